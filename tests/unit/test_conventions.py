@@ -1,0 +1,175 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What holds for every role, module, playbook and file of the collection, and no linter looks at."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import generate
+import pytest
+import sanity
+import yaml
+
+ROOT = sanity.ROOT
+FILES = [Path(name) for name in sanity.project_files()]
+ROLES = sorted(path.parent.parent for path in ROOT.glob("roles/*/tasks/main.yml"))
+UTILITIES = sorted(ROOT.glob("plugins/module_utils/*.py"))
+PLUGINS = sorted(ROOT.glob("plugins/*/*.py"))
+PLAYBOOKS = sorted(ROOT.glob("playbooks/*.y*ml"))
+SCENARIOS = sorted(path.parent for path in ROOT.glob("molecule/*/molecule.yml"))
+
+
+def name_of(path: Path) -> str:
+    """A test's id."""
+    return path.name
+
+
+def load(path: Path) -> Any:
+    """What a YAML file holds."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def offending(pattern: str, *folders: str) -> list[str]:
+    """Where a pattern occurs in the project's files, of these top-level folders or of all."""
+    found = []
+    for path in FILES:
+        if path.name == "LICENSE" or (folders and path.parts[0] not in folders):
+            continue
+        try:
+            lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:
+            continue
+        found += [f"{path}:{number}: {line.strip()}" for number, line in enumerate(lines, 1) if re.search(pattern, line)]
+    return found
+
+
+@pytest.mark.parametrize("role", ROLES, ids=name_of)
+def test_role_has_its_shape(role: Path) -> None:
+    wanted = ("README.md", "defaults/main.yml", "meta/main.yml", "meta/argument_specs.yml", "tasks/main.yml")
+    assert [name for name in wanted if not (role / name).is_file()] == []
+
+
+@pytest.mark.parametrize("role", ROLES, ids=name_of)
+def test_defaults_and_specs_hold_the_same(role: Path) -> None:
+    defaults = load(role / "defaults/main.yml") or {}
+    options = load(role / "meta/argument_specs.yml")["argument_specs"]["main"].get("options", {})
+    optional = {name for name, option in options.items() if not option.get("required")}
+    assert optional <= set(defaults) <= set(options)
+    assert {name: option["default"] for name, option in options.items() if "default" in option} == {
+        name: defaults[name] for name, option in options.items() if "default" in option
+    }
+    assert [name for name in options if not name.startswith(f"{role.name}_")] == []
+
+
+def undocumented(options: dict[str, Any], above: str = "") -> list[str]:
+    """Options without a description, those within options too."""
+    found = []
+    for name, option in options.items():
+        found += [above + name] if not option.get("description") else []
+        found += undocumented(option.get("options", {}), f"{above}{name}.")
+    return found
+
+
+@pytest.mark.parametrize("role", ROLES, ids=name_of)
+def test_every_variable_is_documented(role: Path) -> None:
+    spec = load(role / "meta/argument_specs.yml")["argument_specs"]["main"]
+    assert spec.get("short_description")
+    assert undocumented(spec.get("options", {})) == []
+
+
+@pytest.mark.parametrize("role", ROLES, ids=name_of)
+def test_roles_do_not_read_each_others_variables(role: Path) -> None:
+    others = "|".join(other.name for other in ROLES if other != role)
+    strange = []
+    for path in sorted((role / "tasks").rglob("*.yml")) + sorted((role / "templates").rglob("*.j2")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if "llmops.litellm." not in line and re.search(rf"(?:{{{{|when: |that:).*\b(?:__)?(?:{others})_[a-z]", line):
+                strange.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()}")
+    assert strange == []
+
+
+def test_readmes_are_current() -> None:
+    assert [str(path.relative_to(ROOT)) for path in generate.outdated()] == [], "run: make docs"
+
+
+@pytest.mark.parametrize("path", UTILITIES, ids=name_of)
+def test_utilities_need_only_the_standard_library_and_each_other(path: Path) -> None:
+    assert path.name.startswith("_")
+    strange = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            strange += [alias.name for alias in node.names if alias.name.split(".")[0] not in sys.stdlib_module_names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            strange += [node.module] if (node.module or "").split(".")[0] not in sys.stdlib_module_names else []
+        elif isinstance(node, ast.ImportFrom) and node.level > 1:
+            strange.append("." * node.level + (node.module or ""))
+    assert strange == []
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=name_of)
+def test_plugins_are_python_3_9_and_name_their_licence(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    ast.parse(text, feature_version=(3, 9))
+    assert "GNU General Public License v3.0+" in "\n".join(text.splitlines()[:20])
+
+
+@pytest.mark.parametrize("path", [path for path in PLUGINS if path.parent.name != "module_utils"], ids=name_of)
+def test_plugins_are_documented(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    beside = list(path.parent.glob("*.yml"))
+    if path.parent.name in ("filter", "test") and beside:
+        text += "".join(f"{key} = " for file in beside for key in (load(file) or {}))
+    assert [key for key in ("DOCUMENTATION", "EXAMPLES", "RETURN") if f"{key} = " not in text] == []
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=name_of)
+def test_playbooks_can_be_called_by_name(path: Path) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9_]*\.yml", path.name)
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=name_of)
+def test_scenarios_test_something(path: Path) -> None:
+    # molecule's verify step only warns when it finds no test
+    assert list(path.glob("tests/**/test_*.py"))
+
+
+def test_dependencies_are_those_that_are_used() -> None:
+    used = set()
+    for path in FILES:
+        if path.parts[0] in ("roles", "playbooks", "plugins") and path.suffix in (".yml", ".py"):
+            text = (ROOT / path).read_text(encoding="utf-8")
+            used |= set(re.findall(r"\b((?:community|ansible)\.(?!builtin\b|module_utils\b|plugins\b)[a-z0-9_]+)\.[a-z]", text))
+    assert used == set(load(ROOT / "galaxy.yml")["dependencies"])
+
+
+def test_versions_agree() -> None:
+    version = load(ROOT / "galaxy.yml")["version"]
+    assert version in load(ROOT / "changelogs/changelog.yaml")["releases"]
+    assert re.search(rf"^## v{re.escape(version)}$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+# One letter of each word is in brackets, so that this file does not match itself.
+@pytest.mark.parametrize(
+    ("pattern", "folders"),
+    [
+        (r"\b(?:TOD[O]|FIXM[E])\b", ()),
+        (r"ignore_error[s]:|\|\| tru[e]\b", ("roles", "playbooks", "molecule", ".ci", "Makefile")),
+        (r"builtin\.paus[e]:|(?:^|[^_a-z])slee[p] +[0-9]", ("roles", "playbooks")),
+        (r"mark\.(?:ski[p]|xfai[l])|pytest\.(?:ski[p]|xfai[l])\(", ("tests", "molecule")),
+        (r"(?<![\w.])/wor[k]/(?:main|shared)|/farm[/]|/tmp/(?:tea[m]|bash_job[s])", ()),
+        (r"changem[e]", ("roles", "playbooks")),
+    ],
+    ids=["left for later", "waved through", "waits by the clock", "does not run", "paths of one machine", "weak default"],
+)
+def test_nothing_of_the_kind(pattern: str, folders: tuple[str, ...]) -> None:
+    assert offending(pattern, *folders) == []
+
+
+def test_sanity_has_no_ignore_files() -> None:
+    assert list(ROOT.glob("tests/sanity/ignore*")) == []
