@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The test bed: a Docker engine, images from Debian's packages, PyPI and npm, a registry, a legacy host.
+
+testbed.py up               all of it; quick when it is there
+testbed.py down             remove hosts, registry and network, stop the engine if it is ours; images stay
+testbed.py engine up|down   the engine alone
+testbed.py engine env       shell line for eval, so that docker and Ansible find the engine
+testbed.py build [NAME…]    images alone, all without a name
+testbed.py images           the images that hosts pull, as JSON
+testbed.py clean            remove images of earlier inputs
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import shlex
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import engine
+import images
+import legacy
+import registry
+from common import CACHE, TestbedError, run, say
+
+
+def lock() -> object:
+    """Hold the test bed for this process: two runs must not build the same image at once."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    handle = (CACHE / "lock").open("w", encoding="ascii")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("another run is at work on the test bed, waiting for it")
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    return handle
+
+
+def up() -> None:
+    """Have everything that a host needs."""
+    engine.up()
+    engine.select()
+    images.build(images.IMAGES)
+    registry.up()
+    facts = legacy.facts()
+    # the registry compresses while the legacy host mostly waits for its proxy
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        pushed = worker.submit(registry.push)
+        legacy.snapshot(facts)
+        pushed.result()
+    legacy.write_state({**facts, "images": registry.references()})
+
+
+def objects(kind: str, value: str) -> list[str]:
+    """Identifiers of what carries our label with this value."""
+    listing = {"container": ["ps", "--all"], "volume": ["volume", "ls"], "network": ["network", "ls"]}[kind]
+    return run(
+        ["docker", *listing, "--quiet", "--filter", f"label={images.PREFIX}={value}"], capture=True
+    ).stdout.split()
+
+
+def down() -> None:
+    """Remove what runs, keep what was built."""
+    if engine.running_pid() is None and not engine.answers(None):
+        return
+    engine.select()
+    for value in ("host", "registry"):
+        for container in objects("container", value):
+            run(["docker", "rm", "--force", "--volumes", container], capture=True)
+    for volume in objects("volume", "host"):
+        run(["docker", "volume", "rm", volume], capture=True)
+    for network in objects("network", "network"):
+        run(["docker", "network", "rm", network], capture=True)
+    engine.down()
+
+
+def clean() -> None:
+    """Remove images that the current inputs do not make and no container uses."""
+    engine.select()
+    current = {images.tag(name) for name in images.IMAGES} | {legacy.legacy_tag()}
+    current |= set(run(["docker", "ps", "--all", "--format", "{{.Image}}"], capture=True).stdout.split())
+    listed = run(
+        ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}", f"{images.PREFIX}/*"], capture=True
+    ).stdout.split()
+    for reference in sorted(set(listed) - current):
+        run(["docker", "rmi", reference], capture=True)
+        print(reference)
+    run(["docker", "builder", "prune", "--force"], capture=True, check=False)
+
+
+def environment() -> None:
+    """Print what makes docker find the engine."""
+    engine.select()
+    address = os.environ.get("DOCKER_HOST")
+    print(f"export DOCKER_HOST={shlex.quote(address)}" if address else "unset DOCKER_HOST")
+
+
+def main() -> int:
+    """Read the command line, do it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("up", "down", "images", "clean"):
+        commands.add_parser(name)
+    commands.add_parser("engine").add_argument("action", choices=("up", "down", "env"))
+    commands.add_parser("build").add_argument("names", nargs="*", metavar="NAME")
+    options = parser.parse_args()
+    try:
+        if options.command == "engine" and options.action == "env":
+            environment()
+            return 0
+        if options.command == "images":
+            engine.select()
+            print(json.dumps(registry.references(), indent=2))
+            return 0
+        held = lock()
+        if options.command == "engine":
+            {"up": engine.up, "down": engine.down}[options.action]()
+        elif options.command == "build":
+            engine.select()
+            images.build(options.names or images.IMAGES)
+        else:
+            {"up": up, "down": down, "clean": clean}[options.command]()
+        del held
+    except TestbedError as error:
+        print(f"testbed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
