@@ -1,0 +1,306 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: env_file
+short_description: Write the compose deployment's .env from the legacy process's environment
+version_added: 0.1.0
+author: llmops.litellm contributors (@llmops)
+description:
+  - Decides for each variable that the legacy LiteLLM process really had whether the compose deployment keeps it byte for byte,
+    replaces it (addresses of the database, of Redis and of model servers) or drops it, adds what the deployment needs beside it,
+    and generates the passwords that nobody gave.
+  - Compares the legacy deployment's env files with what the process had, line by line.
+  - No value is ever returned, shown in a diff or put on a command line.
+  - A salt key or a master key is never invented, since nothing that is stored could be decrypted with it.
+attributes:
+  check_mode:
+    support: full
+    description: Says what would change and changes nothing. Passwords that would be generated are not kept.
+  diff_mode:
+    support: full
+    description: Shows names, never values.
+  idempotent:
+    support: full
+    description: Passwords that were generated before stay as they are.
+options:
+  legacy_env:
+    description:
+      - File on the host with the environment that the legacy process really had, as C(journal) records it.
+    type: path
+    required: true
+  legacy_files:
+    description: The env files that the legacy unit names, in the order in which they are read.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The file on the host.
+        type: path
+        required: true
+      dialect:
+        description: Who reads it.
+        type: str
+        choices: [compose, systemd, shell]
+        default: systemd
+  config:
+    description:
+      - LiteLLM's configuration, looked at for a C(master_key) that is not the environment's C(LITELLM_MASTER_KEY).
+    type: path
+  dest:
+    description:
+      - The C(.env) to write, mode 0600.
+      - A file that this module did not write, or one of O(legacy_files), is never replaced.
+    type: path
+    required: true
+  redis_conf:
+    description: Redis configuration to write beside it, with the password in it. Not written if this is not given.
+    type: path
+  redis_uid:
+    description: The user that Redis runs as in its container, who owns O(redis_conf).
+    type: int
+    default: 999
+  redis_gid:
+    description: The group of O(redis_conf).
+    type: int
+    default: 999
+  database:
+    description: Database in the container.
+    type: str
+    default: litellm
+  user:
+    description: Role in the container's PostgreSQL.
+    type: str
+    default: litellm
+  postgres_host:
+    description: Name of the PostgreSQL service on the compose network.
+    type: str
+    default: postgres
+  redis_host:
+    description: Name of the Redis service on the compose network.
+    type: str
+    default: redis
+  gateway_name:
+    description: Name by which containers reach servers that stay on the host.
+    type: str
+    default: host.docker.internal
+  own_ports:
+    description: Loopback ports of the proxy itself, which are the same afterwards; URLs with them stay as they are.
+    type: list
+    elements: int
+    default: [4000]
+  native_ports:
+    description: Loopback ports of the legacy database and Redis, which containers cannot reach.
+    type: list
+    elements: int
+    default: [5434, 6379]
+  bridged_ports:
+    description:
+      - Loopback ports that containers reach at O(gateway_name). URLs with other ports stay as they are, with a warning.
+      - All others, if it is not given.
+    type: list
+    elements: int
+  overrides:
+    description:
+      - Final values by name, which win over everything. Null leaves a variable out.
+      - Values are strings; numbers and booleans need quotes, since YAML would change how they are written.
+    type: dict
+    default: {}
+  adopt:
+    description:
+      - Variables to take from lines of O(legacy_files) that systemd drops, such as C(export NAME=value). The process never had them.
+    type: list
+    elements: str
+    default: []
+seealso:
+  - plugin: llmops.litellm.to_env
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: The compose deployment's environment is in place
+  llmops.litellm.env_file:
+    legacy_env: /var/lib/llmops-litellm/legacy.env
+    legacy_files:
+      - path: /home/litellm/litellm/env.litellm
+    config: /home/litellm/litellm/config.yaml
+    dest: /home/litellm/litellm/.env
+    redis_conf: /home/litellm/litellm/redis.conf
+    bridged_ports: [8082, 8079]
+    overrides:
+      UI_PASSWORD: "{{ vault_ui_password }}"
+    adopt: [DEEPSEEK_API_KEY]
+"""
+
+RETURN = r"""
+comparison:
+  description: Each variable once, by name.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The variable.
+      type: str
+    status:
+      description: >-
+        V(kept), V(replaced), V(dropped), V(added), V(generated), V(absent) (a key that is not invented) or V(ignored) (named by a
+        file, never in the process).
+      type: str
+    origin:
+      description: Where the value comes from, as file and line where that is known.
+      type: str
+    reason:
+      description: Why.
+      type: str
+  sample: [{name: DATABASE_URL, status: replaced, origin: default, reason: names the database in the container}]
+findings:
+  description: What the legacy files say and the process did not have. A line is 0 where none can be named.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{path: /home/litellm/litellm/secrets.env, line: 4, name: GEMINI_API_KEY, reason: systemd does not know `export`}]
+"""
+
+import os
+import re
+import stat
+from typing import Any, Optional
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.llmops.litellm.plugins.module_utils import (
+    _envfile,
+    _environment,
+    _environment_files,
+    _environment_text,
+    _host,
+)
+
+ARGUMENTS: dict[str, Any] = {
+    "legacy_env": {"type": "path", "required": True},
+    "legacy_files": {"type": "list", "elements": "dict", "default": [], "options": {
+        "path": {"type": "path", "required": True},
+        "dialect": {"type": "str", "choices": list(_envfile.DIALECTS), "default": "systemd"}}},
+    "config": {"type": "path"},
+    "dest": {"type": "path", "required": True},
+    "redis_conf": {"type": "path"},
+    "redis_uid": {"type": "int", "default": 999},
+    "redis_gid": {"type": "int", "default": 999},
+    "database": {"type": "str", "default": "litellm"},
+    "user": {"type": "str", "default": "litellm"},
+    "postgres_host": {"type": "str", "default": "postgres"},
+    "redis_host": {"type": "str", "default": "redis"},
+    "gateway_name": {"type": "str", "default": "host.docker.internal"},
+    "own_ports": {"type": "list", "elements": "int", "default": [4000]},
+    "native_ports": {"type": "list", "elements": "int", "default": [5434, 6379]},
+    "bridged_ports": {"type": "list", "elements": "int"},
+    "overrides": {"type": "dict", "default": {}, "no_log": True},
+    "adopt": {"type": "list", "elements": "str", "default": []},
+}
+
+
+class Refusal(Exception):
+    """What stands in the way and what to do, without a value."""
+
+
+def read_legacy(params: dict[str, Any]) -> tuple[dict[str, str], list[_environment_files.LegacyFile], list[dict[str, Any]]]:
+    """The process's environment, its files, and findings about files that are not there."""
+    try:
+        process = _envfile.loads(_host.read(params["legacy_env"]), "systemd")
+    except OSError as error:
+        raise Refusal("legacy_env: %s: %s." % (params["legacy_env"], error.strerror)) from None
+    except _envfile.EnvError as error:
+        raise Refusal("legacy_env: %s, line %d: %s." % (params["legacy_env"], error.line, error.message)) from None
+    files, missing = [], []
+    for item in params["legacy_files"]:
+        try:
+            files.append(_environment_files.LegacyFile(item["path"], item["dialect"], _host.read(item["path"])))
+        except OSError as error:
+            missing.append({"path": item["path"], "line": 0, "name": "", "reason": "cannot be read: %s" % error.strerror})
+    return process, files, missing
+
+
+def read_own(params: dict[str, Any]) -> str:
+    """The ``.env`` of an earlier run, empty if there is none."""
+    path = params["dest"]
+    elsewhere = "Set env_file_project_dir (litellm_project_dir) to a folder of its own, or move the file away."
+    if os.path.realpath(path) in {os.path.realpath(item["path"]) for item in params["legacy_files"]}:
+        raise Refusal("%s is an env file of the legacy deployment, which needs it for the way back. %s" % (path, elsewhere))
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise Refusal("%s is not a regular file. %s" % (path, elsewhere))
+    except FileNotFoundError:
+        return ""
+    text = _host.read(path)
+    if not _environment_text.is_ours(text):
+        raise Refusal("%s was not written by this collection and is not replaced. %s" % (path, elsewhere))
+    try:
+        _envfile.loads(text, "systemd")
+    except _envfile.EnvError as error:
+        raise Refusal("%s, line %d: %s. Mend it: the passwords in it are those of the containers." % (path, error.line, error.message)) from None
+    return text
+
+
+def has_master_key(path: Optional[str]) -> bool:
+    """Whether the configuration has a master key that is not, by reference, the environment's LITELLM_MASTER_KEY."""
+    try:
+        lines = re.findall(r"^\s+[\"']?master_key[\"']?\s*:\s*(.*)$", _host.read(path), re.M) if path else []
+    except OSError as error:
+        raise Refusal("config: %s: %s." % (path, error.strerror)) from None
+    return any(not re.match(r"[\"']?os\.environ/LITELLM_MASTER_KEY[\"']?\s*(#.*)?$", value) for value in lines)
+
+
+def differs(path: str, text: str, mode: int, owner: Optional[tuple[int, int]]) -> bool:
+    """Whether a file has another content, mode or owner than it should."""
+    try:
+        found = os.stat(path)
+        same = stat.S_IMODE(found.st_mode) == mode and (owner is None or (found.st_uid, found.st_gid) == owner)
+        return not same or _host.read(path) != text
+    except FileNotFoundError:
+        return True
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    process, files, missing = read_legacy(params)
+    before = read_own(params)
+    settings = _environment.Settings(
+        database=params["database"], user=params["user"], postgres_host=params["postgres_host"], redis_host=params["redis_host"],
+        gateway_name=params["gateway_name"], own_ports=params["own_ports"], native_ports=params["native_ports"],
+        bridged_ports=params["bridged_ports"], master_key_in_config=has_master_key(params["config"]),
+        overrides=params["overrides"], adopt=params["adopt"], existing=_envfile.loads(before, "systemd"), on_host=os.path.exists)
+    planned = _environment.plan(process, files, settings)
+    told = {"comparison": [item._asdict() for item in planned.entries],
+            "findings": missing + [item._asdict() for item in planned.findings]}
+    for text in planned.warnings:
+        module.warn(text)
+    if planned.problems:
+        module.fail_json(msg=" ".join(planned.problems), **told)
+    after = _environment_text.env_text(planned.values)
+    wanted = [(params["dest"], after, 0o600, (os.geteuid(), os.getegid()))]
+    if params["redis_conf"]:
+        wanted.append((params["redis_conf"], _environment_text.redis_text(planned.values["REDIS_PASSWORD"]), 0o400,
+                       (params["redis_uid"], params["redis_gid"])))
+    changed = [item for item in wanted if differs(*item)]
+    for path, text, mode, owner in [] if module.check_mode else changed:
+        _host.write_atomically(path, text, mode, owner)
+    shown = _environment_text.shown(before, after)
+    diff = [{"before_header": params["dest"], "after_header": params["dest"], "before": shown[0], "after": shown[1]}]
+    return {"changed": bool(changed), "diff": diff, **told}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    try:
+        result = run(module)
+    except (Refusal, ValueError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""The module env_file: what it writes, says and refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from ansible.module_utils import basic
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _envfile, _host
+from ansible_collections.llmops.litellm.plugins.modules import env_file
+
+SECRETS = {"LITELLM_MASTER_KEY": "sk-hunter2$x", "LITELLM_SALT_KEY": "hunter2 '\"\\", "UI_PASSWORD": "hunter2#1"}
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "legacy.env").write_text(_envfile.dumps({**SECRETS, "A": "1", "DATABASE_URL": "postgresql://u:hunter2@127.0.0.1/d"}))
+    (tmp_path / "old.env").write_text("A=hunter2\nA=1\nexport B=hunter2\n")
+    (tmp_path / "config.yaml").write_text("general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY # c\n")
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(check: bool = False, **changes: Any) -> dict[str, Any]:
+        params = {
+            "legacy_env": str(folder / "legacy.env"), "legacy_files": [{"path": str(folder / "old.env")}], "config": str(folder / "config.yaml"),
+            "dest": str(folder / ".env"), "redis_conf": str(folder / "redis.conf"), "redis_uid": os.getuid(), "redis_gid": os.getgid(), **changes}
+        params = {name: value for name, value in params.items() if value is not None}
+        with patch_module_args({**params, "_ansible_check_mode": check, "_ansible_diff": True}), pytest.raises(SystemExit):
+            env_file.main()
+        shown = capsys.readouterr().out
+        given = json.dumps(params["overrides"]) if "overrides" in params else ""
+        assert "hunter2" not in shown.replace(given, "")
+        return json.loads(shown)
+    return call
+
+
+def values(folder: Path) -> dict[str, str]:
+    return _envfile.loads((folder / ".env").read_bytes(), "compose")
+
+
+def test_it_writes_both_files(folder: Path, run: Run) -> None:
+    result = run()
+    assert result["changed"]
+    found = values(folder)
+    assert {name: found[name] for name in SECRETS} == SECRETS
+    assert found["DATABASE_URL"] == "postgresql://litellm:%s@postgres:5432/litellm" % found["POSTGRES_PASSWORD"]
+    assert (folder / ".env").stat().st_mode & 0o777 == 0o600
+    assert (folder / "redis.conf").stat().st_mode & 0o777 == 0o400
+    assert 'requirepass "%s"' % found["REDIS_PASSWORD"] in (folder / "redis.conf").read_text()
+    assert sorted(path.name for path in folder.iterdir()) == [".env", "config.yaml", "legacy.env", "old.env", "redis.conf"]
+
+
+def test_a_second_run_changes_nothing(folder: Path, run: Run) -> None:
+    run()
+    before = [(path, path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino) for path in sorted(folder.iterdir())]
+    assert not run()["changed"]
+    assert [(path, path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino) for path in sorted(folder.iterdir())] == before
+
+
+def test_check_mode_says_so_and_writes_nothing(folder: Path, run: Run) -> None:
+    assert run(check=True)["changed"]
+    assert not (folder / ".env").exists()
+    assert not (folder / "redis.conf").exists()
+    run()
+    assert not run(check=True)["changed"]
+    assert run(check=True, overrides={"A": "2"})["changed"]
+    assert values(folder)["A"] == "1"
+
+
+def test_what_it_tells(folder: Path, run: Run) -> None:
+    result = run()
+    told = {item["name"]: item for item in result["comparison"]}
+    assert told["LITELLM_MASTER_KEY"]["status"] == "kept"
+    assert told["REDIS_PASSWORD"]["status"] == "generated"
+    assert told["A"]["origin"] == "%s:2" % (folder / "old.env")
+    assert told["B"]["status"] == "ignored"
+    assert [(item["line"], item["name"]) for item in result["findings"]] == [(1, "A"), (3, "B")]
+    assert "LITELLM_MASTER_KEY=(secret)\n" in result["diff"][0]["after"]
+    assert result["diff"][0]["before"] == ""
+
+
+def test_a_changed_value_shows_as_such_in_the_diff(run: Run) -> None:
+    run()
+    diff = run(overrides={"A": "2"})["diff"][0]
+    assert "A=(secret, the old value)\n" in diff["before"]
+    assert "A=(secret, the new value)\n" in diff["after"]
+
+
+def test_overrides_and_adoption(folder: Path, run: Run) -> None:
+    run(overrides={"UI_PASSWORD": "given", "A": None}, adopt=["B"])
+    found = values(folder)
+    assert (found["UI_PASSWORD"], found.get("A"), found["B"]) == ("given", None, "hunter2")
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640])
+def test_a_mode_that_others_could_read_is_mended(folder: Path, run: Run, mode: int) -> None:
+    run()
+    (folder / ".env").chmod(mode)
+    assert run()["changed"]
+    assert (folder / ".env").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_lost_redis_conf_comes_back_with_the_same_password(folder: Path, run: Run) -> None:
+    run()
+    text = (folder / "redis.conf").read_text()
+    (folder / "redis.conf").unlink()
+    assert run()["changed"]
+    assert (folder / "redis.conf").read_text() == text
+
+
+def test_without_redis_conf_there_is_none(folder: Path, run: Run) -> None:
+    run(redis_conf=None)
+    assert not (folder / "redis.conf").exists()
+
+
+@pytest.mark.parametrize("text, absent", [
+    ("general_settings:\n  master_key: sk-hunter2\n", True), ('general_settings:\n  "master_key": os.environ/OTHER\n', True),
+    ("general_settings:\n  master_key: 'os.environ/LITELLM_MASTER_KEY'\n", False), ("general_settings:\n  # master_key: sk-hunter2\n", False), ("", False),
+])
+def test_a_master_key_of_the_configurations_own(folder: Path, run: Run, text: str, absent: bool) -> None:
+    (folder / "config.yaml").write_text(text)
+    (folder / "legacy.env").write_text("LITELLM_MASTER_KEY=sk-hunter2\n")
+    told = {item["name"]: item["status"] for item in run()["comparison"]}
+    assert told["LITELLM_SALT_KEY"] == ("absent" if absent else "added")
+
+
+def refusal(result: dict[str, Any]) -> str:
+    assert result["failed"]
+    return str(result["msg"])
+
+
+def test_somebody_elses_env_file_is_not_replaced(folder: Path, run: Run) -> None:
+    (folder / ".env").write_text("A=hunter2\n")
+    assert "was not written by this collection" in refusal(run())
+    assert (folder / ".env").read_text() == "A=hunter2\n"
+
+
+def test_an_env_file_of_the_legacy_deployment_is_not_replaced(folder: Path, run: Run) -> None:
+    (folder / ".env").symlink_to(folder / "old.env")
+    assert "needs it for the way back" in refusal(run())
+    assert "not a regular file" in refusal(run(legacy_files=[]))
+    assert (folder / "old.env").read_text().startswith("A=hunter2")
+
+
+def test_a_damaged_env_file_is_named_with_its_line(folder: Path, run: Run) -> None:
+    run()
+    with (folder / ".env").open("ab") as stream:
+        stream.write(b"X=hunter2\xff\n")
+    lines = (folder / ".env").read_bytes().count(b"\n")
+    assert "line %d: not UTF-8" % lines in refusal(run())
+
+
+def test_missing_files(folder: Path, run: Run) -> None:
+    assert "No such file" in refusal(run(legacy_env=str(folder / "nowhere")))
+    assert "No such file" in refusal(run(config=str(folder / "nowhere")))
+    found = run(legacy_files=[{"path": str(folder / "nowhere")}, {"path": str(folder / "old.env")}])["findings"]
+    assert (found[0]["path"], found[0]["reason"]) == (str(folder / "nowhere"), "cannot be read: No such file or directory")
+
+
+def test_problems_are_told_together_and_nothing_is_written(folder: Path, run: Run) -> None:
+    # Ansible takes the values of a secret option out of all that is said, so short ones would hide words
+    message = refusal(run(overrides={"A": 55555, "B-C": "quite long"}, adopt=["NOWHERE"]))
+    assert all(word in message for word in ("A: the value is not text but int", "B-C: the name", "NOWHERE"))
+    assert not (folder / ".env").exists()
+
+
+def test_a_failed_write_leaves_the_old_file(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run()
+    before = (folder / ".env").read_bytes()
+
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(_host.os, "rename", full)
+    with pytest.raises(OSError):
+        run(overrides={"A": "2"})
+    assert (folder / ".env").read_bytes() == before
+    assert sorted(path.name for path in folder.iterdir()) == [".env", "config.yaml", "legacy.env", "old.env", "redis.conf"]
+
+
+def test_overrides_are_secret() -> None:
+    assert env_file.ARGUMENTS["overrides"]["no_log"] is True
+    assert basic.AnsibleModule is not None
