@@ -1,0 +1,198 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: database_backup
+short_description: Make a verified backup of a LiteLLM deployment's database and files
+version_added: 0.1.0
+description:
+  - Dumps the database into a folder of its own beside copies of the files that belong to it, with a manifest, and reads all of it back.
+  - The folder appears whole or not at all. A run that fails, or is killed, leaves nothing that looks like a backup.
+  - Free space is checked first, against the size that the database has on disk.
+author: llmops.litellm contributors (@llmops)
+options:
+  source:
+    description:
+      - The database to back up.
+      - With O(source.env_file) the server is reached as its URL says, by client programs of the host;
+        with O(source.container) by the container's own client programs on its local socket.
+    type: dict
+    required: true
+    suboptions:
+      env_file:
+        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
+        type: path
+      variable:
+        description: Name of the variable in O(source.env_file).
+        type: str
+        default: DATABASE_URL
+      container:
+        description: Name of a running container with a PostgreSQL server.
+        type: str
+      database:
+        description: Name of the database. Needed with O(source.container); otherwise it takes the place of the URL's.
+        type: str
+      user:
+        description: Role to connect as. Needed with O(source.container).
+        type: str
+  path:
+    description: Folder of the backups. Made (0700) where it is missing.
+    type: path
+    required: true
+  name:
+    description:
+      - Name of the backup. Without it, the time in UTC is the name, and every run makes a backup.
+      - Where a backup of this name is there, it is verified and returned, and nothing is made.
+    type: str
+  kind:
+    description: Which deployment this is a backup of.
+    type: str
+    choices: [legacy, compose]
+    required: true
+  pinned:
+    description: Whether retention must leave it alone.
+    type: bool
+    default: false
+  files:
+    description: Files on the host to copy into the backup (0600).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      src:
+        description: Path on the host.
+        type: path
+        required: true
+      name:
+        description: Name in the backup. The file's own where it is not given.
+        type: str
+  salt_key_file:
+    description:
+      - Env file on the host that sets C(LITELLM_SALT_KEY) or else C(LITELLM_MASTER_KEY).
+      - A fingerprint of that key goes into the manifest, so that a restore can tell whether it fits. Never the key.
+    type: path
+  facts:
+    description: What else the manifest should say, such as versions and image digests. No secrets.
+    type: dict
+    default: {}
+  compression:
+    description: Level of C(pg_dump)'s compression, 0 (none) to 9.
+    type: int
+    default: 6
+attributes:
+  check_mode:
+    description: Checks names, files and free space, and says what it would do.
+    support: full
+  diff_mode:
+    description: Rows are not shown.
+    support: none
+seealso:
+  - module: llmops.litellm.database_copy
+"""
+
+EXAMPLES = r"""
+- name: A pinned backup of the legacy deployment is there
+  llmops.litellm.database_backup:
+    source:
+      env_file: /var/lib/llmops-litellm/legacy.env
+    path: /var/backups/llmops-litellm
+    name: before-migration
+    kind: legacy
+    pinned: true
+    files:
+      - src: /home/litellm/llm@team/config.yaml
+      - src: /var/lib/llmops-litellm/legacy.env
+    salt_key_file: /var/lib/llmops-litellm/legacy.env
+  register: backup
+"""
+
+RETURN = r"""
+name:
+  description: Name of the backup, also of one that would be made in check mode.
+  returned: success
+  type: str
+  sample: 20261123T120501Z
+path:
+  description: Its folder.
+  returned: success
+  type: str
+  sample: /var/backups/llmops-litellm/20261123T120501Z
+needed_bytes:
+  description: Bytes that the backup may need at most.
+  returned: in check mode, unless the backup is there
+  type: int
+free_bytes:
+  description: Bytes that are free where it goes.
+  returned: in check mode, unless the backup is there
+  type: int
+bytes:
+  description: Bytes of all its files.
+  returned: success, except in check mode
+  type: int
+seconds:
+  description: Seconds that it took, verification included.
+  returned: success, except in check mode
+  type: float
+manifest:
+  description: Its manifest, with the fingerprint of the snapshot that was dumped and the SHA-256 of every file.
+  returned: success, except in check mode
+  type: dict
+"""
+
+import os
+from datetime import datetime, timezone
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _backup, _endpoint, _postgres
+
+
+def order_of(params: dict) -> _backup.Order:
+    """The module's arguments as an order."""
+    key = None
+    if params["salt_key_file"]:
+        key = _backup.salt_key(_endpoint.read_env(params["salt_key_file"]))
+        if key is None:
+            raise _backup.BackupError("%s sets neither LITELLM_SALT_KEY nor LITELLM_MASTER_KEY" % params["salt_key_file"])
+    files = {entry["name"] or os.path.basename(entry["src"]): entry["src"] for entry in params["files"]}
+    if len(files) != len(params["files"]):
+        raise _backup.BackupError("two of the files would have the same name in the backup: give them names")
+    return _backup.Order(_postgres.Endpoint.from_params(params["source"]), params["path"], params["kind"], params["name"], params["pinned"],
+                         files, params["facts"], key, params["compression"])
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "source": {"type": "dict", "required": True, "options": _postgres.ENDPOINT_OPTIONS, **_postgres.ENDPOINT_RULES},
+            "path": {"type": "path", "required": True},
+            "name": {"type": "str"},
+            "kind": {"type": "str", "choices": ["legacy", "compose"], "required": True},
+            "pinned": {"type": "bool", "default": False},
+            "files": {"type": "list", "elements": "dict", "default": [],
+                      "options": {"src": {"type": "path", "required": True}, "name": {"type": "str"}}},
+            "salt_key_file": {"type": "path", "no_log": False},
+            "facts": {"type": "dict", "default": {}},
+            "compression": {"type": "int", "default": 6},
+        },
+        supports_check_mode=True,
+    )
+    now = datetime.now(timezone.utc)
+    try:
+        order = order_of(module.params)
+        if module.check_mode:
+            module.exit_json(**_backup.foresee(order, now))
+        done = _backup.backup(order, now)
+    except (_postgres.PostgresError, _backup.BackupError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg="%s: %s" % (error.filename, error.strerror))
+    module.exit_json(**done)
+
+
+if __name__ == "__main__":
+    main()
