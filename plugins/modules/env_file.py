@@ -28,7 +28,8 @@ attributes:
 options:
   legacy_env:
     description:
-      - File on the host with the environment that the legacy process really had, as C(journal) records it.
+      - File on the host with the environment that the legacy process really had, as M(llmops.litellm.legacy_record) writes it;
+        or C(/proc/PID/environ) of the process itself.
     type: path
     required: true
   legacy_files:
@@ -209,8 +210,13 @@ class Refusal(Exception):
 
 def read_legacy(params: dict[str, Any]) -> tuple[dict[str, str], list[_environment_files.LegacyFile], list[dict[str, Any]]]:
     """The process's environment, its files, and findings about files that are not there."""
+    running = re.fullmatch(r"/proc/([0-9]+)/environ", params["legacy_env"])
     try:
-        process = _envfile.loads(_host.read(params["legacy_env"]), "systemd")
+        if running:
+            found = _host.process_environment(int(running.group(1)))
+            process = {name: value for name, value in found.items() if not _envfile.fault(name, value)}
+        else:
+            process = _envfile.loads(_host.read(params["legacy_env"]), "systemd")
     except OSError as error:
         raise Refusal("legacy_env: %s: %s." % (params["legacy_env"], error.strerror)) from None
     except _envfile.EnvError as error:

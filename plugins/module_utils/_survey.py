@@ -1,0 +1,322 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looks at a host before a migration and judges it: everything is found and every problem reported in one go.
+
+Nothing is changed. The result holds no secret: what has to be judged with a secret is judged here, on the host.
+"""
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from datetime import datetime, timezone
+from typing import Any, NamedTuple, Optional
+
+from . import _endpoints, _engine, _envfile, _environment, _environment_files, _environment_text, _host, _ignore, _images, _journal, _legacy, _postgres, _preflight, _salt
+from ._preflight import Problem
+
+PROXYD = "/usr/lib/systemd/systemd-socket-proxyd"
+CONTAINERS = ("proxy", "postgres", "redis")
+VOLUMES = ("postgres", "redis")
+# A copy is about as large as its source; a compressed backup is smaller, but nobody knows by how much beforehand.
+RESERVE = 1 << 30
+# What the roles write into the project folder; the first two hold secrets.
+SECRET_FILES = (".env", "redis.conf")
+OWN_FILES = (*SECRET_FILES, "compose.yaml", "compose.stage.yaml", "config.compose.yaml")
+OWN_MARK = "# Written by llmops.litellm"
+
+
+class Survey(NamedTuple):
+    """What was found: ``facts`` (JSON, no secrets), the problems that stop a migration, the warnings that do not."""
+
+    facts: dict
+    problems: list[Problem]
+    warnings: list[Problem]
+
+
+def survey(settings: dict, now: Optional[datetime] = None) -> Survey:
+    """Look at everything.
+
+    :param settings: the parameters of the module ``preflight_info``.
+    """
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    facts: dict[str, Any] = {}
+    problems += _lock(settings, now or datetime.now(timezone.utc))
+    engine = facts["engine"] = _engine.describe()
+    problems += _preflight.check_engine(engine)
+    try:
+        legacy = _legacy.discover(settings["legacy_unit"], settings["legacy_account"])
+        facts["legacy"] = legacy.facts
+    except _legacy.LegacyError as error:
+        legacy = None
+        problems.append(Problem("legacy_unit", error.problem, error.remedy))
+    found = _host.listeners()
+    problems += _preflight.check_overrides(settings["overrides"])
+    if legacy is not None:
+        problems += _deployment(legacy, settings, facts, warnings)
+        problems += _database(legacy, facts, found)
+        problems += _redis(legacy, facts, found)
+        problems += _models(legacy, facts, found, warnings)
+        problems += _environment_of(legacy, settings, facts, warnings)
+    problems += _ports(settings, facts, found)
+    if engine["server"]:
+        problems += _images_of(settings, facts, engine, warnings)
+        problems += _names(settings, facts)
+    problems += _space(settings, facts, engine)
+    return Survey(facts, problems, warnings)
+
+
+def _lock(settings: dict, now: datetime) -> list[Problem]:
+    try:
+        journal = _journal.load(settings["state_dir"])
+    except _journal.JournalError as error:
+        return [Problem("journal", str(error), "see docs/operations.md")]
+    refused = _journal.refusal(journal, settings["run"], now, settings["patience"])
+    if refused:
+        return [Problem("lock", refused, "wait until it has ended; a run that was killed is taken over by itself")]
+    return []
+
+
+def _deployment(legacy: _legacy.Deployment, settings: dict, facts: dict, warnings: list[Problem]) -> list[Problem]:
+    """The legacy deployment itself: its files, its keys, its release."""
+    problems, told = [], legacy.facts
+    folder = facts["project_dir"] = settings["project_dir"] or told["folder"]
+    configured = []
+    if told["config"] is None:
+        problems.append(Problem("config.yaml", "the legacy unit names no --config", "a proxy without a configuration file is not supported"))
+    elif not os.path.isfile(told["config"]):
+        problems.append(Problem(told["config"], "does not exist any more", "restore the file that the proxy was started with"))
+    elif re.search(r"^\s+master_key\s*:", legacy.config_text, re.M):
+        configured.append("LITELLM_MASTER_KEY")
+    problems += _preflight.check_keys(legacy.environment, configured, settings["accept_weak"])
+    for entry in told["environment_files"]:
+        problems += _environment_file(entry, warnings)
+    problems += _folder(folder)
+    problems += _preflight.check_traces(told["litellm_version"], told["litellm_traces"])
+    warnings += _preflight.warn(told["litellm_version"], [], told["litellm_traces"])
+    return problems
+
+
+def _environment_file(entry: dict, warnings: list[Problem]) -> list[Problem]:
+    """An EnvironmentFile= of the unit: there, readable, and read by systemd as its author meant it."""
+    path = entry["path"]
+    if not os.path.isfile(path):
+        return [] if entry["optional"] else [Problem(path, "is missing; the unit could not start again", "restore the file")]
+    text = _host.read(path)
+    try:
+        _envfile.loads(text, "systemd")
+    except _envfile.EnvError as error:
+        return [Problem("%s:%d" % (path, error.line), error.message, "mend that line; the running proxy still has what it read at its start")]
+    for item in _envfile.dropped(text):
+        warnings.append(Problem("%s:%d" % (path, item.line), "%s never reached the proxy: %s" % (item.name or "the line", item.reason),
+                                "if it is wanted: env_file_adopt: [%s]" % item.name if item.name else "mend it if it is wanted"))
+    return []
+
+
+def _folder(folder: str) -> list[Problem]:
+    """The project folder: what is ours to write there is ours, and git does not track what will hold secrets."""
+    problems = []
+    if not os.path.isdir(folder):
+        return [Problem("project folder", "%s does not exist" % folder, "create it, or set litellm_project_dir")]
+    try:
+        tracked = _ignore.tracked(folder, SECRET_FILES) if _ignore.in_work_tree(folder) else []
+        for name in tracked:
+            problems.append(Problem("%s/%s" % (folder, name), "is tracked by git, so its secrets would be in every clone",
+                                    "git rm --cached %s && git commit, rotate what it ever held, and run again" % name))
+    except _ignore.IgnoreError as error:
+        problems.append(Problem(folder, str(error), ""))
+    for name in OWN_FILES:
+        path = os.path.join(folder, name)
+        if os.path.lexists(path) and not (os.path.isfile(path) and _is_ours(_host.read(path))):
+            problems.append(Problem(path, "was not written by this collection and is not replaced",
+                                    "move it away, or set litellm_project_dir to a folder of its own"))
+    return problems
+
+
+def _is_ours(text: str) -> bool:
+    return text.startswith(OWN_MARK) or _environment_text.is_ours(text)
+
+
+def _environment_of(legacy: _legacy.Deployment, settings: dict, facts: dict, warnings: list[Problem]) -> list[Problem]:
+    """What the role env_file would refuse or warn of, decided by the same code."""
+    files = [_environment_files.LegacyFile(entry["path"], "systemd", _host.read(entry["path"]))
+             for entry in legacy.facts["environment_files"] if os.path.isfile(entry["path"])]
+    planned = _environment.plan(legacy.environment, files, _environment.Settings(
+        own_ports=[legacy.facts["port"]], native_ports=native_ports(facts), master_key_in_config=True,
+        overrides=settings["overrides"], adopt=settings["adopt"], on_host=os.path.exists))
+    warnings += [Problem("environment", text, "") for text in planned.warnings]
+    return [Problem("environment", text, "") for text in planned.problems]
+
+
+def native_ports(facts: dict) -> list[int]:
+    """The ports of the legacy database and Redis, which no container reaches."""
+    return [facts[name]["port"] for name in ("database", "redis") if facts.get(name)]
+
+
+def _database(legacy: _legacy.Deployment, facts: dict, found: list[_host.Listener]) -> list[Problem]:
+    """The native PostgreSQL that the process really uses."""
+    url = legacy.environment.get("DATABASE_URL")
+    if not url:
+        return [Problem("DATABASE_URL", "the running proxy has none", "only deployments whose database is named by DATABASE_URL in the environment are supported")]
+    try:
+        endpoint = _postgres.from_url(url)
+    except _postgres.PostgresError as error:
+        return [Problem("DATABASE_URL", str(error), "mend it in the legacy environment")]
+    service = _legacy.service_behind(endpoint.port, found)
+    told = facts["database"] = {"host": endpoint.host, "port": endpoint.port, "name": endpoint.database, "user": endpoint.user,
+                                "unit": service and service["unit"], "process": service and service["process"]}
+    if service is None or endpoint.host not in ("127.0.0.1", "localhost", "::1"):
+        return [Problem("DATABASE_URL", "points to %s:%d, where no PostgreSQL of this host listens" % (endpoint.host, endpoint.port),
+                        "an external database is not moved by this release")]
+    problems = []
+    if service["unit"] is None:
+        problems.append(Problem("port %d" % endpoint.port, "PostgreSQL (%s) belongs to no systemd unit" % service["process"], "run it under systemd first, so that it can be stopped and brought back"))
+    try:
+        told["server_version"], told["major"] = _postgres.server_version(endpoint)
+        told["bytes"] = _postgres.database_size(endpoint)
+        told["max_connections"] = int(_postgres.query(endpoint, "SHOW max_connections")[0][0])
+        rows = _postgres.query(endpoint, 'SELECT litellm_params::text FROM "LiteLLM_ProxyModelTable" ORDER BY model_id')
+    except _postgres.PostgresError as error:
+        return [*problems, Problem("DATABASE_URL", str(error), "the migration needs the database that the proxy uses")]
+    told["stored_models"] = len(rows)
+    key = legacy.environment.get("LITELLM_SALT_KEY", legacy.environment.get("LITELLM_MASTER_KEY", ""))
+    values = [value for row in rows for value in json.loads(row[0]).values() if isinstance(value, str)]
+    outcomes = [_salt.decrypts(value, key) for value in values]
+    told["salt_key_proved"] = True in outcomes
+    outcome = None if not outcomes or set(outcomes) == {None} else False not in outcomes
+    return problems + _preflight.check_salt(outcome, len(rows))
+
+
+def _redis(legacy: _legacy.Deployment, facts: dict, found: list[_host.Listener]) -> list[Problem]:
+    """The native Redis: where the environment or, where that says nothing, the configuration has it."""
+    environment = legacy.environment
+    port = environment.get("REDIS_PORT")
+    if port is None:
+        port = next((str(item.port) for item in _endpoints.find(legacy.config_text) if item.kind == "redis"), None)
+    if port is None and "REDIS_URL" in environment:
+        named = re.search(r":(\d+)(?:/|$)", environment["REDIS_URL"])
+        port = named.group(1) if named else "6379"
+    if port is None:
+        facts["redis"] = None
+        return []
+    if not port.isdigit():
+        return [Problem("REDIS_PORT", "%r is not a port" % port, "mend it in the legacy environment")]
+    service = _legacy.service_behind(int(port), found)
+    version = _host.run(["redis-server", "--version"])
+    major = re.search(r"v=(\d+)", version.out)
+    facts["redis"] = {"port": int(port), "unit": service and service["unit"], "process": service and service["process"],
+                      "major": int(major.group(1)) if major else None}
+    if service is not None and service["unit"] is None:
+        return [Problem("port %s" % port, "Redis (%s) belongs to no systemd unit" % service["process"], "run it under systemd first, so that it can be stopped and brought back")]
+    return []
+
+
+def _models(legacy: _legacy.Deployment, facts: dict, found: list[_host.Listener], warnings: list[Problem]) -> list[Problem]:
+    """Model servers on this host: found in the configuration, the environment and (by the staged proxy, later) the database."""
+    own = {facts["legacy"]["port"], (facts.get("database") or {}).get("port"), (facts.get("redis") or {}).get("port")}
+    ports = {item.port for item in _endpoints.find(legacy.config_text) if item.kind == "model"}
+    for value in legacy.environment.values():
+        ports |= {item.port for item in _endpoints.find_value(value) if item.kind == "model"}
+    problems = []
+    facts["model_hosts"] = []
+    for port in sorted(port for port in ports if port not in own):
+        service = _legacy.service_behind(port, found)
+        loopback = service is None or service["address"].startswith("127.") or service["address"] == "::1"
+        facts["model_hosts"].append({"port": port, "loopback": loopback, "answers": _answers(port),
+                                     "process": service and service["process"], "unit": service and service["unit"]})
+    warnings += _preflight.warn(None, ["127.0.0.1:%d" % item["port"] for item in facts["model_hosts"] if not item["answers"]], [])
+    if any(item["loopback"] for item in facts["model_hosts"]):
+        if not os.path.exists(PROXYD):
+            problems.append(Problem("systemd-socket-proxyd", "is not installed", "install it; it belongs to systemd"))
+        if not os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
+            warnings.append(Problem("cgroup v1", "systemd cannot filter the bridges' peers on this host, so other containers of this host can reach them too",
+                                    "boot with the unified cgroup hierarchy"))
+    return problems
+
+
+def _answers(port: int) -> bool:
+    """Whether something accepts connections on a loopback port."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=3):
+            return True
+    except OSError:
+        return False
+
+
+def _ports(settings: dict, facts: dict, found: list[_host.Listener]) -> list[Problem]:
+    """Each port that will be taken over belongs to the legacy deployment; the one for staging is free."""
+    wanted = []
+    legacy = facts.get("legacy")
+
+    def add(name: str, number: int, expected: str, ours: Any) -> None:
+        listener = _host.holder(found, number)
+        wanted.append(_preflight.Port(name, number, expected, listener.command if listener else "", bool(listener and ours(listener))))
+
+    if legacy:
+        add("proxy", legacy["port"], legacy["unit"]["name"], lambda item: item.pid and legacy["pid"] in _host.ancestors(item.pid))
+    for name, program in (("database", "postgres"), ("redis", "redis-server")):
+        told = facts.get(name)
+        add(name, told["port"] if told else settings[name + "_port"], "the legacy %s" % program, lambda item, told=told, program=program:
+            told is not None and os.path.basename((_host.command_line(item.pid) if item.pid else [""])[0].split(" ")[0]) == program)
+    add("staging", settings["stage_port"], "nobody", lambda item: "docker-proxy" in item.command)
+    return _preflight.check_ports(wanted)
+
+
+def _images_of(settings: dict, facts: dict, engine: dict, warnings: list[Problem]) -> list[Problem]:
+    """The three images: there, for this platform, new enough, and not of a bad release."""
+    problems = []
+    legacy = (facts.get("legacy") or {}).get("litellm_version")
+    facts["images"] = {}
+    for service in ("litellm", "postgres", "redis"):
+        variable = "litellm_images.%s" % service
+        reference = settings["images"].get(service) or ""
+        try:
+            image = _images.look(reference, engine["platform"], engine["insecure"])
+        except ValueError as error:
+            problems.append(Problem(variable, str(error), "give the image, best by digest"))
+            continue
+        problems += _preflight.check_image(variable, image, engine["platform"])
+        facts["images"][service] = {"reference": reference, "present": image.present, "bytes": image.size}
+        if service == "litellm":
+            problems += _preflight.check_release(variable, _images.version(image), legacy, settings["allow_other_release"])
+        elif service == "postgres":
+            problems += _preflight.check_majors(variable, "PostgreSQL", image, "PG_MAJOR", (facts.get("database") or {}).get("major"))
+        elif settings["carry_redis"]:
+            problems += _preflight.check_majors(variable, "Redis", image, "REDIS_VERSION", (facts.get("redis") or {}).get("major"))
+    return problems
+
+
+def _names(settings: dict, facts: dict) -> list[Problem]:
+    """Volumes, containers and the subnet: free, or ours from an earlier run that this host's journal knows."""
+    project = settings["project_name"]
+    known = os.path.exists(_journal.path_of(settings["state_dir"]))
+    volumes = {}
+    for name in ("%s_%s" % (project, part) for part in VOLUMES):
+        labels = _engine.volume_labels(name)
+        if labels is not None:
+            volumes[name] = known and _engine.OWN_LABEL in labels
+    containers = {}
+    for name in ("%s-%s" % (project, part) for part in CONTAINERS):
+        told = _engine.container(name)
+        if told is not None:
+            containers[name] = known and told["labels"].get(_engine.FOLDER_LABEL) == facts.get("project_dir")
+    own = {network for _subnet, network in _engine.subnets() if network == "network " + project}
+    taken = [(subnet, name) for subnet, name in _engine.subnets() if name not in own]
+    if not own:
+        taken += [(subnet, name) for subnet, name, _device in _engine.routes()]
+    return _preflight.check_names(volumes, containers) + _preflight.check_subnet("litellm_subnet", settings["subnet"], taken)
+
+
+def _space(settings: dict, facts: dict, engine: dict) -> list[Problem]:
+    """Room for the images, the copy and the backup, with numbers."""
+    size = (facts.get("database") or {}).get("bytes", 0)
+    # A layer takes about three times its compressed size once it is unpacked.
+    images = sum(image["bytes"] for image in facts.get("images", {}).values() if not image["present"]) * 4
+    needs = []
+    for path, needed in ((engine["root"], images + size + RESERVE), (settings["backup_dir"], size)):
+        needs.append((path, _host.device_of(path), needed, _host.free_bytes(path)))
+    facts["space"] = [{"path": path, "needed": needed, "free": free} for path, _device, needed, free in needs]
+    return _preflight.check_disk(needs)

@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: legacy_info
+short_description: Tell whether the legacy proxy runs and holds its own port
+version_added: 0.1.0
+description:
+  - LiteLLM whose port is taken listens on another one without an error, so neither an active unit nor an answer on the port proves that it serves.
+  - This looks at the process behind the unit and at the process behind the port.
+author: llmops.litellm contributors (@llmops)
+options:
+  unit:
+    description: The systemd unit.
+    type: str
+    required: true
+  account:
+    description: Account whose user manager has it; empty for the system's.
+    type: str
+    default: ''
+attributes:
+  check_mode:
+    description: Only looks.
+    support: full
+  diff_mode:
+    description: Only looks.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Legacy proxy serves
+  llmops.litellm.legacy_info:
+    unit: litellm.service
+    account: litellm
+  register: legacy
+  until: legacy.serves
+"""
+
+RETURN = r"""
+serves:
+  description: Whether the unit's process holds the port that it was started for.
+  returned: success
+  type: bool
+reason:
+  description: Why it does not, in words; empty where it does.
+  returned: success
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _host, _legacy
+
+
+def look(unit: str, account: str) -> str:
+    """Why the unit does not serve, empty where it does."""
+    try:
+        told = _legacy.discover(unit, account).facts
+    except _legacy.LegacyError as error:
+        return str(error)
+    listener = _host.holder(_host.listeners(), told["port"])
+    if listener is None:
+        return "nobody listens on port %d" % told["port"]
+    if listener.pid is None or told["pid"] not in _host.ancestors(listener.pid):
+        return "port %d is held by %s" % (told["port"], listener.command)
+    return ""
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(argument_spec={"unit": {"type": "str", "required": True}, "account": {"type": "str", "default": ""}},
+                           supports_check_mode=True)
+    try:
+        reason = look(module.params["unit"], module.params["account"])
+    except OSError as error:  # the process ended while we looked
+        reason = str(error)
+    module.exit_json(changed=False, serves=not reason, reason=reason)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: legacy_record
+short_description: Keep the environment that the legacy proxy really has
+version_added: 0.1.0
+description:
+  - Reads the environment of the running process and writes it as an env file (0600) that Compose and systemd read as the same values.
+  - No value is returned or shown.
+author: llmops.litellm contributors (@llmops)
+options:
+  pid:
+    description: The process, as M(llmops.litellm.preflight_info) found it.
+    type: int
+    required: true
+  dest:
+    description: The env file on the host. Its folder is made with mode 0700 where it is missing.
+    type: path
+    required: true
+attributes:
+  check_mode:
+    description: Says whether the file would change.
+    support: full
+  diff_mode:
+    description: The file holds secrets and is never shown.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Environment of the legacy proxy is on record
+  llmops.litellm.legacy_record:
+    pid: "{{ found.legacy.pid }}"
+    dest: /var/lib/llmops-litellm/legacy.env
+"""
+
+RETURN = r"""
+variables:
+  description: Names of the variables.
+  returned: success
+  type: list
+  elements: str
+left_out:
+  description: Variables that no env file can hold, with the reason.
+  returned: success
+  type: dict
+  sample: {"BASH_FUNC_x%%": "not a name"}
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _envfile, _host
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(argument_spec={"pid": {"type": "int", "required": True}, "dest": {"type": "path", "required": True}},
+                           supports_check_mode=True)
+    dest = module.params["dest"]
+    try:
+        environment = _host.process_environment(module.params["pid"])
+    except OSError:
+        module.fail_json(msg="Process %d is gone: the legacy proxy was restarted meanwhile. Run again." % module.params["pid"])
+    left_out = {name: fault for name, value in environment.items() for fault in [_envfile.fault(name, value)] if fault}
+    text = _envfile.dumps({name: value for name, value in environment.items() if name not in left_out})
+    changed = not os.path.exists(dest) or _host.read(dest) != text or os.stat(dest).st_mode & 0o777 != 0o600
+    if changed and not module.check_mode:
+        os.makedirs(os.path.dirname(dest), mode=0o700, exist_ok=True)
+        _host.write_atomically(dest, text)
+    module.exit_json(changed=changed, variables=sorted(set(environment) - set(left_out)), left_out=left_out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight_info
+short_description: Look at a host before a migration, and tell every reason against it at once
+version_added: 0.1.0
+description:
+  - Finds the legacy deployment as it runs now, and holds the host against what the compose deployment will need.
+  - Changes nothing and pulls nothing. What has to be judged with a secret is judged on the host; nothing secret is returned.
+author: llmops.litellm contributors (@llmops)
+options:
+  legacy_unit:
+    description: The systemd unit of the running proxy, of the system or of an account.
+    type: str
+    default: litellm.service
+  legacy_account:
+    description: Account whose user manager has the unit. Needed only where several have one of that name.
+    type: str
+    default: ''
+  project_dir:
+    description: Folder of the compose deployment; empty for the folder that the legacy proxy runs in.
+    type: str
+    default: ''
+  state_dir:
+    description: State folder of the deployment.
+    type: path
+    required: true
+  backup_dir:
+    description: Folder of the backups.
+    type: path
+    required: true
+  project_name:
+    description: Name of the Compose project.
+    type: str
+    default: litellm
+  subnet:
+    description: Subnet of the project's network.
+    type: str
+    default: 172.30.40.0/24
+  stage_port:
+    description: Loopback port at which the proxy is rehearsed.
+    type: int
+    default: 14000
+  database_port:
+    description: Loopback port of the database container where the legacy deployment's cannot be told.
+    type: int
+    default: 5434
+  redis_port:
+    description: Loopback port of the Redis container where the legacy deployment has no Redis.
+    type: int
+    default: 6379
+  images:
+    description: The images of the services V(litellm), V(postgres) and V(redis).
+    type: dict
+    required: true
+  allow_other_release:
+    description: Whether the image may hold another LiteLLM release than the one that runs.
+    type: bool
+    default: false
+  carry_redis:
+    description: Whether the keys of the native Redis will be carried over.
+    type: bool
+    default: true
+  overrides:
+    description: Variables that the operator sets in the new environment.
+    type: dict
+    default: {}
+  adopt:
+    description: Variables to take from lines of the legacy env files that systemd drops.
+    type: list
+    elements: str
+    default: []
+  accept_weak:
+    description: Variables whose weakness the operator accepts.
+    type: list
+    elements: str
+    default: []
+  run:
+    description: This run, as the lookup P(llmops.litellm.controller_run#lookup) gives it.
+    type: dict
+    required: true
+  patience:
+    description: Seconds without a sign of life after which another controller's run is taken for dead.
+    type: int
+    default: 7200
+attributes:
+  check_mode:
+    description: Only looks.
+    support: full
+  diff_mode:
+    description: Only looks.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Host is looked at
+  llmops.litellm.preflight_info:
+    state_dir: /var/lib/llmops-litellm
+    backup_dir: /var/backups/llmops-litellm
+    images: "{{ litellm_images }}"
+    run: "{{ lookup('llmops.litellm.controller_run') }}"
+"""
+
+RETURN = r"""
+problems:
+  description: Every reason against a migration, each with what to do.
+  returned: always
+  type: list
+  elements: str
+  sample: ["port 4000 (proxy): is held by nginx (process 812), not by litellm.service -> stop it, or set another port"]
+warnings_found:
+  description: What does not stop a migration but should be known.
+  returned: always
+  type: list
+  elements: str
+facts:
+  description: What was found, without any secret.
+  returned: always
+  type: dict
+  contains:
+    engine:
+      description: Docker's and Compose's versions, platform and data folder.
+      type: dict
+    legacy:
+      description: Unit, process, folder, configuration, port, options, names of the variables, hashes of the files.
+      type: dict
+    database:
+      description: The native database, with its unit, version, size and whether a stored row proves the salt key.
+      type: dict
+    redis:
+      description: The native Redis with its unit, empty where there is none.
+      type: dict
+    model_hosts:
+      description: Loopback ports of model servers that the configuration, the environment or the database name.
+      type: list
+      elements: dict
+    images:
+      description: What is known of the images.
+      type: dict
+    project_dir:
+      description: Folder of the compose deployment.
+      type: str
+    space:
+      description: Bytes needed and free.
+      type: list
+      elements: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _survey
+
+ARGUMENTS: dict[str, Any] = {
+    "legacy_unit": {"type": "str", "default": "litellm.service"},
+    "legacy_account": {"type": "str", "default": ""},
+    "project_dir": {"type": "str", "default": ""},
+    "state_dir": {"type": "path", "required": True},
+    "backup_dir": {"type": "path", "required": True},
+    "project_name": {"type": "str", "default": "litellm"},
+    "subnet": {"type": "str", "default": "172.30.40.0/24"},
+    "stage_port": {"type": "int", "default": 14000},
+    "database_port": {"type": "int", "default": 5434},
+    "redis_port": {"type": "int", "default": 6379},
+    "images": {"type": "dict", "required": True},
+    "allow_other_release": {"type": "bool", "default": False},
+    "carry_redis": {"type": "bool", "default": True},
+    "overrides": {"type": "dict", "default": {}, "no_log": True},
+    "adopt": {"type": "list", "elements": "str", "default": []},
+    "accept_weak": {"type": "list", "elements": "str", "default": []},
+    "run": {"type": "dict", "required": True},
+    "patience": {"type": "int", "default": 7200},
+}
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    found = _survey.survey(module.params)
+    module.exit_json(changed=False, facts=found.facts, problems=[str(item) for item in found.problems],
+                     warnings_found=[str(item) for item in found.warnings])
+
+
+if __name__ == "__main__":
+    main()
