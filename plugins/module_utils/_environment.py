@@ -14,11 +14,8 @@ from urllib.parse import quote, urlsplit
 from . import _environment_rules as rules
 from ._envfile import fault
 from ._environment_files import Finding, LegacyFile, compare
+from ._loopback import BARE_ADDRESS, URL, moved, port_of
 
-URL = re.compile(r"(?P<head>\b(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[^\s/@?#'\"]*@)?)(?P<host>%s)(?::(?P<port>[0-9]{1,5}))?(?![\w.:-])"
-                 % rules.LOOPBACK_HOST, re.I)
-BARE_ADDRESS = re.compile(r"(?:%s)(?::[0-9]{1,5})?\Z" % rules.LOOPBACK_HOST, re.I)
-SCHEME_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 PROCESS = "legacy process"
 OVERRIDES = "env_file_overrides"
 
@@ -237,14 +234,14 @@ class _Planner:
     def _rewrite(self, name: str, value: str) -> str:
         """Loopback URLs of servers that stay on the host, as the container has to write them."""
         def replace(match: "re.Match[str]") -> str:
-            port = int(match["port"] or SCHEME_PORTS.get(match["scheme"].lower(), 0))
-            if port in self.settings.own_ports:
+            port = port_of(match)
+            if not port or port in self.settings.own_ports:
                 return match.group()
             bridged = self.settings.bridged_ports
             if port in self.settings.native_ports or (bridged is not None and port not in bridged):
                 self._unreachable(name)
                 return match.group()
-            return match["head"] + self.settings.gateway_name + (":" + match["port"] if match["port"] else "")
+            return moved(match, self.settings.gateway_name)
         if BARE_ADDRESS.match(value):
             self._unreachable(name)
         return URL.sub(replace, value)

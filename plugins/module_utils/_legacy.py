@@ -163,7 +163,8 @@ def discover(name: str, account: str = "") -> Deployment:
         "host": command["host"] or "0.0.0.0",
         "port": command["port"] or int(environment.get("PORT", "4000")),
         "options": command["options"],
-        "environment_files": [{"path": path, "optional": optional} for path, optional in files],
+        "environment_files": [{"path": path} for path, _optional in files],
+        "optional_files": [path for path, optional in files if optional],
         "variables": sorted(environment),
         "python": python,
         **({"litellm_" + key: value for key, value in installed(python).items()} if python else

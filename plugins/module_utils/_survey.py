@@ -77,6 +77,10 @@ def _lock(settings: dict, now: datetime) -> list[Problem]:
     refused = _journal.refusal(journal, settings["run"], now, settings["patience"])
     if refused:
         return [Problem("lock", refused, "wait until it has ended; a run that was killed is taken over by itself")]
+    volume = "%s_postgres" % settings["project_name"]
+    if journal is not None and "not_kept" in journal["facts"] and _engine.volume_labels(volume) is not None:
+        return [Problem("volume %s" % volume, "may hold rows of the failed migration %s that are nowhere else (%s)" % (journal["id"], journal["facts"]["not_kept"]),
+                        "look at them, then remove it (docker volume rm %s) and run again" % volume)]
     return []
 
 
@@ -93,18 +97,17 @@ def _deployment(legacy: _legacy.Deployment, settings: dict, facts: dict, warning
         configured.append("LITELLM_MASTER_KEY")
     problems += _preflight.check_keys(legacy.environment, configured, settings["accept_weak"])
     for entry in told["environment_files"]:
-        problems += _environment_file(entry, warnings)
+        problems += _environment_file(entry["path"], entry["path"] in told["optional_files"], warnings)
     problems += _folder(folder)
     problems += _preflight.check_traces(told["litellm_version"], told["litellm_traces"])
     warnings += _preflight.warn(told["litellm_version"], [], told["litellm_traces"])
     return problems
 
 
-def _environment_file(entry: dict, warnings: list[Problem]) -> list[Problem]:
+def _environment_file(path: str, optional: bool, warnings: list[Problem]) -> list[Problem]:
     """An EnvironmentFile= of the unit: there, readable, and read by systemd as its author meant it."""
-    path = entry["path"]
     if not os.path.isfile(path):
-        return [] if entry["optional"] else [Problem(path, "is missing; the unit could not start again", "restore the file")]
+        return [] if optional else [Problem(path, "is missing; the unit could not start again", "restore the file")]
     text = _host.read(path)
     try:
         _envfile.loads(text, "systemd")

@@ -53,7 +53,9 @@ def up() -> None:
         pushed = worker.submit(registry.push)
         legacy.snapshot(facts)
         pushed.result()
-    legacy.write_state({**facts, "images": registry.references()})
+    served = registry.references()
+    # the one that only a refusal needs stands apart: `images` is what an inventory gives to the playbook
+    legacy.write_state({**facts, "refused_image": served.pop("postgres13"), "images": served})
 
 
 def objects(kind: str, value: str) -> list[str]:

@@ -1,0 +1,80 @@
+"""The new proxy is frozen at its start after the cutover. What must be true then, and after the next run without the saboteur."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
+ROOT = SCENARIO.parent.parent
+# Each start of the proxy gives these others: process ids and times of the run, and what the host's own timers do.
+OURS = ("/var/lib/llmops-litellm", "/var/backups/llmops-litellm", "/home/litellm/llm@team/.env", "/home/litellm/llm@team/redis.conf",
+        "/home/litellm/llm@team/compose", "/home/litellm/llm@team/config.compose.yaml", "/home/litellm/llm@team/.dockerignore",
+        "/home/litellm/llm@team/.gitignore", "/etc/systemd/system/litellm-bridge-")
+
+
+def migrate() -> subprocess.CompletedProcess[str]:
+    """The operator's own command."""
+    return subprocess.run(["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), "playbooks/migrate.yml"],
+                          cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def state(host: Any) -> dict[str, Any]:
+    """The host's state, without what a migration leaves on purpose."""
+    told = json.loads(host.check_output("python3 -B /root/observer/host_state.py"))
+    told["files"] = {path: text for path, text in told["files"].items() if not path.startswith(OURS) and "/.git/" not in path}
+    for scope, lines in told["units"].items():
+        told["units"][scope] = [line for line in lines if "litellm-bridge-" not in line]
+    del told["docker"]["volume"], told["docker"]["image"]
+    return told
+
+
+@pytest.fixture(scope="module")
+def sabotaged(host: Any) -> dict[str, Any]:
+    """A run against the saboteur: the host's state before, what the run printed, its journal."""
+    before = state(host)
+    host.check_output("systemd-run --unit=saboteur python3 -B /root/observer/saboteur.py")
+    run = migrate()
+    host.check_output("systemctl stop saboteur")
+    journal = json.loads(host.check_output("cat /var/lib/llmops-litellm/journal.json"))
+    return {"before": before, "run": run, "journal": journal, "frozen": host.check_output("journalctl -u saboteur -o cat")}
+
+
+def test_run_fails_and_says_what_is_true_now(sabotaged: dict[str, Any]) -> None:
+    assert "frozen" in sabotaged["frozen"]
+    assert sabotaged["run"].returncode != 0
+    assert "The migration failed, and the legacy deployment serves again" in sabotaged["run"].stdout
+    assert sabotaged["journal"]["state"] == "rolled back"
+    assert sabotaged["journal"]["phase"] == "serve"
+
+
+def test_host_is_as_it_was(host: Any, sabotaged: dict[str, Any]) -> None:
+    assert state(host) == sabotaged["before"]
+
+
+def test_legacy_proxy_itself_serves(host: Any) -> None:
+    pid = host.check_output("systemctl --user --machine=litellm@ show --property MainPID --value litellm.service")
+    assert f"pid={pid}," in host.check_output("ss -Hltnp sport = :4000")
+    probe = "import json, urllib.request as r; print(json.load(r.urlopen('http://127.0.0.1:4000/health/readiness', timeout=5))['db'])"
+    assert host.check_output("python3 -c %s", probe) == "connected"
+
+
+def test_rows_of_the_failed_deployment_are_kept(host: Any, sabotaged: dict[str, Any]) -> None:
+    assert sabotaged["journal"]["facts"]["kept_database"].startswith("litellm_")
+    assert "litellm_postgres" in host.check_output("docker volume ls --quiet")
+    report = host.check_output("cat /var/lib/llmops-litellm/report.md")
+    assert sabotaged["journal"]["facts"]["kept_database"] in report
+    assert "Reason:" in report
+
+
+def test_next_run_migrates(host: Any, sabotaged: dict[str, Any]) -> None:
+    run = migrate()
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert json.loads(host.check_output("cat /var/lib/llmops-litellm/journal.json"))["state"] == "migrated"
+    names = host.check_output("docker exec litellm-postgres psql -U litellm -d postgres -XAtc 'SELECT datname FROM pg_database'").split()
+    assert sabotaged["journal"]["facts"]["kept_database"] in names

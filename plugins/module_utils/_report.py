@@ -1,0 +1,217 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of a migration: what the journal holds, as a person reads it. Pure; nothing in it is a secret, as the journal has none."""
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from ._journal import MIGRATED, ROLLED_BACK, UNTOUCHED, seconds_between, step
+
+OUTCOMES = {MIGRATED: "The host is migrated: LiteLLM, PostgreSQL and Redis run in Docker Compose.",
+            ROLLED_BACK: "The migration failed, and the legacy deployment serves again, as it was.",
+            UNTOUCHED: "The migration failed before the cutover. The legacy deployment was not touched and serves."}
+MEANINGS = {
+    "record": "prior state of units, files and environment recorded", "images": "images pulled, by digest",
+    "environment": "environment of the new deployment", "stage": "PostgreSQL, Redis and bridges running beside the legacy deployment",
+    "rehearse": "new proxy tried on a copy of the live database", "backup": "verified backup of the legacy deployment",
+    "cutover": "legacy stopped, last rows copied and proved", "serve": "new deployment started at the legacy addresses",
+    "verify": "old against new, as clients see it", "hand_over": "start at boot"}
+
+
+def build(journal: dict, folder: str) -> dict:
+    """The report as data: ``outcome``, ``phases`` (name, meaning, state, seconds), ``refused_seconds``, ``proofs``, ``found``,
+    ``environment``, ``changes``, ``undo``, ``warnings``.
+
+    :param folder: the state folder, for the paths that are named.
+    """
+    facts = journal["facts"]
+    found = facts.get("found", {})
+    return {
+        "host": found.get("host", ""),
+        "id": journal["id"],
+        "state": journal["state"],
+        "outcome": OUTCOMES.get(journal["state"], "The migration has not ended."),
+        "failure": facts.get("failure"),
+        "began": journal["created"],
+        "ended": journal.get("ended"),
+        "phases": _phases(journal),
+        "refused_seconds": refused(journal),
+        "proofs": _proofs(journal),
+        "found": _found(found),
+        "environment": _environment(journal),
+        "warnings": facts.get("warnings", []),
+        "changes": _changes(journal, folder),
+        "undo": _undo(journal),
+    }
+
+
+def _facts(journal: dict, name: str) -> dict:
+    entry = step(journal, name)
+    return entry["facts"] if entry else {}
+
+
+def _phases(journal: dict) -> list[dict[str, Any]]:
+    """The last attempt at each step, in the order in which they were begun."""
+    last = {entry["name"]: entry for entry in journal["steps"]}
+    return [{"name": name, "meaning": MEANINGS.get(name, ""), "state": entry["state"],
+             "seconds": round(seconds_between(entry["begun"], entry["ended"]), 1) if entry["ended"] else None}
+            for name, entry in last.items()]
+
+
+def refused(journal: dict) -> Optional[float]:
+    """Seconds from the moment in which the legacy proxy was told to stop to the first proof that the new one serves; clients are
+    refused for no longer than that. ``None`` where there was no cutover or no such proof."""
+    stopped, serving = step(journal, "cutover"), step(journal, "serve")
+    if stopped is None or serving is None or not serving["ended"]:
+        return None
+    return round(seconds_between(stopped["begun"], serving["ended"]), 1)
+
+
+def size(count: int) -> str:
+    """Bytes as people say them."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return "%.0f %s" % (value, unit) if unit == "B" else "%.1f %s" % (value, unit)
+        value /= 1024
+    return "%.1f GiB" % value
+
+
+def _proofs(journal: dict) -> list[dict[str, Any]]:
+    """What was proved, each with figures: ``name``, ``ok``, ``figures``."""
+    proofs = []
+    copied = _facts(journal, "cutover")
+    if copied.get("source"):
+        source, target = copied["source"], copied["target"]
+        proofs.append({"name": "equal fingerprints of the databases", "ok": bool(copied["equal"]), "figures":
+                       "%d tables, %s rows, content hash %s on both sides (PostgreSQL %s to %s, %s in %.1f s)" % (
+                           len(target["tables"]), "{:,}".format(target["rows_total"]), target["hash"][:12], source["server_major"],
+                           target["server_major"], size(copied["bytes"]), copied["seconds"])})
+    if copied.get("redis"):
+        keys = sum(database["target"]["keys"] for database in copied["redis"].values())
+        proofs.append({"name": "keys of Redis carried over", "ok": True, "figures": "%d keys in %d database(s)" % (keys, len(copied["redis"]))})
+    proofs += _facts(journal, "verify").get("proofs", [])
+    backup = _facts(journal, "backup")
+    if backup:
+        proofs.append({"name": "verified backup", "ok": True, "figures": "%s, pinned" % backup["path"]})
+    return proofs
+
+
+def _found(found: dict) -> list[str]:
+    """The legacy deployment in a few lines."""
+    legacy = found.get("legacy")
+    if not legacy:
+        return []
+    unit = legacy["unit"]
+    lines = ["LiteLLM %s as %s (%s) in %s, port %d" % (
+        legacy["litellm_version"], unit["name"], "account %s" % unit["account"] if unit["account"] else "system", legacy["folder"], legacy["port"])]
+    asleep = [entry["name"] for entry in legacy["units"] if entry["enabled"] == "disabled" and entry["name"].endswith(".timer")]
+    if asleep:
+        lines.append("disabled on purpose, and known as such: %s" % ", ".join(asleep))
+    database = found.get("database")
+    if database:
+        lines.append("PostgreSQL %s on port %d, database %s, %s%s" % (
+            database["server_version"], database["port"], database["name"], size(database["bytes"]),
+            "; a stored row proves the salt key" if database.get("salt_key_proved") else ""))
+    if found.get("redis"):
+        lines.append("Redis on port %d" % found["redis"]["port"])
+    for host in found.get("model_hosts", []):
+        lines.append("model server on port %d: %s%s" % (host["port"], (host["unit"] or {}).get("name") or host["process"] or "not running",
+                                                        "" if host["answers"] else " (does not answer)"))
+    return lines
+
+
+def _environment(journal: dict) -> dict:
+    """How many variables were kept, replaced and so on, and each of them by name."""
+    entries = _facts(journal, "environment").get("comparison", [])
+    counts: dict[str, int] = {}
+    for entry in entries:
+        counts[entry["status"]] = counts.get(entry["status"], 0) + 1
+    return {"counts": counts, "variables": entries}
+
+
+def _changes(journal: dict, folder: str) -> list[str]:
+    """What is different on the host now."""
+    found = journal["facts"].get("found", {})
+    if journal["state"] == UNTOUCHED or "legacy" not in found:
+        return ["files in %s and images, volumes and the journal of this run; the next run takes them up" % found.get("project_dir", folder)]
+    staged, project = _facts(journal, "stage"), found["project_dir"]
+    lines = ["new in %s: compose.yaml, compose.stage.yaml, config.compose.yaml, .env, redis.conf, .dockerignore" % project]
+    lines += ["config.compose.yaml line %d: %s is %s" % (item["line"], item["old"], item["new"]) for item in staged.get("rewritten", [])]
+    if journal["state"] == ROLLED_BACK:
+        kept = journal["facts"].get("kept_database")
+        return lines + ["containers, network and bridges are gone; volumes stay"] + (
+            ["rows that the new proxy may have written are in its volume, in database %s" % kept] if kept else [])
+    lines += ["model %s in the database: %s is %s" % (item["name"], item["old"], item["new"]) for item in _facts(journal, "serve").get("models", [])]
+    names = [entry["name"] for entry in found["legacy"]["units"]]
+    names += [found[server]["unit"]["name"] for server in ("database", "redis") if found.get(server)]
+    lines.append("stopped and disabled, not deleted: %s" % ", ".join(names))
+    if staged.get("bridges"):
+        lines.append("bridges for containers to model servers on ports %s" % ", ".join(str(port) for port in staged["bridges"]))
+    return lines
+
+
+def _undo(journal: dict) -> list[str]:
+    """How to go back or on, as commands."""
+    if journal["state"] != MIGRATED:
+        return ["mend what is named above and run migrate.yml again; it takes up what is there"]
+    found = journal["facts"]["found"]
+    legacy, project = found["legacy"], found["project_dir"]
+    manager = "sudo -u %s XDG_RUNTIME_DIR=/run/user/$(id -u %s) systemctl --user" % (legacy["unit"]["account"],) * 2 if legacy["unit"]["account"] else "systemctl"
+    lines = ["Until rollback.yml exists, by hand; rows written since the cutover stay in the volume and do not come along:",
+             "systemctl disable --now litellm-compose.service; docker compose --project-directory %s down" % project]
+    for server in ("database", "redis"):
+        if found.get(server):
+            name = found[server]["unit"]["name"]
+            lines.append("systemctl unmask %s; systemctl enable --now %s" % (name, name))
+    for entry in reversed(legacy["units"]):
+        if entry["active"] == "active":
+            lines.append("%s enable --now %s" % (manager, entry["name"]))
+    return lines
+
+
+def summary(report: dict) -> list[str]:
+    """The report as lines for a terminal."""
+    lines = [report["outcome"]]
+    if report["failure"]:
+        lines.append("reason: %s" % report["failure"])
+    lines += ["", "step         seconds"]
+    for phase in report["phases"]:
+        lines.append("%-12s %7s  %s%s" % (phase["name"], "-" if phase["seconds"] is None else "%.1f" % phase["seconds"], phase["meaning"],
+                                          "" if phase["state"] == "done" else " (%s)" % ("failed" if phase["state"] == "begun" else phase["state"])))
+    if report["refused_seconds"] is not None:
+        lines += ["", "Clients were refused for at most %.1f s." % report["refused_seconds"]]
+    if report["proofs"]:
+        lines.append("")
+    lines += ["%s %s: %s" % ("✔" if proof["ok"] else "✘", proof["name"], proof["figures"]) for proof in report["proofs"]]
+    return lines
+
+
+def markdown(report: dict) -> str:
+    """The report as a document."""
+    lines = ["# Migration %s" % report["id"], "", report["outcome"], ""]
+    if report["failure"]:
+        lines += ["Reason: %s" % report["failure"], ""]
+    lines += ["%s to %s" % (report["began"], report["ended"] or "(not ended)"), "", "| step | seconds | what |", "|---|---:|---|"]
+    for phase in report["phases"]:
+        lines.append("| %s | %s | %s%s |" % (phase["name"], "" if phase["seconds"] is None else phase["seconds"], phase["meaning"],
+                                             "" if phase["state"] == "done" else " (**failed**)"))
+    if report["refused_seconds"] is not None:
+        lines += ["", "Clients were refused for at most **%.1f s**." % report["refused_seconds"]]
+    lines += _section("Proofs", ["%s %s: %s" % ("✔" if proof["ok"] else "✘", proof["name"], proof["figures"]) for proof in report["proofs"]])
+    lines += _section("What was found", report["found"])
+    lines += _section("What should be known", report["warnings"])
+    lines += _section("What changed", report["changes"])
+    lines += _section("How to go on" if report["state"] != MIGRATED else "How to undo it", report["undo"])
+    counts = report["environment"]["counts"]
+    if counts:
+        lines += ["", "## Environment", "", ", ".join("%d %s" % (count, status) for status, count in sorted(counts.items())) + ".",
+                  "", "| variable | | from | why |", "|---|---|---|---|"]
+        lines += ["| `%s` | %s | %s | %s |" % (entry["name"], entry["status"], entry["origin"], entry["reason"].replace("|", "\\|"))
+                  for entry in report["environment"]["variables"]]
+    return "\n".join(lines) + "\n"
+
+
+def _section(title: str, items: list[str]) -> list[str]:
+    return ["", "## " + title, "", *("- " + item for item in items)] if items else []

@@ -1,0 +1,165 @@
+"""The module config_file, on real files."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import stat
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _host, _survey
+from ansible_collections.llmops.litellm.plugins.modules import config_file
+
+CONFIG = """\
+# team's — not http://localhost:9
+model_list:
+- litellm_params: {api_base: 'http://u:hunter2@localhost:8082/?k=hunter2', api_key: sk-hunter2}  # x\r
+general_settings: {master_key: sk-hunter2}
+litellm_settings:
+  cache_params: {host: localhost, password: hunter2}
+"""
+MOVED = CONFIG.replace("hunter2@localhost", "hunter2@host.docker.internal").replace("host: localhost, password: hunter2", "host: redis, password: os.environ/REDIS_PASSWORD")
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "config.yaml").write_text(CONFIG, encoding="utf-8", newline="")
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(check: bool = False, **params: Any) -> dict[str, Any]:
+        given = {"src": str(folder / "config.yaml"), "dest": str(folder / "config.compose.yaml"), "_ansible_check_mode": check, "_ansible_diff": True, **params}
+        with patch_module_args(given), pytest.raises(SystemExit):
+            config_file.main()
+        out = capsys.readouterr().out
+        assert "hunter2" not in out.replace("config.yaml", "")
+        return json.loads(out)
+    return call
+
+
+def test_the_containers_view(folder: Path, run: Run) -> None:
+    found = run()
+    dest = folder / "config.compose.yaml"
+    header, _newline, rest = dest.read_bytes().decode().partition("\n")
+    assert rest == MOVED
+    assert header.startswith("# Written by llmops.litellm")
+    assert str(folder / "config.yaml") in header
+    assert (folder / "config.yaml").read_bytes().decode() == CONFIG
+    assert (stat.S_IMODE(dest.stat().st_mode), dest.stat().st_uid, dest.stat().st_gid) == (0o640, os.geteuid(), os.getegid())
+    assert found["changed"]
+    assert found["endpoints"] == [{"line": 3, "kind": "model", "port": 8082}, {"line": 6, "kind": "redis", "port": 6379}]
+    assert found["rewritten"] == [{"line": 3, "old": "http://localhost:8082", "new": "http://host.docker.internal:8082"},
+                                  {"line": 6, "old": "localhost", "new": "redis"}, {"line": 6, "old": "(a password)", "new": "os.environ/REDIS_PASSWORD"}]
+    assert found["diff"][0]["before"].splitlines()[0] == "line 3: http://localhost:8082"
+    assert found["diff"][0]["after"].splitlines()[0] == "line 3: http://host.docker.internal:8082"
+    assert found["unreachable"] == []
+    assert os.listdir(folder) != []
+    assert sorted(os.listdir(folder)) == ["config.compose.yaml", "config.yaml"]
+
+
+def test_the_preflight_knows_the_file_for_ours(folder: Path, run: Run) -> None:
+    run()
+    assert _survey._is_ours((folder / "config.compose.yaml").read_text())
+
+
+def test_a_second_run_changes_nothing(folder: Path, run: Run) -> None:
+    run()
+    before = (folder / "config.compose.yaml").stat()
+    found = run()
+    assert not found["changed"]
+    assert found["diff"] == []
+    assert (folder / "config.compose.yaml").stat().st_ino == before.st_ino
+
+
+def test_check_mode_says_so_and_writes_nothing(folder: Path, run: Run) -> None:
+    assert run(check=True) == run()
+    (folder / "config.compose.yaml").chmod(0o600)
+    assert run(check=True)["changed"]
+    assert stat.S_IMODE((folder / "config.compose.yaml").stat().st_mode) == 0o600
+
+
+def test_what_has_changed_is_written_again(folder: Path, run: Run) -> None:
+    run()
+    dest = folder / "config.compose.yaml"
+    for change in (lambda: dest.chmod(0o600), lambda: dest.write_text(config_file.MARK), lambda: (folder / "config.yaml").write_text("a: 1\n")):
+        change()
+        assert run()["changed"]
+        assert not run()["changed"]
+    assert dest.read_text().endswith("\na: 1\n")
+    assert stat.S_IMODE(dest.stat().st_mode) == 0o640
+
+
+def test_owner_and_group(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[Any] = []
+    monkeypatch.setattr(_host, "write_atomically", lambda path, text, mode, owner: written.append((path, mode, owner)))
+    run(owner="daemon", group="65532", mode="440")
+    run(owner=7, group="daemon")
+    dest = str(folder / "config.compose.yaml")
+    assert written == [(dest, 0o440, (pwd.getpwnam("daemon").pw_uid, 65532)), (dest, 0o640, (7, grp.getgrnam("daemon").gr_gid))]
+
+
+def test_another_owner_is_a_change(folder: Path, run: Run) -> None:
+    run()
+    own = (folder / "config.compose.yaml").stat()
+    assert not run(owner=str(own.st_uid), group=own.st_gid)["changed"]
+    assert run(check=True, owner=str(own.st_uid + 1))["changed"]
+    assert run(check=True, group=own.st_gid + 1)["changed"]
+
+
+def test_only_some_ports(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(config_file.AnsibleModule, "warn", lambda module, text: warned.append(text))
+    found = run(ports=[1], gateway_name="gate", redis_host="cache", redis_port=7)
+    assert found["unreachable"] == [{"line": 3, "kind": "model", "port": 8082}]
+    assert any("line 3: http://localhost:8082" in text for text in warned)
+    assert "{host: cache," in (folder / "config.compose.yaml").read_text()
+    assert "@gate:8082" in (run(gateway_name="gate") and (folder / "config.compose.yaml").read_text())
+    assert run(own_ports=[8082])["unreachable"] == []
+    assert "@localhost:8082" in (folder / "config.compose.yaml").read_text()
+
+
+def test_a_byte_order_mark_does_not_end_up_in_the_middle(folder: Path, run: Run) -> None:
+    (folder / "config.yaml").write_bytes(b"\xef\xbb\xbfa: 1\n")
+    run()
+    assert b"\xef\xbb\xbf" not in (folder / "config.compose.yaml").read_bytes()
+
+
+@pytest.mark.parametrize("content, words", [
+    (b"a: 1\ninclude: [x.yaml]\n", ["config.yaml, line 2:", "include"]),
+    (b"a: 1\nb: '2\n", ["config.yaml, line 2:", "quote"]),
+    (b"a: 1\nb: \xff\n", ["config.yaml, line 2:", "UTF-8"]),
+    (b"a: 1\nb: \0\n", ["config.yaml, line 2:", "NUL"]),
+    (b"general_settings: {database_url: 'postgresql://u:hunter2@db/x'}\n", ["config.yaml, line 1:", "DATABASE_URL"]),
+])
+def test_a_source_that_is_refused(folder: Path, run: Run, content: bytes, words: list[str]) -> None:
+    (folder / "config.yaml").write_bytes(content)
+    found = run()
+    assert found["failed"]
+    assert [word for word in words if word not in found["msg"]] == []
+    assert not (folder / "config.compose.yaml").exists()
+
+
+@pytest.mark.parametrize("params, word", [
+    ({"src": "/nowhere/config.yaml"}, "/nowhere/config.yaml: No such file"), ({"src": "/dev/null"}, "not a regular file"),
+    ({"dest": "/nowhere/config.yaml"}, "folder /nowhere does not exist"), ({"dest": "{src}"}, "own configuration"), ({"dest": "{link}"}, "own configuration"),
+    ({"dest": "{theirs}"}, "not written by this module"), ({"dest": "{folder}"}, "not written by this module"), ({"owner": "nobody-knows-me"}, "no nobody-knows-me"),
+    ({"group": "nobody-knows-me"}, "group: "), ({"mode": "u=rw"}, "not an octal mode"), ({"mode": "0642"}, "anyone could change"),
+])
+def test_parameters_that_are_refused(folder: Path, run: Run, params: dict[str, str], word: str) -> None:
+    (folder / "theirs.yaml").write_text("a: 1\n")
+    (folder / "link.yaml").symlink_to("config.yaml")
+    places = {"src": folder / "config.yaml", "theirs": folder / "theirs.yaml", "link": folder / "link.yaml", "folder": folder}
+    found = run(**{name: value.format(**places) for name, value in params.items()})
+    assert found["failed"]
+    assert word in found["msg"]
+    assert (folder / "theirs.yaml").read_text() == "a: 1\n"
+    assert not (folder / "config.compose.yaml").exists()
