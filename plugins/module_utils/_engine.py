@@ -56,6 +56,21 @@ def container(name: str) -> Optional[dict]:
     return _json(answer.out) if answer.rc == 0 else None
 
 
+def faults(containers: dict[str, Optional[dict]]) -> list[str]:
+    """What is wrong with containers, by name as :func:`container` tells them: gone, not healthy, or reachable from elsewhere."""
+    found = []
+    for name, told in containers.items():
+        if told is None:
+            found.append("container %s does not exist" % name)
+            continue
+        if told["state"] != "running" or told["health"] not in (None, "healthy"):
+            found.append("container %s is %s%s" % (name, told["state"], ", %s" % told["health"] if told["health"] else ""))
+        for port, hosts in sorted((told["ports"] or {}).items()):
+            found += ["container %s publishes %s on %s:%s, not on the loopback address alone" % (name, port, host["HostIp"], host["HostPort"])
+                      for host in hosts or [] if not host["HostIp"].startswith("127.") and host["HostIp"] != "::1"]
+    return found
+
+
 def volume_labels(name: str) -> Optional[dict]:
     """The labels of a volume, ``None`` where there is no such volume."""
     answer = run(["docker", "volume", "inspect", "--format", "{{json .Labels}}", name])

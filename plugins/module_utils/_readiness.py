@@ -244,7 +244,8 @@ def _cache(answer: Optional[Answer], database: str, told: list[Optional[dict[str
         message = _message(body)
         if "Cache not initialized" in message:
             return NOT_CONFIGURED
-        if "Service Unhealthy" in message and database in (CONNECTED, NOT_CONFIGURED):
+        # 1.102.4 answers the same with a living Redis while its database is dead
+        if "Service Unhealthy" in message and database != DISCONNECTED:
             reasons.append("the proxy cannot reach its cache")
             return DISCONNECTED
         reasons.append("the ping of the cache failed, and not for a reason that is the cache's alone")

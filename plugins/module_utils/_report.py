@@ -158,7 +158,8 @@ def _undo(journal: dict) -> list[str]:
         return ["mend what is named above and run migrate.yml again; it takes up what is there"]
     found = journal["facts"]["found"]
     legacy, project = found["legacy"], found["project_dir"]
-    manager = "sudo -u %s XDG_RUNTIME_DIR=/run/user/$(id -u %s) systemctl --user" % (legacy["unit"]["account"],) * 2 if legacy["unit"]["account"] else "systemctl"
+    account = legacy["unit"]["account"]
+    manager = "systemctl --user --machine=%s@" % account if account else "systemctl"
     lines = ["Until rollback.yml exists, by hand; rows written since the cutover stay in the volume and do not come along:",
              "systemctl disable --now litellm-compose.service; docker compose --project-directory %s down" % project]
     for server in ("database", "redis"):

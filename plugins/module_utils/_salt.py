@@ -35,7 +35,7 @@ def decrypts(value: str, key: str) -> Optional[bool]:
     :returns: ``None`` for a value that is not in this format: plain text, empty, or of the newer ``v2:gcm:`` format (AES-GCM, which
         LiteLLM only writes where ``general_settings.encryption_algorithm`` asks for it).
     """
-    if len(value) % 4 or not BASE64.match(value):
+    if not BASE64.match(value):
         return None
     try:
         box = base64.b64decode(value.replace("-", "+").replace("_", "/"), validate=True)

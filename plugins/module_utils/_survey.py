@@ -93,8 +93,13 @@ def _deployment(legacy: _legacy.Deployment, settings: dict, facts: dict, warning
         problems.append(Problem("config.yaml", "the legacy unit names no --config", "a proxy without a configuration file is not supported"))
     elif not os.path.isfile(told["config"]):
         problems.append(Problem(told["config"], "does not exist any more", "restore the file that the proxy was started with"))
-    elif re.search(r"^\s+master_key\s*:", legacy.config_text, re.M):
-        configured.append("LITELLM_MASTER_KEY")
+    else:
+        problems += [Problem("%s:%d" % (told["config"], item.line), item.message, "") for item in _endpoints.problems(legacy.config_text)]
+        if re.search(r"^\s+[\"']?LITELLM_SALT_KEY[\"']?\s*:", legacy.config_text, re.M):
+            problems.append(Problem(told["config"], "sets LITELLM_SALT_KEY itself, so nobody can tell which key is in use",
+                                    "move it into the environment of the unit, restart the proxy, and run again"))
+        if re.search(r"^\s+master_key\s*:", legacy.config_text, re.M):
+            configured.append("LITELLM_MASTER_KEY")
     problems += _preflight.check_keys(legacy.environment, configured, settings["accept_weak"])
     for entry in told["environment_files"]:
         problems += _environment_file(entry["path"], entry["path"] in told["optional_files"], warnings)

@@ -29,7 +29,9 @@ FLOW_KEY = re.compile(r"[ \t%s]*:(?=[ \t,\[\]{}%s]|\Z)" % (_BREAK, _BREAK))
 FLOW_QUOTED_KEY = re.compile(r"[ \t%s]*:" % _BREAK)
 NEXT_LINE = re.compile(r"(?:[ \t]*(?:\r\n|[%s]))+([ \t]*)(?![ \t#%s]|\Z)" % (_BREAK, _BREAK))
 BLOCK_HEADER = re.compile(r"[|>](?:[+-]?([1-9])?|([1-9])[+-])(?:[ \t]+#[^%s]*|[ \t]*)(?:\r\n|[%s]|\Z)" % (_BREAK, _BREAK))
-LINE = re.compile(r"( *)([^\r\n]*)(?:\r\n|\r|\n|\Z)")
+SPACES = re.compile(" *")
+REST = re.compile(r"[^\r\n]*")
+BREAK = re.compile(r"\r\n|[\r\n]|\Z")
 
 
 class Value(NamedTuple):
@@ -106,7 +108,7 @@ class _Scanner:
         elif self.flow and char in "]}":
             self.flow.pop()
             self.at += 1
-        elif char in "|>" and not self.flow and BLOCK_HEADER.match(self.text, self.at):
+        elif char in "|>" and not self.flow:
             self._literal()
         else:
             self._plain()
@@ -181,18 +183,19 @@ class _Scanner:
     def _literal(self) -> None:
         """A block scalar: every line that is indented deeper than what it belongs to."""
         header = BLOCK_HEADER.match(self.text, self.at)
-        assert header is not None
+        if header is None:
+            self._plain()
+            return
         parent = self._parent()
         digit = header[1] or header[2]
         indent = max(parent, 0) + int(digit) if digit else 0
         start = self.at = header.end()
         while self.at < len(self.text):
-            line = LINE.match(self.text, self.at)
-            assert line is not None
-            depth = len(line[1])
-            if line[2]:
+            depth = SPACES.match(self.text, self.at).end() - self.at  # type: ignore[union-attr]
+            end = REST.match(self.text, self.at + depth).end()  # type: ignore[union-attr]
+            if end > self.at + depth:
                 indent = indent or max(depth, parent + 1)
                 if depth < indent:
                     break
-            self.at = line.end()
+            self.at = BREAK.match(self.text, end).end()  # type: ignore[union-attr]
         self._value(start, self.at)

@@ -68,7 +68,8 @@ def test_urls(old: str, new: str) -> None:
 
 @pytest.mark.parametrize("value", [
     "http://127.0.0.1:8082/v1", "https://u:p@localhost:1/?x=http://127.0.0.1:3", "http://localhost", "http://localhost:4000", "http://localhost-2:1",
-    "redis://127.0.0.1:6379/1", "postgres://127.0.0.1", "file://localhost/x", "qdrant://localhost", '{"a": "http://[::1]:8082"}', "127.0.0.1", "localhost:11434"])
+    "redis://127.0.0.1:6379/1", "postgres://127.0.0.1", "file://localhost/x", "qdrant://localhost", '{"a": "http://[::1]:8082"}', "127.0.0.1",
+    "localhost:11434"])
 def test_configuration_and_environment_agree(value: str) -> None:
     settings_ = _environment.Settings(native_ports=(5432, 6379))
     environment = _environment.plan({"LITELLM_MASTER_KEY": "sk-x", "SOME": value}, [], settings_)
@@ -185,7 +186,7 @@ CACHE = "litellm_settings:\n  cache_params:\n"
 REDIS = {
     "host and port": (CACHE + "    type: redis\n    host: localhost  # x\n    port: \"6380\"\n    db: 2\n",
                       CACHE + "    type: redis\n    host: redis  # x\n    port: \"6379\"\n    db: 2\n", 6380),
-    "password": (CACHE + "    host: '127.0.0.1'\n    password: 'hunter2'\n    username: cache\n    ssl: True\n",
+    "password": (CACHE + "    host: '127.0.0.1'\n    password: 'hunter''2'\n    username: cache\n    ssl: True\n",
                  CACHE + "    host: 'redis'\n    password: 'os.environ/REDIS_PASSWORD'\n    username: default\n    ssl: false\n", 6379),
     "empty password": (CACHE + "    host: localhost\n    password: ''\n", CACHE + "    host: redis\n    password: 'os.environ/REDIS_PASSWORD'\n", 6379),
     "password by another name": (CACHE + "    host: localhost\n    password: os.environ/CACHE_PASSWORD\n",
@@ -204,7 +205,8 @@ REDIS = {
                "router_settings:\n  redis_host: redis\n  redis_port: 6379\n  redis_password: os.environ/REDIS_PASSWORD\n  num_retries: 2\n", 6380),
     "router's url": ("router_settings:\n    redis_url: redis://localhost:6380/1\n",
                      "router_settings:\n    redis_host: redis\n    redis_port: 6379\n    redis_db: 1\n", 6380),
-    "coordination": ("general_settings:\n  coordination_redis: {host: localhost, port: 1}\n", "general_settings:\n  coordination_redis: {host: redis, port: 6379}\n", 1),
+    "coordination": ("general_settings:\n  coordination_redis: {host: localhost, port: 1}\n",
+                     "general_settings:\n  coordination_redis: {host: redis, port: 6379}\n", 1),
     "anchored": ("x: &r {host: localhost, port: 6380}\n" + CACHE + "    <<: *r\n    ttl: 1\nrouter_settings: {num_retries: 1}\n",
                  "x: &r {host: redis, port: 6379}\n" + CACHE + "    <<: *r\n    ttl: 1\nrouter_settings: {num_retries: 1}\n", 6380),
     "alias of an alias": ("y: &s\n  port: 6380\nx: &r\n  <<: [*s]\n  host: localhost\nlitellm_settings:\n  cache_params: *r\n",
@@ -212,7 +214,8 @@ REDIS = {
     "variables": ("environment_variables:\n  REDIS_HOST: localhost\n  REDIS_PORT: '6380'\n  REDIS_PASSWORD: hunter2\n",
                   "environment_variables:\n  REDIS_HOST: os.environ/REDIS_HOST\n  REDIS_PORT: 'os.environ/REDIS_PORT'\n"
                   "  REDIS_PASSWORD: os.environ/REDIS_PASSWORD\n", 6380),
-    "variable with a url": ("environment_variables: {REDIS_URL: 'redis://:hunter2@localhost'}\n", "environment_variables: {REDIS_URL: 'os.environ/REDIS_URL'}\n", 6379),
+    "variable with a url": ("environment_variables: {REDIS_URL: 'redis://:hunter2@localhost'}\n",
+                            "environment_variables: {REDIS_URL: 'os.environ/REDIS_URL'}\n", 6379),
     "elsewhere": (CACHE + "    host: cache.example.com\n    port: 1\n    password: x\n", None, None),
     "url elsewhere": (CACHE + "    url: redis://:x@cache.example.com\n    host: localhost\n", None, None),
     "another variable": (CACHE + "    host: os.environ/CACHE_HOST\n    password: x\n", None, None),
@@ -234,8 +237,10 @@ def test_redis_of_another_name() -> None:
 
 
 def test_nothing_that_is_shown_is_secret() -> None:
-    text = (CACHE + "    url: redis://u:hunter2@localhost/1\n    password: hunter2\nenvironment_variables: {REDIS_PASSWORD: hunter2, REDIS_URL: 'redis://:hunter2@localhost'}\n"
-            "general_settings: {database_url: 'postgres://u:hunter2@localhost/x', a: 'http://u:hunter2@localhost:1/?k=hunter2', b: 'redis://:hunter2@localhost'}\n")
+    text = (CACHE + "    url: redis://u:hunter2@localhost/1\n    password: hunter2\n"
+            "environment_variables: {REDIS_PASSWORD: hunter2, REDIS_URL: 'redis://:hunter2@localhost'}\n"
+            "general_settings: {database_url: 'postgres://u:hunter2@localhost/x', "
+            "a: 'http://u:hunter2@localhost:1/?k=hunter2', b: 'redis://:hunter2@localhost'}\n")
     made, rewritten = _endpoints.rewrite(text, HOST)
     assert len(rewritten) == 6
     assert "hunter2" not in str([rewritten, _endpoints.find(text), _endpoints.unreachable(text), _endpoints.problems(text)])
@@ -245,7 +250,8 @@ def test_nothing_that_is_shown_is_secret() -> None:
 # The database
 
 @pytest.mark.parametrize("old, new", [
-    ("general_settings:\n  database_url: \"postgresql://g:p@127.0.0.1:5434/x\"  # x\n", "general_settings:\n  database_url: \"os.environ/DATABASE_URL\"  # x\n"),
+    ("general_settings:\n  database_url: \"postgresql://g:p@127.0.0.1:5434/x\"  # x\n",
+     "general_settings:\n  database_url: \"os.environ/DATABASE_URL\"  # x\n"),
     ("environment_variables: {DATABASE_URL: postgresql://localhost:5434/x, DIRECT_URL: postgresql://localhost:5434/x}\n",
      "environment_variables: {DATABASE_URL: os.environ/DATABASE_URL, DIRECT_URL: os.environ/DIRECT_URL}\n"),
 ])
@@ -256,7 +262,8 @@ def test_a_database_url_becomes_the_environments(old: str, new: str) -> None:
 
 
 def test_another_reference() -> None:
-    assert rewrite("general_settings: {database_url: postgres://localhost/x}\n", database_url="os.environ/D") == "general_settings: {database_url: os.environ/D}\n"
+    made = rewrite("general_settings: {database_url: postgres://localhost/x}\n", database_url="os.environ/D")
+    assert made == "general_settings: {database_url: os.environ/D}\n"
 
 
 # Problems

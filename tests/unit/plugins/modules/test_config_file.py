@@ -24,7 +24,8 @@ general_settings: {master_key: sk-hunter2}
 litellm_settings:
   cache_params: {host: localhost, password: hunter2}
 """
-MOVED = CONFIG.replace("hunter2@localhost", "hunter2@host.docker.internal").replace("host: localhost, password: hunter2", "host: redis, password: os.environ/REDIS_PASSWORD")
+MOVED = CONFIG.replace("hunter2@localhost", "hunter2@host.docker.internal").replace(
+    "host: localhost, password: hunter2", "host: redis, password: os.environ/REDIS_PASSWORD")
 Run = Callable[..., dict[str, Any]]
 
 
@@ -151,7 +152,8 @@ def test_a_source_that_is_refused(folder: Path, run: Run, content: bytes, words:
 @pytest.mark.parametrize("params, word", [
     ({"src": "/nowhere/config.yaml"}, "/nowhere/config.yaml: No such file"), ({"src": "/dev/null"}, "not a regular file"),
     ({"dest": "/nowhere/config.yaml"}, "folder /nowhere does not exist"), ({"dest": "{src}"}, "own configuration"), ({"dest": "{link}"}, "own configuration"),
-    ({"dest": "{theirs}"}, "not written by this module"), ({"dest": "{folder}"}, "not written by this module"), ({"owner": "nobody-knows-me"}, "no nobody-knows-me"),
+    ({"dest": "{theirs}"}, "not written by this module"), ({"dest": "{folder}"}, "not written by this module"),
+    ({"owner": "nobody-knows-me"}, "no nobody-knows-me"),
     ({"group": "nobody-knows-me"}, "group: "), ({"mode": "u=rw"}, "not an octal mode"), ({"mode": "0642"}, "anyone could change"),
 ])
 def test_parameters_that_are_refused(folder: Path, run: Run, params: dict[str, str], word: str) -> None:

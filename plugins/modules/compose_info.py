@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: compose_info
+short_description: Tell what the engine itself says of the deployment's containers
+version_added: 0.1.0
+description:
+  - Image, user, health, state, policies, published ports and mounts of each container.
+  - Environments are never read, since they hold secrets.
+author: llmops.litellm contributors (@llmops)
+options:
+  containers:
+    description: Names of the containers.
+    type: list
+    elements: str
+    required: true
+attributes:
+  check_mode:
+    description: Only looks.
+    support: full
+  diff_mode:
+    description: Only looks.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Containers are looked at
+  llmops.litellm.compose_info:
+    containers: [litellm-proxy, litellm-postgres, litellm-redis]
+"""
+
+RETURN = r"""
+containers:
+  description: Each container by name, null where there is none.
+  returned: success
+  type: dict
+problems:
+  description: What is wrong with them, in words, such as a port that is published on more than the loopback address.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _engine
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(argument_spec={"containers": {"type": "list", "elements": "str", "required": True}}, supports_check_mode=True)
+    found = {name: _engine.container(name) for name in module.params["containers"]}
+    module.exit_json(changed=False, containers=found, problems=_engine.faults(found))
+
+
+if __name__ == "__main__":
+    main()

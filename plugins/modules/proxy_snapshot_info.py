@@ -1,0 +1,204 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: proxy_snapshot_info
+short_description: See a LiteLLM proxy as its clients do
+version_added: 0.1.0
+author: llmops.litellm contributors (@llmops)
+description:
+  - Reads models, keys, teams and the number of users through the proxy's API, sends real requests to models, tries keys of clients, and
+    compares all of it with an earlier snapshot, of this proxy or of another one.
+  - No key, no address with a password and nothing that a model said is in what is returned.
+  - Its requests are requests like any other. Those of O(keys_file), O(exercise) and O(bogus) leave rows in the proxy's spend log,
+    some seconds later.
+options:
+  url:
+    description: Address of the proxy.
+    type: str
+    default: http://127.0.0.1:4000
+  key_file:
+    description: Env file on the host, as Compose reads it, with the proxy's master key in it.
+    type: path
+    required: true
+  key_variable:
+    description: Name of the variable in O(key_file).
+    type: str
+    default: LITELLM_MASTER_KEY
+  keys_file:
+    description:
+      - File on the host with keys of clients. Each is tried with C(GET /v1/models), and with a small chat request if the file names a
+        C(chat_model). Only the statuses are kept.
+      - 'Either JSON, C({"keys": [{"name": "ci-runner", "key": "sk-..."}], "chat_model": "chat"}), where C(alias) does for C(name) and the
+        list alone will do too; or text with one key per line, where lines that begin with C(#) are left out.'
+    type: path
+  exercise:
+    description:
+      - Models to send one request of each kind to that their mode has, C(chat) and C(stream), C(embedding), C(rerank) or C(completion).
+        Naming a model of a provider spends money.
+      - If this is not given, those of O(compare); without that the first model on this host for each mode, once from the configuration and
+        once from the database. A name that is also served from elsewhere is not among them.
+      - An empty list sends none.
+    type: list
+    elements: str
+  local_hosts:
+    description: Names by which the proxy reaches models on this host, beside C(localhost) and C(127.0.0.1).
+    type: list
+    elements: str
+    default: [host.docker.internal]
+  own_ports:
+    description: Ports of the proxy itself. A model at one of them is not on this host, but behind a proxy.
+    type: list
+    elements: int
+    default: [4000]
+  bogus:
+    description: Whether a key is tried that does not exist. It must get a 401.
+    type: bool
+    default: true
+  compare:
+    description: RV(snapshot) of an earlier run, to compare with.
+    type: dict
+  timeout:
+    description: Seconds for one answer, that of a model included.
+    type: float
+    default: 60
+attributes:
+  check_mode:
+    description: Only looks.
+    support: full
+  diff_mode:
+    description: Changes nothing.
+    support: none
+seealso:
+  - module: llmops.litellm.readiness_info
+"""
+
+EXAMPLES = r"""
+- name: What clients of the legacy proxy see is known
+  llmops.litellm.proxy_snapshot_info:
+    url: http://127.0.0.1:4000
+    key_file: /var/lib/llmops-litellm/legacy.env
+    keys_file: /root/client-keys.json
+  register: before
+
+- name: Clients of the new proxy see the same
+  llmops.litellm.proxy_snapshot_info:
+    url: http://127.0.0.1:4000
+    key_file: /home/litellm/litellm/.env
+    keys_file: /root/client-keys.json
+    compare: "{{ before.snapshot }}"
+  register: after
+  failed_when: after is failed or after.differences | length > 0
+"""
+
+RETURN = r"""
+snapshot:
+  description: What clients see.
+  returned: success
+  type: dict
+  contains:
+    models:
+      description: Every model of every name. The digest is of its settings, without addresses, ids and secrets.
+      type: list
+      elements: dict
+      sample: [{name: embed, mode: embedding, db_model: false, local: true, digest: 0c9f4be21d37}]
+    keys:
+      description: How many virtual keys there are, and each by the first characters of its hash.
+      type: dict
+      sample:
+        count: 1
+        listed:
+          - {hash: 358875cca091, alias: ci-runner, blocked: false, spend: 0.12, max_budget: 25.0, budget_reset_at: null, expires: null,
+             team: team-research, user: null, settings: 44136fa355b3}
+    teams:
+      description: Every team.
+      type: list
+      elements: dict
+      sample: [{id: team-research, alias: Research, blocked: false, spend: 39.97, max_budget: 500.0, budget_reset_at: null, settings: 9b1c66ad0e21}]
+    users:
+      description: How many users there are.
+      type: dict
+      sample: {count: 4}
+    bogus:
+      description: HTTP status for a key that does not exist, null if none was tried or no answer came.
+      type: int
+      sample: 401
+    exercised:
+      description: The requests to models. RV(snapshot.exercised[].status) is null where no answer came.
+      type: list
+      elements: dict
+      sample:
+        - {model: chat, mode: chat, status: 200, ok: true, detail: {characters: 86}, seconds: 0.021}
+        - {model: chat, mode: stream, status: 200, ok: true, detail: {characters: 86, pieces: 14, done: true}, seconds: 0.034}
+        - {model: rerank, mode: rerank, status: 200, ok: true, detail: {order: [1, 2, 0]}, seconds: 0.05}
+    client_keys:
+      description: HTTP statuses by client's key, null where no answer came or nothing was asked.
+      type: list
+      elements: dict
+      sample: [{name: ci-runner, models: 200, chat: 200}]
+differences:
+  description:
+    - What O(compare) shows and this proxy does not, in plain words. Empty if nothing was lost or changed.
+    - Spend may have grown, or begun again with a new budget period; keys, teams and users may have been added.
+  returned: if O(compare) is given
+  type: list
+  elements: str
+  sample: ["key ci-runner: spend 0.12 became 0.1"]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _client, _client_keys, _host, _proxy
+
+
+def keys_of(path: str) -> tuple[list[_client_keys.ClientKey], Any]:
+    """The clients' keys of a file, with the file's name in every complaint."""
+    try:
+        return _client_keys.loads(_host.read(path))
+    except OSError as error:
+        raise _client.ProxyError("keys_file %s: %s" % (path, error.strerror)) from None
+    except _client.ProxyError as error:
+        raise _client.ProxyError("keys_file %s: %s" % (path, error)) from None
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "url": {"type": "str", "default": "http://127.0.0.1:4000"},
+            "key_file": {"type": "path", "required": True, "no_log": False},
+            "key_variable": {"type": "str", "default": _client.MASTER_KEY, "no_log": False},
+            "keys_file": {"type": "path", "no_log": False},
+            "exercise": {"type": "list", "elements": "str"},
+            "local_hosts": {"type": "list", "elements": "str", "default": ["host.docker.internal"]},
+            "own_ports": {"type": "list", "elements": "int", "default": [4000]},
+            "bogus": {"type": "bool", "default": True},
+            "compare": {"type": "dict"},
+            "timeout": {"type": "float", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    params: dict[str, Any] = module.params
+    earlier, exercise = params["compare"], params["exercise"]
+    try:
+        key = _client.key_from_file(params["key_file"], params["key_variable"])
+        module.no_log_values.add(key)
+        keys, chat_model = keys_of(params["keys_file"]) if params["keys_file"] else ([], None)
+        if earlier is not None and exercise is None:
+            exercise = list(dict.fromkeys(result["model"] for result in earlier["exercised"]))
+        found = _proxy.snapshot(_client.Client(params["url"], key, params["timeout"]), exercise, keys, chat_model,
+                                bogus=params["bogus"], local_hosts=params["local_hosts"], own_ports=params["own_ports"])
+        result = {} if earlier is None else {"differences": _proxy.compare(earlier, found)}
+    except _client.ProxyError as error:
+        module.fail_json(msg=str(error))
+    except (KeyError, TypeError, AttributeError):
+        module.fail_json(msg="compare is not a snapshot of this module")
+    module.exit_json(changed=False, snapshot=found, **result)
+
+
+if __name__ == "__main__":
+    main()
