@@ -108,10 +108,12 @@ def _read(answer: Any, deadline: float) -> str:
     """The body as text, however slowly it comes."""
     pieces, size = [], 0
     while True:
-        piece = answer.read1(65536) if hasattr(answer, "read1") else answer.read(65536)
+        piece = answer.read1(65536)
         size += len(piece)
         pieces.append(piece)
         if not piece:
+            if getattr(answer, "length", None):  # what was promised and never came
+                raise http.client.IncompleteRead(b"")
             return b"".join(pieces).decode("utf-8", "replace")
         if size > LARGEST:
             raise ValueError("too large")

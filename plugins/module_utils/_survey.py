@@ -14,7 +14,7 @@ import socket
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
-from . import _endpoints, _engine, _envfile, _environment, _environment_files, _environment_text, _host, _ignore, _images, _journal, _legacy, _postgres, _preflight, _salt
+from . import _endpoints, _engine, _envfile, _environment, _environment_files, _environment_text, _host, _ignore, _images, _journal, _legacy, _postgres, _preflight, _redis, _salt
 from ._preflight import Problem
 
 PROXYD = "/usr/lib/systemd/systemd-socket-proxyd"
@@ -58,7 +58,7 @@ def survey(settings: dict, now: Optional[datetime] = None) -> Survey:
     if legacy is not None:
         problems += _deployment(legacy, settings, facts, warnings)
         problems += _database(legacy, facts, found)
-        problems += _redis(legacy, facts, found)
+        problems += _redis_of(legacy, settings, facts, found)
         problems += _models(legacy, facts, found, warnings)
         problems += _environment_of(legacy, settings, facts, warnings)
     problems += _ports(settings, facts, found)
@@ -198,7 +198,7 @@ def _database(legacy: _legacy.Deployment, facts: dict, found: list[_host.Listene
     return problems + _preflight.check_salt(outcome, len(rows))
 
 
-def _redis(legacy: _legacy.Deployment, facts: dict, found: list[_host.Listener]) -> list[Problem]:
+def _redis_of(legacy: _legacy.Deployment, settings: dict, facts: dict, found: list[_host.Listener]) -> list[Problem]:
     """The native Redis: where the environment or, where that says nothing, the configuration has it."""
     environment = legacy.environment
     port = environment.get("REDIS_PORT")
@@ -219,6 +219,14 @@ def _redis(legacy: _legacy.Deployment, facts: dict, found: list[_host.Listener])
                       "major": int(major.group(1)) if major else None}
     if service is not None and service["unit"] is None:
         return [Problem("port %s" % port, "Redis (%s) belongs to no systemd unit" % service["process"], "run it under systemd first, so that it can be stopped and brought back")]
+    if settings["carry_redis"]:
+        try:
+            _redis.Native("127.0.0.1", int(port), environment.get("REDIS_USERNAME", ""), environment.get("REDIS_PASSWORD", "")).ask("PING")
+        except _redis.RedisError as error:
+            return [Problem("port %s" % port, str(error), "give the proxy its password as REDIS_PASSWORD, or start empty with litellm_carry_redis: false")]
+    elif re.search(r"^\s+use_redis_transaction_buffer\s*:\s*[\"']?true", legacy.config_text, re.M | re.I):
+        return [Problem("litellm_carry_redis", "is false, and the proxy keeps spend in Redis that is not in the database yet (use_redis_transaction_buffer)",
+                        "carry Redis over, or lose that spend by switching the buffer off first")]
     return []
 
 

@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_copy
+short_description: Carry the keys of a native Redis into one in a container
+version_added: 0.1.0
+description:
+  - Takes a snapshot of the native Redis (C(redis-cli --rdb)), puts it into the data folder of the container and starts it with it.
+  - Proves that every key which never expires is there afterwards, and of the others not more than there were.
+  - The native Redis is only read. No password is put on a command line.
+author: llmops.litellm contributors (@llmops)
+options:
+  host:
+    description: Address of the native Redis.
+    type: str
+    default: 127.0.0.1
+  port:
+    description: Port of the native Redis.
+    type: int
+    default: 6379
+  env_file:
+    description:
+      - Env file on the host, as Compose reads it, whose C(REDIS_PASSWORD) and C(REDIS_USERNAME) the native Redis wants.
+      - A file without them is for a Redis that asks for none.
+    type: path
+  container:
+    description: Name of the running container. Its C(REDIS_PASSWORD) is its own, and its data are in C(/data) without an append-only file.
+    type: str
+    required: true
+  replace:
+    description: Whether keys that the container holds may be lost. Otherwise it must be empty.
+    type: bool
+    default: false
+  folder:
+    description: Folder on the host for the snapshot, which is removed at the end.
+    type: path
+    default: /var/tmp
+  timeout:
+    description: Seconds that the snapshot, and then loading it, may take.
+    type: float
+    default: 600
+attributes:
+  check_mode:
+    description: Says what would be carried.
+    support: full
+  diff_mode:
+    description: Keys are not shown.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Keys are carried over
+  llmops.litellm.redis_copy:
+    env_file: /var/lib/llmops-litellm/legacy.env
+    container: litellm-redis
+"""
+
+RETURN = r"""
+databases:
+  description: Keys, and how many of them expire, by logical database. In check mode those of the source only.
+  returned: success
+  type: dict
+  sample: {db0: {source: {keys: 12, expires: 11}, target: {keys: 12, expires: 11}}}
+bytes:
+  description: Size of the snapshot.
+  returned: success, except in check mode
+  type: int
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _envfile, _host, _redis
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(argument_spec={
+        "host": {"type": "str", "default": "127.0.0.1"},
+        "port": {"type": "int", "default": 6379},
+        "env_file": {"type": "path"},
+        "container": {"type": "str", "required": True},
+        "replace": {"type": "bool", "default": False},
+        "folder": {"type": "path", "default": "/var/tmp"},
+        "timeout": {"type": "float", "default": 600},
+    }, supports_check_mode=True)
+    params = module.params
+    try:
+        known = _envfile.loads(_host.read(params["env_file"]), "compose") if params["env_file"] else {}
+        source = _redis.Native(params["host"], params["port"], known.get("REDIS_USERNAME", ""), known.get("REDIS_PASSWORD", ""))
+        target = _redis.Container(params["container"])
+        held = _redis.parse_keyspace(target.ask("INFO", "keyspace"))
+        if held and not params["replace"]:
+            module.fail_json(msg="container %s holds keys already (%s)." % (target.name, ", ".join("%s: %d" % (name, held[name]["keys"]) for name in sorted(held))))
+        if module.check_mode:
+            found = _redis.parse_keyspace(source.ask("INFO", "keyspace"))
+            module.exit_json(changed=True, databases={name: {"source": counts} for name, counts in found.items()})
+        done = _redis.carry(source, target, params["folder"], params["timeout"])
+    except _envfile.EnvError as error:
+        module.fail_json(msg="%s, line %d: %s" % (params["env_file"], error.line, error.message))
+    except (_redis.RedisError, OSError) as error:
+        module.fail_json(msg=str(error))
+    if done["differences"]:
+        module.fail_json(msg="the container does not hold what the native Redis held: %s" % "; ".join(done["differences"]), **done)
+    module.exit_json(changed=True, databases=done["databases"], bytes=done["bytes"])
+
+
+if __name__ == "__main__":
+    main()
