@@ -96,7 +96,8 @@ def _first_local(models: list[dict[str, Any]]) -> list[tuple[str, Optional[str]]
 
 
 def _list(body: Any, name: str, path: str) -> list[dict[str, Any]]:
-    found = body.get(name) if isinstance(body, dict) and name else body
+    """The rows of an answer: under a name, or the answer itself where the name is empty."""
+    found = body if not name else body.get(name) if isinstance(body, dict) else None
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
         raise ProxyError("GET %s: the answer has not the form that LiteLLM gives it" % path)
     return found
@@ -111,9 +112,10 @@ def _keys(client: Client) -> dict[str, Any]:
     page = pages = 1
     while page <= pages:
         body = client.json("GET", "%s&page=%d" % (path, page))
-        for row in _list(body, "keys", "/key/list"):
-            rows[str(row.get("token"))] = row
-        pages, page = int(body.get("total_pages") or 1), page + 1
+        found = _list(body, "keys", "/key/list")
+        rows.update((str(row.get("token")), row) for row in found)
+        told = body.get("total_pages")
+        pages, page = told if isinstance(told, int) and found else page, page + 1
     return {"count": len(rows), "listed": [{
         "hash": token[:12], "alias": row.get("key_alias"), "blocked": bool(row.get("blocked")), "spend": row.get("spend") or 0.0,
         "max_budget": row.get("max_budget"), "budget_reset_at": row.get("budget_reset_at"), "expires": row.get("expires"),

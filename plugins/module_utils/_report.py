@@ -84,18 +84,56 @@ def _proofs(journal: dict) -> list[dict[str, Any]]:
     copied = _facts(journal, "cutover")
     if copied.get("source"):
         source, target = copied["source"], copied["target"]
-        proofs.append({"name": "equal fingerprints of the databases", "ok": bool(copied["equal"]), "figures":
-                       "%d tables, %s rows, content hash %s on both sides (PostgreSQL %s to %s, %s in %.1f s)" % (
-                           len(target["tables"]), "{:,}".format(target["rows_total"]), target["hash"][:12], source["server_major"],
-                           target["server_major"], size(copied["bytes"]), copied["seconds"])})
+        proofs.append(_proof("equal fingerprints of the databases", bool(copied["equal"]) and source["hash"] == target["hash"],
+                             "%d tables, %s rows, content hash %s on both sides (PostgreSQL %s to %s, %s in %.1f s)" % (
+                                 len(target["tables"]), "{:,}".format(target["rows_total"]), target["hash"][:12], source["server_major"],
+                                 target["server_major"], size(copied["bytes"]), copied["seconds"])))
     if copied.get("redis"):
         keys = sum(database["target"]["keys"] for database in copied["redis"].values())
-        proofs.append({"name": "keys of Redis carried over", "ok": True, "figures": "%d keys in %d database(s)" % (keys, len(copied["redis"]))})
-    proofs += _facts(journal, "verify").get("proofs", [])
+        proofs.append(_proof("keys of Redis carried over", True, "%d keys in %d database(s)" % (keys, len(copied["redis"]))))
+    verified = _facts(journal, "verify")
+    if verified.get("after"):
+        proofs += _clients(journal["facts"].get("before", {}), verified["after"])
+        proofs.append(_published(verified["containers"]))
     backup = _facts(journal, "backup")
     if backup:
-        proofs.append({"name": "verified backup", "ok": True, "figures": "%s, pinned" % backup["path"]})
+        proofs.append(_proof("verified backup", True, "%s, pinned" % backup["path"]))
     return proofs
+
+
+def _proof(name: str, ok: bool, figures: str) -> dict[str, Any]:
+    return {"name": name, "ok": ok, "figures": figures}
+
+
+def _clients(before: dict, after: dict) -> list[dict[str, Any]]:
+    """What clients see, old against new: snapshots as ``proxy_snapshot_info`` takes them."""
+    proofs = []
+    old = {item["name"]: item for item in before.get("client_keys", [])}
+    tried = [(old[item["name"]], item) for item in after.get("client_keys", []) if item["name"] in old]
+    if tried:
+        accepted = [(was, now) for was, now in tried if was["models"] == 200]
+        refused_before = [(was, now) for was, now in tried if was["models"] != 200]
+        proofs.append(_proof("keys that worked before work now", all(was["models"] == now["models"] and was["chat"] == now["chat"] for was, now in tried),
+                             "%d of %d accepted; %d of %d refused as before; a key that does not exist gets %s" % (
+                                 sum(now["models"] == 200 for _was, now in accepted), len(accepted),
+                                 sum(now["models"] != 200 for _was, now in refused_before), len(refused_before), after.get("bogus"))))
+    listed = after["keys"]["listed"]
+    proofs.append(_proof("keys, teams, budgets and spend are what they were", after["keys"]["count"] == before.get("keys", {}).get("count"),
+                         "%d virtual keys (%d blocked, %d with a budget), %d teams, %d users" % (
+                             after["keys"]["count"], sum(bool(key["blocked"]) for key in listed), sum(key["max_budget"] is not None for key in listed),
+                             len(after["teams"]), after["users"]["count"])))
+    asked = after.get("exercised", [])
+    if asked:
+        proofs.append(_proof("models answer", all(item["ok"] for item in asked), ", ".join(
+            "%s (%s, %.2f s)" % (item["model"], item["mode"], item["seconds"]) for item in asked)))
+    return proofs
+
+
+def _published(containers: dict) -> dict[str, Any]:
+    """Where the containers can be reached, as the engine says."""
+    hosts = ["%s:%s" % (host["HostIp"], host["HostPort"]) for told in containers.values()
+             for port in (told["ports"] or {}).values() for host in port or []]
+    return _proof("published on loopback only", all(host.startswith("127.") for host in hosts), ", ".join(hosts))
 
 
 def _found(found: dict) -> list[str]:

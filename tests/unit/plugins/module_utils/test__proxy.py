@@ -93,8 +93,20 @@ def test_keys_are_sorted_by_the_server_where_it_can(proxy: fake_proxy.FakeProxy)
     assert all("sort_by=token" in page for page in pages) and [page[-1] for page in pages[1:]] == ["1", "2"]
 
 
+@pytest.mark.parametrize("told", [None, "many", 5])
+def test_pages_that_are_not_told_or_not_there(proxy: fake_proxy.FakeProxy, told: Any) -> None:
+    proxy.replies["/key/list"] = (200, {"keys": [] if told == 5 else proxy.keys, "total_pages": told})
+    assert look(proxy)["keys"]["count"] == (0 if told == 5 else 3)
+
+
+def test_a_list_is_no_page_of_keys(proxy: fake_proxy.FakeProxy) -> None:
+    proxy.replies["/key/list"] = (200, [{}])
+    with pytest.raises(ProxyError, match="/key/list"):
+        look(proxy)
+
+
 @pytest.mark.parametrize("path", ["/model/info", "/key/list", "/team/list", "/user/list"])
-@pytest.mark.parametrize("reply", [(500, {}), (401, {}), (200, {"unexpected": 1}), (200, [1]), (200, "<html>")], ids=str)
+@pytest.mark.parametrize("reply", [(500, {}), (401, {}), (200, {"unexpected": 1}), (200, [1]), (200, ""), (200, "<html>")], ids=str)
 def test_what_cannot_be_read_is_an_error(proxy: fake_proxy.FakeProxy, path: str, reply: tuple[int, Any]) -> None:
     proxy.replies[path] = reply
     with pytest.raises(ProxyError, match=path):

@@ -1,0 +1,132 @@
+"""The report: from a journal, whole or cut off anywhere, to what a person reads."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _report
+
+STEPS = ("record", "images", "environment", "stage", "rehearse", "backup", "cutover", "serve", "verify", "hand_over")
+UNIT = {"name": "litellm.service", "scope": "user", "account": "litellm", "enabled": "enabled", "active": "active", "path": ""}
+SERVER = {"name": "postgresql@15-main.service", "scope": "system", "account": "", "enabled": "enabled", "active": "active", "path": ""}
+FOUND = {
+    "project_dir": "/home/litellm/llm@team",
+    "legacy": {"litellm_version": "1.102.4", "unit": UNIT, "folder": "/home/litellm/llm@team", "port": 4000,
+               "units": [{**UNIT, "name": "litellm-healthcheck.timer", "enabled": "disabled", "active": "inactive"}, UNIT]},
+    "database": {"server_version": "15.18", "port": 5434, "name": "llm_gateway", "bytes": 90701159, "salt_key_proved": True, "unit": SERVER},
+    "redis": None,
+    "model_hosts": [{"port": 8082, "unit": None, "process": None, "answers": False}],
+}
+PRINT = {"server_major": 15, "hash": "a" * 64, "rows_total": 20299, "tables": [{}] * 78}
+KEYS = {"count": 1, "listed": [{"blocked": False, "max_budget": 25.0}]}
+SNAPSHOT = {"keys": KEYS, "teams": [], "users": {"count": 4}, "bogus": 401,
+            "client_keys": [{"name": "ci", "models": 200, "chat": 200}, {"name": "leaver", "models": 401, "chat": 401}],
+            "exercised": [{"model": "embed", "mode": "embedding", "seconds": 0.03, "ok": True}]}
+FACTS: dict[str, Any] = {
+    "environment": {"comparison": [{"name": "A", "status": "kept", "origin": "x:1", "reason": ""}, {"name": "B", "status": "added", "origin": "new", "reason": "a|b"}]},
+    "stage": {"rewritten": [{"line": 36, "old": "http://localhost:8082", "new": "http://host.docker.internal:8082"}], "bridges": [8082]},
+    "backup": {"path": "/var/backups/llmops-litellm/x"},
+    "cutover": {"source": PRINT, "target": {**PRINT, "server_major": 17}, "equal": True, "bytes": 1 << 20, "seconds": 6.3,
+                "redis": {"db0": {"source": {"keys": 3, "expires": 0}, "target": {"keys": 3, "expires": 0}}}},
+    "serve": {"models": [{"name": "embed-stored", "old": "http://127.0.0.1:8082/v1", "new": "http://host.docker.internal:8082/v1"}]},
+    "verify": {"after": copy.deepcopy(SNAPSHOT), "containers": {"litellm-proxy": {"ports": {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}]}}}},
+}
+
+
+def journal(state: str = "migrated", until: str = "hand_over") -> dict[str, Any]:
+    """A journal whose steps each took ten seconds, cut off after one of them."""
+    steps = []
+    for number, name in enumerate(STEPS[:STEPS.index(until) + 1]):
+        steps.append({"name": name, "state": "done", "begun": f"2026-11-23T15:{number:02}:00.000000+00:00",
+                      "ended": f"2026-11-23T15:{number:02}:10.000000+00:00", "facts": FACTS.get(name, {})})
+    return copy.deepcopy({"id": "x", "state": state, "phase": until, "created": "2026-11-23T15:00:00+00:00", "ended": None,
+                          "facts": {"found": FOUND, "before": SNAPSHOT, "warnings": ["mind the gap"]}, "steps": steps})
+
+
+@pytest.mark.parametrize("state", ["migrated", "rolled back", "untouched", "running"])
+@pytest.mark.parametrize("until", STEPS)
+def test_every_journal_has_a_report(state: str, until: str) -> None:
+    made = journal(state, until)
+    made["steps"][-1].update(state="begun", ended=None)
+    report = _report.build(made, "/var/lib/llmops-litellm")
+    assert report["outcome"] in _report.markdown(report)
+    assert _report.summary(report)[0] == report["outcome"]
+    assert "(failed)" in "\n".join(_report.summary(report))
+
+
+def test_journal_without_anything_found_has_a_report() -> None:
+    report = _report.build({"id": "x", "state": "untouched", "created": "2026-11-23T15:00:00+00:00", "facts": {}, "steps": []}, "/state")
+    assert "was not touched" in _report.markdown(report)
+
+
+def test_refused_time_is_from_the_stop_to_the_first_answer() -> None:
+    assert _report.refused(journal()) == 70.0
+    assert _report.refused(journal(until="backup")) is None
+    killed = journal(until="serve")
+    killed["steps"][-1].update(state="begun", ended=None)
+    assert _report.refused(killed) is None
+
+
+def test_proofs_have_their_figures() -> None:
+    proofs = {proof["name"]: proof for proof in _report.build(journal(), "/state")["proofs"]}
+    assert all(proof["ok"] for proof in proofs.values())
+    assert "78 tables, 20,299 rows, content hash aaaaaaaaaaaa on both sides (PostgreSQL 15 to 17, 1.0 MiB in 6.3 s)" == \
+        proofs["equal fingerprints of the databases"]["figures"]
+    assert "1 of 1 accepted; 1 of 1 refused as before; a key that does not exist gets 401" == proofs["keys that worked before work now"]["figures"]
+    assert proofs["published on loopback only"]["figures"] == "127.0.0.1:4000"
+
+
+@pytest.mark.parametrize(
+    ("proof", "path", "value"),
+    [
+        ("keys that worked before work now", ("client_keys", 0, "models"), 401),
+        ("keys that worked before work now", ("client_keys", 1, "chat"), 200),
+        ("keys, teams, budgets and spend are what they were", ("keys", "count"), 2),
+        ("models answer", ("exercised", 0, "ok"), False),
+    ],
+)
+def test_what_differs_is_not_a_proof(proof: str, path: tuple[Any, ...], value: Any) -> None:
+    made = journal()
+    place = next(step for step in made["steps"] if step["name"] == "verify")["facts"]["after"]
+    for part in path[:-1]:
+        place = place[part]
+    place[path[-1]] = value
+    assert [item["ok"] for item in _report.build(made, "/state")["proofs"] if item["name"] == proof] == [False]
+
+
+def test_published_elsewhere_is_not_a_proof() -> None:
+    made = journal()
+    made["steps"][-2]["facts"]["containers"]["litellm-proxy"]["ports"]["4000/tcp"][0]["HostIp"] = "0.0.0.0"
+    assert not next(item for item in _report.build(made, "/state")["proofs"] if item["name"] == "published on loopback only")["ok"]
+
+
+def test_other_hash_is_not_a_proof() -> None:
+    made = journal()
+    made["steps"][6]["facts"]["target"]["hash"] = "b" * 64
+    assert not _report.build(made, "/state")["proofs"][0]["ok"]
+
+
+def test_migrated_host_can_be_undone_by_what_is_said() -> None:
+    text = _report.markdown(_report.build(journal(), "/state"))
+    assert "## How to undo it" in text
+    assert "systemctl --user --machine=litellm@ enable --now litellm.service" in text
+    assert "systemctl unmask postgresql@15-main.service" in text
+    assert "enable --now litellm-healthcheck.timer" not in text  # it was disabled on purpose
+    assert "disabled on purpose, and known as such: litellm-healthcheck.timer" in text
+    assert "a\\|b" in text  # a cell of the table
+
+
+def test_kept_rows_are_named() -> None:
+    made = journal("rolled back", "serve")
+    made["facts"].update(kept_database="litellm_x", failure="it was frozen")
+    text = _report.markdown(_report.build(made, "/state"))
+    assert "litellm_x" in text
+    assert "Reason: it was frozen" in text
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (90701159, "86.5 MiB"), (1 << 31, "2.0 GiB")])
+def test_sizes_are_readable(count: int, said: str) -> None:
+    assert _report.size(count) == said
