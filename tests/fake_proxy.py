@@ -15,16 +15,42 @@ MASTER = "sk-master-0123456789abcdef"
 PASSWORD = "hunter2"
 
 
-def model(name: str, api_base: str | None, mode: str | None = "chat", stored: bool = False, **params: Any) -> dict[str, Any]:
+def model(
+    name: str, api_base: str | None, mode: str | None = "chat", stored: bool = False, **params: Any
+) -> dict[str, Any]:
     """A row of /model/info; one that is stored has its name for its id."""
-    info = {"id": name if stored else f"hash of {api_base}", "db_model": stored, "mode": mode, "max_tokens": None, "litellm_provider": "openai"}
-    return {"model_name": name, "litellm_params": {"model": "openai/" + name, "api_base": api_base, "use_in_pass_through": False, **params}, "model_info": info}
+    info = {
+        "id": name if stored else f"hash of {api_base}",
+        "db_model": stored,
+        "mode": mode,
+        "max_tokens": None,
+        "litellm_provider": "openai",
+    }
+    return {
+        "model_name": name,
+        "litellm_params": {"model": "openai/" + name, "api_base": api_base, "use_in_pass_through": False, **params},
+        "model_info": info,
+    }
 
 
 def key(alias: str, token: str, **more: Any) -> dict[str, Any]:
     """A row of /key/list."""
-    return {"token": token * 8, "key_name": "sk-...abcd", "key_alias": alias, "spend": 0.12, "max_budget": 25.0, "budget_reset_at": None, "expires": None,
-            "team_id": None, "user_id": "amelie", "blocked": None, "models": [], "metadata": {}, "last_active": "2026", **more}
+    return {
+        "token": token * 8,
+        "key_name": "sk-...abcd",
+        "key_alias": alias,
+        "spend": 0.12,
+        "max_budget": 25.0,
+        "budget_reset_at": None,
+        "expires": None,
+        "team_id": None,
+        "user_id": "amelie",
+        "blocked": None,
+        "models": [],
+        "metadata": {},
+        "last_active": "2026",
+        **more,
+    }
 
 
 class FakeProxy:
@@ -46,8 +72,22 @@ class FakeProxy:
             model("loop", "http://127.0.0.1:4000/v1", mode="completion", stored=True),
         ]
         self.shown = copy.deepcopy(self.models)
-        self.keys = [key("ci-runner", "0123456789abcdef"), key("leaver", "fedcba9876543210", blocked=True), key("batch", "00112233445566ff", max_budget=None)]
-        self.teams = [{"team_id": "team", "team_alias": "Research", "blocked": False, "spend": 3.5, "max_budget": 500.0, "budget_reset_at": None, "models": []}]
+        self.keys = [
+            key("ci-runner", "0123456789abcdef"),
+            key("leaver", "fedcba9876543210", blocked=True),
+            key("batch", "00112233445566ff", max_budget=None),
+        ]
+        self.teams = [
+            {
+                "team_id": "team",
+                "team_alias": "Research",
+                "blocked": False,
+                "spend": 3.5,
+                "max_budget": 500.0,
+                "budget_reset_at": None,
+                "models": [],
+            }
+        ]
         self.users = 4
         self.accepted = {"sk-good": 200, "sk-blocked": 401, "sk-spent": 429}
         self.vector = [0.5, -0.25, 0.125] * 8
@@ -78,7 +118,12 @@ class FakeProxy:
         if path == "/key/list":
             size, page = 2, int(query["page"][0])  # smaller pages than asked for, as a server may make them
             rows = sorted(self.keys, key=lambda row: row["token"])
-            return 200, {"keys": rows[(page - 1) * size:page * size], "total_count": len(rows), "total_pages": -(-len(rows) // size), "current_page": page}
+            return 200, {
+                "keys": rows[(page - 1) * size : page * size],
+                "total_count": len(rows),
+                "total_pages": -(-len(rows) // size),
+                "current_page": page,
+            }
         if path == "/team/list":
             return 200, self.teams
         if path == "/user/list":
@@ -95,11 +140,15 @@ class FakeProxy:
     def inference(self, path: str, payload: Any) -> tuple[int, Any]:
         """What a model says."""
         if payload["model"] not in {row["model_name"] for row in self.models}:
-            return 400, {"error": {"message": "litellm.BadRequestError: no such model, key sk-provider-secret", "type": "None"}}
+            return 400, {
+                "error": {"message": "litellm.BadRequestError: no such model, key sk-provider-secret", "type": "None"}
+            }
         if path.endswith("/embeddings"):
             return 200, {"data": [{"embedding": self.vector}]}
         if path.endswith("/rerank"):
-            return 200, {"results": [{"index": index, "relevance_score": score} for index, score in enumerate(self.scores)]}
+            return 200, {
+                "results": [{"index": index, "relevance_score": score} for index, score in enumerate(self.scores)]
+            }
         if path.endswith("/chat/completions") and payload.get("stream"):
             events = [{"choices": [{"delta": {"content": piece}}]} for piece in self.said] + [{"choices": []}]
             return 200, "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"

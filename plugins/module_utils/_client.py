@@ -16,7 +16,7 @@ from typing import Any, Optional
 from urllib.parse import urlsplit
 
 from . import _envfile, _host
-from ._readiness import Answer
+from ._answer import Answer
 
 LARGEST = 64 * 1024 * 1024  # bytes of an answer
 MASTER_KEY = "LITELLM_MASTER_KEY"

@@ -13,8 +13,8 @@ import re
 import time
 from typing import Any, Callable
 
+from ._answer import Answer
 from ._client import Client
-from ._readiness import Answer
 
 OWN = {"cache": {"no-cache": True, "no-store": True}, "disable_fallbacks": True}
 SENTENCE = "The gateway moves house and keeps its address."

@@ -86,12 +86,16 @@ def _socket_owners(proc: str) -> dict[int, int]:
     owners: dict[int, int] = {}
     for name in sorted((entry for entry in os.listdir(proc) if entry.isdigit()), key=int, reverse=True):
         try:
-            for handle in os.scandir(os.path.join(proc, name, "fd")):
-                target = os.readlink(handle.path)
-                if target.startswith("socket:["):
-                    owners[int(target[8:-1])] = int(name)
+            handles = os.listdir(os.path.join(proc, name, "fd"))
         except OSError:
             continue  # the process ended while we looked
+        for handle in handles:
+            try:
+                target = os.readlink(os.path.join(proc, name, "fd", handle))
+            except OSError:
+                continue  # closed while we looked
+            if target.startswith("socket:["):
+                owners[int(target[8:-1])] = int(name)
     return owners
 
 

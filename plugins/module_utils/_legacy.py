@@ -93,7 +93,7 @@ def parse_command(argv: list[str]) -> dict:
     position = 0
     while position < len(words):
         word = words[position]
-        values = []
+        values: list[str] = []
         while position + 1 + len(values) < len(words) and not words[position + 1 + len(values)].startswith("-"):
             values.append(words[position + 1 + len(values)])
         if word in OWN_OPTIONS:

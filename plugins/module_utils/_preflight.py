@@ -131,7 +131,9 @@ def check_engine(engine: dict) -> list[Problem]:
         found.append(Problem("Docker", "engine %s is too old" % engine["server"], "at least %d.%d is needed" % LEAST_ENGINE))
     if not engine["compose"]:
         first = numbers(engine["compose_v1"])
-        seen = "only Compose v1 (%s) is installed; it is not maintained any more" % engine["compose_v1"] if first and first < (2,) else "`docker compose` is missing"
+        seen = "`docker compose` is missing"
+        if first and first < (2,):
+            seen = "only Compose v1 (%s) is installed; it is not maintained any more" % engine["compose_v1"]
         found.append(Problem("Docker Compose", seen, "install Compose v2 (docker-compose-plugin, or Debian's docker-compose)"))
     elif numbers(engine["compose"]) < LEAST_COMPOSE:
         found.append(Problem("Docker Compose", "version %s is too old" % engine["compose"], "at least %d.%d.%d is needed" % LEAST_COMPOSE))
@@ -221,11 +223,11 @@ def warn(legacy: Optional[str], unreachable: Iterable[str], traces: Iterable[str
     if legacy and numbers(legacy) < LEAST_SAFE_RELEASE:
         found.append(Problem("LiteLLM %s" % legacy, "has known holes (CVE-2026-42208, CVE-2026-49468)", "upgrade soon after the migration"))
     if legacy and numbers(legacy) < FIRST_FLUSHING_RELEASE:
-        found.append(Problem("LiteLLM %s" % legacy, "does not write its last spend when it stops", "the last seconds of spend before the cutover can be missing, as at every restart so far"))
+        found.append(Problem("LiteLLM %s" % legacy, "does not write its last spend when it stops",
+                             "the last seconds of spend before the cutover can be missing, as at every restart so far"))
     for name in unreachable:
         found.append(Problem("model server %s" % name, "does not answer now", "if it was stopped on purpose, nothing needs to be done"))
     for path in traces:
         if path.endswith("sitecustomize.py"):
             found.append(Problem(path, "runs at every start of the legacy Python", "make sure that it is yours: malicious releases left such files"))
     return found
-

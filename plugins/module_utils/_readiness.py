@@ -7,10 +7,11 @@ The releases differ in what they say and in what of it is true; no HTTP status i
 """
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple, Optional
+
+from ._answer import Answer, parse, whole, word
 
 CONNECTED, DISCONNECTED, NOT_CONFIGURED, UNKNOWN = "connected", "disconnected", "not configured", "unknown"
 STATES = (CONNECTED, DISCONNECTED, NOT_CONFIGURED, UNKNOWN)
@@ -23,13 +24,6 @@ FRESH = timedelta(seconds=15)
 AHEAD = timedelta(seconds=2)
 OLD = "this release repeats an earlier state of the database, which is too old to prove anything or has no time"
 DATABASE = {"connected": CONNECTED, "disconnected": DISCONNECTED, "stalled": DISCONNECTED, "not connected": NOT_CONFIGURED}
-
-
-class Answer(NamedTuple):
-    """An HTTP answer: ``body`` is text, bytes, parsed JSON or ``None``. Without an answer ``status`` is ``None`` and ``body`` says why."""
-
-    status: Optional[int]
-    body: Any
 
 
 class Verdict(NamedTuple):
@@ -60,7 +54,7 @@ def judge(readiness: Answer, details: Optional[Answer] = None, cache_ping: Optio
     :param database_read: ``GET /key/list`` with a key, which reads the database: a proof where a release has no other.
     """
     reasons: list[str] = []
-    public, extra = _parse(readiness), _parse(details)
+    public, extra = parse(readiness), parse(details)
     spoken = _spoken(readiness, public, reasons)
     version = _version(extra) or _version(public)
     states = []
@@ -88,49 +82,23 @@ def version_of(text: Optional[str]) -> Optional[tuple[int, int, int]]:
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
-def _whole(value: Any) -> Optional[int]:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _parse(answer: Optional[Answer]) -> Optional[dict[str, Any]]:
-    """The JSON object of an answer, that of ``detail`` where an error wraps it; ``None`` if there is none."""
-    if answer is None or not _whole(answer.status):
-        return None
-    body = answer.body
-    if isinstance(body, (bytes, bytearray)):
-        body = bytes(body).decode("utf-8", "replace")
-    if isinstance(body, str):
-        try:
-            body = json.loads(body)
-        except (ValueError, RecursionError):
-            return None
-    if isinstance(body, dict) and isinstance(body.get("detail"), dict):
-        body = body["detail"]
-    return body if isinstance(body, dict) else None
-
-
-def _text(body: Optional[dict[str, Any]], name: str) -> str:
-    value = (body or {}).get(name)
-    return value if isinstance(value, str) else ""
-
-
 def _version(body: Optional[dict[str, Any]]) -> Optional[str]:
-    text = _text(body, "litellm_version")
+    text = word(body, "litellm_version")
     return text if version_of(text) else None
 
 
 def _closing(body: Optional[dict[str, Any]]) -> bool:
-    return _text(body, "status") == "shutting_down"
+    return word(body, "status") == "shutting_down"
 
 
 def _well(answer: Answer, body: Optional[dict[str, Any]]) -> bool:
     """Whether the proxy says that it can serve."""
-    return _whole(answer.status) == 200 and _text(body, "status").lower() in ("healthy", CONNECTED)
+    return whole(answer.status) == 200 and word(body, "status").lower() in ("healthy", CONNECTED)
 
 
 def _spoken(answer: Answer, body: Optional[dict[str, Any]], reasons: list[str]) -> bool:
     """Whether it is LiteLLM's readiness that answered, ready or not."""
-    status = _whole(answer.status)
+    status = whole(answer.status)
     if not status:
         reasons.append("no answer: %s" % (answer.body if isinstance(answer.body, str) and answer.body else "reason unknown"))
     elif 300 <= status < 400:
@@ -139,14 +107,14 @@ def _spoken(answer: Answer, body: Optional[dict[str, Any]], reasons: list[str]) 
         reasons.append("HTTP %d is not an answer of LiteLLM's readiness" % status)
     elif body is None:
         reasons.append("HTTP %d with something that is not a JSON object: it is not LiteLLM that answers" % status)
-    elif not (_text(body, "status") or _text(body, "db")):
+    elif not (word(body, "status") or word(body, "db")):
         reasons.append("HTTP %d with JSON that has neither status nor db: it is not LiteLLM's readiness" % status)
     else:
         if _closing(body):
             reasons.append("the proxy is shutting down")
         elif status == 503:
             reasons.append("HTTP 503: the proxy says that it cannot serve")
-        elif not _well(answer, body) and _text(body, "status").lower() != DISCONNECTED:
+        elif not _well(answer, body) and word(body, "status").lower() != DISCONNECTED:
             reasons.append("the proxy's status is neither healthy nor connected")
         return True
     return False
@@ -176,7 +144,7 @@ def _fresh(stamp: str, now: Optional[datetime]) -> bool:
 def _database(answer: Answer, body: Optional[dict[str, Any]], version: Optional[str], now: Optional[datetime], reasons: list[str]) -> str:
     """What one answer says about the database and can know."""
     body = body or {}
-    status, said = _text(body, "status").lower(), _text(body, "db").lower()
+    status, said = word(body, "status").lower(), word(body, "db").lower()
     state = DATABASE.get(said, UNKNOWN)
     if said == "stalled":
         reasons.append("the database is stalled: it accepts connections and does not answer")
@@ -190,7 +158,7 @@ def _database(answer: Answer, body: Optional[dict[str, Any]], version: Optional[
     if not _well(answer, body):
         return UNKNOWN
     if _remembered(body, version):
-        if status == CONNECTED and _fresh(_text(body, "last_updated"), now):
+        if status == CONNECTED and _fresh(word(body, "last_updated"), now):
             return CONNECTED
         reasons.append(OLD)
         return UNKNOWN
@@ -201,8 +169,8 @@ def _database(answer: Answer, body: Optional[dict[str, Any]], version: Optional[
 
 
 def _details(answer: Answer, body: Optional[dict[str, Any]], version: Optional[str], now: Optional[datetime], reasons: list[str]) -> str:
-    status = _whole(answer.status)
-    if status in (200, 503) and body is not None and _text(body, "status"):
+    status = whole(answer.status)
+    if status in (200, 503) and body is not None and word(body, "status"):
         found: list[str] = []
         state = _database(answer, body, version, now, found)
         reasons += [reason for reason in found if reason not in reasons]
@@ -215,8 +183,8 @@ def _details(answer: Answer, body: Optional[dict[str, Any]], version: Optional[s
 
 
 def _read(answer: Answer) -> str:
-    body = _parse(answer)
-    return CONNECTED if _whole(answer.status) == 200 and body is not None and isinstance(body.get("keys"), list) else UNKNOWN
+    body = parse(answer)
+    return CONNECTED if whole(answer.status) == 200 and body is not None and isinstance(body.get("keys"), list) else UNKNOWN
 
 
 def _together(states: list[str], reasons: list[str]) -> str:
@@ -235,7 +203,7 @@ def _cache(answer: Optional[Answer], database: str, told: list[Optional[dict[str
     if answer is None:
         none = any(body is not None and "litellm_version" in body and "cache" in body and body["cache"] is None for body in told)
         return NOT_CONFIGURED if none else UNKNOWN
-    status, body = _whole(answer.status), _parse(answer) or {}
+    status, body = whole(answer.status), parse(answer) or {}
     if status == 200 and body.get("status") == "healthy":
         if body.get("ping_response") is True and body.get("set_cache_response") == "success":
             return CONNECTED
@@ -269,14 +237,14 @@ def _generation(answer: Answer, body: Optional[dict[str, Any]], version: Optiona
     release = version_of(version)
     if release:
         return next((name for first, name in reversed(GENERATIONS) if release >= first), UNKNOWN)
-    if body is None or _whole(answer.status) not in (200, 503):
+    if body is None or whole(answer.status) not in (200, 503):
         return UNKNOWN
     if "last_updated" in body:
         return "1.60"
-    if _text(body, "db") == "stalled":
+    if word(body, "db") == "stalled":
         return "1.104.9"
     if _closing(body):
         return "1.90"
-    if _whole(answer.status) == 200 and _text(body, "db") == DISCONNECTED and set(body) <= {"status", "db"}:
+    if whole(answer.status) == 200 and word(body, "db") == DISCONNECTED and set(body) <= {"status", "db"}:
         return "1.100"
-    return "1.84" if _text(body, "status") == "healthy" and set(body) <= {"status", "db"} else UNKNOWN
+    return "1.84" if word(body, "status") == "healthy" and set(body) <= {"status", "db"} else UNKNOWN

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 from urllib.parse import quote, urlsplit
 
-from . import _endpoints
+from . import _loopback
 from ._client import Client, ProxyError
 
 ADDRESSES = ("api_base", "base_url")
@@ -41,13 +41,13 @@ def without_secrets(url: str) -> str:
 
 def to_container(url: str, gateway_name: str, own_ports: Sequence[int], ports: Optional[Sequence[int]]) -> str:
     """A URL as a container has to write it; the same where it is not on this host, of the proxy itself, or of a port without a bridge."""
-    match = _endpoints.URL.match(url)
+    match = _loopback.URL.match(url)
     if not match or not match["scheme"].lower().startswith("http"):
         return url
-    port = _endpoints.port_of(match)
+    port = _loopback.port_of(match)
     if port in own_ports or (ports is not None and port not in ports):
         return url
-    return _endpoints.moved(match, gateway_name) + url[match.end():]
+    return _loopback.moved(match, gateway_name) + url[match.end():]
 
 
 def to_loopback(url: str, gateway_name: str, host: str = LOOPBACK) -> str:

@@ -14,7 +14,23 @@ import socket
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
-from . import _endpoints, _engine, _envfile, _environment, _environment_files, _environment_text, _host, _ignore, _images, _journal, _legacy, _postgres, _preflight, _redis, _salt
+from . import (
+    _endpoints,
+    _engine,
+    _envfile,
+    _environment,
+    _environment_files,
+    _environment_text,
+    _host,
+    _ignore,
+    _images,
+    _journal,
+    _legacy,
+    _postgres,
+    _preflight,
+    _redis,
+    _salt,
+)
 from ._preflight import Problem
 
 PROXYD = "/usr/lib/systemd/systemd-socket-proxyd"
@@ -22,6 +38,7 @@ CONTAINERS = ("proxy", "postgres", "redis")
 VOLUMES = ("postgres", "redis")
 # A copy is about as large as its source; a compressed backup is smaller, but nobody knows by how much beforehand.
 RESERVE = 1 << 30
+ORPHANED = "run it under systemd first, so that it can be stopped and brought back"
 # What the roles write into the project folder; the first two hold secrets.
 SECRET_FILES = (".env", "redis.conf")
 OWN_FILES = (*SECRET_FILES, "compose.yaml", "compose.stage.yaml", "config.compose.yaml")
@@ -79,8 +96,8 @@ def _lock(settings: dict, now: datetime) -> list[Problem]:
         return [Problem("lock", refused, "wait until it has ended; a run that was killed is taken over by itself")]
     volume = "%s_postgres" % settings["project_name"]
     if journal is not None and "not_kept" in journal["facts"] and _engine.volume_labels(volume) is not None:
-        return [Problem("volume %s" % volume, "may hold rows of the failed migration %s that are nowhere else (%s)" % (journal["id"], journal["facts"]["not_kept"]),
-                        "look at them, then remove it (docker volume rm %s) and run again" % volume)]
+        return [Problem("volume %s" % volume, "may hold rows of the failed migration %s that are nowhere else (%s)" % (
+            journal["id"], journal["facts"]["not_kept"]), "look at them, then remove it (docker volume rm %s) and run again" % volume)]
     return []
 
 
@@ -168,7 +185,8 @@ def _database(legacy: _legacy.Deployment, facts: dict, found: list[_host.Listene
     """The native PostgreSQL that the process really uses."""
     url = legacy.environment.get("DATABASE_URL")
     if not url:
-        return [Problem("DATABASE_URL", "the running proxy has none", "only deployments whose database is named by DATABASE_URL in the environment are supported")]
+        return [Problem("DATABASE_URL", "the running proxy has none",
+                        "only deployments whose database is named by DATABASE_URL in the environment are supported")]
     try:
         endpoint = _postgres.from_url(url)
     except _postgres.PostgresError as error:
@@ -181,17 +199,17 @@ def _database(legacy: _legacy.Deployment, facts: dict, found: list[_host.Listene
                         "an external database is not moved by this release")]
     problems = []
     if service["unit"] is None:
-        problems.append(Problem("port %d" % endpoint.port, "PostgreSQL (%s) belongs to no systemd unit" % service["process"], "run it under systemd first, so that it can be stopped and brought back"))
+        problems.append(Problem("port %d" % endpoint.port, "PostgreSQL (%s) belongs to no systemd unit" % service["process"], ORPHANED))
     try:
         told["server_version"], told["major"] = _postgres.server_version(endpoint)
         told["bytes"] = _postgres.database_size(endpoint)
-        told["max_connections"] = int(_postgres.query(endpoint, "SHOW max_connections")[0][0])
+        told["max_connections"] = int(_postgres.query(endpoint, "SHOW max_connections")[0][0] or 0)
         rows = _postgres.query(endpoint, 'SELECT litellm_params::text FROM "LiteLLM_ProxyModelTable" ORDER BY model_id')
     except _postgres.PostgresError as error:
         return [*problems, Problem("DATABASE_URL", str(error), "the migration needs the database that the proxy uses")]
     told["stored_models"] = len(rows)
     key = legacy.environment.get("LITELLM_SALT_KEY", legacy.environment.get("LITELLM_MASTER_KEY", ""))
-    values = [value for row in rows for value in json.loads(row[0]).values() if isinstance(value, str)]
+    values = [value for row in rows for value in json.loads(row[0] or "{}").values() if isinstance(value, str)]
     outcomes = [_salt.decrypts(value, key) for value in values]
     told["salt_key_proved"] = True in outcomes
     outcome = None if not outcomes or set(outcomes) == {None} else False not in outcomes
@@ -218,7 +236,7 @@ def _redis_of(legacy: _legacy.Deployment, settings: dict, facts: dict, found: li
     facts["redis"] = {"port": int(port), "unit": service and service["unit"], "process": service and service["process"],
                       "major": int(major.group(1)) if major else None}
     if service is not None and service["unit"] is None:
-        return [Problem("port %s" % port, "Redis (%s) belongs to no systemd unit" % service["process"], "run it under systemd first, so that it can be stopped and brought back")]
+        return [Problem("port %s" % port, "Redis (%s) belongs to no systemd unit" % service["process"], ORPHANED)]
     if settings["carry_redis"]:
         try:
             _redis.Native("127.0.0.1", int(port), environment.get("REDIS_USERNAME", ""), environment.get("REDIS_PASSWORD", "")).ask("PING")

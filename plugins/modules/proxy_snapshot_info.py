@@ -126,7 +126,7 @@ snapshot:
       type: int
       sample: 401
     exercised:
-      description: The requests to models. RV(snapshot.exercised[].status) is null where no answer came.
+      description: The requests to models. A status is null where no answer came.
       type: list
       elements: dict
       sample:

@@ -93,7 +93,8 @@ def main() -> None:
         target = _redis.Container(params["container"])
         held = _redis.parse_keyspace(target.ask("INFO", "keyspace"))
         if held and not params["replace"]:
-            module.fail_json(msg="container %s holds keys already (%s)." % (target.name, ", ".join("%s: %d" % (name, held[name]["keys"]) for name in sorted(held))))
+            counts = ", ".join("%s: %d" % (name, held[name]["keys"]) for name in sorted(held))
+            module.fail_json(msg="container %s holds keys already (%s)." % (target.name, counts))
         if module.check_mode:
             found = _redis.parse_keyspace(source.ask("INFO", "keyspace"))
             module.exit_json(changed=True, databases={name: {"source": counts} for name, counts in found.items()})

@@ -30,7 +30,7 @@ def raw_server(text: bytes, pause: float = 0) -> tuple[str, threading.Thread]:
         with listener, listener.accept()[0] as connection:
             connection.recv(65536)
             try:
-                for piece in [text[i:i + 1] for i in range(len(text))] if pause else [text]:
+                for piece in [text[i : i + 1] for i in range(len(text))] if pause else [text]:
                     connection.sendall(piece)
                     threading.Event().wait(pause)
             except OSError:
@@ -51,7 +51,9 @@ def test_an_error_is_an_answer_and_a_redirect_is_not_followed(proxy: fake_proxy.
     assert [target for _method, target, _payload in proxy.seen] == ["/health/readiness"] * 3
 
 
-def test_proxy_settings_of_the_environment_do_not_count(proxy: fake_proxy.FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_settings_of_the_environment_do_not_count(
+    proxy: fake_proxy.FakeProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert Client(proxy.url).get("/health/readiness").status == 200
 
@@ -96,7 +98,19 @@ def test_a_key_that_is_no_header_is_not_quoted(proxy: fake_proxy.FakeProxy, key:
     assert answer == (None, "the key has characters that no HTTP header can hold") and proxy.seen == []
 
 
-@pytest.mark.parametrize("url", ["", "127.0.0.1:4000", "ftp://x", "http://", "http://user:hunter2@x", "http://x:port", "http://[::1", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "127.0.0.1:4000",
+        "ftp://x",
+        "http://",
+        "http://user:hunter2@x",
+        "http://x:port",
+        "http://[::1",
+        "file:///etc/passwd",
+    ],
+)
 def test_addresses_that_are_none(url: str) -> None:
     with pytest.raises(ProxyError) as caught:
         Client(url)
@@ -126,9 +140,15 @@ def test_reasons(error: Exception, reason: str) -> None:
 
 @pytest.mark.parametrize(
     ("reply", "words"),
-    [((401, {"error": "sk-secret"}), "GET /x: HTTP 401: the key is not"), ((500, "sk-secret"), "GET /x: HTTP 500"), ((200, "sk-secret"), "GET /x: the answer is not JSON")],
+    [
+        ((401, {"error": "sk-secret"}), "GET /x: HTTP 401: the key is not"),
+        ((500, "sk-secret"), "GET /x: HTTP 500"),
+        ((200, "sk-secret"), "GET /x: the answer is not JSON"),
+    ],
 )
-def test_json_or_an_error_without_what_was_answered(proxy: fake_proxy.FakeProxy, reply: tuple[int, object], words: str) -> None:
+def test_json_or_an_error_without_what_was_answered(
+    proxy: fake_proxy.FakeProxy, reply: tuple[int, object], words: str
+) -> None:
     proxy.replies["/x"] = reply
     with pytest.raises(ProxyError) as caught:
         Client(proxy.url, fake_proxy.MASTER).json("GET", "/x?secret=sk-secret")

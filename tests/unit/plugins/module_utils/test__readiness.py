@@ -26,7 +26,9 @@ def captured(version: str, state: str) -> dict[str, Answer]:
 
 def with_key(version: str, state: str, now: datetime | None = None) -> Verdict:
     answers = captured(version, state)
-    return judge(answers["/health/readiness"], answers["/health/readiness/details (auth)"], answers["/cache/ping (auth)"], now)
+    return judge(
+        answers["/health/readiness"], answers["/health/readiness/details (auth)"], answers["/cache/ping (auth)"], now
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,9 @@ def with_key(version: str, state: str, now: datetime | None = None) -> Verdict:
     ],
     ids=lambda value: value.isoformat() if isinstance(value, datetime) else str(value),
 )
-def test_captured_with_the_key(version: str, state: str, now: datetime | None, ready: bool, database: str, cache: str) -> None:
+def test_captured_with_the_key(
+    version: str, state: str, now: datetime | None, ready: bool, database: str, cache: str
+) -> None:
     verdict = with_key(version, state, now)
     assert (verdict.ready, verdict.database, verdict.cache, verdict.version) == (ready, database, cache, version)
     assert verdict.generation == {"1.80.0": "1.60", "1.102.4": "1.100"}[version]
@@ -57,7 +61,11 @@ def test_captured_with_the_key(version: str, state: str, now: datetime | None, r
 
 @pytest.mark.parametrize(
     ("state", "ready", "database"),
-    [("no_db_no_redis", True, "not configured"), ("db_up_redis_up", True, "connected"), ("db_down_redis_up", False, "disconnected")],
+    [
+        ("no_db_no_redis", True, "not configured"),
+        ("db_up_redis_up", True, "connected"),
+        ("db_down_redis_up", False, "disconnected"),
+    ],
 )
 def test_captured_1_102_4_without_a_key(state: str, ready: bool, database: str) -> None:
     answers = captured("1.102.4", state)
@@ -68,42 +76,117 @@ def test_captured_1_102_4_without_a_key(state: str, ready: bool, database: str) 
 
 
 def rich(version: str, **more: Any) -> dict[str, Any]:
-    return {"status": "healthy", "db": "connected", "cache": "redis", "litellm_version": version, "success_callbacks": [], **more}
+    return {
+        "status": "healthy",
+        "db": "connected",
+        "cache": "redis",
+        "litellm_version": version,
+        "success_callbacks": [],
+        **more,
+    }
 
 
 @pytest.mark.parametrize(
     ("status", "body", "ready", "database", "generation"),
     [
-        pytest.param(200, rich("1.60.0", status="connected", last_updated=SOON.isoformat()), True, "connected", "1.60", id="1.60 checked now"),
-        pytest.param(200, rich("1.82.0", status="connected", last_updated=CHECKED.isoformat()), True, "connected", "1.60", id="1.82.0 checked 5 s ago"),
-        pytest.param(200, rich("1.82.0", status="connected"), False, "unknown", "1.60", id="1.82.0 with no time of its check"),
-        pytest.param(200, rich("1.82.0", status="healthy", last_updated=SOON.isoformat()), False, "unknown", "1.60", id="1.82.0 db is a constant"),
-        pytest.param(200, rich("1.82.0", status="disconnected", last_updated=SOON.isoformat()), False, "disconnected", "1.60", id="1.82.0 database down"),
+        pytest.param(
+            200,
+            rich("1.60.0", status="connected", last_updated=SOON.isoformat()),
+            True,
+            "connected",
+            "1.60",
+            id="1.60 checked now",
+        ),
+        pytest.param(
+            200,
+            rich("1.82.0", status="connected", last_updated=CHECKED.isoformat()),
+            True,
+            "connected",
+            "1.60",
+            id="1.82.0 checked 5 s ago",
+        ),
+        pytest.param(
+            200, rich("1.82.0", status="connected"), False, "unknown", "1.60", id="1.82.0 with no time of its check"
+        ),
+        pytest.param(
+            200,
+            rich("1.82.0", status="healthy", last_updated=SOON.isoformat()),
+            False,
+            "unknown",
+            "1.60",
+            id="1.82.0 db is a constant",
+        ),
+        pytest.param(
+            200,
+            rich("1.82.0", status="disconnected", last_updated=SOON.isoformat()),
+            False,
+            "disconnected",
+            "1.60",
+            id="1.82.0 database down",
+        ),
         pytest.param(200, rich("1.82.6"), True, "connected", "1.82.6", id="1.82.6"),
-        pytest.param(200, rich("1.83.14", db="disconnected"), False, "disconnected", "1.82.6", id="1.83.14 database down"),
+        pytest.param(
+            200, rich("1.83.14", db="disconnected"), False, "disconnected", "1.82.6", id="1.83.14 database down"
+        ),
         pytest.param(200, rich("1.84.0-stable.1"), True, "connected", "1.84", id="1.84 with public details"),
         pytest.param(200, rich("1.59.8"), False, "unknown", "unknown", id="1.59.8 is too old to be known"),
         pytest.param(200, rich("next"), False, "unknown", "unknown", id="a release that hides its version"),
         pytest.param(200, {"status": "healthy"}, False, "unknown", "1.84", id="1.84 status alone"),
         pytest.param(200, {"status": "healthy", "db": "connected"}, True, "connected", "1.84", id="1.84 status and db"),
         pytest.param(200, {"status": "connected", "db": "connected"}, False, "unknown", "unknown", id="no release"),
-        pytest.param(503, {"status": "healthy", "db": "disconnected"}, False, "disconnected", "1.84", id="1.84 database down"),
-        pytest.param(503, {"detail": {"status": "healthy", "db": "disconnected"}}, False, "disconnected", "1.84", id="1.84 database down, wrapped"),
-        pytest.param(503, {"status": "healthy", "db": "connected"}, False, "unknown", "1.84", id="503 says the contrary of its body"),
+        pytest.param(
+            503, {"status": "healthy", "db": "disconnected"}, False, "disconnected", "1.84", id="1.84 database down"
+        ),
+        pytest.param(
+            503,
+            {"detail": {"status": "healthy", "db": "disconnected"}},
+            False,
+            "disconnected",
+            "1.84",
+            id="1.84 database down, wrapped",
+        ),
+        pytest.param(
+            503,
+            {"status": "healthy", "db": "connected"},
+            False,
+            "unknown",
+            "1.84",
+            id="503 says the contrary of its body",
+        ),
         pytest.param(503, {"status": "shutting_down"}, False, "unknown", "1.90", id="1.90 shutting down"),
-        pytest.param(200, {"status": "shutting_down", "db": "connected"}, False, "unknown", "1.90", id="shutting down with a 200"),
-        pytest.param(200, {"status": "healthy", "db": "disconnected"}, False, "disconnected", "1.100", id="1.100 serves without its database"),
-        pytest.param(200, {"status": "healthy", "db": "stalled"}, False, "disconnected", "1.104.9", id="1.104.9 stalled"),
+        pytest.param(
+            200, {"status": "shutting_down", "db": "connected"}, False, "unknown", "1.90", id="shutting down with a 200"
+        ),
+        pytest.param(
+            200,
+            {"status": "healthy", "db": "disconnected"},
+            False,
+            "disconnected",
+            "1.100",
+            id="1.100 serves without its database",
+        ),
+        pytest.param(
+            200, {"status": "healthy", "db": "stalled"}, False, "disconnected", "1.104.9", id="1.104.9 stalled"
+        ),
         pytest.param(200, {"status": "healthy", "db": "unknown"}, False, "unknown", "1.84", id="db unknown"),
-        pytest.param(200, {"status": "healthy", "db": "Not connected"}, True, "not configured", "1.84", id="1.84 no database"),
-        pytest.param(200, {"status": "unhealthy", "db": "Not connected"}, False, "not configured", "unknown", id="not healthy"),
+        pytest.param(
+            200, {"status": "healthy", "db": "Not connected"}, True, "not configured", "1.84", id="1.84 no database"
+        ),
+        pytest.param(
+            200, {"status": "unhealthy", "db": "Not connected"}, False, "not configured", "unknown", id="not healthy"
+        ),
         pytest.param(200, {"db": "connected"}, False, "unknown", "unknown", id="no status"),
     ],
 )
 def test_other_releases(status: int, body: dict[str, Any], ready: bool, database: str, generation: str) -> None:
     for form in (body, json.dumps(body), json.dumps(body).encode()):
         verdict = judge(Answer(status, form), now=SOON)
-        assert (verdict.ready, verdict.database, verdict.cache, verdict.generation) == (ready, database, "unknown", generation)
+        assert (verdict.ready, verdict.database, verdict.cache, verdict.generation) == (
+            ready,
+            database,
+            "unknown",
+            generation,
+        )
         assert bool(verdict.reasons) != (ready and database == "connected")
 
 
@@ -139,11 +222,21 @@ BARE = Answer(200, {"status": "healthy"})
 @pytest.mark.parametrize(
     ("readiness", "details", "ready", "database"),
     [
-        pytest.param(BARE, Answer(200, rich("1.84.2")), True, "connected", id="details prove what status alone does not"),
+        pytest.param(
+            BARE, Answer(200, rich("1.84.2")), True, "connected", id="details prove what status alone does not"
+        ),
         pytest.param(BARE, Answer(401, {"error": {}}), False, "unknown", id="details refused"),
         pytest.param(BARE, Answer(None, "it took too long"), False, "unknown", id="details do not come"),
-        pytest.param(HEALTHY, Answer(503, rich("1.102.4", db="disconnected")), False, "disconnected", id="the worse counts"),
-        pytest.param(Answer(503, {"status": "healthy", "db": "disconnected"}), Answer(200, rich("1.102.4")), False, "disconnected", id="in both directions"),
+        pytest.param(
+            HEALTHY, Answer(503, rich("1.102.4", db="disconnected")), False, "disconnected", id="the worse counts"
+        ),
+        pytest.param(
+            Answer(503, {"status": "healthy", "db": "disconnected"}),
+            Answer(200, rich("1.102.4")),
+            False,
+            "disconnected",
+            id="in both directions",
+        ),
         pytest.param(HEALTHY, Answer(200, rich("1.102.4", db="Not connected")), False, "unknown", id="contradiction"),
         pytest.param(HEALTHY, Answer(503, {"status": "shutting_down"}), False, "connected", id="shutting down since"),
         pytest.param(HEALTHY, Answer(404, {"detail": "Not Found"}), True, "connected", id="no details in this release"),
@@ -157,14 +250,38 @@ def test_details(readiness: Answer, details: Answer, ready: bool, database: str)
 @pytest.mark.parametrize(
     ("ping", "cache"),
     [
-        pytest.param(Answer(200, {"status": "healthy", "cache_type": "redis", "ping_response": True, "set_cache_response": "success"}), "connected", id="redis"),
+        pytest.param(
+            Answer(
+                200,
+                {"status": "healthy", "cache_type": "redis", "ping_response": True, "set_cache_response": "success"},
+            ),
+            "connected",
+            id="redis",
+        ),
         pytest.param(Answer(200, {"status": "healthy", "cache_type": "local"}), "unknown", id="in memory"),
-        pytest.param(Answer(200, {"status": "healthy", "ping_response": True, "set_cache_response": None}), "unknown", id="not written to"),
+        pytest.param(
+            Answer(200, {"status": "healthy", "ping_response": True, "set_cache_response": None}),
+            "unknown",
+            id="not written to",
+        ),
+        pytest.param(
+            Answer(200, {"status": "healthy", "ping_response": None, "set_cache_response": "success"}),
+            "unknown",
+            id="not asked",
+        ),
         pytest.param(Answer(200, "OK"), "unknown", id="not JSON"),
         pytest.param(Answer(401, {}), "unknown", id="refused"),
         pytest.param(Answer(404, {}), "unknown", id="no such path"),
-        pytest.param(Answer(503, {"error": {"message": json.dumps({"message": "Service Unhealthy", "x": "Cache not initialized"})}}), "disconnected", id="settings are no message"),
-        pytest.param(Answer(503, {"error": {"message": "Service Unhealthy (timeout)"}}), "disconnected", id="a plain message"),
+        pytest.param(
+            Answer(
+                503, {"error": {"message": json.dumps({"message": "Service Unhealthy", "x": "Cache not initialized"})}}
+            ),
+            "disconnected",
+            id="settings are no message",
+        ),
+        pytest.param(
+            Answer(503, {"error": {"message": "Service Unhealthy (timeout)"}}), "disconnected", id="a plain message"
+        ),
         pytest.param(Answer(503, {"error": "busy"}), "unknown", id="another 503"),
         pytest.param(Answer(503, "<html>"), "unknown", id="a gateway's 503"),
         pytest.param(Answer(None, "it took too long"), "unknown", id="timeout"),
@@ -192,21 +309,56 @@ def test_a_state_may_be_stamped_in_the_hosts_time_or_in_utc(hours: int) -> None:
 
 def test_reading_the_database_is_a_proof_where_a_release_has_no_other() -> None:
     old = captured("1.80.0", "db_up_redis_up")["/health/readiness"]
-    assert judge(old, now=LATE, database_read=Answer(200, '{"keys": [], "total_count": 0}')) == Verdict(True, "connected", "unknown", "1.80.0", "1.60", [])
+    assert judge(old, now=LATE, database_read=Answer(200, '{"keys": [], "total_count": 0}')) == Verdict(
+        True, "connected", "unknown", "1.80.0", "1.60", []
+    )
     assert judge(old, now=LATE, database_read=Answer(500, '{"error": {}}')).database == "unknown"
     assert judge(old, now=LATE, database_read=Answer(200, '{"data": []}')).database == "unknown"
-    assert judge(Answer(503, {"db": "disconnected"}), database_read=Answer(200, {"keys": []})).database == "disconnected"
+    assert (
+        judge(Answer(503, {"db": "disconnected"}), database_read=Answer(200, {"keys": []})).database == "disconnected"
+    )
 
 
-WORDS = st.sampled_from(["connected", "Connected", "disconnected", "Not connected", "stalled", "unknown", "healthy", "shutting_down", "redis", "success", ""])
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | WORDS,
-                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=8)
-BODIES = st.fixed_dictionaries({}, optional={
-    "status": WORDS | JSON, "db": WORDS | JSON, "cache": JSON, "detail": JSON, "error": JSON, "ping_response": JSON, "set_cache_response": WORDS,
-    "litellm_version": st.sampled_from(["1.60.0", "1.80.0", "1.82.6", "1.84.0", "1.102.4", "2", "x"]) | JSON, "keys": JSON,
-    "last_updated": st.datetimes().map(str) | st.just(CHECKED.isoformat()) | JSON})
-ANSWERS = st.builds(Answer, st.none() | st.sampled_from([0, 200, 204, 302, 401, 404, 500, 503]) | JSON,
-                    BODIES | JSON | BODIES.map(lambda body: json.dumps(body)) | st.binary(max_size=20) | st.text(max_size=20))
+WORDS = st.sampled_from(
+    [
+        "connected",
+        "Connected",
+        "disconnected",
+        "Not connected",
+        "stalled",
+        "unknown",
+        "healthy",
+        "shutting_down",
+        "redis",
+        "success",
+        "",
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+BODIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": WORDS | JSON,
+        "db": WORDS | JSON,
+        "cache": JSON,
+        "detail": JSON,
+        "error": JSON,
+        "ping_response": JSON,
+        "set_cache_response": WORDS,
+        "litellm_version": st.sampled_from(["1.60.0", "1.80.0", "1.82.6", "1.84.0", "1.102.4", "2", "x"]) | JSON,
+        "keys": JSON,
+        "last_updated": st.datetimes().map(str) | st.just(CHECKED.isoformat()) | JSON,
+    },
+)
+ANSWERS = st.builds(
+    Answer,
+    st.none() | st.sampled_from([0, 200, 204, 302, 401, 404, 500, 503]) | JSON,
+    BODIES | JSON | BODIES.map(json.dumps) | st.binary(max_size=20) | st.text(max_size=20),
+)
 TIMES = st.none() | st.datetimes() | st.datetimes(timezones=st.just(timezone.utc)) | st.just(SOON)
 
 
@@ -241,4 +393,8 @@ def test_an_old_state_is_never_a_proof(body: dict[str, Any], now: datetime, vers
 @given(ANSWERS)
 def test_nothing_but_a_200_with_db_connected_is_connected_by_itself(answer: Answer) -> None:
     if judge(answer).database == "connected":
-        assert answer.status == 200 and '"connected"' in json.dumps(answer.body if isinstance(answer.body, dict) else json.loads(answer.body)).lower()
+        assert (
+            answer.status == 200
+            and '"connected"'
+            in json.dumps(answer.body if isinstance(answer.body, dict) else json.loads(answer.body)).lower()
+        )

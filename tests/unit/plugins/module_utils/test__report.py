@@ -26,7 +26,8 @@ SNAPSHOT = {"keys": KEYS, "teams": [], "users": {"count": 4}, "bogus": 401,
             "client_keys": [{"name": "ci", "models": 200, "chat": 200}, {"name": "leaver", "models": 401, "chat": 401}],
             "exercised": [{"model": "embed", "mode": "embedding", "seconds": 0.03, "ok": True}]}
 FACTS: dict[str, Any] = {
-    "environment": {"comparison": [{"name": "A", "status": "kept", "origin": "x:1", "reason": ""}, {"name": "B", "status": "added", "origin": "new", "reason": "a|b"}]},
+    "environment": {"comparison": [{"name": "A", "status": "kept", "origin": "x:1", "reason": ""},
+                                   {"name": "B", "status": "added", "origin": "new", "reason": "a|b"}]},
     "stage": {"rewritten": [{"line": 36, "old": "http://localhost:8082", "new": "http://host.docker.internal:8082"}], "bridges": [8082]},
     "backup": {"path": "/var/backups/llmops-litellm/x"},
     "cutover": {"source": PRINT, "target": {**PRINT, "server_major": 17}, "equal": True, "bytes": 1 << 20, "seconds": 6.3,

@@ -45,8 +45,19 @@ def run(proxy: fake_proxy.FakeProxy, capsys: pytest.CaptureFixture[str]) -> Run:
 
 def test_readiness_with_a_key_from_a_file(run: Run, env: str) -> None:
     result = run(readiness_info, api_key_file=env, require=["database", "cache"])
-    assert {name: result[name] for name in ("ready", "database", "cache", "version", "generation", "reasons", "attempts", "changed")} == {
-        "ready": True, "database": "connected", "cache": "connected", "version": "1.102.4", "generation": "1.100", "reasons": [], "attempts": 1, "changed": False}
+    assert {
+        name: result[name]
+        for name in ("ready", "database", "cache", "version", "generation", "reasons", "attempts", "changed")
+    } == {
+        "ready": True,
+        "database": "connected",
+        "cache": "connected",
+        "version": "1.102.4",
+        "generation": "1.100",
+        "reasons": [],
+        "attempts": 1,
+        "changed": False,
+    }
 
 
 def test_readiness_with_a_key(run: Run) -> None:
@@ -59,7 +70,9 @@ def test_readiness_without_a_key_asks_nothing_that_needs_one(run: Run, proxy: fa
     assert [target for _method, target, _payload in proxy.seen] == ["/health/readiness"]
 
 
-def test_readiness_fails_after_the_last_attempt_with_the_reasons(run: Run, proxy: fake_proxy.FakeProxy, env: str) -> None:
+def test_readiness_fails_after_the_last_attempt_with_the_reasons(
+    run: Run, proxy: fake_proxy.FakeProxy, env: str
+) -> None:
     proxy.replies["/health/readiness"] = (503, {"status": "healthy", "db": "disconnected"})
     result = run(readiness_info, api_key_file=env, retries=2, delay=0.01, require=["database"])
     assert result["failed"] and result["attempts"] == 3 and not result["ready"]
@@ -79,18 +92,42 @@ def test_readiness_that_comes_is_seen_at_the_next_attempt(run: Run, proxy: fake_
 @pytest.mark.parametrize(
     ("require", "path", "reply", "words"),
     [
-        (["cache"], "/cache/ping", (503, {"error": {"message": '{"message": "Cache not initialized. litellm.cache is None"}'}}), "cache is required and not configured"),
-        (["database"], "/health/readiness", (200, {"status": "healthy", "db": "Not connected"}), "database is required and"),
+        (
+            ["cache"],
+            "/cache/ping",
+            (503, {"error": {"message": '{"message": "Cache not initialized. litellm.cache is None"}'}}),
+            "cache is required and not configured",
+        ),
+        (
+            ["database"],
+            "/health/readiness",
+            (200, {"status": "healthy", "db": "Not connected"}),
+            "database is required and",
+        ),
     ],
 )
-def test_what_is_required_must_be_connected(run: Run, proxy: fake_proxy.FakeProxy, env: str, require: list[str], path: str, reply: tuple[int, Any], words: str) -> None:
+def test_what_is_required_must_be_connected(
+    run: Run, proxy: fake_proxy.FakeProxy, env: str, require: list[str], path: str, reply: tuple[int, Any], words: str
+) -> None:
     proxy.replies[path] = reply
     assert words in run(readiness_info, api_key_file=env, require=require)["msg"]
 
 
 def test_an_old_release_is_proved_by_reading_the_database(run: Run, proxy: fake_proxy.FakeProxy, env: str) -> None:
-    body = {"status": "connected", "db": "connected", "cache": "redis", "litellm_version": "1.80.0", "last_updated": "2026-01-01T00:00:00"}
-    proxy.replies.update({"/health/readiness": (200, body), "/health/readiness/details": (404, {"detail": "Not Found"}), "/key/list": (200, {"keys": []})})
+    body = {
+        "status": "connected",
+        "db": "connected",
+        "cache": "redis",
+        "litellm_version": "1.80.0",
+        "last_updated": "2026-01-01T00:00:00",
+    }
+    proxy.replies.update(
+        {
+            "/health/readiness": (200, body),
+            "/health/readiness/details": (404, {"detail": "Not Found"}),
+            "/key/list": (200, {"keys": []}),
+        }
+    )
     assert run(readiness_info, api_key_file=env, require=["database"])["database"] == "connected"
     proxy.replies["/key/list"] = (500, {})
     assert run(readiness_info, api_key_file=env)["database"] == "unknown"
@@ -113,9 +150,14 @@ def test_snapshot_and_its_comparison(run: Run, proxy: fake_proxy.FakeProxy, env:
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps({"keys": [{"alias": "good", "key": "sk-good"}], "chat_model": "chat"}), encoding="utf-8")
     first = run(proxy_snapshot_info, key_file=env, keys_file=str(keys), exercise=["embed", "paid"])
-    assert "differences" not in first and first["snapshot"]["client_keys"] == [{"name": "good", "models": 200, "chat": 200}]
+    assert "differences" not in first and first["snapshot"]["client_keys"] == [
+        {"name": "good", "models": 200, "chat": 200}
+    ]
     again = run(proxy_snapshot_info, key_file=env, keys_file=str(keys), compare=first["snapshot"])
-    assert again["differences"] == [] and {item["model"] for item in again["snapshot"]["exercised"]} == {"embed", "paid"}
+    assert again["differences"] == [] and {item["model"] for item in again["snapshot"]["exercised"]} == {
+        "embed",
+        "paid",
+    }
     proxy.accepted["sk-good"] = 401
     last = run(proxy_snapshot_info, key_file=env, keys_file=str(keys), compare=first["snapshot"], exercise=[])
     assert "client key good, models: HTTP 200 became 401" in last["differences"]
@@ -140,8 +182,19 @@ def test_stored_models_there_and_back(run: Run, proxy: fake_proxy.FakeProxy, env
     planned = run(stored_models, key_file=env, _ansible_check_mode=True, _ansible_diff=True)
     assert planned["changed"] and [row["litellm_params"] for row in proxy.models] == before
     done = run(stored_models, key_file=env, own_ports=[4000])
-    assert done["rewritten"] == planned["rewritten"] == [{"id": "stored", "name": "stored", "field": "api_base", "old": "http://localhost:8082/v1",
-                                                         "new": "http://host.docker.internal:8082/v1"}]
+    assert (
+        done["rewritten"]
+        == planned["rewritten"]
+        == [
+            {
+                "id": "stored",
+                "name": "stored",
+                "field": "api_base",
+                "old": "http://localhost:8082/v1",
+                "new": "http://host.docker.internal:8082/v1",
+            }
+        ]
+    )
     assert planned["diff"]["before"] == "stored (stored) api_base: http://localhost:8082/v1\n"
     assert proxy.models[6]["litellm_params"]["api_base"] == "http://user:hunter2@host.docker.internal:8082/v1"
     assert not run(stored_models, key_file=env)["changed"]
