@@ -116,7 +116,7 @@ class FakeProxy:
                 self.shown = copy.deepcopy(self.models)
             return 200, {"data": self.shown}
         if path == "/key/list":
-            size, page = 2, int(query["page"][0])  # smaller pages than asked for, as a server may make them
+            size, page = 2, int(query.get("page", ["1"])[0])  # smaller pages than asked for, as a server may make them
             rows = sorted(self.keys, key=lambda row: row["token"])
             return 200, {
                 "keys": rows[(page - 1) * size : page * size],

@@ -21,6 +21,13 @@ _CONTAINER = ('{"name":{{json .Name}},"image":{{json .Config.Image}},"user":{{js
               '"security_opt":{{json .HostConfig.SecurityOpt}},"log":{{json .HostConfig.LogConfig}},'
               '"ports":{{json .NetworkSettings.Ports}},"mounts":{{json .Mounts}}}')
 
+# Asked of an image's own Python, without starting any of LiteLLM.
+_RELEASE = """import importlib.metadata, importlib.util, json, os
+found = importlib.util.find_spec("litellm_proxy_extras")
+folder = os.path.join(os.path.dirname(found.origin), "migrations") if found and found.origin else ""
+names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir()) if os.path.isdir(folder) else None
+print(json.dumps([importlib.metadata.version("litellm"), names]))"""
+
 
 def _json(answer: str) -> Any:
     try:
@@ -103,7 +110,7 @@ def identity(image: str, user: str, python: bool = False) -> dict:
 
     :param user: the user to ask for (``postgres``), or empty for the image's own.
     :returns: ``reference`` (by digest; the id where the image was built here), ``uid``, ``gid`` and, with ``python``,
-        ``litellm_version`` as the image's Python knows it.
+        ``litellm_version`` and ``migrations`` (names of the schema migrations it brings, ``None`` where it brings none).
     :raises ValueError: the image is not present or cannot say.
     """
     told = run(["docker", "image", "inspect", "--format", "{{json .}}", image])
@@ -121,9 +128,8 @@ def identity(image: str, user: str, python: bool = False) -> dict:
     found: dict[str, Any] = {"reference": image if "@" in image else (digests or [data["Id"]])[0],
                              "uid": int(numbers["uid"].split("(")[0]), "gid": int(numbers["gid"].split("(")[0])}
     if python:
-        code = "import importlib.metadata as m; print(m.version('litellm'))"
-        version = run([*base, "python3", image, "-c", code])
-        if version.rc != 0:
-            raise ValueError("image %s holds no LiteLLM that python3 can find: %s" % (image, version.err.strip()[-300:]))
-        found["litellm_version"] = version.out.strip()
+        answer = run([*base, "python3", image, "-c", _RELEASE])
+        if answer.rc != 0:
+            raise ValueError("image %s holds no LiteLLM that python3 can find: %s" % (image, answer.err.strip()[-300:]))
+        found["litellm_version"], found["migrations"] = json.loads(answer.out)
     return found

@@ -150,16 +150,28 @@ def check_image(variable: str, image: Image, platform: str) -> list[Problem]:
     return []
 
 
-def check_release(variable: str, wanted: Optional[str], legacy: Optional[str], allow_other: bool) -> list[Problem]:
+def check_release(variable: str, wanted: Optional[str], legacy: Optional[str]) -> list[Problem]:
     """The LiteLLM release of the image (``None``: it does not say; staging asks it) against the list of bad ones and the legacy one."""
     found = []
     if wanted and any(re.fullmatch(bad, wanted) for bad in BAD_RELEASES):
         found.append(Problem(variable, "LiteLLM %s is on the list of known-bad releases: it was published with malware" % wanted,
                              "choose another release and never deploy this one"))
-    elif wanted and legacy and numbers(wanted) != numbers(legacy) and not allow_other:
+    elif wanted and legacy and numbers(wanted) != numbers(legacy):
         found.append(Problem(variable, "the image holds LiteLLM %s, the legacy deployment runs %s" % (wanted, legacy),
                              "move with the same release first and upgrade afterwards: schema changes have no way back"))
     return found
+
+
+def check_migrations(variable: str, offered: Optional[Iterable[str]], applied: Optional[Iterable[str]]) -> list[Problem]:
+    """The schema migrations that the image brings against the database's ledger; ``None`` where one of them has none.
+
+    With the same LiteLLM release on both sides nothing is pending; a database that is behind was not kept up by its own proxy.
+    """
+    pending = sorted(set(offered) - set(applied)) if offered is not None and applied is not None else []
+    if not pending:
+        return []
+    return [Problem(variable, "brings %d schema migrations that the legacy database does not have (the first is %s)" % (len(pending), pending[0]),
+                    "start the legacy proxy once with DISABLE_SCHEMA_UPDATE=false, so that it brings its own database up to date, and run again")]
 
 
 def check_traces(legacy: Optional[str], traces: Iterable[str]) -> list[Problem]:

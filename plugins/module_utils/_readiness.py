@@ -51,7 +51,8 @@ def judge(readiness: Answer, details: Optional[Answer] = None, cache_ping: Optio
     :param cache_ping: ``GET /cache/ping`` with a key.
     :param now: the time on the proxy's clock, when the answers came: releases before 1.82.6 repeat a state of up to two minutes ago.
         Without a time zone it is the proxy's local time.
-    :param database_read: ``GET /key/list`` with a key, which reads the database: a proof where a release has no other.
+    :param database_read: ``GET /key/list`` with a key, which reads the database: a proof where a release has no other, and a doubt
+        where it fails while the other answers may be of some seconds ago.
     """
     reasons: list[str] = []
     public, extra = parse(readiness), parse(details)
@@ -65,7 +66,10 @@ def judge(readiness: Answer, details: Optional[Answer] = None, cache_ping: Optio
         if database_read is not None:
             states.append(_read(database_read))
     database = _together(states, reasons)
-    if database == CONNECTED and OLD in reasons:
+    if database == CONNECTED and _failed(database_read):
+        database = UNKNOWN
+        reasons.append("the proxy remembers its database as connected, and a request that reads it failed")
+    elif database == CONNECTED and OLD in reasons:
         reasons.remove(OLD)
     if database == UNKNOWN and spoken and not reasons:
         reasons.append("the answer does not say whether the database works; details need the master key")
@@ -185,6 +189,11 @@ def _details(answer: Answer, body: Optional[dict[str, Any]], version: Optional[s
 def _read(answer: Answer) -> str:
     body = parse(answer)
     return CONNECTED if whole(answer.status) == 200 and body is not None and isinstance(body.get("keys"), list) else UNKNOWN
+
+
+def _failed(answer: Optional[Answer]) -> bool:
+    """Whether a request failed in the proxy, and not for its key or its path."""
+    return answer is not None and (not whole(answer.status) or answer.status >= 500)  # type: ignore[operator]
 
 
 def _together(states: list[str], reasons: list[str]) -> str:

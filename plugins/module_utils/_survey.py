@@ -208,12 +208,21 @@ def _database(legacy: _legacy.Deployment, facts: dict, found: list[_host.Listene
     except _postgres.PostgresError as error:
         return [*problems, Problem("DATABASE_URL", str(error), "the migration needs the database that the proxy uses")]
     told["stored_models"] = len(rows)
+    told["migrations"] = _migrations(endpoint)
     key = legacy.environment.get("LITELLM_SALT_KEY", legacy.environment.get("LITELLM_MASTER_KEY", ""))
     values = [value for row in rows for value in json.loads(row[0] or "{}").values() if isinstance(value, str)]
     outcomes = [_salt.decrypts(value, key) for value in values]
     told["salt_key_proved"] = True in outcomes
     outcome = None if not outcomes or set(outcomes) == {None} else False not in outcomes
     return problems + _preflight.check_salt(outcome, len(rows))
+
+
+def _migrations(endpoint: Any) -> Optional[list[str]]:
+    """The schema migrations that the database has, ``None`` for one made by ``prisma db push``, which keeps no ledger."""
+    if not _postgres.query(endpoint, "SELECT 1 FROM pg_tables WHERE schemaname = 'public' AND tablename = '_prisma_migrations'"):
+        return None
+    rows = _postgres.query(endpoint, "SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL ORDER BY 1")
+    return [row[0] or "" for row in rows]
 
 
 def _redis_of(legacy: _legacy.Deployment, settings: dict, facts: dict, found: list[_host.Listener]) -> list[Problem]:
@@ -315,7 +324,7 @@ def _images_of(settings: dict, facts: dict, engine: dict, warnings: list[Problem
         problems += _preflight.check_image(variable, image, engine["platform"])
         facts["images"][service] = {"reference": reference, "present": image.present, "bytes": image.size}
         if service == "litellm":
-            problems += _preflight.check_release(variable, _images.version(image), legacy, settings["allow_other_release"])
+            problems += _preflight.check_release(variable, _images.version(image), legacy)
         elif service == "postgres":
             problems += _preflight.check_majors(variable, "PostgreSQL", image, "PG_MAJOR", (facts.get("database") or {}).get("major"))
         elif settings["carry_redis"]:

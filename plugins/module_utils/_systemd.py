@@ -152,15 +152,17 @@ def retire(record: dict[str, str], check: bool = False) -> list[str]:
         done.append("stopped")
         if not check:
             _must(manager, unit.name, "stop")
-    action = ""
     if unit.enabled in ("enabled", "linked", "alias"):
-        action = "disable"
-    elif unit.properties["LoadState"] != "masked" and _is_pulled_in(unit):
-        action = "mask"  # a generator or another unit pulls it in; disabling would not keep it down
-    if action:
-        done.append(action + ("d" if action.endswith("e") else "ed"))
+        done.append("disabled")
         if not check:
-            _must(manager, unit.name, action)
+            _must(manager, unit.name, "disable")
+            unit = show(manager, [record["name"]])[0]
+    # A generator or another unit may pull it in at boot; disabling alone does not keep it down. What only is to be disabled
+    # cannot tell yet.
+    if not (check and "disabled" in done) and unit.properties["LoadState"] != "masked" and (unit.enabled == "enabled-runtime" or _is_pulled_in(unit)):
+        done.append("masked")
+        if not check:
+            _must(manager, unit.name, "mask")
     return done
 
 
@@ -184,7 +186,7 @@ def restore(record: dict[str, str], check: bool = False) -> list[str]:
         if not check:
             _must(manager, unit.name, "unmask")
             unit = show(manager, [record["name"]])[0]
-    if record["enabled"] == "enabled" and unit.enabled == "disabled":
+    if record["enabled"] == "enabled" and unit.enabled != "enabled":
         done.append("enabled")
         if not check:
             _must(manager, unit.name, "enable")

@@ -20,10 +20,10 @@ options:
     description: The LiteLLM release that the legacy deployment runs; empty for none.
     type: str
     default: ''
-  allow_other_release:
-    description: Whether the image may hold another one.
-    type: bool
-    default: false
+  applied_migrations:
+    description: Names of the schema migrations that the legacy database has. Not given where it keeps no ledger of them.
+    type: list
+    elements: str
 attributes:
   check_mode:
     description: Only looks.
@@ -48,7 +48,7 @@ images:
   type: dict
   sample: {redis: {reference: "redis@sha256:…", uid: 999, gid: 999}}
 refused:
-  description: Why the release that the image holds must not be deployed; empty where nothing stands against it.
+  description: Why what the image holds must not be deployed; empty where nothing stands against it.
   returned: success
   type: list
   elements: str
@@ -67,7 +67,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec={
         "images": {"type": "dict", "required": True},
         "legacy_release": {"type": "str", "default": ""},
-        "allow_other_release": {"type": "bool", "default": False},
+        "applied_migrations": {"type": "list", "elements": "str"},
     }, supports_check_mode=True)
     missing = sorted(set(USERS) - set(module.params["images"]))
     if missing:
@@ -76,8 +76,8 @@ def main() -> None:
         found = {service: _engine.identity(module.params["images"][service], user, python=service == "litellm") for service, user in USERS.items()}
     except ValueError as error:
         module.fail_json(msg=str(error))
-    refused = _preflight.check_release("litellm_images.litellm", found["litellm"]["litellm_version"], module.params["legacy_release"] or None,
-                                       module.params["allow_other_release"])
+    refused = _preflight.check_release("litellm_images.litellm", found["litellm"]["litellm_version"], module.params["legacy_release"] or None)
+    refused += _preflight.check_migrations("litellm_images.litellm", found["litellm"].pop("migrations"), module.params["applied_migrations"])
     module.exit_json(changed=False, images=found, refused=[str(item) for item in refused])
 
 

@@ -56,10 +56,6 @@ options:
     description: The images of the services V(litellm), V(postgres) and V(redis).
     type: dict
     required: true
-  allow_other_release:
-    description: Whether the image may hold another LiteLLM release than the one that runs.
-    type: bool
-    default: false
   carry_redis:
     description: Whether the keys of the native Redis will be carried over.
     type: bool
@@ -167,7 +163,6 @@ ARGUMENTS: dict[str, Any] = {
     "database_port": {"type": "int", "default": 5434},
     "redis_port": {"type": "int", "default": 6379},
     "images": {"type": "dict", "required": True},
-    "allow_other_release": {"type": "bool", "default": False},
     "carry_redis": {"type": "bool", "default": True},
     "overrides": {"type": "dict", "default": {}, "no_log": True},
     "adopt": {"type": "list", "elements": "str", "default": []},

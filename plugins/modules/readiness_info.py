@@ -10,7 +10,8 @@ version_added: 0.1.0
 author: llmops.litellm contributors (@llmops)
 description:
   - Asks C(/health/readiness) and, with a key, C(/health/readiness/details) and C(/cache/ping), and tells what the answers prove.
-    Releases from 1.60 to today differ in what they say and in what of it is true.
+    Releases from 1.60 to today differ in what they say and in what of it is true. Where V(database) is required, C(/key/list) is read
+    too, since all of them remember the state of the database for 15 seconds or more.
   - HTTP 200 is no proof. What an answer does not prove is V(unknown).
   - Fails after the last attempt, with the reasons.
 options:
@@ -119,14 +120,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.llmops.litellm.plugins.module_utils import _client, _readiness
 
 
-def attempt(public: _client.Client, private: Optional[_client.Client]) -> _readiness.Verdict:
-    """Ask once. The database is only read where nothing else proves that it works."""
+def attempt(public: _client.Client, private: Optional[_client.Client], read: bool) -> _readiness.Verdict:
+    """Ask once; with ``read``, or where nothing else proves that the database works, also for something that is in it."""
     readiness = public.get("/health/readiness")
     if readiness.status not in (200, 503) or private is None:
         return _readiness.judge(readiness, now=datetime.now().astimezone())
     answers = (readiness, private.get("/health/readiness/details"), private.get("/cache/ping"), datetime.now().astimezone())
     verdict = _readiness.judge(*answers)
-    if verdict.database == _readiness.UNKNOWN:
+    if verdict.database == _readiness.UNKNOWN or (read and verdict.database == _readiness.CONNECTED):
         verdict = _readiness.judge(*answers, database_read=private.get("/key/list?size=1"))
     return verdict
 
@@ -166,13 +167,13 @@ def main() -> None:
     attempts = 0
     while True:
         attempts += 1
-        verdict = attempt(public, private)
+        verdict = attempt(public, private, "database" in params["require"])
         lacking = missing(verdict, params["require"])
         result = {**verdict._asdict(), "reasons": [*lacking, *verdict.reasons], "attempts": attempts}
         if verdict.ready and not lacking:
             module.exit_json(changed=False, **result)
         if attempts > params["retries"]:
-            module.fail_json(msg="The proxy is not proved ready after %d attempts: %s" % (attempts, "; ".join(result["reasons"])), **result)
+            module.fail_json(msg="The proxy is not proved ready, asked %d times: %s" % (attempts, "; ".join(result["reasons"])), **result)
         time.sleep(params["delay"])
 
 

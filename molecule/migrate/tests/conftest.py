@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-PROJECT = "/home/litellm/llm@team"
 STATE = "/var/lib/llmops-litellm"
-CONTAINERS = ("litellm-proxy", "litellm-postgres", "litellm-redis")
 
 
 def load(host: Any, path: str) -> Any:
@@ -24,55 +22,66 @@ def environment(told: dict[str, Any]) -> dict[str, str]:
     return {name: value for name, _equals, value in (item.partition("=") for item in text.split("\0") if item)}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def before(host: Any) -> dict[str, Any]:
     """The content of the legacy deployment, from before the migration."""
     return load(host, "/root/observer/before.json")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def after(host: Any) -> dict[str, Any]:
     """The content of the compose deployment."""
     return json.loads(host.check_output("python3 -B /root/observer/before.py litellm-postgres"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def old(before: dict[str, Any]) -> dict[str, str]:
+    """The environment of the legacy process."""
+    return environment(before)
+
+
+@pytest.fixture(scope="module")
+def new(after: dict[str, Any]) -> dict[str, str]:
+    """The environment of the proxy's container."""
+    return environment(after)
+
+
+@pytest.fixture(scope="module")
 def prepared(host: Any) -> dict[str, Any]:
     """The state of the host before the run in check mode."""
     return load(host, "/root/observer/prepared.json")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def containers(host: Any) -> dict[str, dict[str, Any]]:
     """What the engine itself says of the three containers."""
-    return {item["Name"].lstrip("/"): item for item in json.loads(host.check_output("docker inspect " + " ".join(CONTAINERS)))}
+    return {item["Name"].lstrip("/"): item for item in json.loads(host.check_output("docker inspect litellm-proxy litellm-postgres litellm-redis"))}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def journal(host: Any) -> dict[str, Any]:
     """The journal of the migration."""
     return load(host, f"{STATE}/journal.json")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def report(host: Any) -> dict[str, Any]:
     """The report of the migration."""
     return load(host, f"{STATE}/report.json")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def keys(host: Any) -> dict[str, Any]:
     """The virtual keys that the test bed made, and what each may do."""
     return load(host, "/root/testbed/keys.json")
 
 
-@pytest.fixture(scope="session")
-def secrets(host: Any, keys: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def secrets(host: Any, keys: dict[str, Any], new: dict[str, str]) -> dict[str, str]:
     """Everything that must not be seen anywhere, by name."""
     found = dict(load(host, "/root/testbed/secrets.json"))
     found.update({"virtual key " + item["alias"]: item["key"] for item in keys["keys"]})
     found["credential of the stored model"] = keys["stored_model"]["api_key"]
-    new = environment(after)
     found.update({"new " + name: new[name] for name in ("REDIS_PASSWORD", "DATABASE_URL")})
     found["new POSTGRES_PASSWORD"] = host.check_output("docker exec litellm-postgres printenv POSTGRES_PASSWORD")
     return found

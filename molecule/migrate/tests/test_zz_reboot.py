@@ -24,4 +24,4 @@ def test_stack_comes_back_after_a_reboot(host: Any, before: dict[str, Any]) -> N
     assert told["tables"] == before["tables"]
     holders = host.check_output("ss -Hltnp sport = :4000 or sport = :5434 or sport = :6379")
     assert holders.count("docker-proxy") == 3
-    assert host.check_output("systemctl --user --machine=litellm@ is-active litellm.service || true") == "inactive"
+    assert host.check_output("systemctl --user --machine=litellm@ is-active litellm.service ; true") == "inactive"

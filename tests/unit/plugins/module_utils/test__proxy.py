@@ -120,10 +120,17 @@ def test_keys_are_sorted_by_the_server_where_it_can(proxy: fake_proxy.FakeProxy)
     assert all("sort_by=token" in page for page in pages) and [page[-1] for page in pages[1:]] == ["1", "2"]
 
 
-@pytest.mark.parametrize("told", [None, "many", 5])
-def test_pages_that_are_not_told_or_not_there(proxy: fake_proxy.FakeProxy, told: Any) -> None:
-    proxy.replies["/key/list"] = (200, {"keys": [] if told == 5 else proxy.keys, "total_pages": told})
-    assert look(proxy)["keys"]["count"] == (0 if told == 5 else 3)
+@pytest.mark.parametrize(("told", "asked_for"), [(None, 1), ("many", 1), (3, 3)])
+def test_pages_that_are_not_told(proxy: fake_proxy.FakeProxy, told: Any, asked_for: int) -> None:
+    proxy.replies["/key/list"] = (200, {"keys": proxy.keys, "total_pages": told})
+    assert look(proxy)["keys"]["count"] == 3
+    assert len([target for _method, target, _payload in proxy.seen if target.startswith("/key/list")]) == 1 + asked_for
+
+
+def test_an_empty_page_is_the_last(proxy: fake_proxy.FakeProxy) -> None:
+    proxy.replies["/key/list"] = (200, {"keys": [], "total_pages": 50})
+    assert look(proxy)["keys"] == {"count": 0, "listed": []}
+    assert len([target for _method, target, _payload in proxy.seen if target.startswith("/key/list")]) == 2
 
 
 def test_a_list_is_no_page_of_keys(proxy: fake_proxy.FakeProxy) -> None:
@@ -184,6 +191,14 @@ def put(name: str, value: Any) -> Callable[[fake_proxy.FakeProxy], None]:
         pytest.param(change_model(0, api_base="http://host.docker.internal:8081/v1"), [], id="address rewritten"),
         pytest.param(change_model(1, input_cost_per_token=2e-06), ["model paid: its settings differ"], id="price"),
         pytest.param(change_model(1, api_key="sk-x", use_in_pass_through=None), [], id="nothing that clients see"),
+        pytest.param(
+            lambda proxy: proxy.models[1]["model_info"].update(access_groups=["beta"]),
+            ["model paid: its settings differ"],
+            id="access groups",
+        ),
+        pytest.param(
+            lambda proxy: proxy.models[1]["model_info"].update(max_tokens=8192), [], id="what LiteLLM looks up"
+        ),
         pytest.param(lambda proxy: proxy.models.pop(1), ["model paid: it is not there any more"], id="model lost"),
         pytest.param(
             lambda proxy: proxy.models.append(fake_proxy.model("new", None)),

@@ -314,6 +314,14 @@ def test_reading_the_database_is_a_proof_where_a_release_has_no_other() -> None:
     )
     assert judge(old, now=LATE, database_read=Answer(500, '{"error": {}}')).database == "unknown"
     assert judge(old, now=LATE, database_read=Answer(200, '{"data": []}')).database == "unknown"
+    for status, database in (
+        (None, "unknown"),
+        (500, "unknown"),
+        (503, "unknown"),
+        (403, "connected"),
+        (404, "connected"),
+    ):
+        assert judge(HEALTHY, database_read=Answer(status, "")).database == database
     assert (
         judge(Answer(503, {"db": "disconnected"}), database_read=Answer(200, {"keys": []})).database == "disconnected"
     )

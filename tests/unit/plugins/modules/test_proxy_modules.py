@@ -76,7 +76,7 @@ def test_readiness_fails_after_the_last_attempt_with_the_reasons(
     proxy.replies["/health/readiness"] = (503, {"status": "healthy", "db": "disconnected"})
     result = run(readiness_info, api_key_file=env, retries=2, delay=0.01, require=["database"])
     assert result["failed"] and result["attempts"] == 3 and not result["ready"]
-    assert result["reasons"][0] == "database is required and disconnected" and "3 attempts" in result["msg"]
+    assert result["reasons"][0] == "database is required and disconnected" and "asked 3 times" in result["msg"]
     assert len([target for _method, target, _payload in proxy.seen if target == "/health/readiness"]) == 3
 
 
@@ -131,6 +131,15 @@ def test_an_old_release_is_proved_by_reading_the_database(run: Run, proxy: fake_
     assert run(readiness_info, api_key_file=env, require=["database"])["database"] == "connected"
     proxy.replies["/key/list"] = (500, {})
     assert run(readiness_info, api_key_file=env)["database"] == "unknown"
+
+
+def test_a_database_that_died_a_moment_ago_is_found_out(run: Run, proxy: fake_proxy.FakeProxy, env: str) -> None:
+    proxy.replies["/key/list"] = (500, {"error": {}})
+    result = run(readiness_info, api_key_file=env, require=["database"])
+    assert (result["failed"], result["database"], result["ready"]) == (True, "unknown", False)
+    assert "a request that reads it failed" in result["msg"]
+    proxy.replies["/key/list"] = (403, {})
+    assert run(readiness_info, api_key_file=env, require=["database"])["ready"]
 
 
 def test_a_wrong_key_is_said(run: Run, env: str) -> None:
