@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-WIDTH, LEFT, BAR_LEFT, BAR_RIGHT, LINE = 920, 28, 150, 560, 24
+WIDTH, LEFT, BAR_LEFT, BAR_RIGHT, LINE = 960, 28, 140, 470, 24
 # Steps in which clients are refused.
 REFUSED = ("cutover", "serve")
 STYLE = """
@@ -42,7 +42,7 @@ def draw(report: dict[str, Any]) -> str:
         parts.append(text(LEFT, y, phase["name"]))
         parts.append(f'<rect x="{BAR_LEFT + begun * scale:.1f}" y="{y - 12}" width="{width:.1f}" height="14" rx="2" class="{kind}"/>')
         parts.append(text(BAR_RIGHT + 12, y, f"{phase['seconds']:.1f} s", "dim"))
-        parts.append(text(BAR_RIGHT + 72, y, phase["meaning"][:44], "dim"))
+        parts.append(text(BAR_RIGHT + 72, y, phase["meaning"], "dim"))
         begun += phase["seconds"]
         y += LINE
     if report["refused_seconds"] is not None:

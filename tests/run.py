@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import fcntl
 import json
 import os
 import re
@@ -318,10 +319,21 @@ def main() -> int:
     if unknown := set(steps) - set(STEPS):
         parser.error(f"unknown step: {', '.join(sorted(unknown))}")
     scenarios = options.scenario or sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+    (ROOT / ".cache").mkdir(exist_ok=True)
+    with (ROOT / ".cache/tests.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("the tests of this checkout are running already")
+        return run(steps, scenarios, options.jobs)
+
+
+def run(steps: list[str], scenarios: list[str], jobs: int) -> int:
+    """Everything, once nobody else writes into test-output/."""
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir()
     install_packages(steps)
-    return Run(tasks_of(steps, scenarios), options.jobs).all()
+    return Run(tasks_of(steps, scenarios), jobs).all()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from ._envfile_common import NAME, STRAY_BYTE, Dropped, EnvError, decode
 DIALECTS = ("compose", "systemd", "shell")
 BARE = re.compile(r"[A-Za-z0-9_./:@%+,-]*\Z")
 
-__all__ = ["DIALECTS", "Dropped", "EnvError", "adoptable", "dropped", "dumps", "fault", "loads"]
+__all__ = ["DIALECTS", "Dropped", "EnvError", "adoptable", "dropped", "dumps", "fault", "loads", "unclosed_quote"]
 
 
 def loads(text: Union[str, bytes], dialect: str, environment: Optional[Mapping[str, str]] = None) -> dict[str, str]:
@@ -36,6 +36,14 @@ def loads(text: Union[str, bytes], dialect: str, environment: Optional[Mapping[s
     if dialect == "shell":
         return _envfile_shell.loads(plain, environment or {})
     raise ValueError("unknown dialect %r: one of %s" % (dialect, ", ".join(DIALECTS)))
+
+
+def unclosed_quote(text: Union[str, bytes]) -> Optional[int]:
+    """The line of a quote that never ends, so that systemd takes the rest of the file for a value without a word; else ``None``.
+
+    :raises EnvError: systemd refuses the file.
+    """
+    return _envfile_systemd.unclosed_quote(decode(text))
 
 
 def dropped(text: Union[str, bytes]) -> list[Dropped]:

@@ -6,7 +6,7 @@ comment that ends in a backslash as a comment too)."""
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from ._envfile_common import BOM, NAME, STRAY_BYTE, Dropped, error_at, refuse
 
@@ -40,6 +40,7 @@ class _Reader:
         self.text, self.at = text, 0
         self.assignments: list[Assignment] = []
         self.ignored: list[Ignored] = []
+        self.unclosed: Optional[int] = None
 
     def run(self) -> None:
         while self.at < len(self.text):
@@ -88,13 +89,15 @@ class _Reader:
 
     def _single_quoted(self) -> str:
         end = self.text.find("'", self.at + 1)
-        end = len(self.text) if end < 0 else end
+        if end < 0:
+            self.unclosed, end = self.at, len(self.text)
         value = self.text[self.at + 1:end]
         self.at = end + 1
         return value
 
     def _double_quoted(self) -> str:
         parts: list[str] = []
+        begin = self.at
         self.at += 1
         while self.at < len(self.text) and self.text[self.at] != '"':
             char = self.text[self.at]
@@ -108,6 +111,8 @@ class _Reader:
                 elif following != "\n":
                     parts.append(char + following)
             self.at += 1
+        if self.at >= len(self.text):
+            self.unclosed = begin
         self.at += 1
         return "".join(parts)
 
@@ -157,6 +162,15 @@ def assignments(text: str) -> list[Assignment]:
     :raises EnvError: systemd refuses the file.
     """
     return _read(text).assignments
+
+
+def unclosed_quote(text: str) -> Optional[int]:
+    """The line of a quote that never ends, so that systemd takes the rest of the file for a value without a word; else ``None``.
+
+    :raises EnvError: systemd refuses the file.
+    """
+    start = _read(text).unclosed
+    return None if start is None else text.count("\n", 0, start) + 1
 
 
 def exported_name(key: str) -> str:

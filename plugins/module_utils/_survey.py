@@ -132,9 +132,12 @@ def _environment_file(path: str, optional: bool, warnings: list[Problem]) -> lis
         return [] if optional else [Problem(path, "is missing; the unit could not start again", "restore the file")]
     text = _host.read(path)
     try:
-        _envfile.loads(text, "systemd")
+        line = _envfile.unclosed_quote(text)
     except _envfile.EnvError as error:
         return [Problem("%s:%d" % (path, error.line), error.message, "mend that line; the running proxy still has what it read at its start")]
+    if line is not None:
+        return [Problem("%s:%d" % (path, line), "has a quote that never ends, so systemd takes the rest of the file for a value",
+                        "end it; the running proxy still has what it read at its start")]
     for item in _envfile.dropped(text):
         warnings.append(Problem("%s:%d" % (path, item.line), "%s never reached the proxy: %s" % (item.name or "the line", item.reason),
                                 "if it is wanted: env_file_adopt: [%s]" % item.name if item.name else "mend it if it is wanted"))

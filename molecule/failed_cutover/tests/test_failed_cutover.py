@@ -21,7 +21,7 @@ OURS = ("/var/lib/llmops-litellm", "/var/backups/llmops-litellm", "/home/litellm
 def migrate() -> subprocess.CompletedProcess[str]:
     """The operator's own command."""
     return subprocess.run(["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), "playbooks/migrate.yml"],
-                          cwd=ROOT, capture_output=True, text=True, check=False)
+                          cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
 def state(host: Any) -> dict[str, Any]:

@@ -44,15 +44,17 @@ def secrets() -> dict[str, str]:
 
 
 def leaks(known: dict[str, str]) -> set[str]:
-    """Secrets on command lines, as ``NAME in PROGRAM``."""
+    """Secrets on command lines, as ``NAME in PROGRAM on the host`` or ``in a container``."""
     found = set()
+    here = os.readlink("/proc/1/ns/pid")
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
                 words = (folder / "cmdline").read_bytes().decode(errors="replace")
+                where = "on the host" if os.readlink(folder / "ns/pid") == here else "in a container"
             except OSError:
                 continue
-            found |= {"%s in %s" % (name, words.split("\0")[0]) for name, value in known.items() if value in words}
+            found |= {"%s in %s %s" % (name, os.path.basename(words.split("\0")[0]), where) for name, value in known.items() if value in words}
     return found
 
 

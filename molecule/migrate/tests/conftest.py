@@ -82,6 +82,6 @@ def secrets(host: Any, keys: dict[str, Any], new: dict[str, str]) -> dict[str, s
     found = dict(load(host, "/root/testbed/secrets.json"))
     found.update({"virtual key " + item["alias"]: item["key"] for item in keys["keys"]})
     found["credential of the stored model"] = keys["stored_model"]["api_key"]
-    found.update({"new " + name: new[name] for name in ("REDIS_PASSWORD", "DATABASE_URL")})
+    found.update({"new " + name: new[name] for name in ("REDIS_PASSWORD", "DATABASE_URL", "GATEWAY_TOKEN")})
     found["new POSTGRES_PASSWORD"] = host.check_output("docker exec litellm-postgres printenv POSTGRES_PASSWORD")
     return found

@@ -22,7 +22,7 @@ USER = "systemctl --user --machine=litellm@"
 OLD_ENGINE = r"""#!/bin/sh
 # stands in for an engine that is too old: the real one, with another version in its answers
 exec_real() { /usr/bin/docker.real "$@"; }
-case "$1" in version) exec_real "$@" | sed 's/"Version":"26[^"]*"/"Version":"18.09.1"/' ;; *) exec /usr/bin/docker.real "$@" ;; esac
+case "$1" in version) exec_real "$@" | sed 's/"Version":"26[^"]*"/"Version":"18.09.1"/g' ;; *) exec /usr/bin/docker.real "$@" ;; esac
 """
 ONLY_COMPOSE_V1 = "#!/bin/sh\n# stands in for Compose v1, which no distribution has any more\necho 1.29.2\n"
 
@@ -31,7 +31,7 @@ def migrate(**variables: Any) -> subprocess.CompletedProcess[str]:
     """The operator's own command."""
     return subprocess.run(
         ["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), "playbooks/migrate.yml", "-e", json.dumps(variables)],
-        cwd=ROOT, capture_output=True, text=True, check=False)
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
 def state(host: Any) -> dict[str, Any]:

@@ -151,3 +151,12 @@ def test_what_cannot_be_written_is_refused_without_showing_it(mapping: dict[str,
     with pytest.raises(_envfile.EnvError, match=message) as caught:
         _envfile.dumps(mapping)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("A=1\n", None), ('A="x\ny"\n', None), ("A='it\n", 1), ('A=1\nB="x\nC=2\n', 2), ('A="x\\"\n', 1), ("# don't\nA=it's\n", None)],
+    ids=["no quote", "two lines", "single", "double", "escaped end", "a comment and inside a word"],
+)
+def test_quote_that_never_ends_is_found(text: str, line: int | None) -> None:
+    assert _envfile.unclosed_quote(text) == line
