@@ -1,0 +1,126 @@
+"""The legacy deployment: its command line, its unit, what is installed in its Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _legacy
+from ansible_collections.llmops.litellm.plugins.module_utils._host import Listener
+from ansible_collections.llmops.litellm.plugins.module_utils._systemd import Manager, Unit
+
+WORD = st.text("abcdefgh-/_.@0123456789", min_size=1, max_size=8).filter(lambda word: not word.startswith("-"))
+NAMES = st.sampled_from(["--num_workers", "--request_timeout", "--detailed_debug", "--telemetry"])
+OPTIONS = st.lists(st.tuples(NAMES, st.lists(WORD, max_size=2)), max_size=5)
+
+
+@pytest.mark.parametrize(
+    ("argv", "host", "port", "config", "options"),
+    [
+        ("litellm --config /a/c.yaml --host 127.0.0.1 --port 4000", "127.0.0.1", 4000, "/a/c.yaml", []),
+        ("/v/bin/litellm -c c.yaml -p 4000 --num_workers 1", None, 4000, "c.yaml", ["--num_workers", "1"]),
+        ("/v/bin/python3 /v/bin/litellm --port=4001 --config=c.yaml --telemetry=False", None, 4001, "c.yaml", ["--telemetry", "False"]),
+        ("litellm --detailed_debug --config c.yaml", None, None, "c.yaml", ["--detailed_debug"]),
+        ("litellm", None, None, None, []),
+        ("litellm --port x", None, None, None, []),
+    ],
+    ids=["plain", "short", "with equals signs", "a switch", "nothing", "no number"],
+)
+def test_command_line_is_read(argv: str, host: Any, port: Any, config: Any, options: list[str]) -> None:
+    assert _legacy.parse_command(argv.split()) == {"host": host, "port": port, "config": config, "options": options}
+
+
+@given(OPTIONS)
+def test_other_options_come_along_as_they_are(options: list[tuple[str, list[str]]]) -> None:
+    words = [part for name, values in options for part in (name, *values)]
+    assert _legacy.parse_command(["litellm", "--port", "4000", *words, "--config", "c.yaml"])["options"] == words
+
+
+def unit(name: str, account: str = "") -> Unit:
+    """A unit as a manager shows it."""
+    return Unit(name, Manager(account or None), "enabled", "active", {"ExecStart": ""})
+
+
+def managers(monkeypatch: pytest.MonkeyPatch, units: dict[str, list[str]]) -> None:
+    """Managers by account (empty: the system's) with these units."""
+    monkeypatch.setattr(_legacy, "managers", lambda account="": [Manager(name or None) for name in units if account in ("", name) or not name])
+    monkeypatch.setattr(_legacy, "show", lambda manager, names: [unit(name, manager.account or "") for name in names if name in units[manager.account or ""]])
+    monkeypatch.setattr(_legacy, "list_unit_files", lambda manager, *_patterns: units[manager.account or ""])
+
+
+def test_unit_is_found_in_either_scope(monkeypatch: pytest.MonkeyPatch) -> None:
+    managers(monkeypatch, {"": ["sshd.service"], "litellm": ["litellm.service"]})
+    assert _legacy.find_unit("litellm").manager.account == "litellm"
+    managers(monkeypatch, {"": ["litellm.service"], "litellm": []})
+    assert _legacy.find_unit("litellm.service").manager.account is None
+
+
+def test_unknown_unit_comes_with_the_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    managers(monkeypatch, {"": ["sshd.service"], "litellm": ["litellm.service"]})
+    with pytest.raises(_legacy.LegacyError) as caught:
+        _legacy.find_unit("nosuch")
+    assert "nosuch.service" in caught.value.problem
+    assert caught.value.remedy == "Set legacy_unit to one of: litellm.service (litellm)."
+
+
+def test_no_candidate_at_all_says_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    managers(monkeypatch, {"": ["sshd.service"]})
+    with pytest.raises(_legacy.LegacyError) as caught:
+        _legacy.find_unit("nosuch")
+    assert "loginctl enable-linger" in caught.value.remedy
+
+
+def test_two_units_of_one_name_need_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    managers(monkeypatch, {"": [], "anna": ["litellm.service"], "litellm": ["litellm.service"]})
+    with pytest.raises(_legacy.LegacyError) as caught:
+        _legacy.find_unit("litellm")
+    assert "anna, litellm" in caught.value.problem
+    assert _legacy.find_unit("litellm", "anna").manager.account == "anna"
+
+
+def test_related_units_end_with_the_proxy_timers_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    managers(monkeypatch, {"": ["litellm.service", "litellm-backup.service", "litellm-probe.timer", "litellm-backup.timer"]})
+    names = [item.name for item in _legacy.related_units(unit("litellm.service"))]
+    assert names == ["litellm-backup.timer", "litellm-probe.timer", "litellm-backup.service", "litellm.service"]
+
+
+@pytest.mark.parametrize(
+    ("files", "version", "traces"),
+    [
+        (["litellm-1.102.4.dist-info/METADATA"], "1.102.4", []),
+        (["litellm-1.82.8.dist-info/METADATA", "litellm_init.pth"], "1.82.8", ["litellm_init.pth"]),
+        (["litellm_proxy_extras-0.4.1.dist-info/METADATA"], None, []),
+    ],
+    ids=["plain", "with a trace", "only extras"],
+)
+def test_release_is_read_without_running_it(tmp_path: Path, files: list[str], version: Any, traces: list[str]) -> None:
+    site = tmp_path / "lib/python3.13/site-packages"
+    for name in files:
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_text("")
+    found = _legacy.installed(str(tmp_path / "bin/python3"))
+    assert found == {"version": version, "traces": [str(site / name) for name in traces]}
+
+
+def test_python_of_the_process_is_found(tmp_path: Path) -> None:
+    (tmp_path / "python").write_text("")
+    assert _legacy.parse_process_python(["/v/bin/python3.13", "/v/bin/litellm"]) == "/v/bin/python3.13"
+    assert _legacy.parse_process_python([str(tmp_path / "litellm"), "--port", "4000"]) == str(tmp_path / "python")
+    assert _legacy.parse_process_python(["/usr/bin/nginx"]) is None
+
+
+def test_service_behind_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    managers(monkeypatch, {"": ["redis-server.service"]})
+    monkeypatch.setattr(_legacy._host, "unit_of", lambda pid: "redis-server.service" if pid == 7 else None)
+    found = [Listener("127.0.0.1", 6379, 7, "redis-server (process 7)"), Listener("10.0.0.1", 9, 8, "x"), Listener("127.0.0.1", 8, None, "?")]
+    service = _legacy.service_behind(6379, found)
+    assert service is not None
+    assert service["unit"]["name"] == "redis-server.service"
+    assert _legacy.service_behind(9, found) is None  # not on loopback
+    unknown = _legacy.service_behind(8, found)
+    assert unknown is not None
+    assert unknown["unit"] is None
