@@ -51,7 +51,7 @@ def parse_reference(text: str) -> Reference:
 
     :raises ValueError: it is none.
     """
-    match = re.match(r"^(?:(?P<registry>[^/]*[.:][^/]*|localhost)/)?(?P<repository>[a-z0-9._/-]+)"
+    match = re.match(r"^(?:(?P<registry>[^/]*[.:][^/]*|localhost)/)?(?P<repository>[a-z0-9][a-z0-9._/-]*)"
                      r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]*))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$", text)
     if match is None:
         raise ValueError("%r is not an image reference ([registry/]name[:tag]@sha256:digest)" % text)

@@ -1,0 +1,108 @@
+"""The engine: what is wrong with containers, and who an image is. Docker's answers here were captured from 26.1.5."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _engine
+from ansible_collections.llmops.litellm.plugins.module_utils._host import Result
+
+DIGEST = "sha256:" + "a" * 64
+
+
+def told(**others: Any) -> dict[str, Any]:
+    """A container with which nothing is wrong."""
+    return {"state": "running", "health": "healthy", "ports": {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}]}, **others}
+
+
+@pytest.mark.parametrize(
+    ("container", "said"),
+    [
+        (told(), []),
+        (told(health=None), []),
+        (told(ports={"6379/tcp": None}), []),
+        (told(ports={"4000/tcp": [{"HostIp": "::1", "HostPort": "4000"}]}), []),
+        (None, ["container x does not exist"]),
+        (told(state="exited", health="unhealthy"), ["container x is exited, unhealthy"]),
+        (told(health="starting"), ["container x is running, starting"]),
+        (told(ports={"4000/tcp": [{"HostIp": "0.0.0.0", "HostPort": "4000"}]}),
+         ["container x publishes 4000/tcp on 0.0.0.0:4000, not on the loopback address alone"]),
+        (told(ports={"4000/tcp": [{"HostIp": "::", "HostPort": "4000"}]}), ["container x publishes 4000/tcp on :::4000, not on the loopback address alone"]),
+    ],
+    ids=["fine", "no health check", "not published", "loopback of IPv6", "gone", "exited", "starting", "everywhere", "everywhere by IPv6"],
+)
+def test_faults_are_told(container: Any, said: list[str]) -> None:
+    assert _engine.faults({"x": container}) == said
+
+
+def test_container_is_told_without_its_environment() -> None:
+    assert "Env" not in _engine._CONTAINER
+
+
+class Docker:
+    """Docker's client with one image; records how it was called."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, digests: list[str], python: str = "") -> None:
+        self.calls: list[list[str]] = []
+        self.digests, self.python = digests, python
+        monkeypatch.setattr(_engine, "run", self.run)
+
+    def run(self, argv: list[str]) -> Result:
+        self.calls.append(argv)
+        if argv[1:3] == ["image", "inspect"]:
+            return Result(0, json.dumps({"Id": "sha256:local", "RepoDigests": self.digests}), "")
+        if argv[argv.index("--entrypoint") + 1] == "id":
+            return Result(0, "uid=999(redis) gid=1000(redis) groups=1000(redis)\n", "")
+        return Result(0, self.python, "") if self.python else Result(1, "", "No module named 'litellm'")
+
+
+@pytest.mark.parametrize(
+    ("image", "digests", "reference"),
+    [
+        ("registry.test:5000/redis:8", ["other/redis@" + DIGEST, "registry.test:5000/redis@" + DIGEST], "registry.test:5000/redis@" + DIGEST),
+        ("redis@" + DIGEST, [], "redis@" + DIGEST),
+        ("redis", ["redis@" + DIGEST], "redis@" + DIGEST),
+        ("built:here", [], "sha256:local"),
+    ],
+    ids=["tag", "digest", "bare name", "built on the host"],
+)
+def test_image_is_known_by_digest(monkeypatch: pytest.MonkeyPatch, image: str, digests: list[str], reference: str) -> None:
+    docker = Docker(monkeypatch, digests)
+    assert _engine.identity(image, "redis") == {"reference": reference, "uid": 999, "gid": 1000}
+    asked = docker.calls[1]
+    assert asked[asked.index("--network") + 1] == "none"
+    assert asked[asked.index("--cap-drop") + 1] == "ALL"
+
+
+def test_release_and_migrations_are_asked_of_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    Docker(monkeypatch, [], '["1.102.4", ["20250326162113_baseline"]]\n')
+    found = _engine.identity("x:1", "", python=True)
+    assert (found["litellm_version"], found["migrations"]) == ("1.102.4", ["20250326162113_baseline"])
+
+
+def test_image_without_litellm_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    Docker(monkeypatch, [])
+    with pytest.raises(ValueError, match="image x:1 holds no LiteLLM that python3 can find: No module named"):
+        _engine.identity("x:1", "", python=True)
+
+
+def test_absent_image_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_engine, "run", lambda argv: Result(1, "", "Error: No such image: x:1"))
+    with pytest.raises(ValueError, match="image x:1 is not present"):
+        _engine.identity("x:1", "")
+
+
+def test_routes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "default via 10.0.0.1 dev eth0\n10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.5\nblackhole 10.9.0.0/16\n"
+    monkeypatch.setattr(_engine, "run", lambda argv: Result(0, text, ""))
+    assert _engine.routes() == [("10.0.0.0/24", "route by eth0", "eth0")]
+
+
+def test_engine_that_does_not_answer_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_engine, "run", lambda argv: Result(1, "", "Cannot connect to the Docker daemon") if argv[0] == "docker" else Result(127, "", ""))
+    described = _engine.describe()
+    assert (described["client"], described["server"], described["compose"]) == (True, "", "")
+    assert described["error"] == "Cannot connect to the Docker daemon"
