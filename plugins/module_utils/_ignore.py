@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
 from . import _host
@@ -53,11 +53,25 @@ def with_block(text: str, lines: Sequence[str]) -> str:
     return rest + "".join(line + "\n" for line in (BEGIN, *lines, END))
 
 
-def _git(folder: str, *arguments: str) -> _host.Result:
-    """Git, as the folder's owner: settings of a repository may run programs, and git refuses other people's repositories."""
-    owner = os.stat(folder)
+def upwards(folder: str) -> Iterator[str]:
+    """A folder and those above it."""
+    while True:
+        yield folder
+        if folder == os.path.dirname(folder):
+            return
+        folder = os.path.dirname(folder)
+
+
+def _git(folder: str, *arguments: str, names: Sequence[str] = ()) -> _host.Result:
+    """Git, as the repository's owner: its settings may run programs, and git refuses other people's repositories.
+
+    :param names: files of the folder, which need not be there yet.
+    """
+    place = next(path for path in upwards(os.path.realpath(folder)) if os.path.isdir(path))
+    below = os.path.relpath(os.path.realpath(folder), place)
+    owner = os.stat(next((path for path in upwards(place) if os.path.exists(os.path.join(path, ".git"))), place))
     account = (owner.st_uid, owner.st_gid) if os.geteuid() == 0 and owner.st_uid != 0 else None
-    return _host.run(["git", "-C", folder, *arguments], account=account,
+    return _host.run(["git", "-C", place, *arguments, *(os.path.normpath(os.path.join(below, name)) for name in names)], account=account,
                      env={"HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", "GIT_OPTIONAL_LOCKS": "0"})
 
 
@@ -69,23 +83,20 @@ def in_work_tree(folder: str) -> bool:
     answer = _git(folder, "rev-parse", "--is-inside-work-tree")
     if answer.rc == 0:
         return answer.out.strip() == "true"
-    parent = os.path.realpath(folder)
-    while not os.path.exists(os.path.join(parent, ".git")):
-        if parent == "/":
-            return False
-        parent = os.path.dirname(parent)
+    if not any(os.path.exists(os.path.join(path, ".git")) for path in upwards(os.path.realpath(folder))):
+        return False
     raise IgnoreError("%s is in a git repository, and git cannot say what it tracks: %s Mend that first."
                       % (folder, "git is not installed." if answer.rc == 127 else answer.err.strip().splitlines()[0] + "."))
 
 
 def tracked(folder: str, names: Sequence[str]) -> list[str]:
     """Which of these files of a folder git tracks."""
-    return [name for name in _git(folder, "ls-files", "-z", "--", *names).out.split("\0") if name]
+    return [os.path.basename(name) for name in _git(folder, "ls-files", "-z", "--", names=names).out.split("\0") if name]
 
 
 def not_ignored(folder: str, names: Sequence[str]) -> list[str]:
     """Which of these files of a folder git would offer to add."""
-    return [name for name in names if _git(folder, "check-ignore", "--quiet", "--no-index", "--", name).rc != 0]
+    return [name for name in names if _git(folder, "check-ignore", "--quiet", "--no-index", "--", names=[name]).rc != 0]
 
 
 def _read(path: str) -> Optional[str]:

@@ -104,7 +104,7 @@ def _lock(settings: dict, now: datetime) -> list[Problem]:
 def _deployment(legacy: _legacy.Deployment, settings: dict, facts: dict, warnings: list[Problem]) -> list[Problem]:
     """The legacy deployment itself: its files, its keys, its release."""
     problems, told = [], legacy.facts
-    folder = facts["project_dir"] = settings["project_dir"] or told["folder"]
+    folder = facts["project_dir"] = settings["project_dir"]
     configured = []
     if told["config"] is None:
         problems.append(Problem("config.yaml", "the legacy unit names no --config", "a proxy without a configuration file is not supported"))
@@ -120,7 +120,7 @@ def _deployment(legacy: _legacy.Deployment, settings: dict, facts: dict, warning
     problems += _preflight.check_keys(legacy.environment, configured, settings["accept_weak"])
     for entry in told["environment_files"]:
         problems += _environment_file(entry["path"], entry["path"] in told["optional_files"], warnings)
-    problems += _folder(folder)
+    problems += _folder(folder, told["folder"], warnings)
     problems += _preflight.check_traces(told["litellm_version"], told["litellm_traces"])
     warnings += _preflight.warn(told["litellm_version"], [], told["litellm_traces"])
     return problems
@@ -144,11 +144,19 @@ def _environment_file(path: str, optional: bool, warnings: list[Problem]) -> lis
     return []
 
 
-def _folder(folder: str) -> list[Problem]:
+def _folder(folder: str, legacy: str, warnings: list[Problem]) -> list[Problem]:
     """The project folder: what is ours to write there is ours, and git does not track what will hold secrets."""
     problems = []
-    if not os.path.isdir(folder):
-        return [Problem("project folder", "%s does not exist" % folder, "create it, or set litellm_project_dir")]
+    if os.path.realpath(folder) == os.path.realpath(legacy):
+        # LiteLLM's database client reads a .env where it runs, and fails where it may not read it.
+        problems.append(Problem("litellm_project_dir", "%s is the folder that the legacy proxy runs in; with the new .env in it, it could "
+                                "not start again" % folder, "choose a folder of its own, such as /opt/litellm"))
+    if not os.path.isdir(os.path.dirname(folder)):
+        return [Problem("litellm_project_dir", "%s does not exist" % os.path.dirname(folder), "create it, or choose another folder")]
+    place = folder if os.path.isdir(folder) else os.path.dirname(folder)
+    if any(os.stat(path).st_uid != 0 for path in _ignore.upwards(place)):
+        warnings.append(Problem(folder, "is below a folder that belongs to another account, which can exchange what root starts at boot",
+                                "choose a folder below ones of root's alone, such as /opt/litellm"))
     try:
         tracked = _ignore.tracked(folder, SECRET_FILES) if _ignore.in_work_tree(folder) else []
         for name in tracked:

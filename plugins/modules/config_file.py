@@ -33,7 +33,7 @@ options:
     required: true
   dest:
     description:
-      - The file to write. Its folder must be there.
+      - The file to write. Its folder must be there, except in check mode.
       - A file that this module did not write is not replaced.
     type: path
     required: true
@@ -154,12 +154,12 @@ def read(path: str) -> str:
     return text
 
 
-def read_own(path: str, src: str) -> Optional[str]:
+def read_own(path: str, src: str, check: bool) -> Optional[str]:
     """What an earlier run wrote, ``None`` if there is nothing."""
     if os.path.realpath(path) == os.path.realpath(src):
         raise Refusal("dest: %s is the legacy deployment's own configuration, which it needs for the way back. Name another file." % path)
     if not os.path.lexists(path):
-        if not os.path.isdir(os.path.dirname(path)):
+        if not check and not os.path.isdir(os.path.dirname(path)):
             raise Refusal("dest: the folder %s does not exist." % os.path.dirname(path))
         return None
     if os.path.islink(path) or not os.path.isfile(path) or not _host.read(path).startswith(MARK):
@@ -192,7 +192,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     mode = permissions(params["mode"])
     owner = (number(params["owner"], "owner", os.geteuid(), lambda name: pwd.getpwnam(name).pw_uid),
              number(params["group"], "group", os.getegid(), lambda name: grp.getgrnam(name).gr_gid))
-    before, text = read_own(dest, src), read(src)
+    before, text = read_own(dest, src, module.check_mode), read(src)
     problems = _endpoints.problems(text)
     if problems:
         raise Refusal(" ".join("%s, line %d: %s." % (src, item.line, item.message) for item in problems))

@@ -21,9 +21,9 @@ options:
     type: str
     default: ''
   project_dir:
-    description: Folder of the compose deployment; empty for the folder that the legacy proxy runs in.
-    type: str
-    default: ''
+    description: Folder of the compose deployment. Not the one that the legacy proxy runs in, whose C(.env) it would read at its next start.
+    type: path
+    default: /opt/litellm
   state_dir:
     description: State folder of the deployment.
     type: path
@@ -154,7 +154,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils import _survey
 ARGUMENTS: dict[str, Any] = {
     "legacy_unit": {"type": "str", "default": "litellm.service"},
     "legacy_account": {"type": "str", "default": ""},
-    "project_dir": {"type": "str", "default": ""},
+    "project_dir": {"type": "path", "default": "/opt/litellm"},
     "state_dir": {"type": "path", "required": True},
     "backup_dir": {"type": "path", "required": True},
     "project_name": {"type": "str", "default": "litellm"},

@@ -12,10 +12,8 @@ import pytest
 
 SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
 ROOT = SCENARIO.parent.parent
-# Each start of the proxy gives these others: process ids and times of the run, and what the host's own timers do.
-OURS = ("/var/lib/llmops-litellm", "/var/backups/llmops-litellm", "/home/litellm/llm@team/.env", "/home/litellm/llm@team/redis.conf",
-        "/home/litellm/llm@team/compose", "/home/litellm/llm@team/config.compose.yaml", "/home/litellm/llm@team/.dockerignore",
-        "/home/litellm/llm@team/.gitignore", "/etc/systemd/system/litellm-bridge-")
+# What a migration leaves on purpose.
+OURS = ("/var/lib/llmops-litellm", "/var/backups/llmops-litellm", "/opt/litellm", "/etc/systemd/system/litellm-bridge-")
 
 
 def migrate() -> subprocess.CompletedProcess[str]:
@@ -27,7 +25,7 @@ def migrate() -> subprocess.CompletedProcess[str]:
 def state(host: Any) -> dict[str, Any]:
     """The host's state, without what a migration leaves on purpose."""
     told = json.loads(host.check_output("python3 -B /root/observer/host_state.py"))
-    told["files"] = {path: text for path, text in told["files"].items() if not path.startswith(OURS) and "/.git/" not in path}
+    told["files"] = {path: text for path, text in told["files"].items() if not path.startswith(OURS)}
     for scope, lines in told["units"].items():
         told["units"][scope] = [line for line in lines if "litellm-bridge-" not in line]
     del told["docker"]["volume"], told["docker"]["image"]

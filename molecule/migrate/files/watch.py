@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 SECRETS = Path("/root/testbed/secrets.json")
-NEW = Path("/home/litellm/llm@team/.env")
+NEW = Path("/home/litellm/llm@team/compose/.env")
 
 
 def serves() -> bool:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-PROJECT = "/home/litellm/llm@team"
+LEGACY = "/home/litellm/llm@team"
+PROJECT = LEGACY + "/compose"
 PORTS = {"litellm-proxy": ("4000/tcp", "4000"), "litellm-postgres": ("5432/tcp", "5434"), "litellm-redis": ("6379/tcp", "6379")}
 WANTED = ("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB", "REDIS_PASSWORD", "LITELLM_MODE", "LITELLM_LOG", "JSON_LOGS",
           "DISABLE_SCHEMA_UPDATE", "USE_PRISMA_MIGRATE", "LITELLM_KEY_INFO_ADMIN_ONLY", "UI_USERNAME", "UI_PASSWORD",
@@ -88,18 +89,19 @@ def test_env_file_is_private_and_ignored_by_git(host: Any) -> None:
 
 
 def test_build_context_holds_nothing_private(host: Any) -> None:
-    host.check_output(f"printf 'FROM scratch\\nCOPY . /\\n' | docker build -q -t context -f - {PROJECT}")
+    host.check_output(f"install -d {PROJECT}/kept && touch {PROJECT}/kept/file {PROJECT}/notes.md {PROJECT}/x.env && "
+                      f"printf 'FROM scratch\\nCOPY . /\\n' | docker build -q -t context -f - {PROJECT}")
     try:
         names = host.check_output("docker create --name context context x > /dev/null; docker export context | tar -t").split()
     finally:
-        host.run("docker rm context; docker rmi context")
-    assert "config.yaml" in names
+        host.run(f"docker rm context; docker rmi context; rm -r {PROJECT}/kept {PROJECT}/notes.md {PROJECT}/x.env")
+    assert "kept/file" in names
     private = re.compile(r"(^|/)(\.git|\.env.*|.*\.env|env\..*|redis\.conf|.*\.md|.*\.service|compose.*\.yaml)(/|$)")
     assert [name for name in names if private.search(name)] == []
 
 
 def test_legacy_configuration_is_untouched(host: Any, prepared: dict[str, Any]) -> None:
-    old = {path: told for path, told in prepared["files"].items() if path.startswith((f"{PROJECT}/", "/home/litellm/.config/"))}
+    old = {path: told for path, told in prepared["files"].items() if path.startswith((f"{LEGACY}/", "/home/litellm/.config/"))}
     now = json.loads(host.check_output("python3 -B /root/observer/host_state.py"))["files"]
     changed = [path for path, told in old.items() if now.get(path) != told and "/.git" not in path]
     # enabled units are links in the user's configuration; what they point to stays
@@ -107,7 +109,7 @@ def test_legacy_configuration_is_untouched(host: Any, prepared: dict[str, Any]) 
 
 
 def test_containers_view_of_the_configuration(host: Any) -> None:
-    old = host.file(f"{PROJECT}/config.yaml").content_string
+    old = host.file(f"{LEGACY}/config.yaml").content_string
     new = host.file(f"{PROJECT}/config.compose.yaml").content_string
     comments = [line.strip() for line in old.splitlines() if line.strip().startswith("#")]
     assert [line.strip() for line in new.splitlines() if line.strip() in comments] == comments

@@ -29,7 +29,7 @@ def test_report_and_journal_hold_none(host: Any, secrets: dict[str, str]) -> Non
 
 
 def test_what_holds_them_is_private(host: Any, secrets: dict[str, str]) -> None:
-    folders = "/var/lib/llmops-litellm /var/backups/llmops-litellm /home/litellm/llm@team /etc/systemd/system"
+    folders = "/var/lib/llmops-litellm /var/backups/llmops-litellm /home/litellm/llm@team/compose /etc/systemd/system"
     readable = host.check_output(f"find {folders} -not -path '*/.git/*' -type f -perm /o=r -readable").split()
     assert readable
     for path in readable:

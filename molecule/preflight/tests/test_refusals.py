@@ -185,14 +185,19 @@ def test_subnet_is_taken(host: Any) -> None:
 
 def test_env_file_is_tracked_by_git(host: Any) -> None:
     git = f"runuser -u litellm -- git -C '{PROJECT}'"
-    with changed(host, f"runuser -u litellm -- touch '{PROJECT}/.env' && {git} add -f .env && {git} commit -qm secrets",
-                 f"{git} reset -q --hard HEAD^"):
-        refused(host, f"{PROJECT}/.env: is tracked by git, so its secrets would be in every clone", "git rm --cached .env")
+    with changed(host, f"runuser -u litellm -- sh -c \"mkdir '{PROJECT}/compose' && touch '{PROJECT}/compose/.env'\" && "
+                 f"{git} add -f compose/.env && {git} commit -qm secrets", f"{git} reset -q --hard HEAD^"):
+        refused(host, f"{PROJECT}/compose/.env: is tracked by git, so its secrets would be in every clone", "git rm --cached .env",
+                litellm_project_dir=f"{PROJECT}/compose")
+
+
+def test_project_folder_is_the_legacy_proxys_own(host: Any) -> None:
+    refused(host, f"litellm_project_dir: {PROJECT} is the folder that the legacy proxy runs in", litellm_project_dir=PROJECT)
 
 
 def test_env_file_of_somebody_else(host: Any) -> None:
-    with changed(host, f"echo A=1 > '{PROJECT}/.env'", f"rm '{PROJECT}/.env'"):
-        refused(host, f"{PROJECT}/.env: was not written by this collection and is not replaced")
+    with changed(host, "mkdir /opt/litellm && echo A=1 > /opt/litellm/.env", "rm -r /opt/litellm"):
+        refused(host, "/opt/litellm/.env: was not written by this collection and is not replaced")
 
 
 def test_somebody_else_is_at_work(host: Any) -> None:

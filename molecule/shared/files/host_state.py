@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 FOLDERS = ("/etc/systemd/system", "/home/litellm/llm@team", "/home/litellm/.config", "/etc/redis", "/etc/postgresql", "/etc/docker",
-           "/var/lib/llmops-litellm", "/var/backups")
+           "/opt/litellm", "/var/lib/llmops-litellm", "/var/backups")
 UNITS = re.compile(r"litellm|llama|postgres|redis|docker|chat")
 DOCKER = (["ps", "--all", "--format", "{{.Names}}"], ["volume", "ls", "--quiet"], ["network", "ls", "--format", "{{.Name}}"],
           ["image", "ls", "--quiet", "--no-trunc"])
