@@ -74,5 +74,9 @@ def _parent(pid: int) -> int:
 
 
 def _program(pid: int) -> bytes:
-    with open("/proc/%d/cmdline" % pid, "rb") as handle:
-        return handle.read()
+    """The command line; empty for a process of another account that /proc hides (hidepid), such as the sudo that began this run."""
+    try:
+        with open("/proc/%d/cmdline" % pid, "rb") as handle:
+            return handle.read()
+    except OSError:
+        return b""

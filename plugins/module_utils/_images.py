@@ -8,6 +8,7 @@ has to be known: platform, digest, size, the environment that the image declares
 """
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import urllib.error
@@ -92,10 +93,10 @@ class _Registry:
             return self._get(path, accept)
 
     def _get(self, path: str, accept: str) -> dict:
-        headers = {"Accept": accept}
+        request = urllib.request.Request(self.base + path, headers={"Accept": accept})
         if self.token:
-            headers["Authorization"] = "Bearer " + self.token
-        request = urllib.request.Request(self.base + path, headers=headers)
+            # Registries send to another host for blobs, by an address that is signed; such hosts refuse a second credential.
+            request.add_unredirected_header("Authorization", "Bearer " + self.token)
         with _OPENER.open(request, timeout=self.timeout) as answer:
             return json.loads(answer.read(LIMIT))
 
@@ -116,13 +117,15 @@ def remote(reference: str, platform: str, insecure: bool, timeout: float = 20) -
                 return Image(reference, False, tuple(sorted(offered)), {}, {}, 0, "")
             manifest = registry.get("manifests/" + offered[platform], ", ".join(MANIFESTS))
         config: dict[str, Any] = registry.get("blobs/" + manifest["config"]["digest"])
+        inner = config.get("config") or {}
+        return Image(reference, False, (_platform(config),), _pairs(inner.get("Env")), inner.get("Labels") or {},
+                     sum(layer.get("size", 0) for layer in manifest.get("layers", [])), "")
     except urllib.error.HTTPError as error:
         return Image(reference, False, (), {}, {}, 0, "the registry answered %d %s" % (error.code, error.reason))
-    except (OSError, ValueError, KeyError) as error:
-        return Image(reference, False, (), {}, {}, 0, "the registry cannot be asked (%s)" % (getattr(error, "reason", None) or error))
-    inner = config.get("config") or {}
-    return Image(reference, False, (_platform(config),), _pairs(inner.get("Env")), inner.get("Labels") or {},
-                 sum(layer.get("size", 0) for layer in manifest.get("layers", [])), "")
+    except (OSError, http.client.HTTPException) as error:
+        return Image(reference, False, (), {}, {}, 0, "the registry cannot be asked (%s)" % (getattr(error, "reason", None) or str(error).strip()))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:  # an answer of another shape, such as a login page
+        return Image(reference, False, (), {}, {}, 0, "the registry cannot be asked (its answer is not understood: %s)" % error)
 
 
 def look(reference: str, platform: str, insecure_registries: list[str]) -> Image:
@@ -138,7 +141,7 @@ def look(reference: str, platform: str, insecure_registries: list[str]) -> Image
         return remote(reference, platform, parts.registry in insecure_registries)
     asked = run(["docker", "manifest", "inspect", reference])
     return Image(reference, False, (platform,) if asked.rc == 0 else (), {}, {}, 0,
-                 "" if asked.rc == 0 else "the registry does not have it (%s)" % asked.err.strip().splitlines()[-1:])
+                 "" if asked.rc == 0 else "the registry does not have it (%s)" % "".join(asked.err.strip().splitlines()[-1:]))
 
 
 def version(image: Image) -> Optional[str]:

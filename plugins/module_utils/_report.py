@@ -13,7 +13,7 @@ OUTCOMES = {MIGRATED: "The host is migrated: LiteLLM, PostgreSQL and Redis run i
             UNTOUCHED: "The migration failed before the cutover. The legacy deployment was not touched and serves."}
 MEANINGS = {
     "record": "prior state of units, files and environment recorded", "images": "images pulled, by digest",
-    "environment": "environment of the new deployment", "stage": "PostgreSQL, Redis and bridges running beside the legacy deployment",
+    "environment": "environment of the new deployment", "stage": "new servers and bridges, beside the legacy deployment",
     "rehearse": "new proxy tried on a copy of the live database", "backup": "verified backup of the legacy deployment",
     "cutover": "legacy stopped, last rows copied and proved", "serve": "new deployment started at the legacy addresses",
     "verify": "old against new, as clients see it", "hand_over": "start at boot"}

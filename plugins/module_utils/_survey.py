@@ -104,7 +104,7 @@ def _lock(settings: dict, now: datetime) -> list[Problem]:
 def _deployment(legacy: _legacy.Deployment, settings: dict, facts: dict, warnings: list[Problem]) -> list[Problem]:
     """The legacy deployment itself: its files, its keys, its release."""
     problems, told = [], legacy.facts
-    folder = facts["project_dir"] = settings["project_dir"]
+    folder = facts["project_dir"] = os.path.normpath(settings["project_dir"])
     configured = []
     if told["config"] is None:
         problems.append(Problem("config.yaml", "the legacy unit names no --config", "a proxy without a configuration file is not supported"))
@@ -243,13 +243,13 @@ def _redis_of(legacy: _legacy.Deployment, settings: dict, facts: dict, found: li
     if port is None:
         port = next((str(item.port) for item in _endpoints.find(legacy.config_text) if item.kind == "redis"), None)
     if port is None and "REDIS_URL" in environment:
-        named = re.search(r":(\d+)(?:/|$)", environment["REDIS_URL"])
+        named = re.search(r":(\d+)(?:[/?]|$)", environment["REDIS_URL"])
         port = named.group(1) if named else "6379"
     if port is None:
         facts["redis"] = None
         return []
     if not port.isdigit():
-        return [Problem("REDIS_PORT", "%r is not a port" % port, "mend it in the legacy environment")]
+        return [Problem("REDIS_PORT", "is not a number", "mend it in the legacy environment")]
     service = _legacy.service_behind(int(port), found)
     version = _host.run(["redis-server", "--version"])
     major = re.search(r"v=(\d+)", version.out)
@@ -314,7 +314,7 @@ def _ports(settings: dict, facts: dict, found: list[_host.Listener]) -> list[Pro
     for name, program in (("database", "postgres"), ("redis", "redis-server")):
         told = facts.get(name)
         add(name, told["port"] if told else settings[name + "_port"], "the legacy %s" % program, lambda item, told=told, program=program:
-            told is not None and os.path.basename((_host.command_line(item.pid) if item.pid else [""])[0].split(" ")[0]) == program)
+            told is not None and os.path.basename(((_host.command_line(item.pid) if item.pid else []) or [""])[0].split(" ")[0]) == program)
     add("staging", settings["stage_port"], "nobody", lambda item: "docker-proxy" in item.command)
     return _preflight.check_ports(wanted)
 

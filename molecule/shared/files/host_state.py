@@ -15,6 +15,8 @@ import sys
 FOLDERS = ("/etc/systemd/system", "/home/litellm/llm@team", "/home/litellm/.config", "/etc/redis", "/etc/postgresql", "/etc/docker",
            "/opt/litellm", "/var/lib/llmops-litellm", "/var/backups")
 UNITS = re.compile(r"litellm|llama|postgres|redis|docker|chat")
+# From here on ports are given at random, such as that of the proxy's own database engine.
+EPHEMERAL = 32768
 DOCKER = (["ps", "--all", "--format", "{{.Names}}"], ["volume", "ls", "--quiet"], ["network", "ls", "--format", "{{.Name}}"],
           ["image", "ls", "--quiet", "--no-trunc"])
 
@@ -56,7 +58,7 @@ def units() -> dict[str, list[str]]:
 
 def main() -> None:
     state = {"files": files(), "units": units(), "docker": {words[0]: run("docker", *words) for words in DOCKER},
-             "listeners": sorted({" ".join(line.split()[3:4]) for line in run("ss", "-Hltn")})}
+             "listeners": sorted({address for address in (line.split()[3] for line in run("ss", "-Hltn")) if int(address.rpartition(":")[2]) < EPHEMERAL})}
     json.dump(state, sys.stdout, indent=1, sort_keys=True)
 
 

@@ -106,3 +106,50 @@ def test_engine_that_does_not_answer_is_described(monkeypatch: pytest.MonkeyPatc
     described = _engine.describe()
     assert (described["client"], described["server"], described["compose"]) == (True, "", "")
     assert described["error"] == "Cannot connect to the Docker daemon"
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, told: dict[str, Result]) -> None:
+    """Programs that answer by the beginning of their command line."""
+    monkeypatch.setattr(_engine, "run", lambda argv: next((answer for start, answer in told.items() if " ".join(argv).startswith(start)), Result(127, "", "")))
+
+
+def test_engine_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    info = {"DockerRootDir": "/data", "RegistryConfig": {"IndexConfigs": {"docker.io": {"Secure": True}, "registry.test:5000": {"Secure": False}}}}
+    answers(monkeypatch, {"docker version": Result(0, '{"Version":"26.1.5+dfsg1","Os":"linux","Arch":"arm64"}', ""), "docker info": Result(0, json.dumps(info), ""),
+                          "docker compose": Result(0, "2.26.1-4\n", ""), "docker-compose": Result(0, "1.29.2\n", "")})
+    assert _engine.describe() == {"client": True, "server": "26.1.5+dfsg1", "error": "", "compose": "2.26.1-4", "compose_v1": "1.29.2",
+                                  "platform": "linux/arm64", "root": "/data", "insecure": ["registry.test:5000"]}
+
+
+def test_host_without_docker_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, {})
+    assert _engine.describe() == {"client": False, "server": "", "error": "", "compose": "", "compose_v1": "", "platform": "linux/unknown",
+                                  "root": "/var/lib/docker", "insecure": []}
+
+
+@pytest.mark.parametrize(
+    ("answer", "labels"),
+    [(Result(0, '{"llmops.litellm":"x"}\n', ""), {"llmops.litellm": "x"}), (Result(0, "null\n", ""), {}), (Result(1, "\n", "no such volume"), None)],
+    ids=["labels", "no labels", "no volume"],
+)
+def test_volume_is_known_by_its_labels(monkeypatch: pytest.MonkeyPatch, answer: Result, labels: Any) -> None:
+    answers(monkeypatch, {"docker volume inspect": answer})
+    assert _engine.volume_labels("x") == labels
+
+
+def test_subnets_are_those_of_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    networks = [{"Name": "bridge", "IPAM": {"Config": [{"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.1"}, {"Subnet": "fd00::/64"}]}},
+                {"Name": "host", "IPAM": {"Config": None}}, {"Name": "none", "IPAM": {"Config": []}}, {"Name": "odd", "IPAM": {"Config": [{}]}}]
+    answers(monkeypatch, {"docker network ls": Result(0, "bridge\nhost\n", ""), "docker network inspect bridge host": Result(0, json.dumps(networks), "")})
+    assert _engine.subnets() == [("172.17.0.0/16", "network bridge")]
+    answers(monkeypatch, {})
+    assert _engine.subnets() == []
+
+
+@pytest.mark.parametrize("answer", [Result(1, "", "permission denied"), Result(0, "what?\n", "")], ids=["refused", "garbage"])
+def test_image_that_cannot_say_its_user_is_an_error(monkeypatch: pytest.MonkeyPatch, answer: Result) -> None:
+    answers(monkeypatch, {"docker image inspect": Result(0, '{"Id":"sha256:x"}', ""), "docker run": answer})
+    with pytest.raises(ValueError, match="image x:1 cannot say who postgres is"):
+        _engine.identity("x:1", "postgres")
+    with pytest.raises(ValueError, match="who its user is"):
+        _engine.identity("x:1", "")

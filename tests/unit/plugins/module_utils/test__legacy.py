@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +127,60 @@ def test_service_behind_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
     unknown = _legacy.service_behind(8, found)
     assert unknown is not None
     assert unknown["unit"] is None
+
+
+@given(NAMES, st.text("ab=-/.1 ", max_size=8))
+def test_equals_sign_is_a_space_once(name: str, value: str) -> None:
+    assert _legacy.parse_command(["litellm", "--port=4000", "%s=%s" % (name, value), "--config=c=d.yaml"]) == {
+        "host": None, "port": 4000, "config": "c=d.yaml", "options": [name, value]}
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that was started as a proxy would be, in a folder with its configuration."""
+    (tmp_path / "config.yaml").write_text("model_list: []\n")
+    (tmp_path / "a.env").write_text("A=1\n")
+    command = [sys.executable, "-c", "input()", "litellm", "--config", "config.yaml", "--num_workers", "2"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=tmp_path, env={"LITELLM_SALT_KEY": "hunter2", "PORT": "4007"}) as child:
+        yield child
+        child.communicate(b"\n")
+
+
+def running(monkeypatch: pytest.MonkeyPatch, properties: dict[str, str], active: str = "active") -> None:
+    """The system's manager with this unit."""
+    found = Unit("litellm.service", Manager(None), "enabled", active, properties)
+    monkeypatch.setattr(_legacy, "find_unit", lambda name, account: found)
+    monkeypatch.setattr(_legacy, "related_units", lambda unit: [unit])
+
+
+def test_deployment_is_what_runs_not_what_the_files_say(monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    files = "%s (ignore_errors=no)\n%s (ignore_errors=yes)" % (tmp_path / "a.env", tmp_path / "gone.env")
+    running(monkeypatch, {"MainPID": str(proxy.pid), "EnvironmentFiles": files})
+    found = _legacy.discover("litellm")
+    facts = found.facts
+    assert found.environment["LITELLM_SALT_KEY"] == "hunter2"
+    assert found.config_text == "model_list: []\n"
+    assert (facts["pid"], facts["folder"], facts["config"], facts["options"]) == (proxy.pid, str(tmp_path), str(tmp_path / "config.yaml"), ["--num_workers", "2"])
+    assert (facts["host"], facts["port"]) == ("0.0.0.0", 4007)  # no --port: LiteLLM takes PORT
+    assert facts["environment_files"] == [{"path": str(tmp_path / "a.env")}, {"path": str(tmp_path / "gone.env")}]
+    assert facts["optional_files"] == [str(tmp_path / "gone.env")]
+    assert facts["python"] == sys.executable
+    assert sorted(facts["hashes"]) == [str(tmp_path / "a.env"), str(tmp_path / "config.yaml")]
+    assert [item["name"] for item in facts["files"]] == ["1-config.yaml", "2-a.env"]
+    assert {"LITELLM_SALT_KEY", "PORT"} <= set(facts["variables"])
+    assert "hunter2" not in str(facts)
+
+
+def test_command_of_the_unit_comes_before_that_of_the_process(monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes]) -> None:
+    running(monkeypatch, {"MainPID": str(proxy.pid), "ExecStart": "{ path=/x ; argv[]=/v/bin/litellm --port 4001 --host ::1 ; ignore_errors=no }"})
+    found = _legacy.discover("litellm")
+    assert (found.facts["port"], found.facts["host"], found.facts["config"], found.config_text) == (4001, "::1", None, "")
+
+
+@pytest.mark.parametrize(("account", "remedy"), [(None, "systemctl start litellm.service"), ("anna", "systemctl --user start litellm.service")])
+def test_stopped_unit_is_refused_with_the_command_to_start_it(monkeypatch: pytest.MonkeyPatch, account: Any, remedy: str) -> None:
+    stopped = Unit("litellm.service", Manager(account), "enabled", "failed", {"MainPID": "0"})
+    monkeypatch.setattr(_legacy, "find_unit", lambda name, account: stopped)
+    with pytest.raises(_legacy.LegacyError, match="litellm.service is failed; its environment can only be read while it runs") as caught:
+        _legacy.discover("litellm")
+    assert caught.value.remedy == "Start it: " + remedy

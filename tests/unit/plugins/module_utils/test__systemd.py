@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -144,3 +146,31 @@ def test_unit_whose_file_is_gone_is_an_error(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(_systemd.SystemdError, match="its unit file is gone"):
         _systemd.restore(record())
     assert _systemd.retire(record()) == []
+
+
+def test_managers_are_the_systems_and_those_that_run(tmp_path: Path) -> None:
+    for name in ("0", "65534", "4000000000", "not-a-number"):
+        (tmp_path / name / "systemd").mkdir(parents=True)
+        (tmp_path / name / "systemd" / "private").write_text("")
+    (tmp_path / "1").mkdir()  # a folder is left, its manager is gone
+    assert [manager.account for manager in _systemd.managers("", str(tmp_path))] == [None, "root", "nobody"]
+    assert [manager.account for manager in _systemd.managers("nobody", str(tmp_path))] == [None, "nobody"]
+    assert [manager.account for manager in _systemd.managers("", os.path.join(str(tmp_path), "nosuch"))] == [None]
+
+
+@pytest.mark.parametrize(
+    ("value", "argv"),
+    [
+        ("{ path=/v/x ; argv[]=/v/x --a 'b c' ; ignore_errors=no ; pid=0 }", ["/v/x", "--a", "b c"]),
+        ("{ path=/v/x ; argv[]=/v/x ; ignore_errors=no }\n{ path=/v/y ; argv[]=/v/y ; ignore_errors=no }", ["/v/x"]),
+        ("", []),
+    ],
+    ids=["quoted", "two commands", "none"],
+)
+def test_command_of_a_unit_is_its_first(value: str, argv: list[str]) -> None:
+    assert _systemd.parse_exec(value) == argv
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "no properties here"])
+def test_show_of_nothing_is_nothing(text: str) -> None:
+    assert _systemd.parse_show(text) == []
