@@ -16,9 +16,9 @@ ROOT = SCENARIO.parent.parent
 OURS = ("/var/lib/llmops-litellm", "/var/backups/llmops-litellm", "/opt/litellm", "/etc/systemd/system/litellm-bridge-")
 
 
-def migrate() -> subprocess.CompletedProcess[str]:
+def migrate(*words: str) -> subprocess.CompletedProcess[str]:
     """The operator's own command."""
-    return subprocess.run(["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), "playbooks/migrate.yml"],
+    return subprocess.run(["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), "playbooks/migrate.yml", *words],
                           cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
@@ -30,6 +30,18 @@ def state(host: Any) -> dict[str, Any]:
         told["units"][scope] = [line for line in lines if "litellm-bridge-" not in line]
     del told["docker"]["volume"], told["docker"]["image"]
     return told
+
+
+def test_failure_before_the_cutover_touches_nothing(host: Any) -> None:
+    before = state(host)
+    pid = host.check_output("systemctl --user --machine=litellm@ show --property MainPID --value litellm.service")
+    run = migrate("-e", "litellm_wait=1")  # seconds; no PostgreSQL makes its first data folder in that time
+    assert run.returncode != 0
+    assert "the legacy deployment was not touched and serves" in " ".join(run.stdout.split())
+    journal = json.loads(host.check_output("cat /var/lib/llmops-litellm/journal.json"))
+    assert (journal["state"], journal["phase"]) == ("untouched", "stage")
+    assert state(host) == before
+    assert host.check_output("systemctl --user --machine=litellm@ show --property MainPID --value litellm.service") == pid
 
 
 @pytest.fixture(scope="module")
