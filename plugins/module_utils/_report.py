@@ -210,6 +210,10 @@ def _undo(journal: dict) -> list[str]:
     return lines
 
 
+def _unless_done(phase: dict) -> str:
+    return "" if phase["state"] == "done" else " (%s)" % {"begun": "not ended"}.get(phase["state"], phase["state"])
+
+
 def summary(report: dict) -> list[str]:
     """The report as lines for a terminal."""
     lines = [report["outcome"]]
@@ -218,7 +222,7 @@ def summary(report: dict) -> list[str]:
     lines += ["", "step         seconds"]
     for phase in report["phases"]:
         lines.append("%-12s %7s  %s%s" % (phase["name"], "-" if phase["seconds"] is None else "%.1f" % phase["seconds"], phase["meaning"],
-                                          "" if phase["state"] == "done" else " (%s)" % ("failed" if phase["state"] == "begun" else phase["state"])))
+                                          _unless_done(phase)))
     if report["refused_seconds"] is not None:
         lines += ["", "Clients were refused for at most %.1f s." % report["refused_seconds"]]
     if report["proofs"]:
@@ -235,7 +239,7 @@ def markdown(report: dict) -> str:
     lines += ["%s to %s" % (report["began"], report["ended"] or "(not ended)"), "", "| step | seconds | what |", "|---|---:|---|"]
     for phase in report["phases"]:
         lines.append("| %s | %s | %s%s |" % (phase["name"], "" if phase["seconds"] is None else phase["seconds"], phase["meaning"],
-                                             "" if phase["state"] == "done" else " (**failed**)"))
+                                             _unless_done(phase)))
     if report["refused_seconds"] is not None:
         lines += ["", "Clients were refused for at most **%.1f s**." % report["refused_seconds"]]
     lines += _section("Proofs", ["%s %s: %s" % ("✔" if proof["ok"] else "✘", proof["name"], proof["figures"]) for proof in report["proofs"]])

@@ -115,7 +115,8 @@ def answers(monkeypatch: pytest.MonkeyPatch, told: dict[str, Result]) -> None:
 
 def test_engine_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     info = {"DockerRootDir": "/data", "RegistryConfig": {"IndexConfigs": {"docker.io": {"Secure": True}, "registry.test:5000": {"Secure": False}}}}
-    answers(monkeypatch, {"docker version": Result(0, '{"Version":"26.1.5+dfsg1","Os":"linux","Arch":"arm64"}', ""), "docker info": Result(0, json.dumps(info), ""),
+    answers(monkeypatch, {"docker version": Result(0, '{"Version":"26.1.5+dfsg1","Os":"linux","Arch":"arm64"}', ""),
+                          "docker info": Result(0, json.dumps(info), ""),
                           "docker compose": Result(0, "2.26.1-4\n", ""), "docker-compose": Result(0, "1.29.2\n", "")})
     assert _engine.describe() == {"client": True, "server": "26.1.5+dfsg1", "error": "", "compose": "2.26.1-4", "compose_v1": "1.29.2",
                                   "platform": "linux/arm64", "root": "/data", "insecure": ["registry.test:5000"]}

@@ -55,7 +55,9 @@ def test_every_journal_has_a_report(state: str, until: str) -> None:
     report = _report.build(made, "/var/lib/llmops-litellm")
     assert report["outcome"] in _report.markdown(report)
     assert _report.summary(report)[0] == report["outcome"]
-    assert "(failed)" in "\n".join(_report.summary(report))
+    assert "(not ended)" in "\n".join(_report.summary(report))
+    made["steps"][-1].update(state="failed", ended=made["steps"][-1]["begun"])
+    assert "(failed)" in _report.markdown(_report.build(made, "/var/lib/llmops-litellm"))
 
 
 def test_journal_without_anything_found_has_a_report() -> None:
