@@ -82,9 +82,11 @@ def test_rows_of_the_failed_deployment_are_kept(host: Any, sabotaged: dict[str, 
     assert "Reason:" in report
 
 
-def test_next_run_migrates(host: Any, sabotaged: dict[str, Any]) -> None:
-    run = migrate()
+def test_next_run_migrates_and_starts_with_an_empty_redis(host: Any, sabotaged: dict[str, Any]) -> None:
+    host.check_output("redis-cli SET left-behind yes")
+    run = migrate("-e", '{"litellm_carry_redis": false}')
     assert run.returncode == 0, run.stdout[-3000:]
     assert json.loads(host.check_output("cat /var/lib/llmops-litellm/journal.json"))["state"] == "migrated"
     names = host.check_output("docker exec litellm-postgres psql -U litellm -d postgres -XAtc 'SELECT datname FROM pg_database'").split()
     assert sabotaged["journal"]["facts"]["kept_database"] in names
+    assert host.check_output("docker exec litellm-redis sh -c 'REDISCLI_AUTH=$REDIS_PASSWORD redis-cli EXISTS left-behind'") == "0"

@@ -63,10 +63,8 @@ def changed(host: Any, wrong: str, right: str) -> Iterator[None]:
 
 def serving(host: Any) -> None:
     """Waits until the legacy proxy serves again."""
-    host.check_output("timeout 120 sh -c 'until curl -sf http://127.0.0.1:4000/health/liveliness > /dev/null; do :; done'"
-                      if host.exists("curl") else
-                      "timeout 120 python3 -c \"import time, urllib.request\nwhile True:\n try:\n  urllib.request.urlopen("
-                      "'http://127.0.0.1:4000/health/liveliness', timeout=5); break\n except OSError:\n  time.sleep(0.2)\"")
+    probe = "import urllib.request; urllib.request.urlopen('http://127.0.0.1:4000/health/liveliness', timeout=5)"
+    host.check_output("timeout 120 sh -c 'until python3 -c \"$0\" 2> /dev/null; do :; done' %s", probe)
 
 
 def test_several_problems_come_in_one_message(host: Any) -> None:
