@@ -56,7 +56,7 @@ def look() -> dict[str, Any]:
 def test_workers_are_the_run_that_forked_them(name: str) -> None:
     with subprocess.Popen([sys.executable, "-c", FORKING, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as main:
         assert main.stdout is not None
-        told = [json.loads(main.stdout.readline()) for _ in range(3)]
+        told = [json.loads(main.stdout.readline()) for _line in range(3)]
         runs = {entry["run"] for entry in told}
         assert runs == {controller_run._started(str(main.pid))}
         assert runs <= set(look()["alive"])

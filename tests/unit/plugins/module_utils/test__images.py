@@ -69,10 +69,10 @@ def registry() -> Iterator[str]:
         server.shutdown()
 
 
-def serve(manifest: Any, config: Any = CONFIG, reference: str = "1.102.4") -> None:
+def serve(manifest: Any, config: Optional[dict[str, Any]] = None, reference: str = "1.102.4") -> None:
     """The registry's content: one image."""
     Registry.pages = {"/v2/team/litellm/manifests/" + reference: manifest, "/v2/team/litellm/manifests/" + DIGEST: MANIFEST,
-                      "/v2/team/litellm/blobs/sha256:conf": config}
+                      "/v2/team/litellm/blobs/sha256:conf": CONFIG if config is None else config}
 
 
 @pytest.mark.parametrize(
