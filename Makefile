@@ -19,7 +19,7 @@ help: ## this list
 demo: demo-host demo-migrate ## build a host with a running legacy deployment, migrate it, leave it up to look around
 	@echo
 	@echo "The host is up. To look around in it:  $$($(ENGINE) | sed 's/^export //;s/^unset .*//') docker exec -it llmops-demo bash"
-	@echo '  there: docker ps; ls -l /var/lib/llmops-litellm; curl -s http://127.0.0.1:4000/health/readiness'
+	@echo '  there: docker ps; cat /var/lib/llmops-litellm/report.md; ls -l /opt/litellm'
 	@echo 'To run the migration once more, which changes nothing:  make demo-migrate'
 	@echo 'To remove it:  make demo-down'
 

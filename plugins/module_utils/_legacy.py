@@ -145,7 +145,7 @@ def discover(name: str, account: str = "") -> Deployment:
     unit = find_unit(name, account)
     if unit.pid is None:
         raise LegacyError("%s is %s; its environment can only be read while it runs." % (unit.name, unit.active),
-                          "Start it: systemctl %sstart %s" % ("--user " if unit.manager.account else "", unit.name))
+                          "Start it: systemctl %sstart %s" % ("--user --machine=%s@ " % unit.manager.account if unit.manager.account else "", unit.name))
     argv = parse_exec(unit.properties.get("ExecStart", "")) or _host.command_line(unit.pid)
     command = parse_command(argv)
     folder = os.path.realpath(os.path.join("/proc", str(unit.pid), "cwd"))

@@ -27,6 +27,8 @@ PUBLIC_KEYS = {"sk-1234", "sk-12345", "sk-123456", "sk-1234567890", "sk-litellm"
                "password", "secret", "admin", "litellm", "master-key", "salt-key", "sk-salt", "sk-xxxx", "test", "dbpassword9090"}
 PLACEHOLDER = re.compile(r"change[-_ ]?me|replace[-_ ]?(me|this|with)|your[-_ ]|placeholder|example|dummy|xxxx|\.\.\.|^<.*>$|^\$\{\w+\}$", re.I)
 LEAST_LENGTH = 16
+# What the port of the rehearsal is called.
+STAGING = "staging"
 LEAST_DIFFERENT = 8
 GIB = 1 << 30
 
@@ -115,8 +117,16 @@ def check_salt(outcome: Optional[bool], rows: int) -> list[Problem]:
 def check_ports(ports: Iterable[Port]) -> list[Problem]:
     """A port may be held by the legacy deployment or by nobody."""
     return [Problem("port %d (%s)" % (port.number, port.name), "is held by %s, not by %s" % (port.holder, port.expected),
-                    "stop it, or set another port for the compose deployment")
+                    "stop it, or set another litellm_stage_port" if port.name == STAGING else "stop it, and run again")
             for port in ports if port.holder and not port.ours]
+
+
+def check_stage_port(number: int, taken: Iterable[int]) -> list[Problem]:
+    """The port of the rehearsal is one, and none that the deployment itself serves."""
+    if 0 < number < 65536 and number not in taken:
+        return []
+    return [Problem("litellm_stage_port", "%d is %s" % (number, "a port of the deployment itself" if number in taken else "not a port"),
+                    "choose a free one below 65536, such as 14000")]
 
 
 def check_engine(engine: dict) -> list[Problem]:
@@ -212,9 +222,9 @@ def check_disk(needs: Iterable[tuple[str, int, int, int]]) -> list[Problem]:
 def check_names(volumes: dict[str, bool], containers: dict[str, bool]) -> list[Problem]:
     """Volumes and containers that have our names: name to whether it is ours."""
     found = [Problem("volume %s" % name, "exists and was not made by this collection for this host",
-                     "look what it holds; rename it away or set another compose_project_name") for name, ours in sorted(volumes.items()) if not ours]
+                     "look what it holds; remove it, or set another litellm_project_name") for name, ours in sorted(volumes.items()) if not ours]
     return found + [Problem("container %s" % name, "exists and was not made by this collection for this host",
-                            "remove or rename it, or set another compose_project_name") for name, ours in sorted(containers.items()) if not ours]
+                            "remove or rename it, or set another litellm_project_name") for name, ours in sorted(containers.items()) if not ours]
 
 
 def check_subnet(variable: str, subnet: str, taken: Iterable[tuple[str, str]]) -> list[Problem]:

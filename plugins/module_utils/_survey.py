@@ -315,8 +315,9 @@ def _ports(settings: dict, facts: dict, found: list[_host.Listener]) -> list[Pro
         told = facts.get(name)
         add(name, told["port"] if told else settings[name + "_port"], "the legacy %s" % program, lambda item, told=told, program=program:
             told is not None and os.path.basename(((_host.command_line(item.pid) if item.pid else []) or [""])[0].split(" ")[0]) == program)
-    add("staging", settings["stage_port"], "nobody", lambda item: "docker-proxy" in item.command)
-    return _preflight.check_ports(wanted)
+    serving = [port.number for port in wanted]
+    add(_preflight.STAGING, settings["stage_port"], "nobody", lambda item: "docker-proxy" in item.command)
+    return _preflight.check_ports(wanted) + _preflight.check_stage_port(settings["stage_port"], serving)
 
 
 def _images_of(settings: dict, facts: dict, engine: dict, warnings: list[Problem]) -> list[Problem]:

@@ -140,8 +140,12 @@ def proxy(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that was started as a proxy would be, in a folder with its configuration."""
     (tmp_path / "config.yaml").write_text("model_list: []\n")
     (tmp_path / "a.env").write_text("A=1\n")
-    command = [sys.executable, "-c", "input()", "litellm", "--config", "config.yaml", "--num_workers", "2"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=tmp_path, env={"LITELLM_SALT_KEY": "hunter2", "PORT": "4007"}) as child:
+    # /proc tells of a process only some moments after it was started; its first line says that it runs
+    command = [sys.executable, "-c", "print(flush=True); input()", "litellm", "--config", "config.yaml", "--num_workers", "2"]
+    environment = {"LITELLM_SALT_KEY": "hunter2", "PORT": "4007"}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path, env=environment) as child:
+        assert child.stdout
+        assert child.stdout.readline()
         yield child
         child.communicate(b"\n")
 
@@ -178,7 +182,7 @@ def test_command_of_the_unit_comes_before_that_of_the_process(monkeypatch: pytes
     assert (found.facts["port"], found.facts["host"], found.facts["config"], found.config_text) == (4001, "::1", None, "")
 
 
-@pytest.mark.parametrize(("account", "remedy"), [(None, "systemctl start litellm.service"), ("anna", "systemctl --user start litellm.service")])
+@pytest.mark.parametrize(("account", "remedy"), [(None, "systemctl start litellm.service"), ("anna", "systemctl --user --machine=anna@ start litellm.service")])
 def test_stopped_unit_is_refused_with_the_command_to_start_it(monkeypatch: pytest.MonkeyPatch, account: Any, remedy: str) -> None:
     stopped = Unit("litellm.service", Manager(account), "enabled", "failed", {"MainPID": "0"})
     monkeypatch.setattr(_legacy, "find_unit", lambda name, account: stopped)

@@ -47,7 +47,11 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 def process() -> Iterator[int]:
     """A process with a secret, and with a variable that no env file can hold."""
     environment = {"LITELLM_SALT_KEY": SECRET, "A": "1", "BASH_FUNC_x%%": "() { :; }"}
-    with subprocess.Popen([sys.executable, "-c", "input()"], env=environment, stdin=subprocess.PIPE) as child:
+    # its first line says that /proc tells of it
+    command = [sys.executable, "-c", "print(flush=True); input()"]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        assert child.stdout.readline()
         yield child.pid
         child.terminate()
 
