@@ -106,11 +106,12 @@ def read(path: str) -> str:
 
 
 def command_line(pid: int, proc: str = "/proc") -> list[str]:
-    """The arguments that a process was started with; empty when it is gone."""
+    """The arguments that a process was started with, empty ones but at the end; nothing when it is gone."""
     try:
-        return [part for part in read(os.path.join(proc, str(pid), "cmdline")).split("\0") if part]
+        text = read(os.path.join(proc, str(pid), "cmdline")).rstrip("\0")
     except OSError:
         return []
+    return text.split("\0") if text else []
 
 
 def describe(pid: Optional[int], proc: str = "/proc") -> str:

@@ -15,7 +15,7 @@ import os
 from datetime import datetime, timezone
 from typing import Optional
 
-from ._host import sync_folder, write_atomically
+from ._host import write_atomically
 
 FORMAT = 1
 RUNNING, MIGRATED, ROLLED_BACK, UNTOUCHED = "running", "migrated", "rolled back", "untouched"
@@ -62,8 +62,12 @@ def load(folder: str) -> Optional[dict]:
 def save(folder: str, journal: dict, now: datetime) -> dict:
     """Write the journal whole or not at all, and return it."""
     journal["updated"] = stamp(now)
-    write_atomically(path_of(folder), json.dumps(journal, indent=1, sort_keys=True) + "\n")
+    write_atomically(path_of(folder), _text(journal))
     return journal
+
+
+def _text(journal: dict) -> str:
+    return json.dumps(journal, indent=1, sort_keys=True) + "\n"
 
 
 def create(identity: str, owner: dict, now: datetime) -> dict:
@@ -73,9 +77,11 @@ def create(identity: str, owner: dict, now: datetime) -> dict:
 
 
 def archive(folder: str, journal: dict) -> None:
-    """Keep an ended journal beside the new one, under its own id."""
-    os.rename(path_of(folder), os.path.join(folder, "journal-%s.json" % journal["id"]))
-    sync_folder(folder)
+    """Keep an ended journal beside the new one, under its own id.
+
+    A copy: the journal stays in its place until the new one replaces it, whatever happens in between.
+    """
+    write_atomically(os.path.join(folder, "journal-%s.json" % journal["id"]), _text(journal))
 
 
 def step(journal: dict, name: str) -> Optional[dict]:

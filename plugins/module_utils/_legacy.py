@@ -19,6 +19,8 @@ from ._systemd import Manager, Unit, list_unit_files, managers, parse_environmen
 
 # Options of LiteLLM's command line that belong to the address or the file, which the compose deployment decides itself.
 OWN_OPTIONS = {"--host", "--port", "-p", "--config", "-c"}
+# How LiteLLM's command is called: its script, or ``python -m``, or ``python FILE``.
+PROGRAM = re.compile(r"(^|/)(litellm|litellm\.proxy\.proxy_cli|proxy_cli\.py)$")
 TRACES = ("litellm_init.pth", "cook.pth", "sitecustomize.py")
 
 
@@ -87,7 +89,7 @@ def parse_command(argv: list[str]) -> dict:
         its values, in order, as the container's command has to repeat them.
     """
     told: dict = {"host": None, "port": None, "config": None, "options": []}
-    start = next((i for i, word in enumerate(argv) if os.path.basename(word) == "litellm"), 0) + 1
+    start = next((i for i, word in enumerate(argv) if PROGRAM.search(word)), 0) + 1
     words = [part for word in argv[start:] for part in
              (word.split("=", 1) if word.startswith("--") and "=" in word else [word])]
     position = 0
@@ -146,12 +148,17 @@ def discover(name: str, account: str = "") -> Deployment:
     if unit.pid is None:
         raise LegacyError("%s is %s; its environment can only be read while it runs." % (unit.name, unit.active),
                           "Start it: systemctl %sstart %s" % ("--user --machine=%s@ " % unit.manager.account if unit.manager.account else "", unit.name))
-    argv = parse_exec(unit.properties.get("ExecStart", "")) or _host.command_line(unit.pid)
+    running = _host.command_line(unit.pid)
+    argv = next((words for words in (running, parse_exec(unit.properties.get("ExecStart", ""))) if any(map(PROGRAM.search, words))), running)
     command = parse_command(argv)
     folder = os.path.realpath(os.path.join("/proc", str(unit.pid), "cwd"))
     config = os.path.join(folder, command["config"]) if command["config"] else None
-    environment = _host.process_environment(unit.pid)
-    python = parse_process_python(_host.command_line(unit.pid)) or parse_process_python(argv)
+    try:
+        environment = _host.process_environment(unit.pid)
+    except OSError as error:
+        raise LegacyError("%s ended while it was looked at (%s)." % (unit.name, error.strerror),
+                          "Look why: systemctl %sstatus %s" % ("--user " if unit.manager.account else "", unit.name)) from error
+    python = parse_process_python(running) or parse_process_python(argv)
     files = parse_environment_files(unit.properties.get("EnvironmentFiles", ""))
     paths = [item for item in [config, unit.properties.get("FragmentPath"), *(path for path, _optional in files)] if item and os.path.isfile(item)]
     facts = {
@@ -160,8 +167,8 @@ def discover(name: str, account: str = "") -> Deployment:
         "pid": unit.pid,
         "folder": folder,
         "config": config,
-        "host": command["host"] or "0.0.0.0",
-        "port": command["port"] or int(environment.get("PORT", "4000")),
+        "host": command["host"] or environment.get("HOST") or "0.0.0.0",
+        "port": command["port"] or int(environment.get("PORT") or "4000"),
         "options": command["options"],
         "environment_files": [{"path": path} for path, _optional in files],
         "optional_files": [path for path, optional in files if optional],

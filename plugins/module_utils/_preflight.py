@@ -233,7 +233,7 @@ def check_subnet(variable: str, subnet: str, taken: Iterable[tuple[str, str]]) -
         wanted = ipaddress.ip_network(subnet)
     except ValueError as error:
         return [Problem(variable, "%s (%s)" % (subnet, error), "give a private IPv4 subnet such as 172.30.40.0/24")]
-    if wanted.version != 4 or not wanted.is_private or wanted.prefixlen > 28:
+    if wanted.version != 4 or not wanted.is_private or wanted.is_loopback or wanted.is_link_local or wanted.prefixlen > 28:
         return [Problem(variable, "%s is not a private IPv4 subnet of at least 16 addresses" % subnet, "give one such as 172.30.40.0/24")]
     return [Problem(variable, "%s overlaps with %s (%s)" % (subnet, other, name), "choose a subnet that is free")
             for other, name in taken if wanted.overlaps(ipaddress.ip_network(other))]

@@ -11,17 +11,26 @@ from __future__ import annotations
 import os
 import pwd
 import re
-import shlex
 from typing import NamedTuple, Optional
 
 from ._host import Result, run
 
+# Conditions add up, so one that never holds keeps a unit down whatever wants it. Last in order: an empty one resets those before it.
+BLOCK = "zz-llmops-litellm-retired.conf"
+BLOCK_TEXT = "# Written by llmops.litellm: this unit is retired. Its rollback removes this file.\n[Unit]\nConditionPathExists=!/\n"
 SHOWN = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "FragmentPath", "DropInPaths", "MainPID",
          "WorkingDirectory", "EnvironmentFiles", "Environment", "User", "ExecStart")
 
 
 class SystemdError(Exception):
     """A manager refused; the message names the unit and says what it answered."""
+
+
+def _entry(account: str) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(account)
+    except KeyError:
+        raise SystemdError("there is no account %s on this host" % account) from None
 
 
 class Manager(NamedTuple):
@@ -34,13 +43,22 @@ class Manager(NamedTuple):
         """``system`` or ``user``, as systemctl calls it."""
         return "system" if self.account is None else "user"
 
+    @property
+    def folder(self) -> str:
+        """Where units and masks of this manager's owner are, which come before all others."""
+        return "/etc/systemd/system" if self.account is None else os.path.join(_entry(self.account).pw_dir, ".config/systemd/user")
+
     def systemctl(self, *words: str, timeout: float = 180) -> Result:
         """Run systemctl against this manager."""
+        return self.run(["systemctl", *words] if self.account is None else ["systemctl", "--user", *words], timeout=timeout)
+
+    def run(self, argv: list[str], stdin: Optional[str] = None, timeout: float = 60) -> Result:
+        """Run a program as this manager's owner."""
         if self.account is None:
-            return run(["systemctl", *words], timeout=timeout)
-        entry = pwd.getpwnam(self.account)
+            return run(argv, stdin=stdin, timeout=timeout)
+        entry = _entry(self.account)
         runtime = "/run/user/%d" % entry.pw_uid
-        return run(["systemctl", "--user", *words], timeout=timeout, account=(entry.pw_uid, entry.pw_gid),
+        return run(argv, stdin=stdin, timeout=timeout, account=(entry.pw_uid, entry.pw_gid),
                    env={"XDG_RUNTIME_DIR": runtime, "DBUS_SESSION_BUS_ADDRESS": "unix:path=%s/bus" % runtime,
                         "HOME": entry.pw_dir, "USER": entry.pw_name})
 
@@ -61,9 +79,20 @@ class Unit(NamedTuple):
         return pid or None
 
     def record(self) -> dict[str, str]:
-        """What has to be known to bring the unit back exactly."""
+        """What has to be known to bring the unit back exactly; ``path`` is the file itself, not a link to it."""
+        path = self.properties.get("FragmentPath", "")
         return {"name": self.name, "scope": self.manager.scope, "account": self.manager.account or "",
-                "enabled": self.enabled, "active": self.active, "path": self.properties.get("FragmentPath", "")}
+                "enabled": self.enabled, "active": self.active, "path": os.path.realpath(path) if path else ""}
+
+    @property
+    def block(self) -> str:
+        """The drop-in that keeps this unit down where it cannot be masked."""
+        return os.path.join(self.manager.folder, self.name + ".d", BLOCK)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether that drop-in is there."""
+        return os.path.exists(self.block)
 
 
 def managers(account: str = "", runtime: str = "/run/user") -> list[Manager]:
@@ -126,16 +155,34 @@ def parse_environment_files(value: str) -> list[tuple[str, bool]]:
 
 
 def parse_exec(value: str) -> list[str]:
-    """The arguments of the property ExecStart (its first command)."""
+    """The arguments of the property ExecStart (its first command). systemd joins them by spaces, quotes nothing and leaves
+    variables as they are, so what a process was started with is better asked of the process."""
     match = re.search(r"argv\[\]=(.*?) ; ignore_errors=", value, re.S)
-    return shlex.split(match.group(1)) if match else []
+    return match.group(1).split() if match else []
 
 
 def _must(manager: Manager, unit: str, *words: str) -> None:
-    answer = manager.systemctl(*words, "--", unit)
+    _checked(manager, manager.systemctl(*words, "--", unit), "systemctl %s %s" % (" ".join(words), unit))
+
+
+def _checked(manager: Manager, answer: Result, what: str) -> None:
     if answer.rc != 0:
-        raise SystemdError("systemctl %s %s (%s manager): %s" % (
-            " ".join(words), unit, manager.account or "system", (answer.err or answer.out).strip()))
+        raise SystemdError("%s (%s manager): %s" % (what, manager.account or "system", (answer.err or answer.out).strip()))
+
+
+def _block(unit: Unit) -> None:
+    """Keep a unit down that cannot be masked, because its own file is where the mask would be."""
+    folder = os.path.dirname(unit.block)
+    # As the owner: root must not write where an account could have put a link.
+    for argv, text in ((["mkdir", "-p", folder], None), (["dd", "of=" + unit.block, "conv=fsync", "status=none"], BLOCK_TEXT), (["sync", folder], None)):
+        _checked(unit.manager, unit.manager.run(argv, stdin=text), " ".join(argv))
+    _checked(unit.manager, unit.manager.systemctl("daemon-reload"), "systemctl daemon-reload")
+
+
+def _unblock(unit: Unit) -> None:
+    for argv in (["rm", "-f", unit.block], ["rmdir", "--ignore-fail-on-non-empty", os.path.dirname(unit.block)]):
+        _checked(unit.manager, unit.manager.run(argv), " ".join(argv))
+    _checked(unit.manager, unit.manager.systemctl("daemon-reload"), "systemctl daemon-reload")
 
 
 def retire(record: dict[str, str], check: bool = False) -> list[str]:
@@ -152,17 +199,25 @@ def retire(record: dict[str, str], check: bool = False) -> list[str]:
         done.append("stopped")
         if not check:
             _must(manager, unit.name, "stop")
-    if unit.enabled in ("enabled", "linked", "alias"):
+    if unit.enabled in ("enabled", "alias"):
         done.append("disabled")
         if not check:
+            path = unit.record()["path"]
             _must(manager, unit.name, "disable")
+            if not show(manager, [record["name"]]):
+                # Enabled from a file of another folder (a repository): the link to it went with the rest.
+                _must(manager, path, "link")
             unit = show(manager, [record["name"]])[0]
     # A generator or another unit may pull it in at boot; disabling alone does not keep it down. What only is to be disabled
     # cannot tell yet.
-    if not (check and "disabled" in done) and unit.properties["LoadState"] != "masked" and (unit.enabled == "enabled-runtime" or _is_pulled_in(unit)):
-        done.append("masked")
-        if not check:
+    down = unit.properties["LoadState"] == "masked" or unit.blocked
+    if not (check and "disabled" in done) and not down and (unit.enabled == "enabled-runtime" or _is_pulled_in(unit)):
+        masks = not os.path.lexists(os.path.join(manager.folder, unit.name))
+        done.append("masked" if masks else "blocked")
+        if not check and masks:
             _must(manager, unit.name, "mask")
+        elif not check:
+            _block(unit)
     return done
 
 
@@ -177,10 +232,21 @@ def restore(record: dict[str, str], check: bool = False) -> list[str]:
     :returns: what was done or, with ``check``, would be; empty when nothing differed.
     """
     manager = Manager(record["account"] or None)
-    found = show(manager, [record["name"]])
+    found, done = show(manager, [record["name"]]), []
     if not found:
-        raise SystemdError("%s is recorded in the journal, but its unit file is gone" % record["name"])
-    unit, done = found[0], []
+        if not os.path.isfile(record["path"]):
+            raise SystemdError("%s is recorded in the journal, but its unit file is gone" % record["name"])
+        # Retiring it was interrupted between disabling and linking.
+        if check:
+            return ["linked"]
+        done.append("linked")
+        _must(manager, record["path"], "link")
+        found = show(manager, [record["name"]])
+    unit = found[0]
+    if unit.blocked:
+        done.append("unblocked")
+        if not check:
+            _unblock(unit)
     if unit.properties["LoadState"] == "masked" and record["enabled"] != "masked":
         done.append("unmasked")
         if not check:

@@ -9,7 +9,8 @@ short_description: Retire the units of the legacy deployment, or bring them back
 version_added: 0.1.0
 description:
   - Works on units of the system's manager and of other accounts' user managers in one call, without a login session.
-  - Nothing is ever deleted. A unit that cannot be disabled, because a generator or another unit pulls it in, is masked.
+  - Nothing is ever deleted. A unit that cannot be disabled, because a generator or another unit pulls it in, is masked, or blocked by
+    a drop-in with a condition that never holds, where its own file takes the place of the mask.
 author: llmops.litellm contributors (@llmops)
 options:
   units:
@@ -41,7 +42,7 @@ options:
         type: str
         required: true
       path:
-        description: The unit file.
+        description: The unit file itself, not a link to it.
         type: str
         default: ''
   state:

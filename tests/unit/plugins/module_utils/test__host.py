@@ -83,6 +83,23 @@ def test_process_is_described_without_its_arguments(tmp_path: Path) -> None:
                     "a process that cannot be seen from here"]
 
 
+def test_arguments_are_those_that_the_process_got() -> None:
+    # The child speaks first: until it runs, the kernel may show no arguments.
+    words = [sys.executable, "-c", "print(flush=True); input()", "", "--note", "a b's"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert _host.command_line(child.pid) == words
+        child.communicate(b"\n")
+    assert _host.command_line(child.pid) == []
+
+
+def test_title_of_a_process_ends_where_its_padding_begins(tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "cmdline").write_text("postgres: checkpointer \0\0\0\0")
+    assert _host.command_line(7, str(tmp_path)) == ["postgres: checkpointer "]
+
+
 NAMES = st.text("ABCXYZ_", min_size=1, max_size=8)
 VALUES = st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=20)
 

@@ -17,6 +17,8 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import Listen
 from ansible_collections.llmops.litellm.plugins.module_utils._systemd import Manager, Unit
 
 WORD = st.text("abcdefgh-/_.@0123456789", min_size=1, max_size=8).filter(lambda word: not word.startswith("-"))
+# A child that says when it runs: until then the kernel may show neither its arguments nor its environment.
+CHILD = "print(flush=True); input()"
 NAMES = st.sampled_from(["--num_workers", "--request_timeout", "--detailed_debug", "--telemetry"])
 OPTIONS = st.lists(st.tuples(NAMES, st.lists(WORD, max_size=2)), max_size=5)
 
@@ -29,9 +31,11 @@ OPTIONS = st.lists(st.tuples(NAMES, st.lists(WORD, max_size=2)), max_size=5)
         ("/v/bin/python3 /v/bin/litellm --port=4001 --config=c.yaml --telemetry=False", None, 4001, "c.yaml", ["--telemetry", "False"]),
         ("litellm --detailed_debug --config c.yaml", None, None, "c.yaml", ["--detailed_debug"]),
         ("litellm", None, None, None, []),
+        ("/v/bin/python -m litellm.proxy.proxy_cli --port 4000", None, 4000, None, []),
+        ("/v/bin/python /v/lib/litellm/proxy/proxy_cli.py --port 4000", None, 4000, None, []),
         ("litellm --port x", None, None, None, []),
     ],
-    ids=["plain", "short", "with equals signs", "a switch", "nothing", "no number"],
+    ids=["plain", "short", "with equals signs", "a switch", "nothing", "as a module", "as a file", "no number"],
 )
 def test_command_line_is_read(argv: str, host: Any, port: Any, config: Any, options: list[str]) -> None:
     assert _legacy.parse_command(argv.split()) == {"host": host, "port": port, "config": config, "options": options}
@@ -176,10 +180,44 @@ def test_deployment_is_what_runs_not_what_the_files_say(monkeypatch: pytest.Monk
     assert "hunter2" not in str(facts)
 
 
-def test_command_of_the_unit_comes_before_that_of_the_process(monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes]) -> None:
-    running(monkeypatch, {"MainPID": str(proxy.pid), "ExecStart": "{ path=/x ; argv[]=/v/bin/litellm --port 4001 --host ::1 ; ignore_errors=no }"})
-    found = _legacy.discover("litellm")
-    assert (found.facts["port"], found.facts["host"], found.facts["config"], found.config_text) == (4001, "::1", None, "")
+def test_command_of_the_process_comes_before_that_of_the_unit(monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    """A unit shows its variables unexpanded, and may have been edited since the process began."""
+    text = "{ path=/x ; argv[]=/v/bin/litellm --port ${LITELLM_PORT} --num_workers ${WORKERS} ; ignore_errors=no }"
+    running(monkeypatch, {"MainPID": str(proxy.pid), "ExecStart": text})
+    facts = _legacy.discover("litellm").facts
+    assert (facts["config"], facts["options"]) == (str(tmp_path / "config.yaml"), ["--num_workers", "2"])
+
+
+def test_process_that_says_nothing_is_known_by_its_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        text = "{ path=/x ; argv[]=/v/bin/litellm --port 4001 --host ::1 ; ignore_errors=no }"
+        running(monkeypatch, {"MainPID": str(child.pid), "ExecStart": text})
+        found = _legacy.discover("litellm")
+        assert (found.facts["port"], found.facts["host"], found.facts["config"], found.config_text) == (4001, "::1", None, "")
+        child.communicate(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("environment", "address"),
+    [({}, ("0.0.0.0", 4000)), ({"HOST": "127.0.0.1", "PORT": "4007"}, ("127.0.0.1", 4007)), ({"HOST": "", "PORT": ""}, ("0.0.0.0", 4000))],
+    ids=["neither", "both", "empty"],
+)
+def test_address_is_that_of_the_environment_where_no_option_says_it(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], address: Any) -> None:
+    """LiteLLM's options --host and --port have these variables, and an empty one counts as none (proxy_cli.py of 1.102.4)."""
+    with subprocess.Popen([sys.executable, "-c", "input()", "litellm"], stdin=subprocess.PIPE, env=environment) as child:
+        running(monkeypatch, {"MainPID": str(child.pid)})
+        facts = _legacy.discover("litellm").facts
+        assert (facts["host"], facts["port"]) == address
+        child.communicate(b"\n")
+
+
+def test_process_that_ends_meanwhile_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(["true"]) as child:
+        child.wait()
+    running(monkeypatch, {"MainPID": str(child.pid)})
+    with pytest.raises(_legacy.LegacyError, match=r"litellm\.service ended while it was looked at") as caught:
+        _legacy.discover("litellm")
+    assert "systemctl status litellm.service" in caught.value.remedy
 
 
 @pytest.mark.parametrize(("account", "remedy"), [(None, "systemctl start litellm.service"), ("anna", "systemctl --user --machine=anna@ start litellm.service")])

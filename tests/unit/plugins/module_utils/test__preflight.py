@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils import _preflight
@@ -80,6 +81,8 @@ CHECKS: list[tuple[str, Any, list[str]]] = [
      ["172.30.40.0/24 overlaps with 172.30.0.0/16 (network x)"]),
     ("subnet: host bits", lambda: _preflight.check_subnet("litellm_subnet", "172.30.40.1/24", []), ["litellm_subnet: 172.30.40.1/24"]),
     ("subnet: public", lambda: _preflight.check_subnet("litellm_subnet", "8.8.8.0/24", []), ["is not a private IPv4 subnet"]),
+    ("subnet: loopback", lambda: _preflight.check_subnet("litellm_subnet", "127.30.40.0/24", []), ["is not a private IPv4 subnet"]),
+    ("subnet: link-local", lambda: _preflight.check_subnet("litellm_subnet", "169.254.40.0/24", []), ["is not a private IPv4 subnet"]),
     ("subnet: small", lambda: _preflight.check_subnet("litellm_subnet", "172.30.40.0/29", []), ["at least 16 addresses"]),
     ("subnet: nonsense", lambda: _preflight.check_subnet("litellm_subnet", "x", []), ["give a private IPv4 subnet"]),
     ("warnings: none", lambda: _preflight.warn("1.102.4", [], []), []),
@@ -97,13 +100,29 @@ def test_check_says_what_is_wrong_and_only_that(check: Any, wanted: list[str]) -
     assert all(item.subject and item.problem and item.remedy for item in found)
 
 
-@given(st.text(min_size=6, max_size=30))
-def test_messages_never_repeat_a_secret(secret: str) -> None:
+FAULTS = re.compile(r"is empty|is publicly known \(it stands in documentation\)|is a placeholder|"
+                    r"has \d+ characters; at least 16 are needed|has only \d different characters")
+SECRETS = st.one_of(st.text(max_size=30), st.sampled_from(sorted(_preflight.PUBLIC_KEYS)), st.text("ab", min_size=16, max_size=30),
+                    st.builds("{}{}{}".format, st.text(max_size=9), st.sampled_from(["change" + "me", "your_", "xxxx"]), st.text(max_size=9)))
+
+
+def messages(secret: str) -> list[_preflight.Problem]:
+    """All that is said of a secret."""
     environment = {"LITELLM_MASTER_KEY": secret, "LITELLM_SALT_KEY": secret}
-    found = _preflight.check_keys(environment, [], []) + _preflight.check_overrides({"UI_PASSWORD": secret})
-    known = "\n".join(str(item) for item in _preflight.check_keys({"LITELLM_MASTER_KEY": "", "LITELLM_SALT_KEY": ""}, [], []))
-    text = "\n".join(str(item) for item in found)
-    assert secret not in text or secret in known or secret in ("changeable", "placeholder", "characters", "different")
+    return _preflight.check_keys(environment, [], []) + _preflight.check_overrides({"UI_PASSWORD": secret})
+
+
+@given(SECRETS)
+@example(" placeholder")
+def test_messages_say_the_kind_of_fault_and_nothing_of_the_secret(secret: str) -> None:
+    """Not "the secret is not in the text": a secret may be a word of the message."""
+    fault = _preflight.weakness(secret)
+    if fault is None:
+        assert messages(secret) == []
+        return
+    assert FAULTS.fullmatch(fault)
+    assert [item._replace(problem="") for item in messages(secret)] == [item._replace(problem="") for item in messages("salt")]
+    assert {item.problem for item in messages(secret)} == {"the value that the running proxy has " + fault, "the value given " + fault}
 
 
 @given(st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=24, max_size=40).filter(lambda text: len(set(text)) >= 8))

@@ -29,38 +29,58 @@ ActiveState=inactive
 
 
 class Fake:
-    """A manager with one unit, as much of systemd as retiring and restoring need. ``pulled_in``: a generator wants it."""
+    """A manager with one unit, as much of systemd as retiring and restoring need, its files in a folder of this test.
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, enabled: str = "enabled", active: str = "active", pulled_in: bool = False) -> None:
-        self.enabled, self.active, self.masked, self.pulled_in = enabled, active, False, pulled_in
+    ``pulled_in``: another unit or a generator wants it; ``elsewhere``: its file is in no folder of systemd, so that the link to it goes
+    when it is disabled (as systemd 257 does).
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path, enabled: str = "enabled", active: str = "active", pulled_in: bool = False,
+                 elsewhere: str = "") -> None:
+        self.enabled, self.active, self.masked, self.pulled_in, self.elsewhere = enabled, active, False, pulled_in, elsewhere
+        self.there = True
         self.words: list[str] = []
         self.refuse = ""
+        self.folder = folder / "units"
+        self.folder.mkdir()
+        monkeypatch.setattr(_systemd.Manager, "folder", str(self.folder))
         monkeypatch.setattr(_systemd.Manager, "systemctl", lambda _manager, *words, **_named: self.systemctl(*words))
 
     def systemctl(self, *words: str) -> Result:
         if words[0] == "show":
-            wanted = "postgresql.service" if self.pulled_in and not self.masked else ""
             state = "masked" if self.masked else "enabled-runtime" if self.pulled_in and self.enabled == "disabled" else self.enabled
-            told = {"Id": "a.service", "LoadState": "masked" if self.masked else "loaded", "ActiveState": self.active, "UnitFileState": state,
-                    "WantedBy": wanted, "RequiredBy": ""}
+            told = {"Id": "a.service", "LoadState": "masked" if self.masked else "loaded" if self.there else "not-found", "ActiveState": self.active,
+                    "UnitFileState": state, "WantedBy": "b.service" if self.pulled_in and not self.masked else "", "RequiredBy": "",
+                    "FragmentPath": str(self.folder / "a.service") if self.elsewhere else ""}
             return Result(0, "".join("%s=%s\n" % (name, told[name]) for name in words[2].split(",") if name in told), "")
         self.words.append(words[0])
         if words[0] == self.refuse:
             return Result(1, "", "Access denied")
-        changes = {"stop": {"active": "inactive"}, "start": {"active": "active"}, "disable": {"enabled": "disabled"},
-                   "enable": {"enabled": "enabled"}, "mask": {"masked": True}, "unmask": {"masked": False}}
+        if words[0] == "mask" and (self.folder / "a.service").is_file():
+            return Result(1, "", "Failed to mask unit: File '%s' already exists" % (self.folder / "a.service"))
+        if words[0] == "link" and words[-1] != self.elsewhere:
+            return Result(1, "", "Failed to link unit: No such file")
+        if words[0] == "disable" and self.elsewhere:
+            self.there = False
+            (self.folder / "a.service").unlink()
+        changes = {"stop": {"active": "inactive"}, "start": {"active": "inactive" if self.block.exists() else "active"}, "disable": {"enabled": "disabled"},
+                   "enable": {"enabled": "enabled"}, "mask": {"masked": True}, "unmask": {"masked": False}, "link": {"enabled": "linked", "there": True}}
         for name, value in changes.get(words[0], {}).items():
             setattr(self, name, value)
         return Result(0, "", "")
+
+    @property
+    def block(self) -> Path:
+        return self.folder / "a.service.d" / "zz-llmops-litellm-retired.conf"
 
     @property
     def state(self) -> tuple[Any, ...]:
         return self.enabled, self.active, self.masked
 
 
-def record(enabled: str = "enabled", active: str = "active") -> dict[str, str]:
+def record(enabled: str = "enabled", active: str = "active", path: str = "") -> dict[str, str]:
     """What the journal knows of the unit."""
-    return {"name": "a.service", "scope": "system", "account": "", "enabled": enabled, "active": active, "path": ""}
+    return {"name": "a.service", "scope": "system", "account": "", "enabled": enabled, "active": active, "path": path}
 
 
 def test_show_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,9 +129,9 @@ def test_user_manager_is_asked_as_its_account(monkeypatch: pytest.MonkeyPatch) -
     ],
     ids=["service", "off on purpose", "started by hand", "static", "wanted by a generator", "wanted by another unit"],
 )
-def test_retired_units_stay_down_and_come_back(monkeypatch: pytest.MonkeyPatch, enabled: str, active: str, pulled_in: bool, done: list[str],
-                                               state: tuple[Any, ...]) -> None:
-    fake = Fake(monkeypatch, enabled, active, pulled_in)
+def test_retired_units_stay_down_and_come_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, enabled: str, active: str, pulled_in: bool,
+                                               done: list[str], state: tuple[Any, ...]) -> None:
+    fake = Fake(monkeypatch, tmp_path, enabled, active, pulled_in)
     assert _systemd.retire(record(enabled, active)) == done
     assert fake.state == state
     assert _systemd.retire(record(enabled, active)) == []
@@ -120,22 +140,106 @@ def test_retired_units_stay_down_and_come_back(monkeypatch: pytest.MonkeyPatch, 
     assert _systemd.restore(record(enabled, fake.active)) == []
 
 
+@pytest.mark.parametrize("enabled", ["enabled", "linked"])
+def test_unit_of_a_file_elsewhere_is_still_there_and_comes_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, enabled: str) -> None:
+    file = tmp_path / "repository.service"
+    file.write_text("[Service]\n")
+    fake = Fake(monkeypatch, tmp_path, enabled, elsewhere=str(file))
+    (fake.folder / "a.service").symlink_to(file)
+    recorded = _systemd.show(_systemd.Manager(None), ["a.service"])[0].record()
+    assert recorded["path"] == str(file)
+    assert _systemd.retire(recorded) == (["stopped", "disabled"] if enabled == "enabled" else ["stopped"])
+    assert (fake.there, fake.state) == (True, ("linked", "inactive", False))
+    assert _systemd.retire(recorded) == []
+    assert _systemd.restore(recorded) == (["enabled", "started"] if enabled == "enabled" else ["started"])
+    assert fake.state == (enabled, "active", False)
+
+
+def test_unit_that_lost_its_link_is_linked_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A run was killed after it had disabled the unit and before it linked it."""
+    file = tmp_path / "repository.service"
+    file.write_text("[Service]\n")
+    fake = Fake(monkeypatch, tmp_path, "disabled", "inactive", elsewhere=str(file))
+    fake.there = False
+    recorded = record(path=str(file))
+    assert _systemd.retire(recorded) == []
+    assert _systemd.restore(recorded, check=True) == ["linked"]
+    assert fake.words == []
+    assert _systemd.restore(recorded) == ["linked", "enabled", "started"]
+    assert fake.state == ("enabled", "active", False)
+    assert _systemd.restore(recorded) == []
+
+
+def test_unit_that_cannot_be_masked_is_blocked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its own file is where the mask would be, and another unit wants it."""
+    fake = Fake(monkeypatch, tmp_path, pulled_in=True)
+    (fake.folder / "a.service").write_text("[Service]\n")
+    assert _systemd.retire(record()) == ["stopped", "disabled", "blocked"]
+    assert fake.block.read_text().splitlines()[1:] == ["[Unit]", "ConditionPathExists=!/"]
+    assert fake.words[-1] == "daemon-reload"
+    assert _systemd.retire(record()) == []
+    words = list(fake.words)
+    assert _systemd.restore(record(), check=True) == ["unblocked", "enabled", "started"]
+    assert fake.block.exists()
+    assert fake.words == words
+    assert _systemd.restore(record()) == ["unblocked", "enabled", "started"]
+    assert fake.state == ("enabled", "active", False)
+    assert sorted(path.name for path in fake.folder.iterdir()) == ["a.service"]
+    assert _systemd.restore(record()) == []
+
+
+def test_drop_ins_of_others_stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake = Fake(monkeypatch, tmp_path, pulled_in=True)
+    (fake.folder / "a.service").write_text("[Service]\n")
+    fake.block.parent.mkdir()
+    (fake.block.parent / "override.conf").write_text("mine")
+    _systemd.retire(record())
+    assert _systemd.restore(record())[0] == "unblocked"
+    assert [path.name for path in fake.block.parent.iterdir()] == ["override.conf"]
+
+
+def test_block_that_cannot_be_written_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake = Fake(monkeypatch, tmp_path, pulled_in=True)
+    (fake.folder / "a.service").write_text("[Service]\n")
+    fake.block.parent.write_text("no folder")
+    with pytest.raises(_systemd.SystemdError, match=r"mkdir -p .*a\.service\.d \(system manager\): mkdir: "):
+        _systemd.retire(record())
+
+
+def test_block_is_written_with_the_rights_of_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder that an account owns, root could be led to write anywhere."""
+    accounts = []
+    monkeypatch.setattr(_systemd, "run", lambda argv, **named: accounts.append((argv[0], named["account"])) or Result(0, "", ""))
+    _systemd._block(_systemd.Unit("a.service", _systemd.Manager("nobody"), "", "", {}))
+    assert accounts == [(name, (65534, 65534)) for name in ("mkdir", "dd", "sync", "systemctl")]
+
+
+def test_account_that_is_gone_is_an_error() -> None:
+    with pytest.raises(_systemd.SystemdError, match="no account llmops-nosuch on this host"):
+        _systemd.retire({**record(), "scope": "user", "account": "llmops-nosuch"})
+
+
+def test_owners_folder_comes_before_all_others() -> None:
+    assert _systemd.Manager(None).folder == "/etc/systemd/system"
+    assert _systemd.Manager("root").folder == "/root/.config/systemd/user"
+
+
 @pytest.mark.parametrize("act", [_systemd.retire, _systemd.restore], ids=["retire", "restore"])
-def test_check_changes_nothing(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
-    fake = Fake(monkeypatch, "enabled" if act is _systemd.retire else "disabled", "active" if act is _systemd.retire else "inactive")
+def test_check_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, act: Any) -> None:
+    fake = Fake(monkeypatch, tmp_path, "enabled" if act is _systemd.retire else "disabled", "active" if act is _systemd.retire else "inactive")
     assert len(act(record(), check=True)) == 2
     assert fake.words == []
 
 
-def test_what_started_since_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = Fake(monkeypatch, "disabled", "active")
+def test_what_started_since_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake = Fake(monkeypatch, tmp_path, "disabled", "active")
     assert _systemd.restore(record("disabled", "inactive")) == ["stopped"]
     assert fake.active == "inactive"
 
 
 @pytest.mark.parametrize("refused", ["stop", "disable"])
-def test_refusals_name_the_unit_and_the_answer(monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
-    fake = Fake(monkeypatch)
+def test_refusals_name_the_unit_and_the_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, refused: str) -> None:
+    fake = Fake(monkeypatch, tmp_path)
     fake.refuse = refused
     with pytest.raises(_systemd.SystemdError, match=rf"systemctl {refused} a\.service \(system manager\): Access denied"):
         _systemd.retire(record())
@@ -158,14 +262,19 @@ def test_managers_are_the_systems_and_those_that_run(tmp_path: Path) -> None:
     assert [manager.account for manager in _systemd.managers("", os.path.join(str(tmp_path), "nosuch"))] == [None]
 
 
+# systemctl show of systemd 257.13; the unit's line was: -c "import time; time.sleep(9e9)" litellm --port ${LP} --note "a b" --q "Bob's" --e ""
+EXEC = ("{ path=/usr/bin/python3 ; argv[]=/usr/bin/python3 -c import time; time.sleep(9e9) litellm --port ${LP} --note a b --q Bob's --e  ; "
+        "ignore_errors=no ; start_time=[Mon 2026-11-23 17:31:42 UTC] ; stop_time=[n/a] ; pid=1151 ; code=(null) ; status=0/0 }")
+
+
 @pytest.mark.parametrize(
     ("value", "argv"),
     [
-        ("{ path=/v/x ; argv[]=/v/x --a 'b c' ; ignore_errors=no ; pid=0 }", ["/v/x", "--a", "b c"]),
+        (EXEC, ["/usr/bin/python3", "-c", "import", "time;", "time.sleep(9e9)", "litellm", "--port", "${LP}", "--note", "a", "b", "--q", "Bob's", "--e"]),
         ("{ path=/v/x ; argv[]=/v/x ; ignore_errors=no }\n{ path=/v/y ; argv[]=/v/y ; ignore_errors=no }", ["/v/x"]),
         ("", []),
     ],
-    ids=["quoted", "two commands", "none"],
+    ids=["no quotes, as systemd shows it", "two commands", "none"],
 )
 def test_command_of_a_unit_is_its_first(value: str, argv: list[str]) -> None:
     assert _systemd.parse_exec(value) == argv

@@ -142,6 +142,37 @@ def test_killed_run_that_is_not_resumed_is_kept_too(state: Path, call: Run) -> N
     assert json.loads((state / ("journal-%s.json" % killed["id"])).read_text()) == killed
 
 
+@pytest.mark.parametrize("room", [0, 1], ids=["for nothing", "for the copy alone"])
+def test_full_disk_never_costs_the_journal_that_ended(state: Path, call: Run, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    """Without its journal a migrated host would look as if no migration had ever begun."""
+    call(journal, operation="open", run=HERE)
+    closed = call(journal, operation="close", state="migrated")["journal"]
+    write, written = _journal.write_atomically, []
+
+    def full(path: str, text: str) -> None:
+        written.append(path)
+        if len(written) > room:
+            raise OSError(28, "No space left on device")
+        write(path, text)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_journal, "write_atomically", full)
+        assert "No space left" in call(journal, operation="open", run=HERE)["msg"]
+    assert call(journal_info)["journal"] == closed
+    assert call(journal, operation="open", run=HERE)["journal"]["id"] != closed["id"]
+    assert json.loads((state / ("journal-%s.json" % closed["id"])).read_text()) == closed
+
+
+def test_journal_that_went_on_is_kept_as_it_ended(state: Path, call: Run) -> None:
+    """An opening that broke off has left a copy; what happened to the journal since must be in the copy that counts."""
+    killed = call(journal, operation="open", run={**HERE, "run": "6:99"})["journal"]
+    (state / ("journal-%s.json" % killed["id"])).write_text(json.dumps(killed))
+    call(journal, operation="resume", run=HERE)
+    closed = call(journal, operation="close", state="rolled back")["journal"]
+    call(journal, operation="open", run=HERE)
+    assert json.loads((state / ("journal-%s.json" % killed["id"])).read_text()) == closed
+
+
 def test_of_runs_that_open_in_one_instant_one_gets_the_host(state: Path) -> None:
     runs = [subprocess.Popen([sys.executable, "-c", OPENER, str(state), "desk%d" % number], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             for number in range(4)]
