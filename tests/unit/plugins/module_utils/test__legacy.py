@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,6 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import Listen
 from ansible_collections.llmops.litellm.plugins.module_utils._systemd import Manager, Unit
 
 WORD = st.text("abcdefgh-/_.@0123456789", min_size=1, max_size=8).filter(lambda word: not word.startswith("-"))
-# A child that says when it runs: until then the kernel may show neither its arguments nor its environment.
-CHILD = "print(flush=True); input()"
 NAMES = st.sampled_from(["--num_workers", "--request_timeout", "--detailed_debug", "--telemetry"])
 OPTIONS = st.lists(st.tuples(NAMES, st.lists(WORD, max_size=2)), max_size=5)
 
@@ -139,19 +138,27 @@ def test_equals_sign_is_a_space_once(name: str, value: str) -> None:
         "host": None, "port": 4000, "config": "c=d.yaml", "options": [name, value]}
 
 
+@contextmanager
+def started(words: list[str], environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that runs, with these last arguments and no other variables."""
+    # /proc tells of a process only some moments after it was started; its first line says that it runs
+    command = [sys.executable, "-c", "print(flush=True); input()", *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder, env=environment) as child:
+        assert child.stdout
+        assert child.stdout.readline()
+        try:
+            yield child
+        finally:
+            child.communicate(b"\n")
+
+
 @pytest.fixture
 def proxy(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that was started as a proxy would be, in a folder with its configuration."""
     (tmp_path / "config.yaml").write_text("model_list: []\n")
     (tmp_path / "a.env").write_text("A=1\n")
-    # /proc tells of a process only some moments after it was started; its first line says that it runs
-    command = [sys.executable, "-c", "print(flush=True); input()", "litellm", "--config", "config.yaml", "--num_workers", "2"]
-    environment = {"LITELLM_SALT_KEY": "hunter2", "PORT": "4007"}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path, env=environment) as child:
-        assert child.stdout
-        assert child.stdout.readline()
+    with started(["litellm", "--config", "config.yaml", "--num_workers", "2"], {"LITELLM_SALT_KEY": "hunter2", "PORT": "4007"}, tmp_path) as child:
         yield child
-        child.communicate(b"\n")
 
 
 def running(monkeypatch: pytest.MonkeyPatch, properties: dict[str, str], active: str = "active") -> None:
@@ -188,13 +195,12 @@ def test_command_of_the_process_comes_before_that_of_the_unit(monkeypatch: pytes
     assert (facts["config"], facts["options"]) == (str(tmp_path / "config.yaml"), ["--num_workers", "2"])
 
 
-def test_process_that_says_nothing_is_known_by_its_unit(monkeypatch: pytest.MonkeyPatch) -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+def test_process_that_says_nothing_is_known_by_its_unit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with started([], {}, tmp_path) as child:
         text = "{ path=/x ; argv[]=/v/bin/litellm --port 4001 --host ::1 ; ignore_errors=no }"
         running(monkeypatch, {"MainPID": str(child.pid), "ExecStart": text})
         found = _legacy.discover("litellm")
         assert (found.facts["port"], found.facts["host"], found.facts["config"], found.config_text) == (4001, "::1", None, "")
-        child.communicate(b"\n")
 
 
 @pytest.mark.parametrize(
@@ -202,13 +208,13 @@ def test_process_that_says_nothing_is_known_by_its_unit(monkeypatch: pytest.Monk
     [({}, ("0.0.0.0", 4000)), ({"HOST": "127.0.0.1", "PORT": "4007"}, ("127.0.0.1", 4007)), ({"HOST": "", "PORT": ""}, ("0.0.0.0", 4000))],
     ids=["neither", "both", "empty"],
 )
-def test_address_is_that_of_the_environment_where_no_option_says_it(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], address: Any) -> None:
+def test_address_is_that_of_the_environment_where_no_option_says_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: dict[str, str],
+                                                                    address: Any) -> None:
     """LiteLLM's options --host and --port have these variables, and an empty one counts as none (proxy_cli.py of 1.102.4)."""
-    with subprocess.Popen([sys.executable, "-c", "input()", "litellm"], stdin=subprocess.PIPE, env=environment) as child:
+    with started(["litellm"], environment, tmp_path) as child:
         running(monkeypatch, {"MainPID": str(child.pid)})
         facts = _legacy.discover("litellm").facts
         assert (facts["host"], facts["port"]) == address
-        child.communicate(b"\n")
 
 
 def test_process_that_ends_meanwhile_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

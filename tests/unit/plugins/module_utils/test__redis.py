@@ -96,6 +96,22 @@ def test_loading_is_waited_for_until_the_deadline(monkeypatch: pytest.MonkeyPatc
     assert list(times) == []
 
 
+def test_redis_that_the_engine_started_again_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading can take long before it fails, and the engine starts it again too soon for its state to be seen."""
+    restarts = iter(["2\n", "2\n", "3\n"])
+    answers = {"exec": "LOADING Redis is loading the dataset in memory\n", "start": "", "logs": "1:M 23 Nov 2026 17:31:47.287 # Out of memory\n"}
+
+    def run(argv: list[str], **_named: Any) -> Result:
+        if argv[1] == "container":
+            return Result(0, "running\n" if "Status" in argv[4] else next(restarts), "")
+        return Result(0, answers[argv[1]], "")
+
+    monkeypatch.setattr(_redis, "run", run)
+    monkeypatch.setattr(_redis.time, "sleep", lambda _seconds: None)
+    with pytest.raises(_redis.RedisError, match="does not run .*: Out of memory"):
+        _redis.Container("litellm-redis").start(5, lambda: 0.0)
+
+
 # docker logs of Redis 8.0.2 that was started three times: with a good file, one of another format, and one of more databases
 LOG = """\
 1:M 23 Nov 2026 17:31:40.001 # WARNING Memory overcommit must be enabled!
