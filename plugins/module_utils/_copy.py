@@ -165,7 +165,7 @@ class _Phases:
         self._last = now
 
 
-def _create(admin: Session, endpoint: Endpoint) -> None:
+def create(admin: Session, endpoint: Endpoint) -> None:
     """A fresh database of ours: UTF8, and of its own server's locale, never of the source's, which may not exist here."""
     leftover = inspect(endpoint, admin)
     if leftover.exists:
@@ -178,7 +178,7 @@ def _create(admin: Session, endpoint: Endpoint) -> None:
     admin.execute("CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8'%s" % (identifier(endpoint.database), locale))
 
 
-def _mark(admin: Session, database: str, **words: object) -> None:
+def mark(admin: Session, database: str, **words: object) -> None:
     admin.execute("COMMENT ON DATABASE %s IS %s" % (identifier(database), literal(json.dumps({"made_by": APPLICATION, "what": "copy", **words}))))
 
 
@@ -207,9 +207,9 @@ def copy(source: Endpoint, target: Endpoint, replace: str, now: datetime) -> Res
                 return Result("none", [], held, earlier, 0, phase.seconds)
         snapshot = str(holder.query("SELECT pg_export_snapshot()")[0][0])
         before = sequences(holder)
-        _create(admin, fresh)
+        create(admin, fresh)
         try:
-            _mark(admin, fresh.database, state="growing", time=stamp)
+            mark(admin, fresh.database, state="growing", time=stamp)
             phase("prepare")
             crossed, held = stream(source, fresh, snapshot, holder)
             phase("stream")
@@ -222,19 +222,19 @@ def copy(source: Endpoint, target: Endpoint, replace: str, now: datetime) -> Res
             differences = compare(held, reached)
             phase("prove")
             if not differences:
-                _mark(admin, fresh.database, state="complete", time=stamp, hash=reached["hash"], rows_total=reached["rows_total"])
+                mark(admin, fresh.database, state="complete", time=stamp, hash=reached["hash"], rows_total=reached["rows_total"])
                 admin.execute("DROP DATABASE IF EXISTS %s" % identifier(target.database))
                 admin.execute("ALTER DATABASE %s RENAME TO %s" % (identifier(fresh.database), identifier(target.database)))
                 phase("swap")
         except BaseException:
-            _remove(fresh)
+            remove(fresh)
             raise
         if differences:
-            _remove(fresh)
+            remove(fresh)
         return Result(action, differences, held, reached, crossed, phase.seconds)
 
 
-def _remove(fresh: Endpoint) -> None:
+def remove(fresh: Endpoint) -> None:
     """Remove what a failed copy left. On a connection of its own: the failure may have been the other one's."""
     with Session(fresh.on(MAINTENANCE)) as admin:
         admin.execute("DROP DATABASE IF EXISTS %s WITH (FORCE)" % identifier(fresh.database))

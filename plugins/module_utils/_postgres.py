@@ -11,7 +11,8 @@ import re
 import secrets
 import subprocess
 import tempfile
-from typing import Iterable, Mapping, Optional
+from contextlib import contextmanager
+from typing import IO, Callable, Iterable, Iterator, Mapping, Optional
 
 from ._endpoint import ENDPOINT_OPTIONS, ENDPOINT_RULES, Endpoint, PostgresError
 
@@ -93,6 +94,38 @@ class Session:
         if shown:
             statement = "SELECT pg_catalog.current_setting('%s')" % shown.group(1)
         return parse_rows(self._run("COPY (%s\n) TO STDOUT;" % statement))
+
+    @contextmanager
+    def loading(self, statement: str) -> Iterator[Callable[[IO[bytes]], int]]:
+        """Run ``COPY … FROM STDIN``: within, a function takes rows in COPY's text format from a pipe and returns how many bytes there were.
+
+        They are complete when the block is left well. An exception within it ends the connection before the server is told so.
+        """
+        into = self._psql.stdin
+        if into is None:
+            raise PostgresError("%s: psql was started without pipes" % self.endpoint)
+
+        def load(rows: IO[bytes]) -> int:
+            count = 0
+            try:
+                into.write(("%s;\n" % statement).encode())
+                for chunk in iter(lambda: rows.read(1 << 16), b""):
+                    into.write(chunk)
+                    count += len(chunk)
+            except OSError:
+                self._run("")  # psql has ended, and this says why
+            return count
+
+        try:
+            yield load
+        except BaseException:
+            self._psql.kill()
+            raise
+        try:
+            into.write(b"\\.\n")
+        except OSError:
+            pass  # psql has ended; what follows says why
+        self._run("")
 
     def close(self) -> None:
         """End the connection."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
+import tarfile
 import tempfile
 import time
 from typing import Callable, NamedTuple
@@ -17,11 +19,17 @@ from typing import Callable, NamedTuple
 from ._host import Result, run
 
 Keyspace = dict[str, dict[str, int]]
+NOTHING = {"keys": 0, "expires": 0}
 _INSIDE = 'REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli "$@"'
+_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/root"}
 
 
 class RedisError(Exception):
     """Redis, its client or the engine refused; the message says who and what it answered."""
+
+
+class Denied(RedisError):
+    """Redis runs, and does not let us in: waiting would not help."""
 
 
 class Native(NamedTuple):
@@ -44,63 +52,152 @@ class Native(NamedTuple):
             raise RedisError("redis-cli is not installed on this host (Debian: redis-tools); it is needed to read the native Redis.")
         return _answer("the native Redis on port %d" % self.port, answer)
 
+    def snapshot(self, path: str, timeout: float) -> None:
+        """Write all of its keys to a new file that only the caller's account can read.
+
+        :raises RedisError: it is not there, says no, or needs longer.
+        """
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # redis-cli alone would let everybody read it
+        self.ask("--rdb", path, timeout=timeout)
+
 
 class Container(NamedTuple):
-    """A Redis in a container whose environment has its password as ``REDIS_PASSWORD`` and whose data are in ``/data``."""
+    """A Redis in a container whose environment has its password as ``REDIS_PASSWORD`` and whose data are in ``/data``.
+
+    ``engine`` is the container engine's command.
+    """
 
     name: str
+    engine: tuple[str, ...] = ("docker",)
 
     def ask(self, *words: str) -> str:
         """Run the container's own redis-cli in it.
 
         :raises RedisError: the container does not run, or Redis says no.
         """
-        return _answer("Redis in container %s" % self.name, run(["docker", "exec", self.name, "sh", "-c", _INSIDE, "redis-cli", *words]))
+        command = [*self.engine, "exec", self.name, "sh", "-c", _INSIDE, "redis-cli", *words]
+        return _answer("Redis in container %s" % self.name, run(command))
 
     def docker(self, *words: str) -> str:
         """Run the engine's client.
 
         :raises RedisError: it fails.
         """
-        answer = run(["docker", *words], timeout=300)
+        answer = run([*self.engine, *words], timeout=300)
         if answer.rc != 0:
             raise RedisError("docker %s: %s" % (words[0], answer.err.strip()))
         return answer.out
 
-    def owner(self) -> tuple[int, int]:
-        """The user and group that the data folder belongs to."""
-        uid, gid = self.docker("exec", self.name, "stat", "-c", "%u %g", "/data").split()
-        return int(uid), int(gid)
+    def state(self) -> str:
+        """What the engine says of it (``running``, ``created``, ``exited``), empty where there is no such container."""
+        answer = run([*self.engine, "container", "inspect", "--format", "{{.State.Status}}", self.name])
+        if answer.rc != 0 and "no such container" not in answer.err.lower():
+            raise RedisError("docker inspect: %s" % answer.err.strip())
+        return answer.out.strip() if answer.rc == 0 else ""
 
-    def load(self, snapshot: str, deadline: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start with this snapshot in place of what was there. A running Redis would write its own over it at its end.
+    def start(self, deadline: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start it where it does not run, and wait until it has loaded its keys.
 
-        :param deadline: seconds until it must have loaded it.
+        :param deadline: seconds that this may take.
+        :raises RedisError: it ended instead, with the reason that its log gives; or it needs longer.
         """
-        owner = self.owner()
-        self.docker("stop", self.name)
-        os.chown(snapshot, *owner)
-        self.docker("cp", "--archive", "--quiet", snapshot, "%s:/data/dump.rdb" % self.name)
         self.docker("start", self.name)
-        limit = clock() + deadline
+        limit, restarts = clock() + deadline, self._restarts()
         while True:
             try:
                 if self.ask("PING").strip() == "PONG":
                     return
                 said = "no PONG"
+            except Denied:
+                raise
             except RedisError as error:
                 said = str(error)
+            state = self.state()
+            if state != "running" or self._restarts() > restarts:
+                raise RedisError("Redis in container %s does not run (%s): %s" % (self.name, state, self._reason() or said))
             if clock() > limit:
                 raise RedisError("%s has not loaded the keys within %g seconds: %s" % (self.name, deadline, said))
             time.sleep(0.1)
+
+    def _restarts(self) -> int:
+        return int(self.docker("container", "inspect", "--format", "{{.RestartCount}}", self.name))
+
+    def _reason(self) -> str:
+        told = run([*self.engine, "logs", "--tail", "40", self.name])
+        return reason(told.out + told.err)
+
+    def put(self, path: str, owner: tuple[int, int]) -> None:
+        """Make a file the one that the stopped container will load. On the host it stays the caller's alone.
+
+        :param owner: user and group that it has in the container.
+        :raises RedisError: the engine does not take it.
+        """
+        def as_redis(item: tarfile.TarInfo) -> tarfile.TarInfo:
+            item.uid, item.gid = owner
+            item.uname = item.gname = ""
+            item.mode = 0o600
+            return item
+
+        # Not --archive: the engine would look up the container's user by name among those of the host.
+        command = [*self.engine, "cp", "-", self.name + ":/data"]
+        with tempfile.TemporaryFile() as said:
+            try:
+                with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, env=_ENVIRONMENT, cwd="/") as client:
+                    with tarfile.open(fileobj=client.stdin, mode="w|") as archive:
+                        archive.add(path, "dump.rdb", filter=as_redis)
+            except BrokenPipeError:
+                pass  # it ended early: its exit code and standard error say why
+            said.seek(0)
+            if client.returncode:
+                raise RedisError("docker cp: %s" % said.read().decode("utf-8", "replace").strip())
+
+    def load(self, snapshot: str, deadline: float) -> None:
+        """Start with this snapshot in place of what was there; where it can't be loaded, with what was there.
+
+        :param snapshot: a file in a folder that has room for what the container holds, too.
+        :param deadline: seconds until it must have loaded it.
+        :raises RedisError: it was not loaded.
+        """
+        uid, gid = self.docker("exec", self.name, "stat", "-c", "%u %g", "/data").split()
+        owner, before = (int(uid), int(gid)), snapshot + ".before"
+        # Running, it would write its own over the snapshot at its end. Stopped, it has saved what it held.
+        self.docker("stop", self.name)
+        try:
+            self.docker("cp", "%s:/data/dump.rdb" % self.name, before)
+            self.put(snapshot, owner)
+            self.start(deadline)
+        except (RedisError, OSError) as error:
+            self._put_back(before, owner, deadline, error)
+            raise
+
+    def _put_back(self, before: str, owner: tuple[int, int], deadline: float, failure: Exception) -> None:
+        # A container that can't load its file would not start in the next run either.
+        try:
+            if os.path.exists(before):
+                self.docker("stop", self.name)
+                self.put(before, owner)
+            self.start(deadline)
+        except (RedisError, OSError) as error:
+            raise RedisError("%s. And it does not start with what it held before: %s" % (failure, error)) from None
 
 
 def _answer(who: str, answer: Result) -> str:
     # redis-cli reports errors of the server on standard output and ends well.
     refused = re.match(r"(?:\(error\) )?(NOAUTH|WRONGPASS|LOADING|ERR|NOPERM|MISCONF)\b.*", answer.out)
     if answer.rc != 0 or refused:
-        raise RedisError("%s: %s" % (who, (answer.err or answer.out).strip()))
+        kind = Denied if refused and refused[1] in ("NOAUTH", "WRONGPASS", "NOPERM") else RedisError
+        raise kind("%s: %s" % (who, (answer.err or answer.out).strip()))
     return answer.out
+
+
+def reason(log: str) -> str:
+    """Why a Redis ended, from its log: the first warning of its last start that is not about the host's memory settings.
+
+    Only lines of its own log are looked at: what it says of a faulty configuration would show the password.
+    """
+    start = log.rfind("Redis is starting")
+    warnings = re.findall(r"^\d+:M .{10,40} # (.*)$", log[max(start, 0):], re.M)
+    return next((line.strip()[:300] for line in warnings if not line.startswith("WARNING")), "")
 
 
 def parse_keyspace(text: str) -> Keyspace:
@@ -112,37 +209,40 @@ def parse_keyspace(text: str) -> Keyspace:
 def differences(before: Keyspace, after: Keyspace, target: Keyspace) -> list[str]:
     """Why the target does not hold what the source held, in words: keys that never expire are all there, of the others not more.
 
-    :param before: the source when the snapshot began; ``after``: when the target had loaded it. Keys may have expired between.
+    :param before: the source when the snapshot was asked for; ``after``: when the target had loaded it. Where nobody writes, the
+        keys that never expire are as many; where somebody else uses the source too, the snapshot lies between the two.
     """
     found = []
-    nothing = {"keys": 0, "expires": 0}
     for name in sorted({*before, *after, *target}):
-        old, late, new = (side.get(name, nothing) for side in (before, after, target))
-        kept = {side["keys"] - side["expires"] for side in (old, late)}
-        if new["keys"] - new["expires"] not in kept:
+        old, late, new = (side.get(name, NOTHING) for side in (before, after, target))
+        least, most = sorted(side["keys"] - side["expires"] for side in (old, late))
+        if not least <= new["keys"] - new["expires"] <= most:
             found.append("%s: %d keys that never expire in the source, %d in the target" % (name, old["keys"] - old["expires"], new["keys"] - new["expires"]))
-        if new["expires"] > old["expires"]:
+        if new["expires"] > max(old["expires"], late["expires"]):
             found.append("%s: %d keys that expire in the source, %d in the target" % (name, old["expires"], new["expires"]))
     return found
 
 
 def carry(source: Native, target: Container, folder: str, timeout: float) -> dict:
-    """Take a snapshot of the source, start the target with it and compare both.
+    """Take a snapshot of the source, start the running target with it and compare both.
 
     :param folder: where the snapshot is kept for the while, on a file system with room for it.
-    :returns: ``databases`` (name to ``source`` and ``target``), ``bytes``, ``differences``.
-    :raises RedisError: one of them refuses; the source is only read.
+    :returns: ``databases`` (name to ``source`` and ``target``), ``keys`` (in the target), ``bytes``, ``seconds``, ``differences``.
+    :raises RedisError: one of them refuses; the source is only read, and the target holds what it held.
     """
+    if re.search(r"^aof_enabled:1", target.ask("INFO", "persistence"), re.M):
+        raise RedisError("Redis in container %s keeps an append-only file, so it would not load a snapshot: set appendonly no" % target.name)
+    began = time.monotonic()
     place = tempfile.mkdtemp(prefix=".redis-", dir=folder)
     try:
         snapshot = os.path.join(place, "dump.rdb")
         before = parse_keyspace(source.ask("INFO", "keyspace"))
-        source.ask("--rdb", snapshot, timeout=timeout)
+        source.snapshot(snapshot, timeout)
         size = os.path.getsize(snapshot)
         target.load(snapshot, timeout)
     finally:
         shutil.rmtree(place)
     after, new = parse_keyspace(source.ask("INFO", "keyspace")), parse_keyspace(target.ask("INFO", "keyspace"))
-    nothing = {"keys": 0, "expires": 0}
-    return {"databases": {name: {"source": before.get(name, nothing), "target": new.get(name, nothing)} for name in sorted({*before, *new})},
-            "bytes": size, "differences": differences(before, after, new)}
+    return {"databases": {name: {"source": before.get(name, NOTHING), "target": new.get(name, NOTHING)} for name in sorted({*before, *new})},
+            "keys": sum(counts["keys"] for counts in new.values()), "bytes": size, "seconds": round(time.monotonic() - began, 3),
+            "differences": differences(before, after, new)}

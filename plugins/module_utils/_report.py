@@ -1,27 +1,34 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report of a migration: what the journal holds, as a person reads it. Pure; nothing in it is a secret, as the journal has none."""
+"""The report of a migration and of its rollback: what the journal holds, as a person reads it. Pure; the journal has no secrets."""
 from __future__ import annotations
 
 from typing import Any, Optional
 
-from ._journal import MIGRATED, ROLLED_BACK, UNTOUCHED, seconds_between, step
+from ._journal import LEAVING, MIGRATED, RETURNING, ROLLED_BACK, UNTOUCHED, seconds_between, step
 
-OUTCOMES = {MIGRATED: "The host is migrated: LiteLLM, PostgreSQL and Redis run in Docker Compose.",
-            ROLLED_BACK: "The migration failed, and the legacy deployment serves again, as it was.",
-            UNTOUCHED: "The migration failed before the cutover. The legacy deployment was not touched and serves."}
+# By state: the outcome of a run that went well, and of one that failed.
+OUTCOMES = {MIGRATED: ("The host is migrated: LiteLLM, PostgreSQL and Redis run in Docker Compose.",
+                       "The rollback failed. Nothing was lost: the host is migrated as before, and the compose deployment serves."),
+            ROLLED_BACK: ("The host is rolled back: the legacy deployment serves again, as it was.",
+                          "The migration failed, and the legacy deployment serves again, as it was."),
+            UNTOUCHED: ("The legacy deployment was not touched and serves.",
+                        "The migration failed before the cutover. The legacy deployment was not touched and serves.")}
 MEANINGS = {
     "record": "prior state of units, files and environment recorded", "images": "images pulled, by digest",
     "environment": "environment of the new deployment", "stage": "new servers and bridges, beside the legacy deployment",
     "rehearse": "new proxy tried on a copy of the live database", "backup": "verified backup of the legacy deployment",
     "cutover": "legacy stopped, last rows copied and proved", "serve": "new deployment started at the legacy addresses",
-    "verify": "old against new, as clients see it", "hand_over": "start at boot"}
+    "verify": "old against new, as clients see it", "hand_over": "start at boot",
+    "leave": "new proxy stopped, its servers off the legacy addresses", "carry": "rows written since the cutover brought home and proved",
+    "return": "legacy deployment started, units as recorded", "check": "new against old, as clients see it",
+    "clear": "containers, network, units and bridges gone; volumes stay"}
 
 
 def build(journal: dict, folder: str) -> dict:
     """The report as data: ``outcome``, ``phases`` (name, meaning, state, seconds), ``refused_seconds``, ``proofs``, ``found``,
-    ``environment``, ``changes``, ``undo``, ``warnings``.
+    ``environment``, ``changes``, ``undo``, ``warnings``, ``stuck`` (what is where, when neither way could be ended).
 
     :param folder: the state folder, for the paths that are named.
     """
@@ -31,8 +38,9 @@ def build(journal: dict, folder: str) -> dict:
         "host": found.get("host", ""),
         "id": journal["id"],
         "state": journal["state"],
-        "outcome": OUTCOMES.get(journal["state"], "The migration has not ended."),
+        "outcome": _outcome(journal),
         "failure": facts.get("failure"),
+        "stuck": stuck(journal) if facts.get("stuck") else [],
         "began": journal["created"],
         "ended": journal.get("ended"),
         "phases": _phases(journal),
@@ -44,6 +52,33 @@ def build(journal: dict, folder: str) -> dict:
         "changes": _changes(journal, folder),
         "undo": _undo(journal),
     }
+
+
+def _outcome(journal: dict) -> str:
+    well, failed = OUTCOMES.get(journal["state"], ("The run has not ended.",) * 2)
+    return failed if journal["facts"].get("failure") else well
+
+
+def is_back(journal: dict) -> bool:
+    """Whether the journal's last steps were those of a way back."""
+    return journal["phase"] in LEAVING + RETURNING
+
+
+def stuck(journal: dict) -> list[str]:
+    """What is where, and which commands end it, on a host that could be brought neither forward nor back."""
+    found = journal["facts"].get("found", {})
+    unit = found.get("legacy", {}).get("unit", {})
+    manager = "systemctl --user --machine=%s@" % unit["account"] if unit.get("account") else "systemctl"
+    volume = "the compose deployment's rows are in its PostgreSQL volume, untouched"
+    again = "When what is named is mended, rollback.yml ends it, and so does migrate.yml."
+    if journal["phase"] in RETURNING:
+        lines = ["The legacy database holds what the step carry proved" if step(journal, "carry") else "The legacy database was never written to",
+                 "and %s." % volume, "Look at the legacy proxy: %s status %s." % (manager, unit.get("name", "litellm.service")), again]
+    else:
+        lines = ["Nobody serves now: %s, the legacy database is as it was left." % volume,
+                 "Look at the engine: docker ps --all; systemctl status docker.", again,
+                 "To have the legacy deployment serve without those rows, which stay in the volume: rollback.yml -e rollback_data=none."]
+    return lines
 
 
 def _facts(journal: dict, name: str) -> dict:
@@ -60,12 +95,17 @@ def _phases(journal: dict) -> list[dict[str, Any]]:
 
 
 def refused(journal: dict) -> Optional[float]:
-    """Seconds from the moment in which the legacy proxy was told to stop to the first proof that the new one serves; clients are
-    refused for no longer than that. ``None`` where there was no cutover or no such proof."""
-    stopped, serving = step(journal, "cutover"), step(journal, "serve")
-    if stopped is None or serving is None or not serving["ended"]:
+    """Seconds from the moment in which one proxy was told to stop to the first proof that another one serves; clients are refused for
+    no longer than that. ``None`` where nobody was stopped or there is no such proof."""
+    if is_back(journal):
+        # A failed migration has refused clients since its cutover.
+        begin = step(journal, "cutover") if journal["facts"].get("failure") else step(journal, LEAVING[0]) or step(journal, "cutover")
+        end = step(journal, RETURNING[0])
+    else:
+        begin, end = step(journal, "cutover"), step(journal, "serve")
+    if begin is None or end is None or end["state"] != "done":
         return None
-    return round(seconds_between(stopped["begun"], serving["ended"]), 1)
+    return round(seconds_between(begin["begun"], end["ended"]), 1)
 
 
 def size(count: int) -> str:
@@ -81,13 +121,11 @@ def size(count: int) -> str:
 def _proofs(journal: dict) -> list[dict[str, Any]]:
     """What was proved, each with figures: ``name``, ``ok``, ``figures``."""
     proofs = []
+    if is_back(journal):
+        return _proofs_back(journal)
     copied = _facts(journal, "cutover")
     if copied.get("source"):
-        source, target = copied["source"], copied["target"]
-        proofs.append(_proof("equal fingerprints of the databases", bool(copied["equal"]) and source["hash"] == target["hash"],
-                             "%d tables, %s rows, content hash %s on both sides (PostgreSQL %s to %s, %s in %.1f s)" % (
-                                 len(target["tables"]), "{:,}".format(target["rows_total"]), target["hash"][:12], source["server_major"],
-                                 target["server_major"], size(copied["bytes"]), copied["seconds"])))
+        proofs.append(_equal("equal fingerprints of the databases", copied))
     if copied.get("redis"):
         keys = sum(database["target"]["keys"] for database in copied["redis"].values())
         proofs.append(_proof("keys of Redis carried over", True, "%d keys in %d database(s)" % (keys, len(copied["redis"]))))
@@ -98,6 +136,33 @@ def _proofs(journal: dict) -> list[dict[str, Any]]:
     backup = _facts(journal, "backup")
     if backup:
         proofs.append(_proof("verified backup", True, "%s, pinned" % backup["path"]))
+    return proofs
+
+
+def _equal(name: str, copied: dict) -> dict[str, Any]:
+    """The proof of a copy: facts with both fingerprints, ``equal``, ``bytes`` and ``seconds``."""
+    source, target = copied["source"], copied["target"]
+    return _proof(name, bool(copied["equal"]) and source["hash"] == target["hash"],
+                  "%d tables, %s rows, content hash %s on both sides (PostgreSQL %s to %s, %s in %.1f s)" % (
+                      len(target["tables"]), "{:,}".format(target["rows_total"]), target["hash"][:12], source["server_major"],
+                      target["server_major"], size(copied["bytes"]), copied["seconds"]))
+
+
+def _proofs_back(journal: dict) -> list[dict[str, Any]]:
+    """What a way back proved."""
+    proofs = []
+    carried, checked = _facts(journal, "carry"), _facts(journal, "check")
+    if carried.get("source"):
+        proofs.append(_equal("rows came home, with equal fingerprints" if carried["data"] == "carry" else "legacy database is as in the backup", carried))
+        tables = ["%s %d to %d" % (item["name"], item["before"], item["after"]) for item in carried["tables"]]
+        if tables:
+            proofs.append(_proof("tables of the legacy database that changed", True, ", ".join(tables)))
+    if checked.get("after"):
+        facts = journal["facts"]
+        before = facts.get("before_back") if carried.get("data") == "carry" else None
+        proofs += _clients(before or facts.get("before", {}), checked["after"])
+        if checked["accepted"]:
+            proofs.append(_proof("differences that the operator took as they are", False, "; ".join(checked["accepted"])))
     return proofs
 
 
@@ -176,11 +241,12 @@ def _changes(journal: dict, folder: str) -> list[str]:
         return ["files in %s and images, volumes and the journal of this run; the next run takes them up" % found.get("project_dir", folder)]
     staged, project = _facts(journal, "stage"), found["project_dir"]
     lines = ["new in %s: compose.yaml, compose.stage.yaml, config.compose.yaml, .env, redis.conf, .dockerignore" % project]
-    lines += ["config.compose.yaml line %d: %s is %s" % (item["line"], item["old"], item["new"]) for item in staged.get("rewritten", [])]
     if journal["state"] == ROLLED_BACK:
         kept = journal["facts"].get("kept_database")
-        return lines + ["containers, network and bridges are gone; volumes stay"] + (
-            ["rows that the new proxy may have written are in its volume, in database %s" % kept] if kept else [])
+        return lines + ["containers, network, units and bridges are gone; images and volumes stay"] + [
+            "model %s in the database: %s is %s" % (item["name"], item["old"], item["new"]) for item in _facts(journal, "return").get("models", [])] + (
+            ["rows of the compose deployment that are not in the legacy database are in its volume, in database %s" % kept] if kept else [])
+    lines += ["config.compose.yaml line %d: %s is %s" % (item["line"], item["old"], item["new"]) for item in staged.get("rewritten", [])]
     lines += ["model %s in the database: %s is %s" % (item["name"], item["old"], item["new"]) for item in _facts(journal, "serve").get("models", [])]
     names = [entry["name"] for entry in found["legacy"]["units"]]
     names += [found[server]["unit"]["name"] for server in ("database", "redis") if found.get(server)]
@@ -191,23 +257,15 @@ def _changes(journal: dict, folder: str) -> list[str]:
 
 
 def _undo(journal: dict) -> list[str]:
-    """How to go back or on, as commands."""
-    if journal["state"] != MIGRATED:
+    """How to go back or on."""
+    if journal["state"] == MIGRATED:
+        return ["rollback.yml brings the legacy deployment back with every row that was written since",
+                "what it would do, without doing it: rollback.yml --check",
+                "-e rollback_data=backup restores %s instead; -e rollback_data=none leaves the legacy database as it was at the cutover" % (
+                    _facts(journal, "backup").get("name", "the backup"))]
+    if journal["facts"].get("failure"):
         return ["mend what is named above and run migrate.yml again; it takes up what is there"]
-    found = journal["facts"]["found"]
-    legacy, project = found["legacy"], found["project_dir"]
-    account = legacy["unit"]["account"]
-    manager = "systemctl --user --machine=%s@" % account if account else "systemctl"
-    lines = ["Until rollback.yml exists, by hand; rows written since the cutover stay in the volume and do not come along:",
-             "systemctl disable --now litellm-compose.service; docker compose --project-directory %s down" % project]
-    for server in ("database", "redis"):
-        if found.get(server):
-            name = found[server]["unit"]["name"]
-            lines.append("systemctl unmask %s; systemctl enable --now %s" % (name, name))
-    for entry in reversed(legacy["units"]):
-        if entry["active"] == "active":
-            lines.append("%s enable --now %s" % (manager, entry["name"]))
-    return lines
+    return ["migrate.yml goes forward again; it takes up images, volumes and files that are there"]
 
 
 def _unless_done(phase: dict) -> str:
@@ -219,6 +277,7 @@ def summary(report: dict) -> list[str]:
     lines = [report["outcome"]]
     if report["failure"]:
         lines.append("reason: %s" % report["failure"])
+    lines += report["stuck"]
     lines += ["", "step         seconds"]
     for phase in report["phases"]:
         lines.append("%-12s %7s  %s%s" % (phase["name"], "-" if phase["seconds"] is None else "%.1f" % phase["seconds"], phase["meaning"],
@@ -236,6 +295,7 @@ def markdown(report: dict) -> str:
     lines = ["# Migration %s" % report["id"], "", report["outcome"], ""]
     if report["failure"]:
         lines += ["Reason: %s" % report["failure"], ""]
+    lines += [*report["stuck"], ""] if report["stuck"] else []
     lines += ["%s to %s" % (report["began"], report["ended"] or "(not ended)"), "", "| step | seconds | what |", "|---|---:|---|"]
     for phase in report["phases"]:
         lines.append("| %s | %s | %s%s |" % (phase["name"], "" if phase["seconds"] is None else phase["seconds"], phase["meaning"],

@@ -21,11 +21,12 @@ options:
     description:
       - V(open) begins a migration and takes the host for this run. It fails while another run is at work.
       - V(resume) takes over the journal of a run that was killed. It fails while that run, or another one, is at work.
+      - V(turn) does the same, and also takes the journal of a migrated host up again, whose host is to be changed once more.
       - V(begin), V(done) and V(failed) tell of the step O(name).
       - V(facts) adds O(facts) to what the journal knows.
       - V(close) ends the migration with O(state).
     type: str
-    choices: [open, resume, begin, done, failed, facts, close]
+    choices: [open, resume, turn, begin, done, failed, facts, close]
     required: true
   name:
     description: The step.
@@ -37,9 +38,9 @@ options:
   state:
     description: How the migration ended.
     type: str
-    choices: [migrated, rolled back, untouched]
+    choices: [migrated, rolled back, untouched, finalized]
   run:
-    description: This run, as the lookup P(llmops.litellm.controller_run#lookup) gives it. Needed to V(open) and to V(resume).
+    description: This run, as the lookup P(llmops.litellm.controller_run#lookup) gives it. Needed to V(open), to V(resume) and to V(turn).
     type: dict
   patience:
     description: Seconds without a sign of life after which a run of another controller is taken for dead.
@@ -79,17 +80,20 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils import _journal
 
+# Operations by which a run makes the host its own.
+TAKES = ("open", "resume", "turn")
+
 
 def change(params: dict, now: datetime) -> dict:
     """Apply one operation to the journal on disk and return it."""
     folder, operation = params["folder"], params["operation"]
-    if operation in ("open", "resume"):
+    if operation in TAKES:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     with open(os.path.join(folder, "lock"), "w", encoding="ascii") as lock:
         # Two runs that begin in the same instant: one of them reads what the other has written.
         fcntl.flock(lock, fcntl.LOCK_EX)
         journal = _journal.load(folder)
-        if operation in ("open", "resume"):
+        if operation in TAKES:
             return take(params, journal, now)
         if journal is None:
             raise _journal.JournalError("%s does not exist." % _journal.path_of(folder))
@@ -103,10 +107,12 @@ def take(params: dict, journal: Optional[dict], now: datetime) -> dict:
     if refused:
         raise _journal.JournalError("Refused: %s." % refused)
     owner = {key: params["run"][key] for key in ("controller", "run")}
-    if params["operation"] == "resume":
-        if journal is None or journal["state"] != _journal.RUNNING:
-            raise _journal.JournalError("%s tells of no run that was killed." % _journal.path_of(folder))
-        journal["owner"] = owner
+    if params["operation"] != "open":
+        taken = {"resume": (_journal.RUNNING,), "turn": (_journal.RUNNING, _journal.MIGRATED)}[params["operation"]]
+        if journal is None or journal["state"] not in taken:
+            raise _journal.JournalError("%s tells of no run that was killed%s." % (
+                _journal.path_of(folder), ", and of no migrated host" if params["operation"] == "turn" else ""))
+        journal.update(owner=owner, state=_journal.RUNNING)
         return _journal.save(folder, journal, now)
     if journal is not None:
         _journal.archive(folder, journal)
@@ -136,15 +142,15 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "folder": {"type": "path", "required": True},
-            "operation": {"type": "str", "required": True, "choices": ["open", "resume", "begin", "done", "failed", "facts", "close"]},
+            "operation": {"type": "str", "required": True, "choices": ["open", "resume", "turn", "begin", "done", "failed", "facts", "close"]},
             "name": {"type": "str"},
             "facts": {"type": "dict", "default": {}},
-            "state": {"type": "str", "choices": ["migrated", "rolled back", "untouched"]},
+            "state": {"type": "str", "choices": ["migrated", "rolled back", "untouched", "finalized"]},
             "run": {"type": "dict"},
             "patience": {"type": "int", "default": 7200},
         },
-        required_if=[("operation", "open", ["run"]), ("operation", "resume", ["run"]), ("operation", "begin", ["name"]), ("operation", "done", ["name"]),
-                     ("operation", "failed", ["name"]), ("operation", "close", ["state"])],
+        required_if=[*(("operation", name, ["run"]) for name in TAKES), *(("operation", name, ["name"]) for name in ("begin", "done", "failed")),
+                     ("operation", "close", ["state"])],
         supports_check_mode=True,
     )
     try:

@@ -42,7 +42,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 state:
-  description: V(running) (or killed), V(migrated), V(rolled back), V(untouched), or V(none) where no migration was ever begun.
+  description: V(running) (or killed), V(migrated), V(rolled back), V(untouched), V(finalized), or V(none) where no migration was ever begun.
   returned: success
   type: str
 phase:
@@ -53,6 +53,20 @@ busy:
   description: Who else is at work on this host, in words; empty where nobody is or O(run) was not given.
   returned: success
   type: str
+steps_on:
+  description:
+    - The steps by which C(migrate.yml) ends a run that was killed. Empty where all of it begins again, null where the legacy deployment
+      has to come back first.
+  returned: success
+  type: list
+  elements: str
+  sample: [verify, hand_over]
+steps_back:
+  description: The steps by which C(rollback.yml) brings the legacy deployment back, empty where it was never stopped.
+  returned: success
+  type: list
+  elements: str
+  sample: [leave, carry, return, check, clear]
 journal:
   description: All of it, empty where there is none.
   returned: success
@@ -76,9 +90,10 @@ def main() -> None:
     except _journal.JournalError as error:
         module.fail_json(msg=str(error))
     if journal is None:
-        module.exit_json(changed=False, state="none", phase="", busy="", journal={})
+        module.exit_json(changed=False, state="none", phase="", busy="", steps_on=[], steps_back=[], journal={})
     busy = _journal.refusal(journal, run, datetime.now(timezone.utc), module.params["patience"]) if run else None
-    module.exit_json(changed=False, state=journal["state"], phase=journal["phase"], busy=busy or "", journal=journal)
+    module.exit_json(changed=False, state=journal["state"], phase=journal["phase"], busy=busy or "",
+                     steps_on=_journal.steps_on(journal), steps_back=_journal.steps_back(journal), journal=journal)
 
 
 if __name__ == "__main__":

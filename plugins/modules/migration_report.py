@@ -36,6 +36,11 @@ summary:
   returned: success
   type: list
   elements: str
+stuck:
+  description: What is where, and which commands end it, on a host that could be brought neither forward nor back; else empty.
+  returned: success
+  type: list
+  elements: str
 path:
   description: The report as a document.
   returned: success
@@ -67,7 +72,7 @@ def main() -> None:
     changed = {name: text for name, text in wanted.items() if not os.path.exists(name) or _host.read(name) != text}
     for name, text in ({} if module.check_mode else changed).items():
         _host.write_atomically(name, text)
-    module.exit_json(changed=bool(changed), summary=[*_report.summary(report), "", "Report: " + path], path=path)
+    module.exit_json(changed=bool(changed), summary=[*_report.summary(report), "", "Report: " + path], path=path, stuck=report["stuck"])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,11 @@ version_added: 0.1.0
 description:
   - Takes a snapshot of the native Redis (C(redis-cli --rdb)), puts it into the data folder of the container and starts it with it.
   - Proves that every key which never expires is there afterwards, and of the others not more than there were.
+  - Where the container can't load the snapshot, it is started again with what it held.
   - The native Redis is only read. No password is put on a command line.
+notes:
+  - A native Redis waits for C(repl-diskless-sync-delay), five seconds by default, before it gives the snapshot.
+  - A key whose time is over, or ends meanwhile, is not carried.
 author: llmops.litellm contributors (@llmops)
 options:
   host:
@@ -23,11 +27,18 @@ options:
     default: 6379
   env_file:
     description:
-      - Env file on the host, as Compose reads it, whose C(REDIS_PASSWORD) and C(REDIS_USERNAME) the native Redis wants.
+      - Env file on the host, as Compose reads it, whose O(variable) and C(REDIS_USERNAME) the native Redis wants.
       - A file without them is for a Redis that asks for none.
     type: path
+  variable:
+    description: Name of the variable with the password in O(env_file).
+    type: str
+    default: REDIS_PASSWORD
   container:
-    description: Name of the running container. Its C(REDIS_PASSWORD) is its own, and its data are in C(/data) without an append-only file.
+    description:
+      - Name of the container, which is started if it does not run.
+      - Its environment has its own password as C(REDIS_PASSWORD). Its data are in C(/data), without an append-only file, which Redis
+        would load instead of a snapshot.
     type: str
     required: true
   replace:
@@ -35,7 +46,7 @@ options:
     type: bool
     default: false
   folder:
-    description: Folder on the host for the snapshot, which is removed at the end.
+    description: Folder on the host for the snapshot, and for what the container held; both are removed at the end.
     type: path
     default: /var/tmp
   timeout:
@@ -44,7 +55,7 @@ options:
     default: 600
 attributes:
   check_mode:
-    description: Says what would be carried.
+    description: Says what would be carried. A container that does not run is not looked at.
     support: full
   diff_mode:
     description: Keys are not shown.
@@ -64,10 +75,21 @@ databases:
   returned: success
   type: dict
   sample: {db0: {source: {keys: 12, expires: 11}, target: {keys: 12, expires: 11}}}
+keys:
+  description: Keys in the container, of all databases. In check mode those of the source.
+  returned: success
+  type: int
+  sample: 12
 bytes:
   description: Size of the snapshot.
   returned: success, except in check mode
   type: int
+  sample: 15585
+seconds:
+  description: Seconds from asking for the snapshot until both sides were compared.
+  returned: success, except in check mode
+  type: float
+  sample: 6.1
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -81,6 +103,7 @@ def main() -> None:
         "host": {"type": "str", "default": "127.0.0.1"},
         "port": {"type": "int", "default": 6379},
         "env_file": {"type": "path"},
+        "variable": {"type": "str", "default": "REDIS_PASSWORD"},
         "container": {"type": "str", "required": True},
         "replace": {"type": "bool", "default": False},
         "folder": {"type": "path", "default": "/var/tmp"},
@@ -89,15 +112,22 @@ def main() -> None:
     params = module.params
     try:
         known = _envfile.loads(_host.read(params["env_file"]), "compose") if params["env_file"] else {}
-        source = _redis.Native(params["host"], params["port"], known.get("REDIS_USERNAME", ""), known.get("REDIS_PASSWORD", ""))
+        source = _redis.Native(params["host"], params["port"], known.get("REDIS_USERNAME", ""), known.get(params["variable"], ""))
         target = _redis.Container(params["container"])
-        held = _redis.parse_keyspace(target.ask("INFO", "keyspace"))
+        state = target.state()
+        if not module.check_mode and not state:
+            module.fail_json(msg="there is no container %s." % target.name)
+        if not module.check_mode and state != "running":
+            target.start(params["timeout"])
+            state = "running"
+        held = _redis.parse_keyspace(target.ask("INFO", "keyspace")) if state == "running" else {}
         if held and not params["replace"]:
             counts = ", ".join("%s: %d" % (name, held[name]["keys"]) for name in sorted(held))
             module.fail_json(msg="container %s holds keys already (%s)." % (target.name, counts))
         if module.check_mode:
             found = _redis.parse_keyspace(source.ask("INFO", "keyspace"))
-            module.exit_json(changed=True, databases={name: {"source": counts} for name, counts in found.items()})
+            module.exit_json(changed=True, databases={name: {"source": counts} for name, counts in found.items()},
+                             keys=sum(counts["keys"] for counts in found.values()))
         done = _redis.carry(source, target, params["folder"], params["timeout"])
     except _envfile.EnvError as error:
         module.fail_json(msg="%s, line %d: %s" % (params["env_file"], error.line, error.message))
@@ -105,7 +135,8 @@ def main() -> None:
         module.fail_json(msg=str(error))
     if done["differences"]:
         module.fail_json(msg="the container does not hold what the native Redis held: %s" % "; ".join(done["differences"]), **done)
-    module.exit_json(changed=True, databases=done["databases"], bytes=done["bytes"])
+    del done["differences"]
+    module.exit_json(changed=True, **done)
 
 
 if __name__ == "__main__":

@@ -132,3 +132,41 @@ def test_interrupted_write_leaves_the_old_journal(tmp_path: Path, monkeypatch: p
         apply(tmp_path, "begin", name="stage")
     assert (tmp_path / "journal.json").read_text() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["journal.json", "lock"]
+
+
+FORWARD = [*_journal.BEFORE_CUTOVER[1:], "cutover", *_journal.SERVING]
+
+
+def reached(*steps: str, state: str = "running") -> dict[str, Any]:
+    """A journal with these steps, the last of them not ended."""
+    entries = [{"name": name, "state": "done", "begun": "", "ended": "", "facts": {}} for name in steps]
+    return {"state": state, "phase": steps[-1] if steps else "preflight", "steps": entries}
+
+
+@pytest.mark.parametrize(
+    ("steps", "on", "back"),
+    [
+        ([], [], []),
+        (FORWARD[:3], [], []),
+        (FORWARD[:6], [], []),
+        (FORWARD[:7], None, ["return", "check", "clear"]),
+        (FORWARD[:8], ["serve", "verify", "hand_over"], ["leave", "carry", "return", "check", "clear"]),
+        (FORWARD[:9], ["verify", "hand_over"], ["leave", "carry", "return", "check", "clear"]),
+        (FORWARD, ["hand_over"], ["leave", "carry", "return", "check", "clear"]),
+        ([*FORWARD, "leave"], ["serve", "verify", "hand_over"], ["leave", "carry", "return", "check", "clear"]),
+        ([*FORWARD, "leave", "carry"], ["serve", "verify", "hand_over"], ["leave", "carry", "return", "check", "clear"]),
+        # the legacy proxy may have written since: its rows are never overwritten
+        ([*FORWARD, "leave", "carry", "return"], None, ["return", "check", "clear"]),
+        ([*FORWARD, "leave", "carry", "return", "check", "clear"], None, ["return", "check", "clear"]),
+        # in the automatic way back from a cutover there is nothing to carry
+        ([*FORWARD[:7], "return"], None, ["return", "check", "clear"]),
+        # forward again after a rollback that was killed, and back once more
+        ([*FORWARD, "leave", "carry", "serve"], ["serve", "verify", "hand_over"], ["leave", "carry", "return", "check", "clear"]),
+    ],
+)
+def test_killed_run_has_one_way_on_and_one_back(steps: list[str], on: Any, back: list[str]) -> None:
+    assert (_journal.steps_on(reached(*steps)), _journal.steps_back(reached(*steps))) == (on, back)
+
+
+def test_migrated_host_comes_back_with_its_rows() -> None:
+    assert _journal.steps_back(reached(*FORWARD, state="migrated")) == ["leave", "carry", "return", "check", "clear"]

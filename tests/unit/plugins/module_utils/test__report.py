@@ -29,7 +29,7 @@ FACTS: dict[str, Any] = {
     "environment": {"comparison": [{"name": "A", "status": "kept", "origin": "x:1", "reason": ""},
                                    {"name": "B", "status": "added", "origin": "new", "reason": "a|b"}]},
     "stage": {"rewritten": [{"line": 36, "old": "http://localhost:8082", "new": "http://host.docker.internal:8082"}], "bridges": [8082]},
-    "backup": {"path": "/var/backups/llmops-litellm/x"},
+    "backup": {"path": "/var/backups/llmops-litellm/x", "name": "before-x"},
     "cutover": {"source": PRINT, "target": {**PRINT, "server_major": 17}, "equal": True, "bytes": 1 << 20, "seconds": 6.3,
                 "redis": {"db0": {"source": {"keys": 3, "expires": 0}, "target": {"keys": 3, "expires": 0}}}},
     "serve": {"models": [{"name": "embed-stored", "old": "http://127.0.0.1:8082/v1", "new": "http://host.docker.internal:8082/v1"}]},
@@ -61,7 +61,7 @@ def test_every_journal_has_a_report(state: str, until: str) -> None:
 
 
 def test_journal_without_anything_found_has_a_report() -> None:
-    report = _report.build({"id": "x", "state": "untouched", "created": "2026-11-23T15:00:00+00:00", "facts": {}, "steps": []}, "/state")
+    report = _report.build({"id": "x", "state": "untouched", "phase": "preflight", "created": "2026-11-23T15:00:00+00:00", "facts": {}, "steps": []}, "/state")
     assert "was not touched" in _report.markdown(report)
 
 
@@ -115,9 +115,8 @@ def test_other_hash_is_not_a_proof() -> None:
 def test_migrated_host_can_be_undone_by_what_is_said() -> None:
     text = _report.markdown(_report.build(journal(), "/state"))
     assert "## How to undo it" in text
-    assert "systemctl --user --machine=litellm@ enable --now litellm.service" in text
-    assert "systemctl unmask postgresql@15-main.service" in text
-    assert "enable --now litellm-healthcheck.timer" not in text  # it was disabled on purpose
+    assert "rollback.yml brings the legacy deployment back" in text
+    assert "-e rollback_data=backup restores before-x instead" in text
     assert "disabled on purpose, and known as such: litellm-healthcheck.timer" in text
     assert "a\\|b" in text  # a cell of the table
 
@@ -133,3 +132,74 @@ def test_kept_rows_are_named() -> None:
 @pytest.mark.parametrize(("count", "said"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (90701159, "86.5 MiB"), (1 << 31, "2.0 GiB")])
 def test_sizes_are_readable(count: int, said: str) -> None:
     assert _report.size(count) == said
+
+
+BACK = ("leave", "carry", "return", "check", "clear")
+
+
+def rolled_back(**carried: Any) -> dict[str, Any]:
+    """A journal of a host that was migrated and came back; each step of the way took ten seconds."""
+    made = journal("rolled back")
+    facts = {"carry": {"data": "carry", "equal": True, "source": {**PRINT, "server_major": 17}, "target": PRINT, "bytes": 1 << 20, "seconds": 2.0,
+                       "tables": [{"name": "LiteLLM_SpendLogs", "before": 3, "after": 5}], **carried},
+             "return": {"models": [{"name": "embed-stored", "old": "http://host.docker.internal:8082/v1", "new": "http://127.0.0.1:8082/v1"}]},
+             "check": {"after": copy.deepcopy(SNAPSHOT), "accepted": []}}
+    for number, name in enumerate(BACK):
+        made["steps"].append({"name": name, "state": "done", "begun": f"2026-11-23T16:{number:02}:00.000000+00:00",
+                              "ended": f"2026-11-23T16:{number:02}:10.000000+00:00", "facts": facts.get(name, {})})
+    made.update(phase="clear")
+    made["facts"].update(before_back=copy.deepcopy(SNAPSHOT), failure=None)
+    return made
+
+
+def test_rollback_tells_what_came_home() -> None:
+    report = _report.build(rolled_back(), "/state")
+    text = _report.markdown(report)
+    assert report["outcome"] == "The host is rolled back: the legacy deployment serves again, as it was."
+    assert report["refused_seconds"] == 130.0  # from the begin of leave to the end of return
+    assert all(proof["ok"] for proof in report["proofs"])
+    assert "rows came home, with equal fingerprints" in text
+    assert "PostgreSQL 17 to 15" in text
+    assert "LiteLLM_SpendLogs 3 to 5" in text
+    assert "keys that worked before work now" in text
+    assert "model embed-stored in the database: http://host.docker.internal:8082/v1 is http://127.0.0.1:8082/v1" in text
+    assert "migrate.yml goes forward again" in text
+    assert "published on loopback" not in text  # that was the migration's
+
+
+def test_rollback_to_the_backup_is_not_called_complete() -> None:
+    made = rolled_back(data="backup")
+    made["facts"]["kept_database"] = "litellm_x"
+    text = _report.markdown(_report.build(made, "/state"))
+    assert "legacy database is as in the backup" in text
+    assert "in database litellm_x" in text
+
+
+def test_rollback_that_differs_says_so() -> None:
+    made = rolled_back(equal=False)
+    assert not _report.build(made, "/state")["proofs"][0]["ok"]
+    made["steps"][-2]["facts"]["accepted"] = ["key ci: spend 2 became 1"]
+    assert "✘ differences that the operator took as they are: key ci: spend 2 became 1" in _report.markdown(_report.build(made, "/state"))
+
+
+def test_failed_rollback_of_a_migrated_host_is_told() -> None:
+    made = journal()
+    made["facts"]["failure"] = "no space"
+    assert _report.build(made, "/state")["outcome"].startswith("The rollback failed. Nothing was lost")
+
+
+def test_automatic_way_back_has_refused_since_the_cutover() -> None:
+    made = rolled_back()
+    made["facts"]["failure"] = "it was frozen"
+    assert _report.refused(made) == 3370.0
+
+
+@pytest.mark.parametrize(("steps", "said"), [(1, "Nobody serves now"), (3, "Look at the legacy proxy: systemctl --user --machine=litellm@ status litellm.service")])
+def test_host_between_the_states_is_told_exactly(steps: int, said: str) -> None:
+    made = rolled_back()
+    made.update(state="running", steps=made["steps"][:len(STEPS) + steps], phase=BACK[steps - 1])
+    made["facts"]["stuck"] = "engine gone"
+    report = _report.build(made, "/state")
+    assert said in " ".join(report["stuck"])
+    assert said in _report.markdown(report)
+    assert report["outcome"] == "The run has not ended."

@@ -189,6 +189,7 @@ def test_redis_is_carried_or_refused(run: Run, monkeypatch: pytest.MonkeyPatch, 
         return {"databases": {}, "bytes": 1, "differences": differences}
 
     monkeypatch.setattr(_redis, "carry", carry)
+    monkeypatch.setattr(_redis.Container, "state", lambda self: "running")
     monkeypatch.setattr(_redis.Container, "ask", lambda self, *words: held)
     result = run(redis_copy, container="litellm-redis", env_file=str(tmp_path / "env"), replace=replace)
     if said is None:

@@ -52,7 +52,8 @@ def call(state: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def test_journal_is_told_as_it_is_written(state: Path, call: Run) -> None:
-    assert call(journal_info) == {"changed": False, "state": "none", "phase": "", "busy": "", "journal": {}, "invocation": call(journal_info)["invocation"]}
+    assert call(journal_info) == {"changed": False, "state": "none", "phase": "", "busy": "", "steps_on": [], "steps_back": [], "journal": {},
+                                  "invocation": call(journal_info)["invocation"]}
     opened = call(journal, operation="open", run=HERE, facts={"found": {"port": 4000}})
     assert opened["changed"]
     call(journal, operation="begin", name="stage")
@@ -78,7 +79,7 @@ def test_busy_names_the_other_run(call: Run) -> None:
 def test_refused_run_fails_and_leaves_the_journal(state: Path, call: Run) -> None:
     call(journal, operation="open", run=OTHER)
     before = (state / "journal.json").read_bytes()
-    for operation in ("open", "resume"):
+    for operation in ("open", "resume", "turn"):
         refused = call(journal, operation=operation, run=HERE)
         assert refused["failed"]
         assert refused["msg"].startswith("Refused: run 9:9 of controller elsewhere")
@@ -90,6 +91,7 @@ def test_refused_run_fails_and_leaves_the_journal(state: Path, call: Run) -> Non
     [
         ({"operation": "open"}, "run"),
         ({"operation": "resume"}, "run"),
+        ({"operation": "turn"}, "run"),
         ({"operation": "begin"}, "name"),
         ({"operation": "done"}, "name"),
         ({"operation": "failed"}, "name"),
@@ -102,6 +104,16 @@ def test_each_operation_wants_what_it_needs(state: Path, call: Run, params: dict
     assert failed["failed"]
     assert failed["msg"].endswith("following are missing: %s" % missing)
     assert not state.exists()
+
+
+def test_migrated_host_is_taken_up_again_to_go_back(call: Run) -> None:
+    opened = call(journal, operation="open", run=HERE)["journal"]
+    call(journal, operation="close", state="migrated")
+    assert call(journal, operation="resume", run=HERE)["msg"].endswith("tells of no run that was killed.")
+    turned = call(journal, operation="turn", run=HERE)["journal"]
+    assert (turned["id"], turned["state"], turned["owner"]["run"]) == (opened["id"], "running", "7:100")
+    call(journal, operation="close", state="rolled back")
+    assert call(journal, operation="turn", run=HERE)["msg"].endswith("tells of no run that was killed, and of no migrated host.")
 
 
 def test_a_missing_state_folder_is_an_error_not_a_crash(call: Run) -> None:

@@ -1,0 +1,169 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: database_carry
+short_description: Carry rows home into a database that exists, and prove it
+version_added: 0.1.0
+description:
+  - Makes a database hold what another one holds, of the same schema, on a server that may be of an older major. Only rows and the
+    positions of sequences are carried; the target's schema, owners, rights and settings stay.
+  - Only tables that differ are written, all of them in one transaction, which is committed when the target's fingerprint equals the
+    source's. A run that fails, or is killed, leaves what was there before.
+  - Refuses where the schemas differ, and where the target was written to since it was left (O(expect)).
+author: llmops.litellm contributors (@llmops)
+options:
+  source:
+    description:
+      - The database that holds the rows. It is only read.
+      - With O(source.env_file) the server is reached as its URL says, by client programs of the host;
+        with O(source.container) by the container's own client programs on its local socket.
+    type: dict
+    required: true
+    suboptions:
+      env_file:
+        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
+        type: path
+      variable:
+        description: Name of the variable in O(source.env_file).
+        type: str
+        default: DATABASE_URL
+      container:
+        description: Name of a running container with a PostgreSQL server.
+        type: str
+      database:
+        description: Name of the database. Needed with O(source.container); otherwise it takes the place of the URL's.
+        type: str
+      user:
+        description: Role to connect as. Needed with O(source.container).
+        type: str
+  target:
+    description:
+      - The database that gets them. Its role must own the tables; it needs no other rights.
+      - With O(target.env_file) the server is reached as its URL says, by client programs of the host;
+        with O(target.container) by the container's own client programs on its local socket.
+    type: dict
+    required: true
+    suboptions:
+      env_file:
+        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
+        type: path
+      variable:
+        description: Name of the variable in O(target.env_file).
+        type: str
+        default: DATABASE_URL
+      container:
+        description: Name of a running container with a PostgreSQL server.
+        type: str
+      database:
+        description: Name of the database. Needed with O(target.container); otherwise it takes the place of the URL's.
+        type: str
+      user:
+        description: Role to connect as. Needed with O(target.container).
+        type: str
+  expect:
+    description:
+      - Content hash that the target had when it was left, as M(llmops.litellm.database_fingerprint_info) returns it. A target that holds
+        anything else is not written to. Without it, whatever it holds is replaced.
+    type: str
+attributes:
+  check_mode:
+    description: Looks at both sides, refuses what a run would refuse, and says what it would do.
+    support: full
+  diff_mode:
+    description: Rows are not shown.
+    support: none
+notes:
+  - Sequences are outside of transactions. Where the last proof fails, those that were set stay ahead, which loses nothing.
+seealso:
+  - module: llmops.litellm.database_copy
+  - module: llmops.litellm.database_fingerprint_info
+"""
+
+EXAMPLES = r"""
+- name: What was written since the cutover is in the native database
+  llmops.litellm.database_carry:
+    source:
+      container: litellm-postgres
+      database: litellm
+      user: litellm
+    target:
+      env_file: /var/lib/llmops-litellm/legacy.env
+"""
+
+RETURN = r"""
+action:
+  description: What was done, or would be in check mode, V(carry) or V(none).
+  returned: success
+  type: str
+  sample: carry
+equal:
+  description: Whether both sides were proved equal. Not known in check mode.
+  returned: always, except in check mode
+  type: bool
+differences:
+  description: Every difference, in words. The module fails when there is one.
+  returned: always, except in check mode
+  type: list
+  elements: str
+tables:
+  description: The target's tables that changed, or would, with their rows before and after.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{name: LiteLLM_SpendLogs, before: 20025, after: 20837}]
+source:
+  description: The source's fingerprint, as M(llmops.litellm.database_fingerprint_info) returns it.
+  returned: always, except in check mode
+  type: dict
+target:
+  description: The target's fingerprint.
+  returned: always, except in check mode
+  type: dict
+bytes:
+  description: Bytes that crossed.
+  returned: always, except in check mode
+  type: int
+  sample: 24117248
+seconds:
+  description: Seconds of all of it.
+  returned: always, except in check mode
+  type: float
+  sample: 3.2
+phases:
+  description: Seconds of each phase, V(look), V(carry), V(prove), V(settle).
+  returned: always, except in check mode
+  type: dict
+  sample: {"look": 0.9, "carry": 1.3, "prove": 0.5, "settle": 0.1}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _carry, _postgres
+
+
+def main() -> None:
+    """Entry point."""
+    endpoint = {"type": "dict", "required": True, "options": _postgres.ENDPOINT_OPTIONS, **_postgres.ENDPOINT_RULES}
+    module = AnsibleModule(argument_spec={"source": endpoint, "target": endpoint, "expect": {"type": "str"}}, supports_check_mode=True)
+    try:
+        source, target = (_postgres.Endpoint.from_params(module.params[side]) for side in ("source", "target"))
+        if module.check_mode:
+            action, tables = _carry.foresee(source, target, module.params["expect"])
+            module.exit_json(changed=action != "none", action=action, tables=tables)
+        done = _carry.carry(source, target, module.params["expect"])
+    except _postgres.PostgresError as error:
+        module.fail_json(msg=str(error))
+    result = {"changed": done.action != "none" and not done.differences, "action": done.action, "equal": not done.differences,
+              "differences": done.differences, "source": done.source, "target": done.target, "tables": done.tables, "bytes": done.bytes,
+              "seconds": round(sum(done.seconds.values()), 3), "phases": done.seconds}
+    if done.differences:
+        module.fail_json(msg="the rows that were carried are not equal to the source's, and were taken back: %s" % "; ".join(done.differences), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: database_restore
+short_description: Restore a backup's database and prove it
+version_added: 0.1.0
+description:
+  - Checks every byte of a backup that M(llmops.litellm.database_backup) made, restores its database under a name of its own, proves it
+    against the fingerprint that was taken with the dump, and gives it the target's name.
+  - Refuses a target that holds anything that this collection did not put there, or that has clients connected.
+author: llmops.litellm contributors (@llmops)
+options:
+  path:
+    description: Folder of the backup.
+    type: path
+    required: true
+  target:
+    description:
+      - The database to make. Its role must be allowed to create databases and to connect to database V(postgres).
+      - With O(target.env_file) the server is reached as its URL says, by client programs of the host;
+        with O(target.container) by the container's own client programs on its local socket.
+    type: dict
+    required: true
+    suboptions:
+      env_file:
+        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
+        type: path
+      variable:
+        description: Name of the variable in O(target.env_file).
+        type: str
+        default: DATABASE_URL
+      container:
+        description: Name of a running container with a PostgreSQL server.
+        type: str
+      database:
+        description: Name of the database. Needed with O(target.container); otherwise it takes the place of the URL's.
+        type: str
+      user:
+        description: Role to connect as. Needed with O(target.container).
+        type: str
+attributes:
+  check_mode:
+    description: Checks the backup and its format, and restores nothing.
+    support: full
+  diff_mode:
+    description: Rows are not shown.
+    support: none
+seealso:
+  - module: llmops.litellm.database_backup
+"""
+
+EXAMPLES = r"""
+- name: Backup is there to look at
+  llmops.litellm.database_restore:
+    path: /var/backups/llmops-litellm/before-migration-20261123t210000z-1a2b
+    target:
+      container: litellm-postgres
+      database: look
+      user: litellm
+"""
+
+RETURN = r"""
+fingerprint:
+  description: What the restored database holds, as M(llmops.litellm.database_fingerprint_info) returns it. In check mode what the backup says.
+  returned: success
+  type: dict
+created:
+  description: When the backup was made.
+  returned: success
+  type: str
+  sample: "2026-11-23T21:00:00+00:00"
+"""
+
+from datetime import datetime, timezone
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _backup, _postgres, _restore
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "target": {"type": "dict", "required": True, "options": _postgres.ENDPOINT_OPTIONS, **_postgres.ENDPOINT_RULES},
+        },
+        supports_check_mode=True,
+    )
+    folder = module.params["path"]
+    try:
+        target = _postgres.Endpoint.from_params(module.params["target"])
+        if module.check_mode:
+            problems = _backup.verify(folder)
+            if problems:
+                module.fail_json(msg="the backup is not sound: %s" % "; ".join(problems))
+            told = _backup.manifest(folder)
+            module.exit_json(changed=True, fingerprint=told["fingerprint"], created=told["created"])
+        done = _restore.restore(folder, target, datetime.now(timezone.utc))
+    except (_postgres.PostgresError, _backup.BackupError) as error:
+        module.fail_json(msg=str(error))
+    if done["differences"]:
+        module.fail_json(msg="the restored database is not what was backed up, and was removed: %s" % "; ".join(done["differences"]))
+    module.exit_json(changed=True, fingerprint=done["fingerprint"], created=done["manifest"]["created"])
+
+
+if __name__ == "__main__":
+    main()

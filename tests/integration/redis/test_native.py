@@ -1,0 +1,71 @@
+"""A native Redis is read, and only read."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from ansible_collections.llmops.litellm.plugins.module_utils._redis import (
+    Denied,
+    Native,
+    RedisError,
+)
+
+from .conftest import PASSWORD, free_port, quoted
+
+
+def test_snapshot_is_for_its_owner_only(native: Native, tmp_path: Path) -> None:
+    native.ask("SET", "key", "value")
+    native.snapshot(str(tmp_path / "dump"), 30)
+    assert (tmp_path / "dump").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "dump").read_bytes().startswith(b"REDIS")
+
+
+def test_source_is_as_it_was(native: Native, tmp_path: Path) -> None:
+    native.ask("SET", "key", "value")
+
+    def state() -> list[str]:
+        told = [line for line in native.ask("INFO", "persistence").splitlines() if line.startswith(("rdb_changes", "rdb_last_save", "aof_enabled"))]
+        settings = sorted(native.ask("CONFIG", "GET", "*").splitlines())
+        return [*told, native.ask("INFO", "keyspace"), *settings, *sorted(map(str, (tmp_path / "native 0").iterdir()))]
+
+    before = state()
+    native.snapshot(str(tmp_path / "dump"), 30)
+    assert "rdb_changes_since_last_save:1" in before
+    assert state() == before
+
+
+def test_native_that_is_down_is_named(tmp_path: Path) -> None:
+    port = free_port()
+    for ask in (lambda: Native("127.0.0.1", port, "", "").ask("PING"), lambda: Native("127.0.0.1", port, "", "").snapshot(str(tmp_path / "x"), 30)):
+        with pytest.raises(RedisError, match="the native Redis on port %d: Could not connect .*Connection refused" % port):
+            ask()
+
+
+@pytest.mark.parametrize("password", ["", "another"], ids=["none", "wrong"])
+def test_password_is_needed(native: Native, tmp_path: Path, password: str) -> None:
+    stranger = native._replace(password=password)
+    with pytest.raises(Denied, match="NOAUTH|WRONGPASS"):
+        stranger.ask("INFO", "keyspace")
+    with pytest.raises(RedisError, match="NOAUTH|WRONGPASS"):
+        stranger.snapshot(str(tmp_path / "dump"), 30)
+
+
+def test_user_of_an_access_list(serve: Callable[..., Native], tmp_path: Path) -> None:
+    native = serve("user reader on >%s ~* +info +psync +sync +replconf +ping" % "secret", "user clerk on >%s ~* +get" % "secret")
+    native.ask("SET", "key", "value")
+    reader, clerk = (native._replace(user=name, password="secret") for name in ("reader", "clerk"))
+    assert "db0:keys=1" in reader.ask("INFO", "keyspace")
+    reader.snapshot(str(tmp_path / "reader"), 30)
+    with pytest.raises(Denied, match="NOPERM"):
+        clerk.ask("INFO", "keyspace")
+    with pytest.raises(RedisError, match="NOPERM") as refused:
+        clerk.snapshot(str(tmp_path / "clerk"), 30)
+    assert "secret" not in str(refused.value)
+
+
+def test_one_without_a_password_takes_any(serve: Callable[..., Native]) -> None:
+    native = serve("requirepass " + quoted(""))
+    assert native._replace(password="").ask("PING") == "PONG\n"
+    assert native._replace(password=PASSWORD).ask("PING") == "PONG\n"
