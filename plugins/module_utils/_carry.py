@@ -169,8 +169,11 @@ def _table(session: Session, source: Endpoint, snapshot: str, table: str) -> int
         settings = "".join("SET %s = %s;\n" % (name, literal(value)) for name, value in SETTINGS.items())
         script = "%sBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET TRANSACTION SNAPSHOT %s;\nCOPY (SELECT %s FROM ONLY %s) TO STDOUT;\n" % (
             settings, literal(snapshot), columns, table)
-        reader.stdin.write(script.encode())
-        reader.stdin.close()
+        try:
+            reader.stdin.write(script.encode())
+            reader.stdin.close()
+        except OSError:
+            pass  # it has ended; its exit code and standard error say why
         with session.loading("COPY %s (%s) FROM STDIN" % (table, columns)) as load:
             crossed = load(reader.stdout)
             said = reader.stderr.read().decode("utf-8", "replace")

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Freezes the new proxy as soon as it is published at the legacy address, so that it runs and never gets healthy."""
+"""Freezes the new proxy as soon as it is published at the legacy address, so that it runs and never gets healthy.
+
+It also changes the schema of its database, as a newer release might: rows of such a one can't be carried into the legacy database.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ def main() -> None:
         ports = [item["HostPort"] for hosts in told["HostConfig"]["PortBindings"].values() for item in hosts]
         if "4000" in ports:
             os.kill(told["State"]["Pid"], signal.SIGSTOP)
+            subprocess.run(["docker", "exec", "litellm-postgres", "psql", "-U", "litellm", "-d", "litellm", "-c",
+                            'ALTER TABLE "LiteLLM_TeamTable" ADD COLUMN later text'], check=True, stdout=subprocess.DEVNULL)
             print("frozen", flush=True)
 
 
