@@ -33,7 +33,7 @@ TESTBED = [sys.executable, "tests/testbed/testbed.py"]
 # Debian packages by step: (a file that shows the package is there, the package). The test bed installs its own.
 PACKAGES = {
     "sanity": [("/usr/bin/git", "git"), ("/usr/bin/shellcheck", "shellcheck")],
-    "integration": [("/usr/lib/postgresql/*/bin/postgres", "postgresql")],
+    "integration": [("/usr/lib/postgresql/*/bin/postgres", "postgresql"), ("/usr/bin/redis-check-rdb", "redis-tools")],
 }
 
 
@@ -233,12 +233,13 @@ class Run:
         self.engine_ran = asked.returncode == 0
 
     def use_testbed(self) -> None:
-        """Let the tasks that come after it find the test bed's engine and its PostgreSQL."""
+        """Let the tasks that come after it find the test bed's engine, its PostgreSQL and its Redis."""
         facts = json.loads((ROOT / ".cache/testbed/testbed.json").read_text(encoding="utf-8"))
         self.environment["DOCKER_HOST"] = facts["docker_host"]
-        ask = [sys.executable, "-c", "import images; print(images.tag('postgres'))"]
-        answer = subprocess.run(ask, cwd=ROOT / "tests/testbed", check=True, capture_output=True, text=True)
-        self.environment["LITELLM_TEST_POSTGRES_IMAGES"] = answer.stdout.strip()
+        for server in ("postgres", "redis"):
+            ask = [sys.executable, "-c", f"import images; print(images.tag('{server}'))"]
+            answer = subprocess.run(ask, cwd=ROOT / "tests/testbed", check=True, capture_output=True, text=True)
+            self.environment[f"LITELLM_TEST_{server.upper()}_IMAGES"] = answer.stdout.strip()
 
     def heartbeat(self) -> None:
         """Say what is running and the last thing it said."""

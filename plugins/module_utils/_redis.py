@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keys of a native Redis into the data volume of one in a container, by Redis' own snapshot file.
+"""Keys of a native Redis into the data volume of one in a container, and back, by Redis' own snapshot file.
 
 Passwords go by ``REDISCLI_AUTH``; the container's is taken from its own environment, inside it.
 """
@@ -14,9 +14,9 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Optional
 
-from ._host import Result, run
+from ._host import Result, run, sync_folder
 
 Keyspace = dict[str, dict[str, int]]
 NOTHING = {"keys": 0, "expires": 0}
@@ -59,6 +59,21 @@ class Native(NamedTuple):
         """
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # redis-cli alone would let everybody read it
         self.ask("--rdb", path, timeout=timeout)
+
+
+    def wait(self, deadline: float, clock: Callable[[], float] = time.monotonic) -> Keyspace:
+        """Wait until it has loaded its keys; which they are.
+
+        :raises RedisError: it needs longer.
+        """
+        limit = clock() + deadline
+        while True:
+            try:
+                return parse_keyspace(self.ask("INFO", "keyspace"))
+            except RedisError:
+                if clock() > limit:
+                    raise
+            time.sleep(0.1)
 
 
 class Container(NamedTuple):
@@ -150,6 +165,20 @@ class Container(NamedTuple):
             said.seek(0)
             if client.returncode:
                 raise RedisError("docker cp: %s" % said.read().decode("utf-8", "replace").strip())
+
+    def major(self) -> int:
+        """The server's major version."""
+        found = re.search(r"^redis_version:(\d+)", self.ask("INFO", "server"), re.M)
+        return int(found[1]) if found else 0
+
+    def save(self, path: str) -> None:
+        """Write all of its keys to a new file on the host.
+
+        :raises RedisError: it does not run, or cannot.
+        """
+        self.ask("SAVE")
+        self.docker("cp", self.name + ":/data/dump.rdb", path)
+        os.chmod(path, 0o600)
 
     def load(self, snapshot: str, deadline: float) -> None:
         """Start with this snapshot in place of what was there; where it can't be loaded, with what was there.
@@ -246,3 +275,69 @@ def carry(source: Native, target: Container, folder: str, timeout: float) -> dic
     return {"databases": {name: {"source": before.get(name, NOTHING), "target": new.get(name, NOTHING)} for name in sorted({*before, *new})},
             "keys": sum(counts["keys"] for counts in new.values()), "bytes": size, "seconds": round(time.monotonic() - began, 3),
             "differences": differences(before, after, new)}
+
+
+def data_of(source: Native) -> Optional[dict]:
+    """Where a native Redis keeps its keys: ``folder``, ``file``, ``append_only``. ``None`` where it does not say."""
+    try:
+        lines = {name: source.ask("CONFIG", "GET", name).splitlines() for name in ("dir", "dbfilename", "appendonly")}
+    except RedisError:
+        return None
+    told = {name: words[1] if len(words) > 1 else "" for name, words in lines.items()}
+    return {"folder": told["dir"], "file": told["dbfilename"], "append_only": told["appendonly"] == "yes"} if told["dir"] else None
+
+
+def hindrance(source: Container, data: Optional[dict], native_major: Optional[int]) -> str:
+    """Why keys of a container can't go home by a snapshot; empty where they can.
+
+    :param data: as :func:`data_of` told it; ``native_major``: of the native server, ``None`` where it is not known.
+    """
+    if data is None or not os.path.isdir(data["folder"]):
+        return "nobody knows where the native Redis keeps its keys"
+    if data["append_only"]:
+        return "the native Redis keeps an append-only file, and would not load a snapshot"
+    major = source.major()
+    if native_major is None or major > native_major:
+        return "the container has Redis %d, whose snapshots the native Redis %s need not know" % (major, native_major or "(of an unknown version)")
+    return ""
+
+
+def place(source: Container, data: dict) -> str:
+    """Put the container's keys where the native Redis, which must not run, will load them at its start.
+
+    :returns: where its own snapshot is kept, empty where it had none.
+    """
+    path = os.path.join(data["folder"], data["file"])
+    temporary, earlier = (os.path.join(data["folder"], ".llmops-litellm-%s" % name) for name in ("carried", "earlier"))
+    source.save(temporary)
+    owner = os.stat(path if os.path.exists(path) else data["folder"])
+    os.chmod(temporary, 0o660)
+    os.chown(temporary, owner.st_uid, owner.st_gid)
+    handle = os.open(temporary, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    # A run that was killed here has kept it already.
+    if os.path.exists(path) and not os.path.exists(earlier):
+        os.replace(path, earlier)
+    os.replace(temporary, path)
+    sync_folder(data["folder"])
+    return earlier if os.path.exists(earlier) else ""
+
+
+def put_back(data: dict, earlier: str) -> None:
+    """Give a native Redis that does not run the snapshot back that it had."""
+    path = os.path.join(data["folder"], data["file"])
+    if earlier:
+        os.replace(earlier, path)
+    else:
+        os.unlink(path)
+    sync_folder(data["folder"])
+
+
+def forget(earlier: str) -> None:
+    """Remove the snapshot that :func:`place` has kept."""
+    if earlier:
+        os.unlink(earlier)
+        sync_folder(os.path.dirname(earlier))

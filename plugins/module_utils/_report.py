@@ -157,6 +157,10 @@ def _proofs_back(journal: dict) -> list[dict[str, Any]]:
         tables = ["%s %d to %d" % (item["name"], item["before"], item["after"]) for item in carried["tables"]]
         if tables:
             proofs.append(_proof("tables of the legacy database that changed", True, ", ".join(tables)))
+    if carried.get("redis"):
+        told = carried["redis"]
+        proofs.append(_proof("keys of Redis came home", bool(told["carried"]),
+                             "%d keys" % told["keys"] + (": the native Redis has what it had, since %s" % told["reason"] if told["reason"] else "")))
     if checked.get("after"):
         facts = journal["facts"]
         before = facts.get("before_back") if carried.get("data") == "carry" else None

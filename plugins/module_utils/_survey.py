@@ -253,16 +253,20 @@ def _redis_of(legacy: _legacy.Deployment, settings: dict, facts: dict, found: li
     service = _legacy.service_behind(int(port), found)
     version = _host.run(["redis-server", "--version"])
     major = re.search(r"v=(\d+)", version.out)
+    native = _redis.Native("127.0.0.1", int(port), environment.get("REDIS_USERNAME", ""), environment.get("REDIS_PASSWORD", ""))
+    # With this setting spend waits in Redis until it is written to the database.
+    holds_spend = bool(re.search(r"^\s+use_redis_transaction_buffer\s*:\s*[\"']?true", legacy.config_text, re.M | re.I))
     facts["redis"] = {"port": int(port), "unit": service and service["unit"], "process": service and service["process"],
-                      "major": int(major.group(1)) if major else None}
+                      "major": int(major.group(1)) if major else None, "data": None, "holds_spend": holds_spend}
     if service is not None and service["unit"] is None:
         return [Problem("port %s" % port, "Redis (%s) belongs to no systemd unit" % service["process"], ORPHANED)]
     if settings["carry_redis"]:
         try:
-            _redis.Native("127.0.0.1", int(port), environment.get("REDIS_USERNAME", ""), environment.get("REDIS_PASSWORD", "")).ask("PING")
+            native.ask("PING")
+            facts["redis"]["data"] = _redis.data_of(native)
         except _redis.RedisError as error:
             return [Problem("port %s" % port, str(error), "give the proxy its password as REDIS_PASSWORD, or start empty with litellm_carry_redis: false")]
-    elif re.search(r"^\s+use_redis_transaction_buffer\s*:\s*[\"']?true", legacy.config_text, re.M | re.I):
+    elif holds_spend:
         return [Problem("litellm_carry_redis", "is false, and the proxy keeps spend in Redis that is not in the database yet (use_redis_transaction_buffer)",
                         "carry Redis over, or lose that spend by switching the buffer off first")]
     return []

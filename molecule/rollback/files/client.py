@@ -32,9 +32,9 @@ def ask(key: str, path: str, body: Any = None) -> tuple[int, Any]:
         return error.code, None
 
 
-def chat(key: str) -> tuple[int, Any]:
-    """One request to the stand-in's model."""
-    return ask(key, "/v1/chat/completions", {"model": "chat", "messages": [{"role": "user", "content": "hello"}]})
+def chat(key: str, said: str) -> tuple[int, Any]:
+    """One request to the stand-in's model, whose answer has the same id for the same words."""
+    return ask(key, "/v1/chat/completions", {"model": "chat", "messages": [{"role": "user", "content": said}]})
 
 
 def write(path: str) -> None:
@@ -42,7 +42,7 @@ def write(path: str) -> None:
     model = ask(MASTER, "/model/new", {"model_name": "late", "litellm_params": {
         "model": "openai/embed", "api_base": "http://host.docker.internal:8082/v1", "api_key": "sk-none"}, "model_info": {"mode": "embedding"}})[1]
     with open(path, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as kept:
-        json.dump({"key": made["key"], "request": chat(made["key"])[1]["id"], "model": model["model_id"]}, kept)
+        json.dump({"key": made["key"], "request": chat(made["key"], path)[1]["id"], "model": model["model_id"]}, kept)
 
 
 def read(path: str) -> None:
@@ -51,7 +51,7 @@ def read(path: str) -> None:
     info = ask(MASTER, "/key/info?key=" + key)[1]["info"]
     models = {item["model_info"]["id"]: item["litellm_params"].get("api_base") for item in ask(MASTER, "/model/info")[1]["data"]}
     json.dump({**told, "hash": hashlib.sha256(key.encode()).hexdigest(), "budget": info["max_budget"], "note": info["metadata"].get("note"),
-               "chat": chat(key)[0], "api_base": models.get(told["model"]),
+               "chat": chat(key, "read")[0], "api_base": models.get(told["model"]),
                "embedding": ask(MASTER, "/v1/embeddings", {"model": "late", "input": "x"})[0]}, sys.stdout)
 
 

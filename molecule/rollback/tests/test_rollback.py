@@ -55,6 +55,11 @@ def spend_rows(host: Any, query: str, told: dict[str, Any]) -> int:
     return int(host.check_output(f"{query} \"SELECT count(*) FROM \\\"LiteLLM_SpendLogs\\\" WHERE request_id = '{told['request']}'\""))
 
 
+def redis(host: Any, command: str) -> str:
+    """What Redis answers."""
+    return str(host.check_output(command)).strip()
+
+
 def wait_for_spend(host: Any, told: dict[str, Any]) -> None:
     """LiteLLM writes its spend some seconds after the request."""
     limit = time.monotonic() + 90
@@ -85,6 +90,7 @@ def migrated(host: Any, before: dict[str, Any]) -> dict[str, Any]:
     client(host, "write", "first")
     told = client(host, "read", "first")
     wait_for_spend(host, told)
+    redis(host, "docker exec litellm-redis sh -c 'REDISCLI_AUTH=$REDIS_PASSWORD redis-cli SET since then'")
     return told
 
 
@@ -145,6 +151,7 @@ def test_rows_come_home(host: Any, migrated: dict[str, Any], rolled_back: subpro
     # the address is the native proxy's again
     assert now == {**migrated, "api_base": "http://127.0.0.1:8082/v1"}
     assert spend_rows(host, NATIVE, migrated) == 1
+    assert redis(host, "redis-cli GET since") == "then"
 
 
 def test_host_is_what_it_was(host: Any, before: dict[str, Any], rolled_back: subprocess.CompletedProcess[str]) -> None:

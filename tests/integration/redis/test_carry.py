@@ -1,6 +1,7 @@
 """Keys cross into a container: all of them, or none."""
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Callable
@@ -13,7 +14,11 @@ from ansible_collections.llmops.litellm.plugins.module_utils._redis import (
     Native,
     RedisError,
     carry,
+    data_of,
+    hindrance,
     parse_keyspace,
+    place,
+    put_back,
 )
 
 from .conftest import ENGINE
@@ -171,3 +176,31 @@ def test_password_that_is_another_is_said_at_once(contain: Callable[..., Contain
     container = contain('requirepass another\n')
     with pytest.raises(Denied, match="NOAUTH|WRONGPASS"):
         container.start(30)
+
+
+def test_keys_go_home_to_a_server_that_knows_their_format(serve: Callable[..., Native], target: Container, tmp_path: Path) -> None:
+    """Debian's own server may be older than the container's: it would not start with the container's snapshot, and gets its own back."""
+    left = serve()
+    fill(left)
+    carry(left, target, str(tmp_path), 30)
+    target.ask("-n", "0", "SET", "since", "then")
+    data = data_of(left)
+    assert data is not None
+    told = re.search(r"redis_version:(\d+)", left.ask("INFO", "server"))
+    assert told
+    older = hindrance(target, data, int(told[1])) != ""
+    assert older is (int(told[1]) < target.major())
+    left.ask("SHUTDOWN")
+    earlier = place(target, data)
+    folder = 'dir "%s"' % data["folder"]
+    if older:
+        with pytest.raises(AssertionError, match="Can't handle RDB format"):
+            serve(folder)
+    else:
+        home = serve(folder)
+        assert home.wait(5) == parse_keyspace(target.ask("INFO", "keyspace"))
+        home.ask("SHUTDOWN", "NOSAVE")
+    put_back(data, earlier)
+    old = serve(folder)
+    assert [old.ask("-n", str(number), *words) for number, *words in QUESTIONS] == [target.ask("-n", str(number), *words) for number, *words in QUESTIONS]
+    assert old.ask("EXISTS", "since") == "0\n"

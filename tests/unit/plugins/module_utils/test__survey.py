@@ -419,6 +419,7 @@ def pings(monkeypatch: pytest.MonkeyPatch) -> list[_redis.Native]:
         return "PONG"
 
     monkeypatch.setattr(_redis.Native, "ask", ask)
+    monkeypatch.setattr(_redis, "data_of", lambda native: {"folder": "/var/lib/redis", "file": "dump.rdb", "append_only": False})
     monkeypatch.setattr(_host, "run", lambda argv, **named: Result(0, "Redis server v=7.0.15 sha=00000000:0", "") if argv[0] == "redis-server" else
                         run(argv, **named))
     return asked
