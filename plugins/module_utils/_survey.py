@@ -26,6 +26,7 @@ from . import (
     _images,
     _journal,
     _legacy,
+    _native_server,
     _postgres,
     _preflight,
     _redis,
@@ -204,7 +205,8 @@ def _database(legacy: _legacy.Deployment, facts: dict, found: list[_host.Listene
         return [Problem("DATABASE_URL", str(error), "mend it in the legacy environment")]
     service = _legacy.service_behind(endpoint.port, found)
     told = facts["database"] = {"host": endpoint.host, "port": endpoint.port, "name": endpoint.database, "user": endpoint.user,
-                                "unit": service and service["unit"], "process": service and service["process"]}
+                                "unit": service and service["unit"], "process": service and service["process"],
+                                "server": _native_server.seen(service["pid"]) if service else None}
     if service is None or endpoint.host not in ("127.0.0.1", "localhost", "::1"):
         return [Problem("DATABASE_URL", "points to %s:%d, where no PostgreSQL of this host listens" % (endpoint.host, endpoint.port),
                         "an external database is not moved by this release")]
