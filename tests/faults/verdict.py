@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the fault tests decide: which moments to strike at, whether a case ended well, and the table of all. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Optional
+
+# They run on the controller, or only look: to be killed there is to be killed before the next task that does something.
+QUIET = ("assert", "debug", "fail", "include_tasks", "import_tasks", "import_role", "include_role", "meta", "set_fact", "validate_argument_spec")
+LONG = 1.0  # seconds; a task that takes longer is also struck in its middle
+FINAL = ("none", "untouched", "migrated", "rolled back")
+# Before these nothing of the legacy deployment is touched, and one way to go on says as much as the other.
+EARLY = ("", "record", "images", "environment", "stage", "rehearse", "backup")
+
+
+class Case(NamedTuple):
+    """One test: ``fault`` at ``point`` (of ``step``) of a playbook, then the playbook ``then``. ``after``: seconds into the task."""
+
+    fault: str
+    playbook: str
+    point: str
+    step: str
+    then: str
+    after: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """What tells it from all others."""
+        return "%s | %s | %s | %s" % (self.fault, self.playbook, self.point, self.then)
+
+
+def points(recorded: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tasks of a recorded run at which a kill says something."""
+    return [told for told in recorded if told["action"].rpartition(".")[2] not in QUIET]
+
+
+def cases(playbook: str, recorded: Iterable[dict[str, Any]]) -> list[Case]:
+    """Every kill of a playbook: before each task, and within each long one, with both ways to go on in turn."""
+    found: list[Case] = []
+    for told in points(recorded):
+        moments = [("killed before", 0.0)] + ([("killed within", round(told["seconds"] / 2, 2))] if told["seconds"] > LONG else [])
+        for fault, after in moments:
+            then = ("migrate", "rollback")[len(found) % 2]
+            found.append(Case(fault, playbook, told["point"], told["step"], then, after))
+    return found
+
+
+def representative(every: Sequence[Case], steps: Iterable[str]) -> list[Case]:
+    """One kill for each of these steps: within its longest task, or before its last where none is long."""
+    chosen = []
+    for step in steps:
+        mine = [case for case in every if case.step == step]
+        if mine:
+            chosen.append(max(mine, key=lambda case: (case.after, every.index(case))))
+    return chosen
+
+
+def moment(seen: dict[str, Any]) -> list[str]:
+    """What is wrong right after the blow."""
+    found = []
+    if len(seen["writers"]) > 1:
+        found.append("two proxies serve clients: %s" % ", ".join(seen["writers"]))
+    held = [told["keys_missing"] for told in seen["rows"].values() if told]
+    if held and min(held):
+        found.append("%d acknowledged keys are in no database that can be read" % min(held))
+    return found
+
+
+def end(seen: dict[str, Any], code: Optional[int], spend: bool = True) -> list[str]:
+    """What is wrong when all is over. ``code``: exit code of the next command; ``spend``: whether spend rows count as well."""
+    found = []
+    if code:
+        found.append("the next command ended with %d" % code)
+    if seen["state"] not in FINAL:
+        found.append("the host is between the states: %s in %s" % (seen["state"], seen["phase"]))
+    wanted = "compose" if seen["state"] == "migrated" else "legacy"
+    if seen["serves"] != wanted or seen["writers"] != [wanted]:
+        found.append("%s serves, and %s should alone" % (seen["serves"], wanted))
+    if not seen["ready"]:
+        found.append("the proxy is not ready with its database")
+    told = seen["rows"].get(wanted)
+    if not told:
+        found.append("the database of the %s deployment can't be read" % wanted)
+    elif told["missing" if spend else "keys_missing"]:
+        found.append("%d acknowledged rows are missing, %d of them keys" % (told["missing"], told["keys_missing"]))
+    return found
+
+
+def table(results: Sequence[dict[str, Any]]) -> str:
+    """All results as Markdown."""
+    lines = ["| fault | at | next | then | state after | rows acknowledged | rows present | refused | verdict |", "|---|---|---|---|---|---:|---:|---:|---|"]
+    for told in results:
+        lines.append("| %s | %s %s: %s | %s | %s | %s | %d | %d | %.0f s | %s |" % (
+            told["fault"], told["playbook"], told["step"] or "begin", told["point"].partition(" ")[2] or told["point"], told["then"], told["moment"],
+            told["state"], told["acknowledged"], told["present"], told["refused"], told["verdict"]))
+    good = sum(told["verdict"] == "good" for told in results)
+    lost = sum(told["lost"] for told in results)
+    return "\n".join([*lines, "", "%d cases, %d good, %d acknowledged rows lost." % (len(results), good, lost)])

@@ -1,0 +1,84 @@
+"""What the fault tests decide."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "faults"))
+
+import verdict  # noqa: E402
+
+RECORD = [
+    {"point": "a:1 begin", "action": "llmops.litellm.journal", "step": "cutover", "seconds": 0.4},
+    {"point": "a:2 tell", "action": "ansible.builtin.debug", "step": "cutover", "seconds": 0.1},
+    {"point": "a:3 copy", "action": "llmops.litellm.database_copy", "step": "cutover", "seconds": 6.0},
+    {"point": "a:4 done", "action": "llmops.litellm.journal", "step": "cutover", "seconds": 0.4},
+    {"point": "a:5 begin", "action": "llmops.litellm.journal", "step": "serve", "seconds": 0.4},
+]
+ROWS = {"acknowledged": 9, "missing": 0, "keys_missing": 0}
+
+
+def seen(**more: Any) -> dict[str, Any]:
+    """A host that ended well."""
+    return {"state": "migrated", "phase": "hand_over", "serves": "compose", "writers": ["compose"], "ready": True, "rows": {"compose": ROWS}, **more}
+
+
+def test_every_task_is_struck_and_long_ones_twice() -> None:
+    made = verdict.cases("migrate", RECORD)
+    assert [(case.point, case.fault, case.after, case.then) for case in made] == [
+        ("a:1 begin", "killed before", 0.0, "migrate"), ("a:3 copy", "killed before", 0.0, "rollback"), ("a:3 copy", "killed within", 3.0, "migrate"),
+        ("a:4 done", "killed before", 0.0, "rollback"), ("a:5 begin", "killed before", 0.0, "migrate")]
+    assert len({case.name for case in made}) == len(made)
+
+
+def test_representative_is_the_longest_of_a_step() -> None:
+    made = verdict.cases("migrate", RECORD)
+    assert [(case.point, case.after) for case in verdict.representative(made, ["cutover", "serve", "none"])] == [("a:3 copy", 3.0), ("a:5 begin", 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("more", "wrong"),
+    [
+        ({}, ""), ({"rows": {}}, ""), ({"rows": {"legacy": {}}}, ""),
+        ({"writers": ["legacy", "compose"]}, "two proxies serve clients"),
+        ({"rows": {"legacy": {**ROWS, "keys_missing": 2}, "compose": {**ROWS, "keys_missing": 3}}}, "2 acknowledged keys are in no database"),
+        ({"rows": {"legacy": {**ROWS, "keys_missing": 2}, "compose": ROWS}}, ""),
+    ],
+)
+def test_moment_of_the_blow(more: dict[str, Any], wrong: str) -> None:
+    found = verdict.moment(seen(**more))
+    assert wrong in "".join(found)
+    assert bool(found) is bool(wrong)
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "wrong"),
+    [
+        ({}, 0, ""), ({}, None, ""), ({}, 2, "ended with 2"), ({"state": "running"}, 0, "between the states"),
+        ({"serves": "nobody"}, 0, "nobody serves"), ({"writers": ["legacy", "compose"]}, 0, "should alone"), ({"ready": False}, 0, "not ready"),
+        ({"rows": {}}, 0, "can't be read"), ({"rows": {"compose": {**ROWS, "missing": 1}}}, 0, "1 acknowledged rows are missing"),
+        ({"state": "rolled back", "serves": "legacy", "writers": ["legacy"], "rows": {"legacy": ROWS}}, 0, ""),
+        ({"state": "rolled back"}, 0, "legacy should alone"),
+    ],
+)
+def test_end(more: dict[str, Any], code: int, wrong: str) -> None:
+    found = verdict.end(seen(**more), code)
+    assert wrong in "; ".join(found)
+    assert bool(found) is bool(wrong)
+
+
+def test_spend_does_not_count_where_a_proxy_was_killed() -> None:
+    lost = seen(rows={"compose": {**ROWS, "missing": 1}})
+    assert verdict.end(lost, 0, spend=False) == []
+
+
+def test_table_counts() -> None:
+    told = {"fault": "killed before", "playbook": "migrate", "step": "", "point": "a:1 look", "then": "rollback", "moment": "legacy serves",
+            "state": "none", "acknowledged": 9, "present": 8, "refused": 1.2, "verdict": "1 row lost", "lost": 1}
+    text = verdict.table([told, {**told, "verdict": "good", "lost": 0}])
+    assert "| killed before | migrate begin: look | rollback | legacy serves | none | 9 | 8 | 1 s | 1 row lost |" in text
+    assert text.endswith("2 cases, 1 good, 1 acknowledged rows lost.")
