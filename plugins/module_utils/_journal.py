@@ -62,7 +62,41 @@ def load(folder: str) -> Optional[dict]:
         raise JournalError("%s cannot be read (%s). Move it away only if you know that no migration has begun." % (path, error)) from error
     if not isinstance(journal, dict) or journal.get("format") != FORMAT:
         raise JournalError("%s is not a journal of format %d. It was written by another release of this collection." % (path, FORMAT))
+    wrong = nonsense(journal)
+    if wrong:
+        raise JournalError("%s was edited or damaged: %s. Nothing is guessed from it; docs/operations.md says what to do." % (path, "; ".join(wrong)))
     return journal
+
+
+_STEP = {"name": str, "state": str, "begun": str, "ended": (str, type(None)), "facts": dict}
+_SHAPE = {"id": str, "state": str, "phase": str, "owner": dict, "created": str, "updated": str, "facts": dict, "steps": list}
+
+
+def nonsense(journal: dict) -> list[str]:
+    """Everything in a journal that this module never writes, in words."""
+    found = ["%s is not there, or not what it should be" % name for name, kind in _SHAPE.items() if not isinstance(journal.get(name), kind)]
+    if found:
+        return found
+    if journal["state"] not in STATES:
+        found.append("the state %r is none" % journal["state"])
+    times = [journal["created"], journal["updated"]]
+    for number, entry in enumerate(journal["steps"], 1):
+        if not isinstance(entry, dict) or any(not isinstance(entry.get(name, 0), kind) for name, kind in _STEP.items()) or entry["state"] not in (
+                "begun", "done", "failed"):
+            found.append("step %d is none" % number)
+        else:
+            times += [time for time in (entry["begun"], entry["ended"]) if time is not None]
+    found += ["%r is no time" % time for time in times if not _is_time(time)]
+    if not found and journal["steps"] and journal["phase"] != journal["steps"][-1]["name"]:
+        found.append("the phase %r is not that of the last step" % journal["phase"])
+    return found
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def save(folder: str, journal: dict, now: datetime) -> dict:

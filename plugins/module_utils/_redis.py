@@ -55,11 +55,35 @@ class Native(NamedTuple):
     def snapshot(self, path: str, timeout: float) -> None:
         """Write all of its keys to a new file that only the caller's account can read.
 
+        By its own saving to disk, where it tells where that goes; a replica's snapshot, which any server gives, only begins after
+        ``repl-diskless-sync-delay`` (five seconds by default), in which clients would be refused.
+
         :raises RedisError: it is not there, says no, or needs longer.
         """
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # redis-cli alone would let everybody read it
-        self.ask("--rdb", path, timeout=timeout)
+        data = data_of(self)
+        saved = os.path.join(data["folder"], data["file"]) if data else ""
+        if saved and self._save(timeout) and os.path.isfile(saved):
+            shutil.copyfile(saved, path)
+        else:
+            self.ask("--rdb", path, timeout=timeout)
 
+    def _save(self, timeout: float, clock: Callable[[], float] = time.monotonic) -> bool:
+        """Whether it has saved its keys as they are now."""
+        limit = clock() + timeout
+        asked = False
+        while clock() < limit:
+            told = dict(re.findall(r"^(rdb_\w+):(\w+)", self.ask("INFO", "persistence"), re.M))
+            if told.get("rdb_bgsave_in_progress") != "1":
+                if asked or "rdb_bgsave_in_progress" not in told:
+                    return told.get("rdb_last_bgsave_status") == "ok"
+                try:
+                    self.ask("BGSAVE")
+                except RedisError:
+                    return False
+                asked = True
+            time.sleep(0.05)
+        return False
 
     def wait(self, deadline: float, clock: Callable[[], float] = time.monotonic) -> Keyspace:
         """Wait until it has loaded its keys; which they are.
@@ -257,7 +281,7 @@ def carry(source: Native, target: Container, folder: str, timeout: float) -> dic
 
     :param folder: where the snapshot is kept for the while, on a file system with room for it.
     :returns: ``databases`` (name to ``source`` and ``target``), ``keys`` (in the target), ``bytes``, ``seconds``, ``differences``.
-    :raises RedisError: one of them refuses; the source is only read, and the target holds what it held.
+    :raises RedisError: one of them refuses; the source keeps what it has, and the target holds what it held.
     """
     if re.search(r"^aof_enabled:1", target.ask("INFO", "persistence"), re.M):
         raise RedisError("Redis in container %s keeps an append-only file, so it would not load a snapshot: set appendonly no" % target.name)

@@ -8,12 +8,13 @@ module: redis_copy
 short_description: Carry the keys of a native Redis into one in a container
 version_added: 0.1.0
 description:
-  - Takes a snapshot of the native Redis (C(redis-cli --rdb)), puts it into the data folder of the container and starts it with it.
+  - Takes a snapshot of the native Redis, puts it into the data folder of the container and starts it with it.
   - Proves that every key which never expires is there afterwards, and of the others not more than there were.
   - Where the container can't load the snapshot, it is started again with what it held.
-  - The native Redis is only read. No password is put on a command line.
+  - The native Redis keeps its keys and settings. No password is put on a command line.
 notes:
-  - A native Redis waits for C(repl-diskless-sync-delay), five seconds by default, before it gives the snapshot.
+  - The native Redis saves its keys to its own file (C(BGSAVE)), which is copied. One that does not tell where that is gives a snapshot
+    as to a replica, and waits for C(repl-diskless-sync-delay), five seconds by default, before.
   - A key whose time is over, or ends meanwhile, is not carried.
 author: llmops.litellm contributors (@llmops)
 options:

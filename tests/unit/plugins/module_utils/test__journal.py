@@ -170,3 +170,29 @@ def test_killed_run_has_one_way_on_and_one_back(steps: list[str], on: Any, back:
 
 def test_migrated_host_comes_back_with_its_rows() -> None:
     assert _journal.steps_back(reached(*FORWARD, state="migrated")) == ["leave", "carry", "return", "check", "clear"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"state": "migrated"', '"state": "whatever"', "the state 'whatever' is none"),
+        ('"phase": "stage"', '"phase": "cutover"', "the phase 'cutover' is not that of the last step"),
+        ('"phase": "stage",', "", "phase is not there"),
+        ('"steps": [', '"steps": 3, "old": [', "steps is not there, or not what it should be"),
+        ('"state": "done"', '"state": "undone"', "step 1 is none"),
+        ('"name": "stage"', '"name": 7', "step 1 is none"),
+        ("2026-11-23T15:00:00.000000+00:00", "yesterday", "'yesterday' is no time"),
+    ],
+)
+def test_journal_that_was_edited_into_nonsense_is_not_guessed_at(tmp_path: Path, old: str, new: str, said: str) -> None:
+    apply(tmp_path, "open")
+    apply(tmp_path, "begin", name="stage")
+    apply(tmp_path, "done", name="stage")
+    apply(tmp_path, "close", state="migrated")
+    path = tmp_path / "journal.json"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(_journal.JournalError) as raised:
+        _journal.load(str(tmp_path))
+    assert str(path) in str(raised.value)
+    assert said in str(raised.value)
