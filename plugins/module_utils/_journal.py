@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import datetime, timezone
-from typing import Optional
+from typing import Any, Optional
 
 from ._host import write_atomically
 
@@ -68,8 +68,8 @@ def load(folder: str) -> Optional[dict]:
     return journal
 
 
-_STEP = {"name": str, "state": str, "begun": str, "ended": (str, type(None)), "facts": dict}
-_SHAPE = {"id": str, "state": str, "phase": str, "owner": dict, "created": str, "updated": str, "facts": dict, "steps": list}
+_STEP: dict[str, Any] = {"name": str, "state": str, "begun": str, "ended": (str, type(None)), "facts": dict}
+_SHAPE: dict[str, Any] = {"id": str, "state": str, "phase": str, "owner": dict, "created": str, "updated": str, "facts": dict, "steps": list}
 
 
 def nonsense(journal: dict) -> list[str]:

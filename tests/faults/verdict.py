@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 # They run on the controller, or only look: to be killed there is to be killed before the next task that does something.
 QUIET = ("assert", "debug", "fail", "include_tasks", "import_tasks", "import_role", "include_role", "meta", "set_fact", "validate_argument_spec")
 LONG = 1.0  # seconds; a task that takes longer is also struck in its middle
 FINAL = ("none", "untouched", "migrated", "rolled back")
-# Before these nothing of the legacy deployment is touched, and one way to go on says as much as the other.
-EARLY = ("", "record", "images", "environment", "stage", "rehearse", "backup")
 
 
 class Case(NamedTuple):
@@ -48,13 +46,13 @@ def cases(playbook: str, recorded: Iterable[dict[str, Any]]) -> list[Case]:
     return found
 
 
-def representative(every: Sequence[Case], steps: Iterable[str]) -> list[Case]:
-    """One kill for each of these steps: within its longest task, or before its last where none is long."""
+def representative(every: Sequence[Case], steps: Mapping[str, str]) -> list[Case]:
+    """One kill for each of these steps, within its longest task (before its last where none is long), then the playbook that is given."""
     chosen = []
-    for step in steps:
+    for step, then in steps.items():
         mine = [case for case in every if case.step == step]
         if mine:
-            chosen.append(max(mine, key=lambda case: (case.after, every.index(case))))
+            chosen.append(max(mine, key=lambda case: (case.after, every.index(case)))._replace(then=then))
     return chosen
 
 

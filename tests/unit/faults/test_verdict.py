@@ -37,7 +37,8 @@ def test_every_task_is_struck_and_long_ones_twice() -> None:
 
 def test_representative_is_the_longest_of_a_step() -> None:
     made = verdict.cases("migrate", RECORD)
-    assert [(case.point, case.after) for case in verdict.representative(made, ["cutover", "serve", "none"])] == [("a:3 copy", 3.0), ("a:5 begin", 0.0)]
+    chosen = verdict.representative(made, {"cutover": "rollback", "serve": "migrate", "none": "migrate"})
+    assert [(case.point, case.after, case.then) for case in chosen] == [("a:3 copy", 3.0, "rollback"), ("a:5 begin", 0.0, "migrate")]
 
 
 @pytest.mark.parametrize(
