@@ -21,7 +21,7 @@ import subprocess
 import tempfile
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Iterator, Mapping, NamedTuple, Optional
 
 from . import _fingerprint
@@ -33,6 +33,7 @@ DUMP, MANIFEST, SUMS = "database.dump", "manifest.json", "SHA256SUMS"
 INCOMPLETE = ".incomplete-"
 # For the manifest, the sums and the file system's own needs.
 SPARE = 16 << 20
+PATIENCE = 900.0  # seconds
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -179,12 +180,19 @@ def foresee(order: Order, now: datetime) -> dict[str, Any]:
 
 @contextmanager
 def _locked(folder: str) -> Iterator[None]:
+    """One backup at a time into a folder; the second one waits, for instance for what a run that was killed left at work."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    deadline = monotonic() + PATIENCE
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if monotonic() > deadline:
+                    raise BackupError("another backup into %s is under way, for more than %g s" % (folder, PATIENCE)) from None
+            sleep(0.5)
         yield
-    except BlockingIOError:
-        raise BackupError("another backup into %s is under way" % folder) from None
     finally:
         os.close(handle)
 

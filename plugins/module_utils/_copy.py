@@ -16,7 +16,7 @@ import threading
 from contextlib import ExitStack
 from dataclasses import replace as changed
 from datetime import datetime, timezone
-from time import monotonic
+from time import monotonic, sleep
 from typing import IO, Any, NamedTuple, Optional
 
 from ._endpoint import APPLICATION
@@ -25,6 +25,7 @@ from ._occupancy import MAINTENANCE, Occupancy, check_source, check_versions, gr
 from ._postgres import Endpoint, PostgresError, Session, identifier, literal
 
 CHUNK = 1 << 20
+PATIENCE = 900.0  # seconds
 # Of the copying sessions alone: faster index builds, and no wait for the disk at every one of ANALYZE's commits. The rename, which
 # is a commit of another session, waits for all of it: a copy that has the target's name is on disk.
 RESTORE_SETTINGS = ("maintenance_work_mem=256MB", "synchronous_commit=off")
@@ -182,6 +183,18 @@ def mark(admin: Session, database: str, **words: object) -> None:
     admin.execute("COMMENT ON DATABASE %s IS %s" % (identifier(database), literal(json.dumps({"made_by": APPLICATION, "what": "copy", **words}))))
 
 
+def _alone(admin: Session, target: Endpoint) -> None:
+    """Hold a lock until this connection ends, so that two runs cannot build the same copy. What a run that was killed left at work ends first.
+
+    :raises PostgresError: it does not end in time.
+    """
+    deadline = monotonic() + PATIENCE
+    while admin.query("SELECT pg_try_advisory_lock(hashtext(%s), hashtext(%s))" % (literal(APPLICATION), literal(target.database))) != [["t"]]:
+        if monotonic() > deadline:
+            raise PostgresError("another copy into %s is under way, for more than %g s" % (target, PATIENCE))
+        sleep(0.5)
+
+
 def copy(source: Endpoint, target: Endpoint, replace: str, now: datetime) -> Result:
     """Copy a database and prove it. Where our earlier copy already equals the source, nothing is done.
 
@@ -194,9 +207,7 @@ def copy(source: Endpoint, target: Endpoint, replace: str, now: datetime) -> Res
     stamp = now.astimezone(timezone.utc).isoformat(timespec="seconds")
     with ExitStack() as stack:
         admin = stack.enter_context(Session(target.on(MAINTENANCE)))
-        # Held until this connection ends, so that two runs cannot build the same copy
-        if admin.query("SELECT pg_try_advisory_lock(hashtext(%s), hashtext(%s))" % (literal(APPLICATION), literal(target.database))) != [["t"]]:
-            raise PostgresError("another copy into %s is under way" % target)
+        _alone(admin, target)
         action, earlier = plan(source, target, replace, admin)
         holder = stack.enter_context(Session(source, SETTINGS))
         begin(holder)

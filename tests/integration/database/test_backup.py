@@ -6,6 +6,8 @@ import json
 import os
 import random
 import subprocess
+import threading
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Callable
@@ -131,9 +133,21 @@ def test_a_missing_file_and_a_bad_name_are_refused(native: Native, tmp_path: Pat
     assert os.listdir(tmp_path) == []
 
 
-def test_two_at_once_are_refused(native: Native, tmp_path: Path) -> None:
+def test_second_one_waits_for_the_first(native: Native, tmp_path: Path) -> None:
     handle = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_EX)
+    timer = threading.Timer(0.7, os.close, [handle])
+    timer.start()
+    begun = time.monotonic()
+    assert _backup.backup(order(native.new(), tmp_path), NOW)["changed"]
+    assert time.monotonic() - begun > 0.7
+    timer.join()
+
+
+def test_second_one_does_not_wait_for_ever(native: Native, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    handle = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    monkeypatch.setattr(_backup, "PATIENCE", 0)
     with pytest.raises(_backup.BackupError, match="another backup into .* is under way"):
         _backup.backup(order(native.new(), tmp_path), NOW)
     os.close(handle)

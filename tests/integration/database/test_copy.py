@@ -232,7 +232,20 @@ def test_a_strangers_database_of_our_working_name_is_refused(native: Native) -> 
     assert query(stranger, "SELECT count(*) FROM theirs") == [["0"]]
 
 
-def test_two_at_once_are_refused(native: Native) -> None:
+def test_second_copy_waits_for_the_first(native: Native) -> None:
+    source, there = native.new("CREATE TABLE t ()"), native.at(native.name())
+    with Session(there.on("postgres")) as other:
+        other.query("SELECT pg_advisory_lock(hashtext('llmops.litellm'), hashtext(%s))" % literal(there.database))
+        timer = threading.Timer(0.7, other.close)
+        timer.start()
+        begun = time.monotonic()
+        assert copy(source, there).action == "create"
+        assert time.monotonic() - begun > 0.7
+        timer.join()
+
+
+def test_second_copy_does_not_wait_for_ever(native: Native, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_copy, "PATIENCE", 0)
     source, there = native.new("CREATE TABLE t ()"), native.at(native.name())
     with Session(there.on("postgres")) as other:
         other.query("SELECT pg_advisory_lock(hashtext('llmops.litellm'), hashtext(%s))" % literal(there.database))

@@ -23,6 +23,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils import (
     _images,
     _journal,
     _legacy,
+    _native_server,
     _postgres,
     _redis,
     _salt,
@@ -332,6 +333,7 @@ def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(_postgres, "server_version", lambda endpoint: ("15.18", 15))
     monkeypatch.setattr(_postgres, "database_size", lambda endpoint: 1000)
     monkeypatch.setattr(_salt, "decrypts", decrypts)
+    monkeypatch.setattr(_native_server, "seen", lambda pid: {"argv": ["postgres", "-D", "x"], "process": pid})
     return told
 
 
@@ -342,6 +344,7 @@ def test_database_is_told_without_its_password(servers: list[Listener], database
     assert (told["port"], told["name"], told["user"], told["major"], told["bytes"]) == (5434, "llm_gateway", "gateway", 15, 1000)
     assert (told["stored_models"], told["migrations"], told["salt_key_proved"], told["max_connections"]) == (1, ["a", "b"], True, 100)
     assert told["unit"]["name"] == "postgresql@15-main.service"
+    assert told["server"] == {"argv": ["postgres", "-D", "x"], "process": 15}
     assert SECRET not in json.dumps(facts)
     assert database["keys"] == {"salt"}
 
