@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: database_drop
+short_description: Drop a PostgreSQL database whose rows are kept elsewhere or are this collection's own
+version_added: 0.1.0
+description:
+  - With O(expect) a database is dropped only if it holds exactly what has that content hash. Without it, only a database that carries
+    this collection's mark is dropped.
+  - Nothing is dropped while clients are connected. One that is not there is no failure.
+author: llmops.litellm contributors (@llmops)
+options:
+  endpoint:
+    description:
+      - The database.
+      - With O(endpoint.env_file) the server is reached as its URL says, by client programs of the host;
+        with O(endpoint.container) by the container's own client programs on its local socket.
+    type: dict
+    required: true
+    suboptions:
+      env_file:
+        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
+        type: path
+      variable:
+        description: Name of the variable in O(endpoint.env_file).
+        type: str
+        default: DATABASE_URL
+      container:
+        description: Name of a running container with a PostgreSQL server.
+        type: str
+      database:
+        description: Name of the database. Needed with O(endpoint.container); otherwise it takes the place of the URL's.
+        type: str
+      user:
+        description: Role to connect as. Needed with O(endpoint.container).
+        type: str
+  expect:
+    description: Content hash, as M(llmops.litellm.database_fingerprint_info) tells it, of what the database must hold.
+    type: str
+attributes:
+  check_mode:
+    description: Says whether it would be dropped, and refuses as the run itself.
+    support: full
+  diff_mode:
+    description: Rows are not shown.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Database of a proxy that was left is gone
+  llmops.litellm.database_drop:
+    endpoint:
+      container: litellm-postgres
+      database: litellm_20261123t150000z-12ab
+      user: litellm
+"""
+
+RETURN = r"""
+dropped:
+  description: Name of the database, empty where there was none.
+  returned: success
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _drop, _postgres
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "endpoint": {"type": "dict", "required": True, "options": _postgres.ENDPOINT_OPTIONS, **_postgres.ENDPOINT_RULES},
+            "expect": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        endpoint = _postgres.Endpoint.from_params(module.params["endpoint"])
+        dropped = _drop.drop(endpoint, module.params["expect"], module.check_mode)
+    except _postgres.PostgresError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=dropped, dropped=endpoint.database if dropped else "")
+
+
+if __name__ == "__main__":
+    main()
