@@ -108,6 +108,13 @@ def parse_command(argv: list[str]) -> dict:
     return told
 
 
+def is_proxy(argv: list[str]) -> bool:
+    """Whether a process is LiteLLM itself, and not a wrapper (a shell, ``conda run``) that has started it."""
+    words = argv[1:] if argv and re.match(r"python[0-9.]*$", os.path.basename(argv[0])) else argv
+    words = words[1:] if words[:1] == ["-m"] else words
+    return bool(words and PROGRAM.search(words[0]))
+
+
 def parse_process_python(argv: list[str]) -> Optional[str]:
     """The Python that runs the proxy: the interpreter of its own environment, which holds LiteLLM."""
     for word in argv[:2]:

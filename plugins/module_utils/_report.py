@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from ._journal import LEAVING, MIGRATED, RETURNING, ROLLED_BACK, UNTOUCHED, seconds_between, step
+from ._journal import FINALIZED, LEAVING, MIGRATED, RETURNING, ROLLED_BACK, UNTOUCHED, seconds_between, step
 
 # By state: the outcome of a run that went well, and of one that failed.
 OUTCOMES = {MIGRATED: ("The host is migrated: LiteLLM, PostgreSQL and Redis run in Docker Compose.",
                        "The rollback failed. Nothing was lost: the host is migrated as before, and the compose deployment serves."),
+            FINALIZED: ("The host is migrated, and its legacy deployment is retired for good.",) * 2,
             ROLLED_BACK: ("The host is rolled back: the legacy deployment serves again, as it was.",
                           "The migration failed, and the legacy deployment serves again, as it was."),
             UNTOUCHED: ("The legacy deployment was not touched and serves.",
@@ -262,6 +263,8 @@ def _changes(journal: dict, folder: str) -> list[str]:
 
 def _undo(journal: dict) -> list[str]:
     """How to go back or on."""
+    if journal["state"] == FINALIZED:
+        return ["there is no way back but to restore the last backup of the legacy deployment, which finalized.md names"]
     if journal["state"] == MIGRATED:
         return ["rollback.yml brings the legacy deployment back with every row that was written since",
                 "what it would do, without doing it: rollback.yml --check",

@@ -36,7 +36,8 @@ def look(journal: dict, database: _postgres.Endpoint, choice: str) -> Look:
     :param database: the compose deployment's.
     :param choice: one of :data:`CHOICES`.
     :returns: facts: ``carries`` (whether there may be rows that the legacy database does not have), ``since`` (``keys``, ``requests``,
-        ``spend`` since the cutover; ``None`` where they can't be counted), ``tables`` (:func:`_carry.delta`), ``told``: that in words, ``choices``: name to words.
+        ``spend`` since the cutover; ``None`` where they can't be counted), ``tables`` (:func:`_carry.delta`), ``told`` (that in words),
+        ``choices`` (name to words).
     """
     found = journal["facts"].get("found", {})
     facts: dict[str, Any] = {"carries": _journal.LEAVING[0] in _journal.steps_back(journal), "since": None, "tables": [], "told": "", "choices": {}}

@@ -11,15 +11,18 @@ from __future__ import annotations
 import os
 import pwd
 import re
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 from ._host import Result, run
 
 # Conditions add up, so one that never holds keeps a unit down whatever wants it. Last in order: an empty one resets those before it.
 BLOCK = "zz-llmops-litellm-retired.conf"
 BLOCK_TEXT = "# Written by llmops.litellm: this unit is retired. Its rollback removes this file.\n[Unit]\nConditionPathExists=!/\n"
+# While a unit stops whose main process needs its children for what it does last.
+STOP = "50-llmops-litellm-stop.conf"
+STOP_TEXT = "# Written by llmops.litellm for one stop; gone with it, or with the next boot.\n[Service]\nKillMode=mixed\n"
 SHOWN = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "FragmentPath", "DropInPaths", "MainPID",
-         "WorkingDirectory", "EnvironmentFiles", "Environment", "User", "ExecStart")
+         "WorkingDirectory", "EnvironmentFiles", "Environment", "User", "ExecStart", "KillMode")
 
 
 class SystemdError(Exception):
@@ -47,6 +50,11 @@ class Manager(NamedTuple):
     def folder(self) -> str:
         """Where units and masks of this manager's owner are, which come before all others."""
         return "/etc/systemd/system" if self.account is None else os.path.join(_entry(self.account).pw_dir, ".config/systemd/user")
+
+    @property
+    def runtime(self) -> str:
+        """Where units of this manager are that a reboot forgets."""
+        return "/run/systemd/system" if self.account is None else "/run/user/%d/systemd/user" % _entry(self.account).pw_uid
 
     def systemctl(self, *words: str, timeout: float = 180) -> Result:
         """Run systemctl against this manager."""
@@ -172,22 +180,43 @@ def _checked(manager: Manager, answer: Result, what: str) -> None:
 
 def _block(unit: Unit) -> None:
     """Keep a unit down that cannot be masked, because its own file is where the mask would be."""
-    folder = os.path.dirname(unit.block)
-    # As the owner: root must not write where an account could have put a link.
-    for argv, text in ((["mkdir", "-p", folder], None), (["dd", "of=" + unit.block, "conv=fsync", "status=none"], BLOCK_TEXT), (["sync", folder], None)):
-        _checked(unit.manager, unit.manager.run(argv, stdin=text), " ".join(argv))
-    _checked(unit.manager, unit.manager.systemctl("daemon-reload"), "systemctl daemon-reload")
+    _put(unit.manager, unit.block, BLOCK_TEXT)
 
 
-def _unblock(unit: Unit) -> None:
-    for argv in (["rm", "-f", unit.block], ["rmdir", "--ignore-fail-on-non-empty", os.path.dirname(unit.block)]):
-        _checked(unit.manager, unit.manager.run(argv), " ".join(argv))
-    _checked(unit.manager, unit.manager.systemctl("daemon-reload"), "systemctl daemon-reload")
+def _put(manager: Manager, path: str, text: str) -> None:
+    """Put a drop-in in place, as the manager's owner: root must not write where an account could have put a link."""
+    folder = os.path.dirname(path)
+    for argv, stdin in ((["mkdir", "-p", folder], None), (["dd", "of=" + path, "conv=fsync", "status=none"], text), (["sync", folder], None)):
+        _checked(manager, manager.run(argv, stdin=stdin), " ".join(argv))
+    _checked(manager, manager.systemctl("daemon-reload"), "systemctl daemon-reload")
 
 
-def retire(record: dict[str, str], check: bool = False) -> list[str]:
+def _remove(manager: Manager, path: str) -> None:
+    for argv in (["rm", "-f", path], ["rmdir", "--ignore-fail-on-non-empty", os.path.dirname(path)]):
+        _checked(manager, manager.run(argv), " ".join(argv))
+    _checked(manager, manager.systemctl("daemon-reload"), "systemctl daemon-reload")
+
+
+def _stop(unit: Unit, alone: bool) -> None:
+    """Stop a unit. With ``alone`` only its main process is told; its children, which it may still need, end after it.
+
+    systemd tells all processes of a service at once. LiteLLM's database client is one of them, and does not wait: what LiteLLM has not
+    written by then is lost, and while it drains its requests that is a lot.
+    """
+    path = os.path.join(unit.manager.runtime, unit.name + ".d", STOP)
+    if alone and unit.properties.get("KillMode") == "control-group":
+        _put(unit.manager, path, STOP_TEXT)
+    try:
+        _must(unit.manager, unit.name, "stop")
+    finally:
+        if os.path.exists(path):
+            _remove(unit.manager, path)
+
+
+def retire(record: dict[str, str], check: bool = False, alone: Callable[[int], bool] = lambda pid: False) -> list[str]:
     """Stop a unit and keep it from starting at the next boot, without deleting anything of it.
 
+    :param alone: whether of its processes only the main one, whose id is given, is to be told to stop.
     :returns: what was done or, with ``check``, would be; empty when the unit was retired already.
     """
     manager = Manager(record["account"] or None)
@@ -198,7 +227,7 @@ def retire(record: dict[str, str], check: bool = False) -> list[str]:
     if unit.active in ("active", "activating", "reloading", "deactivating"):
         done.append("stopped")
         if not check:
-            _must(manager, unit.name, "stop")
+            _stop(unit, unit.pid is not None and alone(unit.pid))
     if unit.enabled in ("enabled", "alias"):
         done.append("disabled")
         if not check:
@@ -246,7 +275,7 @@ def restore(record: dict[str, str], check: bool = False) -> list[str]:
     if unit.blocked:
         done.append("unblocked")
         if not check:
-            _unblock(unit)
+            _remove(unit.manager, unit.block)
     if unit.properties["LoadState"] == "masked" and record["enabled"] != "masked":
         done.append("unmasked")
         if not check:

@@ -52,6 +52,12 @@ options:
     type: str
     choices: [retired, recorded]
     required: true
+  proxy:
+    description:
+      - Name of the unit among them that is the proxy. With V(retired), where its main process is LiteLLM itself, only that one is told to stop.
+        systemd would tell LiteLLM's database client at the same time, and spend that is not written by then would be lost.
+    type: str
+    default: ''
 attributes:
   check_mode:
     description: Says what would be done.
@@ -78,7 +84,7 @@ actions:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils import _host, _legacy, _systemd
 
 
 def main() -> None:
@@ -94,14 +100,19 @@ def main() -> None:
                 "path": {"type": "str", "default": ""},
             }},
             "state": {"type": "str", "required": True, "choices": ["retired", "recorded"]},
+            "proxy": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
-    act = _systemd.retire if module.params["state"] == "retired" else _systemd.restore
     actions: dict[str, list[str]] = {}
     for unit in module.params["units"]:
         try:
-            done = act(unit, check=module.check_mode)
+            if module.params["state"] == "recorded":
+                done = _systemd.restore(unit, check=module.check_mode)
+            elif unit["name"] == module.params["proxy"]:
+                done = _systemd.retire(unit, check=module.check_mode, alone=lambda pid: _legacy.is_proxy(_host.command_line(pid)))
+            else:
+                done = _systemd.retire(unit, check=module.check_mode)
         except _systemd.SystemdError as error:
             module.fail_json(msg=str(error), actions=actions)
         if done:

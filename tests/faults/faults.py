@@ -213,12 +213,14 @@ class Matrix:
         """All kills of both playbooks."""
         return [case for playbook in ("migrate", "rollback") for case in verdict.cases(playbook, self.record(playbook))]
 
-    def close(self, case: Case, begun: float, first: dict[str, Any], wrong: list[str], code: Optional[int], spend: bool) -> bool:
+    def close(self, case: Case, begun: float, first: dict[str, Any], wrong: list[str], code: Optional[int], spend: bool,
+              label: str = "") -> bool:
         """Judge a case that is over, and keep its result."""
         seen = self.host.settled(code, spend)
         wrong = wrong + verdict.end(seen, code, spend)
         rows = seen["rows"].get("compose" if seen["state"] == "migrated" else "legacy") or {"acknowledged": 0, "missing": 0, "keys_missing": 0}
-        told = {"name": case.name, **case._asdict(), "moment": describe(first), "state": seen["state"], "acknowledged": rows["acknowledged"],
+        told = {"name": case.name, **case._asdict(), "fault": label or case.fault, "moment": describe(first),
+                "state": seen["state"], "acknowledged": rows["acknowledged"],
                 "present": rows["acknowledged"] - rows["missing"], "lost": rows["missing" if spend else "keys_missing"],
                 "refused": round(self.host.refused(begun), 1), "verdict": "; ".join(wrong) or "good", "time": time.strftime("%Y-%m-%dT%H:%M:%S")}
         with self.results.open("a", encoding="utf-8") as log:
@@ -235,9 +237,10 @@ class Matrix:
         code = self.host.play(case.playbook, LLMOPS_FAULTS_KILL=json.dumps({"point": case.point, "after": case.after}))
         first = self.host.look()
         wrong = verdict.moment(first)
-        if code != -signal.SIGKILL:
+        label = "not killed: it was quicker" if code == 0 and case.after else case.fault
+        if label == case.fault and code != -signal.SIGKILL:
             wrong.append("the run ended with %d before it could be killed" % code)
-        return self.close(case, begun, first, wrong, self.host.play(case.then), spend=True)
+        return self.close(case, begun, first, wrong, self.host.play(case.then), spend=True, label=label)
 
     def strike(self, fault: strikes.Strike) -> bool:
         """Let the host fail under a migration, undo the fault, and run the next command where the run left work."""

@@ -49,7 +49,8 @@ STRIKES = [
     Strike("connection to the host cut", "serve", outside="cut"),
     Strike("new proxy crashes again and again", "cutover", "systemd-run --unit=saboteur --collect python3 -B /root/faults/saboteur.py",
            "systemctl stop saboteur", spend=False),
-    Strike("new proxy has the wrong salt key", "backup", "sed -i 's/^LITELLM_SALT_KEY=.*/LITELLM_SALT_KEY=sk-wrong-salt-key-0123456789abcdef/' /opt/litellm/.env"),
+    Strike("new proxy has the wrong salt key", "backup",
+           "sed -i 's/^LITELLM_SALT_KEY=.*/LITELLM_SALT_KEY=sk-wrong-salt-key-0123456789abcdef/' /opt/litellm/.env"),
     Strike("second run at the same time", "rehearse", outside="second"),
 ]
 

@@ -233,3 +233,15 @@ def test_stopped_unit_is_refused_with_the_command_to_start_it(monkeypatch: pytes
     with pytest.raises(_legacy.LegacyError, match="litellm.service is failed; its environment can only be read while it runs") as caught:
         _legacy.discover("litellm")
     assert caught.value.remedy == "Start it: " + remedy
+
+
+@pytest.mark.parametrize(
+    ("argv", "is_proxy"),
+    [
+        (["/v/bin/python", "/v/bin/litellm", "--port", "4000"], True), (["/v/bin/python3.12", "-m", "litellm", "--port", "4000"], True),
+        (["litellm", "--config", "x"], True), (["/bin/bash", "-c", "exec litellm"], False), (["/c/bin/python", "/c/bin/conda", "run", "litellm"], False),
+        (["uv", "run", "litellm"], False), (["python3"], False), ([], False),
+    ],
+)
+def test_proxy_is_told_from_what_has_started_it(argv: list[str], is_proxy: bool) -> None:
+    assert _legacy.is_proxy(argv) is is_proxy

@@ -47,7 +47,7 @@ def journal(state: str = "migrated", until: str = "hand_over") -> dict[str, Any]
                           "facts": {"found": FOUND, "before": SNAPSHOT, "warnings": ["mind the gap"]}, "steps": steps})
 
 
-@pytest.mark.parametrize("state", ["migrated", "rolled back", "untouched", "running"])
+@pytest.mark.parametrize("state", ["migrated", "rolled back", "untouched", "finalized", "running"])
 @pytest.mark.parametrize("until", STEPS)
 def test_every_journal_has_a_report(state: str, until: str) -> None:
     made = journal(state, until)
@@ -194,7 +194,8 @@ def test_automatic_way_back_has_refused_since_the_cutover() -> None:
     assert _report.refused(made) == 3370.0
 
 
-@pytest.mark.parametrize(("steps", "said"), [(1, "Nobody serves now"), (3, "Look at the legacy proxy: systemctl --user --machine=litellm@ status litellm.service")])
+@pytest.mark.parametrize(("steps", "said"), [
+    (1, "Nobody serves now"), (3, "Look at the legacy proxy: systemctl --user --machine=litellm@ status litellm.service")])
 def test_host_between_the_states_is_told_exactly(steps: int, said: str) -> None:
     made = rolled_back()
     made.update(state="running", steps=made["steps"][:len(STEPS) + steps], phase=BACK[steps - 1])

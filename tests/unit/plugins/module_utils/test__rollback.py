@@ -42,6 +42,11 @@ def journal(found: dict[str, Any], served: bool = True) -> dict[str, Any]:
     return {"state": "migrated" if served else "running", "phase": steps[-1]["name"], "steps": steps, "facts": {"found": found}}
 
 
+def fail(error: Exception) -> None:
+    """Raise what a test has prepared."""
+    raise error
+
+
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The compose deployment's database, as its parts are asked."""
@@ -53,7 +58,7 @@ def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def held(endpoint: Any) -> Any:
         if isinstance(told["held"], Exception):
-            raise told["held"]
+            fail(told["held"])
         return told["held"]
 
     monkeypatch.setattr(_fingerprint, "fingerprint", held)

@@ -41,9 +41,13 @@ class Fake:
         self.there = True
         self.words: list[str] = []
         self.refuse = ""
+        self.kill_mode = "control-group"
+        self.at_stop = ""  # the drop-in for one stop, as the unit was stopped with
         self.folder = folder / "units"
         self.folder.mkdir()
         monkeypatch.setattr(_systemd.Manager, "folder", str(self.folder))
+        self.drop_in = folder / "runtime" / "a.service.d" / "50-llmops-litellm-stop.conf"
+        monkeypatch.setattr(_systemd.Manager, "runtime", str(folder / "runtime"))
         monkeypatch.setattr(_systemd.Manager, "systemctl", lambda _manager, *words, **_named: self.systemctl(*words))
 
     def systemctl(self, *words: str) -> Result:
@@ -51,9 +55,12 @@ class Fake:
             state = "masked" if self.masked else "enabled-runtime" if self.pulled_in and self.enabled == "disabled" else self.enabled
             told = {"Id": "a.service", "LoadState": "masked" if self.masked else "loaded" if self.there else "not-found", "ActiveState": self.active,
                     "UnitFileState": state, "WantedBy": "b.service" if self.pulled_in and not self.masked else "", "RequiredBy": "",
-                    "FragmentPath": str(self.folder / "a.service") if self.elsewhere else ""}
+                    "FragmentPath": str(self.folder / "a.service") if self.elsewhere else "", "KillMode": self.kill_mode,
+                    "MainPID": "271" if self.active == "active" else "0"}
             return Result(0, "".join("%s=%s\n" % (name, told[name]) for name in words[2].split(",") if name in told), "")
         self.words.append(words[0])
+        if words[0] == "stop" and self.drop_in.exists():
+            self.at_stop = self.drop_in.read_text()
         if words[0] == self.refuse:
             return Result(1, "", "Access denied")
         if words[0] == "mask" and (self.folder / "a.service").is_file():
@@ -186,6 +193,33 @@ def test_unit_that_cannot_be_masked_is_blocked(monkeypatch: pytest.MonkeyPatch, 
     assert fake.state == ("enabled", "active", False)
     assert sorted(path.name for path in fake.folder.iterdir()) == ["a.service"]
     assert _systemd.restore(record()) == []
+
+
+@pytest.mark.parametrize(("alone", "kill_mode", "told"), [(True, "control-group", "KillMode=mixed"), (False, "control-group", ""), (True, "process", "")])
+def test_only_the_main_process_is_told_where_it_needs_its_children(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, alone: bool, kill_mode: str,
+                                                                   told: str) -> None:
+    fake = Fake(monkeypatch, tmp_path)
+    fake.kill_mode = kill_mode
+    asked = []
+    assert _systemd.retire(record(), alone=lambda pid: bool(asked.append(pid)) or alone) == ["stopped", "disabled"]
+    assert asked == [271]
+    assert told in fake.at_stop
+    assert bool(fake.at_stop) is bool(told)
+    assert not fake.drop_in.parent.exists()
+
+
+def test_drop_in_of_one_stop_goes_also_when_it_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake = Fake(monkeypatch, tmp_path)
+    fake.refuse = "stop"
+    with pytest.raises(_systemd.SystemdError, match="systemctl stop"):
+        _systemd.retire(record(), alone=lambda pid: True)
+    assert fake.at_stop
+    assert not fake.drop_in.parent.exists()
+
+
+def test_runtime_folder_is_the_managers() -> None:
+    assert _systemd.Manager(None).runtime == "/run/systemd/system"
+    assert _systemd.Manager("nobody").runtime == "/run/user/65534/systemd/user"
 
 
 def test_drop_ins_of_others_stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -17,6 +17,11 @@ UNIT = {"name": "redis-server.service", "account": ""}
 HELD = "# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=1\r\n"
 
 
+def fail(error: Exception) -> None:
+    """Raise what a test has prepared."""
+    raise error
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A native server's folder, the container's answers, and the order in which things were done."""
@@ -26,7 +31,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def ask(self: Any, *words: str, **named: Any) -> str:
         if isinstance(self, _redis.Native):
             if isinstance(told["native"], Exception):
-                raise told["native"]
+                fail(told["native"])
             return str(told["native"])
         return str(told["version"]) if words[-1] == "server" else HELD
 
