@@ -9,7 +9,7 @@ ENGINE := $(BIN)/python tests/testbed/testbed.py engine env
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-host demo-migrate demo-down test lint sanity unit integration molecule docs clean
+.PHONY: help venv demo demo-host demo-migrate demo-rollback demo-status demo-down test lint sanity unit integration molecule docs clean
 
 help: ## this list
 	@echo 'Needed: Debian 12 or newer, Python 3.11 or newer, make. Root or sudo, for apt and for a Docker engine where none runs.'
@@ -21,6 +21,7 @@ demo: demo-host demo-migrate ## build a host with a running legacy deployment, m
 	@echo "The host is up. To look around in it:  $$($(ENGINE) | sed 's/^export //;s/^unset .*//') docker exec -it llmops-demo bash"
 	@echo '  there: docker ps; cat /var/lib/llmops-litellm/report.md; ls -l /opt/litellm'
 	@echo 'To run the migration once more, which changes nothing:  make demo-migrate'
+	@echo 'To see where it stands, and to bring it back:  make demo-status demo-rollback'
 	@echo 'To remove it:  make demo-down'
 
 demo-host: venv ## the host of the demo alone, before the migration
@@ -29,6 +30,12 @@ demo-host: venv ## the host of the demo alone, before the migration
 
 demo-migrate: venv ## migrate.yml on the demo's host
 	@eval "$$($(ENGINE))" && $(BIN)/ansible-playbook $(DEMO) playbooks/migrate.yml
+
+demo-rollback: venv ## rollback.yml on the demo's host
+	@eval "$$($(ENGINE))" && $(BIN)/ansible-playbook $(DEMO) playbooks/rollback.yml
+
+demo-status: venv ## status.yml on the demo's host: where it stands, on one screen
+	@eval "$$($(ENGINE))" && $(BIN)/ansible-playbook $(DEMO) playbooks/status.yml
 
 demo-down: venv ## remove the demo's host and all of the test bed that runs; images stay for the next time
 	@$(BIN)/python tests/testbed/testbed.py down

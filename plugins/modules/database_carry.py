@@ -12,8 +12,11 @@ description:
   - Makes a database hold what another one holds, of the same schema, on a server that may be of an older major. Only rows and the
     positions of sequences are carried; the target's schema, owners, rights and settings stay.
   - Only tables that differ are written, all of them in one transaction, which is committed when the target's fingerprint equals the
-    source's. A run that fails, or is killed, leaves what was there before.
-  - Refuses where the schemas differ, and where the target was written to since it was left (O(expect)).
+    source's. A run that fails, or is killed, leaves what was there before. Rows are streamed, memory stays flat.
+  - The foreign keys of these tables are taken away and added again, with their names, definitions and comments, in the same transaction.
+  - Refuses where the schemas differ, where the target was written to since it was left (O(expect)) or while it was looked at, where a
+    table that would be written has triggers or another owner, and while another carry into the same database is under way.
+  - Where the two are equal already, nothing is done.
 author: llmops.litellm contributors (@llmops)
 options:
   source:
@@ -67,7 +70,7 @@ options:
   expect:
     description:
       - Content hash that the target had when it was left, as M(llmops.litellm.database_fingerprint_info) returns it. A target that holds
-        anything else is not written to. Without it, whatever it holds is replaced.
+        anything else, and is not equal to the source either, is not written to. Without it, whatever it holds is replaced.
     type: str
 attributes:
   check_mode:
@@ -77,7 +80,10 @@ attributes:
     description: Rows are not shown.
     support: none
 notes:
-  - Sequences are outside of transactions. Where the last proof fails, those that were set stay ahead, which loses nothing.
+  - C(setval) alone is outside of transactions. Sequences are therefore set behind an C(ALTER SEQUENCE … RESTART) in the same transaction,
+    last of all, and read back by the proof. Where it fails they go back with the rows.
+  - The target's clients should be stopped. Tables are locked against readers too until the end, and a client that holds one of them for
+    longer than 60 seconds makes the carry fail.
 seealso:
   - module: llmops.litellm.database_copy
   - module: llmops.litellm.database_fingerprint_info
@@ -92,6 +98,7 @@ EXAMPLES = r"""
       user: litellm
     target:
       env_file: /var/lib/llmops-litellm/legacy.env
+    expect: "{{ left.fingerprint.hash }}"
 """
 
 RETURN = r"""
@@ -105,10 +112,11 @@ equal:
   returned: always, except in check mode
   type: bool
 differences:
-  description: Every difference, in words. The module fails when there is one.
+  description: Every difference, in words. The module fails when there is one; the target is then as it was.
   returned: always, except in check mode
   type: list
   elements: str
+  sample: ["table LiteLLM_UserTable has 3 rows in the source, 2 in the target"]
 tables:
   description: The target's tables that changed, or would, with their rows before and after.
   returned: success
@@ -120,7 +128,7 @@ source:
   returned: always, except in check mode
   type: dict
 target:
-  description: The target's fingerprint.
+  description: The target's fingerprint, taken before the transaction was committed.
   returned: always, except in check mode
   type: dict
 bytes:

@@ -47,7 +47,7 @@ def sabotaged(host: Any) -> dict[str, Any]:
     """A run against the saboteur: the host's state before, what the run printed, its journal."""
     before = state(host)
     host.check_output("systemd-run --unit=saboteur python3 -B /root/observer/saboteur.py")
-    run = migrate()
+    run = migrate("-e", "litellm_max_downtime=75")  # seconds; enough for a cutover that ends well
     host.check_output("systemctl stop saboteur")
     journal = json.loads(host.check_output("cat /var/lib/llmops-litellm/journal.json"))
     return {"before": before, "run": run, "journal": journal, "frozen": host.check_output("journalctl -u saboteur -o cat")}
@@ -58,6 +58,8 @@ def test_run_fails_and_says_what_is_true_now(sabotaged: dict[str, Any]) -> None:
     assert sabotaged["run"].returncode != 0
     assert "The migration failed, and the legacy deployment serves again" in sabotaged["run"].stdout
     assert sabotaged["journal"]["state"] == "rolled back"
+    # the operator's limit ends the wait for it, long before litellm_wait does
+    assert "Timed out after" in sabotaged["journal"]["facts"]["failure"]
     states = {step["name"]: step["state"] for step in sabotaged["journal"]["steps"]}
     assert states["serve"] == "failed"
     # its schema is not the legacy one any more: rows are not guessed into it, and the legacy deployment serves all the same

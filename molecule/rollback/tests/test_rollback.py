@@ -141,7 +141,7 @@ def test_all_reasons_come_at_once(host: Any, migrated: dict[str, Any]) -> None:
 def rolled_back(migrated: dict[str, Any]) -> subprocess.CompletedProcess[str]:
     """The run that brings the host back."""
     assert migrated
-    return play("rollback")
+    return play("rollback", "-vvv")
 
 
 def test_rows_come_home(host: Any, migrated: dict[str, Any], rolled_back: subprocess.CompletedProcess[str]) -> None:
@@ -152,6 +152,16 @@ def test_rows_come_home(host: Any, migrated: dict[str, Any], rolled_back: subpro
     assert now == {**migrated, "api_base": "http://127.0.0.1:8082/v1"}
     assert spend_rows(host, NATIVE, migrated) == 1
     assert redis(host, "redis-cli GET since") == "then"
+
+
+def test_log_report_and_journal_hold_no_secret(host: Any, rolled_back: subprocess.CompletedProcess[str]) -> None:
+    secrets = json.loads(host.check_output("cat /root/testbed/secrets.json"))
+    for line in host.check_output("grep -E '^(POSTGRES|REDIS)_PASSWORD=' /opt/litellm/.env").splitlines():
+        secrets[line.partition("=")[0] + " of the compose deployment"] = line.partition("=")[2].strip("'\"")
+    secrets["key"] = json.loads(host.check_output("cat /root/observer/first.json"))["key"]
+    texts = {"log": rolled_back.stdout, "files": host.check_output("cat /var/lib/llmops-litellm/journal.json /var/lib/llmops-litellm/report.*")}
+    assert "EXEC" in texts["log"]
+    assert [(where, name) for where, text in texts.items() for name, value in secrets.items() if value in text or json.dumps(value)[1:-1] in text] == []
 
 
 def test_host_is_what_it_was(host: Any, before: dict[str, Any], rolled_back: subprocess.CompletedProcess[str]) -> None:
