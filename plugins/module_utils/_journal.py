@@ -99,6 +99,27 @@ def _is_time(text: str) -> bool:
         return False
 
 
+def half_staged(folder: str) -> bool:
+    """Whether earlier runs on this host began their step ``stage`` and none has ever ended it: the volumes may be half made, and hold nothing.
+
+    Where a journal can't be read, or no earlier one tells of it, nobody knows, and they may hold something.
+    """
+    current = load(folder)
+    found = False
+    for name in os.listdir(folder) if os.path.isdir(folder) else []:
+        if name.startswith("journal") and name.endswith(".json"):
+            try:
+                with open(os.path.join(folder, name), encoding="utf-8") as handle:
+                    told = json.load(handle)
+                entry = step(told, "stage")
+                if entry and entry["state"] == "done":
+                    return False
+                found = found or (entry is not None and (current is None or told["id"] != current["id"]))
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                return False
+    return found
+
+
 def save(folder: str, journal: dict, now: datetime) -> dict:
     """Write the journal whole or not at all, and return it."""
     journal["updated"] = stamp(now)

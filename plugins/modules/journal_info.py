@@ -67,6 +67,10 @@ steps_back:
   type: list
   elements: str
   sample: [leave, carry, return, check, clear]
+half_staged:
+  description: Whether earlier runs on this host began their step C(stage) and none has ever ended it, so that the volumes may be half made.
+  returned: success
+  type: bool
 journal:
   description: All of it, empty where there is none.
   returned: success
@@ -90,10 +94,11 @@ def main() -> None:
     except _journal.JournalError as error:
         module.fail_json(msg=str(error))
     if journal is None:
-        module.exit_json(changed=False, state="none", phase="", busy="", steps_on=[], steps_back=[], journal={})
+        module.exit_json(changed=False, state="none", phase="", busy="", steps_on=[], steps_back=[], half_staged=False, journal={})
     busy = _journal.refusal(journal, run, datetime.now(timezone.utc), module.params["patience"]) if run else None
     module.exit_json(changed=False, state=journal["state"], phase=journal["phase"], busy=busy or "",
-                     steps_on=_journal.steps_on(journal), steps_back=_journal.steps_back(journal), journal=journal)
+                     steps_on=_journal.steps_on(journal), steps_back=_journal.steps_back(journal),
+                     half_staged=_journal.half_staged(module.params["folder"]), journal=journal)
 
 
 if __name__ == "__main__":

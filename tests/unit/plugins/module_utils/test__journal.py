@@ -196,3 +196,26 @@ def test_journal_that_was_edited_into_nonsense_is_not_guessed_at(tmp_path: Path,
         _journal.load(str(tmp_path))
     assert str(path) in str(raised.value)
     assert said in str(raised.value)
+
+
+def test_volumes_are_half_made_where_runs_began_them_and_none_ended(tmp_path: Path) -> None:
+    assert not _journal.half_staged(str(tmp_path / "nowhere"))
+    apply(tmp_path, "open")
+    apply(tmp_path, "begin", name="stage")
+    assert not _journal.half_staged(str(tmp_path))  # that is this run's own
+    apply(tmp_path, "open", NOW + timedelta(seconds=1))
+    assert _journal.half_staged(str(tmp_path))
+    apply(tmp_path, "begin", name="stage")
+    apply(tmp_path, "done", name="stage")
+    assert not _journal.half_staged(str(tmp_path))
+    apply(tmp_path, "close", state="rolled back")
+    apply(tmp_path, "open", NOW + timedelta(seconds=2))
+    assert not _journal.half_staged(str(tmp_path))
+
+
+def test_journal_that_cannot_be_read_is_no_leave_to_empty_volumes(tmp_path: Path) -> None:
+    apply(tmp_path, "open")
+    apply(tmp_path, "begin", name="stage")
+    apply(tmp_path, "open", NOW + timedelta(seconds=1))
+    (tmp_path / "journal-x.json").write_text("{")
+    assert not _journal.half_staged(str(tmp_path))
