@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Optional
 
@@ -33,6 +34,11 @@ JOURNAL = "/var/lib/llmops-litellm/journal.json"
 # For the representative part: where a run is killed, and what is run then, in an order in which each case begins where the one before ended.
 STEPS = {"rehearse": "rollback", "cutover": "migrate", "carry": "rollback", "serve": "rollback"}
 FAULT = "wrong salt key"
+EVIDENCE = {
+    "journal.json": f"cat {JOURNAL}", "report.md": "cat /var/lib/llmops-litellm/report.md", "written.jsonl": f"cat {WRITTEN}",
+    "containers.txt": "docker ps --all --no-trunc", "postgres.log": "docker logs --timestamps --tail 300 litellm-postgres 2>&1",
+    "proxy.log": "docker logs --timestamps --tail 1000 litellm-proxy 2>&1", "journal.log": "journalctl --no-pager --lines 3000 --output short-precise",
+    "processes.txt": "ps -eo pid,ppid,lstart,args --forest"}
 FLUSH = 120.0  # seconds in which LiteLLM has to write what it acknowledged
 
 
@@ -66,6 +72,8 @@ class Host:
         self.inventory.write_text(json.dumps({"litellm": {"hosts": {name: {}}, "vars": variables}}), encoding="utf-8")
         self.runs = 0
         self.built = False
+        self.fresh = False
+        self.running: list[subprocess.Popen[bytes]] = []
 
     def start(self, playbook: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start a playbook; its log is in OUTPUT."""
@@ -79,7 +87,18 @@ class Host:
             process = subprocess.Popen([BIN / "ansible-playbook", "-i", self.inventory, path], cwd=ROOT, env=told, stdin=subprocess.DEVNULL,
                                        stdout=output, stderr=output, start_new_session=True)
         process.tag, process.log = tag, log  # type: ignore[attr-defined]
+        self.running.append(process)
+        self.fresh = self.fresh and "/" in playbook
         return process
+
+    def end(self) -> None:
+        """End what still runs, on this machine."""
+        for process in self.running:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            sweep(process.tag)  # type: ignore[attr-defined]
+        self.running = []
 
     def wait(self, process: subprocess.Popen[bytes], minutes: float = 15) -> int:
         """A run's exit code."""
@@ -109,7 +128,7 @@ class Host:
         for name in ("destroy", "create", "prepare"):
             if self.play("molecule/shared/%s.yml" % name):
                 raise RuntimeError("molecule/shared/%s.yml failed, see %s" % (name, OUTPUT))
-        self.built = True
+        self.built = self.fresh = True
         self.begin()
 
     def adopt(self) -> bool:
@@ -135,13 +154,28 @@ class Host:
         told: dict[str, Any] = json.loads(self.sh(f"python3 -B /root/faults/look.py {WRITTEN}"))
         return told
 
-    def settled(self, code: Optional[int], spend: bool) -> dict[str, Any]:
+    def blow(self) -> dict[str, Any]:
+        """What is true right after the blow; who holds the rows is asked again until some database answers."""
+        first = self.look()
+        limit = time.monotonic() + 30
+        told = first
+        while not told["rows"] and time.monotonic() < limit:
+            time.sleep(0.5)
+            told = self.look()
+        return {**first, "rows": told["rows"]}
+
+    def forget(self) -> None:
+        """Begin a new list of rows: what this case was allowed to lose is not asked of the next one."""
+        self.sh(f"systemctl stop writer; mv {WRITTEN} {WRITTEN}.$(date +%s); systemctl reset-failed writer 2> /dev/null", check=False)
+        self.begin()
+
+    def settled(self, code: Optional[int], spend: bool, states: tuple[str, ...]) -> dict[str, Any]:
         """What is true when LiteLLM has had time to write what it acknowledged until now, and its client to see it again."""
         self.sh(f"cp {WRITTEN} {WRITTEN}.now")
         limit = time.monotonic() + FLUSH
         while True:
             seen: dict[str, Any] = json.loads(self.sh(f"python3 -B /root/faults/look.py {WRITTEN}.now"))
-            if not verdict.end(seen, code, spend) or time.monotonic() > limit:
+            if not verdict.end(seen, code, spend, states) or time.monotonic() > limit:
                 return seen
             time.sleep(1)
 
@@ -154,15 +188,22 @@ class Host:
         """The host's clock."""
         return float(self.sh("date +%s.%N"))
 
-    def phase(self) -> tuple[str, str]:
-        """The journal's state and phase, without Python."""
-        text = self.sh(f"grep -E '^ \"(state|phase)\"' {JOURNAL} || true", check=False)
-        told = dict(re.findall(r'"(state|phase)": "([^"]*)"', text))
-        return told.get("state", ""), told.get("phase", "")
+    def reaches(self, phase: str, run: subprocess.Popen[bytes], then: str = "") -> bool:
+        """Wait, on the host, until the journal of a run that goes on names this phase; then do something there at once."""
+        at = f"grep -qs '\"state\": \"running\"' {JOURNAL} && grep -qs '\"phase\": \"{phase}\"' {JOURNAL}"
+        watcher = subprocess.Popen(["docker", "exec", self.name, "timeout", "900", "sh", "-c", f"until {at}; do sleep 0.05; done; {then or 'true'}"])
+        while watcher.poll() is None and run.poll() is None:
+            time.sleep(0.05)
+        try:
+            return watcher.wait(150 if then else 5) == 0
+        except subprocess.TimeoutExpired:
+            watcher.kill()
+            return False
 
     def destroy(self) -> None:
         """Remove the host and what was made for it."""
-        if self.built:
+        self.end()
+        if self.runs:  # after a bad case it is not fit for another one, but it is still there
             self.play("molecule/shared/destroy.yml")
         shutil.rmtree(self.folder)
 
@@ -202,7 +243,7 @@ class Matrix:
         if not path.exists():
             self.at("legacy" if playbook == "migrate" else "migrated")
             say("recording %s.yml" % playbook)
-            growing = path.with_suffix(".growing")
+            growing = path.with_suffix(".growing-%s" % self.host.name)
             growing.unlink(missing_ok=True)
             if self.host.play(playbook, LLMOPS_FAULTS_RECORD=str(growing)):
                 raise RuntimeError("%s.yml fails without any fault, see %s" % (playbook, OUTPUT))
@@ -214,66 +255,83 @@ class Matrix:
         return [case for playbook in ("migrate", "rollback") for case in verdict.cases(playbook, self.record(playbook))]
 
     def close(self, case: Case, begun: float, first: dict[str, Any], wrong: list[str], code: Optional[int], spend: bool,
-              label: str = "") -> bool:
+              states: tuple[str, ...] = verdict.FINAL) -> bool:
         """Judge a case that is over, and keep its result."""
-        seen = self.host.settled(code, spend)
-        wrong = wrong + verdict.end(seen, code, spend)
+        seen = self.host.settled(code, spend, states)
+        wrong = wrong + verdict.end(seen, code, spend, states)
         rows = seen["rows"].get("compose" if seen["state"] == "migrated" else "legacy") or {"acknowledged": 0, "missing": 0, "keys_missing": 0}
-        told = {"name": case.name, **case._asdict(), "fault": label or case.fault, "moment": describe(first),
-                "state": seen["state"], "acknowledged": rows["acknowledged"],
+        told = {"name": case.name, **case._asdict(), "moment": describe(first), "state": seen["state"], "acknowledged": rows["acknowledged"],
                 "present": rows["acknowledged"] - rows["missing"], "lost": rows["missing" if spend else "keys_missing"],
                 "refused": round(self.host.refused(begun), 1), "verdict": "; ".join(wrong) or "good", "time": time.strftime("%Y-%m-%dT%H:%M:%S")}
         with self.results.open("a", encoding="utf-8") as log:
             log.write(json.dumps(told) + "\n")
         say("%-5s %s -> %s%s" % ("good" if not wrong else "BAD", case.name, seen["state"], "" if not wrong else ": " + "; ".join(wrong)))
         if wrong:
+            self.keep(case, seen)
             self.host.built = False  # nobody knows what the next case would show on it
+        elif rows["missing"]:
+            self.host.forget()
         return not wrong
+
+    def keep(self, case: Case, seen: dict[str, Any]) -> None:
+        """What a bad case left on its host, before that is thrown away: the missing rows with their times, journal, report, logs."""
+        folder = OUTPUT / "bad" / re.sub(r"[^A-Za-z0-9.]+", "-", case.name)[-150:]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "seen.json").write_text(json.dumps(seen, indent=1), encoding="utf-8")
+        for name, command in EVIDENCE.items():
+            (folder / name).write_text(self.host.sh(command, check=False), encoding="utf-8")
 
     def kill(self, case: Case) -> bool:
         """Kill a run at one point, then run the next command once."""
         self.at("legacy" if case.playbook == "migrate" else "migrated")
         begun = self.host.now()
         code = self.host.play(case.playbook, LLMOPS_FAULTS_KILL=json.dumps({"point": case.point, "after": case.after}))
-        first = self.host.look()
+        first = self.host.blow()
         wrong = verdict.moment(first)
-        label = "not killed: it was quicker" if code == 0 and case.after else case.fault
-        if label == case.fault and code != -signal.SIGKILL:
+        if code != -signal.SIGKILL:
             wrong.append("the run ended with %d before it could be killed" % code)
-        return self.close(case, begun, first, wrong, self.host.play(case.then), spend=True, label=label)
+        return self.close(case, begun, first, wrong, self.host.play(case.then), True, verdict.expected(case.then, first))
 
     def strike(self, fault: strikes.Strike) -> bool:
         """Let the host fail under a migration, undo the fault, and run the next command where the run left work."""
         case = Case(fault.name, "migrate", "", fault.phase, "migrate")
+        if fault.fresh and not self.host.fresh:
+            self.host.build()
         self.at("legacy")
+        if fault.before:
+            if self.host.fresh:
+                self.at("migrated")
+                self.at("legacy")
+            self.host.sh(fault.before)
         begun = self.host.now()
         run = self.host.start("migrate")
         wrong: list[str] = []
-        limit = time.monotonic() + 300
-        while self.host.phase() != ("running", fault.phase):
-            if run.poll() is not None or time.monotonic() > limit:
-                wrong.append("the run never came to %s" % fault.phase)
-                break
-            time.sleep(0.1)
+        if not self.host.reaches(fault.phase, run, fault.strike):
+            wrong.append("the run never came to %s, or the fault could not strike" % fault.phase)
         if fault.outside == "restart":
             subprocess.run(["docker", "restart", "--time", "120", self.host.name], check=True, stdout=subprocess.DEVNULL)
             self.host.sh("timeout 240 sh -c 'until [ -S /run/systemd/private ]; do sleep 0.1; done; systemctl is-system-running --wait' || true")
             self.host.begin()
         elif fault.outside == "cut":
-            cut(run)
+            while run.poll() is None and not cut(run):
+                time.sleep(0.05)
         elif fault.outside == "second":
             if self.host.play("migrate") == 0:
                 wrong.append("the second run was not refused")
-        else:
-            self.host.sh(fault.strike)
         code = self.host.wait(run)
-        first = self.host.look()
+        first = self.host.blow()
         wrong += verdict.moment(first)
+        if first["state"] not in fault.ends:
+            wrong.append("the run left the host %s, and %s was to be expected" % (first["state"], " or ".join(fault.ends)))
+        if (code == 0) is not (first["state"] == "migrated"):
+            wrong.append("the run ended with %d and left the host %s" % (code, first["state"]))
         self.host.sh(fault.undo or "true", check=False)
-        if fault.outside == "second" and code:
-            wrong.append("the first run ended with %d" % code)
-        again = self.host.play("migrate") if first["state"] == "running" else None
-        return self.close(case, begun, first, wrong, again, fault.spend)
+        again = self.host.play("migrate") if first["state"] != "migrated" else None
+        good = self.close(case, begun, first, wrong, again, fault.spend, ("migrated",))
+        if fault.after and good:
+            self.at("legacy")
+            self.host.sh(fault.after)
+        return good
 
     def damage(self, name: str, command: str, number: int) -> bool:
         """Spoil the journal of a migrated host: every playbook must refuse, name the file and touch nothing."""
@@ -287,8 +345,8 @@ class Matrix:
             if self.host.wait(run) == 0 or JOURNAL not in run.log.read_text():  # type: ignore[attr-defined]
                 wrong.append("%s.yml did not refuse by the file's name" % playbook)
         self.host.sh(f"mv {JOURNAL}.kept {JOURNAL}")
-        first = self.host.look()
-        return self.close(case, begun, first, wrong + verdict.moment(first), None, spend=True)
+        first = self.host.blow()
+        return self.close(case, begun, first, wrong + verdict.moment(first), None, True, ("migrated",))
 
     def backwards(self) -> bool:
         """A run is killed in the cutover, and then the clock is an hour earlier than the journal says."""
@@ -300,17 +358,18 @@ class Matrix:
         later = "import json, re, datetime as d; p = '%s'; t = open(p).read(); f = lambda m: (d.datetime.fromisoformat(m[0]) + d.timedelta(hours=1))" \
                 ".isoformat(timespec='microseconds'); open(p, 'w').write(re.sub(r'20\\d\\d-\\d\\d-\\d\\dT[0-9:.]+\\+00:00', f, t))" % JOURNAL
         self.host.sh('python3 -c "%s"' % later)
-        first = self.host.look()
-        return self.close(case, begun, first, verdict.moment(first), self.host.play("migrate"), spend=True)
+        first = self.host.blow()
+        return self.close(case, begun, first, verdict.moment(first), self.host.play("migrate"), True, ("migrated",))
 
     def faults(self, only: str) -> list[bool]:
         """Every fault of the host."""
-        todo = [(Case(fault.name, "migrate", "", fault.phase, "migrate").name, self.strike, (fault,)) for fault in strikes.STRIKES]
-        todo += [(Case(name, "migrate", "(%d)" % number, "", "migrate").name, self.damage, (name, command, number))  # type: ignore[list-item]
+        todo: list[tuple[str, Callable[..., bool], tuple[Any, ...]]] = [
+            (Case(fault.name, "migrate", "", fault.phase, "migrate").name, self.strike, (fault,)) for fault in strikes.STRIKES]
+        todo += [(Case(name, "migrate", "(%d)" % number, "", "migrate").name, self.damage, (name, command, number))
                  for number, (name, command) in enumerate(strikes.damaged(JOURNAL), 1)]
-        todo.append((Case("clock an hour back", "migrate", "", "cutover", "migrate").name, self.backwards, ()))  # type: ignore[arg-type]
+        todo.append((Case("clock an hour back", "migrate", "", "cutover", "migrate").name, self.backwards, ()))
         done = self.done()
-        return [act(*words) for name, act, words in todo if name not in done and re.search(only, name)]
+        return [self.guarded(name, act, *words) for name, act, words in todo if name not in done and re.search(only, name)]
 
     def kills(self, every: list[Case]) -> list[bool]:
         """Kills, each taken when the host stands where it begins, so that one case's end is another's beginning."""
@@ -320,19 +379,32 @@ class Matrix:
             playbook = "rollback" if self.host.built and self.host.look()["state"] == "migrated" else "migrate"
             case = next((item for item in left if item.playbook == playbook), left[0])
             left.remove(case)
-            good.append(self.kill(case))
+            good.append(self.guarded(case.name, self.kill, case))
         return good
 
+    def guarded(self, name: str, act: Callable[..., bool], *words: Any) -> bool:
+        """A case that can't be carried out is a bad one, and the others go on."""
+        try:
+            return act(*words)
+        except (RuntimeError, ValueError, subprocess.SubprocessError) as error:
+            self.host.end()
+            self.host.built = False
+            say("BAD   %s: %s" % (name, error))
+            return False
 
-def cut(run: subprocess.Popen[bytes]) -> None:
-    """Kill the client of every connection that a run has open now."""
+
+def cut(run: subprocess.Popen[bytes]) -> int:
+    """Kill the client of every connection that a run has open now, and say how many there were."""
+    found = 0
     tag = run.tag.encode()  # type: ignore[attr-defined]
     for folder in Path("/proc").iterdir():
         try:
             if folder.name.isdigit() and tag in (folder / "environ").read_bytes() and (folder / "cmdline").read_bytes().split(b"\0")[0].endswith(b"docker"):
                 os.kill(int(folder.name), signal.SIGKILL)
+                found += 1
         except OSError:
             continue
+    return found
 
 
 def version() -> str:
@@ -380,6 +452,7 @@ def main() -> int:
             return 0
         return run(matrix, options)
     finally:
+        host.end()
         if options.command == "steps" or not options.keep:
             host.destroy()
 
@@ -387,7 +460,7 @@ def main() -> int:
 def run(matrix: Matrix, options: argparse.Namespace) -> int:
     """The cases that were asked for."""
     part, parts = (int(word) for word in options.shard.split("/"))
-    every = matrix.every()
+    every = matrix.every() if options.representative or options.kind != "faults" else []
     if options.representative:
         good = matrix.kills(verdict.representative(every, STEPS))
         good += matrix.faults(FAULT)

@@ -12,6 +12,9 @@ from typing import Any, NamedTuple, Optional
 QUIET = ("assert", "debug", "fail", "include_tasks", "import_tasks", "import_role", "include_role", "meta", "set_fact", "validate_argument_spec")
 LONG = 1.0  # seconds; a task that takes longer is also struck in its middle
 FINAL = ("none", "untouched", "migrated", "rolled back")
+# Before these nothing of the legacy deployment is touched, and one way to go on says as much as the other.
+WAYS = ("migrate", "rollback")
+EARLY = ("", "record", "images", "environment", "stage", "rehearse", "backup")
 
 
 class Case(NamedTuple):
@@ -27,7 +30,7 @@ class Case(NamedTuple):
     @property
     def name(self) -> str:
         """What tells it from all others."""
-        return "%s | %s | %s | %s" % (self.fault, self.playbook, self.point, self.then)
+        return "%s | %s | %s | %s" % (self.fault, self.playbook, self.point or self.step, self.then)
 
 
 def points(recorded: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -36,13 +39,15 @@ def points(recorded: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def cases(playbook: str, recorded: Iterable[dict[str, Any]]) -> list[Case]:
-    """Every kill of a playbook: before each task, and within each long one, with both ways to go on in turn."""
+    """Every kill of a playbook: before each task, and within each long one, with both ways to go on, before the cutover in turn."""
     found: list[Case] = []
+    turn = 0
     for told in points(recorded):
         moments = [("killed before", 0.0)] + ([("killed within", round(told["seconds"] / 2, 2))] if told["seconds"] > LONG else [])
         for fault, after in moments:
-            then = ("migrate", "rollback")[len(found) % 2]
-            found.append(Case(fault, playbook, told["point"], told["step"], then, after))
+            ways = WAYS if told["step"] not in EARLY else (WAYS[turn % 2],)
+            turn += 1
+            found += [Case(fault, playbook, told["point"], told["step"], then, after) for then in ways]
     return found
 
 
@@ -61,19 +66,32 @@ def moment(seen: dict[str, Any]) -> list[str]:
     found = []
     if len(seen["writers"]) > 1:
         found.append("two proxies serve clients: %s" % ", ".join(seen["writers"]))
+    if not seen["rows"]:
+        found.append("no database can be read")
     held = [told["keys_missing"] for told in seen["rows"].values() if told]
     if held and min(held):
         found.append("%d acknowledged keys are in no database that can be read" % min(held))
     return found
 
 
-def end(seen: dict[str, Any], code: Optional[int], spend: bool = True) -> list[str]:
+def expected(then: str, before: dict[str, Any]) -> tuple[str, ...]:
+    """The states in which a host may be when the command ``then`` has ended, from where it was ``before`` (as the journal told)."""
+    if then == "migrate":
+        return ("migrated",)
+    if before["state"] in ("none", "untouched", "rolled back"):
+        return (str(before["state"]),)
+    return ("untouched",) if before["state"] == "running" and before["phase"] in EARLY + ("preflight",) else ("rolled back",)
+
+
+def end(seen: dict[str, Any], code: Optional[int], spend: bool = True, wanted_states: Sequence[str] = FINAL) -> list[str]:
     """What is wrong when all is over. ``code``: exit code of the next command; ``spend``: whether spend rows count as well."""
     found = []
     if code:
         found.append("the next command ended with %d" % code)
     if seen["state"] not in FINAL:
         found.append("the host is between the states: %s in %s" % (seen["state"], seen["phase"]))
+    elif seen["state"] not in wanted_states:
+        found.append("the host is %s, and %s was to be expected" % (seen["state"], " or ".join(wanted_states)))
     wanted = "compose" if seen["state"] == "migrated" else "legacy"
     if seen["serves"] != wanted or seen["writers"] != [wanted]:
         found.append("%s serves, and %s should alone" % (seen["serves"], wanted))

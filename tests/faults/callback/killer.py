@@ -49,6 +49,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self.step = ""
         self.record = os.environ.get("LLMOPS_FAULTS_RECORD", "")
         self.order = json.loads(os.environ.get("LLMOPS_FAULTS_KILL", "{}"))
+        self.struck = False
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         """A task is about to begin: nothing of it has reached the host yet."""
@@ -60,15 +61,23 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self.now = {"point": place if self.seen[place] == 1 else "%s #%d" % (place, self.seen[place]), "action": task.action,
                     "step": self.step, "begun": time.monotonic()}
         if self.order.get("point") == self.now["point"]:
+            self.struck = True
             if self.order["after"]:
                 threading.Timer(self.order["after"], kill).start()
             else:
                 kill()
 
     def _ended(self, result: Any) -> None:
+        if self.struck:
+            kill()  # shorter than in the recording: killed at its end, and not in whatever comes next
         if self.record and self.now:
             told = {**self.now, "seconds": round(time.monotonic() - self.now["begun"], 2)}
             with open(self.record, "a", encoding="utf-8") as log:
                 log.write(json.dumps(told) + "\n")
 
     v2_runner_on_ok = v2_runner_on_failed = _ended
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        """A task that is not done this time is no point of its own, but a kill ordered for its middle must not hit the next one."""
+        if self.struck:
+            kill()

@@ -38,9 +38,11 @@ def journal() -> dict[str, Any]:
     try:
         with open(JOURNAL, encoding="utf-8") as handle:
             told = json.load(handle)
-    except (FileNotFoundError, ValueError):
+        return {"state": str(told["state"]), "phase": str(told["phase"])}
+    except FileNotFoundError:
         return {"state": "none", "phase": ""}
-    return {"state": told["state"], "phase": told["phase"]}
+    except (ValueError, KeyError, TypeError):
+        return {"state": "unreadable", "phase": ""}
 
 
 def ready() -> bool:
@@ -62,21 +64,28 @@ def proxies() -> tuple[str, list[str]]:
     return serves, writers
 
 
-def rows(path: str, ids: set[str]) -> dict[str, int]:
-    """How many of the acknowledged rows are not in a database."""
+def acknowledged_rows(path: str) -> list[dict[str, Any]]:
+    """What the client was told. The line that it is writing right now may be half there."""
     with open(path, encoding="utf-8") as handle:
-        acknowledged = [told for told in map(json.loads, handle) if told["kind"] != "refused"]
+        return [told for told in (json.loads(line) for line in handle if line.endswith("\n")) if told["kind"] != "refused"]
+
+
+def rows(acknowledged: list[dict[str, Any]], ids: set[str]) -> dict[str, Any]:
+    """How many of the acknowledged rows are not in a database."""
     missing = [told for told in acknowledged if told["id"] not in ids]
-    return {"acknowledged": len(acknowledged), "missing": len(missing), "keys_missing": sum(told["kind"] == "key" for told in missing)}
+    return {"acknowledged": len(acknowledged), "missing": len(missing), "keys_missing": sum(told["kind"] == "key" for told in missing),
+            "which": missing[:5]}
 
 
 def main() -> None:
     serves, writers = proxies()
     told: dict[str, Any] = {**journal(), "serves": serves, "writers": writers, "ready": ready(), "rows": {}}
+    # before the databases are asked: the client goes on writing
+    acknowledged = acknowledged_rows(sys.argv[1]) if len(sys.argv) > 1 and os.path.exists(sys.argv[1]) else []
     for name, psql in PSQL.items():
         answer = run([*psql, "-XAt", "-c", IDS])
         if answer is not None:
-            told["rows"][name] = rows(sys.argv[1], set(answer.split())) if len(sys.argv) > 1 and os.path.exists(sys.argv[1]) else {}
+            told["rows"][name] = rows(acknowledged, set(answer.split())) if acknowledged else {}
     json.dump(told, sys.stdout)
 
 

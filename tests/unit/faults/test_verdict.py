@@ -29,10 +29,21 @@ def seen(**more: Any) -> dict[str, Any]:
 
 def test_every_task_is_struck_and_long_ones_twice() -> None:
     made = verdict.cases("migrate", RECORD)
-    assert [(case.point, case.fault, case.after, case.then) for case in made] == [
-        ("a:1 begin", "killed before", 0.0, "migrate"), ("a:3 copy", "killed before", 0.0, "rollback"), ("a:3 copy", "killed within", 3.0, "migrate"),
-        ("a:4 done", "killed before", 0.0, "rollback"), ("a:5 begin", "killed before", 0.0, "migrate")]
+    assert [(case.point, case.fault, case.after, case.then) for case in made if case.then == "migrate"] == [
+        ("a:1 begin", "killed before", 0.0, "migrate"), ("a:3 copy", "killed before", 0.0, "migrate"), ("a:3 copy", "killed within", 3.0, "migrate"),
+        ("a:4 done", "killed before", 0.0, "migrate"), ("a:5 begin", "killed before", 0.0, "migrate")]
     assert len({case.name for case in made}) == len(made)
+
+
+def test_both_ways_are_gone_from_the_cutover_on_and_one_in_turn_before() -> None:
+    late = verdict.cases("migrate", RECORD)
+    assert [case.then for case in late] == ["migrate", "rollback"] * 5
+    early = verdict.cases("migrate", [{**told, "step": "stage"} for told in RECORD])
+    assert [case.then for case in early] == ["migrate", "rollback", "migrate", "rollback", "migrate"]
+
+
+def test_faults_at_two_phases_are_two_cases() -> None:
+    assert len({verdict.Case("engine killed", "migrate", "", step, "migrate").name for step in ("stage", "cutover", "serve")}) == 3
 
 
 def test_representative_is_the_longest_of_a_step() -> None:
@@ -42,9 +53,21 @@ def test_representative_is_the_longest_of_a_step() -> None:
 
 
 @pytest.mark.parametrize(
+    ("then", "state", "phase", "wanted"),
+    [
+        ("migrate", "running", "stage", "migrated"), ("migrate", "running", "cutover", "migrated"), ("migrate", "rolled back", "clear", "migrated"),
+        ("rollback", "running", "rehearse", "untouched"), ("rollback", "running", "cutover", "rolled back"), ("rollback", "running", "carry", "rolled back"),
+        ("rollback", "migrated", "hand_over", "rolled back"), ("rollback", "none", "", "none"), ("rollback", "untouched", "stage", "untouched"),
+    ],
+)
+def test_state_that_the_next_command_must_reach(then: str, state: str, phase: str, wanted: str) -> None:
+    assert verdict.expected(then, {"state": state, "phase": phase}) == (wanted,)
+
+
+@pytest.mark.parametrize(
     ("more", "wrong"),
     [
-        ({}, ""), ({"rows": {}}, ""), ({"rows": {"legacy": {}}}, ""),
+        ({}, ""), ({"rows": {}}, "no database can be read"), ({"rows": {"legacy": {}}}, ""),
         ({"writers": ["legacy", "compose"]}, "two proxies serve clients"),
         ({"rows": {"legacy": {**ROWS, "keys_missing": 2}, "compose": {**ROWS, "keys_missing": 3}}}, "2 acknowledged keys are in no database"),
         ({"rows": {"legacy": {**ROWS, "keys_missing": 2}, "compose": ROWS}}, ""),
@@ -70,6 +93,11 @@ def test_end(more: dict[str, Any], code: int, wrong: str) -> None:
     found = verdict.end(seen(**more), code)
     assert wrong in "; ".join(found)
     assert bool(found) is bool(wrong)
+
+
+def test_end_in_another_state_than_the_command_is_for() -> None:
+    assert verdict.end(seen(), 0, True, ("rolled back",)) == ["the host is migrated, and rolled back was to be expected"]
+    assert verdict.end(seen(state="unreadable"), 0) != []
 
 
 def test_spend_does_not_count_where_a_proxy_was_killed() -> None:
