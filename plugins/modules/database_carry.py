@@ -80,7 +80,7 @@ attributes:
     description: Rows are not shown.
     support: none
 notes:
-  - C(setval) alone is outside of transactions. Sequences are therefore set behind an C(ALTER SEQUENCE … RESTART) in the same transaction,
+  - C(setval) alone is outside of transactions. Sequences are therefore set behind an C(ALTER SEQUENCE ... RESTART) in the same transaction,
     last of all, and read back by the proof. Where it fails they go back with the rows.
   - The target's clients should be stopped. Tables are locked against readers too until the end, and a client that holds one of them for
     longer than 60 seconds makes the carry fail.
