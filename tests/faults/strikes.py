@@ -73,7 +73,6 @@ STRIKES = [
 
 def damaged(path: str) -> list[tuple[str, str]]:
     """Ways to spoil a journal: what they are called, and the command."""
-    return [("journal truncated", f"truncate -s 50% {path}".replace("50%", "$(( $(stat -c %s " + path + ") / 2 ))")),
+    return [("journal truncated", f"truncate -s $(( $(stat -c %s {path}) / 2 )) {path}"),
             ("journal edited into nonsense", f"sed -i 's/\"state\": \"migrated\"/\"state\": \"whatever\"/' {path}"),
             ("journal edited into nonsense", f"sed -i 's/\"steps\": \\[/\"steps\": 3, \"_\": [/' {path}")]
-

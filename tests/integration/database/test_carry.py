@@ -60,7 +60,8 @@ def shape(endpoint: Endpoint) -> list[list[Any]]:
     """What a carry must not change: files of untouched tables, owners, rights, constraints."""
     return query(endpoint, """SELECT 'still', pg_relation_filenode('still')::text, '' UNION ALL
         SELECT c.relname, c.relowner::regrole::text, c.relacl::text FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace UNION ALL
-        SELECT conname, pg_get_constraintdef(oid), convalidated || coalesce(obj_description(oid, 'pg_constraint'), '') FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2, 3""")
+        SELECT conname, pg_get_constraintdef(oid), convalidated || coalesce(obj_description(oid, 'pg_constraint'), '')
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2, 3""")
 
 
 def test_rows_come_home_whatever_they_are(native: Native, target: Server) -> None:

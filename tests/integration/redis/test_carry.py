@@ -202,5 +202,6 @@ def test_keys_go_home_to_a_server_that_knows_their_format(serve: Callable[..., N
         home.ask("SHUTDOWN", "NOSAVE")
     put_back(data, earlier)
     old = serve(folder)
+    target.ask("-n", "0", "DEL", "since")
     assert [old.ask("-n", str(number), *words) for number, *words in QUESTIONS] == [target.ask("-n", str(number), *words) for number, *words in QUESTIONS]
     assert old.ask("EXISTS", "since") == "0\n"

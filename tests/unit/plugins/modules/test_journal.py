@@ -52,8 +52,8 @@ def call(state: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def test_journal_is_told_as_it_is_written(state: Path, call: Run) -> None:
-    assert call(journal_info) == {"changed": False, "state": "none", "phase": "", "busy": "", "steps_on": [], "steps_back": [], "half_staged": False, "journal": {},
-                                  "invocation": call(journal_info)["invocation"]}
+    assert call(journal_info) == {"changed": False, "state": "none", "phase": "", "busy": "", "steps_on": [], "steps_back": [],
+                                  "half_staged": False, "journal": {}, "invocation": call(journal_info)["invocation"]}
     opened = call(journal, operation="open", run=HERE, facts={"found": {"port": 4000}})
     assert opened["changed"]
     call(journal, operation="begin", name="stage")
