@@ -251,8 +251,8 @@ class Matrix:
         return load(path)
 
     def every(self) -> list[Case]:
-        """All kills of both playbooks."""
-        return [case for playbook in ("migrate", "rollback") for case in verdict.cases(playbook, self.record(playbook))]
+        """All kills of both playbooks, each with one way to go on; then those that have another."""
+        return [case for other in (False, True) for playbook in verdict.WAYS for case in verdict.cases(playbook, self.record(playbook), other)]
 
     def close(self, case: Case, begun: float, first: dict[str, Any], wrong: list[str], code: Optional[int], spend: bool,
               states: tuple[str, ...] = verdict.FINAL) -> bool:

@@ -13,11 +13,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "faults"))
 import verdict  # noqa: E402
 
 RECORD = [
-    {"point": "a:1 begin", "action": "llmops.litellm.journal", "step": "cutover", "seconds": 0.4},
-    {"point": "a:2 tell", "action": "ansible.builtin.debug", "step": "cutover", "seconds": 0.1},
-    {"point": "a:3 copy", "action": "llmops.litellm.database_copy", "step": "cutover", "seconds": 6.0},
-    {"point": "a:4 done", "action": "llmops.litellm.journal", "step": "cutover", "seconds": 0.4},
-    {"point": "a:5 begin", "action": "llmops.litellm.journal", "step": "serve", "seconds": 0.4},
+    {"point": "a begin", "action": "llmops.litellm.journal", "step": "cutover", "seconds": 0.4},
+    {"point": "a tell", "action": "ansible.builtin.debug", "step": "cutover", "seconds": 0.1},
+    {"point": "a copy", "action": "llmops.litellm.database_copy", "step": "cutover", "seconds": 6.0},
+    {"point": "a done", "action": "llmops.litellm.journal", "step": "cutover", "seconds": 0.4},
+    {"point": "a begin #2", "action": "llmops.litellm.journal", "step": "serve", "seconds": 0.4},
 ]
 ROWS = {"acknowledged": 9, "missing": 0, "keys_missing": 0}
 
@@ -29,17 +29,30 @@ def seen(**more: Any) -> dict[str, Any]:
 
 def test_every_task_is_struck_and_long_ones_twice() -> None:
     made = verdict.cases("migrate", RECORD)
-    assert [(case.point, case.fault, case.after, case.then) for case in made if case.then == "migrate"] == [
-        ("a:1 begin", "killed before", 0.0, "migrate"), ("a:3 copy", "killed before", 0.0, "migrate"), ("a:3 copy", "killed within", 3.0, "migrate"),
-        ("a:4 done", "killed before", 0.0, "migrate"), ("a:5 begin", "killed before", 0.0, "migrate")]
+    assert [(case.point, case.fault, case.after) for case in made] == [
+        ("a begin", "killed before", 0.0), ("a copy", "killed before", 0.0), ("a copy", "killed within", 3.0),
+        ("a done", "killed before", 0.0), ("a begin #2", "killed before", 0.0)]
     assert len({case.name for case in made}) == len(made)
 
 
-def test_both_ways_are_gone_from_the_cutover_on_and_one_in_turn_before() -> None:
-    late = verdict.cases("migrate", RECORD)
-    assert [case.then for case in late] == ["migrate", "rollback"] * 5
-    early = verdict.cases("migrate", [{**told, "step": "stage"} for told in RECORD])
-    assert [case.then for case in early] == ["migrate", "rollback", "migrate", "rollback", "migrate"]
+def test_ways_to_go_on_take_turns_and_from_the_cutover_on_the_other_one_follows() -> None:
+    one, other = (verdict.cases("migrate", RECORD, other) for other in (False, True))
+    assert [case.then for case in one] == ["migrate", "rollback", "migrate", "rollback", "migrate"]
+    assert [(case.point, case.fault) for case in other] == [(case.point, case.fault) for case in one]
+    assert all(mine.then != yours.then for mine, yours in zip(one, other))
+    early = [{**told, "step": "stage"} for told in RECORD]
+    assert [case.then for case in verdict.cases("migrate", early)] == [case.then for case in one]
+    assert verdict.cases("migrate", early, other=True) == []
+
+
+def test_after_a_short_look_nothing_is_another_moment() -> None:
+    look = {"point": "b", "action": "llmops.litellm.journal_info", "step": "cutover", "seconds": 0.4}
+    asked = {**look, "point": "c", "action": "ansible.builtin.stat"}
+    waited = {**look, "point": "d", "action": "ansible.builtin.wait_for", "seconds": 4.0}
+    act = {**look, "point": "e", "action": "ansible.builtin.command"}
+    assert [case.point for case in verdict.cases("migrate", [look, asked, act, act | {"point": "f"}])] == ["b", "f"]
+    assert [(case.point, case.fault) for case in verdict.cases("migrate", [asked, waited, act])] == [
+        ("c", "killed before"), ("d", "killed within"), ("e", "killed before")]
 
 
 def test_faults_at_two_phases_are_two_cases() -> None:
@@ -49,7 +62,7 @@ def test_faults_at_two_phases_are_two_cases() -> None:
 def test_representative_is_the_longest_of_a_step() -> None:
     made = verdict.cases("migrate", RECORD)
     chosen = verdict.representative(made, {"cutover": "rollback", "serve": "migrate", "none": "migrate"})
-    assert [(case.point, case.after, case.then) for case in chosen] == [("a:3 copy", 3.0, "rollback"), ("a:5 begin", 0.0, "migrate")]
+    assert [(case.point, case.after, case.then) for case in chosen] == [("a copy", 3.0, "rollback"), ("a begin #2", 0.0, "migrate")]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +119,7 @@ def test_spend_does_not_count_where_a_proxy_was_killed() -> None:
 
 
 def test_table_counts() -> None:
-    told = {"fault": "killed before", "playbook": "migrate", "step": "", "point": "a:1 look", "then": "rollback", "moment": "legacy serves",
+    told = {"fault": "killed before", "playbook": "migrate", "step": "", "point": "a look", "then": "rollback", "moment": "legacy serves",
             "state": "none", "acknowledged": 9, "present": 8, "refused": 1.2, "verdict": "1 row lost", "lost": 1}
     text = verdict.table([told, {**told, "verdict": "good", "lost": 0}])
     assert "| killed before | migrate begin: look | rollback | legacy serves | none | 9 | 8 | 1 s | 1 row lost |" in text
