@@ -433,7 +433,7 @@ def main() -> int:
             one.add_argument("--only", default="", metavar="REGEX", help="cases whose name matches")
             one.add_argument("--kind", choices=("kills", "faults", "all"), default="all", help="which of the two parts (%(default)s)")
             one.add_argument("--representative", action="store_true", help="one kill in each of %s, and a new proxy with the %s" % (", ".join(STEPS), FAULT))
-            one.add_argument("--shard", default="1/1", metavar="I/N", help="every N-th case, beginning with the I-th")
+            one.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N parts")
             one.add_argument("--keep", action="store_true", help="leave the host up")
     options = parser.parse_args()
     OUTPUT.mkdir(parents=True, exist_ok=True)
@@ -465,7 +465,8 @@ def run(matrix: Matrix, options: argparse.Namespace) -> int:
         good = matrix.kills(verdict.representative(every, STEPS))
         good += matrix.faults(FAULT)
     else:
-        chosen = [case for case in every if re.search(options.only, case.name)][part - 1::parts]
+        # in pairs, so that both ways to go on fall to each host
+        chosen = [case for number, case in enumerate(case for case in every if re.search(options.only, case.name)) if number // 2 % parts == part - 1]
         good = matrix.kills(chosen) if options.kind != "faults" else []
         good += matrix.faults(options.only) if options.kind != "kills" and part == 1 else []
     print("\n%s" % verdict.table(load(matrix.results)))
