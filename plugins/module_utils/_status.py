@@ -12,7 +12,7 @@ import textwrap
 from datetime import datetime, timezone
 from typing import Any, Callable, Optional
 
-from . import _backup, _client, _engine, _host, _journal, _legacy, _readiness, _report, _systemd
+from . import _asked, _backup, _client, _engine, _host, _journal, _legacy, _report, _systemd
 
 NONE, UNREADABLE = "none", "unreadable"
 WORDS = {
@@ -114,18 +114,6 @@ def stand(journal: Optional[dict], run: Optional[dict], now: datetime, patience:
         if MEANINGS.get(phase):
             told["words"] += " (%s)" % MEANINGS[phase]
     return told
-
-
-def ask(url: str, key: Optional[str], timeout: float = 10) -> _readiness.Verdict:
-    """What a proxy's answers prove, with the key also that it reads its database."""
-    public = _client.Client(url, None, timeout)
-    readiness = public.get("/health/readiness")
-    now = datetime.now().astimezone()
-    if readiness.status not in (200, 503) or key is None:
-        return _readiness.judge(readiness, now=now)
-    private = public.with_key(key)
-    return _readiness.judge(readiness, private.get("/health/readiness/details"), private.get("/cache/ping"), now,
-                            database_read=private.get("/key/list?size=1"))
 
 
 def key_of(paths: list[str]) -> Optional[str]:
@@ -277,11 +265,10 @@ def _proxy(status: dict[str, Any], listeners: list[_host.Listener], folder: str,
     if who["kind"] == "nobody":
         return who
     files = [os.path.join(folder, ".env"), os.path.join(state_dir, "legacy.env")]
-    if who["kind"] == "other":
-        # nobody knows who that is: it gets no key
-        return {**who, **ask("http://127.0.0.1:%d" % port, None, timeout)._asdict()}
     key = key or key_of(files if who["kind"] == "compose" else files[::-1])
-    return {**who, **ask("http://127.0.0.1:%d" % port, key, timeout)._asdict()}
+    if who["kind"] == "other":
+        key = None  # nobody knows who that is
+    return {**who, **_asked.readiness(_client.Client("http://127.0.0.1:%d" % port, None, timeout), key)._asdict()}
 
 
 # The screen

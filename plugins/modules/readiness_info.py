@@ -112,24 +112,11 @@ attempts:
 """
 
 import time
-from datetime import datetime
-from typing import Any, Optional
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _client, _readiness
-
-
-def attempt(public: _client.Client, private: Optional[_client.Client], read: bool) -> _readiness.Verdict:
-    """Ask once; with ``read``, or where nothing else proves that the database works, also for something that is in it."""
-    readiness = public.get("/health/readiness")
-    if readiness.status not in (200, 503) or private is None:
-        return _readiness.judge(readiness, now=datetime.now().astimezone())
-    answers = (readiness, private.get("/health/readiness/details"), private.get("/cache/ping"), datetime.now().astimezone())
-    verdict = _readiness.judge(*answers)
-    if verdict.database == _readiness.UNKNOWN or (read and verdict.database == _readiness.CONNECTED):
-        verdict = _readiness.judge(*answers, database_read=private.get("/key/list?size=1"))
-    return verdict
+from ansible_collections.llmops.litellm.plugins.module_utils import _asked, _client, _readiness
 
 
 def missing(verdict: _readiness.Verdict, require: list[str]) -> list[str]:
@@ -163,11 +150,10 @@ def main() -> None:
     except _client.ProxyError as error:
         module.fail_json(msg=str(error), ready=False, database="unknown", cache="unknown", version=None, generation="unknown",
                          reasons=[str(error)], attempts=0)
-    private = public.with_key(key) if key else None
     attempts = 0
     while True:
         attempts += 1
-        verdict = attempt(public, private, "database" in params["require"])
+        verdict = _asked.readiness(public, key or None, "database" in params["require"])
         lacking = missing(verdict, params["require"])
         result = {**verdict._asdict(), "reasons": [*lacking, *verdict.reasons], "attempts": attempts}
         if verdict.ready and not lacking:

@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils import (
+    _asked,
     _backup,
-    _client,
     _engine,
     _host,
     _journal,
     _legacy,
+    _readiness,
     _status,
     _systemd,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._answer import Answer
 from ansible_collections.llmops.litellm.plugins.module_utils._host import Listener
 from ansible_collections.llmops.litellm.plugins.module_utils._systemd import Manager, Unit
 
@@ -154,24 +154,6 @@ def test_key_is_the_first_that_is_there(tmp_path: Path) -> None:
     assert _status.key_of([]) is None
 
 
-def test_proxy_is_asked_with_the_key_only_where_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[str, Optional[str]]] = []
-    status = 200
-
-    def get(client: _client.Client, path: str) -> Answer:
-        asked.append((path, client._key))
-        return Answer(status, json.dumps({"status": "healthy", "db": "connected", "litellm_version": "1.102.4"}))
-
-    monkeypatch.setattr(_client.Client, "get", get)
-    assert _status.ask("http://127.0.0.1:4000", SECRET).version == "1.102.4"
-    assert asked[0] == ("/health/readiness", None)
-    assert [key for _path, key in asked[1:]] == [SECRET] * 3
-    asked.clear()
-    status = 404
-    assert not _status.ask("http://127.0.0.1:4000", SECRET).ready
-    assert len(asked) == 1
-
-
 # The whole
 
 
@@ -183,16 +165,16 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
                  "ports": {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}]}, "labels": {}}
     asked: list[Optional[str]] = []
 
-    def ask(url: str, key: Optional[str], timeout: float) -> Any:
+    def readiness(public: Any, key: Optional[str]) -> Any:
         asked.append(key)
-        return _status._readiness.Verdict(True, "connected", "connected", "1.102.4", "1.100", ["a reason", "another", "a third"])
+        return _readiness.Verdict(True, "connected", "connected", "1.102.4", "1.100", ["a reason", "another", "a third"])
 
     monkeypatch.setattr(_engine, "describe", lambda: engine)
     monkeypatch.setattr(_engine, "container", lambda name: container if name.endswith("proxy") else None)
     monkeypatch.setattr(_engine, "volume_labels", lambda name: {} if name == "litellm_postgres" else None)
     monkeypatch.setattr(_host, "listeners", lambda: [Listener("127.0.0.1", 4000, 9, "docker-proxy (process 9)")])
     monkeypatch.setattr(_systemd, "show", lambda manager, names: [Unit(name, manager, "disabled", "inactive", {}) for name in names])
-    monkeypatch.setattr(_status, "ask", ask)
+    monkeypatch.setattr(_asked, "readiness", readiness)
     _journal.save(str(tmp_path), journal(*FORWARD, state="migrated", kept_database="litellm_x"), NOW)
     (tmp_path / "legacy.env").write_text("LITELLM_MASTER_KEY=%s\n" % SECRET)
     settings = {"state_dir": str(tmp_path), "backup_dir": str(tmp_path / "backups"), "project_name": "litellm", "project_dir": "/opt/litellm",
