@@ -38,6 +38,9 @@ def test_failure_before_the_cutover_touches_nothing(host: Any) -> None:
     assert "the legacy deployment was not touched and serves" in " ".join(run.stdout.split())
     journal = json.loads(host.check_output("cat /var/lib/llmops-litellm/journal.json"))
     assert (journal["state"], journal["phase"]) == ("untouched", "stage")
+    status = subprocess.run(["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), "playbooks/status.yml"],
+                            cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert "the legacy deployment serves; the last migration touched nothing of it" in " ".join(status.split())
     assert state(host) == before
     assert host.check_output("systemctl --user --machine=litellm@ show --property MainPID --value litellm.service") == pid
 

@@ -44,6 +44,16 @@ def journal(host: Any) -> dict[str, Any]:
     return json.loads(host.check_output("cat /var/lib/llmops-litellm/journal.json"))
 
 
+def stand(tmp_path: Path) -> tuple[str, str, str, str]:
+    """What status.yml tells: the state, who serves, and what the next commands would do."""
+    path = tmp_path / "status.json"
+    run = play("status", "-e", f"status_file={path}")
+    assert run.returncode == 0, run.stdout
+    told = json.loads(path.read_text())["llmops-rollback"]
+    assert told["proxy"]["kind"] == "nobody" or told["proxy"]["ready"]
+    return told["journal"]["state"], told["proxy"]["kind"], told["next"]["migrate.yml"], told["next"]["rollback.yml"]
+
+
 def client(host: Any, action: str, name: str) -> Any:
     """What the client did or sees."""
     told = host.check_output(f"python3 -B /root/observer/client.py {action} /root/observer/{name}.json")
@@ -74,7 +84,9 @@ def before(host: Any) -> dict[str, Any]:
     return state(host)
 
 
-def test_host_without_a_migration_is_left_as_it_is(host: Any, before: dict[str, Any]) -> None:
+def test_host_without_a_migration_is_left_as_it_is(host: Any, before: dict[str, Any], tmp_path: Path) -> None:
+    assert stand(tmp_path) == ("none", "legacy", "looks at everything, then migrates, or says why not before anything is touched",
+                               "changes nothing: no migration was ever begun")
     run = play("rollback")
     assert run.returncode == 0, run.stdout
     assert "is not migrated (no migration was ever begun). Nothing was changed." in words(run)
@@ -94,8 +106,9 @@ def migrated(host: Any, before: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def test_check_mode_tells_what_each_choice_keeps_and_loses(host: Any, migrated: dict[str, Any]) -> None:
+def test_check_mode_tells_what_each_choice_keeps_and_loses(host: Any, migrated: dict[str, Any], tmp_path: Path) -> None:
     assert migrated["embedding"] == 200
+    assert stand(tmp_path)[:2] == ("migrated", "compose")
     kept = journal(host)
     run = play("rollback", "--check")
     assert run.returncode == 0, run.stdout
@@ -192,8 +205,12 @@ def test_report_says_how_to_go_on(host: Any, rolled_back: subprocess.CompletedPr
     assert "migrate.yml goes forward again" in host.check_output("cat /var/lib/llmops-litellm/report.md")
 
 
-def test_second_rollback_changes_nothing(host: Any, before: dict[str, Any], rolled_back: subprocess.CompletedProcess[str]) -> None:
+def test_second_rollback_changes_nothing(
+    host: Any, before: dict[str, Any], rolled_back: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
     assert rolled_back.returncode == 0
+    assert stand(tmp_path) == ("rolled back", "legacy", "goes forward again, takes up images, volumes and files that are there, and migrates",
+                               "changes nothing: the host runs its legacy deployment")
     run = play("rollback")
     assert run.returncode == 0, run.stdout
     assert "changed=0" in run.stdout
@@ -222,7 +239,11 @@ def killed(host: Any, rolled_back: subprocess.CompletedProcess[str]) -> dict[str
     return told
 
 
-def test_rows_of_both_times_are_there(host: Any, migrated: dict[str, Any], killed: dict[str, Any], before: dict[str, Any]) -> None:
+def test_rows_of_both_times_are_there(
+    host: Any, migrated: dict[str, Any], killed: dict[str, Any], before: dict[str, Any], tmp_path: Path
+) -> None:
+    told = stand(tmp_path)
+    assert (told[0], *told[2:]) == ("running", "brings the legacy deployment back first, and ends rolled back", "goes on, and ends rolled back")
     run = play("rollback")
     assert run.returncode == 0, run.stdout
     for name, told in (("first", migrated), ("second", killed)):
@@ -231,16 +252,31 @@ def test_rows_of_both_times_are_there(host: Any, migrated: dict[str, Any], kille
     assert state(host) == before
 
 
-def test_rows_that_are_not_wanted_stay_in_the_volume(host: Any, killed: dict[str, Any], before: dict[str, Any]) -> None:
+def again(host: Any, name: str) -> dict[str, Any]:
+    """Forward once more, and used: what the client made."""
     run = play("migrate")
     assert run.returncode == 0, run.stdout
-    client(host, "write", "third")
-    wait_for_spend(host, client(host, "read", "third"))
+    client(host, "write", name)
+    told = client(host, "read", name)
+    wait_for_spend(host, told)
+    return dict(told)
+
+
+def test_rows_that_are_not_wanted_stay_in_the_volume(host: Any, killed: dict[str, Any], before: dict[str, Any]) -> None:
+    told = again(host, "third")
     run = play("rollback", "-e", "rollback_data=none")
     assert run.returncode == 0, run.stdout
-    assert spend_rows(host, NATIVE, killed) == 1
-    told = json.loads(host.check_output("cat /root/observer/third.json"))
-    assert spend_rows(host, NATIVE, told) == 0
+    assert (spend_rows(host, NATIVE, killed), spend_rows(host, NATIVE, told)) == (1, 0)
     assert journal(host)["facts"]["kept_database"].startswith("litellm_")
+    assert journal(host)["facts"]["kept_database"] in host.check_output("cat /var/lib/llmops-litellm/report.md")
+    assert state(host) == before
+
+
+def test_backup_from_before_the_migration_comes_back(host: Any, killed: dict[str, Any], before: dict[str, Any]) -> None:
+    told = again(host, "fourth")
+    run = play("rollback", "-e", "rollback_data=backup")
+    assert run.returncode == 0, run.stdout
+    assert (spend_rows(host, NATIVE, killed), spend_rows(host, NATIVE, told)) == (1, 0)
+    assert "✔ legacy database is as in the backup" in run.stdout
     assert journal(host)["facts"]["kept_database"] in host.check_output("cat /var/lib/llmops-litellm/report.md")
     assert state(host) == before
