@@ -31,6 +31,7 @@ from . import (
     _preflight,
     _redis,
     _salt,
+    _systemd,
 )
 from ._preflight import Problem
 
@@ -40,6 +41,8 @@ VOLUMES = ("postgres", "redis")
 # A copy is about as large as its source; a compressed backup is smaller, but nobody knows by how much beforehand.
 RESERVE = 1 << 30
 ORPHANED = "run it under systemd first, so that it can be stopped and brought back"
+# `postgres` is there for maintenance; one that somebody uses is not empty.
+_NEIGHBOURS = """SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate AND datname NOT IN (current_database(), 'postgres') ORDER BY 1"""
 # What the roles write into the project folder; the first two hold secrets.
 SECRET_FILES = (".env", "redis.conf")
 OWN_FILES = (*SECRET_FILES, "compose.yaml", "compose.stage.yaml", "config.compose.yaml")
@@ -77,6 +80,7 @@ def survey(settings: dict, now: Optional[datetime] = None) -> Survey:
         problems += _deployment(legacy, settings, facts, warnings)
         problems += _database(legacy, facts, found)
         problems += _redis_of(legacy, settings, facts, found)
+        problems += _neighbours(settings, facts)
         problems += _models(legacy, facts, found, warnings)
         problems += _environment_of(legacy, settings, facts, warnings)
     problems += _ports(settings, facts, found)
@@ -221,6 +225,7 @@ def _database(legacy: _legacy.Deployment, facts: dict, found: list[_host.Listene
     except _postgres.PostgresError as error:
         return [*problems, Problem("DATABASE_URL", str(error), "the migration needs the database that the proxy uses")]
     told["stored_models"] = len(rows)
+    told["neighbours"] = [str(row[0]) for row in _postgres.query(endpoint, _NEIGHBOURS)]
     told["migrations"] = _migrations(endpoint)
     key = legacy.environment.get("LITELLM_SALT_KEY", legacy.environment.get("LITELLM_MASTER_KEY", ""))
     values = [value for row in rows for value in json.loads(row[0] or "{}").values() if isinstance(value, str)]
@@ -228,6 +233,13 @@ def _database(legacy: _legacy.Deployment, facts: dict, found: list[_host.Listene
     told["salt_key_proved"] = True in outcomes
     outcome = None if not outcomes or set(outcomes) == {None} else False not in outcomes
     return problems + _preflight.check_salt(outcome, len(rows))
+
+
+def _neighbours(settings: dict, facts: dict) -> list[Problem]:
+    """Who else needs what is stopped."""
+    services = [facts[name]["unit"] for name in ("database", "redis") if facts.get(name) and facts[name]["unit"]]
+    return _preflight.check_neighbours(_systemd.dependants(facts["legacy"]["units"] + services),
+                                       (facts.get("database") or {}).get("neighbours", []), settings["accept_down"])
 
 
 def _migrations(endpoint: Any) -> Optional[list[str]]:

@@ -90,7 +90,7 @@ class Unit(NamedTuple):
         """What has to be known to bring the unit back exactly; ``path`` is the file itself, not a link to it."""
         path = self.properties.get("FragmentPath", "")
         return {"name": self.name, "scope": self.manager.scope, "account": self.manager.account or "",
-                "enabled": self.enabled, "active": self.active, "path": os.path.realpath(path) if path else ""}
+                "enabled": self.enabled, "active": "active" if self.active == "reloading" else self.active, "path": os.path.realpath(path) if path else ""}
 
     @property
     def block(self) -> str:
@@ -248,6 +248,19 @@ def retire(record: dict[str, str], check: bool = False, alone: Callable[[int], b
         elif not check:
             _block(unit)
     return done
+
+
+def dependants(records: list[dict[str, str]]) -> dict[str, str]:
+    """Active units that go down when one of the recorded ones is stopped, and are none of them: by name, which one takes them along."""
+    own, found = {record["name"] for record in records}, {}
+    for record in records:
+        manager = Manager(record["account"] or None)
+        answer = manager.systemctl("show", "--property", "RequiredBy,RequisiteOf,BoundBy,ConsistsOf", "--", record["name"])
+        names = {name for block in parse_show(answer.out) for value in block.values() for name in value.split() if not name.endswith(".target")}
+        for unit in show(manager, sorted(names - own)):
+            if unit.active in ("active", "activating", "reloading"):
+                found[unit.name] = record["name"]
+    return found
 
 
 def _is_pulled_in(unit: Unit) -> bool:

@@ -74,6 +74,11 @@ options:
     type: list
     elements: str
     default: []
+  accept_down:
+    description: Units that need one of the legacy deployment's, and other databases of the native PostgreSQL, that may go down with it.
+    type: list
+    elements: str
+    default: []
   run:
     description: This run, as the lookup P(llmops.litellm.controller_run#lookup) gives it.
     type: dict
@@ -167,6 +172,7 @@ ARGUMENTS: dict[str, Any] = {
     "overrides": {"type": "dict", "default": {}, "no_log": True},
     "adopt": {"type": "list", "elements": "str", "default": []},
     "accept_weak": {"type": "list", "elements": "str", "default": []},
+    "accept_down": {"type": "list", "elements": "str", "default": []},
     "run": {"type": "dict", "required": True},
     "patience": {"type": "int", "default": 7200},
 }

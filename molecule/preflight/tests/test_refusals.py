@@ -189,6 +189,15 @@ def test_env_file_is_tracked_by_git(host: Any) -> None:
                 litellm_project_dir=f"{PROJECT}/compose")
 
 
+def test_what_would_go_down_along_is_named(host: Any) -> None:
+    with changed(host, "runuser -u postgres -- createdb -p 5434 reports && systemd-run --quiet --unit=reporting --property=Requires=redis-server.service "
+                 "--property=After=redis-server.service sleep infinity",
+                 "systemctl stop reporting && runuser -u postgres -- dropdb -p 5434 reports"):
+        refused(host, "unit reporting.service: needs redis-server.service and goes down with it at the cutover",
+                "database reports: is on the native PostgreSQL that is stopped at the cutover")
+        refused(host, "1. unit reporting.service", preflight_accept_down=["reports"])
+
+
 def test_project_folder_is_the_legacy_proxys_own(host: Any) -> None:
     refused(host, f"litellm_project_dir: {PROJECT} is the folder that the legacy proxy runs in", litellm_project_dir=PROJECT)
 

@@ -28,6 +28,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils import (
     _redis,
     _salt,
     _survey,
+    _systemd,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host import Listener, Result
 from ansible_collections.llmops.litellm.plugins.module_utils._preflight import Problem
@@ -52,7 +53,7 @@ def texts(problems: list[Problem]) -> str:
 
 def deployment(environment: Any = None, text: str = CONFIG, **facts: Any) -> _legacy.Deployment:
     """A legacy deployment with which nothing is wrong."""
-    told = {"unit": UNIT.record(), "pid": 271, "port": 4000, "folder": "/nosuch/legacy", "config": None, "environment_files": [], "optional_files": [],
+    told = {"unit": UNIT.record(), "units": [UNIT.record()], "pid": 271, "port": 4000, "folder": "/nosuch/legacy", "config": None, "environment_files": [], "optional_files": [],
             "litellm_version": "1.102.4", "litellm_traces": [], **facts}
     return _legacy.Deployment(UNIT, {"LITELLM_MASTER_KEY": "sk-" + SECRET, **(environment or {})}, text, told)
 
@@ -316,11 +317,13 @@ STORED = json.dumps({"model": "gAAA", "rpm": 5, "api_base": "bBBB"})
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A PostgreSQL that answers; ``rows`` are stored models, ``ledger`` its migrations, ``outcomes`` what the salt key does with a value."""
-    told: dict[str, Any] = {"rows": [[STORED]], "ledger": ["a", "b"], "outcomes": {"gAAA": True, "bBBB": None}, "keys": set()}
+    told: dict[str, Any] = {"rows": [[STORED]], "ledger": ["a", "b"], "neighbours": [], "outcomes": {"gAAA": True, "bBBB": None}, "keys": set()}
 
     def query(endpoint: Any, statement: str) -> list[list[Any]]:
         if "max_connections" in statement:
             return [["100"]]
+        if "datistemplate" in statement:
+            return [[name] for name in told["neighbours"]]
         if "pg_tables" in statement:
             return [["1"]] if told["ledger"] is not None else []
         return [[name] for name in told["ledger"]] if "migration_name" in statement else told["rows"]
@@ -335,6 +338,25 @@ def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(_salt, "decrypts", decrypts)
     monkeypatch.setattr(_native_server, "seen", lambda pid: {"argv": ["postgres", "-D", "x"], "process": pid})
     return told
+
+
+def test_what_goes_down_with_the_servers_is_refused_or_accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, servers: list[Listener],
+                                                                database: dict[str, Any]) -> None:
+    asked: list[str] = []
+
+    def dependants(records: list[dict[str, str]]) -> dict[str, str]:
+        asked.extend(record["name"] for record in records)
+        return {"reporting.service": "postgresql@15-main.service"}
+
+    monkeypatch.setattr(_systemd, "dependants", dependants)
+    database["neighbours"] = ["reports"]
+    facts: dict[str, Any] = {"legacy": {"units": [UNIT.record()]}, "redis": {"unit": None}}
+    assert _survey._database(deployment({"DATABASE_URL": URL}), facts, servers) == []
+    said = texts(_survey._neighbours(settings(tmp_path), facts))
+    assert "unit reporting.service: needs postgresql@15-main.service and goes down with it" in said
+    assert "database reports: is on the native PostgreSQL that is stopped at the cutover" in said
+    assert asked == ["litellm.service", "postgresql@15-main.service"]
+    assert _survey._neighbours(settings(tmp_path, accept_down=["reports", "reporting.service"]), facts) == []
 
 
 def test_database_is_told_without_its_password(servers: list[Listener], database: dict[str, Any]) -> None:
@@ -659,6 +681,7 @@ def test_host_with_which_nothing_is_wrong_is_told_without_secrets(monkeypatch: p
     for name in ("subnets", "routes"):
         monkeypatch.setattr(_engine, name, list)
     monkeypatch.setattr(_images, "look", lambda reference, platform, insecure: image(reference))
+    monkeypatch.setattr(_systemd, "dependants", lambda records: {})
     found = _survey.survey(settings(tmp_path, images={"litellm": "l", "postgres": "p", "redis": "r"}), NOW)
     assert texts(found.problems) == ""
     shown = json.dumps(found.facts) + texts(found.warnings)
