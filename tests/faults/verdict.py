@@ -64,16 +64,6 @@ def cases(playbook: str, recorded: Iterable[dict[str, Any]], other: bool = False
     return found
 
 
-def representative(every: Sequence[Case], steps: Mapping[str, str]) -> list[Case]:
-    """One kill for each of these steps, within its longest task (before its last where none is long), then the playbook that is given."""
-    chosen = []
-    for step, then in steps.items():
-        mine = [case for case in every if case.step == step]
-        if mine:
-            chosen.append(max(mine, key=lambda case: (case.after, every.index(case)))._replace(then=then))
-    return chosen
-
-
 def moment(seen: dict[str, Any]) -> list[str]:
     """What is wrong right after the blow."""
     found = []

@@ -59,12 +59,6 @@ def test_faults_at_two_phases_are_two_cases() -> None:
     assert len({verdict.Case("engine killed", "migrate", "", step, "migrate").name for step in ("stage", "cutover", "serve")}) == 3
 
 
-def test_representative_is_the_longest_of_a_step() -> None:
-    made = verdict.cases("migrate", RECORD)
-    chosen = verdict.representative(made, {"cutover": "rollback", "serve": "migrate", "none": "migrate"})
-    assert [(case.point, case.after, case.then) for case in chosen] == [("a copy", 3.0, "rollback"), ("a begin #2", 0.0, "migrate")]
-
-
 @pytest.mark.parametrize(
     ("then", "state", "phase", "wanted"),
     [
