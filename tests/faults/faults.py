@@ -328,12 +328,14 @@ class Matrix:
                 wrong.append("the second run was not refused")
         code = self.host.wait(run)
         first = self.host.blow()
+        self.host.sh(fault.undo or "true", check=False)
+        if not first["rows"]:  # the fault itself keeps every database from answering
+            first = {**first, "rows": self.host.blow()["rows"]}
         wrong += verdict.moment(first)
         if first["state"] not in fault.ends:
             wrong.append("the run left the host %s, and %s was to be expected" % (first["state"], " or ".join(fault.ends)))
         if (code == 0) is not (first["state"] == "migrated"):
             wrong.append("the run ended with %d and left the host %s" % (code, first["state"]))
-        self.host.sh(fault.undo or "true", check=False)
         again = self.host.play("migrate") if first["state"] != "migrated" else None
         good = self.close(case, begun, first, wrong, again, fault.spend, ("migrated",))
         if fault.after and good:
