@@ -16,7 +16,7 @@ from typing import IO, Callable, Iterable, Iterator, Mapping, Optional
 
 from ._endpoint import ENDPOINT_OPTIONS, ENDPOINT_RULES, Endpoint, PostgresError
 
-__all__ = ["ENDPOINT_OPTIONS", "ENDPOINT_RULES", "Endpoint", "PostgresError", "Session", "client_version", "database_size", "from_url",
+__all__ = ["ENDPOINT_OPTIONS", "ENDPOINT_RULES", "Endpoint", "PostgresError", "Session", "answers", "client_version", "database_size", "from_url",
            "identifier", "literal", "parse_rows", "query", "server_version"]
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
@@ -159,6 +159,25 @@ def server_version(endpoint: Endpoint) -> tuple[str, int]:
     """The server's version as it writes it, and its major number."""
     version, number = query(endpoint, "SELECT current_setting('server_version'), current_setting('server_version_num')")[0]
     return str(version), int(number or 0) // 10000
+
+
+def answers(endpoint: Endpoint, timeout: float) -> str:
+    """The server's version, by one query in the endpoint's database.
+
+    :param timeout: seconds for the whole of it.
+    :raises PostgresError: it does not answer, or not in time.
+    """
+    process = endpoint.start("psql", "--no-psqlrc", "--no-align", "--tuples-only", "--command=SHOW server_version",
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        out, err = (text.decode("utf-8", "replace") for text in process.communicate(timeout=timeout))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise PostgresError("%s: does not answer within %g seconds" % (endpoint, timeout)) from None
+    if process.returncode:
+        raise endpoint.explain("psql", process.returncode, err)
+    return out.strip()
 
 
 def database_size(endpoint: Endpoint) -> int:

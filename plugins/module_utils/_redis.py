@@ -109,13 +109,13 @@ class Container(NamedTuple):
     name: str
     engine: tuple[str, ...] = ("docker",)
 
-    def ask(self, *words: str) -> str:
+    def ask(self, *words: str, timeout: float = 60) -> str:
         """Run the container's own redis-cli in it.
 
         :raises RedisError: the container does not run, or Redis says no.
         """
         command = [*self.engine, "exec", self.name, "sh", "-c", _INSIDE, "redis-cli", *words]
-        return _answer("Redis in container %s" % self.name, run(command))
+        return _answer("Redis in container %s" % self.name, run(command, timeout=timeout))
 
     def docker(self, *words: str) -> str:
         """Run the engine's client.
