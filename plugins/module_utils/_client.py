@@ -12,7 +12,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 from urllib.parse import urlsplit
 
 from . import _envfile, _host
@@ -63,8 +63,8 @@ class Client:
         """``GET``: the answer, with its body as text."""
         return self.request("GET", path)
 
-    def request(self, method: str, path: str, payload: Any = None) -> Answer:
-        """Any answer, whatever its status; ``Answer(None, reason)`` where none came. Never raises."""
+    def request(self, method: str, path: str, payload: Any = None, watch: Optional[Callable[[bytes], None]] = None) -> Answer:
+        """Any answer, whatever its status; ``Answer(None, reason)`` where none came. Never raises. ``watch`` gets each piece of a body as it comes."""
         headers = {"Accept": "application/json", "User-Agent": "llmops.litellm"}
         if self._key is not None:
             headers["Authorization"] = "Bearer " + self._key
@@ -79,7 +79,7 @@ class Client:
             request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
             try:
                 with self._opener.open(request, timeout=self.timeout) as answer:
-                    return Answer(answer.status, _read(answer, deadline))
+                    return Answer(answer.status, _read(answer, deadline, watch))
             except urllib.error.HTTPError as error:
                 with error:
                     return Answer(error.code, _read(error, deadline))
@@ -104,13 +104,15 @@ class Client:
             raise ProxyError("%s: the answer is not JSON" % shown) from None
 
 
-def _read(answer: Any, deadline: float) -> str:
+def _read(answer: Any, deadline: float, watch: Optional[Callable[[bytes], None]] = None) -> str:
     """The body as text, however slowly it comes."""
     pieces, size = [], 0
     while True:
         piece = answer.read1(65536)
         size += len(piece)
         pieces.append(piece)
+        if watch:
+            watch(piece)
         if not piece:
             if getattr(answer, "length", None):  # what was promised and never came
                 raise http.client.IncompleteRead(b"")
