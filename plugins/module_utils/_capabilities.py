@@ -98,7 +98,8 @@ def _keeps_the_schema(body: Any) -> Judged:
         told = json.loads(_message(body).get("content") or "")
     except ValueError:
         return False, "the answer is not JSON"
-    fits = isinstance(told, dict) and set(told) == {"city", "inhabitants"} and isinstance(told["city"], str) and type(told["inhabitants"]) is int
+    fits = isinstance(told, dict) and set(told) == {"city", "inhabitants"} and isinstance(told["city"], str)
+    fits = fits and isinstance(told["inhabitants"], int) and not isinstance(told["inhabitants"], bool)
     return fits, "" if fits else "the answer does not fit the schema"
 
 

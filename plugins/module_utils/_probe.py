@@ -146,8 +146,8 @@ def run(client: Client, tasks: list[Task], options: Options, done: list[dict[str
         requests, tokens = requests + 1, tokens + (result["tokens"] or 0)
         keep(result)
         results.append(result)
-        tell("%d of %d  %s, %s: %s%s" % (number, len(tasks), task.model, task.capability.name, result["state"],
-                                        " (%s)" % result["why"] if result["why"] else ""))
+        why = " (%s)" % result["why"] if result["why"] else ""
+        tell("%d of %d  %s, %s: %s%s" % (number, len(tasks), task.model, task.capability.name, result["state"], why))
     return results
 
 

@@ -442,7 +442,8 @@ def main() -> int:
         if name == "run":
             one.add_argument("--only", default="", metavar="REGEX", help="cases whose name matches")
             one.add_argument("--kind", choices=("kills", "faults", "all"), default="all", help="which of the two parts (%(default)s)")
-            one.add_argument("--representative", action="store_true", help="one kill in each of %s, and a new proxy with the %s" % (", ".join(case.step for case in KILLS), FAULT))
+            one.add_argument("--representative", action="store_true",
+                             help="one kill in each of %s, and a new proxy with the %s" % (", ".join(case.step for case in KILLS), FAULT))
             one.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N parts")
             one.add_argument("--keep", action="store_true", help="leave the host up")
     options = parser.parse_args()

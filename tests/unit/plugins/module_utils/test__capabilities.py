@@ -81,7 +81,8 @@ def stream(*texts: str, end: str = "data: [DONE]\n") -> str:
     ("body", "state", "why"),
     [
         (stream("", "He", "llo"), "yes", ""), (stream("Hello"), "no", "everything came in one piece"), (stream("", ""), "no", "the stream is empty"),
-        (stream("He", "llo", end=""), "no", "the stream broke off"), (stream("He", "llo", end='data: {"error": {}}\n\ndata: [DONE]'), "no", "the stream broke off"),
+        (stream("He", "llo", end=""), "no", "the stream broke off"),
+        (stream("He", "llo", end='data: {"error": {}}\n\ndata: [DONE]'), "no", "the stream broke off"),
         ("data: {", "failed", "the answer has not the form that it should have"), ("", "no", "the stream broke off"),
     ],
 )
@@ -101,9 +102,11 @@ def test_refusal_is_an_answer_only_where_a_model_may_lack_it(name: str, status: 
     assert "sk-secret" not in told["why"]
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3)
-                    | st.dictionaries(st.sampled_from(("choices", "message", "content", "data", "embedding", "index", "results", "usage", "total_tokens")), inner)),
-       st.sampled_from(sorted(ALL)))
+NAMES = st.sampled_from(("choices", "message", "content", "data", "embedding", "index", "results", "usage", "total_tokens"))
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+
+
+@given(st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner)), st.sampled_from(sorted(ALL)))
 def test_no_answer_makes_a_judge_raise_or_believe_nonsense(body: Any, name: str) -> None:
     told = _probe.judge(ALL[name], Answer(200, json.dumps(body)))
     assert told["state"] in ("no", "failed", "yes")

@@ -255,7 +255,7 @@ def test_certificate_that_is_not_trusted_or_runs_out(monkeypatch: pytest.MonkeyP
     assert _health.certificate("https" + proxy.url[4:], NOW, Limits(seconds=2)) == (FAILED, "TLS failed")
 
     class Secured:
-        def __enter__(self) -> Secured:
+        def __enter__(self) -> Any:
             return self
 
         def __exit__(self, *_error: object) -> None:
@@ -285,7 +285,8 @@ def test_disk_is_told_once_per_disk_and_for_folders_that_are_not_there_yet(monke
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        ({}, (DEGRADED, "none has succeeded yet")), ({"backup": {"last_success": None}}, (DEGRADED, "none has succeeded yet")), ([], (DEGRADED, "none has succeeded yet")),
+        ({}, (DEGRADED, "none has succeeded yet")), ({"backup": {"last_success": None}}, (DEGRADED, "none has succeeded yet")),
+        ([], (DEGRADED, "none has succeeded yet")),
         ({"backup": {"ok": True, "last_success": {"time": "2026-11-24T10:30:00+00:00"}}}, (OK, "1.5 hours old")),
         ({"backup": {"ok": True, "last_success": {"time": "2026-11-21T12:00:00+00:00"}}},
          (DEGRADED, "the last one that succeeded is 72 hours old, more than 26")),

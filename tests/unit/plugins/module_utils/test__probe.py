@@ -96,7 +96,8 @@ def proxy() -> Iterator[Any]:
     server.server_close()
 
 
-HERE = [Model("here", "chat", True, {"supports_function_calling": True, "supports_vision": False, "supports_system_messages": None, "supports_response_schema": None})]
+HERE = [Model("here", "chat", True, {"supports_function_calling": True, "supports_vision": False, "supports_system_messages": None,
+                                     "supports_response_schema": None})]
 
 
 def run(proxy: Any, options: Options, done: Any = (), tell: Any = None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

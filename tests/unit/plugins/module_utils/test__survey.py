@@ -53,7 +53,8 @@ def texts(problems: list[Problem]) -> str:
 
 def deployment(environment: Any = None, text: str = CONFIG, **facts: Any) -> _legacy.Deployment:
     """A legacy deployment with which nothing is wrong."""
-    told = {"unit": UNIT.record(), "units": [UNIT.record()], "pid": 271, "port": 4000, "folder": "/nosuch/legacy", "config": None, "environment_files": [], "optional_files": [],
+    told = {"unit": UNIT.record(), "units": [UNIT.record()], "pid": 271, "port": 4000,
+            "folder": "/nosuch/legacy", "config": None, "environment_files": [], "optional_files": [],
             "litellm_version": "1.102.4", "litellm_traces": [], **facts}
     return _legacy.Deployment(UNIT, {"LITELLM_MASTER_KEY": "sk-" + SECRET, **(environment or {})}, text, told)
 
