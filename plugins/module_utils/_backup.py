@@ -92,21 +92,24 @@ def verify(folder: str) -> list[str]:
     """Everything that is wrong with a backup's files, in words; empty where every byte is what was written."""
     try:
         with open(os.path.join(folder, SUMS), "rb") as handle:
-            written = handle.read().decode("ascii", "replace").splitlines(keepends=True)
-        present = sums(folder).splitlines(keepends=True)
+            text = handle.read().decode("ascii", "replace")
+        now = sums(folder)
     except OSError as error:
         return ["%s cannot be read: %s" % (error.filename, error.strerror)]
+    written, present = _parsed(text), _parsed(now)
+    problems = ["%s: is missing" % name for name in written if name not in present]
+    problems += ["%s: its checksum does not match" % name for name, digest in written.items() if name in present and present[name] != digest]
+    problems += ["%s: was not there when the backup was made" % name for name in present if name not in written]
+    if not problems and text != now:
+        problems.append("%s: is not what was written" % SUMS)
+    if MANIFEST not in written:
+        problems.append("%s: is missing from %s" % (MANIFEST, SUMS))
+    return [os.path.join(folder, problem) for problem in problems]
 
-    def named(line: str) -> str:
-        return os.path.join(folder, line[66:].rstrip("\n"))
 
-    problems = ["%s: is missing, or its checksum does not match" % named(line) for line in written if line not in present]
-    problems += ["%s: is not in %s as it is now" % (named(line), SUMS) for line in present if line not in written]
-    if not problems and written != present:
-        problems.append("%s: is not what was written" % os.path.join(folder, SUMS))
-    if MANIFEST not in os.listdir(folder):
-        problems.append("%s: is missing" % os.path.join(folder, MANIFEST))
-    return problems
+def _parsed(text: str) -> dict[str, str]:
+    """The lines of SHA256SUMS: the checksum by a file's name."""
+    return {line[66:]: line[:66] for line in text.splitlines()}
 
 
 def manifest(folder: str) -> dict[str, Any]:
@@ -179,7 +182,7 @@ def foresee(order: Order, now: datetime) -> dict[str, Any]:
 
 
 @contextmanager
-def _locked(folder: str) -> Iterator[None]:
+def locked(folder: str) -> Iterator[None]:
     """One backup at a time into a folder; the second one waits, for instance for what a run that was killed left at work."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     deadline = monotonic() + PATIENCE
@@ -276,7 +279,7 @@ def backup(order: Order, now: datetime) -> dict[str, Any]:
     begun = monotonic()
     check_names(order)
     os.makedirs(order.folder, mode=0o700, exist_ok=True)
-    with _locked(order.folder):
+    with locked(order.folder):
         if order.name is not None and os.path.lexists(os.path.join(order.folder, order.name)):
             return {"changed": False, **_existing(order.folder, order.name), "seconds": round(monotonic() - begun, 3)}
         check_space(order)

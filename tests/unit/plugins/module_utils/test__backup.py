@@ -44,9 +44,9 @@ def test_a_sound_backup(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name, content, words", [
-    ("database.dump", "PGDMQ", "database.dump: is missing, or its checksum does not match"),
-    ("more", "x", "more: is not in SHA256SUMS"),
-    ("SHA256SUMS", "", "manifest.json: is not in SHA256SUMS"),
+    ("database.dump", "PGDMQ", "database.dump: its checksum does not match"),
+    ("more", "x", "more: was not there"),
+    ("SHA256SUMS", "", "manifest.json: is missing from SHA256SUMS"),
 ])
 def test_an_unsound_one(tmp_path: Path, name: str, content: str, words: str) -> None:
     folder = backup(tmp_path)
