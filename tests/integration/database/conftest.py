@@ -32,6 +32,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
 
 # Characters that break URLs, shells and connection strings
 PASSWORD = "p@ss:w/o#r$d'\"%?& \\ü"
+ENGINE = ("docker", "--host", os.environ["DOCKER_HOST"]) if "DOCKER_HOST" in os.environ else ("docker",)
 IMAGES = os.environ.get("LITELLM_TEST_POSTGRES_IMAGES", "").split()
 
 
@@ -154,8 +155,7 @@ def containers() -> Iterator[Callable[[str], Contained]]:
             name = "llmops-test-pg-%s" % secrets.token_hex(4)
             subprocess.run(["docker", "run", "--detach", "--name", name, "--env", "POSTGRES_USER=litellm", "--env", "POSTGRES_PASSWORD=x",
                             "--network", "none", image], check=True, stdout=subprocess.DEVNULL)
-            host = ("docker", "--host", os.environ["DOCKER_HOST"]) if "DOCKER_HOST" in os.environ else ("docker",)
-            running[image] = Contained(Endpoint("litellm", "litellm", container=name, engine=host), "litellm")
+            running[image] = Contained(Endpoint("litellm", "litellm", container=name, engine=ENGINE), "litellm")
             _wait(name)
         return running[image]
 

@@ -1,0 +1,211 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``litellm-ops``: backups of a host's LiteLLM deployment from a timer or by hand, without Ansible.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 refused before anything was touched.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from datetime import datetime, timezone
+from typing import Any, Callable, NamedTuple, Optional, Sequence
+
+from . import _archive, _backup, _drill, _journal, _outcome, _settings
+from ._postgres import PostgresError
+
+DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
+
+
+class Answer(NamedTuple):
+    """What a command did: its exit code, lines for a person, and the same for a program."""
+
+    code: int
+    lines: list[str]
+    told: dict[str, Any]
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run one command."""
+    options = parser().parse_args(argv)
+    try:
+        settings = _settings.load(options.settings, options.owner)
+        answer: Answer = options.act(settings, options)
+    except _settings.SettingsError as error:
+        answer = Answer(USAGE, str(error).splitlines(), {"error": str(error)})
+    except (_backup.BackupError, PostgresError, _journal.JournalError) as error:
+        answer = Answer(FAILED, [str(error)], {"error": str(error)})
+    except OSError as error:
+        text = "%s: %s" % (error.filename, error.strerror) if error.filename else str(error)
+        answer = Answer(FAILED, [text], {"error": text})
+    if options.json:
+        print(json.dumps({"ok": answer.code == DONE, **answer.told}, indent=1, sort_keys=True))
+    else:
+        print("\n".join(answer.lines), file=sys.stderr if answer.code else sys.stdout)
+    return answer.code
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    found = argparse.ArgumentParser(prog="litellm-ops", description="Backups of this host's LiteLLM deployment.",
+                                    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 refused before anything was touched.")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="answer as JSON")
+    shared.add_argument("--settings", default=_settings.PATH, metavar="FILE", help="settings (%(default)s)")
+    shared.set_defaults(owner=os.geteuid())
+    commands = found.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, act: Callable[[_settings.Settings, Any], Answer], words: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, parents=[shared], help=words, description=words[0].upper() + words[1:] + ".")
+        made.set_defaults(act=act)
+        return made
+
+    made = command("backup", backup, "make a backup, then remove what retention does not keep")
+    made.add_argument("--source", choices=_settings.KINDS, default="", help="deployment to back up (the one that serves)")
+    made.add_argument("--name", help="name of the backup (the time); one that is there is verified instead")
+    made.add_argument("--pin", action="store_true", help="retention leaves it alone for good")
+    made.add_argument("--no-prune", action="store_true", help="remove nothing afterwards")
+    made = command("prune", prune, "remove what retention does not keep")
+    made.add_argument("--dry-run", action="store_true", help="only say what would go, and why")
+    made = command("verify", verify, "read backups and compare every byte with its checksum")
+    made.add_argument("name", nargs="*", help="backups (the latest)")
+    made.add_argument("--all", action="store_true", help="every backup")
+    made = command("drill", drill, "restore a backup into a throwaway container and compare")
+    made.add_argument("name", nargs="?", default="latest", help="backup (%(default)s)")
+    command("list", listing, "show the backups")
+    for name, words in (("pin", "keep a backup whatever retention says"), ("unpin", "let retention decide over a backup again")):
+        command(name, pin, words).add_argument("name", help="backup")
+    command("status", status, "show how backups and drills went last")
+    return found
+
+
+def now() -> datetime:
+    """The time."""
+    return datetime.now(timezone.utc)
+
+
+def backup(settings: _settings.Settings, options: Any) -> Answer:
+    """Make a backup; only where that went well, prune."""
+    try:
+        order = settings.deployment(options.source).order(settings.backup_dir, options.name, options.pin, settings.compression)
+        done = _backup.backup(order, now())
+    except (_backup.BackupError, PostgresError, OSError) as error:
+        _outcome.record(settings.state_dir, "backup", now(), str(error), settings.metrics)
+        raise
+    _outcome.record(settings.state_dir, "backup", now(), None, settings.metrics, **{field: done[field] for field in _outcome.FIELDS})
+    manifest = done["manifest"]
+    words = "%s %s: %d rows in %.1f MiB, %.1f s" % (done["path"], "is made and verified" if done["changed"] else "was there and is sound",
+                                                 manifest["rows_total"], done["bytes"] / 2**20, done["seconds"])
+    told = {"changed": done["changed"], "name": done["name"], "path": done["path"], "bytes": done["bytes"], "seconds": done["seconds"],
+            "rows_total": manifest["rows_total"], "source": order.kind}
+    if options.no_prune:
+        return Answer(DONE, [words], told)
+    pruned = _pruned(settings, False)
+    return Answer(pruned.code, [words, *pruned.lines], {**told, "prune": pruned.told})
+
+
+def prune(settings: _settings.Settings, options: Any) -> Answer:
+    """Remove what the policy does not keep."""
+    return _pruned(settings, options.dry_run)
+
+
+def _pruned(settings: _settings.Settings, check: bool) -> Answer:
+    begun = time.monotonic()
+    try:
+        told = _archive.prune(settings.backup_dir, settings.policy, now(), check)
+    except (_backup.BackupError, OSError) as error:
+        if not check:
+            _outcome.record(settings.state_dir, "prune", now(), str(error), settings.metrics)
+        return Answer(FAILED, ["nothing more was removed: %s" % error], {"error": str(error)})
+    problem = "broken: %s" % ", ".join(entry["name"] for entry in told["broken"]) if told["broken"] else None
+    if not check:
+        _outcome.record(settings.state_dir, "prune", now(), problem, settings.metrics, seconds=round(time.monotonic() - begun, 3))
+    lines = ["%s  %s: %s" % ("would go" if check else "removed", entry["name"], ", ".join(entry["reasons"])) for entry in told["removed"]]
+    lines += ["stays     %s: %s" % (entry["name"], ", ".join(entry["reasons"])) for entry in told["kept"]] if check else [
+        "%d kept, %d removed" % (len(told["kept"]), len(told["removed"]))]
+    lines += ["BROKEN    %s" % entry["problem"] for entry in told["broken"]]
+    lines += ["foreign   %s" % name for name in told["foreign"]] if check else []
+    return Answer(FAILED if told["broken"] else DONE, lines, told)
+
+
+def verify(settings: _settings.Settings, options: Any) -> Answer:
+    """Read backups whole."""
+    time_is = now()
+    entries = _archive.scan(settings.backup_dir, time_is).entries if options.all else [
+        _archive.find(settings.backup_dir, name, time_is) for name in options.name or ["latest"]]
+    begun = time.monotonic()
+    problems = {entry.name: _archive.verify(entry) for entry in entries}
+    broken = {name: problem for name, problem in problems.items() if problem}
+    _outcome.record(settings.state_dir, "verify", now(), "; ".join(broken.values()) or None, settings.metrics, seconds=round(time.monotonic() - begun, 3),
+                    name=None if options.all else ", ".join(problems))
+    lines = ["%s  %s" % ("BROKEN" if problem else "sound ", problem or name) for name, problem in problems.items()]
+    return Answer(FAILED if broken else DONE, lines or ["%s holds no backup" % settings.backup_dir],
+                  {"broken": broken, "sound": sorted(set(problems) - set(broken))})
+
+
+def drill(settings: _settings.Settings, options: Any) -> Answer:
+    """Restore a backup, and throw it away."""
+    entry = None
+    try:
+        entry = _archive.find(settings.backup_dir, options.name, now())
+        images = settings.deployments["compose"].facts.get("images", {}) if "compose" in settings.deployments else {}
+        image = _drill.image_of(_backup.manifest(entry.path), images.get("postgres", ""))
+        done = _drill.drill(entry.path, image, now())
+        problem = "; ".join(done["differences"]) or None
+    except (_backup.BackupError, PostgresError, OSError) as error:
+        _outcome.record(settings.state_dir, "drill", now(), str(error), settings.metrics, name=entry.name if entry else None)
+        raise
+    _outcome.record(settings.state_dir, "drill", now(), problem, settings.metrics, name=entry.name, seconds=done["seconds"])
+    if problem:
+        return Answer(FAILED, ["%s was restored and is not what its manifest says: %s" % (entry.path, problem)], {"name": entry.name, **done})
+    words = "%s can be restored: %d rows in %d tables, equal to its manifest, %.1f s" % (entry.path, done["rows"], done["tables"], done["seconds"])
+    return Answer(DONE, [words], {"name": entry.name, **done})
+
+
+def listing(settings: _settings.Settings, options: Any) -> Answer:
+    """The backups, oldest first."""
+    archive = _archive.scan(settings.backup_dir, now(), None)
+    rows: list[dict[str, Any]] = [{
+        "name": entry.name, "time": entry.time.astimezone(timezone.utc).isoformat(timespec="seconds"), "bytes": _size(entry.path), "pinned": entry.pinned,
+        "layout": entry.layout, "problem": entry.problem} for entry in archive.entries]
+    lines = ["%s  %s  %9.1f MiB  %s" % (row["time"], row["name"], row["bytes"] / 2**20, row["problem"] or ("pinned" if row["pinned"] else "")) for row in rows]
+    lines += ["foreign  %s" % name for name in archive.foreign] + ["incomplete  %s" % left.name for left in archive.incomplete]
+    return Answer(DONE, [line.rstrip() for line in lines] or ["%s holds no backup" % settings.backup_dir],
+                  {"backups": rows, "foreign": archive.foreign, "incomplete": [left.name for left in archive.incomplete]})
+
+
+def _size(path: str) -> int:
+    with os.scandir(path) as listed:
+        return sum(item.stat(follow_symlinks=False).st_size for item in listed)
+
+
+def pin(settings: _settings.Settings, options: Any) -> Answer:
+    """Pin a backup, or release it."""
+    pinned = options.command == "pin"
+    try:
+        changed = _archive.pin(settings.backup_dir, options.name, pinned, now())
+    except _backup.BackupError as error:
+        return Answer(REFUSED, [str(error)], {"error": str(error)})
+    return Answer(DONE, ["%s %s %s" % (options.name, "is" if changed else "was", "pinned" if pinned else "not pinned" + ("" if not changed else " any more"))],
+                  {"changed": changed, "name": options.name, "pinned": pinned})
+
+
+def status(settings: _settings.Settings, options: Any) -> Answer:
+    """How things went last."""
+    told = _outcome.load(settings.state_dir)
+    lines = []
+    for kind in _outcome.KINDS:
+        entry = told.get(kind)
+        last = (entry or {}).get("last_success")
+        lines.append("%-7s %s" % (kind, "never yet" if not entry else "%s  %s" % (
+            entry["time"], "well" if entry["ok"] else "FAILED: %s%s" % (entry["problem"], "; it went well last at %s" % last["time"] if last else ""))))
+    bad = any(not entry["ok"] for entry in told.values())
+    return Answer(FAILED if bad else DONE, lines, told)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings of ``litellm-ops`` on a host: ``/etc/llmops-litellm/ops.json``, root's, without any secret.
+
+``{"format": 1, "state_dir": path, "project": {"name", "folder"}, "deployments": {"compose" and/or "legacy": {"database": {"container", "database",
+"user"} or {"env_file", "variable"?, "database"?}, "files": [{"src", "name"?}], "salt_key_file", "facts": {}}}, "backup": {"folder", "keep_last",
+"keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "timezone", "compression", "metrics"}}``.
+"""
+from __future__ import annotations
+
+import json
+import os
+import stat
+from typing import Any, Callable, NamedTuple, Optional
+
+from . import _backup, _endpoint, _journal, _postgres, _retention
+
+PATH = "/etc/llmops-litellm/ops.json"
+FORMAT = 1
+KINDS = ("compose", "legacy")
+RULES = ("keep_last", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
+
+
+class SettingsError(Exception):
+    """The settings can't be used; the message has every reason, a line each, with the file and the key."""
+
+
+class Deployment(NamedTuple):
+    """What is backed up. ``database`` as the modules' argument of that name; ``files``: paths by their names in a backup."""
+
+    kind: str
+    database: dict[str, Optional[str]]
+    files: dict[str, str]
+    salt_key_file: str
+    facts: dict[str, Any]
+
+    def order(self, folder: str, name: Optional[str], pinned: bool, compression: int) -> _backup.Order:
+        """A backup of it. Files that are not there (any more) are left out.
+
+        :raises BackupError, PostgresError: the salt key can't be read, or the database's address.
+        """
+        key = _backup.salt_key(_endpoint.read_env(self.salt_key_file)) if self.salt_key_file else None
+        files = {target: source for target, source in self.files.items() if os.path.exists(source)}
+        return _backup.Order(_postgres.Endpoint.from_params(self.database), folder, self.kind, name, pinned, files, self.facts, key, compression)
+
+
+class Settings(NamedTuple):
+    """Everything. ``metrics``: file for node_exporter's textfile collector, empty for none."""
+
+    state_dir: str
+    project_name: str
+    project_dir: str
+    deployments: dict[str, Deployment]
+    backup_dir: str
+    policy: _retention.Policy
+    compression: int
+    metrics: str
+
+    def deployment(self, kind: str = "") -> Deployment:
+        """The one of this kind; without a kind, the one that serves as the journal says.
+
+        :raises SettingsError: there is none.
+        """
+        if not kind:
+            journal = _journal.load(self.state_dir)
+            serving = journal is None or journal["state"] in (_journal.MIGRATED, _journal.FINALIZED)
+            kind = "compose" if "compose" in self.deployments and (serving or "legacy" not in self.deployments) else "legacy"
+        if kind not in self.deployments:
+            raise SettingsError("deployments.%s: there is none in the settings" % kind)
+        return self.deployments[kind]
+
+
+def load(path: str = PATH, owner: int = 0) -> Settings:
+    """Read the settings.
+
+    :param owner: the account that the file must belong to: what it says is done with root's rights.
+    :raises SettingsError: with every reason at once.
+    """
+    try:
+        with open(path, encoding="utf-8") as handle:
+            about = os.fstat(handle.fileno())
+            text = handle.read()
+    except OSError as error:
+        raise SettingsError("%s cannot be read (%s): the role llmops.litellm.ops writes it" % (path, error.strerror)) from None
+    if about.st_uid != owner or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise SettingsError("%s must belong to %s and be writable for nobody else: what it says is done with root's rights" % (
+            path, "root" if owner == 0 else "account %d" % owner))
+    try:
+        told = json.loads(text)
+    except ValueError as error:
+        raise SettingsError("%s is not JSON: %s" % (path, error)) from None
+    problems: list[str] = []
+    settings = _settings(_Reader(told, "", problems)) if isinstance(told, dict) else None
+    if settings is None:
+        problems.append("it holds no object")
+    if problems:
+        raise SettingsError("\n".join("%s: %s" % (path, problem) for problem in problems))
+    return settings  # type: ignore[return-value]
+
+
+class _Reader:
+    """An object of the settings, read key by key; what is wrong is collected, with the key's whole name."""
+
+    def __init__(self, told: dict[str, Any], prefix: str, problems: list[str]) -> None:
+        self.told, self.prefix, self.problems = told, prefix, problems
+        self.known: set[str] = set()
+
+    def wrong(self, name: str, why: str) -> None:
+        self.problems.append("%s%s %s" % (self.prefix, name, why))
+
+    def get(self, name: str, kind: type, default: Any = None, fits: Callable[[Any], bool] = lambda value: True, form: str = "") -> Any:
+        """A value; where it is missing or no good, the default (``None``: there must be one)."""
+        self.known.add(name)
+        value = self.told.get(name, default)
+        if value is None:
+            self.wrong(name, "is missing")
+        elif not isinstance(value, kind) or (kind is int and isinstance(value, bool)) or not fits(value):
+            self.wrong(name, "must be %s" % (form or {str: "a text", int: "a whole number", dict: "an object", list: "a list"}[kind]))
+        else:
+            return value
+        return kind() if default is None else default
+
+    def path(self, name: str, default: Optional[str] = None) -> str:
+        return str(self.get(name, str, default, lambda value: value == default or os.path.isabs(value), "an absolute path"))
+
+    def inner(self, name: str) -> _Reader:
+        return _Reader(self.get(name, dict), "%s%s." % (self.prefix, name), self.problems)
+
+    def end(self) -> None:
+        """Refuse what nobody has asked for: it would be believed to do something."""
+        for name in sorted(set(self.told) - self.known):
+            self.wrong(name, "is not known")
+
+
+def _settings(top: _Reader) -> Settings:
+    top.get("format", int, None, lambda value: value == FORMAT, "%d; it was written by another release of this collection" % FORMAT)
+    project, backup, named = top.inner("project"), top.inner("backup"), top.inner("deployments")
+    deployments = {kind: _deployment(kind, named.inner(kind)) for kind in KINDS if kind in named.told}
+    if not deployments:
+        named.problems.append("deployments must have compose, legacy or both")
+    last, daily, weekly, monthly, yearly = (backup.get(rule, int, default, lambda value: value >= 0, "a number from 0 on")
+                                            for rule, default in zip(RULES, _retention.Policy()[:5]))
+    policy = _retention.Policy(last, daily, weekly, monthly, yearly, backup.get("timezone", str, ""))
+    try:
+        _retention.check(policy)
+    except ValueError as error:
+        backup.problems.append("backup: %s" % error)
+    settings = Settings(top.path("state_dir"), project.get("name", str, None, bool, "a name"), project.path("folder"), deployments,
+                        backup.path("folder"), policy, backup.get("compression", int, 6, lambda value: 0 <= value <= 9, "a number from 0 to 9"),
+                        backup.path("metrics", ""))
+    for reader in (top, project, backup, named):
+        reader.end()
+    return settings
+
+
+def _deployment(kind: str, told: _Reader) -> Deployment:
+    database = told.inner("database")
+    fields = {name: database.get(name, str, "") or None for name in ("container", "env_file", "variable", "database", "user")}
+    if bool(fields["container"]) == bool(fields["env_file"]):
+        database.problems.append("%s must have either container or env_file" % database.prefix.rstrip("."))
+    elif fields["container"] and not (fields["database"] and fields["user"]):
+        database.problems.append("%s needs database and user beside container" % database.prefix.rstrip("."))
+    database.end()
+    files: dict[str, str] = {}
+    for number, entry in enumerate(told.get("files", list, [])):
+        inner = _Reader(entry if isinstance(entry, dict) else {}, "%sfiles[%d]." % (told.prefix, number), told.problems)
+        source = inner.path("src")
+        name = inner.get("name", str, os.path.basename(source))
+        if name and name in files:
+            inner.wrong("name", "%s stands twice" % name)
+        files[name] = source
+        inner.end()
+    made = Deployment(kind, fields, files, told.path("salt_key_file", ""), told.get("facts", dict, {}))
+    told.end()
+    return made

@@ -1,0 +1,81 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ops_program
+short_description: The command litellm-ops is on the host
+version_added: 0.1.0
+description:
+  - Installs the command C(litellm-ops), which makes, verifies, lists, pins, prunes and tries out backups from a timer or by hand.
+    It is the same code that the modules of this collection run, and needs Python 3 and nothing of Ansible on the host.
+  - Another release takes the place of an earlier one at once; a run that is under way ends with what it began with.
+author: llmops.litellm contributors (@llmops)
+options:
+  state:
+    description: Whether the command is there.
+    type: str
+    choices: [present, absent]
+    default: present
+  library:
+    description: Folder in which the folder of the code is. Those of earlier releases are removed from it.
+    type: path
+    default: /usr/local/lib/llmops-litellm
+  command:
+    description: Path of the command.
+    type: path
+    default: /usr/local/sbin/litellm-ops
+attributes:
+  check_mode:
+    description: Says whether something would change.
+    support: full
+  diff_mode:
+    description: Shows the command itself, which names the folder of its code by its content.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Command litellm-ops is in place
+  llmops.litellm.ops_program:
+"""
+
+RETURN = r"""
+folder:
+  description: Folder of the code.
+  returned: success
+  type: str
+  sample: /usr/local/lib/llmops-litellm/5f1d7a84c3a0b6b2
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _ops, _program
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "library": {"type": "path", "default": _program.LIBRARY},
+            "command": {"type": "path", "default": _program.COMMAND},
+        },
+        supports_check_mode=True,
+    )
+    library, command = module.params["library"], module.params["command"]
+    _ops.parser()  # what it needs is loaded with it, and what is loaded is installed
+    try:
+        if module.params["state"] == "present":
+            told = _program.install(_program.sources(), library, command, module.check_mode)
+        else:
+            told = _program.remove(library, command, module.check_mode)
+    except OSError as error:
+        module.fail_json(msg="%s: %s" % (error.filename, error.strerror))
+    module.exit_json(changed=told["changed"], folder=told["folder"],
+                     diff={"before": told["before"], "after": told["after"], "before_header": command, "after_header": command})
+
+
+if __name__ == "__main__":
+    main()

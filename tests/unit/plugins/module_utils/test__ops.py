@@ -1,0 +1,237 @@
+"""litellm-ops: what each command does, says and exits with. Backups and containers are fakes, the archive is a real folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _archive, _backup, _drill, _ops, _outcome, _postgres
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
+SECRET = "hunter2-4f9c0b7ad2e15386"
+Run = Callable[..., tuple[int, str, str]]
+
+
+def make(folder: Path, days: int, **more: Any) -> str:
+    """A small sound backup of so many days ago; its name."""
+    time = NOW - timedelta(days=days)
+    path = folder / _backup.name_of(time)
+    path.mkdir(mode=0o700, parents=True)
+    (path / "database.dump").write_bytes(b"dump")
+    (path / "manifest.json").write_text(json.dumps({"format": 1, "name": path.name, "created": time.isoformat(), "rows_total": 7,
+                                                    "database": {"bytes": 1000}, "facts": {"images": {"postgres": "postgres@sha256:ab"}}, **more}))
+    (path / "SHA256SUMS").write_text(_backup.sums(str(path)))
+    return path.name
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """A folder of backups, and settings beside it."""
+    (tmp_path / "env").write_text("LITELLM_SALT_KEY=%s\n" % SECRET)
+    database = {"container": "litellm-postgres", "database": "litellm", "user": "litellm"}
+    (tmp_path / "ops.json").write_text(json.dumps({
+        "format": 1, "state_dir": str(tmp_path), "project": {"name": "litellm", "folder": "/opt/litellm"},
+        "deployments": {"compose": {"database": database, "salt_key_file": str(tmp_path / "env"), "facts": {"images": {"postgres": "postgres@sha256:cd"}}}},
+        "backup": {"folder": str(tmp_path / "backups"), "keep_daily": 2, "keep_weekly": 0, "keep_monthly": 0, "timezone": "UTC"}}))
+    (tmp_path / "ops.json").chmod(0o600)
+    return tmp_path / "backups"
+
+
+@pytest.fixture
+def run(archive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command; its exit code and what it printed."""
+    monkeypatch.setattr(_ops, "now", lambda: NOW)
+
+    def call(*words: str) -> tuple[int, str, str]:
+        code = _ops.main([words[0], "--settings", str(archive.parent / "ops.json"), *words[1:]])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+    return call
+
+
+@pytest.fixture
+def orders(archive: Path, monkeypatch: pytest.MonkeyPatch) -> list[_backup.Order]:
+    """What was ordered; each order makes a small backup."""
+    seen: list[_backup.Order] = []
+
+    def backup(order: _backup.Order, now: datetime) -> dict[str, Any]:
+        seen.append(order)
+        name = make(archive, 0)
+        path = str(archive / name)
+        return {"changed": True, "name": name, "path": path, "bytes": 2 << 20, "seconds": 1.5, "manifest": _backup.manifest(path)}
+
+    monkeypatch.setattr(_backup, "backup", backup)
+    return seen
+
+
+def outcomes(archive: Path) -> dict[str, Any]:
+    return _outcome.load(str(archive.parent))
+
+
+def test_backup_is_made_and_then_the_old_ones_go(archive: Path, run: Run, orders: list[_backup.Order]) -> None:
+    made = [make(archive, days) for days in (3, 2, 1)]
+    code, out, err = run("backup")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "%s is made and verified: 7 rows in 2.0 MiB, 1.5 s" % (archive / "20261124T120000Z"),
+        "removed  %s: older than what is kept (last 1, daily 2)" % made[1], "removed  %s: older than what is kept (last 1, daily 2)" % made[0],
+        "2 kept, 2 removed"]
+    assert (orders[0].kind, orders[0].name, orders[0].pinned, orders[0].salt_key) == ("compose", None, False, SECRET)
+    assert sorted(path.name for path in archive.iterdir()) == [made[2], "20261124T120000Z"]
+    told = outcomes(archive)
+    assert told["backup"]["ok"] and told["backup"]["name"] == "20261124T120000Z" and told["prune"]["ok"]
+
+
+def test_words_of_the_command_reach_the_order(archive: Path, run: Run, orders: list[_backup.Order]) -> None:
+    old = make(archive, 400)
+    code, out, _err = run("backup", "--name", "release", "--pin", "--no-prune", "--json")
+    told = json.loads(out)
+    assert (code, told["ok"], told["source"], told["rows_total"]) == (0, True, "compose", 7)
+    assert (orders[0].name, orders[0].pinned) == ("release", True)
+    assert (archive / old).exists()
+    assert "prune" not in outcomes(archive)
+    assert SECRET not in out
+
+
+@pytest.mark.parametrize("error", [_backup.BackupError("/x has 1 MiB free"), _postgres.PostgresError("is gone"), OSError(28, "No space left", "/x")])
+def test_failed_backup_removes_nothing_and_is_remembered(archive: Path, run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    made = [make(archive, days) for days in (3, 2, 1)]
+
+    def backup(order: _backup.Order, now: datetime) -> Any:
+        raise error
+
+    monkeypatch.setattr(_backup, "backup", backup)
+    code, out, err = run("backup")
+    assert (code, out) == (1, "")
+    assert err.strip() in ("/x has 1 MiB free", "is gone", "/x: No space left")
+    assert sorted(path.name for path in archive.iterdir()) == made
+    assert outcomes(archive)["backup"]["ok"] is False
+    assert run("status")[0] == 1
+
+
+def test_broken_backup_is_reported_by_the_backup_that_went_well(archive: Path, run: Run, orders: list[_backup.Order]) -> None:
+    made = [make(archive, days) for days in (3, 2, 1)]
+    (archive / made[2] / "database.dump").write_bytes(b"dumb")
+    code, out, err = run("backup")
+    assert code == 1
+    assert "is made and verified" in err
+    assert "BROKEN    %s: its checksum does not match" % (archive / made[2] / "database.dump") in err
+    assert outcomes(archive)["backup"]["ok"] and not outcomes(archive)["prune"]["ok"]
+    assert (archive / made[2]).exists() and (archive / made[1]).exists() and not (archive / made[0]).exists()
+
+
+def test_dry_run_shows_and_removes_nothing(archive: Path, run: Run) -> None:
+    made = [make(archive, days) for days in (3, 2, 1)]
+    (archive / "notes.txt").write_text("mine")
+    code, out, _err = run("prune", "--dry-run")
+    assert code == 0
+    assert out.splitlines() == [
+        "would go  %s: older than what is kept (last 1, daily 2)" % made[0], "stays     %s: last 1, daily 2026-11-23" % made[2],
+        "stays     %s: daily 2026-11-22" % made[1], "foreign   notes.txt"]
+    assert sorted(path.name for path in archive.iterdir()) == [*made, "notes.txt"]
+    assert outcomes(archive) == {}
+    assert run("prune")[1] == "removed  %s: older than what is kept (last 1, daily 2)\n2 kept, 1 removed\n" % made[0]
+
+
+def test_removal_that_is_hindered_is_said(archive: Path, run: Run, orders: list[_backup.Order], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_words: Any) -> None:
+        raise _backup.BackupError("another backup is under way")
+
+    monkeypatch.setattr(_archive, "prune", refuse)
+    code, _out, err = run("backup")
+    assert (code, err.splitlines()[1]) == (1, "nothing more was removed: another backup is under way")
+    assert outcomes(archive)["backup"]["ok"] and not outcomes(archive)["prune"]["ok"]
+
+
+def test_verify_reads_the_latest_the_named_or_all(archive: Path, run: Run) -> None:
+    made = [make(archive, days) for days in (3, 2, 1)]
+    assert run("verify") == (0, "sound   %s\n" % made[2], "")
+    (archive / made[0] / "database.dump").write_bytes(b"dumb")
+    assert run("verify", made[1])[0] == 0
+    code, _out, err = run("verify", "--all")
+    assert code == 1
+    broken = "BROKEN  %s: its checksum does not match" % (archive / made[0] / "database.dump")
+    assert err.splitlines() == [broken, "sound   %s" % made[1], "sound   %s" % made[2]]
+    assert outcomes(archive)["verify"]["ok"] is False
+    assert "holds no backup x; there are" in run("verify", "x")[2]
+
+
+def test_drill_restores_with_the_image_of_the_backup(archive: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = make(archive, 1)
+    other = make(archive, 2, facts={})
+    seen: list[tuple[str, str]] = []
+    differences: list[str] = []
+
+    def drill(folder: str, image: str, now: datetime) -> dict[str, Any]:
+        seen.append((folder, image))
+        return {"rows": 7, "tables": 3, "differences": differences, "seconds": 4.5}
+
+    monkeypatch.setattr(_drill, "drill", drill)
+    code, out, _err = run("drill")
+    assert (code, out) == (0, "%s can be restored: 7 rows in 3 tables, equal to its manifest, 4.5 s\n" % (archive / name))
+    assert run("drill", other)[0] == 0
+    assert seen == [(str(archive / name), "postgres@sha256:ab"), (str(archive / other), "postgres@sha256:cd")]
+    assert outcomes(archive)["drill"]["name"] == other
+    differences.append("table a: 1 row is missing")
+    code, _out, err = run("drill")
+    assert (code, err) == (1, "%s was restored and is not what its manifest says: table a: 1 row is missing\n" % (archive / name))
+    assert outcomes(archive)["drill"]["problem"] == "table a: 1 row is missing"
+    assert outcomes(archive)["drill"]["last_success"]["name"] == other
+
+
+def test_drill_without_a_backup_or_an_engine_is_remembered_as_failed(archive: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("drill")[2] == "%s holds no backup\n" % archive
+    assert outcomes(archive)["drill"]["ok"] is False
+
+    def drill(*_words: Any) -> Any:
+        raise _backup.BackupError("a container for the drill does not start")
+
+    make(archive, 1)
+    monkeypatch.setattr(_drill, "drill", drill)
+    assert run("drill")[0] == 1
+    assert outcomes(archive)["drill"]["problem"] == "a container for the drill does not start"
+
+
+def test_backups_are_listed_and_pinned(archive: Path, run: Run) -> None:
+    assert run("list")[1] == "%s holds no backup\n" % archive
+    name = make(archive, 1)
+    assert run("pin", name)[:2] == (0, "%s is pinned\n" % name)
+    assert run("pin", name)[1] == "%s was pinned\n" % name
+    assert run("list")[1] == "2026-11-23T12:00:00+00:00  %s        0.0 MiB  pinned\n" % name
+    assert json.loads(run("list", "--json")[1])["backups"][0]["pinned"] is True
+    assert run("unpin", name)[1] == "%s is not pinned any more\n" % name
+    assert run("unpin", name)[1] == "%s was not pinned\n" % name
+    make(archive, 2, pinned=True)
+    code, _out, err = run("unpin", "20261122T120000Z")
+    assert (code, "was pinned when it was made" in err) == (3, True)
+
+
+def test_status_tells_how_things_went(archive: Path, run: Run) -> None:
+    assert run("status")[1].splitlines() == ["%-7s never yet" % kind for kind in _outcome.KINDS]
+    _outcome.record(str(archive.parent), "backup", NOW - timedelta(days=1))
+    _outcome.record(str(archive.parent), "backup", NOW, "the disk is full")
+    code, _out, err = run("status")
+    assert code == 1
+    assert err.splitlines()[0] == "backup  2026-11-24T12:00:00+00:00  FAILED: the disk is full; it went well last at 2026-11-23T12:00:00+00:00"
+
+
+def test_settings_that_are_wrong_are_usage(archive: Path, run: Run) -> None:
+    (archive.parent / "ops.json").write_text("{}")
+    code, _out, err = run("backup")
+    assert code == 2
+    assert "state_dir is missing" in err and "backup.folder is missing" in err
+    code, out, _err = run("status", "--json")
+    assert code == 2 and json.loads(out)["ok"] is False
+
+
+def test_wrong_words_are_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], ["restart"], ["backup", "--source", "elsewhere"]):
+        with pytest.raises(SystemExit) as ended:
+            _ops.main(words)
+        assert ended.value.code == 2
+    assert os.linesep in capsys.readouterr().err

@@ -1,0 +1,125 @@
+"""The settings of litellm-ops: everything that is wrong comes at once, with file and key."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _journal, _settings
+from ansible_collections.llmops.litellm.plugins.module_utils._retention import Policy
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
+
+
+def good(tmp_path: Path) -> dict[str, Any]:
+    """Settings with which nothing is wrong."""
+    (tmp_path / "env").write_text("LITELLM_SALT_KEY=salt\n")
+    database = {"container": "litellm-postgres", "database": "litellm", "user": "litellm"}
+    return {"format": 1, "state_dir": str(tmp_path), "project": {"name": "litellm", "folder": "/opt/litellm"},
+            "deployments": {
+                "compose": {"database": database, "files": [{"src": str(tmp_path / "env")}, {"src": "/nosuch/schema.prisma", "name": "schema"}],
+                            "salt_key_file": str(tmp_path / "env"), "facts": {"litellm_version": "1.102.4"}},
+                "legacy": {"database": {"env_file": str(tmp_path / "env")}}},
+            "backup": {"folder": "/var/backups/llmops-litellm"}}
+
+
+def load(tmp_path: Path, told: Any, mode: int = 0o600) -> _settings.Settings:
+    path = tmp_path / "ops.json"
+    path.write_text(told if isinstance(told, str) else json.dumps(told))
+    path.chmod(mode)
+    return _settings.load(str(path), os.geteuid())
+
+
+def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
+    told = load(tmp_path, good(tmp_path))
+    assert (told.policy, told.compression, told.metrics, told.backup_dir) == (Policy(1, 7, 4, 3, 0, ""), 6, "", "/var/backups/llmops-litellm")
+    order = told.deployment("compose").order(told.backup_dir, None, False, 6)
+    assert (order.kind, order.files, order.salt_key, order.facts) == ("compose", {"env": str(tmp_path / "env")}, "salt", {"litellm_version": "1.102.4"})
+    assert order.source.container == "litellm-postgres"
+
+
+def test_everything_wrong_comes_at_once_with_file_and_key(tmp_path: Path) -> None:
+    told = good(tmp_path)
+    told.update(format=2, colour="red", state_dir="var")
+    told["project"]["name"] = 5
+    told["deployments"]["compose"]["database"] = {"container": "a", "env_file": "/b"}
+    told["deployments"]["compose"]["files"] = [{"src": "relative"}, {"src": "/a/x"}, {"src": "/b/x"}, "y"]
+    told["deployments"]["legacy"]["database"] = {"container": "a", "host": "x"}
+    told["backup"].update(keep_daily=-1, compression=True, timezone="Mars", metrics="x")
+    with pytest.raises(_settings.SettingsError) as refused:
+        load(tmp_path, told)
+    path = tmp_path / "ops.json"
+    assert str(refused.value).splitlines() == ["%s: %s" % (path, line) for line in (
+        "format must be 1; it was written by another release of this collection",
+        "deployments.compose.database must have either container or env_file",
+        "deployments.compose.files[0].src must be an absolute path",
+        "deployments.compose.files[2].name x stands twice",
+        "deployments.compose.files[3].src is missing",
+        "deployments.legacy.database needs database and user beside container",
+        "deployments.legacy.database.host is not known",
+        "backup.keep_daily must be a number from 0 on",
+        "backup: 'Mars' is no time zone that this host knows (one is written like Europe/Berlin; Debian: tzdata)",
+        "state_dir must be an absolute path",
+        "project.name must be a name",
+        "backup.compression must be a number from 0 to 9",
+        "backup.metrics must be an absolute path",
+        "colour is not known")]
+
+
+@pytest.mark.parametrize(("told", "said"), [("{", "is not JSON"), ("[]", "it holds no object"), ("{}", "state_dir is missing")])
+def test_file_that_is_none(tmp_path: Path, told: str, said: str) -> None:
+    with pytest.raises(_settings.SettingsError, match=said):
+        load(tmp_path, told)
+    with pytest.raises(_settings.SettingsError, match="the role llmops.litellm.ops writes it"):
+        _settings.load(str(tmp_path / "nosuch"), os.geteuid())
+
+
+def test_policy_that_keeps_nothing_and_no_deployment(tmp_path: Path) -> None:
+    told = good(tmp_path)
+    told["deployments"] = {}
+    told["backup"].update(dict.fromkeys(_settings.RULES, 0))
+    with pytest.raises(_settings.SettingsError, match="(?s)deployments must have compose.*backup: a policy of zeros keeps nothing"):
+        load(tmp_path, told)
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_file_that_others_can_write_is_not_believed(tmp_path: Path, mode: int) -> None:
+    with pytest.raises(_settings.SettingsError, match="writable for nobody else"):
+        load(tmp_path, good(tmp_path), mode)
+    load(tmp_path, good(tmp_path))
+    with pytest.raises(_settings.SettingsError, match="must belong to account 1234567"):
+        _settings.load(str(tmp_path / "ops.json"), 1234567)
+
+
+@pytest.mark.parametrize(
+    ("state", "kinds", "chosen"),
+    [(None, ("compose", "legacy"), "compose"), ("migrated", ("compose", "legacy"), "compose"), ("finalized", ("compose",), "compose"),
+     ("rolled back", ("compose", "legacy"), "legacy"), ("running", ("compose", "legacy"), "legacy"), ("rolled back", ("compose",), "compose"),
+     (None, ("legacy",), "legacy")],
+)
+def test_deployment_that_serves_is_meant(tmp_path: Path, state: Any, kinds: Any, chosen: str) -> None:
+    told = good(tmp_path)
+    told["deployments"] = {kind: told["deployments"][kind] for kind in kinds}
+    if state:
+        journal = _journal.begin(_journal.create("20261124T120000Z", {"controller": "desk", "run": "1:1"}, NOW), "record", NOW)
+        _journal.save(str(tmp_path), {**journal, "state": state}, NOW)
+    found = load(tmp_path, told)
+    assert found.deployment().kind == chosen
+    if len(kinds) == 1:
+        with pytest.raises(_settings.SettingsError, match="there is none in the settings"):
+            found.deployment({"compose": "legacy", "legacy": "compose"}[kinds[0]])
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+    st.sampled_from(("format", "project", "deployments", "compose", "database", "files", "backup", "keep_daily", "folder")), inner)))
+def test_nothing_but_settings_errors_is_raised(tmp_path: Path, told: Any) -> None:
+    with pytest.raises(_settings.SettingsError):
+        load(tmp_path, told)
