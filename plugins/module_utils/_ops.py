@@ -42,10 +42,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except OSError as error:
         text = "%s: %s" % (error.filename, error.strerror) if error.filename else str(error)
         answer = Answer(FAILED, [text], {"error": text})
-    if options.json:
-        print(json.dumps({"ok": answer.code == DONE, **answer.told}, indent=1, sort_keys=True))
-    else:
-        print("\n".join(answer.lines), file=sys.stderr if answer.code else sys.stdout)
+    text = json.dumps({"ok": answer.code == DONE, **answer.told}, indent=1, sort_keys=True) if options.json else "\n".join(answer.lines)
+    (sys.stderr if answer.code and not options.json else sys.stdout).write(text + "\n")
     return answer.code
 
 
@@ -98,8 +96,8 @@ def backup(settings: _settings.Settings, options: Any) -> Answer:
         raise
     _outcome.record(settings.state_dir, "backup", now(), None, settings.metrics, **{field: done[field] for field in _outcome.FIELDS})
     manifest = done["manifest"]
-    words = "%s %s: %d rows in %.1f MiB, %.1f s" % (done["path"], "is made and verified" if done["changed"] else "was there and is sound",
-                                                 manifest["rows_total"], done["bytes"] / 2**20, done["seconds"])
+    how = "is made and verified" if done["changed"] else "was there and is sound"
+    words = "%s %s: %d rows in %.1f MiB, %.1f s" % (done["path"], how, manifest["rows_total"], done["bytes"] / 2**20, done["seconds"])
     told = {"changed": done["changed"], "name": done["name"], "path": done["path"], "bytes": done["bytes"], "seconds": done["seconds"],
             "rows_total": manifest["rows_total"], "source": order.kind}
     if options.no_prune:
@@ -206,6 +204,3 @@ def status(settings: _settings.Settings, options: Any) -> Answer:
     bad = any(not entry["ok"] for entry in told.values())
     return Answer(FAILED if bad else DONE, lines, told)
 
-
-if __name__ == "__main__":
-    sys.exit(main())

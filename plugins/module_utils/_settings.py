@@ -4,7 +4,7 @@
 """The settings of ``litellm-ops`` on a host: ``/etc/llmops-litellm/ops.json``, root's, without any secret.
 
 ``{"format": 1, "state_dir": path, "project": {"name", "folder"}, "deployments": {"compose" and/or "legacy": {"database": {"container", "database",
-"user"} or {"env_file", "variable"?, "database"?}, "files": [{"src", "name"?}], "salt_key_file", "facts": {}}}, "backup": {"folder", "keep_last",
+"user"} or {"env_file", "variable"?, "database"?}, "files": [{"src", "name"?, "optional"?}], "salt_key_file", "facts": {}}}, "backup": {"folder", "keep_last",
 "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "timezone", "compression", "metrics"}}``.
 """
 from __future__ import annotations
@@ -27,21 +27,23 @@ class SettingsError(Exception):
 
 
 class Deployment(NamedTuple):
-    """What is backed up. ``database`` as the modules' argument of that name; ``files``: paths by their names in a backup."""
+    """What is backed up. ``database`` as the modules' argument of that name; ``files``: paths by their names in a backup; ``optional``: those of
+    the names whose files need not be there."""
 
     kind: str
     database: dict[str, Optional[str]]
     files: dict[str, str]
+    optional: frozenset[str]
     salt_key_file: str
     facts: dict[str, Any]
 
     def order(self, folder: str, name: Optional[str], pinned: bool, compression: int) -> _backup.Order:
-        """A backup of it. Files that are not there (any more) are left out.
+        """A backup of it.
 
         :raises BackupError, PostgresError: the salt key can't be read, or the database's address.
         """
         key = _backup.salt_key(_endpoint.read_env(self.salt_key_file)) if self.salt_key_file else None
-        files = {target: source for target, source in self.files.items() if os.path.exists(source)}
+        files = {target: source for target, source in self.files.items() if target not in self.optional or os.path.exists(source)}
         return _backup.Order(_postgres.Endpoint.from_params(self.database), folder, self.kind, name, pinned, files, self.facts, key, compression)
 
 
@@ -163,6 +165,7 @@ def _deployment(kind: str, told: _Reader) -> Deployment:
         database.problems.append("%s needs database and user beside container" % database.prefix.rstrip("."))
     database.end()
     files: dict[str, str] = {}
+    optional: set[str] = set()
     for number, entry in enumerate(told.get("files", list, [])):
         inner = _Reader(entry if isinstance(entry, dict) else {}, "%sfiles[%d]." % (told.prefix, number), told.problems)
         source = inner.path("src")
@@ -170,7 +173,9 @@ def _deployment(kind: str, told: _Reader) -> Deployment:
         if name and name in files:
             inner.wrong("name", "%s stands twice" % name)
         files[name] = source
+        if inner.get("optional", bool, False, form="true or false"):
+            optional.add(name)
         inner.end()
-    made = Deployment(kind, fields, files, told.path("salt_key_file", ""), told.get("facts", dict, {}))
+    made = Deployment(kind, fields, files, frozenset(optional), told.path("salt_key_file", ""), told.get("facts", dict, {}))
     told.end()
     return made

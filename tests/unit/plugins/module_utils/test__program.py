@@ -72,12 +72,16 @@ def test_what_somebody_has_spoilt_is_mended(tmp_path: Path, put: Put, spoil: str
     assert not put()["changed"]
 
 
+def interrupt(*_words: Any) -> None:
+    raise KeyboardInterrupt
+
+
 def test_interrupted_installation_leaves_the_earlier_command(tmp_path: Path, put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
     put()
     other = {**FILES, "_ops.py": b"def main():\n    print('two')\n"}
     for name in ("_put", "write_atomically"):
         with monkeypatch.context() as patched:
-            patched.setattr(_program, name, lambda *_words: (_ for _ in ()).throw(KeyboardInterrupt))
+            patched.setattr(_program, name, interrupt)
             with pytest.raises(KeyboardInterrupt):
                 put(other)
         assert call(tmp_path).stdout == "one\n"

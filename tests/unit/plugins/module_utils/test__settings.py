@@ -24,7 +24,8 @@ def good(tmp_path: Path) -> dict[str, Any]:
     database = {"container": "litellm-postgres", "database": "litellm", "user": "litellm"}
     return {"format": 1, "state_dir": str(tmp_path), "project": {"name": "litellm", "folder": "/opt/litellm"},
             "deployments": {
-                "compose": {"database": database, "files": [{"src": str(tmp_path / "env")}, {"src": "/nosuch/schema.prisma", "name": "schema"}],
+                "compose": {"database": database,
+                            "files": [{"src": str(tmp_path / "env")}, {"src": "/nosuch/schema.prisma", "name": "schema", "optional": True}],
                             "salt_key_file": str(tmp_path / "env"), "facts": {"litellm_version": "1.102.4"}},
                 "legacy": {"database": {"env_file": str(tmp_path / "env")}}},
             "backup": {"folder": "/var/backups/llmops-litellm"}}
@@ -43,6 +44,15 @@ def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
     order = told.deployment("compose").order(told.backup_dir, None, False, 6)
     assert (order.kind, order.files, order.salt_key, order.facts) == ("compose", {"env": str(tmp_path / "env")}, "salt", {"litellm_version": "1.102.4"})
     assert order.source.container == "litellm-postgres"
+
+
+def test_file_that_must_be_there_is_ordered_whether_it_is_or_not(tmp_path: Path) -> None:
+    told = good(tmp_path)
+    del told["deployments"]["compose"]["files"][1]["optional"]
+    assert load(tmp_path, told).deployment("compose").order("/b", None, False, 6).files["schema"] == "/nosuch/schema.prisma"
+    told["deployments"]["compose"]["files"][1]["optional"] = "no"
+    with pytest.raises(_settings.SettingsError, match=r"deployments.compose.files\[1\].optional must be true or false"):
+        load(tmp_path, told)
 
 
 def test_everything_wrong_comes_at_once_with_file_and_key(tmp_path: Path) -> None:
