@@ -203,4 +203,3 @@ def status(settings: _settings.Settings, options: Any) -> Answer:
             entry["time"], "well" if entry["ok"] else "FAILED: %s%s" % (entry["problem"], "; it went well last at %s" % last["time"] if last else ""))))
     bad = any(not entry["ok"] for entry in told.values())
     return Answer(FAILED if bad else DONE, lines, told)
-
