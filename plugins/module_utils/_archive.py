@@ -9,7 +9,6 @@ removed is first renamed to ``.removing-NAME``, so that nothing half removed loo
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import re
 import shutil
@@ -17,31 +16,18 @@ from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, NamedTuple, Optional
 
-from . import _backup, _retention
+from . import _archive_entry, _backup, _retention
+from ._archive_entry import Entry as Entry
+from ._archive_entry import verify as verify
 from ._host import sync_folder
 from ._retention import Backup, Decision, Policy
 
 REMOVING, PINNED = ".removing-", ".pinned"
-# As this collection names backups by time, and what it writes before they are whole.
-_OWN = re.compile(r"(\d{8}T\d{6})Z(-\d+)?\Z")
+# What is written before a backup is whole.
 _GROWING = re.compile(r"%s(?P<name>.+)-[a-z0-9_]{8}\Z" % re.escape(_backup.INCOMPLETE))
-# As many scripts of operators name theirs.
-_OLD = re.compile(r"(?:daily|weekly|monthly)-(\d{8}-\d{6})\Z")
-_OLD_TIMES = ("created", "created_at", "timestamp", "time", "date")
 ABANDONED = timedelta(days=1)
 # A clock may be a little ahead of another one.
 AHEAD = timedelta(hours=1)
-
-
-class Entry(NamedTuple):
-    """A backup. ``layout``: ``folder`` (ours) or ``old``; ``problem``: why it can't be used, as far as its manifest tells (empty: nothing known)."""
-
-    name: str
-    path: str
-    time: datetime
-    layout: str
-    pinned: bool
-    problem: str = ""
 
 
 class Incomplete(NamedTuple):
@@ -75,14 +61,15 @@ def scan(folder: str, now: datetime, there: Optional[tzinfo] = None) -> Archive:
     for item in found:
         if item.name.endswith(PINNED) and item.name[:-len(PINNED)] in names and item.is_file(follow_symlinks=False):
             continue
-        if not item.is_dir(follow_symlinks=False):
-            foreign.append(item.name)
+        shown = item.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        if not item.is_dir(follow_symlinks=False) or shown != item.name:
+            foreign.append(shown)
         elif item.name.startswith(REMOVING):
             incomplete.append(Incomplete(item.name, item.path, True))
         elif _GROWING.match(item.name):
-            incomplete.append(Incomplete(item.name, item.path, now - _begun(item) > ABANDONED))
+            incomplete.append(Incomplete(item.name, item.path, now - _begun(item, now) > ABANDONED))
         else:
-            entry = _entry(item.name, item.path, item.name + PINNED in names, there)
+            entry = _archive_entry.read(item.name, item.path, item.name + PINNED in names, there)
             if entry is None:
                 foreign.append(item.name)
             else:
@@ -90,85 +77,40 @@ def scan(folder: str, now: datetime, there: Optional[tzinfo] = None) -> Archive:
     return Archive(sorted(entries, key=lambda entry: (entry.time, entry.name)), foreign, incomplete)
 
 
-def _begun(item: Any) -> datetime:
+def _begun(item: Any, now: datetime) -> datetime:
     """When a backup that is not whole was begun: by its name, else by the file system, which here decides over nothing that anybody has."""
     growing = _GROWING.match(item.name)
-    return (_named(growing["name"]) if growing else None) or datetime.fromtimestamp(item.stat(follow_symlinks=False).st_mtime, timezone.utc)
-
-
-def _named(name: str) -> Optional[datetime]:
-    own = _OWN.match(name)
     try:
-        return datetime.strptime(own[1], "%Y%m%dT%H%M%S").replace(tzinfo=timezone.utc) if own else None
-    except ValueError:
-        return None
+        return (_archive_entry.named_time(growing["name"]) if growing else None) or datetime.fromtimestamp(
+            item.stat(follow_symlinks=False).st_mtime, timezone.utc)
+    except FileNotFoundError:
+        # it became whole while we looked
+        return now
 
 
-def _entry(name: str, path: str, pinned: bool, there: Optional[tzinfo]) -> Optional[Entry]:
-    """A folder as a backup, ``None`` where it is none of ours."""
-    if not os.path.isfile(os.path.join(path, _backup.MANIFEST)):
-        return None
-    old = _OLD.match(name)
-    if old:
-        time = _old_time(path, old[1], there)
-        return Entry(name, path, time, "old", pinned) if time else None
-    try:
-        told = _backup.manifest(path)
-        time = datetime.fromisoformat(told["created"])
-        if time.tzinfo is None:
-            raise ValueError
-    except _backup.BackupError as error:
-        time, problem = _named(name), str(error)
-    except (KeyError, TypeError, ValueError):
-        time, problem = _named(name), "%s has no time" % os.path.join(path, _backup.MANIFEST)
-    else:
-        return Entry(name, path, time, "folder", pinned or told.get("pinned") is True)
-    return Entry(name, path, time, "folder", pinned, problem) if time else None
+def newest(folder: str, now: datetime) -> Optional[Entry]:
+    """The newest backup of this collection that nothing is known against and that is not of the future."""
+    return max((entry for entry in _usable(folder, now) if entry.time <= now + AHEAD),
+               key=lambda entry: (entry.time, not entry.copy_of, entry.name), default=None)
 
 
-def _old_time(path: str, stamp: str, there: Optional[tzinfo]) -> Optional[datetime]:
-    """The time of a backup of the older layout: its manifest's, where that has one with a zone, else its name's."""
-    try:
-        with open(os.path.join(path, _backup.MANIFEST), encoding="utf-8") as handle:
-            told = json.load(handle)
-    except (OSError, ValueError):
-        told = None
-    for field in _OLD_TIMES if isinstance(told, dict) else ():
-        try:
-            time = datetime.fromisoformat(re.sub(r"Z\Z", "+00:00", told[field]))
-        except (KeyError, TypeError, ValueError):
-            continue
-        if time.tzinfo is not None:
-            return time
-    try:
-        local = datetime.strptime(stamp, "%Y%m%d-%H%M%S")
-    except ValueError:
-        return None
-    return local.replace(tzinfo=there) if there else local.astimezone()
-
-
-def verify(entry: Entry) -> str:
-    """What is wrong with a backup, every byte of it read; empty where nothing is."""
-    if entry.problem:
-        return entry.problem
-    if entry.layout == "old" and not os.path.exists(os.path.join(entry.path, _backup.SUMS)):
-        # without checksums, the least that can be said
-        files = [os.path.join(entry.path, name) for name in os.listdir(entry.path) if name != _backup.MANIFEST]
-        return "" if any(os.path.isfile(path) and os.path.getsize(path) for path in files) else "%s holds nothing" % entry.path
-    return "; ".join(_backup.verify(entry.path))
+def _usable(folder: str, now: datetime) -> list[Entry]:
+    return [entry for entry in scan(folder, now).entries if entry.layout == "folder" and not entry.problem]
 
 
 def find(folder: str, name: str, now: datetime) -> Entry:
-    """One backup by name, or the newest that is not of the future by ``latest``.
+    """One backup by name, or by ``latest`` the :func:`newest`.
 
     :raises BackupError: there is none; the message names those that come near.
     """
-    entries = scan(folder, now).entries
     if name == "latest":
-        usable = [entry for entry in entries if not entry.problem and entry.layout == "folder" and entry.time <= now + AHEAD]
-        if not usable:
-            raise _backup.BackupError("%s holds no backup" % folder)
-        return usable[-1]
+        found = newest(folder, now)
+        if found:
+            return found
+        future = [entry.name for entry in _usable(folder, now)]
+        raise _backup.BackupError("%s holds no backup%s" % (
+            folder, " but of the future (is the clock right?): %s; name one of them instead of latest" % ", ".join(future[-3:]) if future else ""))
+    entries = scan(folder, now).entries
     for entry in entries:
         if entry.name == name:
             return entry
@@ -200,36 +142,47 @@ def pin(folder: str, name: str, pinned: bool, now: datetime) -> bool:
 def prune(folder: str, policy: Policy, now: datetime, check: bool = False) -> dict[str, Any]:
     """Remove what the policy does not keep, and what interruptions have left.
 
-    What fills no bucket and stays: pinned backups, broken ones, and those from the future. When something is to go, everything that the policy
-    keeps is read and verified first; what is broken is put aside and the policy asked again, so that it can't push out a good one.
+    What fills no bucket and stays: pinned backups, copies under other names, and those from the future. When something is to go, everything that
+    the policy keeps is read and verified first; what is broken stays, is put aside, and the policy is asked again, so that it can't push out a
+    good one. Of what goes the manifest is verified, since it says whether it is pinned and how old it is.
 
     :param check: only say so.
-    :returns: ``{changed, kept: [{name, time, reasons}], removed: [the same], foreign: [name], incomplete: [name], broken: [{name, time, problem}]}``.
+    :returns: ``{changed, kept: [{name, time, reasons}], removed: [the same], foreign: [name], incomplete: [name], cleared: [name] (those of
+        ``incomplete`` that went), broken: [{name, time, problem}]}``.
     :raises ValueError: the policy is no good.
-    :raises BackupError: another backup or removal is under way for too long.
+    :raises BackupError: another backup or removal is under way for too long, or something could not be removed.
     """
     _retention.check(policy)
     if not os.path.isdir(folder):
-        return {"changed": False, "kept": [], "removed": [], "foreign": [], "incomplete": [], "broken": []}
+        if os.path.lexists(folder):
+            raise _backup.BackupError("%s is not a folder" % folder)
+        return {"changed": False, "kept": [], "removed": [], "foreign": [], "incomplete": [], "cleared": [], "broken": []}
     with nullcontext() if check else _backup.locked(folder):
         archive = scan(folder, now, _retention.zone(policy))
-        set_apart = [Decision(entry.name, entry.time, ["pinned" if entry.pinned else "from the future"])
-                     for entry in archive.entries if entry.pinned or entry.time > now + AHEAD]
-        apart = {decision.name for decision in set_apart}
-        candidates = {entry.name: entry for entry in archive.entries if entry.name not in apart}
-        broken = {name: entry.problem for name, entry in candidates.items() if entry.problem}
+        entries = {entry.name: entry for entry in archive.entries}
+        broken = {name: entry.problem for name, entry in entries.items() if entry.problem}
+        apart = [Decision(entry.name, entry.time, [reason]) for entry in archive.entries for reason in [_apart(entry, now)] if reason]
+        candidates = {name: entry for name, entry in entries.items() if name not in {decision.name for decision in apart}}
         decided = _decide(candidates, broken, policy)
+        cleared = [left for left in archive.incomplete if left.removable]
         if not check:
-            # what an interruption has left first: it may have the name that is needed
-            for path in [left.path for left in archive.incomplete if left.removable] + [candidates[decision.name].path for decision in decided.removed]:
-                _remove(folder, path)
+            _remove(folder, [left.path for left in cleared], [decision.name for decision in decided.removed])
         return {
-            "changed": bool(decided.removed) or any(left.removable for left in archive.incomplete),
-            "kept": [_told(decision) for decision in sorted(decided.kept + set_apart, key=lambda item: (item.time, item.name), reverse=True)],
+            "changed": bool(decided.removed or cleared),
+            "kept": [_told(decision) for decision in sorted(decided.kept + apart, key=lambda item: (item.time, item.name), reverse=True)],
             "removed": [_told(decision) for decision in decided.removed],
-            "foreign": archive.foreign, "incomplete": [left.name for left in archive.incomplete],
-            "broken": [{"name": name, "time": _time(candidates[name].time), "problem": problem} for name, problem in sorted(broken.items())],
+            "foreign": archive.foreign, "incomplete": [left.name for left in archive.incomplete], "cleared": [left.name for left in cleared],
+            "broken": [{"name": name, "time": _time(entries[name].time), "problem": problem} for name, problem in sorted(broken.items())],
         }
+
+
+def _apart(entry: Entry, now: datetime) -> str:
+    """Why a backup stays whatever the policy says, and serves no rule; empty where the policy decides."""
+    if entry.pinned:
+        return "pinned"
+    if entry.copy_of:
+        return "somebody's copy of %s" % entry.copy_of
+    return "from the future" if entry.time > now + AHEAD and not entry.problem else ""
 
 
 def _decide(candidates: dict[str, Entry], broken: dict[str, str], policy: Policy) -> _retention.Plan:
@@ -237,15 +190,33 @@ def _decide(candidates: dict[str, Entry], broken: dict[str, str], policy: Policy
     sound: set[str] = set()
     while True:
         decided = _retention.plan([Backup(entry.name, entry.time) for entry in candidates.values() if entry.name not in broken], policy)
-        unknown = [decision.name for decision in decided.kept if decision.name not in sound] if decided.removed else []
-        if not unknown:
+        if not decided.removed:
             return decided
-        for name in unknown:
-            problem = verify(candidates[name])
-            if problem:
-                broken[name] = problem
-            else:
-                sound.add(name)
+        problems = {decision.name: verify(candidates[decision.name]) for decision in decided.kept if decision.name not in sound}
+        sound.update(name for name, problem in problems.items() if not problem)
+        if not any(problems.values()):
+            problems = {decision.name: _archive_entry.verify_manifest(candidates[decision.name]) for decision in decided.removed}
+        found = {name: problem for name, problem in problems.items() if problem}
+        if not found:
+            return _with_a_proved_one(decided, candidates, broken)
+        broken.update(found)
+
+
+def _with_a_proved_one(decided: _retention.Plan, candidates: dict[str, Entry], broken: dict[str, str]) -> _retention.Plan:
+    """The same, where a backup that a restore takes is kept. Otherwise the newest sound one stays too: those of the older layout, which may be newer
+    (where an operator's script still runs), can't take the place of the last that is proved."""
+    if any(candidates[decision.name].layout == "folder" for decision in decided.kept):
+        return decided
+    kept, removed = list(decided.kept), list(decided.removed)
+    for decision in decided.removed:
+        if candidates[decision.name].layout == "folder":
+            removed.remove(decision)
+            problem = verify(candidates[decision.name])
+            if not problem:
+                kept.append(decision._replace(reasons=["newest that can be restored"]))
+                break
+            broken[decision.name] = problem
+    return _retention.Plan(kept, removed)
 
 
 def _time(time: datetime) -> str:
@@ -256,11 +227,25 @@ def _told(decision: Decision) -> dict[str, Any]:
     return {"name": decision.name, "time": _time(decision.time), "reasons": decision.reasons}
 
 
-def _remove(folder: str, path: str) -> None:
-    """Remove a folder so that no moment shows half of it as a backup."""
-    name = os.path.basename(path)
-    gone = path if name.startswith((REMOVING, _backup.INCOMPLETE)) else os.path.join(folder, REMOVING + name)
-    if gone != path:
-        os.rename(path, gone)
-        sync_folder(folder)
-    shutil.rmtree(gone)
+def _remove(folder: str, left: list[str], names: list[str]) -> None:
+    """Remove backups, and what interruptions have left, so that no moment shows half of one as a backup: the new names are on disk first.
+
+    :raises BackupError: something could not be removed; everything else was.
+    """
+    taken = set(os.listdir(folder))
+    gone = list(left)
+    for name in names:
+        aside = REMOVING + name
+        while aside in taken:
+            aside += "-"
+        os.rename(os.path.join(folder, name), os.path.join(folder, aside))
+        gone.append(os.path.join(folder, aside))
+    sync_folder(folder)
+    problems = []
+    for path in gone:
+        try:
+            shutil.rmtree(path)
+        except OSError as error:
+            problems.append("%s cannot be removed: %s" % (error.filename or path, error.strerror))
+    if problems:
+        raise _backup.BackupError("; ".join(problems))

@@ -8,7 +8,8 @@ day shifts nothing, and one backup may serve several rules. Days are the calenda
 """
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
+from operator import attrgetter
 from typing import Callable, Iterable, NamedTuple, Optional
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,7 @@ class Backup(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """How many to keep by each rule. ``timezone``: a name such as ``Europe/Berlin``; empty for the host's own."""
+    """How many to keep by each rule. ``timezone``: a name such as ``Europe/Berlin``; empty for the host's own (``/etc/localtime``)."""
 
     last: int = 1
     daily: int = 7
@@ -46,12 +47,12 @@ class Plan(NamedTuple):
     removed: list[Decision]
 
 
-# The bucket that a local time falls into, and how people write it.
-_BUCKETS: dict[str, tuple[Callable[[datetime], tuple[int, ...]], str]] = {
-    "daily": (lambda local: (local.year, local.month, local.day), "%04d-%02d-%02d"),
-    "weekly": (lambda local: tuple(local.isocalendar()[:2]), "%04d-W%02d"),
-    "monthly": (lambda local: (local.year, local.month), "%04d-%02d"),
-    "yearly": (lambda local: (local.year,), "%04d"),
+# The bucket that a day falls into, as people write it. Every bucket is made of whole days.
+_BUCKETS: dict[str, Callable[[date], str]] = {
+    "daily": lambda day: day.isoformat(),
+    "weekly": lambda day: "%04d-W%02d" % tuple(day.isocalendar()[:2]),
+    "monthly": lambda day: "%04d-%02d" % (day.year, day.month),
+    "yearly": lambda day: "%04d" % day.year,
 }
 
 
@@ -86,38 +87,58 @@ def words(policy: Policy) -> str:
 def plan(backups: Iterable[Backup], policy: Policy) -> Plan:
     """What a policy keeps. The newest is always kept; of two of the same time the later name is the newer one.
 
+    A time counts as what it says, also one of the future: who calls decides whether to believe it.
+
     :raises ValueError: the policy is no good (see :func:`check`), or a time has no time zone.
     """
     check(policy)
     there = zone(policy)
-    ordered = sorted(backups, key=lambda backup: (backup.time, backup.name), reverse=True)
+    ordered = sorted(backups, key=attrgetter("name"), reverse=True)
     if any(backup.time.tzinfo is None for backup in ordered):
         raise ValueError("the time of a backup has no time zone")
-    kept: dict[int, list[str]] = {}
-    for number in range(min(len(ordered), policy.last)):
-        kept[number] = ["last %d" % (number + 1)]
+    ordered.sort(key=attrgetter("time"), reverse=True)
+    days = [_day(backup.time, there) for backup in ordered]
+    newest: dict[date, int] = {}  # of each day
+    for number, day in enumerate(days):
+        newest.setdefault(day, number)
+    kept = {number: ["last %d" % (number + 1)] for number in range(min(len(ordered), policy.last))}
     if ordered and not policy.last:
         kept[0] = ["newest"]
-    local = [backup.time.astimezone(there) for backup in ordered]
-    for rule, most in zip(policy._fields[1:5], policy[1:5]):
-        if most:
-            _keep(rule, most, local, kept)
-    days = {local[number].date() for number in kept}
-    older = "older than what is kept (%s)" % words(policy)
-    stay = [Decision(*backup, kept[number]) for number, backup in enumerate(ordered) if number in kept]
-    go = [Decision(*backup, ["another one of %s is kept" % day if day in days else older])
-          for number, backup in enumerate(ordered) if number not in kept for day in (local[number].date(),)]
-    return Plan(stay, go)
+    filled = {rule: _keep(rule, most, newest, kept) for rule, most in zip(policy._fields[1:5], policy[1:5]) if most}
+    # one list for a day's many
+    kept_days, last = {days[number] for number in kept}, max(kept, default=0)
+    why = {day: [_why(day, newest[day] > last, kept_days, filled, policy)] for day in newest}
+    return Plan([Decision(backup.name, backup.time, kept[number]) for number, backup in enumerate(ordered) if number in kept],
+                [Decision(backup.name, backup.time, why[days[number]]) for number, backup in enumerate(ordered) if number not in kept])
 
 
-def _keep(rule: str, most: int, local: list[datetime], kept: dict[int, list[str]]) -> None:
-    """Add what one rule keeps. Times come newest first, so the first of a bucket is its newest."""
-    bucket, written = _BUCKETS[rule]
-    seen: set[tuple[int, ...]] = set()
-    for number, time in enumerate(local):
-        key = bucket(time)
-        if key not in seen:
-            if len(seen) == most:
-                return
-            seen.add(key)
-            kept.setdefault(number, []).append("%s %s" % (rule, written % key))
+def _day(time: datetime, there: Optional[tzinfo]) -> date:
+    try:
+        return time.astimezone(there).date()
+    except (OverflowError, ValueError):
+        # the calendar's first and last day, where the zone would lead out of it
+        return time.date()
+
+
+def _keep(rule: str, most: int, newest: dict[date, int], kept: dict[int, list[str]]) -> set[str]:
+    """Add what one rule keeps; the buckets it has filled. Days come newest first, so the first of a bucket has its newest backup."""
+    filled: set[str] = set()
+    for day, number in newest.items():
+        bucket = _BUCKETS[rule](day)
+        if bucket not in filled:
+            if len(filled) == most:
+                break
+            filled.add(bucket)
+            kept.setdefault(number, []).append("%s %s" % (rule, bucket))
+    return filled
+
+
+def _why(day: date, oldest: bool, kept: set[date], filled: dict[str, set[str]], policy: Policy) -> str:
+    """Why what is not kept of a day goes. Where an older one stays, some rule has met this day's bucket before, with a newer one."""
+    if day in kept:
+        return "another one of %s is kept" % day
+    if not oldest:
+        for rule, buckets in filled.items():
+            if _BUCKETS[rule](day) in buckets:
+                return "a newer one is kept for %s %s" % (rule, _BUCKETS[rule](day))
+    return "older than what is kept (%s)" % words(policy)

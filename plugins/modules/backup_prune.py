@@ -14,8 +14,11 @@ description:
   - Times come from the backups' manifests, else from their names, never from the file system.
   - Only backups that this collection made, and those of the older layout C(daily-YYYYMMDD-HHMMSS) (also C(weekly-), C(monthly-)) with a manifest, are
     ever removed. Everything else is listed as RV(foreign).
-  - Pinned backups stay and serve no rule, and so do those whose time is in the future, for instance after a clock has jumped.
-  - Before anything is removed, what the policy keeps is read and verified. A backup that is broken serves no rule, stays and is listed as RV(broken).
+  - Pinned backups stay and serve no rule, and so do copies under another name than their manifest's, and those whose time is in the future, for
+    instance after a clock has jumped.
+  - Before anything is removed, what the policy keeps is read and verified. A backup that turns out to be broken serves no rule, stays and is listed as
+    RV(broken). Nothing goes whose manifest is not what was written.
+  - Backups of the older layout never take the place of the last sound one that this collection can restore.
   - What an interrupted removal has left is removed, and what an interrupted backup has left if it is older than a day.
 author: llmops.litellm contributors (@llmops)
 options:
@@ -52,7 +55,7 @@ attributes:
     description: Says what would go and why; everything that would be kept is read and verified all the same.
     support: full
   diff_mode:
-    description: Shows the backups before and after, with the reasons.
+    description: Shows the folder before and after, with the reasons.
     support: full
 """
 
@@ -87,8 +90,16 @@ incomplete:
   type: list
   elements: str
   sample: [.incomplete-20261122T020512Z-k3j2h1g0]
+cleared:
+  description: Those of RV(incomplete) that went, or would. The others may still be at work.
+  returned: success
+  type: list
+  elements: str
+  sample: [.incomplete-20261122T020512Z-k3j2h1g0]
 broken:
-  description: Backups that cannot be restored, each with C(name), C(time) and C(problem). They stay.
+  description:
+    - Backups that were found damaged, each with C(name), C(time) (1970 where nobody can tell it) and C(problem). They stay.
+    - One that is damaged elsewhere than in its manifest goes when the policy keeps enough newer ones that are sound, as a sound one of its age would.
   returned: success
   type: list
   elements: dict
@@ -105,12 +116,16 @@ RULES = {"keep_last": 1, "keep_daily": 7, "keep_weekly": 4, "keep_monthly": 3, "
 
 
 def diff(told: dict) -> dict:
-    """The backups before and after, a line each with its reasons."""
-    def lines(*lists: list) -> str:
-        found = sorted((entry for entries in lists for entry in entries), key=lambda entry: entry["name"])
-        return "".join("%s  %s\n" % (entry["name"], ", ".join(entry["reasons"])) for entry in found)
+    """The folder before and after, a line for each that this collection has made, with the reasons why it stays or goes."""
+    stay = {entry["name"]: "broken: %s" % entry["problem"] for entry in told["broken"]}
+    stay.update({entry["name"]: ", ".join(entry["reasons"]) for entry in told["kept"]})
+    go = {entry["name"]: ", ".join(entry["reasons"]) for entry in told["removed"]}
+    go.update(dict.fromkeys(told["cleared"], "left by an interruption"))
 
-    return {"before": lines(told["kept"], told["removed"]), "after": lines(told["kept"])}
+    def lines(found: dict) -> str:
+        return "".join("%s  %s\n" % item for item in sorted(found.items()))
+
+    return {"before": lines({**stay, **go}), "after": lines(stay)}
 
 
 def main() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Callable
@@ -64,8 +66,15 @@ def test_what_the_policy_does_not_keep_goes(tmp_path: Path) -> None:
 
 
 def test_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
-    assert prune(tmp_path / "nosuch") == {"changed": False, "kept": [], "removed": [], "foreign": [], "incomplete": [], "broken": []}
+    assert prune(tmp_path / "nosuch") == {"changed": False, "kept": [], "removed": [], "foreign": [], "incomplete": [], "cleared": [],
+                                          "broken": []}
     assert not (tmp_path / "nosuch").exists()
+
+
+def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(_backup.BackupError, match="file is not a folder"):
+        prune(tmp_path / "file")
 
 
 def test_what_is_not_ours_is_left(tmp_path: Path) -> None:
@@ -90,6 +99,54 @@ def test_what_is_not_ours_is_left(tmp_path: Path) -> None:
     assert sorted(told["foreign"]) == sorted(foreign)
     assert set(foreign) < set(names(archive))
     assert (victim / "real" / "database.dump").exists()
+
+
+def test_other_programs_manifests_are_not_ours(tmp_path: Path) -> None:
+    made = [make(tmp_path, "2026-11-%d 02:00" % day) for day in (22, 23, 24)]
+    manifest: Any = {"format": 1, "created": "2020-01-01T00:00:00+00:00"}
+    for name, told in {"webapp": manifest, "other": {**manifest, "name": "x"}, "list": []}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text(json.dumps(told))
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "manifest.json").symlink_to(tmp_path / made[0] / "manifest.json")
+    (tmp_path / "20200101T000000Z").mkdir()
+    (tmp_path / "20200101T000000Z" / "manifest.json").symlink_to(tmp_path / made[0] / "manifest.json")
+    (tmp_path / "20200101T000000Z" / "SHA256SUMS").symlink_to(tmp_path / made[0] / "SHA256SUMS")
+    done = prune(tmp_path)
+    assert done["removed"] == made[:1]
+    assert done["foreign"] == ["20200101T000000Z", "linked", "list", "other", "webapp"]
+    assert set(done["foreign"]) < set(names(tmp_path))
+
+
+def test_names_that_nobody_can_print_are_shown_and_left(tmp_path: Path) -> None:
+    strange = os.fsencode(str(tmp_path)) + b"/caf\xe9"
+    os.mkdir(strange)
+    assert prune(tmp_path)["foreign"] == ["caf\\xe9"]
+    assert os.path.isdir(strange)
+
+
+def test_links_within_a_backup_are_removed_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "precious").write_text("x")
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    made = [make(archive, "2026-11-%d 02:00" % day) for day in (1, 22, 23, 24)]
+    (archive / made[0] / "link").symlink_to(tmp_path / "elsewhere")
+    assert prune(archive)["removed"] == [made[1], made[0]]
+    assert not (archive / made[0]).exists()
+    assert (tmp_path / "elsewhere" / "precious").exists()
+
+
+def test_copy_under_another_name_stays_and_serves_no_rule(tmp_path: Path) -> None:
+    made = [make(tmp_path, "2026-11-%d 02:00" % day) for day in (20, 23, 24)]
+    for source, name in ((made[0], "mine"), (made[2], "20261124T110000Z")):
+        shutil.copytree(tmp_path / source, tmp_path / name)
+    told = _archive.prune(str(tmp_path), TWO_DAYS, NOW)
+    assert {entry["name"]: entry["reasons"][0] for entry in told["kept"]} == {
+        made[2]: "last 1", made[1]: "daily 2026-11-23", "mine": "somebody's copy of %s" % made[0], "20261124T110000Z": "somebody's copy of %s" % made[2]}
+    assert [entry["name"] for entry in told["removed"]] == made[:1]
+    assert _archive.find(str(tmp_path), "latest", NOW).name == made[2]
+    assert _archive.find(str(tmp_path), "mine", NOW).problem == ""
 
 
 def test_time_is_the_manifests_and_else_the_names(tmp_path: Path) -> None:
@@ -118,6 +175,19 @@ def test_backups_of_the_older_layout_age_as_well(tmp_path: Path) -> None:
     assert told["foreign"] == ["daily-20261199-020000"]  # that is no day
 
 
+def test_older_layout_never_takes_the_place_of_the_last_that_is_proved(tmp_path: Path) -> None:
+    made = [make(tmp_path, "2026-11-%d 02:00" % day) for day in (20, 22, 23, 24)]
+    olds = [old(tmp_path, "daily-202611%d-030000" % day) for day in (20, 22, 23, 24)]
+    damage(tmp_path / made[3] / "database.dump")
+    foretold = prune(tmp_path, check=True)
+    told = _archive.prune(str(tmp_path), TWO_DAYS, NOW)
+    assert [entry["name"] for entry in told["kept"]] == foretold["kept"] == [olds[3], olds[2], made[2]]
+    assert told["kept"][2]["reasons"] == ["newest that can be restored"]
+    assert [entry["name"] for entry in told["broken"]] == made[3:]
+    assert names(tmp_path) == sorted([*made[2:], *olds[2:]])
+    assert prune(tmp_path)["changed"] is False
+
+
 def test_pinned_ones_stay_and_serve_no_rule(tmp_path: Path) -> None:
     first = make(tmp_path, "2026-01-01 02:00", pinned=True)
     second, third, fourth = (make(tmp_path, "2026-11-%d 02:00" % day) for day in (22, 23, 24))
@@ -143,6 +213,18 @@ def test_clock_that_jumped_ahead_pushes_nothing_out(tmp_path: Path) -> None:
     assert prune(tmp_path, now=datetime(2031, 2, 1, tzinfo=timezone.utc))["removed"] == [made[1]]
 
 
+@pytest.mark.parametrize("stamp", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "1969-12-31T23:59:59+00:00"])
+def test_time_in_which_nobody_made_backups_is_none(tmp_path: Path, stamp: str) -> None:
+    made = make(tmp_path, "2026-11-23 02:00")
+    make(tmp_path, "2026-11-01 02:00", created=stamp)
+    make(tmp_path, "2026-11-24 02:00", "before-x", created=stamp)
+    told = _archive.prune(str(tmp_path), TWO_DAYS, NOW)
+    assert [(entry["name"], entry["time"]) for entry in told["broken"]] == [
+        ("20261101T020000Z", "2026-11-01T02:00:00+00:00"), ("before-x", "1970-01-01T00:00:00+00:00")]
+    assert "has no time" in told["broken"][0]["problem"]
+    assert [entry["name"] for entry in told["kept"]] == [made]
+
+
 def damage(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
@@ -158,6 +240,16 @@ def test_broken_backup_serves_no_rule_and_stays(tmp_path: Path) -> None:
     assert told["broken"][1]["problem"] == "%s/database.dump: its checksum does not match" % (tmp_path / made[4])
     assert [entry["name"] for entry in told["kept"]] == [made[2], made[1]]
     assert names(tmp_path) == made[1:]
+
+
+def test_nothing_is_read_while_nothing_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [make(tmp_path, "2026-11-%d 02:00" % day) for day in (22, 23, 24)]
+    read: list[str] = []
+    monkeypatch.setattr(_backup, "verify", lambda folder: read.append(os.path.basename(folder)) or [])
+    prune(tmp_path, Policy(3, 0, 0, 0, 0, "UTC"))
+    assert read == []
+    prune(tmp_path, check=True)
+    assert read == made[:0:-1]
 
 
 def test_last_good_one_is_never_removed(tmp_path: Path) -> None:
@@ -184,6 +276,50 @@ def test_manifest_that_nobody_understands_makes_a_backup_broken_not_gone(tmp_pat
     assert (tmp_path / made[0]).exists()
 
 
+def test_pin_that_a_flipped_bit_hides_is_not_lost(tmp_path: Path) -> None:
+    pinned = make(tmp_path, "2026-01-01 02:00", "before-migration-7f", pinned=True)
+    aged = make(tmp_path, "2026-11-20 02:00")
+    made = [make(tmp_path, "2026-11-%d 02:00" % day) for day in (22, 23, 24)]
+    for name, before, after in ((pinned, b'"pinned"', b'"pinnee"'), (aged, b"2026-11-20", b"2006-11-20")):
+        path = tmp_path / name / "manifest.json"
+        path.write_bytes(path.read_bytes().replace(before, after))
+    (tmp_path / aged / "SHA256SUMS").unlink()
+    told = prune(tmp_path)
+    assert told["removed"] == made[:1]
+    assert told["broken"] == [aged, pinned]
+    assert prune(tmp_path)["changed"] is False
+
+
+def test_backup_whose_manifest_is_damaged_is_still_ours(tmp_path: Path) -> None:
+    sound = make(tmp_path, "2026-11-24 02:00")
+    truncated, missing, marked = (make(tmp_path, "2026-11-20 0%d:00" % hour, name) for hour, name in ((1, "before-1"), (2, "before-2"), (3, "before-3")))
+    for name in (truncated, marked):
+        (tmp_path / name / "manifest.json").write_text('{"format": 1')
+    (tmp_path / missing / "manifest.json").unlink()
+    (tmp_path / "before-3.pinned").touch()
+    entries = {entry.name: entry for entry in _archive.scan(str(tmp_path), NOW).entries}
+    assert sorted(entries) == sorted([sound, truncated, missing, marked])
+    assert "manifest.json cannot be read" in _archive.verify(entries[truncated]) and "manifest.json is missing" in _archive.verify(entries[missing])
+    told = _archive.prune(str(tmp_path), Policy(1, 0, 0, 0, 0, "UTC"), NOW)
+    assert [entry["name"] for entry in told["broken"]] == [truncated, missing, marked]
+    assert {entry["name"]: entry["reasons"] for entry in told["kept"]} == {sound: ["last 1"], marked: ["pinned"]}
+    assert told["foreign"] == []
+
+
+def test_broken_one_goes_when_enough_sound_newer_ones_are_there(tmp_path: Path) -> None:
+    made = [make(tmp_path, "2026-11-%d 02:00" % day) for day in (21, 22)]
+    damage(tmp_path / made[1] / "database.dump")
+    later = [make(tmp_path, "2026-11-23 02:00")]
+    assert prune(tmp_path) == {"changed": False, "kept": [later[0], made[0]], "removed": [], "foreign": [], "incomplete": [], "cleared": [],
+                               "broken": [made[1]]}
+    later.append(make(tmp_path, "2026-11-24 02:00"))
+    damage(tmp_path / later[1] / "database.dump")
+    assert prune(tmp_path)["broken"] == [made[1], later[1]]
+    later.append(make(tmp_path, "2026-11-24 03:00"))
+    told = prune(tmp_path)
+    assert (told["kept"], told["removed"]) == ([later[2], later[0]], [later[1], made[1], made[0]])
+
+
 def test_old_backup_without_anything_in_it_is_broken(tmp_path: Path) -> None:
     old(tmp_path, "daily-20261124-020000")
     (tmp_path / "daily-20261124-020000" / "dump.sql.gz").write_bytes(b"")
@@ -203,18 +339,15 @@ def test_what_interruptions_leave_goes_when_nobody_can_be_at_work_on_it(tmp_path
     os.utime(tmp_path / ".incomplete-later-abcd1234", (0, (NOW - timedelta(hours=23)).timestamp()))
     told = prune(tmp_path)
     assert (told["changed"], told["incomplete"]) == (True, sorted(left))
+    assert told["cleared"] == sorted(name for name, removable in left.items() if removable)
     assert names(tmp_path) == sorted([made, *(name for name, removable in left.items() if not removable)])
-
-
-def interrupt(*_words: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def test_removal_can_be_interrupted_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = [make(tmp_path, "2026-11-%d 02:00" % day) for day in (1, 22, 23, 24)]
     for stop in ("rename", "sync_folder", "rmtree"):
         with monkeypatch.context() as patched:
-            patched.setattr({"rename": os, "sync_folder": _archive, "rmtree": shutil}[stop], stop, interrupt)
+            patched.setattr({"rename": os, "sync_folder": _archive, "rmtree": shutil}[stop], stop, lambda *_words: (_ for _ in ()).throw(KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 prune(tmp_path)
         whole = [entry for entry in _archive.scan(str(tmp_path), NOW).entries if not _archive.verify(entry)]
@@ -222,6 +355,77 @@ def test_removal_can_be_interrupted_anywhere(tmp_path: Path, monkeypatch: pytest
         assert [entry.name for entry in _archive.scan(str(tmp_path), NOW).entries] == [entry.name for entry in whole]
     prune(tmp_path)
     assert names(tmp_path) == made[2:]
+
+
+KILLED = """
+import os, shutil, signal, sys
+from datetime import datetime, timezone
+from ansible_collections.llmops.litellm.plugins.module_utils import _archive
+from ansible_collections.llmops.litellm.plugins.module_utils._retention import Policy
+
+def die(*words, **more):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+left = int(sys.argv[2])
+def unlink(*words, really=os.unlink, **more):
+    global left
+    left -= 1
+    if left < 0:
+        die()
+    really(*words, **more)
+
+os.unlink = unlink
+if left == 0:
+    shutil.rmtree = die
+_archive.prune(sys.argv[1], Policy(1, 2, 0, 0, 0, "UTC"), datetime(2026, 11, 24, 12, tzinfo=timezone.utc))
+"""
+
+
+@pytest.mark.parametrize("files", [0, 1, 2, 3, 4, 5])
+def test_removal_that_is_killed_leaves_nothing_that_looks_whole(tmp_path: Path, files: int) -> None:
+    """By SIGKILL, between the new name and the first file, and after so many files of the two backups that go."""
+    made = [make(tmp_path, "2026-11-%d 02:00" % day) for day in (20, 21, 23, 24)]
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), str(files)], check=False, capture_output=True, timeout=60)
+    assert done.returncode == -9, done.stderr
+    archive = _archive.scan(str(tmp_path), NOW)
+    assert [entry.name for entry in archive.entries] == made[2:]
+    assert archive.incomplete and archive.foreign == []
+    told = prune(tmp_path)
+    assert (told["changed"], told["removed"]) == (True, [])
+    assert names(tmp_path) == made[2:]
+
+
+def test_name_that_is_taken_does_not_hinder_a_removal(tmp_path: Path) -> None:
+    made = [make(tmp_path, "2026-11-%d 02:00" % day) for day in (20, 23, 24)]
+    (tmp_path / (".removing-" + made[0])).write_text("a file")
+    told = prune(tmp_path)
+    assert (told["removed"], told["foreign"]) == (made[:1], [".removing-" + made[0]])
+    assert names(tmp_path) == [".removing-" + made[0], *made[1:]]
+
+
+def test_what_cannot_be_removed_is_said_and_hinders_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [make(tmp_path, "2026-11-%d 02:00" % day) for day in (20, 21, 23, 24)]
+    really = shutil.rmtree
+
+    def rmtree(path: str) -> None:
+        if path.endswith(made[1]):
+            raise PermissionError(1, "Operation not permitted", path)
+        really(path)
+
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    with pytest.raises(_backup.BackupError, match=r"/.removing-%s cannot be removed: Operation not permitted$" % made[1]):
+        prune(tmp_path)
+    assert names(tmp_path) == [".removing-" + made[1], *made[2:]]
+
+
+def test_what_becomes_whole_while_we_look_is_not_of_yesterday(tmp_path: Path) -> None:
+    class Gone:
+        name = ".incomplete-before-x-abcd1234"
+
+        def stat(self, follow_symlinks: bool = True) -> os.stat_result:
+            raise FileNotFoundError
+
+    assert _archive._begun(Gone(), NOW) == NOW
 
 
 def test_second_removal_waits_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,6 +450,8 @@ def test_backup_is_found_by_name_or_as_the_latest(tmp_path: Path) -> None:
     (tmp_path / "20261124T030000Z" / "manifest.json").write_text("{")
     assert _archive.find(folder, "latest", NOW).name == made[1]
     assert _archive.find(folder, made[0], NOW).name == made[0]
+    with pytest.raises(_backup.BackupError, match="but of the future .*: 20261122T020000Z, 20261123T020000Z, 20310101T020000Z; name one of them"):
+        _archive.find(folder, "latest", datetime(2020, 1, 1, tzinfo=timezone.utc))
     with pytest.raises(_backup.BackupError, match="holds no backup 20261122T020001Z; there are 20261122T020000Z"):
         _archive.find(folder, "20261122T020001Z", NOW)
 
@@ -263,20 +469,23 @@ def test_thousands_of_backups(tmp_path: Path) -> None:
     assert prune(tmp_path, Policy(1, 7, 4, 3, 1, "Europe/Berlin"))["changed"] is False
 
 
-KINDS = st.sampled_from(("ours", "old", "file", "link", "folder", "broken", "pinned"))
+KINDS = st.sampled_from(("ours", "old", "file", "link", "folder", "broken", "pinned", "copy", "flipped"))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(KINDS, st.integers(1, 60)), max_size=12))
+@given(st.lists(st.tuples(KINDS, st.integers(-2, 60)), max_size=12))
 def test_nothing_foreign_broken_or_pinned_ever_goes(tmp_path: Path, content: list[tuple[str, int]]) -> None:
     shutil.rmtree(tmp_path)
     tmp_path.mkdir()
-    stays = set()
+    stays, ours = set(), set()
     for number, (kind, days) in enumerate(content):
         when = (NOW - timedelta(days=days)).strftime("%Y-%m-%d %H:%M")
         name = "item-%d" % number
-        if kind in ("ours", "broken", "pinned"):
+        if kind in ("ours", "broken", "pinned", "flipped"):
             make(tmp_path, when, name, pinned=kind == "pinned")
+        elif kind == "copy":
+            make(tmp_path, when, name + "-original")
+            (tmp_path / (name + "-original")).rename(tmp_path / name)
         elif kind == "old":
             old(tmp_path, "daily-%s-0200%02d" % ((NOW - timedelta(days=days)).strftime("%Y%m%d"), number))
         elif kind == "file":
@@ -287,13 +496,23 @@ def test_nothing_foreign_broken_or_pinned_ever_goes(tmp_path: Path, content: lis
             (tmp_path / name).mkdir()
         if kind == "broken":
             (tmp_path / name / "manifest.json").write_text("{")
-        if kind not in ("ours", "old"):
+        if kind == "flipped":
+            damage(tmp_path / name / "database.dump")
+        if kind == "ours":
+            ours.add(name)
+        if kind not in ("ours", "old", "flipped"):
             stays.add(name)
-    had = any(kind in ("ours", "old") for kind, _days in content)
-    prune(tmp_path)
+    foretold = prune(tmp_path, check=True)
+    told = prune(tmp_path)
+    assert told == foretold
     left = set(names(tmp_path))
     assert stays <= left
-    assert not had or left - stays
+    assert ours & left or not ours
+    assert not set(told["removed"]) & left and set(told["kept"]) | set(told["broken"]) <= left
+    again = prune(tmp_path)
+    # where nothing goes, nothing is read: what was broken may count as kept
+    assert (again["changed"], set(again["kept"] + again["broken"])) == (False, set(told["kept"] + told["broken"]))
+    assert set(names(tmp_path)) == left
 
 
 Run = Callable[..., dict[str, Any]]
@@ -320,6 +539,25 @@ def test_module_shows_what_would_go_and_why(tmp_path: Path, run: Run) -> None:
     assert names(tmp_path) == made[2:]
     again = run(keep_daily=1, keep_weekly=0, keep_monthly=0)
     assert (again["changed"], again["diff"]["before"] == again["diff"]["after"]) == (False, True)
+
+
+def test_module_shows_what_is_left_of_interruptions_and_what_is_broken(tmp_path: Path, run: Run) -> None:
+    made = [make(tmp_path, "2020-11-%d 02:00" % day) for day in (1, 2, 3)]
+    (tmp_path / made[0] / "manifest.json").write_text("{")
+    for name in (".removing-x", ".incomplete-20200101T000000Z-abcd1234", ".incomplete-29990101T000000Z-abcd1234"):
+        (tmp_path / name).mkdir()
+    told = run(check=True, keep_daily=2)
+    assert (told["changed"], told["cleared"]) == (True, [".incomplete-20200101T000000Z-abcd1234", ".removing-x"])
+    before, after = told["diff"]["before"].splitlines(), told["diff"]["after"].splitlines()
+    assert [line for line in before if line not in after] == [
+        ".incomplete-20200101T000000Z-abcd1234  left by an interruption", ".removing-x  left by an interruption"]
+    assert after[0].startswith(made[0] + "  broken: ") and len(after) == 3
+    assert run(keep_daily=2)["diff"] == told["diff"]
+
+
+def test_module_tells_of_a_folder_that_is_none(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "file").touch()
+    assert run(path=str(tmp_path / "file"))["msg"] == "%s is not a folder" % (tmp_path / "file")
 
 
 def test_module_refuses_a_policy_that_keeps_nothing(tmp_path: Path, run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -73,6 +74,7 @@ def test_rules(times: list[str], policy: Policy, wanted: dict[str, list[str]]) -
         # it begins on the 29th: that day has 23
         ("Europe/Berlin", ["2026-03-28 22:59", "2026-03-28 23:00", "2026-03-29 21:59", "2026-03-29 22:00"], ["2026-03-28", "2026-03-29", "2026-03-30"]),
         ("America/New_York", ["2026-11-01 03:59", "2026-11-01 04:00", "2026-11-02 04:59", "2026-11-02 05:00"], ["2026-10-31", "2026-11-01", "2026-11-02"]),
+        ("America/New_York", ["2026-03-08 04:59", "2026-03-08 05:00", "2026-03-09 03:59", "2026-03-09 04:00"], ["2026-03-07", "2026-03-08", "2026-03-09"]),
         # the hour that comes twice begins at midnight: the day before comes back
         ("America/Havana", ["2026-11-01 03:59", "2026-11-01 04:30", "2026-11-01 05:30", "2026-11-02 05:00"], ["2026-10-31", "2026-11-01", "2026-11-02"]),
     ],
@@ -80,6 +82,23 @@ def test_rules(times: list[str], policy: Policy, wanted: dict[str, list[str]]) -
 def test_days_are_those_of_the_place(zone: str, utc: list[str], days: list[str]) -> None:
     found = kept(backups(*utc), NONE._replace(daily=10, timezone=zone))
     assert sorted(reason.partition(" ")[2] for reasons in found.values() for reason in reasons if reason != "newest") == days
+
+
+@pytest.mark.parametrize(("host", "day"), [("America/New_York", "2026-11-23"), ("Asia/Tokyo", "2026-11-24"), ("Europe/Berlin", "2026-11-24")])
+def test_zone_is_the_hosts_unless_one_is_named(monkeypatch: pytest.MonkeyPatch, host: str, day: str) -> None:
+    monkeypatch.setenv("TZ", host)
+    time.tzset()
+    try:
+        assert kept(backups("2026-11-24 02:00"), Policy(1, 1, 0, 0, 0)) == {"2026-11-24 02:00": ["last 1", "daily %s" % day]}
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("zone", ["", "Europe/Berlin", "America/New_York"])
+def test_ends_of_the_calendar_are_days_as_well(zone: str) -> None:
+    ends = [Backup("first", datetime.min.replace(tzinfo=UTC)), Backup("last", datetime.max.replace(tzinfo=UTC))]
+    assert list(kept(ends, NONE._replace(daily=2, yearly=2, timezone=zone))) == ["last", "first"]
 
 
 def test_same_moment_in_another_zone_is_the_same() -> None:
@@ -97,6 +116,12 @@ def test_what_goes_says_why() -> None:
     decided = plan(backups("2026-11-20 02:00", "2026-11-24 02:00", "2026-11-24 14:00"), NONE._replace(daily=1))
     assert {decision.name: decision.reasons for decision in decided.removed} == {
         "2026-11-24 02:00": ["another one of 2026-11-24 is kept"], "2026-11-20 02:00": ["older than what is kept (daily 1)"]}
+
+
+def test_what_goes_before_an_older_one_says_whose_place_it_would_have() -> None:
+    decided = plan(backups("2026-10-31 02:00", "2026-11-05 02:00", "2026-11-23 02:00", "2026-11-24 02:00"), NONE._replace(weekly=1, monthly=2))
+    assert {decision.name: decision.reasons for decision in decided.removed} == {
+        "2026-11-23 02:00": ["a newer one is kept for weekly 2026-W48"], "2026-11-05 02:00": ["a newer one is kept for monthly 2026-11"]}
 
 
 @pytest.mark.parametrize(
@@ -149,6 +174,36 @@ def test_no_rule_keeps_more_than_it_may(found: list[Backup], policy: Policy) -> 
 def test_older_backup_never_pushes_out_a_newer_one(found: list[Backup], policy: Policy, seconds: int) -> None:
     older = Backup("older", min(backup.time for backup in found) - timedelta(seconds=seconds))
     assert {decision.name for decision in plan(found, policy).kept} <= {decision.name for decision in plan([*found, older], policy).kept}
+
+
+@given(ARCHIVES, POLICIES)
+def test_reasons_for_going_are_true(found: list[Backup], policy: Policy) -> None:
+    decided = plan(found, policy)
+    oldest = min((decision.time for decision in decided.kept), default=None)
+    said = [reason.partition(" is kept for ")[2] for decision in decided.removed for reason in decision.reasons if " is kept for " in reason]
+    assert set(said) <= {reason for decision in decided.kept for reason in decision.reasons}
+    for decision in decided.removed:
+        assert oldest is not None
+        assert decision.reasons[0].startswith("older") <= (decision.time < oldest)
+        assert (decision.time > oldest) <= ("is kept" in decision.reasons[0])
+
+
+def by_the_book(found: list[Backup], policy: Policy) -> set[str]:
+    """The rules once more, as one would tell them: for each rule, of each of its last n buckets the newest."""
+    zone = ZoneInfo(policy.timezone)
+    forms = {"daily": "%Y-%m-%d", "weekly": "%G-%V", "monthly": "%Y-%m", "yearly": "%Y"}
+    ordered = sorted(found, key=lambda backup: (backup.time, backup.name))
+    kept_names = {backup.name for backup in ordered[len(ordered) - max(policy.last, 1):]} if len(ordered) > policy.last else {b.name for b in ordered}
+    for rule, form in forms.items():
+        buckets = {backup.time.astimezone(zone).strftime(form): backup.name for backup in ordered}
+        most = getattr(policy, rule)
+        kept_names |= {buckets[bucket] for bucket in sorted(buckets)[len(buckets) - most if len(buckets) > most else 0:]}
+    return kept_names
+
+
+@given(ARCHIVES, POLICIES)
+def test_plan_is_what_the_book_says(found: list[Backup], policy: Policy) -> None:
+    assert {decision.name for decision in plan(found, policy).kept} == by_the_book(found, policy)
 
 
 @given(ARCHIVES, POLICIES, st.randoms())
