@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Iterator, Sequence
 
-from . import _backup, _host, _restore
+from . import _backup, _host, _restore, _restore_dump
 from ._postgres import Endpoint
 
 LABEL = "llmops.litellm.drill"
@@ -22,20 +22,25 @@ USER = "drill"
 PATIENCE = 180.0  # seconds for PostgreSQL to make a new data folder
 # A restored database is about as large as it was; while it is loaded, its WAL comes on top.
 SHARE = 1.5
+# What it may take from those who serve on this host.
+MEMORY = "2g"
 
 
-def drill(folder: str, image: str, now: datetime, engine: Sequence[str] = ("docker",)) -> dict[str, Any]:
+def drill(folder: str, image: str, now: datetime, engine: Sequence[str] = ("docker",), identity: str = "") -> dict[str, Any]:
     """Restore a backup, compare it with what its manifest says, and throw it away.
 
-    :param folder: the backup. ``image``: of PostgreSQL, present on this host.
+    :param folder: the backup. ``image``: of PostgreSQL, present on this host. ``identity``: file with the age key that opens an encrypted backup.
     :returns: ``rows``, ``tables``, ``differences`` (in words; none: proved) and ``seconds``.
+    :raises SealedError: it is encrypted, and there is no identity: a host that can't read its own backups can't try them out. Nothing is said against it.
     :raises BackupError, PostgresError: it cannot be restored, or there is no room to try.
     """
     begun = time.monotonic()
     sweep(engine)
-    check_space(_backup.manifest(folder), _host.run([*engine, "info", "--format", "{{.DockerRootDir}}"]).out.strip() or "/var/lib/docker")
+    told = _backup.manifest(folder)
+    _restore_dump.find(folder, told, identity)
+    check_space(told, _host.run([*engine, "info", "--format", "{{.DockerRootDir}}"]).out.strip() or "/var/lib/docker")
     with server(image, engine) as name:
-        done = _restore.restore(folder, Endpoint("drill", USER, name, engine=tuple(engine)), now)
+        done = _restore.restore(folder, Endpoint("drill", USER, name, engine=tuple(engine)), now, identity)
     reached = done["fingerprint"]
     return {"rows": reached["rows_total"], "tables": len(reached["tables"]), "differences": done["differences"], "seconds": round(time.monotonic() - begun, 3)}
 
@@ -63,7 +68,7 @@ def server(image: str, engine: Sequence[str]) -> Iterator[str]:
     name = "llmops-litellm-drill-%s" % secrets.token_hex(4)
     # Nobody else reaches it, so it needs no password; and what it holds need not survive a power cut.
     started = _host.run([*engine, "run", "--detach", "--name", name, "--label", LABEL, "--network", "none", "--cap-drop", "ALL", "--user", "postgres",
-                         "--security-opt", "no-new-privileges:true", "--shm-size", "256m", "--pull", "never",
+                         "--security-opt", "no-new-privileges:true", "--memory", MEMORY, "--shm-size", "256m", "--pull", "never",
                          "--env", "POSTGRES_USER=" + USER, "--env", "POSTGRES_HOST_AUTH_METHOD=trust",
                          image, "postgres", "-c", "fsync=off", "-c", "full_page_writes=off"], timeout=120)
     try:

@@ -7,31 +7,36 @@ As with a copy, it grows under a name of its own and takes the target's name whe
 """
 from __future__ import annotations
 
-import os
-import subprocess
+from dataclasses import replace as changed
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Optional
 
-from . import _backup
-from ._copy import create, mark, remove, settle
+from . import _backup, _restore_dump
+from ._copy import RESTORE_SETTINGS, create, mark, remove, settle
 from ._fingerprint import compare, digest, fingerprint
 from ._occupancy import MAINTENANCE, growing, inspect, refusals
 from ._postgres import Endpoint, PostgresError, Session, client_version, identifier
 
+JOBS = 2
 
-def restore(folder: str, target: Endpoint, now: datetime) -> dict[str, Any]:
+
+def restore(folder: str, target: Endpoint, now: datetime, identity: str = "", jobs: int = JOBS, verified: Optional[dict[str, Any]] = None) -> dict[str, Any]:
     """Restore a backup's database.
 
-    :param folder: the backup; every byte of it is checked first.
+    :param folder: the backup; every byte of it is checked first, unless ``verified`` has its manifest, by somebody who did.
+    :param identity: file with the age key that opens the backup, where it is encrypted.
+    :param jobs: connections at once for a dump in directory format.
     :returns: ``manifest``, ``fingerprint`` (of the restored database), ``differences`` (none: proved equal to what was dumped).
     :raises BackupError, PostgresError: refused or failed; what was at the target's name is as it was.
     """
-    problems = _backup.verify(folder)
-    if problems:
-        raise _backup.BackupError("the backup is not sound: %s" % "; ".join(problems))
-    told = _backup.manifest(folder)
+    if verified is None:
+        problems = _backup.verify(folder)
+        if problems:
+            raise _backup.BackupError("the backup is not sound: %s" % "; ".join(problems))
+    told = verified or _backup.manifest(folder)
     check(told, target)
-    fresh = target.on(growing(target.database))
+    dump = _restore_dump.find(folder, told, identity)
+    fresh = changed(target.on(growing(target.database)), settings=RESTORE_SETTINGS)
     stamp = now.astimezone(timezone.utc).isoformat(timespec="seconds")
     with Session(target.on(MAINTENANCE)) as admin:
         reasons = refusals(target, inspect(target, admin))
@@ -40,7 +45,9 @@ def restore(folder: str, target: Endpoint, now: datetime) -> dict[str, Any]:
         create(admin, fresh)
         try:
             mark(admin, fresh.database, state="growing", time=stamp)
-            _load(os.path.join(folder, _backup.DUMP), fresh)
+            _load(dump, fresh, jobs)
+            with Session(fresh) as session:
+                session.execute("ANALYZE")
             reached = fingerprint(fresh)
             held = dict(told["fingerprint"])
             held["sequences"] = settle(held["sequences"], told["sequences_after"], reached["sequences"])
@@ -65,10 +72,5 @@ def check(told: dict[str, Any], target: Endpoint) -> None:
         raise PostgresError("%s: pg_restore is of PostgreSQL %d and cannot read a dump of pg_dump %d" % (target, load, dump))
 
 
-def _load(path: str, target: Endpoint) -> None:
-    with open(path, "rb") as dump:
-        process = target.start("pg_restore", "--no-owner", "--no-acl", "--exit-on-error", "--single-transaction",
-                               stdin=dump, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        errors = process.communicate()[1]
-    if process.returncode:
-        raise target.explain("pg_restore", process.returncode, errors.decode("utf-8", "replace"))
+def _load(dump: _restore_dump.Dump, target: Endpoint, jobs: int) -> None:
+    _restore_dump.load(dump, target, jobs)

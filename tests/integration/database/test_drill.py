@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _backup, _drill, _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils import _backup, _drill, _fingerprint, _restore_dump
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import PostgresError
 
 from .conftest import ENGINE, IMAGES, Server
@@ -68,6 +68,16 @@ def test_what_a_drill_that_was_killed_has_left_goes_with_the_next(native: Server
     assert left() == before
 
 
+def test_encrypted_backup_without_a_key_is_not_called_broken(native: Server, tmp_path: Path) -> None:
+    path = Path(backed_up(native, tmp_path))
+    told = json.loads((path / "manifest.json").read_text())
+    (path / "manifest.json").write_text(json.dumps({**told, "encrypted": ["age1xyz"]}))
+    before = left()
+    with pytest.raises(_restore_dump.SealedError, match="is encrypted"):
+        _drill.drill(str(path), "nosuch:1", NOW, ENGINE)
+    assert left() == before
+
+
 def test_image_that_is_not_there_is_said(native: Server, tmp_path: Path) -> None:
     path = backed_up(native, tmp_path)
     with pytest.raises(_backup.BackupError, match="a container for the drill does not start: .*nosuch"):
@@ -79,4 +89,5 @@ def test_server_has_no_network(image: str) -> None:
     told: list[str] = []
     with _drill.server(image, ENGINE) as name:
         told.append(docker("inspect", "--format", "{{.HostConfig.NetworkMode}} {{json .NetworkSettings.Ports}}", name).strip())
-    assert told == ["none {}"]
+        told.append(docker("inspect", "--format", "{{.HostConfig.Memory}}", name).strip())
+    assert told == ["none {}", str(2 << 30)]

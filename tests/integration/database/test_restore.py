@@ -1,12 +1,22 @@
 """Backups back in a real server, proved, or nothing."""
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _backup, _copy, _fingerprint, _restore
+from ansible_collections.llmops.litellm.plugins.module_utils import (
+    _backup,
+    _copy,
+    _fingerprint,
+    _restore,
+    _restore_dump,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._occupancy import inspect
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import Endpoint, PostgresError, query
 
@@ -19,6 +29,64 @@ NOW = datetime(2026, 11, 23, 12, 5, 1, tzinfo=timezone.utc)
 def backed_up(source: Endpoint, folder: Path) -> str:
     """The folder of a backup."""
     return str(_backup.backup(_backup.Order(source, str(folder), "legacy"), NOW)["path"])
+
+
+def as_folder(source: Endpoint, path: str, name: str = "database.dir") -> dict[str, Any]:
+    """Give a backup a dump in directory format instead of its own; its manifest."""
+    os.unlink(os.path.join(path, "database.dump"))
+    dump = os.path.join(path, name)
+    if source.container:
+        subprocess.run([*source.engine, "exec", source.container, "rm", "-rf", "/tmp/dumped"], check=True)
+    with source.start("pg_dump", "--format=directory", "--no-owner", "--no-acl", "--file=" + ("/tmp/dumped" if source.container else dump)) as process:
+        assert process.wait() == 0
+    if source.container:
+        subprocess.run([*source.engine, "cp", source.container + ":/tmp/dumped", dump], check=True)
+    told = _backup.manifest(path)
+    told["database"]["dump"] = name
+    return told
+
+
+def test_dump_that_is_a_folder_is_restored(pair: tuple[Server, Server], tmp_path: Path) -> None:
+    source, to = pair
+    old = source.new(NASTY)
+    path, there = backed_up(old, tmp_path), to.at(to.name())
+    told = as_folder(old, path)
+    done = _restore.restore(path, there, NOW, verified=told)
+    assert done["differences"] == []
+    assert done["fingerprint"]["hash"] == _fingerprint.fingerprint(old)["hash"]
+    if there.container:  # nothing of it stays in there
+        left = subprocess.run([*there.engine, "exec", there.container, "ls", "/tmp"], check=True, capture_output=True, text=True).stdout
+        assert "llmops-litellm-restore" not in left
+    # and one of whose files half is missing is not
+    file = max((file for file in Path(path, "database.dir").iterdir() if file.name != "toc.dat"), key=lambda file: file.stat().st_size)
+    file.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(PostgresError, match="pg_restore"):
+        _restore.restore(path, there, NOW, verified=told)
+    assert _fingerprint.fingerprint(there)["hash"] == done["fingerprint"]["hash"]
+    assert there.database + "__copying" not in to.databases()
+
+
+def test_ledger_of_migrations_is_read_from_a_dump(target: Server, tmp_path: Path) -> None:
+    ledger = """CREATE TABLE _prisma_migrations (id text, "finished_at" timestamptz, migration_name text, rolled_back_at timestamptz, logs text);
+    INSERT INTO _prisma_migrations VALUES ('1', now(), '20250101000000_first one', NULL, E'a\nb\tc'), ('2', NULL, '20260101000000_begun', NULL, NULL),
+      ('3', now(), '20260101000000_taken back', now(), NULL), ('4', now(), '0_init', NULL, NULL)"""
+    for number, (sql, names) in enumerate(((NASTY + ledger, ["0_init", "20250101000000_first one"]), (NASTY, None))):
+        database = target.new(sql)
+        path = backed_up(database, tmp_path / str(number))
+        assert _restore_dump.migrations(_restore_dump.find(path, _backup.manifest(path)), database) == names
+        told = as_folder(database, path)
+        assert _restore_dump.migrations(_restore_dump.find(path, told), database) == names
+
+
+def test_dump_without_its_files_is_said(native: Server, tmp_path: Path) -> None:
+    path = backed_up(native.new(NASTY), tmp_path)
+    told = {**_backup.manifest(path), "encrypted": ["age1xyz"]}
+    with pytest.raises(_restore_dump.SealedError, match="is encrypted: give the path"):
+        _restore.restore(path, native.at(native.name()), NOW, verified=told)
+    told = as_folder(native.new(NASTY), path)
+    shutil.rmtree(os.path.join(path, "database.dir"))
+    with pytest.raises(_backup.BackupError, match="database.dir is missing"):
+        _restore.restore(path, native.at(native.name()), NOW, verified=told)
 
 
 def test_restored_database_is_what_was_dumped(pair: tuple[Server, Server], tmp_path: Path) -> None:
@@ -55,8 +123,8 @@ def test_restored_database_that_differs_is_removed(native: Server, tmp_path: Pat
     _copy.copy(native.new("CREATE TABLE earlier AS SELECT 1 AS one"), there, "ours", NOW)
     load = _restore._load
 
-    def lose(dump: str, endpoint: Endpoint) -> None:
-        load(dump, endpoint)
+    def lose(dump: _restore_dump.Dump, endpoint: Endpoint, jobs: int) -> None:
+        load(dump, endpoint, jobs)
         native.run(endpoint, "DELETE FROM dropped")
 
     monkeypatch.setattr(_restore, "_load", lose)

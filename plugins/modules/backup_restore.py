@@ -1,0 +1,205 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: backup_restore
+short_description: Restore a deployment from a backup, or leave it as it was
+version_added: 0.2.0
+description:
+  - Reads every byte of the backup, makes a restore point of what is there, restores the database beside the one in service and proves it against
+    the fingerprint that was taken with the dump. Only then the proxy stops, the two databases change names, and it starts again.
+  - Where the proxy does not serve with the restored database, what was there comes back by itself. What was in service is kept under another name
+    until the next restore.
+  - A run that was killed is brought to an end by the next one.
+  - Refuses a backup that is not sound, was made with another salt key, or has a schema that the deployment's LiteLLM does not know; and a host with
+    too little room, or with a migration under way.
+  - On a host that has no project folder it builds the compose deployment anew from the backup alone.
+  - The keys in the Compose project's Redis are removed with what was in service; a backup has none. Those of a native Redis are left alone.
+author: llmops.litellm contributors (@llmops)
+options:
+  settings:
+    description: Settings of the host's command C(litellm-ops). Where the file is not there, the options below say what it would.
+    type: path
+    default: /etc/llmops-litellm/ops.json
+  name:
+    description: Name of the backup, or V(latest).
+    type: str
+    default: latest
+  path:
+    description: Folder that holds the backups. The settings' own, or V(/var/backups/llmops-litellm), where it is not given.
+    type: path
+  kind:
+    description: Which deployment to restore into. Where it is not given, the one that serves, as the journal says.
+    type: str
+    choices: [compose, legacy]
+  identity:
+    description: File on the host with the age identity that opens an encrypted backup.
+    type: path
+  restore_point:
+    description: Whether to make a verified backup of what is there first. It is pinned, and called C(before-restore-) and the time.
+    type: bool
+    default: true
+  wait:
+    description: Seconds that the proxy may take to serve.
+    type: int
+    default: 240
+  project_dir:
+    description: Folder of the Compose project, on a host without settings.
+    type: path
+    default: /opt/litellm
+  state_dir:
+    description: State folder of the deployment, on a host without settings.
+    type: path
+    default: /var/lib/llmops-litellm
+attributes:
+  check_mode:
+    description: Says what would be lost, and what stands against it. The whole backup and the whole database are read for that.
+    support: full
+  diff_mode:
+    description: Rows are not shown; what would be lost is told in words.
+    support: none
+seealso:
+  - module: llmops.litellm.database_backup
+  - module: llmops.litellm.backup_drill
+"""
+
+EXAMPLES = r"""
+- name: What a restore would lose is known
+  llmops.litellm.backup_restore:
+    name: 20261123T120501Z
+  check_mode: true
+  register: foreseen
+
+- name: Deployment holds what the backup does
+  llmops.litellm.backup_restore:
+    name: 20261123T120501Z
+
+- name: New host serves what the old one did
+  llmops.litellm.backup_restore:
+    path: /mnt/copies/llmops-litellm
+    settings: /nonexistent
+    project_dir: /opt/litellm
+"""
+
+RETURN = r"""
+name:
+  description: Name of the backup.
+  returned: success
+  type: str
+  sample: 20261123T120501Z
+path:
+  description: Its folder.
+  returned: success
+  type: str
+rows_total:
+  description: Rows of its database.
+  returned: success
+  type: int
+loses:
+  description: What was in service, or is in check mode, and is not in the backup, table by table.
+  returned: success
+  type: list
+  elements: str
+  sample: ["LiteLLM_SpendLogs: 1205 rows now, 1190 in the backup: 15 or more are newer and will be lost"]
+notes:
+  description: What one should know.
+  returned: success
+  type: list
+  elements: str
+problems:
+  description: Why it would be refused.
+  returned: in check mode
+  type: list
+  elements: str
+told:
+  description: What was done, in order.
+  returned: always
+  type: list
+  elements: str
+point:
+  description: Folder of the restore point, empty where there was nothing to keep.
+  returned: when a deployment was restored
+  type: str
+kept:
+  description: Name of the database that was in service, empty where there was none.
+  returned: when a deployment was restored
+  type: str
+stopped:
+  description: Seconds without a proxy.
+  returned: when a deployment was restored
+  type: float
+url:
+  description: Where the deployment serves.
+  returned: when a deployment was made anew
+  type: str
+"""
+
+import os
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.llmops.litellm.plugins.module_utils import (
+    _backup,
+    _journal,
+    _postgres,
+    _restore_deployment,
+    _restore_host,
+    _restore_order,
+    _restore_state,
+    _settings,
+    _systemd,
+)
+
+BACKUPS = "/var/backups/llmops-litellm"
+
+
+def order_of(params: dict[str, Any], now: datetime) -> _restore_order.AnyOrder:
+    """The module's arguments as an order."""
+    identity = params["identity"] or ""
+    if os.path.exists(params["settings"]):
+        settings = _settings.load(params["settings"])
+        return _restore_order.order(settings, now, params["name"], params["kind"] or "", params["path"] or "", identity,
+                                    params["restore_point"], params["wait"])
+    path = _restore_order.backup_path(params["path"] or BACKUPS, params["name"], now)
+    return _restore_host.Order(path, params["project_dir"], params["state_dir"], identity, patience=params["wait"])
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "settings": {"type": "path", "default": _settings.PATH},
+            "name": {"type": "str", "default": "latest"},
+            "path": {"type": "path"},
+            "kind": {"type": "str", "choices": ["compose", "legacy"]},
+            "identity": {"type": "path"},
+            "restore_point": {"type": "bool", "default": True},
+            "wait": {"type": "int", "default": 240},
+            "project_dir": {"type": "path", "default": "/opt/litellm"},
+            "state_dir": {"type": "path", "default": "/var/lib/llmops-litellm"},
+        },
+        supports_check_mode=True,
+    )
+    now = datetime.now(timezone.utc)
+    told: list[str] = []
+    try:
+        order = order_of(module.params, now)
+        if isinstance(order, _restore_host.Order):
+            done = _restore_host.foresee(order) if module.check_mode else _restore_host.rebuild(order, now, told.append)
+        else:
+            done = _restore_deployment.foresee(order) if module.check_mode else _restore_deployment.restore(order, now, told.append)
+    except (_settings.SettingsError, _restore_state.RestoreError, _postgres.PostgresError, _backup.BackupError, _journal.JournalError,
+            _systemd.SystemdError) as error:
+        module.fail_json(msg=str(error), told=told)
+    except OSError as error:
+        module.fail_json(msg="%s: %s" % (error.filename, error.strerror), told=told)
+    module.exit_json(**{"changed": True, "loses": [], "told": told, **done})
+
+
+if __name__ == "__main__":
+    main()

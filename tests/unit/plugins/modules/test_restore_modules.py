@@ -1,0 +1,114 @@
+"""The modules that restore and try out: what they pass on, return and refuse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.llmops.litellm.plugins.module_utils import (
+    _backup,
+    _drill,
+    _restore_deployment,
+    _restore_host,
+    _restore_order,
+    _settings,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._restore_state import RefusedError
+from ansible_collections.llmops.litellm.plugins.modules import backup_drill, backup_restore
+
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a module and returns what it printed."""
+    def call(module: Any, check: bool = False, **params: Any) -> dict[str, Any]:
+        with patch_module_args({**params, "_ansible_check_mode": check}), pytest.raises(SystemExit):
+            module.main()
+        return json.loads(capsys.readouterr().out)
+    return call
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    path = tmp_path / "backups/20261123T120000Z"
+    path.mkdir(parents=True)
+    (path / "manifest.json").write_text(json.dumps({"format": 1, "name": path.name, "created": "2026-11-23T12:00:00+00:00",
+                                                    "facts": {"images": {"postgres": "p@sha256:1"}}}))
+    return path.parent
+
+
+@pytest.fixture
+def deployment(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Settings that a deployment is ordered from; what is ordered."""
+    asked: list[Any] = []
+    (tmp_path / "ops.json").write_text("{}")
+    order = _restore_deployment.Order(None, "/b/x", "/b", "/s")  # type: ignore[arg-type]
+    monkeypatch.setattr(_settings, "load", lambda path: path)
+    monkeypatch.setattr(_restore_order, "order", lambda *words: asked.append(words) or order)
+
+    def restore(order: Any, now: Any, tell: Any) -> dict[str, Any]:
+        tell("the proxy is stopped")
+        return {"name": "x", "loses": ["a"], "stopped": 1.5}
+
+    monkeypatch.setattr(_restore_deployment, "restore", restore)
+    monkeypatch.setattr(_restore_deployment, "foresee", lambda order: {"name": "x", "problems": ["too full"]})
+    return asked
+
+
+def test_settings_of_the_host_say_what_is_restored(run: Run, deployment: list[Any], tmp_path: Path) -> None:
+    path = str(tmp_path / "ops.json")
+    result = run(backup_restore, settings=path, name="x", kind="legacy", path="/else", identity="/key", restore_point=False, wait=5)
+    assert (deployment[0][0], deployment[0][2:]) == (path, ("x", "legacy", "/else", "/key", False, 5))
+    assert (result["changed"], result["told"], result["loses"], result["stopped"]) == (True, ["the proxy is stopped"], ["a"], 1.5)
+    result = run(backup_restore, check=True, settings=path)
+    assert deployment[1][2:] == ("latest", "", "", "", True, 240)
+    assert (result["changed"], result["problems"], result["told"]) == (True, ["too full"], [])
+
+
+def test_refusal_says_what_was_done_before(run: Run, deployment: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(order: Any, now: Any, tell: Any) -> Any:
+        tell("an earlier one is ended")
+        raise RefusedError("nothing was touched: too full")
+
+    monkeypatch.setattr(_restore_deployment, "restore", refuse)
+    result = run(backup_restore, settings=str(tmp_path / "ops.json"))
+    assert (result["failed"], result["msg"], result["told"]) == (True, "nothing was touched: too full", ["an earlier one is ended"])
+
+
+def test_host_without_settings_is_built(run: Run, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(_restore_host, "rebuild", lambda order, now, tell: asked.append(order) or {"url": "http://127.0.0.1:4000"})
+    monkeypatch.setattr(_restore_host, "foresee", lambda order: {"problems": []})
+    params = {"settings": "/nosuch/ops.json", "path": str(archive), "project_dir": "/p", "state_dir": "/s", "identity": "/key"}
+    result = run(backup_restore, **params)
+    assert asked == [_restore_host.Order(str(archive / "20261123T120000Z"), "/p", "/s", "/key", patience=240)]
+    assert (result["url"], result["loses"]) == ("http://127.0.0.1:4000", [])
+    assert run(backup_restore, check=True, **params)["problems"] == []
+    assert len(asked) == 1
+    assert "holds no backup" in run(backup_restore, settings="/nosuch/ops.json", path=str(tmp_path))["msg"]
+
+
+def test_drill_takes_the_image_of_the_manifest(run: Run, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    done = {"rows": 7, "tables": 2, "seconds": 1.0, "differences": []}
+    monkeypatch.setattr(_drill, "drill", lambda path, image, now, identity: asked.append((path, image, identity)) or done)
+    assert run(backup_drill, check=True, path=str(archive))["image"] == "p@sha256:1"
+    assert asked == []
+    result = run(backup_drill, path=str(archive), identity="/key")
+    assert (result["changed"], result["rows"], result["name"]) == (False, 7, "20261123T120000Z")
+    run(backup_drill, path=str(archive), image="mine:1")
+    assert asked == [(str(archive / "20261123T120000Z"), "p@sha256:1", "/key"), (str(archive / "20261123T120000Z"), "mine:1", "")]
+    done["differences"] = ["table x"]
+    result = run(backup_drill, path=str(archive))
+    assert result["failed"] and "is not what its manifest says: table x" in result["msg"]
+
+    def fail(*_all: Any, **_more: Any) -> Any:
+        raise _backup.BackupError("no room")
+
+    monkeypatch.setattr(_drill, "drill", fail)
+    assert run(backup_drill, path=str(archive))["msg"] == "no room"
