@@ -17,10 +17,11 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, NamedTuple, Optional
 
 from . import _archive_entry, _backup, _retention
-from ._archive_entry import Entry as Entry
-from ._archive_entry import verify as verify
+from ._archive_entry import Entry, verify
 from ._host import sync_folder
 from ._retention import Backup, Decision, Policy
+
+__all__ = ["Archive", "Entry", "Incomplete", "find", "newest", "pin", "prune", "scan", "verify"]
 
 REMOVING, PINNED = ".removing-", ".pinned"
 # What is written before a backup is whole.

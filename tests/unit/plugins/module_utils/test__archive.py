@@ -343,11 +343,15 @@ def test_what_interruptions_leave_goes_when_nobody_can_be_at_work_on_it(tmp_path
     assert names(tmp_path) == sorted([made, *(name for name, removable in left.items() if not removable)])
 
 
+def interrupt(*_words: Any) -> None:
+    raise KeyboardInterrupt
+
+
 def test_removal_can_be_interrupted_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = [make(tmp_path, "2026-11-%d 02:00" % day) for day in (1, 22, 23, 24)]
     for stop in ("rename", "sync_folder", "rmtree"):
         with monkeypatch.context() as patched:
-            patched.setattr({"rename": os, "sync_folder": _archive, "rmtree": shutil}[stop], stop, lambda *_words: (_ for _ in ()).throw(KeyboardInterrupt))
+            patched.setattr({"rename": os, "sync_folder": _archive, "rmtree": shutil}[stop], stop, interrupt)
             with pytest.raises(KeyboardInterrupt):
                 prune(tmp_path)
         whole = [entry for entry in _archive.scan(str(tmp_path), NOW).entries if not _archive.verify(entry)]
