@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: backup_drill
 short_description: Restore a backup into a throwaway container, to prove that it can be
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Restores the backup's database into a PostgreSQL container without network and port, compares it with the manifest, and removes it with its data.
   - Nothing else on the host is touched. What a drill that was killed has left is removed first.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: backup_restore
 short_description: Restore a deployment from a backup, or leave it as it was
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Reads every byte of the backup, makes a restore point of what is there, restores the database beside the one in service and proves it against
     the fingerprint that was taken with the dump. Only then the proxy stops, the two databases change names, and it starts again.
