@@ -12,6 +12,21 @@ import json
 import os
 import signal
 import subprocess
+import time
+from pathlib import Path
+
+PATIENCE = 10  # seconds for an init process to start what it is there for
+
+
+def freeze(init: int) -> None:
+    """Stops the proxy itself: its container's init process, which has no other child, would only stop reaping."""
+    children = Path(f"/proc/{init}/task/{init}/children")
+    end = time.monotonic() + PATIENCE
+    while not (found := children.read_text().split()):
+        if time.monotonic() > end:
+            raise SystemExit(f"the init process {init} started nothing in {PATIENCE} s")
+    for pid in found:
+        os.kill(int(pid), signal.SIGSTOP)
 
 
 def main() -> None:
@@ -21,7 +36,7 @@ def main() -> None:
         told = json.loads(subprocess.run(["docker", "inspect", line.strip()], capture_output=True, text=True, check=True).stdout)[0]
         ports = [item["HostPort"] for hosts in told["HostConfig"]["PortBindings"].values() for item in hosts]
         if "4000" in ports:
-            os.kill(told["State"]["Pid"], signal.SIGSTOP)
+            freeze(told["State"]["Pid"])
             subprocess.run(["docker", "exec", "litellm-postgres", "psql", "-U", "litellm", "-d", "litellm", "-c",
                             'ALTER TABLE "LiteLLM_TeamTable" ADD COLUMN later text'], check=True, stdout=subprocess.DEVNULL)
             print("frozen", flush=True)
