@@ -167,7 +167,9 @@ def discover(name: str, account: str = "") -> Deployment:
                           "Look why: systemctl %sstatus %s" % ("--user " if unit.manager.account else "", unit.name)) from error
     python = parse_process_python(running) or parse_process_python(argv)
     files = parse_environment_files(unit.properties.get("EnvironmentFiles", ""))
+    schema = os.path.join(os.path.dirname(config or folder), "schema.prisma")  # of an own build of the database client, where somebody made one
     paths = [item for item in [config, unit.properties.get("FragmentPath"), *(path for path, _optional in files)] if item and os.path.isfile(item)]
+    saved = dict.fromkeys(paths + [schema] * os.path.isfile(schema))
     facts = {
         "unit": unit.record(),
         "units": [other.record() for other in related_units(unit)],
@@ -185,7 +187,7 @@ def discover(name: str, account: str = "") -> Deployment:
            {"litellm_version": None, "litellm_traces": []}),
         "hashes": {path: file_hash(path) for path in paths},
         # As a backup takes them: two files may have the same name in different folders.
-        "files": [{"src": path, "name": "%d-%s" % (number, os.path.basename(path))} for number, path in enumerate(dict.fromkeys(paths), 1)],
+        "files": [{"src": path, "name": "%d-%s" % (number, os.path.basename(path))} for number, path in enumerate(saved, 1)],
     }
     return Deployment(unit, environment, _host.read(config) if config and os.path.isfile(config) else "", facts)
 

@@ -15,8 +15,10 @@ import time
 from datetime import datetime, timezone
 from typing import Any, Callable, NamedTuple, Optional, Sequence
 
-from . import _archive, _backup, _drill, _journal, _outcome, _settings
+from . import _archive, _backup, _drill, _journal, _ops_restore, _outcome, _restore_state, _settings
 from ._postgres import PostgresError
+from ._restore_state import RefusedError, RestoreError
+from ._systemd import SystemdError
 
 DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
 
@@ -37,7 +39,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         answer: Answer = options.act(settings, options)
     except _settings.SettingsError as error:
         answer = Answer(USAGE, str(error).splitlines(), {"error": str(error)})
-    except (_backup.BackupError, PostgresError, _journal.JournalError) as error:
+    except RefusedError as error:
+        answer = Answer(REFUSED, [str(error)], {"error": str(error)})
+    except (_backup.BackupError, PostgresError, _journal.JournalError, RestoreError, SystemdError) as error:
         answer = Answer(FAILED, [str(error)], {"error": str(error)})
     except OSError as error:
         text = "%s: %s" % (error.filename, error.strerror) if error.filename else str(error)
@@ -74,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--all", action="store_true", help="every backup")
     made = command("drill", drill, "restore a backup into a throwaway container and compare")
     made.add_argument("name", nargs="?", default="latest", help="backup (%(default)s)")
+    _ops_restore.options_of(command("restore", restore, "restore a backup into the deployment, or leave that as it was"))
     command("list", listing, "show the backups")
     for name, words in (("pin", "keep a backup whatever retention says"), ("unpin", "let retention decide over a backup again")):
         command(name, pin, words).add_argument("name", help="backup")
@@ -89,9 +94,13 @@ def now() -> datetime:
 def backup(settings: _settings.Settings, options: Any) -> Answer:
     """Make a backup; only where that went well, prune."""
     try:
+        # One that is under way is waited for: while the databases change places it holds the archive.
+        stuck = "" if _restore_state.is_held(settings.state_dir) else _restore_state.unfinished(settings.state_dir)
+        if stuck:
+            raise RefusedError("no backup is made: %s" % stuck)
         order = settings.deployment(options.source).order(settings.backup_dir, options.name, options.pin, settings.compression)
         done = _backup.backup(order, now())
-    except (_backup.BackupError, PostgresError, OSError) as error:
+    except (_backup.BackupError, PostgresError, RestoreError, OSError) as error:
         _outcome.record(settings.state_dir, "backup", now(), str(error), settings.metrics)
         raise
     _outcome.record(settings.state_dir, "backup", now(), None, settings.metrics, **{field: done[field] for field in _outcome.FIELDS})
@@ -162,6 +171,12 @@ def drill(settings: _settings.Settings, options: Any) -> Answer:
         return Answer(FAILED, ["%s was restored and is not what its manifest says: %s" % (entry.path, problem)], {"name": entry.name, **done})
     words = "%s can be restored: %d rows in %d tables, equal to its manifest, %.1f s" % (entry.path, done["rows"], done["tables"], done["seconds"])
     return Answer(DONE, [words], {"name": entry.name, **done})
+
+
+def restore(settings: _settings.Settings, options: Any) -> Answer:
+    """Restore a backup."""
+    went_well, lines, told = _ops_restore.run(settings, options, now())
+    return Answer(DONE if went_well else REFUSED, lines, told)
 
 
 def listing(settings: _settings.Settings, options: Any) -> Answer:

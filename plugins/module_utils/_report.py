@@ -21,10 +21,10 @@ MEANINGS = {
     "environment": "environment of the new deployment", "stage": "new servers and bridges, beside the legacy deployment",
     "rehearse": "new proxy tried on a copy of the live database", "backup": "verified backup of the legacy deployment",
     "cutover": "legacy stopped, last rows copied and proved", "serve": "new deployment started at the legacy addresses",
-    "verify": "old against new, as clients see it", "hand_over": "start at boot",
+    "verify": "old against new, as clients see it", "hand_over": "start at boot, backups by timer",
     "leave": "new proxy stopped, its servers off the legacy addresses", "carry": "rows written since the cutover brought home and proved",
     "return": "legacy deployment started, units as recorded", "check": "new against old, as clients see it",
-    "clear": "containers, network, units and bridges gone; volumes stay"}
+    "clear": "containers, network, timers, units and bridges gone; volumes stay"}
 
 
 def build(journal: dict, folder: str) -> dict:
@@ -258,6 +258,10 @@ def _changes(journal: dict, folder: str) -> list[str]:
     lines.append("stopped and disabled, not deleted: %s" % ", ".join(names))
     if staged.get("bridges"):
         lines.append("bridges for containers to model servers on ports %s" % ", ".join(str(port) for port in staged["bridges"]))
+    backups = _facts(journal, "hand_over").get("backups")
+    if backups:
+        lines.append("backups by litellm-ops: %s, into %s; the newest is restored and compared: %s" % (
+            backups["on_calendar"], backups["folder"], backups["drill_on_calendar"]))
     return lines
 
 

@@ -45,25 +45,20 @@ class Order(NamedTuple):
     engine: tuple[str, ...] = ("docker",)
 
 
-def path_of(state_dir: str) -> str:
-    """Where it is remembered how far this has come."""
-    return os.path.join(state_dir, "rebuild.json")
-
-
 def _load(order: Order) -> Optional[dict[str, Any]]:
     """How far an earlier run with this backup and folder has come, ``None`` where there was none."""
     try:
-        with open(path_of(order.state_dir), encoding="utf-8") as handle:
+        with open(_state.rebuild_path(order.state_dir), encoding="utf-8") as handle:
             told = json.load(handle)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise RestoreError("%s cannot be read: %s" % (path_of(order.state_dir), error)) from None
+        raise RestoreError("%s cannot be read: %s" % (_state.rebuild_path(order.state_dir), error)) from None
     return told if isinstance(told, dict) and (told.get("path"), told.get("folder")) == (order.path, order.folder) else None
 
 
 def _save(order: Order, stage: str) -> None:
-    write_atomically(path_of(order.state_dir), json.dumps({"path": order.path, "folder": order.folder, "stage": stage}, sort_keys=True) + "\n")
+    write_atomically(_state.rebuild_path(order.state_dir), json.dumps({"path": order.path, "folder": order.folder, "stage": stage}, sort_keys=True) + "\n")
 
 
 def is_empty_host(folder: str) -> bool:
@@ -100,7 +95,7 @@ def examine(order: Order) -> tuple[list[str], dict[str, Any]]:
     if missing:
         problems.append("%s has no %s: a host is built anew from a backup of the compose deployment (this one is of the %s deployment)" % (
             order.path, ", ".join(missing), told.get("source")))
-    problems += [str(problem) for problem in check_engine(_engine.describe())]
+    problems += [str(problem) for problem in check_engine(_engine.describe())] + _restore_checks.check_journal(order.state_dir)
     if not resumes(order) and not is_empty_host(order.folder):
         problems.append("%s is there and not empty: to restore into the deployment that it holds, it needs its settings (/etc/llmops-litellm/ops.json);"
                         " to build another one, name another folder" % order.folder)
@@ -178,8 +173,8 @@ def place(order: Order, told: dict[str, Any], tell: Callable[[str], None]) -> No
         sync_folder(above)
     except BaseException as error:
         shutil.rmtree(growing, ignore_errors=True)
-        if os.path.exists(path_of(order.state_dir)) and is_empty_host(order.folder):
-            os.unlink(path_of(order.state_dir))
+        if os.path.exists(_state.rebuild_path(order.state_dir)) and is_empty_host(order.folder):
+            os.unlink(_state.rebuild_path(order.state_dir))
         if isinstance(error, (_backup.BackupError, ValueError, OSError)):
             raise RestoreError("%s could not be made, and nothing is left of it: %s" % (order.folder, error)) from error
         raise

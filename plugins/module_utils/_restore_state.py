@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a restore remembers while it is at work: ``restore.json`` (0600) in the state folder, written whole or not at all.
 
+One that builds a deployment anew remembers less, in ``rebuild.json``: ``{path, folder, stage}``.
+
 ``{format, id, stage, backup, name, database, fresh, kept, had, point, begun, updated}``: the stage is on disk before what it announces begins.
 A run that was killed leaves it, and the next one reads from it and from the server where things stand.
 """
@@ -26,6 +28,8 @@ STUCK, BACK = "stuck", "back"
 STAGES = (LOADING, STOPPING, CLEARING, SWAPPING, STARTING, VERIFYING, DONE, FINISHED, STUCK, BACK)
 # Nothing is left to do for the next run.
 ENDED = (FINISHED, BACK)
+# The deployment serves what it should, and only a restore's own remains are left.
+SERVES = (DONE, *ENDED)
 _LOOK = "Look which databases are there before you move it away."
 _TEXTS = ("id", "stage", "backup", "name", "database", "fresh", "kept", "point", "begun", "updated")
 
@@ -69,6 +73,57 @@ def save(folder: str, state: dict[str, Any], stage: str, now: Optional[datetime]
     return state
 
 
+def rebuild_path(folder: str) -> str:
+    """Where it is remembered how far a deployment that is built anew has come."""
+    return os.path.join(folder, "rebuild.json")
+
+
+def unfinished(folder: str) -> str:
+    """A restore that is under way, or was killed and has left the deployment between two states, in words; empty where there is none.
+
+    :raises RestoreError: what a restore has left can't be understood.
+    """
+    state = load(folder)
+    if state is not None and state["stage"] not in SERVES:
+        return _words("a restore of %s" % state["name"], state["stage"], folder)
+    path = rebuild_path(folder)
+    try:
+        with open(path, encoding="utf-8") as handle:
+            told = json.load(handle)
+        if told["stage"] != DONE and os.path.isdir(told["folder"]):  # without the folder nothing was made
+            return _words("a deployment in %s, built from %s," % (told["folder"], told["path"]), told["stage"], folder)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RestoreError("%s cannot be read (%s): a deployment may be half built" % (path, error)) from None
+    return ""
+
+
+def _words(what: str, stage: str, folder: str) -> str:
+    if is_held(folder):
+        return "%s is under way (stage %s): wait until it has ended" % (what, stage)
+    return "%s has not ended (it was killed, or failed, in its stage %s): restore.yml or litellm-ops restore ends it" % (what, stage)
+
+
+def is_held(folder: str) -> bool:
+    """Whether a restore is at work now."""
+    try:
+        handle = os.open(_lock(folder), os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+
+
+def _lock(folder: str) -> str:
+    return os.path.join(folder, "restore.lock")
+
+
 @contextmanager
 def alone(folder: str) -> Iterator[None]:
     """One restore at a time on a host; a killed one's hold ends with its process.
@@ -76,12 +131,12 @@ def alone(folder: str) -> Iterator[None]:
     :raises RefusedError: another one is at work.
     """
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    handle = os.open(os.path.join(folder, "restore.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    handle = os.open(_lock(folder), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RefusedError("another restore is under way on this host (%s)" % os.path.join(folder, "restore.lock")) from None
+            raise RefusedError("another restore is under way on this host (%s)" % _lock(folder)) from None
         yield
     finally:
         os.close(handle)

@@ -12,7 +12,7 @@ import textwrap
 from datetime import datetime, timezone
 from typing import Any, Callable, Optional
 
-from . import _asked, _backup, _client, _engine, _host, _journal, _legacy, _report, _systemd
+from . import _asked, _backup, _client, _engine, _host, _journal, _legacy, _report, _restore_state, _systemd
 
 NONE, UNREADABLE = "none", "unreadable"
 WORDS = {
@@ -196,7 +196,8 @@ def look(settings: dict[str, Any], now: Optional[datetime] = None) -> dict[str, 
                        "version": None, "reasons": [], "error": None, **_guarded(
                            lambda: _proxy(status, listeners, folder, settings["state_dir"], key, settings["timeout"]), {})}
     status["backup"] = {"last": None, "unreadable": 0, "error": None, **_guarded(lambda: last_backup(settings["backup_dir"]), {})}
-    status["next"] = _unknown("the journal cannot be read") if problem else _guarded(
+    status["restore"] = _restoring(settings["state_dir"])
+    status["next"] = _unknown("the journal cannot be read") if problem else _unknown(status["restore"]) if status["restore"] else _guarded(
         lambda: next_commands(journal), _unknown("the journal cannot be understood"))
     return status
 
@@ -217,6 +218,14 @@ def _journal_of(folder: str) -> tuple[Optional[dict], Optional[str]]:
         return _journal.load(folder), None
     except (_journal.JournalError, OSError) as error:
         return None, str(error)
+
+
+def _restoring(folder: str) -> Optional[str]:
+    """A restore that has not ended, in words."""
+    try:
+        return _restore_state.unfinished(folder) or None
+    except (_restore_state.RestoreError, OSError) as error:
+        return str(error)
 
 
 def _recorded(found: dict[str, Any], listeners: list[_host.Listener]) -> dict[str, Any]:
@@ -276,7 +285,8 @@ def _proxy(status: dict[str, Any], listeners: list[_host.Listener], folder: str,
 
 def screen(status: dict[str, Any]) -> list[str]:
     """The status as lines for a terminal: at most 40 of at most 100 columns."""
-    lines = ["%s, %s" % (status["host"], _time(status["time"])), *_about_journal(status["journal"]), *_about_proxy(status["proxy"]),
+    lines = ["%s, %s" % (status["host"], _time(status["time"])), *_about_journal(status["journal"]),
+             *(_wrapped(_head("restore"), status["restore"]) if status["restore"] else []), *_about_proxy(status["proxy"]),
              *_about_backup(status["backup"]), "", *_about_legacy(status["legacy"]), "", *_about_compose(status["compose"]), "", "next"]
     following = [line for name, words in status["next"].items() for line in _wrapped("  %-13s" % name, words)]
     room = HEIGHT - len(following)

@@ -19,7 +19,7 @@ options:
     required: true
   operation:
     description:
-      - V(open) begins a migration and takes the host for this run. It fails while another run is at work.
+      - V(open) begins a migration and takes the host for this run. It fails while another run, or a restore, is at work.
       - V(resume) takes over the journal of a run that was killed. It fails while that run, or another one, is at work.
       - V(turn) does the same, and also takes the journal of a migrated host up again, whose host is to be changed once more.
       - V(begin), V(done) and V(failed) tell of the step O(name).
@@ -78,7 +78,7 @@ from typing import Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _journal
+from ansible_collections.llmops.litellm.plugins.module_utils import _journal, _restore_state
 
 # Operations by which a run makes the host its own.
 TAKES = ("open", "resume", "turn")
@@ -106,6 +106,10 @@ def take(params: dict, journal: Optional[dict], now: datetime) -> dict:
     refused = _journal.refusal(journal, params["run"], now, params["patience"])
     if refused:
         raise _journal.JournalError("Refused: %s." % refused)
+    # A restore that began since somebody looked last: it looks into the journal again when it has announced itself, as is done here.
+    restoring = _restore_state.unfinished(folder)
+    if restoring:
+        raise _journal.JournalError("Refused: %s." % restoring)
     owner = {key: params["run"][key] for key in ("controller", "run")}
     if params["operation"] != "open":
         taken = {"resume": (_journal.RUNNING,), "turn": (_journal.RUNNING, _journal.MIGRATED)}[params["operation"]]
@@ -157,7 +161,7 @@ def main() -> None:
         if module.check_mode:
             module.exit_json(changed=True, journal=_journal.load(module.params["folder"]) or {})
         module.exit_json(changed=True, journal=change(module.params, datetime.now(timezone.utc)))
-    except (_journal.JournalError, OSError) as error:
+    except (_journal.JournalError, _restore_state.RestoreError, OSError) as error:
         module.fail_json(msg=str(error))
 
 

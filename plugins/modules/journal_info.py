@@ -53,6 +53,10 @@ busy:
   description: Who else is at work on this host, in words; empty where nobody is or O(run) was not given.
   returned: success
   type: str
+restoring:
+  description: A restore that is under way on this host, or was killed and has to be ended first, in words; empty where there is none.
+  returned: success
+  type: str
 steps_on:
   description:
     - The steps by which C(migrate.yml) ends a run that was killed. Empty where all of it begins again, null where the legacy deployment
@@ -81,7 +85,7 @@ from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _journal
+from ansible_collections.llmops.litellm.plugins.module_utils import _journal, _restore_state
 
 
 def main() -> None:
@@ -91,12 +95,13 @@ def main() -> None:
     run = module.params["run"]
     try:
         journal = _journal.load(module.params["folder"])
-    except _journal.JournalError as error:
+        restoring = _restore_state.unfinished(module.params["folder"])
+    except (_journal.JournalError, _restore_state.RestoreError) as error:
         module.fail_json(msg=str(error))
     if journal is None:
-        module.exit_json(changed=False, state="none", phase="", busy="", steps_on=[], steps_back=[], half_staged=False, journal={})
+        module.exit_json(changed=False, state="none", phase="", busy="", restoring=restoring, steps_on=[], steps_back=[], half_staged=False, journal={})
     busy = _journal.refusal(journal, run, datetime.now(timezone.utc), module.params["patience"]) if run else None
-    module.exit_json(changed=False, state=journal["state"], phase=journal["phase"], busy=busy or "",
+    module.exit_json(changed=False, state=journal["state"], phase=journal["phase"], busy=busy or "", restoring=restoring,
                      steps_on=_journal.steps_on(journal), steps_back=_journal.steps_back(journal),
                      half_staged=_journal.half_staged(module.params["folder"]), journal=journal)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: legacy_info
-short_description: Tell whether the legacy proxy runs and holds its own port
+short_description: Tell what the legacy proxy is, and whether it runs and holds its own port
 version_added: 0.1.0
 description:
   - LiteLLM whose port is taken listens on another one without an error, so neither an active unit nor an answer on the port proves that it serves.
@@ -47,25 +47,31 @@ reason:
   description: Why it does not, in words; empty where it does.
   returned: success
   type: str
+legacy:
+  description: Unit, process, configuration, port, versions and files of the deployment, without any value of its environment. Empty where it does not run.
+  returned: success
+  type: dict
 """
+
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils import _host, _legacy
 
 
-def look(unit: str, account: str) -> str:
-    """Why the unit does not serve, empty where it does."""
+def look(unit: str, account: str) -> tuple[str, dict[str, Any]]:
+    """Why the unit does not serve, empty where it does; and what it is."""
     try:
         told = _legacy.discover(unit, account).facts
     except _legacy.LegacyError as error:
-        return str(error)
+        return str(error), {}
     listener = _host.holder(_host.listeners(), told["port"])
     if listener is None:
-        return "nobody listens on port %d" % told["port"]
+        return "nobody listens on port %d" % told["port"], told
     if listener.pid is None or told["pid"] not in _host.ancestors(listener.pid):
-        return "port %d is held by %s" % (told["port"], listener.command)
-    return ""
+        return "port %d is held by %s" % (told["port"], listener.command), told
+    return "", told
 
 
 def main() -> None:
@@ -73,10 +79,10 @@ def main() -> None:
     module = AnsibleModule(argument_spec={"unit": {"type": "str", "required": True}, "account": {"type": "str", "default": ""}},
                            supports_check_mode=True)
     try:
-        reason = look(module.params["unit"], module.params["account"])
+        reason, told = look(module.params["unit"], module.params["account"])
     except OSError as error:  # the process ended while we looked
-        reason = str(error)
-    module.exit_json(changed=False, serves=not reason, reason=reason)
+        reason, told = str(error), {}
+    module.exit_json(changed=False, serves=not reason, reason=reason, legacy=told)
 
 
 if __name__ == "__main__":

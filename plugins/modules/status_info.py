@@ -94,6 +94,9 @@ status:
     proxy:
       description: Who has the proxy's port (V(nobody), V(legacy), V(compose) or V(other), and its name), and what its readiness proves.
       type: dict
+    restore:
+      description: A restore that has not ended, in words; null where there is none.
+      type: str
     backup:
       description: The newest backup with a sound manifest, by its manifest alone, and how many folders have none.
       type: dict

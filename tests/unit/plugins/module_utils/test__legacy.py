@@ -169,6 +169,7 @@ def running(monkeypatch: pytest.MonkeyPatch, properties: dict[str, str], active:
 
 
 def test_deployment_is_what_runs_not_what_the_files_say(monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    (tmp_path / "schema.prisma").write_text("model a {}\n")
     files = "%s (ignore_errors=no)\n%s (ignore_errors=yes)" % (tmp_path / "a.env", tmp_path / "gone.env")
     running(monkeypatch, {"MainPID": str(proxy.pid), "EnvironmentFiles": files})
     found = _legacy.discover("litellm")
@@ -182,7 +183,7 @@ def test_deployment_is_what_runs_not_what_the_files_say(monkeypatch: pytest.Monk
     assert facts["optional_files"] == [str(tmp_path / "gone.env")]
     assert facts["python"] == sys.executable
     assert sorted(facts["hashes"]) == [str(tmp_path / "a.env"), str(tmp_path / "config.yaml")]
-    assert [item["name"] for item in facts["files"]] == ["1-config.yaml", "2-a.env"]
+    assert [item["name"] for item in facts["files"]] == ["1-config.yaml", "2-a.env", "3-schema.prisma"]
     assert {"LITELLM_SALT_KEY", "PORT"} <= set(facts["variables"])
     assert "hunter2" not in str(facts)
 

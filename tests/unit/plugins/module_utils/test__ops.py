@@ -10,7 +10,20 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _archive, _backup, _drill, _ops, _outcome, _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils import (
+    _archive,
+    _backup,
+    _drill,
+    _ops,
+    _outcome,
+    _postgres,
+    _restore_deployment,
+    _restore_host,
+    _restore_order,
+    _restore_state,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._restore_state import RefusedError, RestoreError
+from ansible_collections.llmops.litellm.plugins.module_utils._systemd import SystemdError
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 SECRET = "hunter2-4f9c0b7ad2e15386"
@@ -218,6 +231,75 @@ def test_status_tells_how_things_went(archive: Path, run: Run) -> None:
     code, _out, err = run("status")
     assert code == 1
     assert err.splitlines()[0] == "backup  2026-11-24T12:00:00+00:00  FAILED: the disk is full; it went well last at 2026-11-23T12:00:00+00:00"
+
+
+# Restoring
+
+@pytest.fixture
+def ordered(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was ordered. The restore itself is another one's test."""
+    seen: list[Any] = []
+    monkeypatch.setattr(_restore_order, "order", lambda *words: seen.append(words) or ORDER)
+
+    def restore(order: Any, time: datetime, tell: Any) -> dict[str, Any]:
+        tell("the proxy is stopped")
+        return {"name": "x", "path": "/b/x", "loses": ["a: 1 row"], "notes": ["a note"], "point": "/b/point", "stopped": 1.25, "seconds": 20.0}
+
+    monkeypatch.setattr(_restore_deployment, "restore", restore)
+    return seen
+
+
+ORDER = _restore_deployment.Order(None, "/b/x", "/b", "/s")  # type: ignore[arg-type]
+
+
+def test_restore_tells_as_it_goes_and_what_was_lost(run: Run, ordered: list[Any]) -> None:
+    code, out, _err = run("restore", "x", "--from", "/else", "--into", "legacy", "--identity", "/key", "--no-restore-point", "--wait", "9")
+    assert code == 0
+    assert ordered[0][1:] == (NOW, "x", "legacy", "/else", "/key", False, 9)
+    assert out.splitlines() == ["the proxy is stopped", "lost with it: a: 1 row", "a note", "restore point: /b/point",
+                                "it took 20.0 s, 1.2 s of them without a proxy"]
+    code, out, err = run("restore", "--json")
+    assert ordered[1][1:] == (NOW, "latest", "", "", "", True, 240)
+    assert (code, err, json.loads(out)["point"]) == (0, "the proxy is stopped\n", "/b/point")
+
+
+def test_new_host_is_built_by_the_same_command(run: Run, ordered: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_restore_order, "order", lambda *words: _restore_host.Order("/b/x", "/opt/litellm", "/s"))
+    monkeypatch.setattr(_restore_host, "rebuild", lambda order, time, tell: tell("the proxy starts") or {"notes": ["a note"], "seconds": 3.0})
+    assert run("restore") == (0, "the proxy starts\na note\nit took 3.0 s\n", "")
+
+
+def test_dry_run_of_a_restore_says_what_would_be_lost(run: Run, ordered: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"name": "x", "path": "/b/x", "created": "t", "source": "compose", "rows_total": 7, "problems": [], "notes": ["a note"], "loses": ["a: 1 row"],
+            "interrupted": "swapping"}
+    monkeypatch.setattr(_restore_deployment, "foresee", lambda order: told)
+    code, out, _err = run("restore", "--dry-run")
+    assert (code, out.splitlines()) == (0, [
+        "/b/x, made t of the compose deployment, 7 rows", "an earlier restore was killed in its stage swapping; a run ends that first",
+        "would be lost: a: 1 row", "a note"])
+    told.update(problems=["too full"], loses=[], interrupted="")
+    code, _out, err = run("restore", "--dry-run")
+    assert (code, err.splitlines()[1:]) == (3, ["nothing is there now that the backup does not have", "a note", "REFUSED   too full"])
+
+
+@pytest.mark.parametrize(("error", "code"), [(RefusedError("refused"), 3), (RestoreError("failed"), 1), (SystemdError("no bus"), 1)])
+def test_restore_that_does_not_go_well(run: Run, ordered: list[Any], monkeypatch: pytest.MonkeyPatch, error: Exception, code: int) -> None:
+    def restore(*_words: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(_restore_deployment, "restore", restore)
+    assert run("restore")[::2] == (code, "%s\n" % error)
+
+
+def test_no_backup_is_made_of_a_restore_that_was_killed(archive: Path, run: Run, orders: list[_backup.Order]) -> None:
+    state = {"id": "x", "backup": "/b/x", "name": "x", "database": "d", "fresh": "f", "kept": "k", "point": "", "begun": "t"}
+    _restore_state.save(str(archive.parent), dict(state), _restore_state.SWAPPING, NOW)
+    code, _out, err = run("backup")
+    assert (code, orders) == (3, [])
+    assert err.startswith("no backup is made: a restore of x has not ended")
+    assert outcomes(archive)["backup"]["problem"] == err.strip()
+    with _restore_state.alone(str(archive.parent)):  # one that is at work is waited for
+        assert run("backup")[0] == 0
 
 
 def test_settings_that_are_wrong_are_usage(archive: Path, run: Run) -> None:

@@ -134,4 +134,4 @@ def test_everything_that_the_command_needs_is_installed() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     names = json.loads(done.stdout)
     assert {"__init__.py", "_ops.py", "_backup.py", "_restore.py", "_retention.py", "_envfile_compose.py"} <= set(names)
-    assert "_preflight.py" not in names
+    assert "_finalize.py" not in names

@@ -47,3 +47,36 @@ def test_names_stay_within_postgresqls_limit() -> None:
         assert len(name.encode()) <= 63
     assert _restore_swap.fresh_name("litellm") == "litellm_restored"
     assert _restore_swap.kept_name("litellm", "20261124T120000Z") == "litellm_before_20261124t120000z"
+
+
+# What stands in the way of others
+
+def test_restore_that_has_not_ended_stands_in_the_way(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    assert _restore_state.unfinished(folder) == ""
+    for stage in _restore_state.STAGES:
+        _restore_state.save(folder, dict(STATE), stage, NOW)
+        words = _restore_state.unfinished(folder)
+        if stage in ("done", "finished", "back"):
+            assert words == ""
+        else:
+            assert words == ("a restore of x has not ended (it was killed, or failed, in its stage %s): restore.yml or litellm-ops restore ends it" % stage)
+            with _restore_state.alone(folder):
+                assert _restore_state.unfinished(folder) == "a restore of x is under way (stage %s): wait until it has ended" % stage
+
+
+def test_deployment_that_is_half_built_stands_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "opt").mkdir()
+    told = {"path": "/b/x", "folder": str(tmp_path / "opt"), "stage": "database"}
+    (tmp_path / "rebuild.json").write_text(json.dumps(told))
+    words = _restore_state.unfinished(str(tmp_path))
+    assert words.startswith("a deployment in %s, built from /b/x, has not ended (it was killed, or failed, in its stage database)" % (tmp_path / "opt"))
+    (tmp_path / "rebuild.json").write_text(json.dumps({**told, "stage": "done"}))
+    assert _restore_state.unfinished(str(tmp_path)) == ""
+    # killed before its folder had its name: nothing was made
+    (tmp_path / "rebuild.json").write_text(json.dumps({**told, "stage": "servers", "folder": str(tmp_path / "none")}))
+    assert _restore_state.unfinished(str(tmp_path)) == ""
+    for text in ("{", "[]", "{}"):
+        (tmp_path / "rebuild.json").write_text(text)
+        with pytest.raises(_restore_state.RestoreError, match="rebuild.json cannot be read"):
+            _restore_state.unfinished(str(tmp_path))

@@ -207,6 +207,21 @@ def test_migrated_host(host: dict[str, Any]) -> None:
     assert "a third" not in shown
 
 
+def test_restore_that_has_not_ended_comes_before_everything(host: dict[str, Any], tmp_path: Path) -> None:
+    assert _status.look(host["settings"], NOW)["restore"] is None
+    (tmp_path / "restore.json").write_text(json.dumps({
+        "id": "x", "backup": "/b/x", "name": "x", "database": "d", "fresh": "f", "kept": "k", "point": "", "begun": "t", "updated": "t", "format": 1,
+        "stage": "swapping"}))
+    told = _status.look(host["settings"], NOW)
+    assert told["restore"].startswith("a restore of x has not ended")
+    assert told["next"] == dict.fromkeys(("migrate.yml", "rollback.yml", "finalize.yml"), "refuses: " + told["restore"])
+    shown = _status.screen(told)
+    assert any(line.startswith("restore  a restore of x has not ended") for line in shown)
+    assert fits(shown)
+    (tmp_path / "restore.json").write_text("{")
+    assert "restore.json cannot be read" in _status.look(host["settings"], NOW)["restore"]
+
+
 def test_broken_journal_is_told_with_all_the_rest(host: dict[str, Any], tmp_path: Path) -> None:
     for text in ("{", json.dumps({"format": 1}), json.dumps({"format": 1, "state": "running", "phase": "serve", "steps": 7})):
         (tmp_path / "journal.json").write_text(text)

@@ -95,7 +95,7 @@ def test_serving_means_that_the_units_process_holds_the_port(run: Run, monkeypat
     monkeypatch.setattr(_legacy, "discover", lambda unit, account: deployment)
     monkeypatch.setattr(_host, "listeners", lambda: [listener] if listener else [])
     result = run(legacy_info, unit="litellm.service")
-    assert (result["serves"], result["reason"]) == (not reason, reason)
+    assert (result["serves"], result["reason"], result["legacy"]) == (not reason, reason, deployment.facts)  # type: ignore[attr-defined]
 
 
 def test_unit_that_does_not_run_does_not_serve(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,8 @@ def test_unit_that_does_not_run_does_not_serve(run: Run, monkeypatch: pytest.Mon
         raise _legacy.LegacyError("%s is inactive" % unit, "Start it")
 
     monkeypatch.setattr(_legacy, "discover", discover)
-    assert run(legacy_info, unit="litellm.service")["reason"] == "litellm.service is inactive Start it"
+    told = run(legacy_info, unit="litellm.service")
+    assert (told["reason"], told["legacy"]) == ("litellm.service is inactive Start it", {})
 
 
 def test_units_are_handled_in_order_and_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

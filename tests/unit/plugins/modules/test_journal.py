@@ -53,7 +53,7 @@ def call(state: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
 def test_journal_is_told_as_it_is_written(state: Path, call: Run) -> None:
     assert call(journal_info) == {"changed": False, "state": "none", "phase": "", "busy": "", "steps_on": [], "steps_back": [],
-                                  "half_staged": False, "journal": {}, "invocation": call(journal_info)["invocation"]}
+                                  "half_staged": False, "restoring": "", "journal": {}, "invocation": call(journal_info)["invocation"]}
     opened = call(journal, operation="open", run=HERE, facts={"found": {"port": 4000}})
     assert opened["changed"]
     call(journal, operation="begin", name="stage")
@@ -84,6 +84,25 @@ def test_refused_run_fails_and_leaves_the_journal(state: Path, call: Run) -> Non
         assert refused["failed"]
         assert refused["msg"].startswith("Refused: run 9:9 of controller elsewhere")
     assert (state / "journal.json").read_bytes() == before
+
+
+def test_restore_that_has_not_ended_is_told_and_keeps_every_run_out(state: Path, call: Run) -> None:
+    call(journal, operation="open", run=HERE)
+    call(journal, operation="close", state="migrated")
+    before = (state / "journal.json").read_bytes()
+    told = {"id": "x", "backup": "/b/x", "name": "x", "database": "d", "fresh": "f", "kept": "k", "point": "", "begun": "t", "updated": "t", "format": 1}
+    (state / "restore.json").write_text(json.dumps({**told, "stage": "swapping"}))
+    words = "a restore of x has not ended (it was killed, or failed, in its stage swapping)"
+    assert call(journal_info)["restoring"].startswith(words)
+    for operation in ("open", "turn"):
+        assert call(journal, operation=operation, run=HERE)["msg"].startswith("Refused: " + words)
+    (state / "restore.json").write_text("{")
+    assert "restore.json cannot be read" in call(journal_info)["msg"]
+    assert "restore.json cannot be read" in call(journal, operation="turn", run=HERE)["msg"]
+    assert (state / "journal.json").read_bytes() == before
+    (state / "restore.json").write_text(json.dumps({**told, "stage": "finished"}))
+    assert call(journal_info)["restoring"] == ""
+    assert call(journal, operation="turn", run=HERE)["changed"]
 
 
 @pytest.mark.parametrize(
