@@ -12,8 +12,8 @@ import re
 import subprocess
 import sys
 
-FOLDERS = ("/etc/systemd/system", "/home/litellm/llm@team", "/home/litellm/.config", "/etc/redis", "/etc/postgresql", "/etc/docker",
-           "/opt/litellm", "/var/lib/llmops-litellm", "/var/backups/llmops-litellm")
+FOLDERS = ("/etc/systemd/system", "/etc/redis", "/etc/postgresql", "/etc/docker", "/etc/llmops-litellm", "/usr/local/lib/llmops-litellm", "/usr/local/sbin",
+           "/home/litellm/llm@team", "/home/litellm/.config", "/opt/litellm", "/var/lib/llmops-litellm", "/var/backups/llmops-litellm")
 UNITS = re.compile(r"litellm|llama|postgres|redis|docker|chat")
 # From here on ports are given at random, such as that of the proxy's own database engine.
 EPHEMERAL = 32768
