@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from datetime import datetime, timezone
 from typing import Any, Callable, NamedTuple, Optional
 
-from . import _backup, _restore, _restore_checks, _restore_service, _restore_swap
+from . import _backup, _restore, _restore_checks, _restore_service, _restore_swap, _spend_flush
 from . import _restore_state as _state
 from ._fingerprint import fingerprint
 from ._postgres import PostgresError
@@ -155,6 +155,8 @@ def _turn(order: Order, state: dict[str, Any], tell: Tell) -> None:
     service = _restore_service.of(order.deployment, order.state_dir, order.patience)
     target, folder = order.deployment.database, order.state_dir
     try:
+        # What is in service stays, for the way back and for whoever needs a row of it: so its last spend is written before the stop.
+        _spend_flush.wait(target)
         _state.save(folder, state, _state.STOPPING)
         tell("the proxy is stopped")
         service.stop()

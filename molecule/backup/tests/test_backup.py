@@ -166,7 +166,7 @@ def test_timer_fires_and_a_backup_appears(host: Any, timed: str) -> None:
     made = manifest(host, timed)
     assert (made["source"], made["pinned"], made["facts"]["litellm_version"]) == ("compose", False, "1.102.4")
     assert all("@sha256:" in image for image in made["facts"]["images"].values())
-    assert made["rows"]["public.LiteLLM_VerificationToken"] == int(host.check_output(f"{PSQL} 'SELECT count(*) FROM \"LiteLLM_VerificationToken\"'"))
+    assert made["rows"]["LiteLLM_VerificationToken"] == int(host.check_output(f"{PSQL} 'SELECT count(*) FROM \"LiteLLM_VerificationToken\"'"))
     assert host.run(f"cd {BACKUPS}/{timed} && sha256sum --check --quiet SHA256SUMS").rc == 0
     assert host.run(f"litellm-ops verify {timed}").rc == 0
     assert told(host, "backup")["backup"]["name"] == timed
@@ -363,7 +363,7 @@ def test_dropped_table_comes_back(host: Any, chosen: str, migrated: dict[str, An
     assert restored.returncode == 0, restored.stdout
     made = manifest(host, chosen)
     count = int(host.check_output(f"{PSQL} 'SELECT count(*) FROM \"LiteLLM_BudgetTable\"'"))
-    assert count == made["rows"]["public.LiteLLM_BudgetTable"]
+    assert count == made["rows"]["LiteLLM_BudgetTable"]
     assert client(host, "read", "first") == migrated
     assert models(host, "second") == 401  # it was told, and is in the restore point
     assert "the schemas differ: the backup's comes back" in words(restored)
@@ -446,7 +446,7 @@ def test_host_that_never_saw_the_original_serves_the_old_keys(host: Any, chosen:
     assert run.returncode == 0, run.stdout
     assert models(other, "first") == 200
     rows = int(other.check_output(f"{PSQL} 'SELECT count(*) FROM \"LiteLLM_SpendLogs\"'"))
-    assert rows >= manifest(host, chosen)["rows"]["public.LiteLLM_SpendLogs"]
+    assert rows >= manifest(host, chosen)["rows"]["LiteLLM_SpendLogs"]
     assert other.check_output("stat -c %a /opt/litellm/.env") == "600"
     assert "127.0.0.1:4000" in other.check_output("ss -Hltn sport = :4000")
     again = play("restore", "-e", "restore_path=/mnt/copies", inventory="files/other.yml")

@@ -19,6 +19,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils import (
     _restore_service,
     _restore_state,
     _restore_swap,
+    _spend_flush,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._occupancy import inspect
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import Endpoint, PostgresError, Session, query
@@ -131,6 +132,7 @@ def make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[.
     """Makes deployments, and removes what restores have made of their databases."""
     hosts: list[Host] = []
     monkeypatch.setattr(_restore_swap, "PATIENCE", 1.0)
+    monkeypatch.setattr(_spend_flush, "ABSENT", 0.0)  # the proxies here have no connection
     monkeypatch.setattr(_restore_checks, "offered", lambda deployment: (["20250101000000_first", "20260101000000_second"], "1.102.4"))
     monkeypatch.setattr(_restore_service, "of", lambda deployment, *_more: next(host.proxy for host in hosts if host.database == deployment.database))
 

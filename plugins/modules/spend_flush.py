@@ -1,0 +1,98 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: spend_flush
+short_description: Wait until a LiteLLM proxy has written its spend
+version_added: 0.1.0
+description:
+  - A proxy that is stopped while it writes what its last requests have cost loses that batch. In the seconds after such a write it can be stopped
+    without loss. This waits for one, while clients are served.
+  - Where nothing can be seen, because no proxy is connected or the database does not answer, it says so and does not fail.
+author: llmops.litellm contributors (@llmops)
+options:
+  source:
+    description:
+      - The proxy's database, with the proxy's own role.
+      - With O(source.env_file) the server is reached as its URL says, by client programs of the host;
+        with O(source.container) by the container's own client programs on its local socket.
+    type: dict
+    required: true
+    suboptions:
+      env_file:
+        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
+        type: path
+      variable:
+        description: Name of the variable in O(source.env_file).
+        type: str
+        default: DATABASE_URL
+      container:
+        description: Name of a running container with a PostgreSQL server.
+        type: str
+      database:
+        description: Name of the database. Needed with O(source.container); otherwise it takes the place of the URL's.
+        type: str
+      user:
+        description: Role to connect as. Needed with O(source.container).
+        type: str
+  limit:
+    description: Seconds to wait at most. LiteLLM writes every 10 to 15 seconds, unless C(proxy_batch_write_at) says otherwise.
+    type: float
+    default: 18
+attributes:
+  check_mode:
+    description: Only looks.
+    support: full
+  diff_mode:
+    description: Changes nothing.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Proxy has just written its spend
+  llmops.litellm.spend_flush:
+    source:
+      env_file: /var/lib/llmops-litellm/legacy.env
+"""
+
+RETURN = r"""
+seen:
+  description: Whether it has just written.
+  returned: success
+  type: bool
+reason:
+  description: Why nobody knows, in words; empty where it was seen.
+  returned: success
+  type: str
+seconds:
+  description: How long it took.
+  returned: success
+  type: float
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _postgres, _spend_flush
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "source": {"type": "dict", "required": True, "options": _postgres.ENDPOINT_OPTIONS, **_postgres.ENDPOINT_RULES},
+            "limit": {"type": "float", "default": _spend_flush.LIMIT},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        told = _spend_flush.wait(_postgres.Endpoint.from_params(module.params["source"]), module.params["limit"])
+    except _postgres.PostgresError as error:
+        told = _spend_flush.Flush(False, str(error), 0.0)
+    module.exit_json(changed=False, **told._asdict())
+
+
+if __name__ == "__main__":
+    main()

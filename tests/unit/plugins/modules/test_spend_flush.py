@@ -1,0 +1,36 @@
+"""The module that waits for a proxy's write: what it passes on and says. The wait itself is tested against a real server."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.llmops.litellm.plugins.module_utils import _postgres, _spend_flush
+from ansible_collections.llmops.litellm.plugins.modules import spend_flush
+
+
+def run(capsys: pytest.CaptureFixture[str], **params: Any) -> dict[str, Any]:
+    with patch_module_args(params), pytest.raises(SystemExit):
+        spend_flush.main()
+    return dict(json.loads(capsys.readouterr().out))
+
+
+def test_what_was_seen_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(_spend_flush, "wait", lambda *words: asked.append(words) or _spend_flush.Flush(True, "", 3.5))
+    source = {"container": "litellm-postgres", "database": "litellm", "user": "litellm"}
+    told = run(capsys, source=source, limit=9)
+    assert (told["seen"], told["reason"], told["seconds"], told["changed"]) == (True, "", 3.5, False)
+    assert (asked[0][0].container, asked[0][1]) == ("litellm-postgres", 9.0)
+
+
+def test_database_that_cannot_be_asked_is_no_failure(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(_params: Any) -> Any:
+        raise _postgres.PostgresError("no DATABASE_URL")
+
+    monkeypatch.setattr(_postgres.Endpoint, "from_params", refuse)
+    told = run(capsys, source={"env_file": "/none"})
+    assert (told["seen"], told["reason"]) == (False, "no DATABASE_URL")
