@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Backups: folders that appear whole or not at all.
 
-A backup is a folder (0700) of files (0600): ``database.dump`` (pg_dump's custom format), copies of what the deployment needs,
-``manifest.json`` and ``SHA256SUMS`` (of every other file; ``sha256sum -c`` reads it). It grows under ``.incomplete-…`` and is
-renamed when it is on disk and was read back. The manifest: ``{format, name, created, host, source, pinned, salt_key_fingerprint,
-facts, database: {name, bytes, server_version, client_major, dump}, fingerprint, sequences_after, rows: {table: count}, rows_total,
-files: [{name, bytes, sha256}]}``; times are UTC in ISO 8601, sizes bytes.
+A backup is a folder (0700) of files (0600): the dump (``database.dump``, pg_dump's custom format, or for a large database the folder
+``database.dir``), copies of what the deployment needs, ``manifest.json`` and ``SHA256SUMS`` (of every other file; ``sha256sum -c`` reads it). Where it is
+encrypted, all but these two end in ``.age``. It grows under ``.incomplete-…`` and is renamed when it is on disk and was read back. The manifest:
+``{format, name, created, host, source, pinned, encrypted, recipients, salt_key_fingerprint, facts, absent, database: {name, bytes, server_version,
+client_major, dump}, fingerprint, sequences_after, rows: {table: count}, rows_total, files: [{name, bytes, sha256, from}]}``; times are UTC in ISO
+8601, sizes bytes, ``absent`` what should have been in it and was not there, in words.
 """
 from __future__ import annotations
 
@@ -17,33 +18,50 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from time import monotonic, sleep
 from typing import Any, Iterator, Mapping, NamedTuple, Optional
 
-from . import _fingerprint
+from . import _backup_dump, _sealing
+from ._backup_dump import How
+from ._backup_folder import (
+    DUMP,
+    DUMP_FOLDER,
+    FOLDER,
+    FORMAT,
+    MANIFEST,
+    SEALED,
+    SUMS,
+    BackupError,
+    listed,
+    manifest,
+    names,
+    place,
+    private,
+    sha256,
+    size,
+    sums,
+    verify,
+)
 from ._host import free_bytes, sync_folder
-from ._postgres import Endpoint, Session, client_version, database_size
+from ._postgres import Endpoint, client_version, database_size
 
-FORMAT = 1
-DUMP, MANIFEST, SUMS = "database.dump", "manifest.json", "SHA256SUMS"
+__all__ = ["DUMP", "FORMAT", "INCOMPLETE", "MANIFEST", "SUMS", "BackupError", "How", "Order", "backup", "check_names", "foresee", "locked", "manifest",
+           "name_of", "salt_key", "salt_key_fingerprint", "sha256", "size", "sums", "verify"]
+
 INCOMPLETE = ".incomplete-"
 # For the manifest, the sums and the file system's own needs.
 SPARE = 16 << 20
 PATIENCE = 900.0  # seconds
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-class BackupError(Exception):
-    """A backup could not be made or is not sound; the message names the file or folder and holds no secret."""
+_TAKEN = (DUMP, DUMP_FOLDER, MANIFEST, SUMS)
 
 
 class Order(NamedTuple):
     """What to back up. ``kind`` is ``legacy`` or ``compose``; ``files`` maps names in the backup to paths; ``facts`` is kept as
-    it is (versions, image digests; no secrets); ``compression`` is pg_dump's level, 0 to 9."""
+    it is (versions, image digests; no secrets); ``absent``: what could not be found, in words."""
 
     source: Endpoint
     folder: str
@@ -53,7 +71,8 @@ class Order(NamedTuple):
     files: Mapping[str, str] = {}
     facts: Mapping[str, Any] = {}
     salt_key: Optional[str] = None
-    compression: int = 6
+    how: How = How()
+    absent: tuple[str, ...] = ()
 
 
 def salt_key(environment: Mapping[str, str]) -> Optional[str]:
@@ -72,74 +91,6 @@ def name_of(now: datetime, taken: Any = ()) -> str:
     return next(candidate for candidate in [name] + ["%s-%d" % (name, number) for number in range(2, 100)] if candidate not in taken)
 
 
-def sha256(path: str) -> str:
-    """A file's SHA-256, read from the disk where the kernel lets go of what it has cached."""
-    digest = hashlib.sha256()
-    with open(path, "rb", buffering=0) as handle:
-        os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        for chunk in iter(lambda: handle.read(1 << 20), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def sums(folder: str) -> str:
-    """The text of SHA256SUMS for what is in a folder now."""
-    names = sorted(name for name in os.listdir(folder) if name != SUMS)
-    return "".join("%s  %s\n" % (sha256(os.path.join(folder, name)), name) for name in names)
-
-
-def verify(folder: str) -> list[str]:
-    """Everything that is wrong with a backup's files, in words; empty where every byte is what was written."""
-    try:
-        with open(os.path.join(folder, SUMS), "rb") as handle:
-            text = handle.read().decode("ascii", "replace")
-        now = sums(folder)
-    except OSError as error:
-        return ["%s cannot be read: %s" % (error.filename, error.strerror)]
-    written, present = _parsed(text), _parsed(now)
-    problems = ["%s: is missing" % name for name in written if name not in present]
-    problems += ["%s: its checksum does not match" % name for name, digest in written.items() if name in present and present[name] != digest]
-    problems += ["%s: was not there when the backup was made" % name for name in present if name not in written]
-    if not problems and text != now:
-        problems.append("%s: is not what was written" % SUMS)
-    if MANIFEST not in written:
-        problems.append("%s: is missing from %s" % (MANIFEST, SUMS))
-    return [os.path.join(folder, problem) for problem in problems]
-
-
-def _parsed(text: str) -> dict[str, str]:
-    """The lines of SHA256SUMS: the checksum by a file's name."""
-    return {line[66:]: line[:66] for line in text.splitlines()}
-
-
-def manifest(folder: str) -> dict[str, Any]:
-    """A backup's manifest.
-
-    :raises BackupError: there is none, or it is of a format that this release does not know.
-    """
-    path = os.path.join(folder, MANIFEST)
-    try:
-        with open(path, encoding="utf-8") as handle:
-            found = json.load(handle)
-    except (OSError, ValueError) as error:
-        raise BackupError("%s cannot be read: %s" % (path, error)) from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise BackupError("%s is not of format %d" % (path, FORMAT))
-    return found
-
-
-def check_dump(source: Endpoint, path: str) -> None:
-    """Read a whole dump with the endpoint's pg_restore, to nowhere.
-
-    :raises PostgresError: it cannot be read to its end.
-    """
-    with open(path, "rb") as dump:
-        process = source.start("pg_restore", "--file=" + os.devnull, connect=False, stdin=dump, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        errors = process.communicate()[1]
-    if process.returncode:
-        raise source.explain("pg_restore", process.returncode, errors.decode("utf-8", "replace"))
-
-
 def space(order: Order) -> dict[str, int]:
     """``needed`` (the database's size on disk, which no compressed dump reaches, and the files) and ``free``, in bytes."""
     try:
@@ -152,9 +103,9 @@ def space(order: Order) -> dict[str, int]:
 def check_names(order: Order) -> None:
     """:raises BackupError: the backup's name or a file's is no good."""
     for name in [*order.files, *([order.name] if order.name is not None else [])]:
-        if not _NAME.fullmatch(name) or name in (DUMP, MANIFEST, SUMS):
-            raise BackupError("%r is no name for a backup or a file in it (letters, digits, dot, hyphen, underscore; %s, %s and %s are taken)"
-                              % (name, DUMP, MANIFEST, SUMS))
+        if not _NAME.fullmatch(name) or name in _TAKEN or name.endswith(SEALED):
+            raise BackupError("%r is no name for a backup or a file in it (letters, digits, dot, hyphen, underscore; not %s, nor with %s at the end)"
+                              % (name, ", ".join(_TAKEN), SEALED))
 
 
 def check_space(order: Order) -> dict[str, int]:
@@ -177,6 +128,7 @@ def foresee(order: Order, now: datetime) -> dict[str, Any]:
     if name in taken:
         _existing(order.folder, name)
         return told
+    _sealing.check(order.how.recipients)
     found = check_space(order)
     return {**told, "needed_bytes": found["needed"], "free_bytes": found["free"]}
 
@@ -200,70 +152,54 @@ def locked(folder: str) -> Iterator[None]:
         os.close(handle)
 
 
-def _dump(order: Order, path: str) -> dict[str, Any]:
-    """Dump the database straight into a file, and take its fingerprint in the same snapshot."""
-    with Session(order.source, _fingerprint.SETTINGS) as session, open(path, "xb", opener=_private) as out:
-        _fingerprint.begin(session)
-        snapshot = str(session.query("SELECT pg_export_snapshot()")[0][0])
-        before = _fingerprint.sequences(session)
-        process = order.source.start("pg_dump", "--format=custom", "--compress=%d" % order.compression, "--no-owner", "--no-acl",
-                                     "--lock-wait-timeout=60000", "--snapshot=" + snapshot,
-                                     stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE)
-        try:
-            held = _fingerprint.take(session)
-            errors = process.communicate()[1]
-        except BaseException:
-            process.kill()
-            process.communicate()
-            raise
-        if process.returncode:
-            raise order.source.explain("pg_dump", process.returncode, errors.decode("utf-8", "replace"))
-        os.fsync(out.fileno())
-        # Sequences are outside of snapshots: the dump has a value between these two
-        after = _fingerprint.sequences(session)
-    held["sequences"] = before
-    held["hash"] = _fingerprint.digest(held)
-    return {"fingerprint": held, "sequences_after": after}
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
 def _write(path: str, data: bytes) -> None:
-    with open(path, "xb", opener=_private) as handle:
+    with open(path, "xb", opener=private) as handle:
         handle.write(data)
         handle.flush()
         os.fsync(handle.fileno())
 
 
-def _copy(source: str, path: str) -> None:
-    with open(source, "rb") as read, open(path, "xb", opener=_private) as handle:
-        shutil.copyfileobj(read, handle, 1 << 20)
-        handle.flush()
-        os.fsync(handle.fileno())
+def _copy(source: str, folder: str, name: str, recipients: tuple[str, ...]) -> dict[str, str]:
+    """A file's copy; the SHA-256 of what was written, by its name."""
+    with open(source, "rb") as read:
+        if not recipients:
+            return {name: place(read, os.path.join(folder, name))}
+        with _sealing.sealed(os.path.join(folder, name + SEALED), recipients) as out:
+            shutil.copyfileobj(read, out, 1 << 18)
+    return {name + SEALED: out.digest}
 
 
 def _fill(order: Order, folder: str, name: str, now: datetime) -> dict[str, Any]:
     """Everything of a backup, on disk and read back."""
-    dumped = _dump(order, os.path.join(folder, DUMP))
-    held = dumped["fingerprint"]
+    occupied = database_size(order.source)
+    dumped = _backup_dump.dump(order.source, folder, order.how, occupied)
+    digests, origins = dict(dumped.digests), {}
     for target, path in order.files.items():
-        _copy(path, os.path.join(folder, target))
+        copied = _copy(path, folder, target, order.how.recipients)
+        digests.update(copied)
+        origins.update({entry: {"from": path} for entry in copied})
+    # What pg_dump has written itself is read here for the first time.
+    digests.update({entry: sha256(os.path.join(folder, entry)) for entry in names(folder)[0] if entry not in digests})
+    held = dumped.fingerprint
     made = {
         "format": FORMAT, "name": name, "created": now.astimezone(timezone.utc).isoformat(timespec="seconds"), "host": os.uname().nodename,
-        "source": order.kind, "pinned": order.pinned, "facts": dict(order.facts),
+        "source": order.kind, "pinned": order.pinned, "facts": dict(order.facts), "absent": list(order.absent),
+        "encrypted": bool(order.how.recipients), "recipients": [_sealing.shown(recipient) for recipient in order.how.recipients],
         "salt_key_fingerprint": None if order.salt_key is None else salt_key_fingerprint(order.salt_key),
-        "database": {"name": order.source.database, "bytes": database_size(order.source), "server_version": held["server_version"],
-                     "client_major": client_version(order.source, "pg_dump"), "dump": DUMP},
-        **dumped, "rows": {table["name"]: table["rows"] for table in held["tables"]}, "rows_total": held["rows_total"],
-        "files": [{"name": entry, "bytes": os.stat(os.path.join(folder, entry)).st_size, "sha256": sha256(os.path.join(folder, entry))}
-                  for entry in sorted(os.listdir(folder))],
+        "database": {"name": order.source.database, "bytes": occupied, "server_version": held["server_version"],
+                     "client_major": client_version(order.source, "pg_dump"), "dump": dumped.name},
+        "fingerprint": held, "sequences_after": dumped.sequences_after,
+        "rows": {table["name"]: table["rows"] for table in held["tables"]}, "rows_total": held["rows_total"],
+        "files": [{"name": entry, "bytes": os.stat(os.path.join(folder, entry)).st_size, "sha256": digest, **origins.get(entry, {})}
+                  for entry, digest in sorted(digests.items())],
     }
-    _write(os.path.join(folder, MANIFEST), (json.dumps(made, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8", "surrogateescape"))
-    _write(os.path.join(folder, SUMS), sums(folder).encode())
+    text = (json.dumps(made, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8", "surrogateescape")
+    digests[MANIFEST] = hashlib.sha256(text).hexdigest()
+    _write(os.path.join(folder, MANIFEST), text)
+    _write(os.path.join(folder, SUMS), listed(digests).encode())
+    if dumped.name.endswith(FOLDER):
+        sync_folder(os.path.join(folder, dumped.name))
     sync_folder(folder)
-    check_dump(order.source, os.path.join(folder, DUMP))
     problems = verify(folder)
     if problems:
         raise BackupError("the backup did not read back as it was written: %s" % "; ".join(problems))
@@ -278,6 +214,7 @@ def backup(order: Order, now: datetime) -> dict[str, Any]:
     """
     begun = monotonic()
     check_names(order)
+    _sealing.check(order.how.recipients)
     os.makedirs(order.folder, mode=0o700, exist_ok=True)
     with locked(order.folder):
         if order.name is not None and os.path.lexists(os.path.join(order.folder, order.name)):
@@ -304,4 +241,4 @@ def _existing(folder: str, name: str, proved: bool = False) -> dict[str, Any]:
     if problems:
         raise BackupError("%s is there but not sound: %s" % (path, "; ".join(problems)))
     return {"name": name, "path": path, "manifest": manifest(path),
-            "bytes": sum(os.stat(os.path.join(path, entry)).st_size for entry in os.listdir(path))}
+            "bytes": size(path)}

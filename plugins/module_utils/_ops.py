@@ -15,7 +15,7 @@ import time
 from datetime import datetime, timezone
 from typing import Any, Callable, NamedTuple, Optional, Sequence
 
-from . import _archive, _backup, _drill, _journal, _ops_restore, _outcome, _restore_state, _settings
+from . import _archive, _backup, _drill, _journal, _ops_copy, _ops_restore, _outcome, _restore_dump, _restore_state, _settings
 from ._postgres import PostgresError
 from ._restore_state import RefusedError, RestoreError
 from ._systemd import SystemdError
@@ -78,6 +78,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--all", action="store_true", help="every backup")
     made = command("drill", drill, "restore a backup into a throwaway container and compare")
     made.add_argument("name", nargs="?", default="latest", help="backup (%(default)s)")
+    made.add_argument("--identity", default="", metavar="FILE", help="the age key that opens an encrypted backup")
+    made = command("copy", copy, "copy a backup off this host, as the settings say")
+    made.add_argument("name", nargs="?", default="latest", help="backup (%(default)s)")
+    command("check", check, "look whether this host has what the settings ask for")
     _ops_restore.options_of(command("restore", restore, "restore a backup into the deployment, or leave that as it was"))
     command("list", listing, "show the backups")
     for name, words in (("pin", "keep a backup whatever retention says"), ("unpin", "let retention decide over a backup again")):
@@ -98,7 +102,7 @@ def backup(settings: _settings.Settings, options: Any) -> Answer:
         stuck = "" if _restore_state.is_held(settings.state_dir) else _restore_state.unfinished(settings.state_dir)
         if stuck:
             raise RefusedError("no backup is made: %s" % stuck)
-        order = settings.deployment(options.source).order(settings.backup_dir, options.name, options.pin, settings.compression)
+        order = settings.order(options.source, options.name, options.pin)
         done = _backup.backup(order, now())
     except (_backup.BackupError, PostgresError, RestoreError, OSError) as error:
         _outcome.record(settings.state_dir, "backup", now(), str(error), settings.metrics)
@@ -106,13 +110,35 @@ def backup(settings: _settings.Settings, options: Any) -> Answer:
     _outcome.record(settings.state_dir, "backup", now(), None, settings.metrics, **{field: done[field] for field in _outcome.FIELDS})
     manifest = done["manifest"]
     how = "is made and verified" if done["changed"] else "was there and is sound"
-    words = "%s %s: %d rows in %.1f MiB, %.1f s" % (done["path"], how, manifest["rows_total"], done["bytes"] / 2**20, done["seconds"])
+    lines = ["%s %s: %d rows in %.1f MiB, %.1f s" % (done["path"], how, manifest["rows_total"], done["bytes"] / 2**20, done["seconds"])]
+    lines += ["not in it: %s" % words for words in order.absent]
     told = {"changed": done["changed"], "name": done["name"], "path": done["path"], "bytes": done["bytes"], "seconds": done["seconds"],
-            "rows_total": manifest["rows_total"], "source": order.kind}
-    if options.no_prune:
-        return Answer(DONE, [words], told)
-    pruned = _pruned(settings, False)
-    return Answer(pruned.code, [words, *pruned.lines], {**told, "prune": pruned.told})
+            "rows_total": manifest["rows_total"], "source": order.kind, "absent": list(order.absent)}
+    copied = _ops_copy.copy(settings, _archive.find(settings.backup_dir, done["name"], now()), now()) if settings.copy else None
+    pruned = None if options.no_prune else _pruned(settings, False)
+    if copied:
+        lines, told = lines + copied.lines, {**told, "copy": copied.told}
+    if pruned:
+        lines, told = lines + pruned.lines, {**told, "prune": pruned.told}
+    return Answer(FAILED if copied and not copied.well or pruned and pruned.code else DONE, lines, told)
+
+
+def copy(settings: _settings.Settings, options: Any) -> Answer:
+    """Copy a backup off the host, if it is sound."""
+    if settings.copy is None:
+        return Answer(REFUSED, ["backup.copy: the settings name no place to copy backups to"], {"error": "backup.copy is not set"})
+    entry = _archive.find(settings.backup_dir, options.name, now())
+    problem = _archive.verify(entry) if entry.layout == "folder" else "%s was not made by this collection" % entry.path
+    if problem:
+        return Answer(REFUSED, ["%s is not copied: %s" % (entry.name, problem)], {"error": problem, "name": entry.name})
+    done = _ops_copy.copy(settings, entry, now())
+    return Answer(DONE if done.well else FAILED, done.lines, {"name": entry.name, **done.told})
+
+
+def check(settings: _settings.Settings, options: Any) -> Answer:
+    """Whether this host has what the settings ask for."""
+    problems = _ops_copy.check(settings)
+    return Answer(USAGE if problems else DONE, problems or ["this host has what the settings ask for"], {"problems": problems})
 
 
 def prune(settings: _settings.Settings, options: Any) -> Answer:
@@ -160,9 +186,13 @@ def drill(settings: _settings.Settings, options: Any) -> Answer:
     try:
         entry = _archive.find(settings.backup_dir, options.name, now())
         images = settings.deployments["compose"].facts.get("images", {}) if "compose" in settings.deployments else {}
-        image = _drill.image_of(_backup.manifest(entry.path), images.get("postgres", ""))
-        done = _drill.drill(entry.path, image, now())
+        manifest = _backup.manifest(entry.path)
+        _restore_dump.find(entry.path, manifest, options.identity)
+        image = _drill.image_of(manifest, images.get("postgres", ""))
+        done = _drill.drill(entry.path, image, now(), identity=options.identity)
         problem = "; ".join(done["differences"]) or None
+    except _restore_dump.SealedError:
+        return _sealed(settings, entry)
     except (_backup.BackupError, PostgresError, OSError) as error:
         _outcome.record(settings.state_dir, "drill", now(), str(error), settings.metrics, name=entry.name if entry else None)
         raise
@@ -179,21 +209,27 @@ def restore(settings: _settings.Settings, options: Any) -> Answer:
     return Answer(DONE if went_well else REFUSED, lines, told)
 
 
+def _sealed(settings: _settings.Settings, entry: Optional[_archive.Entry]) -> Answer:
+    """A drill on a host that can't read its own backups: neither a success nor a failure. What can be seen without the key is looked at."""
+    name, path = (entry.name, entry.path) if entry else ("", "")
+    problem = _archive.verify(entry) if entry else ""
+    words = "%s is sealed: it cannot be tried here without the key (--identity); every byte is as it was written" % path
+    _outcome.record(settings.state_dir, "drill", now(), problem or None, settings.metrics, note=words, name=name)
+    told = {"name": name, "sealed": True}
+    return Answer(FAILED, [problem], {**told, "error": problem}) if problem else Answer(DONE, [words], {**told, "ok": None})
+
+
 def listing(settings: _settings.Settings, options: Any) -> Answer:
     """The backups, oldest first."""
     archive = _archive.scan(settings.backup_dir, now(), None)
     rows: list[dict[str, Any]] = [{
-        "name": entry.name, "time": entry.time.astimezone(timezone.utc).isoformat(timespec="seconds"), "bytes": _size(entry.path), "pinned": entry.pinned,
+        "name": entry.name, "time": entry.time.astimezone(timezone.utc).isoformat(timespec="seconds"), "bytes": _backup.size(entry.path),
+        "pinned": entry.pinned,
         "layout": entry.layout, "problem": entry.problem} for entry in archive.entries]
     lines = ["%s  %s  %9.1f MiB  %s" % (row["time"], row["name"], row["bytes"] / 2**20, row["problem"] or ("pinned" if row["pinned"] else "")) for row in rows]
     lines += ["foreign  %s" % name for name in archive.foreign] + ["incomplete  %s" % left.name for left in archive.incomplete]
     return Answer(DONE, [line.rstrip() for line in lines] or ["%s holds no backup" % settings.backup_dir],
                   {"backups": rows, "foreign": archive.foreign, "incomplete": [left.name for left in archive.incomplete]})
-
-
-def _size(path: str) -> int:
-    with os.scandir(path) as listed:
-        return sum(item.stat(follow_symlinks=False).st_size for item in listed)
 
 
 def pin(settings: _settings.Settings, options: Any) -> Answer:
@@ -207,14 +243,20 @@ def pin(settings: _settings.Settings, options: Any) -> Answer:
                   {"changed": changed, "name": options.name, "pinned": pinned})
 
 
+def _how(entry: dict[str, Any]) -> str:
+    """How something went last, in words."""
+    if entry["ok"] is None:
+        return str(entry["note"])
+    last = entry["last_success"]
+    return "well" if entry["ok"] else "FAILED: %s%s" % (entry["problem"], "; it went well last at %s" % last["time"] if last else "")
+
+
 def status(settings: _settings.Settings, options: Any) -> Answer:
     """How things went last."""
     told = _outcome.load(settings.state_dir)
     lines = []
     for kind in _outcome.KINDS:
         entry = told.get(kind)
-        last = (entry or {}).get("last_success")
-        lines.append("%-7s %s" % (kind, "never yet" if not entry else "%s  %s" % (
-            entry["time"], "well" if entry["ok"] else "FAILED: %s%s" % (entry["problem"], "; it went well last at %s" % last["time"] if last else ""))))
-    bad = any(not entry["ok"] for entry in told.values())
+        lines.append("%-7s %s" % (kind, "%s  %s" % (entry["time"], _how(entry)) if entry else "never yet"))
+    bad = any(entry["ok"] is False for entry in told.values())
     return Answer(FAILED if bad else DONE, lines, told)

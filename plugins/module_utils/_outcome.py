@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How backups and drills went last, for whoever watches: ``backup.json`` (0600) in the state folder, and metrics.
 
-``{kind: {time (UTC), ok, name, seconds, bytes, problem, last_success: {time, name, seconds, bytes} or null}}`` for the kinds in :data:`KINDS`.
+``{kind: {time (UTC), ok, name, seconds, bytes, problem, note, last_success: {time, name, seconds, bytes} or null}}`` for the kinds in :data:`KINDS`.
+``ok`` is null where there was neither a success nor a failure, and ``note`` says why: a drill of an encrypted backup on a host without the key.
 """
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from typing import Any, Optional
 
 from ._host import write_atomically
 
-KINDS = ("backup", "verify", "prune", "drill")
+KINDS = ("backup", "copy", "verify", "prune", "drill")
 FIELDS = ("name", "seconds", "bytes")
 
 
@@ -33,18 +34,20 @@ def load(folder: str) -> dict[str, Any]:
     return {kind: told[kind] for kind in KINDS if isinstance(told.get(kind), dict)} if isinstance(told, dict) else {}
 
 
-def record(folder: str, kind: str, now: datetime, problem: Optional[str] = None, metrics: str = "", **facts: Any) -> dict[str, Any]:
+def record(folder: str, kind: str, now: datetime, problem: Optional[str] = None, metrics: str = "", note: str = "", **facts: Any) -> dict[str, Any]:
     """Remember how something went.
 
     :param problem: why it failed; ``None`` where it did not.
+    :param note: why it neither went well nor failed; counts where there is no problem.
     :param metrics: file for node_exporter's textfile collector; empty for none.
     :param facts: any of ``name``, ``seconds`` and ``bytes``.
     """
     told = load(folder)
     time = now.astimezone(timezone.utc).isoformat(timespec="seconds")
     entry = {"time": time, **{field: facts.get(field) for field in FIELDS}}
-    last = told.get(kind, {}).get("last_success") if problem is not None else entry
-    told[kind] = {**entry, "ok": problem is None, "problem": problem, "last_success": last}
+    well = False if problem is not None else None if note else True
+    told[kind] = {**entry, "ok": well, "problem": problem, "note": None if problem else note or None,
+                  "last_success": entry if well else told.get(kind, {}).get("last_success")}
     write_atomically(path_of(folder), json.dumps(told, indent=1, sort_keys=True) + "\n")
     if metrics:
         write_atomically(metrics, render(told), 0o644)
@@ -53,7 +56,9 @@ def record(folder: str, kind: str, now: datetime, problem: Optional[str] = None,
 
 _METRICS = (
     ("last_run_timestamp_seconds", "When it ran last.", lambda entry: _seconds(entry.get("time"))),
-    ("last_run_ok", "Whether its last run went well.", lambda entry: int(entry.get("ok") is True)),
+    ("last_run_ok", "Whether its last run went well. None where it could do neither.", lambda entry: None if entry.get("ok") is None else int(entry["ok"])),
+    ("last_run_sealed", "Whether its last run could not be tried here: the backup is encrypted, and the key is elsewhere.",
+     lambda entry: int(entry.get("ok") is None)),
     ("last_success_timestamp_seconds", "When it went well last.", lambda entry: _seconds((entry.get("last_success") or {}).get("time"))),
     ("duration_seconds", "How long its last run that went well took.", lambda entry: (entry.get("last_success") or {}).get("seconds")),
     ("size_bytes", "Bytes of its last run that went well.", lambda entry: (entry.get("last_success") or {}).get("bytes")),

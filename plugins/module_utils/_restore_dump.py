@@ -16,11 +16,12 @@ import tempfile
 from contextlib import contextmanager
 from typing import IO, Any, Iterator, NamedTuple, Optional
 
-from ._backup import BackupError
+from . import _backup_folder, _inside
+from ._backup_folder import BackupError
 from ._endpoint import PATH
 from ._postgres import Endpoint, PostgresError, parse_rows
 
-FOLDER, SEALED = ".dir", ".age"
+FOLDER, SEALED = _backup_folder.FOLDER, _backup_folder.SEALED
 LEDGER = "_prisma_migrations"
 LOAD_OPTIONS = ("--no-owner", "--no-acl", "--exit-on-error")
 # In the container, and on a host that has to read what is encrypted. One name: what a killed run has left is found by it.
@@ -47,7 +48,7 @@ def find(folder: str, told: dict[str, Any], identity: str = "") -> Dump:
     :raises SealedError: it is encrypted, and there is no identity.
     :raises BackupError: there is none, or the identity can't be read.
     """
-    name = str(told["database"].get("dump", "database.dump"))
+    name = str(told["database"].get("dump", _backup_folder.DUMP))
     path = os.path.join(folder, name)
     sealed = bool(told.get("encrypted"))
     if sealed and not identity:
@@ -86,6 +87,11 @@ def opened(path: str, identity: str) -> Iterator[IO[bytes]]:
                 # What the reader did not want is not a failure; what did not come is.
                 while process.stdout.read(1 << 20):
                     pass
+            except PostgresError:
+                # Whoever reads fails as well where age gave nothing (more); then age says why.
+                if process.stdout.read(1) or process.wait() == 0:
+                    process.kill()
+                    raise
             except BaseException:
                 process.kill()
                 raise
@@ -168,13 +174,13 @@ def _placed(dump: Dump, target: Endpoint, names: Optional[list[str]]) -> Iterato
         files = sorted(os.listdir(dump.path)) if names is None else [
             name if os.path.exists(os.path.join(dump.path, name)) else name + SEALED for name in names]
         if target.container:
-            _inside(target, "rm", "-rf", INSIDE)
-            _inside(target, "mkdir", "-m", "700", INSIDE)
+            _inside.run(target, "rm", "-rf", INSIDE)
+            _inside.run(target, "mkdir", "-m", "700", INSIDE)
             try:
                 _send(dump, target, files)
                 yield INSIDE
             finally:
-                _inside(target, "rm", "-rf", INSIDE)
+                _inside.run(target, "rm", "-rf", INSIDE)
             return
         sweep()
         folder = tempfile.mkdtemp(prefix=PREFIX, dir=TEMPORARY)  # 0700
@@ -201,20 +207,10 @@ def plain(name: str) -> str:
     return name[:-len(SEALED)] if name.endswith(SEALED) else name
 
 
-def _command(target: Endpoint, *words: str) -> list[str]:
-    return [*target.engine, "exec", "--interactive", target.container, *words]
-
-
-def _inside(target: Endpoint, *words: str) -> None:
-    done = subprocess.run(_command(target, *words), env=target.environment(), stdin=subprocess.DEVNULL, capture_output=True, check=False, cwd="/")
-    if done.returncode:
-        raise target.explain(words[0], done.returncode, done.stderr.decode("utf-8", "replace"))
-
-
 def _send(dump: Dump, target: Endpoint, files: list[str]) -> None:
     """The files as a tar stream into the container: no copy on the host, and none that is mounted."""
     with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(_command(target, "tar", "-x", "-f", "-", "-C", INSIDE), env=target.environment(), cwd="/",
+        process = subprocess.Popen(_inside.command(target, "tar", "-x", "-f", "-", "-C", INSIDE), env=target.environment(), cwd="/",
                                    stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
         with process:
             try:

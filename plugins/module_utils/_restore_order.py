@@ -58,7 +58,6 @@ def order(settings: _settings.Settings, now: datetime, name: str = "latest", kin
     host = _restore_host.Order(path, settings.project_dir, settings.state_dir, identity, patience=patience)
     if kind != "legacy" and "compose" in settings.deployments and (_restore_host.is_empty_host(settings.project_dir) or _restore_host.resumes(host)):
         return host
-    chosen = settings.deployment(kind)
-    ordered = chosen.order(settings.backup_dir, None, True, settings.compression) if point else None
+    ordered = settings.order(kind, pinned=True) if point else None
     os.makedirs(settings.backup_dir, mode=0o700, exist_ok=True)
     return _restore_deployment.Order(deployment(settings, kind), path, settings.backup_dir, settings.state_dir, ordered, identity, patience=patience)

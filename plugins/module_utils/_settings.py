@@ -5,7 +5,8 @@
 
 ``{"format": 1, "state_dir": path, "project": {"name", "folder"}, "deployments": {"compose" and/or "legacy": {"database": {"container", "database",
 "user"} or {"env_file", "variable"?, "database"?}, "files": [{"src", "name"?, "optional"?}], "salt_key_file", "facts": {}}}, "backup": {"folder", "keep_last",
-"keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "timezone", "compression", "metrics"}}``.
+"keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "timezone", "compression", "jobs", "parallel_from" (MiB), "encrypt_to": [public key],
+"copy": {"tool": "restic" or "rclone", "to", "environment_file", "prune"?}, "metrics"}}``.
 """
 from __future__ import annotations
 
@@ -14,11 +15,13 @@ import os
 import stat
 from typing import Any, Callable, NamedTuple, Optional
 
-from . import _backup, _endpoint, _journal, _postgres, _retention
+from . import _backup, _endpoint, _included, _journal, _offhost, _postgres, _retention, _sealing
 
 PATH = "/etc/llmops-litellm/ops.json"
 FORMAT = 1
 KINDS = ("compose", "legacy")
+# Measured: docs/measurements.md
+JOBS, PARALLEL_FROM = 2, 10240  # MiB
 RULES = ("keep_last", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
 
 
@@ -37,18 +40,20 @@ class Deployment(NamedTuple):
     salt_key_file: str
     facts: dict[str, Any]
 
-    def order(self, folder: str, name: Optional[str], pinned: bool, compression: int) -> _backup.Order:
-        """A backup of it.
+    def order(self, folder: str, name: Optional[str], pinned: bool, how: _backup.How) -> _backup.Order:
+        """A backup of it, with what its configs include.
 
-        :raises BackupError, PostgresError: the salt key can't be read, or the database's address.
+        :raises BackupError, PostgresError, OSError: the salt key can't be read, or the database's address, or a config.
         """
         key = _backup.salt_key(_endpoint.read_env(self.salt_key_file)) if self.salt_key_file else None
         files = {target: source for target, source in self.files.items() if target not in self.optional or os.path.exists(source)}
-        return _backup.Order(_postgres.Endpoint.from_params(self.database), folder, self.kind, name, pinned, files, self.facts, key, compression)
+        found = _included.with_included(files)
+        return _backup.Order(_postgres.Endpoint.from_params(self.database), folder, self.kind, name, pinned, found.files, self.facts, key, how, found.absent)
 
 
 class Settings(NamedTuple):
-    """Everything. ``metrics``: file for node_exporter's textfile collector, empty for none."""
+    """Everything. ``how``: backups are made. ``metrics``: file for node_exporter's textfile collector, empty for none. ``copy``: where each backup is
+    copied to, ``None`` for nowhere."""
 
     state_dir: str
     project_name: str
@@ -56,8 +61,9 @@ class Settings(NamedTuple):
     deployments: dict[str, Deployment]
     backup_dir: str
     policy: _retention.Policy
-    compression: int
+    how: _backup.How
     metrics: str
+    copy: Optional[_offhost.Copy] = None
 
     def deployment(self, kind: str = "") -> Deployment:
         """The one of this kind; without a kind, the one that serves as the journal says.
@@ -71,6 +77,11 @@ class Settings(NamedTuple):
         if kind not in self.deployments:
             raise SettingsError("deployments.%s: there is none in the settings" % kind)
         return self.deployments[kind]
+
+
+    def order(self, kind: str = "", name: Optional[str] = None, pinned: bool = False) -> _backup.Order:
+        """A backup of a deployment (see :meth:`deployment`), made as the settings say."""
+        return self.deployment(kind).order(self.backup_dir, name, pinned, self.how)
 
 
 def load(path: str = PATH, owner: int = 0) -> Settings:
@@ -149,11 +160,36 @@ def _settings(top: _Reader) -> Settings:
     except ValueError as error:
         backup.problems.append("backup: %s" % error)
     settings = Settings(top.path("state_dir"), project.get("name", str, None, bool, "a name"), project.path("folder"), deployments,
-                        backup.path("folder"), policy, backup.get("compression", int, 6, lambda value: 0 <= value <= 9, "a number from 0 to 9"),
-                        backup.path("metrics", ""))
+                        backup.path("folder"), policy, _how(backup), backup.path("metrics", ""), _copy(backup))
     for reader in (top, project, backup, named):
         reader.end()
     return settings
+
+
+def _how(told: _Reader) -> _backup.How:
+    """How backups are made."""
+    keys = told.get("encrypt_to", list, [])
+    for number, key in enumerate(keys):
+        why = _sealing.refusal(key) if isinstance(key, str) else "must be a text"
+        if why:
+            told.wrong("encrypt_to[%d]" % number, why)
+    return _backup.How(told.get("compression", int, 6, lambda value: 0 <= value <= 9, "a number from 0 to 9"),
+                       told.get("jobs", int, JOBS, lambda value: value >= 1, "a number from 1 on"),
+                       told.get("parallel_from", int, PARALLEL_FROM, lambda value: value >= 0, "a number from 0 on, in MiB") << 20, tuple(keys))
+
+
+def _copy(told: _Reader) -> Optional[_offhost.Copy]:
+    """Where backups are copied to."""
+    if not told.get("copy", dict, {}):
+        return None
+    inner = told.inner("copy")
+    tool = inner.get("tool", str, None, lambda value: value in _offhost.TOOLS, " or ".join(_offhost.TOOLS))
+    made = _offhost.Copy(tool, inner.get("to", str, ""), inner.path("environment_file"), inner.get("prune", bool, False, form="true or false"))
+    why = _offhost.refusal(made) if tool else ""
+    if why:
+        inner.wrong("to", why)
+    inner.end()
+    return made
 
 
 def _deployment(kind: str, told: _Reader) -> Deployment:

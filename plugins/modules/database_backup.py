@@ -57,7 +57,7 @@ options:
     type: bool
     default: false
   files:
-    description: Files on the host to copy into the backup (0600).
+    description: Files on the host to copy into the backup (0600). What a F(config.yaml) among them includes comes along.
     type: list
     elements: dict
     default: []
@@ -82,6 +82,22 @@ options:
     description: Level of C(pg_dump)'s compression, 0 (none) to 9.
     type: int
     default: 6
+  jobs:
+    description: Connections at once in which a large database is dumped, into a folder of files. V(1) for one file whatever its size.
+    type: int
+    default: 2
+  parallel_from:
+    description: Size in MiB from which on a database counts as large. V(0) for never.
+    type: int
+    default: 10240
+  encrypt_to:
+    description:
+      - Public keys (C(age1…), C(ssh-ed25519 …), C(ssh-rsa …)) to encrypt the dump and the files to, by the program C(age) of the host.
+      - The manifest and the checksums stay readable. Only the owner of a secret key can restore such a backup.
+      - It is always dumped as one stream, so that nothing of it is on disk in the clear.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Checks names, files and free space, and says what it would do.
@@ -147,7 +163,7 @@ from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _backup, _endpoint, _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils import _backup, _endpoint, _included, _postgres, _settings
 
 
 def order_of(params: dict) -> _backup.Order:
@@ -160,8 +176,12 @@ def order_of(params: dict) -> _backup.Order:
     files = {entry["name"] or os.path.basename(entry["src"]): entry["src"] for entry in params["files"]}
     if len(files) != len(params["files"]):
         raise _backup.BackupError("two of the files would have the same name in the backup: give them names")
+    if not 0 <= params["compression"] <= 9 or params["jobs"] < 1 or params["parallel_from"] < 0:
+        raise _backup.BackupError("compression must be a number from 0 to 9, jobs one from 1 on, parallel_from one from 0 on")
+    how = _backup.How(params["compression"], params["jobs"], params["parallel_from"] << 20, tuple(params["encrypt_to"]))
+    found = _included.with_included(files)
     return _backup.Order(_postgres.Endpoint.from_params(params["source"]), params["path"], params["kind"], params["name"], params["pinned"],
-                         files, params["facts"], key, params["compression"])
+                         found.files, params["facts"], key, how, found.absent)
 
 
 def main() -> None:
@@ -178,6 +198,9 @@ def main() -> None:
             "salt_key_file": {"type": "path", "no_log": False},
             "facts": {"type": "dict", "default": {}},
             "compression": {"type": "int", "default": 6},
+            "jobs": {"type": "int", "default": _settings.JOBS},
+            "parallel_from": {"type": "int", "default": _settings.PARALLEL_FROM},
+            "encrypt_to": {"type": "list", "elements": "str", "default": [], "no_log": False},
         },
         supports_check_mode=True,
     )

@@ -35,7 +35,7 @@ def make(folder: Path, days: int, **more: Any) -> str:
     time = NOW - timedelta(days=days)
     path = folder / _backup.name_of(time)
     path.mkdir(mode=0o700, parents=True)
-    (path / "database.dump").write_bytes(b"dump")
+    (path / ("database.dump.age" if more.get("encrypted") else "database.dump")).write_bytes(b"dump")
     (path / "manifest.json").write_text(json.dumps({"format": 1, "name": path.name, "created": time.isoformat(), "rows_total": 7,
                                                     "database": {"bytes": 1000}, "facts": {"images": {"postgres": "postgres@sha256:ab"}}, **more}))
     (path / "SHA256SUMS").write_text(_backup.sums(str(path)))
@@ -180,7 +180,7 @@ def test_drill_restores_with_the_image_of_the_backup(archive: Path, run: Run, mo
     seen: list[tuple[str, str]] = []
     differences: list[str] = []
 
-    def drill(folder: str, image: str, now: datetime) -> dict[str, Any]:
+    def drill(folder: str, image: str, now: datetime, identity: str) -> dict[str, Any]:
         seen.append((folder, image))
         return {"rows": 7, "tables": 3, "differences": differences, "seconds": 4.5}
 
@@ -201,7 +201,7 @@ def test_drill_without_a_backup_or_an_engine_is_remembered_as_failed(archive: Pa
     assert run("drill")[2] == "%s holds no backup\n" % archive
     assert outcomes(archive)["drill"]["ok"] is False
 
-    def drill(*_words: Any) -> Any:
+    def drill(*_words: Any, **_more: Any) -> Any:
         raise _backup.BackupError("a container for the drill does not start")
 
     make(archive, 1)

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils import _journal, _settings
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import How
 from ansible_collections.llmops.litellm.plugins.module_utils._retention import Policy
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
@@ -40,8 +41,9 @@ def load(tmp_path: Path, told: Any, mode: int = 0o600) -> _settings.Settings:
 
 def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
     told = load(tmp_path, good(tmp_path))
-    assert (told.policy, told.compression, told.metrics, told.backup_dir) == (Policy(1, 7, 4, 3, 0, ""), 6, "", "/var/backups/llmops-litellm")
-    order = told.deployment("compose").order(told.backup_dir, None, False, 6)
+    assert (told.policy, told.how, told.metrics, told.backup_dir, told.copy) == (
+        Policy(1, 7, 4, 3, 0, ""), How(6, 2, 10 << 30, ()), "", "/var/backups/llmops-litellm", None)
+    order = told.order("compose")
     assert (order.kind, order.files, order.salt_key, order.facts) == ("compose", {"env": str(tmp_path / "env")}, "salt", {"litellm_version": "1.102.4"})
     assert order.source.container == "litellm-postgres"
 
@@ -49,7 +51,7 @@ def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
 def test_file_that_must_be_there_is_ordered_whether_it_is_or_not(tmp_path: Path) -> None:
     told = good(tmp_path)
     del told["deployments"]["compose"]["files"][1]["optional"]
-    assert load(tmp_path, told).deployment("compose").order("/b", None, False, 6).files["schema"] == "/nosuch/schema.prisma"
+    assert load(tmp_path, told).order("compose").files["schema"] == "/nosuch/schema.prisma"
     told["deployments"]["compose"]["files"][1]["optional"] = "no"
     with pytest.raises(_settings.SettingsError, match=r"deployments.compose.files\[1\].optional must be true or false"):
         load(tmp_path, told)
