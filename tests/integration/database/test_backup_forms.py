@@ -60,9 +60,8 @@ def order(source: Endpoint, folder: Path, how: How, **more: Any) -> _backup.Orde
     return _backup.Order(source, str(folder), "compose", how=how, **more)
 
 
-def test_large_database_is_dumped_into_a_folder_and_restored(pair: tuple[Server, Server], tmp_path: Path, env: Path) -> None:
-    source, to = pair
-    old = source.new(NASTY)
+def test_large_database_is_dumped_into_a_folder_and_restored(target: Server, tmp_path: Path, env: Path) -> None:
+    old = target.new(NASTY)
     made = _backup.backup(order(old, tmp_path / "b", PARALLEL, files={"env": str(env)}), NOW)
     path, told = Path(made["path"]), made["manifest"]
     assert (told["database"]["dump"], told["encrypted"], told["recipients"]) == ("database.dir", False, [])
@@ -73,8 +72,7 @@ def test_large_database_is_dumped_into_a_folder_and_restored(pair: tuple[Server,
     assert {file.stat().st_mode & 0o777 for file in path.rglob("*")} == {0o600, 0o700} and (path / "database.dir").stat().st_mode & 0o777 == 0o700
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=path, check=True)
     assert made["bytes"] == sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    there = to.at(to.name())
-    done = _restore.restore(str(path), there, NOW, jobs=3)
+    done = _restore.restore(str(path), target.at(target.name()), NOW, jobs=3)
     assert done["differences"] == [] and done["fingerprint"]["hash"] == told["fingerprint"]["hash"] == _fingerprint.fingerprint(old)["hash"]
     if old.container:  # nothing of it stays in there
         assert _backup_dump.PREFIX not in subprocess.run([*old.engine, "exec", old.container, "ls", "/tmp"], check=True, capture_output=True, text=True).stdout
@@ -121,36 +119,26 @@ def test_dump_that_ends_early_is_not_sealed_as_whole(native: Native, broken: Cal
     assert os.listdir(tmp_path / "b") == []
 
 
-def test_encrypted_backup_is_opened_by_its_key_alone(target: Server, native: Native, tmp_path: Path, env: Path, key: Key) -> None:
+def test_encrypted_backup_is_opened_by_its_key_alone(target: Server, tmp_path: Path, env: Path, key: Key) -> None:
     old = target.new(NASTY + "CREATE TABLE secret AS SELECT '%s' || n AS told FROM generate_series(1, 999) n" % SECRET)
-    made = _backup.backup(order(old, tmp_path / "b", replace_how(key.how, compression=0), files={"env": str(env)}, salt_key=SECRET), NOW)
+    made = _backup.backup(order(old, tmp_path / "b", key.how._replace(compression=0), files={"env": str(env)}, salt_key=SECRET), NOW)
     path, told = Path(made["path"]), made["manifest"]
     assert sorted(os.listdir(path)) == ["SHA256SUMS", "database.dump.age", "env.age", "manifest.json"]
     assert (told["encrypted"], told["recipients"], told["database"]["dump"]) == (True, [key.public], "database.dump")
     assert told["salt_key_fingerprint"] == _backup.salt_key_fingerprint(SECRET)
     assert not [file for file in path.iterdir() if SECRET.encode() in file.read_bytes()]
     assert _backup.verify(str(path)) == []
-    there = native.at(native.name())
+    there = target.at(target.name())
     with pytest.raises(_restore_dump.SealedError, match="give the path of a file with the age identity"):
         _restore.restore(str(path), there, NOW)
     (tmp_path / "other").mkdir()
     with pytest.raises(_backup.BackupError, match="cannot be decrypted: age: error: no identity matched"):
         _restore.restore(str(path), there, NOW, Key(tmp_path / "other").identity)
-    assert there.database not in native.databases()
-    if _fits(old, there):
-        done = _restore.restore(str(path), there, NOW, key.identity)
-        assert done["differences"] == [] and done["fingerprint"]["rows_total"] == told["rows_total"]
+    assert there.database not in target.databases()
+    done = _restore.restore(str(path), there, NOW, key.identity)
+    assert done["differences"] == [] and done["fingerprint"]["rows_total"] == told["rows_total"]
     with _restore_dump.opened(str(path / "env.age"), key.identity) as plain:
         assert SECRET.encode() in plain.read()
-
-
-def _fits(old: Endpoint, there: Endpoint) -> bool:
-    """Whether a dump of one server loads into the other: not into an older one."""
-    return not old.container or old.container == there.container
-
-
-def replace_how(how: How, **more: Any) -> How:
-    return how._replace(**more)
 
 
 def test_any_of_several_keys_opens_it_and_comments_stay_out(native: Native, tmp_path: Path, key: Key) -> None:
@@ -180,7 +168,7 @@ def test_keys_are_refused_before_anything(native: Native, tmp_path: Path, key: K
 
 def test_age_that_dies_midway_is_said(native: Native, tmp_path: Path, key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/age").write_text("#!/bin/bash\n[ -s /dev/stdin ] || read -rN 5000 _ || exec /usr/bin/age \"$@\"\necho 'age: error: no entropy' >&2\nexit 1\n")
+    (tmp_path / "bin/age").write_text("#!/bin/sh\nhead -c 5000 >/dev/null\necho 'age: error: no entropy' >&2\nexit 1\n")
     (tmp_path / "bin/age").chmod(0o755)
     monkeypatch.setattr(_sealing, "PATH", "%s:/usr/bin:/bin" % (tmp_path / "bin"))
     monkeypatch.setattr(_sealing, "check", lambda recipients: None)
