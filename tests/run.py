@@ -33,7 +33,11 @@ TESTBED = [sys.executable, "tests/testbed/testbed.py"]
 # Debian packages by step: (a file that shows the package is there, the package). The test bed installs its own.
 PACKAGES = {
     "sanity": [("/usr/bin/git", "git"), ("/usr/bin/shellcheck", "shellcheck")],
-    "integration": [("/usr/lib/postgresql/*/bin/postgres", "postgresql"), ("/usr/bin/redis-check-rdb", "redis-tools")],
+    "integration": [
+        ("/usr/lib/postgresql/*/bin/postgres", "postgresql"),
+        ("/usr/bin/redis-check-rdb", "redis-tools"),
+        *((f"/usr/bin/{program}", program) for program in ("age", "restic", "rclone")),
+    ],
 }
 
 

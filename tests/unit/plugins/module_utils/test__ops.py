@@ -14,6 +14,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils import (
     _archive,
     _backup,
     _drill,
+    _offhost,
     _ops,
     _outcome,
     _postgres,
@@ -21,6 +22,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils import (
     _restore_host,
     _restore_order,
     _restore_state,
+    _sealing,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._restore_state import RefusedError, RestoreError
 from ansible_collections.llmops.litellm.plugins.module_utils._systemd import SystemdError
@@ -208,6 +210,112 @@ def test_drill_without_a_backup_or_an_engine_is_remembered_as_failed(archive: Pa
     monkeypatch.setattr(_drill, "drill", drill)
     assert run("drill")[0] == 1
     assert outcomes(archive)["drill"]["problem"] == "a container for the drill does not start"
+
+
+def test_drill_of_a_sealed_backup_is_neither_a_success_nor_a_failure(archive: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = make(archive, 2)
+    monkeypatch.setattr(_drill, "drill", lambda *_words, **_more: {"rows": 7, "tables": 3, "differences": [], "seconds": 4.5})
+    assert run("drill", tried)[0] == 0
+    # without an image that anybody knows: none is needed to see that it is sealed
+    name = make(archive, 1, encrypted=True, database={"bytes": 1, "dump": "database.dump"}, facts={})
+    code, out, _err = run("drill")
+    words = "%s is sealed: it cannot be tried here without the key (--identity); every byte is as it was written" % (archive / name)
+    assert (code, out) == (0, words + "\n")
+    told = outcomes(archive)["drill"]
+    assert (told["ok"], told["note"], told["problem"], told["last_success"]["name"]) == (None, words, None, tried)
+    assert json.loads(run("drill", "--json")[1])["ok"] is None
+    code, out, _err = run("status")
+    assert code == 0 and words in out
+    # with the key it is tried
+    (archive.parent / "key").write_text("x")
+    assert run("drill", "--identity", str(archive.parent / "key"))[1].endswith("equal to its manifest, 4.5 s\n")
+    # what can be seen without it is seen
+    (archive / name / "database.dump.age").write_bytes(b"dumb")
+    code, _out, err = run("drill")
+    assert (code, err) == (1, "%s: its checksum does not match\n" % (archive / name / "database.dump.age"))
+    assert outcomes(archive)["drill"]["ok"] is False
+
+
+@pytest.fixture
+def copying(archive: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Settings with a place to copy to. ``copied``: what was; ``problem``: why it fails."""
+    path = archive.parent / "ops.json"
+    told = json.loads(path.read_text())
+    told["backup"]["copy"] = {"tool": "restic", "to": "/r", "environment_file": "/nosuch/copy.env", "prune": True}
+    path.write_text(json.dumps(told))
+    seen: dict[str, Any] = {"copied": [], "problem": ""}
+
+    def copy(wanted: Any, path: str, pinned: bool, state_dir: str, policy: Any, keeps: Any) -> dict[str, Any]:
+        if seen["problem"]:
+            raise _backup.BackupError(seen["problem"])
+        seen["copied"].append((Path(path).name, pinned, policy.daily, keeps))
+        return {"seconds": 2.5, "bytes": 99, "removed": ["abcd"]}
+
+    monkeypatch.setattr(_offhost, "copy", copy)
+    return seen
+
+
+def test_backup_is_copied_off(archive: Path, run: Run, orders: list[_backup.Order], copying: dict[str, Any]) -> None:
+    pinned = make(archive, 1, pinned=True)
+    code, out, _err = run("backup")
+    assert code == 0
+    assert out.splitlines()[1:3] == ["20261124T120000Z is copied by restic, 2.5 s", "removed over there: abcd"]
+    assert copying["copied"] == [("20261124T120000Z", False, 2, [pinned])]
+    assert outcomes(archive)["copy"]["bytes"] == 99 and outcomes(archive)["prune"]["ok"]
+    code, out, _err = run("copy", pinned, "--json")
+    assert (code, json.loads(out)["name"], copying["copied"][1][:2]) == (0, pinned, (pinned, True))
+
+
+def test_copy_that_fails_is_said_and_leaves_the_backup_good(archive: Path, run: Run, orders: list[_backup.Order], copying: dict[str, Any]) -> None:
+    made = [make(archive, days) for days in (3, 2, 1)]
+    copying["problem"] = "restic backup: Fatal: no route"
+    code, _out, err = run("backup")
+    assert code == 1
+    assert err.splitlines()[:3] == ["%s is made and verified: 7 rows in 2.0 MiB, 1.5 s" % (archive / "20261124T120000Z"),
+                                    "NOT COPIED  20261124T120000Z: restic backup: Fatal: no route", "            the backup on this host is good"]
+    told = outcomes(archive)
+    assert (told["backup"]["ok"], told["copy"]["ok"], told["copy"]["problem"]) == (True, False, "restic backup: Fatal: no route")
+    assert not (archive / made[0]).exists()  # retention went on: else the disk would fill up
+    assert run("status")[0] == 1
+    copying["problem"] = ""
+    assert run("copy")[0] == 0 and run("status")[0] == 0
+
+
+def test_what_is_not_sound_or_has_no_place_is_not_copied(archive: Path, run: Run, copying: dict[str, Any]) -> None:
+    name = make(archive, 1)
+    (archive / name / "database.dump").write_bytes(b"dumb")
+    code, _out, err = run("copy")
+    assert (code, copying["copied"]) == (3, []) and "%s is not copied:" % name in err
+    told = json.loads((archive.parent / "ops.json").read_text())
+    del told["backup"]["copy"]
+    (archive.parent / "ops.json").write_text(json.dumps(told))
+    assert run("copy")[0] == 3
+
+
+def test_check_says_what_the_host_lacks(archive: Path, run: Run, copying: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    told = json.loads((archive.parent / "ops.json").read_text())
+    told["backup"]["encrypt_to"] = ["age1abc"]
+    (archive.parent / "ops.json").write_text(json.dumps(told))
+    for module in (_sealing, _offhost):
+        monkeypatch.setattr(module, "PATH", "/nosuch")
+    code, _out, err = run("check")
+    assert code == 2
+    assert err.splitlines() == [
+        "backups are to be encrypted, and the program age is not installed on this host (Debian: age)",
+        "backups can't be copied: the program restic is not installed on this host (Debian: restic); /nosuch/copy.env cannot be read: No such file or"
+        " directory. It holds what restic needs to log in"]
+    del told["backup"]["encrypt_to"], told["backup"]["copy"]
+    (archive.parent / "ops.json").write_text(json.dumps(told))
+    assert run("check")[:2] == (0, "this host has what the settings ask for\n")
+
+
+def test_what_a_config_includes_and_is_not_there_is_said(archive: Path, run: Run, orders: list[_backup.Order]) -> None:
+    config = archive.parent / "config.yaml"
+    config.write_text("include: [gone.yaml]\n")
+    told = json.loads((archive.parent / "ops.json").read_text())
+    told["deployments"]["compose"]["files"] = [{"src": str(config)}]
+    (archive.parent / "ops.json").write_text(json.dumps(told))
+    assert run("backup")[1].splitlines()[1] == "not in it: %s includes %s, which is not there" % (config, archive.parent / "gone.yaml")
 
 
 def test_backups_are_listed_and_pinned(archive: Path, run: Run) -> None:

@@ -85,6 +85,41 @@ def test_everything_wrong_comes_at_once_with_file_and_key(tmp_path: Path) -> Non
         "colour is not known")]
 
 
+def test_how_backups_are_made_and_copied(tmp_path: Path) -> None:
+    told = good(tmp_path)
+    (tmp_path / "config.yaml").write_text("include: [models.yaml, gone.yaml]\n")
+    (tmp_path / "models.yaml").write_text("model_list: []\n")
+    told["deployments"]["compose"]["files"].append({"src": str(tmp_path / "config.yaml")})
+    told["backup"].update(jobs=4, parallel_from=100, encrypt_to=["age1abc", "ssh-ed25519 AAAA me@desk"],
+                          copy={"tool": "rclone", "to": "vault:litellm", "environment_file": "/x", "prune": True})
+    found = load(tmp_path, told)
+    assert found.how == How(6, 4, 100 << 20, ("age1abc", "ssh-ed25519 AAAA me@desk"))
+    assert found.copy == ("rclone", "vault:litellm", "/x", True)
+    order = found.order("compose", "release", True)
+    assert (order.name, order.pinned, order.how, order.folder) == ("release", True, found.how, "/var/backups/llmops-litellm")
+    assert order.files == {"env": str(tmp_path / "env"), "config.yaml": str(tmp_path / "config.yaml"), "models.yaml": str(tmp_path / "models.yaml")}
+    assert order.absent == ("%s includes %s, which is not there" % (tmp_path / "config.yaml", tmp_path / "gone.yaml"),)
+
+
+def test_keys_and_places_that_are_wrong_are_said_and_not_shown(tmp_path: Path) -> None:
+    told = good(tmp_path)
+    secret = "AGE-SECRET-KEY-1HUNTER2"
+    told["backup"].update(jobs=0, parallel_from=-1, encrypt_to=[secret, "x", 5],
+                          copy={"tool": "tar", "to": "x", "environment_file": "copy.env", "prune": 1, "keep": 3})
+    with pytest.raises(_settings.SettingsError) as refused:
+        load(tmp_path, told)
+    assert [line.partition(": ")[2].replace("backup.", "") for line in str(refused.value).splitlines()] == [
+        "encrypt_to[0] is a secret key: whoever reads it can read the backups. Give its public half (age-keygen -y FILE), and make a new key",
+        "encrypt_to[1] is no public key: age1…, ssh-ed25519 … or ssh-rsa …", "encrypt_to[2] must be a text",
+        "jobs must be a number from 1 on", "parallel_from must be a number from 0 on, in MiB",
+        "copy.tool must be restic or rclone", "copy.environment_file must be an absolute path", "copy.prune must be true or false", "copy.keep is not known"]
+    assert secret not in str(refused.value)
+    told["backup"] = {**good(tmp_path)["backup"], "copy": {"tool": "restic", "to": "rest:https://a:hunter2@v/"}}
+    with pytest.raises(_settings.SettingsError, match="(?s)copy.environment_file is missing.*copy.to has a password") as refused:
+        load(tmp_path, told)
+    assert "hunter2" not in str(refused.value)
+
+
 @pytest.mark.parametrize(("told", "said"), [("{", "is not JSON"), ("[]", "it holds no object"), ("{}", "state_dir is missing")])
 def test_file_that_is_none(tmp_path: Path, told: str, said: str) -> None:
     with pytest.raises(_settings.SettingsError, match=said):
