@@ -15,7 +15,18 @@ import time
 from datetime import datetime, timezone
 from typing import Any, Callable, NamedTuple, Optional, Sequence
 
-from . import _archive, _backup, _drill, _journal, _ops_copy, _ops_restore, _outcome, _restore_dump, _restore_state, _settings
+from . import (
+    _archive,
+    _backup,
+    _drill,
+    _journal,
+    _ops_copy,
+    _ops_restore,
+    _outcome,
+    _restore_dump,
+    _restore_state,
+    _settings,
+)
 from ._postgres import PostgresError
 from ._restore_state import RefusedError, RestoreError
 from ._systemd import SystemdError

@@ -43,7 +43,10 @@ def key(tmp_path: Path) -> str:
     return subprocess.run(["age-keygen", "-y", str(tmp_path / "identity")], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def order(source: Endpoint, folder: Path, how: How = How(), **files: str) -> _backup.Order:
+PLAIN = How()
+
+
+def order(source: Endpoint, folder: Path, how: How = PLAIN, **files: str) -> _backup.Order:
     return _backup.Order(source, str(folder), "legacy", files=files, how=how)
 
 
