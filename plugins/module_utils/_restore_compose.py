@@ -18,7 +18,8 @@ STOP = 90  # seconds in which the proxy drains and writes its last spend
 
 
 class Project(NamedTuple):
-    """``images`` and ``containers`` by service; ``url`` of the proxy; ``volumes``: names; the database as its container's clients see it."""
+    """``images`` and ``containers`` by service; ``url`` of the proxy; ``volumes``: names; the database as its container's clients see it; ``ports`` of the
+    host that are published."""
 
     name: str
     folder: str
@@ -28,6 +29,7 @@ class Project(NamedTuple):
     url: str
     database: Endpoint
     redis_user: str
+    ports: tuple[int, ...] = ()
 
 
 def compose(folder: str, words: Sequence[str], engine: Sequence[str] = ("docker",), timeout: float = 60) -> Result:
@@ -62,7 +64,8 @@ def read(folder: str, engine: Sequence[str] = ("docker",)) -> Project:
             sorted(str(item["name"]) for item in told.get("volumes", {}).values()),
             "http://%s:%d" % (port.get("host_ip") or "127.0.0.1", int(port["published"])),
             Endpoint(str(inside["POSTGRES_DB"]), str(inside["POSTGRES_USER"]), containers["postgres"], engine=tuple(engine)),
-            str(services["redis"].get("user") or ""))
+            str(services["redis"].get("user") or ""),
+            tuple(sorted(int(item["published"]) for service in services.values() for item in service.get("ports", []))))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         # What Compose prints holds secrets, so nothing of it is shown.
         raise RestoreError("%s does not describe litellm, postgres and redis as this collection does" % path) from None

@@ -15,7 +15,7 @@ import time
 from datetime import datetime
 from typing import Any, Callable, NamedTuple, Optional
 
-from . import _backup, _engine, _restore, _restore_checks, _restore_compose, _restore_dump, _restore_service
+from . import _backup, _engine, _host, _restore, _restore_checks, _restore_compose, _restore_dump, _restore_service
 from . import _restore_state as _state
 from ._host import run, sync_folder, write_atomically
 from ._postgres import PostgresError
@@ -189,8 +189,10 @@ def _copy(source: str, identity: str, path: str) -> None:
 
 
 def _taken(project: _restore_compose.Project, engine: tuple[str, ...]) -> list[str]:
-    """Containers and volumes of the project's names: they may hold somebody's data."""
-    found = []
+    """Containers and volumes of the project's names, which may hold somebody's data, and whoever listens on its ports."""
+    listeners = _host.listeners()
+    held = [(port, _host.holder(listeners, port)) for port in project.ports]
+    found = ["port %d is held by %s: stop it, or take another host" % (port, listener.command) for port, listener in held if listener]
     for kind, names in (("container", sorted(project.containers.values())), ("volume", project.volumes)):
         for name in names:
             if run([*engine, kind, "inspect", "--format", "{{.Name}}", name]).rc == 0:

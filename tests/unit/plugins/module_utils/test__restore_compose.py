@@ -50,6 +50,7 @@ def test_project_is_what_compose_says(engine: Engine) -> None:
     assert project.images == {"litellm": "l@sha256:1", "postgres": "p@sha256:2", "redis": "r@sha256:3"}
     assert project.containers == {"litellm": "litellm-proxy", "postgres": "litellm-postgres", "redis": "litellm-redis-1"}
     assert (project.url, project.volumes, project.redis_user) == ("http://127.0.0.1:4001", ["litellm_postgres", "litellm_redis"], "redis")
+    assert 4001 in project.ports
     assert (project.database.database, project.database.user, project.database.container) == ("llm", "gate", "litellm-postgres")
 
 

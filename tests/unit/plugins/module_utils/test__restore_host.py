@@ -35,6 +35,7 @@ class World:
         self.log: list[str] = []
         self.fails = ""
         self.taken: set[str] = set()
+        self.listeners: list[_host.Listener] = []
         self.present = {"r@sha256:3"}
         self.order = _restore_host.Order(str(folder / "backups/b"), str(folder / "opt/litellm"), str(folder / "state"))
         self.backup = folder / "backups/b"
@@ -77,7 +78,7 @@ class World:
         return _restore_compose.Project("litellm", folder, {"litellm": "l@sha256:1", "postgres": "p@sha256:2", "redis": "r@sha256:3"},
                                         {"litellm": "litellm-proxy", "postgres": "litellm-postgres", "redis": "litellm-redis"},
                                         ["litellm_postgres", "litellm_redis"], "http://127.0.0.1:4000",
-                                        _postgres.Endpoint("litellm", "litellm", "litellm-postgres"), "redis")
+                                        _postgres.Endpoint("litellm", "litellm", "litellm-postgres"), "redis", (4000, 5434, 6379))
 
     def restore(self, path: str, target: Any, now: Any, identity: str, jobs: int, told: Any) -> dict[str, Any]:
         self.does("restore")
@@ -93,6 +94,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     fake.write()
     me = (os.geteuid(), os.getegid())
     monkeypatch.setattr(_restore_host, "run", fake.run)
+    monkeypatch.setattr(_host, "listeners", lambda: fake.listeners)
     monkeypatch.setattr(_restore_compose, "compose", fake.compose)
     monkeypatch.setattr(_restore_compose, "read", fake.read)
     monkeypatch.setattr(_restore, "restore", fake.restore)
@@ -185,6 +187,17 @@ def test_what_has_the_names_is_not_used(world: World, name: str) -> None:
     world.taken = {name}
     with pytest.raises(RefusedError, match="nothing was touched: .* %s exists" % name):
         world.rebuild()
+    assert os.listdir(world.folder.parent) == []
+    assert world.log == []
+
+
+def test_ports_that_others_hold_are_named_before_anything_is_made(world: World) -> None:
+    world.listeners = [_host.Listener("127.0.0.1", 6379, 9, "redis-server (process 9)"), _host.Listener("0.0.0.0", 5434, 8, "postgres (process 8)"),
+                       _host.Listener("10.0.0.1", 4000, 7, "another address")]
+    with pytest.raises(RefusedError) as refused:
+        world.rebuild()
+    assert ("nothing was touched: port 5434 is held by postgres (process 8): stop it, or take another host; "
+            "port 6379 is held by redis-server (process 9)") in str(refused.value)
     assert os.listdir(world.folder.parent) == []
     assert world.log == []
 
