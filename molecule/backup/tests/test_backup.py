@@ -294,6 +294,7 @@ def test_prune_says_what_would_go_and_why(host: Any, archive: str) -> None:
 
 
 def test_prune_that_is_killed_leaves_only_whole_backups(host: Any, archive: str) -> None:
+    kept = {entry["name"] for entry in json.loads(host.check_output(f"litellm-ops prune --dry-run --json {archive}"))["kept"]}
     # on the host itself, since all of it takes less than a second: as soon as the first name has changed
     strike = "until ls -d /root/archive/.removing-*; do :; done; systemctl kill --signal=KILL pruner"
     host.check_output(f"systemd-run --quiet --unit=pruner litellm-ops prune {archive}; timeout 60 sh -c '{strike}' > /dev/null 2>&1")
@@ -302,9 +303,7 @@ def test_prune_that_is_killed_leaves_only_whole_backups(host: Any, archive: str)
     assert [name for name in names(host) if name.startswith(".removing-")]
     assert host.run(f"litellm-ops verify --all {archive}").rc == 0
     host.check_output(f"litellm-ops prune {archive}")
-    left = names(host)
-    assert {"notes.txt", "photos"} <= left and not [name for name in left if name.startswith(".")]
-    assert 12 <= len(left) - 2 <= 14  # some days are also the newest of their week or month
+    assert names(host) == kept | {"notes.txt", "photos"}
     assert json.loads(host.check_output(f"litellm-ops prune --json {archive}"))["changed"] is False
 
 
@@ -398,7 +397,7 @@ def test_proxy_that_never_gets_healthy_brings_back_what_was_there(host: Any, cho
     client(host, "write", "third")
     host.check_output("systemd-run --quiet --unit=freezer python3 -B /root/observer/freezer.py")
     until(host, "journalctl --unit freezer --output cat | grep waiting")
-    done = host.run(f"litellm-ops restore {chosen} --wait 20")
+    done = host.run(f"litellm-ops restore {chosen} --wait 60")
     assert "frozen" in host.check_output("journalctl --unit freezer --output cat")
     assert done.rc == 1, done.stdout
     assert "The deployment is back as it was, and serves" in done.stderr
