@@ -36,7 +36,9 @@ def run(settings: _settings.Settings, options: Any, now: datetime) -> tuple[bool
         return not told["problems"], foreseen(told), told
 
     def tell(line: str) -> None:
-        print(line, file=sys.stderr if options.json else sys.stdout, flush=True)
+        out = sys.stderr if options.json else sys.stdout
+        out.write(line + "\n")
+        out.flush()
 
     if isinstance(order, _restore_host.Order):
         done = _restore_host.rebuild(order, now, tell)

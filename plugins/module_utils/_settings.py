@@ -78,7 +78,6 @@ class Settings(NamedTuple):
             raise SettingsError("deployments.%s: there is none in the settings" % kind)
         return self.deployments[kind]
 
-
     def order(self, kind: str = "", name: Optional[str] = None, pinned: bool = False) -> _backup.Order:
         """A backup of a deployment (see :meth:`deployment`), made as the settings say."""
         return self.deployment(kind).order(self.backup_dir, name, pinned, self.how)

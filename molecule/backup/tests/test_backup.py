@@ -406,8 +406,9 @@ def test_proxy_that_never_gets_healthy_brings_back_what_was_there(host: Any, cho
 
 
 @pytest.mark.parametrize("stage", ["loading", "stopping", "starting"])
-def test_restore_that_is_killed_keeps_others_out_and_is_ended_by_the_next(host: Any, chosen: str, migrated: dict[str, Any], stage: str,
-                                                                         restored: subprocess.CompletedProcess[str]) -> None:
+def test_restore_that_is_killed_keeps_others_out_and_is_ended_by_the_next(
+    host: Any, chosen: str, migrated: dict[str, Any], stage: str, restored: subprocess.CompletedProcess[str]
+) -> None:
     assert restored.returncode == 0
     host.check_output(f"systemd-run --quiet --unit=victim litellm-ops restore {chosen}")
     until(host, f"grep -qs '\"stage\": \"{stage}\"' {STATE}/restore.json", 120)
