@@ -39,10 +39,11 @@ class Client:
     :param url: ``http://127.0.0.1:4000``; a path is kept as a prefix.
     :param key: sent as a bearer token. ``None``: no key.
     :param timeout: seconds for one whole answer.
+    :param until: when, by the monotonic clock, the last answer must be there. ``None``: there is no such time.
     :raises ProxyError: not an HTTP address.
     """
 
-    def __init__(self, url: str, key: Optional[str] = None, timeout: float = 30) -> None:
+    def __init__(self, url: str, key: Optional[str] = None, timeout: float = 30, until: Optional[float] = None) -> None:
         try:
             parts = urlsplit(url)
             self.port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -52,12 +53,13 @@ class Client:
             raise ProxyError("the proxy's address is not of the form http://HOST:PORT, without user and password")
         self.url = "%s://%s%s" % (parts.scheme, parts.netloc, parts.path.rstrip("/"))
         self.timeout = timeout
+        self.until = until
         self._key = key
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
 
     def with_key(self, key: str) -> "Client":
         """The same proxy with another key."""
-        return Client(self.url, key, self.timeout)
+        return Client(self.url, key, self.timeout, self.until)
 
     def get(self, path: str) -> Answer:
         """``GET``: the answer, with its body as text."""
@@ -75,10 +77,15 @@ class Client:
             data = json.dumps(payload).encode()
             headers["Content-Type"] = "application/json"
         deadline = time.monotonic() + self.timeout
+        if self.until is not None:
+            deadline = min(deadline, self.until)
+        seconds = deadline - time.monotonic()
+        if seconds <= 0:
+            return Answer(None, "it took too long")
         try:
             request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
             try:
-                with self._opener.open(request, timeout=self.timeout) as answer:
+                with self._opener.open(request, timeout=seconds) as answer:
                     return Answer(answer.status, _read(answer, deadline, watch))
             except urllib.error.HTTPError as error:
                 with error:

@@ -49,7 +49,8 @@ def conninfo(**words: object) -> str:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A database. ``container`` empty: clients run on the host, from ``bindir``; else by the engine's ``exec`` on its local socket.
+    """A database. ``container`` empty: clients run on the host, from ``bindir``; else by the engine's ``exec`` on its local socket or, with a
+    ``host``, as the container knows that.
 
     ``host`` is a name, an address or the folder of a Unix socket. ``engine`` is the container engine's command.
     ``settings`` are server settings for every connection (``maintenance_work_mem=256MB``).
@@ -96,7 +97,7 @@ class Endpoint:
         """The command line of a client program, without secrets."""
         if connect:
             words = {"dbname": self.database, "user": self.user, "options": " ".join("-c " + setting for setting in self.settings)}
-            if not self.container:
+            if self.host or not self.container:
                 words.update(host=self.host, port=str(self.port), sslmode=self.sslmode)
             arguments = ("--dbname=" + conninfo(**words), "--no-password") + arguments
         if not self.container:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from typing import Any, Iterable, Optional, Union
 
-from ._host import run
+from ._host import Result, run
 
 OWN_LABEL = "llmops.litellm"
 PROJECT_LABEL = "com.docker.compose.project"
@@ -55,6 +55,11 @@ def describe() -> dict:
         "root": info.get("DockerRootDir", "/var/lib/docker"),
         "insecure": [name for name, index in indexes.items() if not index.get("Secure", True)],
     }
+
+
+def version(timeout: float = 60) -> Result:
+    """The engine's version on standard output, or why it does not answer."""
+    return run(["docker", "version", "--format", "{{.Server.Version}}"], timeout=timeout)
 
 
 def container(name: str) -> Optional[dict]:

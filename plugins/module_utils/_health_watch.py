@@ -13,7 +13,8 @@ import os
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional, Sequence
 
-from ._health import DEGRADED, FAILED, HEALTHY, OK, UNKNOWN, Check
+from ._health import HEALTHY, Check
+from ._health_host import DEGRADED, FAILED, OK, UNKNOWN
 from ._host import write_atomically
 
 ALARM, ALL_CLEAR = "alarm", "all-clear"

@@ -50,13 +50,15 @@ class Value(NamedTuple):
 
 class Scan(NamedTuple):
     """``keys``: each key's path and offset. ``anchors``: the paths of anchored nodes. ``aliases``: where which anchor is used.
-    ``faults``: offsets of quotes that nothing closes; what follows such a quote is not looked at."""
+    ``faults``: offsets of quotes that nothing closes; what follows such a quote is not looked at. ``items``: where each item of a list begins,
+    with the path of the list."""
 
     values: list[Value]
     keys: dict[Path, int]
     anchors: dict[str, Path]
     aliases: list[tuple[Path, str]]
     faults: list[int]
+    items: list[tuple[Path, int]]
 
 
 def scan(text: str) -> Scan:
@@ -69,7 +71,7 @@ class _Scanner:
         self.text, self.at, self.column = text, 0, 0
         self.block: list[tuple[int, str]] = []  # columns and keys of the open block collections
         self.flow: list[list[str]] = []  # brackets and current keys of the open flow collections
-        self.found = Scan([], {}, {}, [], [])
+        self.found = Scan([], {}, {}, [], [], [])
 
     def run(self) -> Scan:
         while True:
@@ -98,6 +100,7 @@ class _Scanner:
                 self._open(char)
             elif char == ",":
                 self.flow[-1][1] = "-" if self.flow[-1][0] == "[" else ""
+                self._item()
         elif char in "&*!":
             self._property(char)
         elif char in "\"'":
@@ -105,6 +108,7 @@ class _Scanner:
         elif char in "[{":
             self.flow.append([char, "-" if char == "[" else ""])
             self.at += 1
+            self._item()
         elif self.flow and char in "]}":
             self.flow.pop()
             self.at += 1
@@ -118,6 +122,13 @@ class _Scanner:
         while self.block and (self.block[-1][0] > self.column or (self.block[-1][0] == self.column and (key != "-" or self.block[-1][1] == "-"))):
             self.block.pop()
         self.block.append((self.column, key))
+        if key == "-":
+            self.found.items.append((tuple(name for _column, name in self.block[:-1]), self.at))
+
+    def _item(self) -> None:
+        """An item of a flow list begins here, or would."""
+        if self.flow[-1][0] == "[":
+            self.found.items.append((self._path()[:-1], self.at))
 
     def _property(self, char: str) -> None:
         end = NAME.match(self.text, self.at + 1).end()  # type: ignore[union-attr]

@@ -19,23 +19,15 @@ from hypothesis import strategies as st
 from ansible_collections.llmops.litellm.plugins.module_utils import (
     _engine,
     _health,
+    _health_host,
     _host,
     _postgres,
     _readiness,
     _redis,
     _systemd,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._health import (
-    DEGRADED,
-    FAILED,
-    HEALTHY,
-    OK,
-    UNKNOWN,
-    Check,
-    Limits,
-    ModelHost,
-    Target,
-)
+from ansible_collections.llmops.litellm.plugins.module_utils._health import HEALTHY, Check, Target
+from ansible_collections.llmops.litellm.plugins.module_utils._health_host import DEGRADED, FAILED, OK, UNKNOWN, Limits, ModelHost
 from ansible_collections.llmops.litellm.plugins.module_utils._host import Result
 from ansible_collections.llmops.litellm.plugins.module_utils._systemd import Unit
 
@@ -114,7 +106,7 @@ def test_only_what_applies_is_asked() -> None:
     assert list(_health.checks(Target("legacy", "http://127.0.0.1:1", "", DATABASE, units=(RECORD,)), NOW)) == [
         "units", "postgresql", "liveness", "readiness", "bogus key"]
     full = Target("compose", "https://127.0.0.1:1", "", DATABASE, _redis.Container("r"), ("a",), (), "p", (ModelHost("m", "h:1"),), ("/",), "/nosuch")
-    assert list(_health.checks(full, NOW)) == ["containers", "postgresql", "redis", "liveness", "readiness", "bogus key", "model hosts", "certificate",
+    assert list(_health.checks(full, NOW)) == ["engine", "containers", "postgresql", "redis", "liveness", "readiness", "bogus key", "model hosts", "certificate",
                                                "disk", "backup", "drill"]
 
 
@@ -125,7 +117,7 @@ def test_containers_are_healthy_and_on_the_loopback_address(monkeypatch: pytest.
     told["ports"]["4000/tcp"][0]["HostIp"] = "0.0.0.0"
     assert _health.containers(("a",), 5) == (FAILED, "container a publishes 4000/tcp on 0.0.0.0:4000, not on the loopback address alone")
     monkeypatch.setattr(_engine, "containers", lambda names, limit: "Cannot connect")
-    assert _health.containers(("a",), 5) == (FAILED, "the engine does not answer: Cannot connect")
+    assert _health.containers(("a",), 5) == (UNKNOWN, "the engine does not answer: Cannot connect")
 
 
 def test_containers_are_asked_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +210,7 @@ def test_readiness_is_what_is_proved(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 @pytest.mark.parametrize(("status", "state"), [(200, FAILED), (401, OK), (403, OK), (500, UNKNOWN)])
 def test_open_proxy_is_the_worst(proxy: Any, status: int, state: str) -> None:
-    proxy.answers["/key/info"] = status
+    proxy.answers[_health.LOCKED] = status
     assert _health.bogus_key(proxy.url, 5)[0] == state
     assert _health.bogus_key(proxy.url, 5)[0] == state
     assert len(set(proxy.keys)) == 2  # a proxy may remember a key; nobody has this one
@@ -229,12 +221,12 @@ def test_model_hosts_are_asked_for_an_answer_and_not_only_a_connection(proxy: An
     active = "active"
     monkeypatch.setattr(_systemd, "show", lambda manager, names: [Unit(name, manager, "", active, {}) for name in names])
     up, down = ModelHost("embed", address), ModelHost("rerank", "127.0.0.1:1", RECORD)
-    assert _health.model_hosts((up,), "", 5) == (OK, "1 of 1 answer")
-    assert _health.model_hosts((up, down), "", 5) == (DEGRADED, "rerank (127.0.0.1:1) refuses connections, its unit is active")
+    assert _health_host.model_hosts((up,), "", 5) == (OK, "1 of 1 answer")
+    assert _health_host.model_hosts((up, down), "", 5) == (DEGRADED, "rerank (127.0.0.1:1) refuses connections, its unit is active")
     active = "inactive"
-    assert _health.model_hosts((up, down), "", 5) == (OK, "1 of 2 answer; stopped on purpose: rerank")
+    assert _health_host.model_hosts((up, down), "", 5) == (OK, "1 of 2 answer; stopped on purpose: rerank")
     proxy.hold.clear()
-    assert _health.model_hosts((up,), "", 1) == (DEGRADED, "embed (%s) does not answer in time" % address)
+    assert _health_host.model_hosts((up,), "", 1) == (DEGRADED, "embed (%s) does not answer in time" % address)
 
 
 def test_model_hosts_are_asked_from_the_proxys_container(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,14 +237,14 @@ def test_model_hosts_are_asked_from_the_proxys_container(monkeypatch: pytest.Mon
         return Result(1, "", "Error response from daemon: container is paused\n")
 
     monkeypatch.setattr(_host, "run", run)
-    assert _health.model_hosts((ModelHost("m", "host.docker.internal:8082"),), "litellm-proxy", 5) == (
+    assert _health_host.model_hosts((ModelHost("m", "host.docker.internal:8082"),), "litellm-proxy", 5) == (
         UNKNOWN, "could not be asked: Error response from daemon: container is paused")
     assert seen[0][:4] == ["docker", "exec", "litellm-proxy", "python3"]
     assert seen[0][-2:] == ["2.5", "host.docker.internal:8082"]
 
 
 def test_certificate_that_is_not_trusted_or_runs_out(monkeypatch: pytest.MonkeyPatch, proxy: Any) -> None:
-    assert _health.certificate("https" + proxy.url[4:], NOW, Limits(seconds=2)) == (FAILED, "TLS failed")
+    assert _health_host.certificate("https" + proxy.url[4:], NOW, Limits(seconds=2)) == (FAILED, "TLS failed")
 
     class Secured:
         def __enter__(self) -> Any:
@@ -266,20 +258,20 @@ def test_certificate_that_is_not_trusted_or_runs_out(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(ssl.SSLContext, "wrap_socket", lambda self, plain, server_hostname: Secured())
     days = 13
-    assert _health.certificate("https" + proxy.url[4:], NOW, Limits()) == (DEGRADED, "valid for 13 more days")
+    assert _health_host.certificate("https" + proxy.url[4:], NOW, Limits()) == (DEGRADED, "valid for 13 more days")
     days = 60
-    assert _health.certificate("https" + proxy.url[4:], NOW, Limits()) == (OK, "valid for 60 more days")
+    assert _health_host.certificate("https" + proxy.url[4:], NOW, Limits()) == (OK, "valid for 60 more days")
 
 
 def test_disk_is_told_once_per_disk_and_for_folders_that_are_not_there_yet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     free = 50
-    monkeypatch.setattr(_health.shutil, "disk_usage", lambda folder: _health.shutil._ntuple_diskusage(100, 100 - free, free))
-    state, detail = _health.disk((str(tmp_path), str(tmp_path / "a" / "b")), Limits())
+    monkeypatch.setattr(_health_host.shutil, "disk_usage", lambda folder: _health_host.shutil._ntuple_diskusage(100, 100 - free, free))
+    state, detail = _health_host.disk((str(tmp_path), str(tmp_path / "a" / "b")), Limits())
     assert (state, detail) == (OK, "%s is 50 %% full, 0.0 GiB free" % tmp_path)
     free = 10
-    assert _health.disk((str(tmp_path),), Limits())[0] == DEGRADED
+    assert _health_host.disk((str(tmp_path),), Limits())[0] == DEGRADED
     free = 2
-    assert _health.disk((str(tmp_path),), Limits())[0] == FAILED
+    assert _health_host.disk((str(tmp_path),), Limits())[0] == FAILED
 
 
 @pytest.mark.parametrize(
@@ -298,5 +290,5 @@ def test_disk_is_told_once_per_disk_and_for_folders_that_are_not_there_yet(monke
 def test_backups_must_not_be_too_old(tmp_path: Path, told: Any, said: Any) -> None:
     path = tmp_path / "backup.json"
     path.write_text(json.dumps(told))
-    assert _health.age(str(path), "backup", NOW, 26) == said
-    assert _health.age(str(tmp_path / "nosuch"), "backup", NOW, 26) == (DEGRADED, "none has succeeded yet")
+    assert _health_host.age(str(path), "backup", NOW, 26) == said
+    assert _health_host.age(str(tmp_path / "nosuch"), "backup", NOW, 26) == (DEGRADED, "none has succeeded yet")
