@@ -113,6 +113,16 @@ def _completes(body: Any) -> Judged:
     return bool(text.strip()), "" if text.strip() else "the answer is empty"
 
 
+def _responds(body: Any) -> Judged:
+    said = "".join(part.get("text") or "" for item in body["output"] for part in item.get("content") or [])
+    return bool(said.strip()), "" if said.strip() else "the answer is empty"
+
+
+def _moderates(body: Any) -> Judged:
+    told = body["results"][0]["flagged"]
+    return isinstance(told, bool), "" if isinstance(told, bool) else "it does not say whether the text is flagged"
+
+
 def cosine(one: list[float], other: list[float]) -> float:
     """How near two vectors' directions are: 1 for the same. 0 where one has no direction."""
     lengths = math.sqrt(sum(x * x for x in one)) * math.sqrt(sum(x * x for x in other))
@@ -156,6 +166,8 @@ CHAT = (
 BY_MODE: dict[str, tuple[Capability, ...]] = {
     "chat": CHAT,
     "completion": (Capability("completion", "", "/v1/completions", {"prompt": SENTENCE, "max_tokens": TOKENS}, _completes),),
+    "responses": (Capability("responses", "", "/v1/responses", {"input": SENTENCE, "max_output_tokens": TOKENS}, _responds),),
+    "moderation": (Capability("moderation", "", "/v1/moderations", {"input": SENTENCE}, _moderates),),
     "embedding": (Capability("embedding", "", "/v1/embeddings", {"input": [SENTENCE, SENTENCE, QUESTION], "encoding_format": "float"}, _embeds),),
     "rerank": (Capability("rerank", "", "/v1/rerank", {"query": QUESTION, "documents": DOCUMENTS}, _ranks),),
 }

@@ -14,7 +14,7 @@ import os
 import re
 from typing import NamedTuple, Optional
 
-from . import _host
+from . import _endpoints, _host
 from ._systemd import Manager, Unit, list_unit_files, managers, parse_environment_files, parse_exec, show
 
 # Options of LiteLLM's command line that belong to the address or the file, which the compose deployment decides itself.
@@ -203,3 +203,23 @@ def service_behind(port: int, found: list[_host.Listener]) -> Optional[dict]:
         units = show(Manager(None), [name])
         record["unit"] = units[0].record() if units else None
     return record
+
+
+def redis_port(environment: dict[str, str], config: str) -> Optional[int]:
+    """The port of the native Redis: where the environment or, where that says nothing, the configuration has it; ``None`` where there is none, 0 where
+    what stands there is no number."""
+    told = environment.get("REDIS_PORT")
+    if told is None:
+        told = next((str(item.port) for item in _endpoints.find(config) if item.kind == "redis"), None)
+    if told is None and "REDIS_URL" in environment:
+        named = re.search(r":(\d+)(?:[/?]|$)", environment["REDIS_URL"])
+        told = named.group(1) if named else "6379"
+    return None if told is None else int(told) if re.fullmatch(r"[0-9]{1,5}", told) else 0
+
+
+def model_ports(environment: dict[str, str], config: str) -> set[int]:
+    """The ports of the loopback address that the configuration and the environment name, but for Redis' and databases'."""
+    ports = {item.port for item in _endpoints.find(config) if item.kind == "model"}
+    for value in environment.values():
+        ports |= {item.port for item in _endpoints.find_value(value) if item.kind == "model"}
+    return ports

@@ -4,7 +4,7 @@
 """What the models of a proxy can really do, each asked for each of its mode's capabilities, against what LiteLLM declares of them.
 
 A result is ``{model, capability, state, why, seconds, first (seconds to the first words of a stream), tokens}``; its ``state`` is ``yes``, ``no``
-(answered, but without it) or ``failed`` (no usable answer).
+(answered, but without it), ``failed`` (no usable answer) or ``skipped``.
 """
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ from typing import Any, Callable, Iterable, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from . import _capabilities, _exercise
-from ._answer import Answer
+from ._answer import Answer, whole
 from ._capabilities import Capability
 from ._client import Client
 from ._environment_rules import is_loopback
 
-YES, NO, BROKEN = "yes", "no", "failed"
+YES, NO, BROKEN, SKIPPED = "yes", "no", "failed", "skipped"
 SCOPES = ("local", "all")
 # As LiteLLM refuses what a model's provider does not have.
 REFUSED = (400, 404, 422)
 
 
 class Model(NamedTuple):
-    """A name that the proxy lists. ``local``: all of its deployments are on this host, so that asking costs nothing."""
+    """A name that the proxy lists. ``local``: all of its deployments are on this host, so that asking costs nothing; ``dimensions``: of its
+    vectors, where they are declared."""
 
     name: str
     mode: str
     local: bool
     declared: dict[str, Optional[bool]]
+    dimensions: Optional[int] = None
 
 
 class Options(NamedTuple):
@@ -52,40 +54,68 @@ class Task(NamedTuple):
     capability: Capability
 
 
-def models(told: Iterable[dict[str, Any]], local_hosts: Iterable[str] = ()) -> list[Model]:
-    """The models of ``GET /model/info``, each name once, local ones first, patterns left out."""
-    hosts = set(local_hosts)
+def models(told: Iterable[Any], local_hosts: Iterable[str] = (), own_ports: Iterable[int] = ()) -> list[Model]:
+    """The models of ``GET /model/info``, each name once, local ones first.
+
+    :param own_ports: the proxy's own; a model at one of them is behind a proxy, and nobody knows what it costs.
+    """
+    hosts, own = set(local_hosts), set(own_ports)
     found: dict[str, Model] = {}
     for item in told:
-        name, info = str(item.get("model_name")), item.get("model_info") or {}
-        if "*" in name:
+        if not isinstance(item, dict):
             continue
-        params = item.get("litellm_params") or {}
-        local = any(_is_local(params.get(key), hosts) for key in ("api_base", "base_url"))
+        name, info, params = str(item.get("model_name")), _object(item, "model_info"), _object(item, "litellm_params")
+        local = any(_is_local(params.get(key), hosts, own) for key in ("api_base", "base_url"))
         declared = {field: info.get(field) if isinstance(info.get(field), bool) else None
                     for field in (capability.declared_by for capability in _capabilities.CHAT) if field}
         earlier = found.get(name)
         if earlier:  # one name for several deployments: the proxy chooses among them
             local = local and earlier.local
             declared = {field: value if value == earlier.declared.get(field) else None for field, value in declared.items()}
-        found[name] = Model(name, info.get("mode") or "chat", local, declared)
+        mode, size = info.get("mode"), whole(info.get("output_vector_size"))
+        found[name] = Model(name, mode if isinstance(mode, str) and mode else "chat", local, declared,
+                            size if not earlier or size == earlier.dimensions else None)
     return sorted(found.values(), key=lambda model: (not model.local, model.name))
 
 
-def _is_local(address: Any, hosts: set[str]) -> bool:
+def _object(item: dict[str, Any], name: str) -> dict[str, Any]:
+    value = item.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _is_local(address: Any, hosts: set[str], own_ports: set[int]) -> bool:
     try:
-        host = urlsplit(address if isinstance(address, str) else "").hostname or ""
+        parts = urlsplit(address if isinstance(address, str) else "")
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
         return False
-    return bool(host) and (is_loopback(host) or host in hosts)
+    return bool(host) and (is_loopback(host) or host in hosts) and port not in own_ports
 
 
 def plan(found: list[Model], options: Options) -> list[Task]:
-    """The questions, in the order in which they are asked. A model whose mode nobody can ask for has none."""
-    chosen = [model for model in found if (options.scope == "all" or model.local)
-              and (not options.names or any(fnmatch.fnmatchcase(model.name, pattern) for pattern in options.names))]
-    chosen = chosen[:options.models] if options.models else chosen
-    return [Task(model.name, capability) for model in chosen for capability in _capabilities.BY_MODE.get(model.mode, ())]
+    """The questions, in the order in which they are asked."""
+    out = left_out(found, options)
+    return [Task(model.name, capability) for model in found if model.name not in out for capability in _capabilities.BY_MODE[model.mode]]
+
+
+def left_out(found: list[Model], options: Options) -> dict[str, str]:
+    """The models that are not asked anything, and why."""
+    out: dict[str, str] = {}
+    chosen = 0
+    for model in found:
+        if "*" in model.name:
+            out[model.name] = "a pattern, not a model"
+        elif options.names and not any(fnmatch.fnmatchcase(model.name, pattern) for pattern in options.names):
+            out[model.name] = "not named"
+        elif options.scope != "all" and not model.local:
+            out[model.name] = "not on this host, so it may cost money"
+        elif model.mode not in _capabilities.BY_MODE:
+            out[model.name] = "no question is known for the mode %s" % model.mode
+        elif options.models and chosen >= options.models:
+            out[model.name] = "beyond the limit of models"
+        else:
+            chosen += 1
+    return out
 
 
 def ask(client: Client, task: Task) -> dict[str, Any]:
@@ -127,23 +157,25 @@ def judge(capability: Capability, answer: Answer) -> dict[str, Any]:
 
 def run(client: Client, tasks: list[Task], options: Options, done: list[dict[str, Any]], keep: Callable[[dict[str, Any]], None],
         tell: Callable[[str], None] = lambda line: None) -> list[dict[str, Any]]:
-    """Ask everything that is not in ``done`` yet, within the budget.
+    """Ask everything that is not in ``done`` yet, within the budget: nothing more is asked once it is used up. An answer that does not say how
+    many tokens it took counts for as many as it may have taken.
 
     :param done: results of a run that was interrupted.
     :param keep: called with each new result at once, so that an interruption loses none.
     :returns: all results; those of tasks that the budget left out have the state ``skipped``.
     """
-    results = list(done)
+    wanted = {(task.model, task.capability.name) for task in tasks}
+    results = [result for result in done if (result["model"], result["capability"]) in wanted]
     there = {(result["model"], result["capability"]) for result in results}
-    requests, tokens = len(results), sum(result["tokens"] or 0 for result in results)
+    requests, tokens = len(results), sum(map(_cost, results))
     left = [task for task in tasks if (task.model, task.capability.name) not in there]
     for number, task in enumerate(left, len(there) + 1):
         if (options.requests and requests >= options.requests) or (options.tokens and tokens >= options.tokens):
-            results.append({"model": task.model, "capability": task.capability.name, "state": "skipped", "why": "the budget is used up",
+            results.append({"model": task.model, "capability": task.capability.name, "state": SKIPPED, "why": "the budget is used up",
                             "seconds": 0.0, "first": None, "tokens": None})
             continue
         result = ask(client, task)
-        requests, tokens = requests + 1, tokens + (result["tokens"] or 0)
+        requests, tokens = requests + 1, tokens + _cost(result)
         keep(result)
         results.append(result)
         why = " (%s)" % result["why"] if result["why"] else ""
@@ -151,25 +183,45 @@ def run(client: Client, tasks: list[Task], options: Options, done: list[dict[str
     return results
 
 
-def matrix(found: list[Model], results: list[dict[str, Any]], earlier: Iterable[dict[str, Any]] = ()) -> list[dict[str, Any]]:
-    """Declared against observed: ``{model, mode, local, capability, declared, state, why, seconds, first, differs, drift}`` for each result.
+def _cost(result: dict[str, Any]) -> int:
+    """The tokens of one answer."""
+    told = result["tokens"]
+    return int(_capabilities.TOKENS if told is None and result["state"] in (YES, NO) else told or 0)
 
-    ``differs``: in words, where LiteLLM declares something else; ``drift``: the state in the ``earlier`` run, where it was another one.
+
+def shown(result: dict[str, Any]) -> str:
+    """What is compared with another run: the state and, of vectors, their dimensions."""
+    return "%s (%s)" % (result["state"], result["why"]) if result["capability"] == "embedding" and result["state"] == YES else str(result["state"])
+
+
+def matrix(found: list[Model], results: list[dict[str, Any]], earlier: Optional[dict[tuple[str, str], dict[str, Any]]] = None) -> list[dict[str, Any]]:
+    """Declared against observed: ``{model, mode, local, capability, declared, state, why, seconds, first, tokens, differs, drift, before}`` for each
+    result.
+
+    ``differs``: in words, where LiteLLM declares something else; ``drift``: what it was in an ``earlier`` run (``{shown, seconds}`` by model and
+    capability), where it was something else; ``before``: the seconds that it took then.
     """
     known = {model.name: model for model in found}
-    before = {(result["model"], result["capability"]): result["state"] for result in earlier if result["state"] != "skipped"}
+    memory = earlier or {}
     fields = {capability.name: capability.declared_by for capability in _capabilities.CHAT}
     rows = []
     for result in results:
         model = known[result["model"]]
         field = fields.get(result["capability"], "")
         declared = model.declared.get(field) if field else True
-        differs = ""
-        if declared is True and result["state"] in (NO, BROKEN):
-            differs = "declared, not seen"
-        elif declared is False and result["state"] == YES:
-            differs = "seen, not declared"
-        was = before.get((result["model"], result["capability"]))
-        drift = was if was is not None and result["state"] != "skipped" and was != result["state"] else None
-        rows.append({**result, "mode": model.mode, "local": model.local, "declared": declared, "differs": differs, "drift": drift})
+        was = memory.get((result["model"], result["capability"]))
+        skipped = result["state"] == SKIPPED
+        drift = was["shown"] if was is not None and not skipped and was["shown"] != shown(result) else None
+        rows.append({**result, "mode": model.mode, "local": model.local, "declared": declared, "differs": _differs(model, result, declared),
+                     "drift": drift, "before": was["seconds"] if was is not None and not skipped else None})
     return rows
+
+
+def _differs(model: Model, result: dict[str, Any], declared: Optional[bool]) -> str:
+    if declared is True and result["state"] in (NO, BROKEN):
+        return "declared, not seen"
+    if declared is False and result["state"] == YES:
+        return "seen, not declared"
+    if result["capability"] == "embedding" and result["state"] == YES and model.dimensions and result["why"] != "%d dimensions" % model.dimensions:
+        return "declared with %d dimensions" % model.dimensions
+    return ""

@@ -89,19 +89,7 @@ def load(path: str = PATH, owner: int = 0) -> Settings:
     :param owner: the account that the file must belong to: what it says is done with root's rights.
     :raises SettingsError: with every reason at once.
     """
-    try:
-        with open(path, encoding="utf-8") as handle:
-            about = os.fstat(handle.fileno())
-            text = handle.read()
-    except OSError as error:
-        raise SettingsError("%s cannot be read (%s): the role llmops.litellm.ops writes it" % (path, error.strerror)) from None
-    if about.st_uid != owner or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise SettingsError("%s must belong to %s and be writable for nobody else: what it says is done with root's rights" % (
-            path, "root" if owner == 0 else "account %d" % owner))
-    try:
-        told = json.loads(text)
-    except ValueError as error:
-        raise SettingsError("%s is not JSON: %s" % (path, error)) from None
+    told = read(path, owner, "backup")
     problems: list[str] = []
     settings = _settings(_Reader(told, "", problems)) if isinstance(told, dict) else None
     if settings is None:
@@ -109,6 +97,31 @@ def load(path: str = PATH, owner: int = 0) -> Settings:
     if problems:
         raise SettingsError("\n".join("%s: %s" % (path, problem) for problem in problems))
     return settings  # type: ignore[return-value]
+
+
+def read(path: str, owner: int, role: str) -> Any:
+    """The JSON of a file of settings, if nobody but its owner could have written it.
+
+    :param role: the one that writes it.
+    :raises SettingsError: it can't be read or believed.
+    """
+    try:
+        with open(path, encoding="utf-8") as handle:
+            about = os.fstat(handle.fileno())
+            text = handle.read()
+    except OSError as error:
+        raise SettingsError("%s cannot be read (%s): the role llmops.litellm.%s writes it" % (path, error.strerror, role)) from None
+    except UnicodeDecodeError:
+        raise SettingsError("%s is not JSON: it is no text" % path) from None
+    if about.st_uid != owner or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise SettingsError("%s must belong to %s and be writable for nobody else: what it says is done with root's rights" % (
+            path, "root" if owner == 0 else "account %d" % owner))
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise SettingsError("%s is not JSON: it is nested too deeply" % path) from None
+    except ValueError as error:
+        raise SettingsError("%s is not JSON: %s" % (path, error)) from None
 
 
 class _Reader:

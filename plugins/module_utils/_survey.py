@@ -253,33 +253,28 @@ def _migrations(endpoint: Any) -> Optional[list[str]]:
 def _redis_of(legacy: _legacy.Deployment, settings: dict, facts: dict, found: list[_host.Listener]) -> list[Problem]:
     """The native Redis: where the environment or, where that says nothing, the configuration has it."""
     environment = legacy.environment
-    port = environment.get("REDIS_PORT")
-    if port is None:
-        port = next((str(item.port) for item in _endpoints.find(legacy.config_text) if item.kind == "redis"), None)
-    if port is None and "REDIS_URL" in environment:
-        named = re.search(r":(\d+)(?:[/?]|$)", environment["REDIS_URL"])
-        port = named.group(1) if named else "6379"
+    port = _legacy.redis_port(environment, legacy.config_text)
     if port is None:
         facts["redis"] = None
         return []
-    if not port.isdigit():
+    if not port:
         return [Problem("REDIS_PORT", "is not a number", "mend it in the legacy environment")]
-    service = _legacy.service_behind(int(port), found)
+    service = _legacy.service_behind(port, found)
     version = _host.run(["redis-server", "--version"])
     major = re.search(r"v=(\d+)", version.out)
-    native = _redis.Native("127.0.0.1", int(port), environment.get("REDIS_USERNAME", ""), environment.get("REDIS_PASSWORD", ""))
+    native = _redis.Native("127.0.0.1", port, environment.get("REDIS_USERNAME", ""), environment.get("REDIS_PASSWORD", ""))
     # With this setting spend waits in Redis until it is written to the database.
     holds_spend = bool(re.search(r"^\s+use_redis_transaction_buffer\s*:\s*[\"']?true", legacy.config_text, re.M | re.I))
-    facts["redis"] = {"port": int(port), "unit": service and service["unit"], "process": service and service["process"],
+    facts["redis"] = {"port": port, "unit": service and service["unit"], "process": service and service["process"],
                       "major": int(major.group(1)) if major else None, "data": None, "holds_spend": holds_spend}
     if service is not None and service["unit"] is None:
-        return [Problem("port %s" % port, "Redis (%s) belongs to no systemd unit" % service["process"], ORPHANED)]
+        return [Problem("port %d" % port, "Redis (%s) belongs to no systemd unit" % service["process"], ORPHANED)]
     if settings["carry_redis"]:
         try:
             native.ask("PING")
             facts["redis"]["data"] = _redis.data_of(native)
         except _redis.RedisError as error:
-            return [Problem("port %s" % port, str(error), "give the proxy its password as REDIS_PASSWORD, or start empty with litellm_carry_redis: false")]
+            return [Problem("port %d" % port, str(error), "give the proxy its password as REDIS_PASSWORD, or start empty with litellm_carry_redis: false")]
     elif holds_spend:
         return [Problem("litellm_carry_redis", "is false, and the proxy keeps spend in Redis that is not in the database yet (use_redis_transaction_buffer)",
                         "carry Redis over, or lose that spend by switching the buffer off first")]
@@ -289,9 +284,7 @@ def _redis_of(legacy: _legacy.Deployment, settings: dict, facts: dict, found: li
 def _models(legacy: _legacy.Deployment, facts: dict, found: list[_host.Listener], warnings: list[Problem]) -> list[Problem]:
     """Model servers on this host: found in the configuration, the environment and (by the staged proxy, later) the database."""
     own = {facts["legacy"]["port"], (facts.get("database") or {}).get("port"), (facts.get("redis") or {}).get("port")}
-    ports = {item.port for item in _endpoints.find(legacy.config_text) if item.kind == "model"}
-    for value in legacy.environment.values():
-        ports |= {item.port for item in _endpoints.find_value(value) if item.kind == "model"}
+    ports = _legacy.model_ports(legacy.environment, legacy.config_text)
     problems = []
     facts["model_hosts"] = []
     for port in sorted(port for port in ports if port not in own):

@@ -30,7 +30,8 @@ LISTED = [
 
 def test_local_models_come_first_and_names_once() -> None:
     found = _probe.models(LISTED, ["host.docker.internal"])
-    assert [(model.name, model.local) for model in found] == [("embed", True), ("here", True), ("voice", True), ("mixed", False), ("paid", False)]
+    assert [(model.name, model.local) for model in found] == [
+        ("embed", True), ("here", True), ("voice", True), ("any/*", False), ("mixed", False), ("paid", False)]
     declared = {model.name: model.declared for model in found}
     assert (declared["here"]["supports_function_calling"], declared["paid"]["supports_vision"], declared["mixed"]["supports_vision"]) == (False, True, None)
 
@@ -151,12 +152,14 @@ def test_failures_are_told_apart_from_lacks(proxy: Any) -> None:
 def test_declared_against_observed(proxy: Any) -> None:
     before, _kept = run(proxy, Options())
     proxy.able = False
-    rows = {row["capability"]: row for row in _probe.matrix(HERE, run(proxy, Options())[0], before)}
+    memory = {(row["model"], row["capability"]): {"shown": _probe.shown(row), "seconds": 9.0} for row in before}
+    rows = {row["capability"]: row for row in _probe.matrix(HERE, run(proxy, Options())[0], memory)}
+    assert rows["tools"]["before"] == 9.0
     assert (rows["tools"]["declared"], rows["tools"]["state"], rows["tools"]["differs"], rows["tools"]["drift"]) == (True, "no", "declared, not seen", "yes")
     assert (rows["vision"]["declared"], rows["vision"]["differs"], rows["vision"]["drift"]) == (False, "", None)
     assert (rows["system prompt"]["declared"], rows["system prompt"]["differs"]) == (None, "")
     assert (rows["chat"]["declared"], rows["chat"]["differs"]) == (True, "")
     seen = _probe.matrix([HERE[0]._replace(declared={"supports_function_calling": False})], before)
     assert next(row for row in seen if row["capability"] == "tools")["differs"] == "seen, not declared"
-    skipped = _probe.matrix(HERE, run(proxy, Options(requests=1))[0], before)
+    skipped = _probe.matrix(HERE, run(proxy, Options(requests=1))[0], memory)
     assert [row["drift"] for row in skipped] == [None] * 6

@@ -124,7 +124,7 @@ def test_keys_and_places_that_are_wrong_are_said_and_not_shown(tmp_path: Path) -
 def test_file_that_is_none(tmp_path: Path, told: str, said: str) -> None:
     with pytest.raises(_settings.SettingsError, match=said):
         load(tmp_path, told)
-    with pytest.raises(_settings.SettingsError, match="the role llmops.litellm.ops writes it"):
+    with pytest.raises(_settings.SettingsError, match="the role llmops.litellm.backup writes it"):
         _settings.load(str(tmp_path / "nosuch"), os.geteuid())
 
 
