@@ -212,6 +212,8 @@ def _differently(told: Deployed, given: dict[str, Any], lacking: list[tuple[str,
     """A deployment with what the settings say of it."""
     simple = {name: given[name] for name in ("url", "key_file", "config") if name in given}
     told = told._replace(**simple)
+    if "url" in given:
+        lacking[:] = [item for item in lacking if item[0] != "legacy unit"]
     if "key_file" in given:
         told = told._replace(key="")
     if "containers" in given:

@@ -32,7 +32,7 @@ threads = [threading.Thread(target=ask, args=(address,)) for address in sys.argv
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
 print(json.dumps(told))"""
-_REASONS = {"ConnectionRefusedError": "refuses connections", "timeout": "does not answer in time", "TimeoutError": "does not answer in time",
+REASONS = {"ConnectionRefusedError": "refuses connections", "timeout": "does not answer in time", "TimeoutError": "does not answer in time",
             "gaierror": "its name is not known", "RemoteDisconnected": "ends connections without an answer",
             "ConnectionResetError": "ends connections without an answer"}
 
@@ -74,7 +74,7 @@ def model_hosts(models: tuple[ModelHost, ...], proxy: str, limit: float) -> Said
         if state == "inactive":
             resting.append(model.name)
         else:
-            wrong.append("%s (%s) %s%s" % (model.name, model.address, _REASONS.get(told.get(model.address), "cannot be reached"),
+            wrong.append("%s (%s) %s%s" % (model.name, model.address, REASONS.get(told.get(model.address), "cannot be reached"),
                                            ", its unit is %s" % state if state else ""))
     detail = ["%d of %d answer" % (len(models) - len(wrong) - len(resting), len(models))]
     detail += ["stopped on purpose: %s" % ", ".join(resting)] if resting else []

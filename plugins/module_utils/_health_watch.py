@@ -48,6 +48,14 @@ def advance(previous: dict[str, Any], outcome: str, now: datetime, thresholds: T
     return {"outcome": outcome, "time": time, "since": since, "alarm": alarm, "bad": bad, "good": good}, event
 
 
+def meaning(event: str, told: dict[str, Any]) -> str:
+    """An alarm or its end, in words."""
+    if event == ALARM:
+        return "failed %d times in a row: %s" % (told["bad"], "; ".join("%s (%s)" % (check["name"], check["detail"]) for check in told["checks"]
+                                                                       if check["state"] == FAILED))
+    return "well %d times in a row" % told["good"]
+
+
 def _count(previous: dict[str, Any], name: str) -> int:
     value = previous.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0

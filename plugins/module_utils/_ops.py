@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``litellm-ops``: backups of a host's LiteLLM deployment from a timer or by hand, without Ansible.
+"""``litellm-ops``: backups, health and models of a host's LiteLLM deployment from a timer or by hand, without Ansible.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 refused before anything was touched.
+Exit codes of backups: 0 done, 1 failed, 2 wrong usage or settings, 3 refused before anything was touched. Those of ``health``, ``probe`` and
+``inventory`` are their own (:mod:`_ops_health`).
 """
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from . import (
     _drill,
     _journal,
     _ops_copy,
+    _ops_health,
     _ops_restore,
     _outcome,
     _restore_dump,
@@ -45,6 +47,8 @@ class Answer(NamedTuple):
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run one command."""
     options = parser().parse_args(argv)
+    if options.command in _ops_health.COMMANDS:
+        return _ops_health.run(options)
     try:
         settings = _settings.load(options.settings, options.owner)
         answer: Answer = options.act(settings, options)
@@ -64,8 +68,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    found = argparse.ArgumentParser(prog="litellm-ops", description="Backups of this host's LiteLLM deployment.",
-                                    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 refused before anything was touched.")
+    found = argparse.ArgumentParser(prog="litellm-ops", description="Backups, health and models of this host's LiteLLM deployment.",
+                                    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 refused before anything was touched; those of "
+                                           "health, probe and inventory are told by their own help.")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", help="answer as JSON")
     shared.add_argument("--settings", default=_settings.PATH, metavar="FILE", help="settings (%(default)s)")
@@ -98,6 +103,7 @@ def parser() -> argparse.ArgumentParser:
     for name, words in (("pin", "keep a backup whatever retention says"), ("unpin", "let retention decide over a backup again")):
         command(name, pin, words).add_argument("name", help="backup")
     command("status", status, "show how backups and drills went last")
+    _ops_health.register(commands)
     return found
 
 

@@ -21,6 +21,7 @@ from ._client import Client
 from ._environment_rules import is_loopback
 
 YES, NO, BROKEN, SKIPPED = "yes", "no", "failed", "skipped"
+BUDGET, SILENT = "the budget is used up", "it gave no usable answer before"
 SCOPES = ("local", "all")
 # As LiteLLM refuses what a model's provider does not have.
 REFUSED = (400, 404, 422)
@@ -28,13 +29,14 @@ REFUSED = (400, 404, 422)
 
 class Model(NamedTuple):
     """A name that the proxy lists. ``local``: all of its deployments are on this host, so that asking costs nothing; ``dimensions``: of its
-    vectors, where they are declared."""
+    vectors, where they are declared; ``alias_of``: the model that it is another name for."""
 
     name: str
     mode: str
     local: bool
     declared: dict[str, Optional[bool]]
     dimensions: Optional[int] = None
+    alias_of: str = ""
 
 
 class Options(NamedTuple):
@@ -54,10 +56,12 @@ class Task(NamedTuple):
     capability: Capability
 
 
-def models(told: Iterable[Any], local_hosts: Iterable[str] = (), own_ports: Iterable[int] = ()) -> list[Model]:
+def models(told: Iterable[Any], local_hosts: Iterable[str] = (), own_ports: Iterable[int] = (),
+           aliases: Optional[dict[str, str]] = None) -> list[Model]:
     """The models of ``GET /model/info``, each name once, local ones first.
 
     :param own_ports: the proxy's own; a model at one of them is behind a proxy, and nobody knows what it costs.
+    :param aliases: names of the router, which the proxy lists as models, and what they stand for.
     """
     hosts, own = set(local_hosts), set(own_ports)
     found: dict[str, Model] = {}
@@ -74,7 +78,7 @@ def models(told: Iterable[Any], local_hosts: Iterable[str] = (), own_ports: Iter
             declared = {field: value if value == earlier.declared.get(field) else None for field, value in declared.items()}
         mode, size = info.get("mode"), whole(info.get("output_vector_size"))
         found[name] = Model(name, mode if isinstance(mode, str) and mode else "chat", local, declared,
-                            size if not earlier or size == earlier.dimensions else None)
+                            size if not earlier or size == earlier.dimensions else None, (aliases or {}).get(name, ""))
     return sorted(found.values(), key=lambda model: (not model.local, model.name))
 
 
@@ -105,6 +109,8 @@ def left_out(found: list[Model], options: Options) -> dict[str, str]:
     for model in found:
         if "*" in model.name:
             out[model.name] = "a pattern, not a model"
+        elif model.alias_of:
+            out[model.name] = "another name for %s" % model.alias_of
         elif options.names and not any(fnmatch.fnmatchcase(model.name, pattern) for pattern in options.names):
             out[model.name] = "not named"
         elif options.scope != "all" and not model.local:
@@ -158,7 +164,7 @@ def judge(capability: Capability, answer: Answer) -> dict[str, Any]:
 def run(client: Client, tasks: list[Task], options: Options, done: list[dict[str, Any]], keep: Callable[[dict[str, Any]], None],
         tell: Callable[[str], None] = lambda line: None) -> list[dict[str, Any]]:
     """Ask everything that is not in ``done`` yet, within the budget: nothing more is asked once it is used up. An answer that does not say how
-    many tokens it took counts for as many as it may have taken.
+    many tokens it took counts for as many as it may have taken. A model that can't even do what its mode says is asked nothing more.
 
     :param done: results of a run that was interrupted.
     :param keep: called with each new result at once, so that an interruption loses none.
@@ -168,16 +174,23 @@ def run(client: Client, tasks: list[Task], options: Options, done: list[dict[str
     results = [result for result in done if (result["model"], result["capability"]) in wanted]
     there = {(result["model"], result["capability"]) for result in results}
     requests, tokens = len(results), sum(map(_cost, results))
+    first: dict[str, str] = {}
+    for task in tasks:
+        first.setdefault(task.model, task.capability.name)
+    silent = {result["model"] for result in results if result["state"] == BROKEN and result["capability"] == first[result["model"]]}
     left = [task for task in tasks if (task.model, task.capability.name) not in there]
     for number, task in enumerate(left, len(there) + 1):
-        if (options.requests and requests >= options.requests) or (options.tokens and tokens >= options.tokens):
-            results.append({"model": task.model, "capability": task.capability.name, "state": SKIPPED, "why": "the budget is used up",
+        spent = (options.requests and requests >= options.requests) or (options.tokens and tokens >= options.tokens)
+        if spent or task.model in silent:
+            results.append({"model": task.model, "capability": task.capability.name, "state": SKIPPED, "why": BUDGET if spent else SILENT,
                             "seconds": 0.0, "first": None, "tokens": None})
             continue
         result = ask(client, task)
         requests, tokens = requests + 1, tokens + _cost(result)
         keep(result)
         results.append(result)
+        if result["state"] == BROKEN and task.capability.name == first[task.model]:
+            silent.add(task.model)
         why = " (%s)" % result["why"] if result["why"] else ""
         tell("%d of %d  %s, %s: %s%s" % (number, len(tasks), task.model, task.capability.name, result["state"], why))
     return results

@@ -24,7 +24,7 @@ COMMAND = "/usr/local/sbin/litellm-ops"
 PACKAGE = "llmops_litellm"
 GROWING = ".growing-"
 _SCRIPT = """#!/usr/bin/python3 -I
-# Written by llmops.litellm: backups of this host's LiteLLM deployment. See litellm-ops --help.
+# Written by llmops.litellm: backups, health and models of this host's LiteLLM deployment. See litellm-ops --help.
 import sys
 
 sys.path.insert(0, "%s")

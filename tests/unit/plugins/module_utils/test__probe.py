@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _probe
+from ansible_collections.llmops.litellm.plugins.module_utils import _capabilities, _probe
 from ansible_collections.llmops.litellm.plugins.module_utils._client import Client
 from ansible_collections.llmops.litellm.plugins.module_utils._probe import Model, Options
 
@@ -143,10 +143,18 @@ def test_interrupted_run_goes_on_where_it_was(proxy: Any) -> None:
 
 
 def test_failures_are_told_apart_from_lacks(proxy: Any) -> None:
+    chat = [_probe.Task("here", capability) for capability in _capabilities.CHAT]
+    for status, states in ((500, ["failed"] * 6), (400, ["failed", "failed", "no", "no", "no", "no"])):
+        proxy.status = status
+        assert [_probe.ask(proxy.client, task)["state"] for task in chat] == states
+
+
+def test_model_that_says_nothing_is_asked_nothing_more(proxy: Any) -> None:
     proxy.status = 500
-    assert {result["state"] for result in run(proxy, Options())[0]} == {"failed"}
-    proxy.status = 400
-    assert [result["state"] for result in run(proxy, Options())[0]] == ["failed", "failed", "no", "no", "no", "no"]
+    results, kept = run(proxy, Options())
+    assert [(result["state"], result["why"]) for result in results[1:]] == [("skipped", "it gave no usable answer before")] * 5
+    assert (len(proxy.asked), len(kept)) == (1, 1)
+    assert run(proxy, Options(), kept)[1] == []  # nor by the run that goes on
 
 
 def test_declared_against_observed(proxy: Any) -> None:
