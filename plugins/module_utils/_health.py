@@ -13,7 +13,7 @@ import time
 from datetime import datetime, timezone
 from typing import Any, Callable, NamedTuple, Optional
 
-from . import _asked, _client, _engine, _health_host, _postgres, _readiness, _redis, _systemd
+from . import _asked, _client, _engine, _health_host, _postgres, _readiness, _redis
 from ._health_host import DEGRADED, FAILED, OK, UNKNOWN, Limits, ModelHost, Said
 
 HEALTHY = "healthy"
@@ -147,12 +147,7 @@ def containers(names: tuple[str, ...], limit: float, published: tuple[tuple[str,
 
 def units(records: tuple[dict[str, str], ...]) -> Said:
     """Every unit is as it was recorded."""
-    wrong = []
-    for record in records:
-        found = _systemd.show(_systemd.Manager(record["account"] or None), [record["name"]])
-        active = found[0].active if found else "gone"
-        if active != record["active"]:
-            wrong.append("%s is %s" % (record["name"], active))
+    wrong = ["%s is %s" % (record["name"], state) for record in records for state in [_health_host.state_of(record)] if state != record["active"]]
     return (FAILED, "; ".join(wrong)) if wrong else (OK, "%d as recorded" % len(records))
 
 

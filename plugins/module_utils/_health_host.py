@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import ssl
+import subprocess
 from datetime import datetime
 from typing import Any, NamedTuple, Optional
 from urllib.parse import urlsplit
@@ -27,7 +28,9 @@ def ask(address):
         connection.request("GET", "/health")
         told[address] = connection.getresponse().status
     except Exception as error:
-        told[address] = type(error).__name__
+        # who speaks, but not HTTP (TLS, say), is there
+        spoken = isinstance(error, http.client.BadStatusLine) and not isinstance(error, http.client.RemoteDisconnected)
+        told[address] = 0 if spoken else type(error).__name__
 threads = [threading.Thread(target=ask, args=(address,)) for address in sys.argv[2:]]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
@@ -85,6 +88,14 @@ def _state(unit: Optional[dict[str, str]]) -> str:
     """A unit's state, empty where no unit is known."""
     if unit is None:
         return ""
+    try:
+        return state_of(unit)
+    except (OSError, subprocess.SubprocessError, _systemd.SystemdError):
+        return ""
+
+
+def state_of(unit: dict[str, str]) -> str:
+    """A unit's state as its manager has it."""
     found = _systemd.show(_systemd.Manager(unit["account"] or None), [unit["name"]])
     return found[0].active if found else "gone"
 

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``litellm-ops health``, ``probe`` and ``inventory``, from a timer or by hand.
 
-Exit codes: 0 healthy, 1 degraded, 2 failed, 3 could not tell (also for wrong usage or settings: those prove nothing of the deployment).
+Exit codes: 0 healthy, 1 degraded, 2 failed, 3 could not tell (also for wrong usage or settings: those prove nothing of the deployment), 130
+interrupted.
 """
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from ._health_host import FAILED, UNKNOWN
 from ._host import write_atomically
 
 COMMANDS = ("health", "probe", "inventory")
-EPILOG = "Exit codes: 0 healthy, 1 degraded, 2 failed, 3 could not tell."
+INTERRUPTED = 130  # as shells have it
+EPILOG = "Exit codes: 0 healthy, 1 degraded, 2 failed, 3 could not tell, 130 interrupted."
 
 
 class Answer(NamedTuple):
@@ -84,7 +86,7 @@ def run(options: Any) -> int:
         answer = Answer(UNKNOWN, [text], {"error": text})
     except KeyboardInterrupt:
         text = "interrupted; what was found is kept, and the next run goes on from there"
-        answer = Answer(UNKNOWN, [text], {"error": text})
+        answer = Answer(UNKNOWN, [text], {"error": text}, INTERRUPTED)
     text = json.dumps({"outcome": answer.outcome, **answer.told}, indent=1, sort_keys=True) if options.json else "\n".join(answer.lines)
     sys.stdout.write(text + "\n")
     return CODES[answer.outcome] if answer.code is None else answer.code

@@ -27,13 +27,14 @@ ul { margin: 0; padding: .7rem 1rem .7rem 2rem; background: var(--sheet); border
   border-radius: .4rem; overflow-wrap: anywhere }
 ul.drift { border-left-color: var(--mark) } ul.quiet { border-left-color: var(--line) }
 table { border-collapse: collapse; background: var(--sheet); width: 100%; border: 1px solid var(--line) }
+table.narrow { width: auto; min-width: 24rem }
 th, td { border: 1px solid var(--line); padding: .35rem .6rem; text-align: left; vertical-align: top }
 thead th { color: var(--dim); font-weight: 600; white-space: nowrap }
-tbody th { font-weight: 600; overflow-wrap: anywhere }
+tbody th { font-weight: 600; min-width: 6rem }
 td.yes { background: var(--yes-back); color: var(--yes) } td.no { background: var(--no-back); color: var(--no) }
 td.failed { background: var(--bad-back); color: var(--bad) } td.skipped { color: var(--dim) }
 td.differs { outline: 2px solid var(--bad); outline-offset: -2px }
-td small { display: block; color: var(--dim); font-size: .78rem } td b { font-weight: 700 }
+small { display: block; font-size: .78rem; font-weight: 400 } td small { color: var(--text); opacity: .8 } td b { font-weight: 700; white-space: nowrap }
 """
 
 
@@ -87,7 +88,9 @@ def _matrix(rows: list[dict[str, Any]], mode: str) -> str:
     body = "".join("<tr><th>%s<small class=\"dim\">%s</small></th>%s</tr>" % (
         escape(name), "" if any(row["local"] for row in cells.values()) else " elsewhere",
         "".join(_cell(cells[column]) if column in cells else "<td></td>" for column in columns)) for name, cells in by_model.items())
-    return '<h2>%s</h2>\n<div class="scroll"><table><thead><tr><th>model</th>%s</tr></thead><tbody>%s</tbody></table></div>' % (escape(mode), head, body)
+    narrow = ' class="narrow"' if len(columns) == 1 else ""
+    return '<h2>%s</h2>\n<div class="scroll"><table%s><thead><tr><th>model</th>%s</tr></thead><tbody>%s</tbody></table></div>' % (
+        escape(mode), narrow, head, body)
 
 
 def _cell(row: dict[str, Any]) -> str:

@@ -83,12 +83,12 @@ def is_slower(row: dict[str, Any]) -> bool:
 
 
 def outcome(report: dict[str, Any]) -> str:
-    """In a word of the health check: failed where no model gave a usable answer; could not tell where the budget ended it or nothing was asked."""
+    """In a word of the health check: failed where no model gave a usable answer; could not tell where the budget ended it."""
     states = [row["state"] for row in report["rows"]]
     asked = [state for state in states if state != SKIPPED]
     if asked and all(state == BROKEN for state in asked):
         return FAILED
-    if not asked or any(row["state"] == SKIPPED and row["why"] == _probe.BUDGET for row in report["rows"]):
+    if any(row["state"] == SKIPPED and row["why"] == _probe.BUDGET for row in report["rows"]):
         return UNKNOWN
     return DEGRADED if report["differences"] else HEALTHY
 

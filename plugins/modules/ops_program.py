@@ -9,7 +9,8 @@ module: ops_program
 short_description: The command litellm-ops is on the host
 version_added: 0.1.0
 description:
-  - Installs the command C(litellm-ops), which makes, verifies, lists, pins, prunes and tries out backups from a timer or by hand.
+  - Installs the command C(litellm-ops), which makes, verifies, lists, pins, prunes and tries out backups, looks at the deployment's health and asks
+    its models what they can do, from a timer or by hand.
     It is the same code that the modules of this collection run, and needs Python 3 and nothing of Ansible on the host.
   - Another release takes the place of an earlier one at once; a run that is under way ends with what it began with.
 author: llmops.litellm contributors (@llmops)
@@ -27,6 +28,11 @@ options:
     description: Path of the command.
     type: path
     default: /usr/local/sbin/litellm-ops
+  needed_by:
+    description: Files of settings. While one of them is there, somebody else needs the command, and V(state=absent) leaves it.
+    type: list
+    elements: path
+    default: []
 attributes:
   check_mode:
     description: Says whether something would change.
@@ -39,6 +45,11 @@ attributes:
 EXAMPLES = r"""
 - name: Command litellm-ops is in place
   llmops.litellm.ops_program:
+
+- name: Command is gone where no backups are made
+  llmops.litellm.ops_program:
+    state: absent
+    needed_by: [/etc/llmops-litellm/ops.json]
 """
 
 RETURN = r"""
@@ -48,6 +59,8 @@ folder:
   type: str
   sample: /usr/local/lib/llmops-litellm/5f1d7a84c3a0b6b2
 """
+
+import os
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -61,6 +74,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "library": {"type": "path", "default": _program.LIBRARY},
             "command": {"type": "path", "default": _program.COMMAND},
+            "needed_by": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
     )
@@ -69,6 +83,8 @@ def main() -> None:
     try:
         if module.params["state"] == "present":
             told = _program.install(_program.sources(), library, command, module.check_mode)
+        elif any(os.path.exists(path) for path in module.params["needed_by"]):
+            module.exit_json(changed=False, folder=library)
         else:
             told = _program.remove(library, command, module.check_mode)
     except OSError as error:
