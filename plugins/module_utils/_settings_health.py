@@ -61,6 +61,26 @@ def load(path: str = PATH, owner: int = 0) -> Settings:
     return settings  # type: ignore[return-value]
 
 
+# The argument specification that the modules share.
+OPTIONS: dict[str, Any] = {
+    "settings": {"type": "path", "default": PATH}, "kind": {"type": "str", "choices": list(KINDS)},
+    "state_dir": {"type": "path", "default": "/var/lib/llmops-litellm"}, "project_name": {"type": "str", "default": "litellm"},
+    "project_dir": {"type": "path", "default": "/opt/litellm"}, "legacy_unit": {"type": "str", "default": "litellm.service"},
+    "legacy_account": {"type": "str", "default": ""},
+}
+
+
+def from_params(params: dict[str, Any], owner: int) -> Settings:
+    """The host's settings; on a host without them, what a module was told (see :data:`OPTIONS`).
+
+    :raises SettingsError: the host has settings that can't be used.
+    """
+    if os.path.lexists(params["settings"]):
+        return load(params["settings"], owner)
+    return Settings(params["state_dir"], params["project_name"], params["project_dir"], legacy_unit=params["legacy_unit"],
+                    legacy_account=params["legacy_account"])
+
+
 def _inner(reader: _Reader, name: str) -> _Reader:
     """An object that need not be there."""
     return _Reader(reader.get(name, dict, {}), "%s%s." % (reader.prefix, name), reader.problems)

@@ -27,7 +27,14 @@ from ansible_collections.llmops.litellm.plugins.module_utils import (
     _systemd,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._health import HEALTHY, Check, Target
-from ansible_collections.llmops.litellm.plugins.module_utils._health_host import DEGRADED, FAILED, OK, UNKNOWN, Limits, ModelHost
+from ansible_collections.llmops.litellm.plugins.module_utils._health_host import (
+    DEGRADED,
+    FAILED,
+    OK,
+    UNKNOWN,
+    Limits,
+    ModelHost,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import Result
 from ansible_collections.llmops.litellm.plugins.module_utils._systemd import Unit
 
@@ -106,8 +113,8 @@ def test_only_what_applies_is_asked() -> None:
     assert list(_health.checks(Target("legacy", "http://127.0.0.1:1", "", DATABASE, units=(RECORD,)), NOW)) == [
         "units", "postgresql", "liveness", "readiness", "bogus key"]
     full = Target("compose", "https://127.0.0.1:1", "", DATABASE, _redis.Container("r"), ("a",), (), "p", (ModelHost("m", "h:1"),), ("/",), "/nosuch")
-    assert list(_health.checks(full, NOW)) == ["engine", "containers", "postgresql", "redis", "liveness", "readiness", "bogus key", "model hosts", "certificate",
-                                               "disk", "backup", "drill"]
+    assert list(_health.checks(full, NOW)) == [
+        "engine", "containers", "postgresql", "redis", "liveness", "readiness", "bogus key", "model hosts", "certificate", "disk", "backup", "drill"]
 
 
 def test_containers_are_healthy_and_on_the_loopback_address(monkeypatch: pytest.MonkeyPatch) -> None:

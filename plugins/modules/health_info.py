@@ -1,0 +1,122 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: health_info
+short_description: Look whether a host's LiteLLM deployment is well
+version_added: 0.1.0
+description:
+  - Looks at everything at once, each with its own limit of time - containers or units, PostgreSQL, Redis, the proxy's liveness and readiness, whether a key
+    that nobody has is refused, model servers, certificate, disks, and how old the last backup and drill are.
+  - Changes nothing and costs nothing. LiteLLM's own C(/health), which makes paid requests, is never called.
+  - Works on a host that was never migrated, and where the role C(health) was never run.
+  - Does not fail for what it finds; RV(outcome) is what a playbook decides by.
+author: llmops.litellm contributors (@llmops)
+options:
+  settings:
+    description: Settings of C(litellm-ops) on the host, as the role C(health) writes them. Where there are none, the options below and the defaults count.
+    type: path
+    default: /etc/llmops-litellm/health.json
+  kind:
+    description: The deployment. Without it, the one that serves.
+    type: str
+    choices: [compose, legacy]
+  state_dir:
+    description: State folder of the deployment, with the journal.
+    type: path
+    default: /var/lib/llmops-litellm
+  project_name:
+    description: Name of the Compose project.
+    type: str
+    default: litellm
+  project_dir:
+    description: Folder of the Compose project.
+    type: path
+    default: /opt/litellm
+  legacy_unit:
+    description: The legacy proxy's unit, for a host that no journal tells of.
+    type: str
+    default: litellm.service
+  legacy_account:
+    description: The account whose user manager runs that unit. Empty for any.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    description: Only looks.
+    support: full
+  diff_mode:
+    description: Changes nothing.
+    support: none
+seealso:
+  - module: llmops.litellm.readiness_info
+  - module: llmops.litellm.model_probe
+"""
+
+EXAMPLES = r"""
+- name: Deployment is looked at
+  llmops.litellm.health_info:
+  register: health
+
+- name: Deployment is well
+  ansible.builtin.assert:
+    that: health.outcome != 'failed'
+    fail_msg: "{{ health.screen | join('; ') }}"
+"""
+
+RETURN = r"""
+outcome:
+  description: V(healthy), V(degraded), V(failed) or V(unknown), which is that it could not be told.
+  returned: success
+  type: str
+  sample: healthy
+kind:
+  description: The deployment that was looked at.
+  returned: success
+  type: str
+  sample: compose
+checks:
+  description: Each part with C(name), C(state) (V(ok), V(degraded), V(failed), V(unknown)), C(detail) in words and C(seconds).
+  returned: success
+  type: list
+  elements: dict
+screen:
+  description: The same as lines to be read.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.llmops.litellm.plugins.module_utils import (
+    _deployed,
+    _health,
+    _health_target,
+    _health_watch,
+    _settings,
+    _settings_health,
+)
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(argument_spec=dict(_settings_health.OPTIONS), supports_check_mode=True)
+    try:
+        settings = _settings_health.from_params(module.params, os.geteuid())
+    except _settings.SettingsError as error:
+        module.fail_json(msg=str(error))
+    target = _health_target.target(settings, _deployed.find(settings, module.params["kind"] or ""))
+    checks = _health.look(target)
+    outcome = _health.outcome(checks)
+    module.exit_json(changed=False, outcome=outcome, kind=target.kind, checks=[check._asdict() for check in checks],
+                     screen=_health_watch.screen(target.kind, outcome, checks))
+
+
+if __name__ == "__main__":
+    main()
