@@ -79,7 +79,7 @@ def judge(sources: Sources, place: Place) -> dict[str, Any]:
     return {"rows": _rows(sources, place, sorted((names | set(sources.listed or [])) - ({name for name, _target in aliases} - names))),
             "servers": [{"address": base, "answers": server.answers, "models": server.names, "problem": _reason(server)}
                         for base, server in sorted(sources.servers.items())],
-            "findings": findings, "aliases": dict(aliases),
+            "findings": findings, "aliases": dict(aliases.keys()),
             "outcome": "unknown" if sources.problems else "degraded" if any(finding["problem"] for finding in findings) else "healthy"}
 
 
