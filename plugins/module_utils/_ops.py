@@ -46,7 +46,9 @@ class Answer(NamedTuple):
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run one command."""
-    options = parser().parse_args(argv)
+    options, unknown = parser().parse_known_args(argv)
+    if unknown:  # said by the command, since what its exit codes mean is its own
+        options.refuse("unrecognized arguments: %s" % " ".join(unknown))
     if options.command in _ops_health.COMMANDS:
         return _ops_health.run(options)
     try:
@@ -79,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
 
     def command(name: str, act: Callable[[_settings.Settings, Any], Answer], words: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, parents=[shared], help=words, description=words[0].upper() + words[1:] + ".")
-        made.set_defaults(act=act)
+        made.set_defaults(act=act, refuse=made.error)
         return made
 
     made = command("backup", backup, "make a backup, then remove what retention does not keep")

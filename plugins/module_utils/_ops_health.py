@@ -46,9 +46,9 @@ def register(commands: Any) -> None:
 
     def command(name: str, act: Callable[[_settings_health.Settings, Any], Answer], words: str) -> Any:
         made = commands.add_parser(name, parents=[shared], help=words, description=words[0].upper() + words[1:] + ".", epilog=EPILOG)
-        made.set_defaults(act=act)
         # 2 would say that the deployment has failed
         made.error = lambda message: made.exit(CODES[UNKNOWN], "%s%s: error: %s\n" % (made.format_usage(), made.prog, message))
+        made.set_defaults(act=act, refuse=made.error)
         return made
 
     made = command("health", health, "look whether the deployment is well; nothing is changed, and nothing costs money")
