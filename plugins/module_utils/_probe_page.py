@@ -20,8 +20,8 @@ body { margin: 0; background: var(--page); color: var(--text); font: 15px/1.5 sy
 main { max-width: 68rem; margin: 0 auto; padding: 1.5rem 1rem 3rem }
 h1 { font-size: 1.6rem; margin: 0 } h2 { font-size: 1.1rem; margin: 2rem 0 .6rem }
 p { margin: .2rem 0 } .dim { color: var(--dim) } .scroll { overflow-x: auto }
-.figures { display: flex; flex-wrap: wrap; gap: .6rem; margin: 1.2rem 0 0 }
-.figures div { background: var(--sheet); border: 1px solid var(--line); border-radius: .5rem; padding: .5rem .9rem; min-width: 7rem }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(6.5rem, 1fr)); gap: .6rem; margin: 1.2rem 0 0 }
+.figures div { background: var(--sheet); border: 1px solid var(--line); border-radius: .5rem; padding: .5rem .8rem }
 .figures b { display: block; font-size: 1.5rem; line-height: 1.2 }
 ul { margin: 0; padding: .7rem 1rem .7rem 2rem; background: var(--sheet); border: 1px solid var(--line); border-left: 4px solid var(--bad);
   border-radius: .4rem; overflow-wrap: anywhere }
