@@ -36,8 +36,8 @@ threads = [threading.Thread(target=ask, args=(address,)) for address in sys.argv
 [thread.join() for thread in threads]
 print(json.dumps(told))"""
 REASONS = {"ConnectionRefusedError": "refuses connections", "timeout": "does not answer in time", "TimeoutError": "does not answer in time",
-            "gaierror": "its name is not known", "RemoteDisconnected": "ends connections without an answer",
-            "ConnectionResetError": "ends connections without an answer"}
+           "gaierror": "its name is not known", "RemoteDisconnected": "ends connections without an answer",
+           "ConnectionResetError": "ends connections without an answer"}
 
 
 class ModelHost(NamedTuple):

@@ -51,8 +51,8 @@ def advance(previous: dict[str, Any], outcome: str, now: datetime, thresholds: T
 def meaning(event: str, told: dict[str, Any]) -> str:
     """An alarm or its end, in words."""
     if event == ALARM:
-        return "failed %d times in a row: %s" % (told["bad"], "; ".join("%s (%s)" % (check["name"], check["detail"]) for check in told["checks"]
-                                                                       if check["state"] == FAILED))
+        failed = ["%s (%s)" % (check["name"], check["detail"]) for check in told["checks"] if check["state"] == FAILED]
+        return "failed %d times in a row: %s" % (told["bad"], "; ".join(failed))
     return "well %d times in a row" % told["good"]
 
 

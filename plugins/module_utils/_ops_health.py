@@ -125,6 +125,11 @@ def _end(_signal: int, _frame: Any) -> None:
     raise KeyboardInterrupt
 
 
+def _progress(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
 def probe(settings: _settings_health.Settings, options: Any) -> Answer:
     """Ask the models; SIGTERM ends it as SIGINT does."""
     signal.signal(signal.SIGTERM, _end)
@@ -135,7 +140,7 @@ def probe(settings: _settings_health.Settings, options: Any) -> Answer:
     if options.name:
         given["names"] = tuple(options.name)
     wanted = settings.probe._replace(**given)
-    report, findings, texts, paths = _looked.probe(settings, told, wanted, lambda line: print(line, file=sys.stderr, flush=True), options.fresh)
+    report, findings, texts, paths = _looked.probe(settings, told, wanted, _progress, options.fresh)
     if options.page:
         write_atomically(os.path.abspath(options.page), texts["html"], 0o644)
         paths["page"] = options.page

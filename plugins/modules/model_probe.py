@@ -149,7 +149,7 @@ def main() -> None:
             "names": {"type": "list", "elements": "str"},
             "models": {"type": "int"},
             "requests": {"type": "int"},
-            "tokens": {"type": "int"},
+            "tokens": {"type": "int", "no_log": False},
             "fresh": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

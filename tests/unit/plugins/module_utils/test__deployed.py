@@ -30,9 +30,9 @@ COMPOSE = '    ports: ["127.0.0.1:4001:4000"]\n    ports: ["0.0.0.0:5434:5432"]\
 ENV = "LITELLM_MASTER_KEY=sk-master\nDATABASE_URL=postgresql://litellm:%s@postgres:5432/litellm\nREDIS_PASSWORD=%s\n" % (PASSWORD, PASSWORD)
 
 
-def journal(folder: Path, state: str, *steps: str, found: Any = FOUND) -> None:
+def journal(folder: Path, state: str, *steps: str, found: Any = None) -> None:
     told = _journal.create("20261124T120000Z", {"controller": "desk", "run": "1:1"}, NOW)
-    told["facts"]["found"] = found
+    told["facts"]["found"] = found or FOUND
     for name in steps or ("record",):
         _journal.begin(told, name, NOW)
     _journal.save(str(folder), {**told, "state": state}, NOW)
