@@ -21,7 +21,7 @@ MEANINGS = {
     "environment": "environment of the new deployment", "stage": "new servers and bridges, beside the legacy deployment",
     "rehearse": "new proxy tried on a copy of the live database", "backup": "verified backup of the legacy deployment",
     "cutover": "legacy stopped, last rows copied and proved", "serve": "new deployment started at the legacy addresses",
-    "verify": "old against new, as clients see it", "hand_over": "start at boot, backups by timer",
+    "verify": "old against new, as clients see it", "hand_over": "start at boot, backups and health by timer",
     "leave": "new proxy stopped, its servers off the legacy addresses", "carry": "rows written since the cutover brought home and proved",
     "return": "legacy deployment started, units as recorded", "check": "new against old, as clients see it",
     "clear": "containers, network, timers, units and bridges gone; volumes stay"}
@@ -262,6 +262,9 @@ def _changes(journal: dict, folder: str) -> list[str]:
     if backups:
         lines.append("backups by litellm-ops: %s, into %s; the newest is restored and compared: %s" % (
             backups["on_calendar"], backups["folder"], backups["drill_on_calendar"]))
+    health = _facts(journal, "hand_over").get("health")
+    if health:
+        lines.append("looked at by litellm-ops: %s; models are asked what they can do: %s" % (health["on_calendar"], health["probe_on_calendar"]))
     return lines
 
 

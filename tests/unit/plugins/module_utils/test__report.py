@@ -121,6 +121,16 @@ def test_migrated_host_can_be_undone_by_what_is_said() -> None:
     assert "a\\|b" in text  # a cell of the table
 
 
+def test_timers_of_the_hand_over_are_told() -> None:
+    made = journal()
+    assert "litellm-ops" not in _report.markdown(_report.build(made, "/var/lib/llmops-litellm"))
+    made["steps"][-1]["facts"] = {"backups": {"on_calendar": "daily", "folder": "/b", "drill_on_calendar": "weekly"},
+                                  "health": {"on_calendar": "minutely", "probe_on_calendar": "noon"}}
+    told = _report.markdown(_report.build(made, "/var/lib/llmops-litellm"))
+    assert "backups by litellm-ops: daily, into /b; the newest is restored and compared: weekly" in told
+    assert "looked at by litellm-ops: minutely; models are asked what they can do: noon" in told
+
+
 def test_kept_rows_are_named() -> None:
     made = journal("rolled back", "serve")
     made["facts"].update(kept_database="litellm_x", failure="it was frozen")
