@@ -23,6 +23,7 @@ from . import (
     _journal,
     _ops_copy,
     _ops_health,
+    _ops_model,
     _ops_restore,
     _outcome,
     _restore_dump,
@@ -52,7 +53,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if options.command in _ops_health.COMMANDS:
         return _ops_health.run(options)
     try:
-        settings = _settings.load(options.settings, options.owner)
+        # Commands for model servers need none.
+        settings = _settings.load(options.settings, options.owner) if options.settings else None
         answer: Answer = options.act(settings, options)
     except _settings.SettingsError as error:
         answer = Answer(USAGE, str(error).splitlines(), {"error": str(error)})
@@ -106,6 +108,7 @@ def parser() -> argparse.ArgumentParser:
         command(name, pin, words).add_argument("name", help="backup")
     command("status", status, "show how backups and drills went last")
     _ops_health.register(commands)
+    _ops_model.add(command, Answer)
     return found
 
 
