@@ -12,7 +12,7 @@ import socket
 import sys
 from typing import Any, Callable
 
-from . import _bridge, _model_checks, _model_door, _model_ready, _model_server, _systemd
+from . import _bridge, _firewall_host, _model_checks, _model_door, _model_ready, _model_server, _systemd
 
 DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
 Told = tuple[int, list[str], dict[str, Any]]
@@ -35,6 +35,9 @@ def add(command: Callable[[str, Callable[[Any, Any], Any], str], Any], answer: C
         made.add_argument("--models", default=_model_server.FOLDER, metavar="FOLDER", help="what is known of model servers (%(default)s)")
         made.add_argument("--timeout", type=int, default=0, metavar="SECONDS", help="how long to wait (by the server's settings)")
         made.set_defaults(settings="")
+    made = command("firewall", _guarded(firewall, answer), "make the bridges' firewall rules again that the firewall has lost (called by a unit)")
+    made.add_argument("--state-dir", required=True, metavar="FOLDER", help="state folder, with the record")
+    made.set_defaults(settings="")
     made = command("bridge", _guarded(bridge, answer), "hand connections of containers on to a port of this host (called by its socket)")
     made.add_argument("target", metavar="ADDRESS:PORT", help="where to")
     made.add_argument("--admit", required=True, metavar="NETWORK", help="network whose peers are heard")
@@ -47,7 +50,7 @@ def _guarded(act: Callable[[Any], Told], answer: Callable[..., Any]) -> Callable
             return answer(*act(options))
         except _model_server.DeclarationError as error:
             return answer(USAGE, [str(error)], {"error": str(error)})
-        except (ValueError, _systemd.SystemdError) as error:
+        except (ValueError, _systemd.SystemdError, _firewall_host.FirewallError) as error:
             return answer(FAILED, [str(error)], {"error": str(error)})
     return run
 
@@ -108,6 +111,12 @@ def failed(options: Any) -> Told:
              "Then: systemctl reset-failed %s && systemctl start %s" % (
                  options.name, _model_server.STARTS, state.result, installed.unit, installed.unit, installed.unit))
     return DONE, [words], {"state": state.active, "result": state.result}
+
+
+def firewall(options: Any) -> Told:
+    """After the firewall's service has begun anew."""
+    added = _firewall_host.again(options.state_dir)
+    return DONE, added or ["all rules are there"], {"added": added}
 
 
 def bridge(options: Any) -> Told:

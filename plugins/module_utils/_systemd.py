@@ -152,6 +152,12 @@ def list_unit_files(manager: Manager, *patterns: str) -> list[str]:
     return [name for name in names if not re.search(r"@\.[a-z]+$", name)]
 
 
+def release() -> int:
+    """The release of systemd on this host; 0 where it does not tell."""
+    match = re.match(r"systemd (\d+)", run(["systemctl", "--version"]).out)
+    return int(match.group(1)) if match else 0
+
+
 def parse_environment_files(value: str) -> list[tuple[str, bool]]:
     """The property EnvironmentFiles as (path, optional), in the order in which systemd reads them."""
     found = []

@@ -1,0 +1,152 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which firewall of a host is active, and the rules that let containers through it to their bridges. Pure: answers in, rules out.
+
+A host without an active firewall needs none and gets none. An accept in a table of our own would be no help: another table's drop still drops.
+So the rules go where the drop is, each with a mark by which it is found again.
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+NONE, UFW, FIREWALLD, NFTABLES, IPTABLES = "none", "ufw", "firewalld", "nftables", "iptables"
+MARK = "llmops.litellm bridge"
+
+
+class Found(NamedTuple):
+    """What the firewalls' own programs say. ``docker_target``: what firewalld does with what comes from Docker's networks and no rule names."""
+
+    ufw: str = ""
+    firewalld: str = ""
+    docker_target: str = ""
+    zone: str = ""
+    nft: Sequence[dict[str, Any]] = ()
+
+
+class Wanted(NamedTuple):
+    """Who may come in: the containers' subnet, to the bridges' address, at these ports."""
+
+    subnet: str
+    gateway: str
+    ports: tuple[int, ...]
+
+
+class Rule(NamedTuple):
+    """One rule. ``add`` and ``remove`` are commands; ``ask`` is one that succeeds where the rule is there, empty where :func:`present` reads it from
+    what was found. ``place``: family, table and chain of nftables."""
+
+    kind: str
+    add: tuple[str, ...]
+    remove: tuple[str, ...]
+    ask: tuple[str, ...]
+    place: tuple[str, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """As the record on the host holds it."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in self._asdict().items()}
+
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> Rule:
+        """The way back from the record."""
+        return cls(told["kind"], *(tuple(told[key]) for key in ("add", "remove", "ask", "place")))
+
+
+def kind_of(found: Found) -> str:
+    """The firewall that decides."""
+    if re.search(r"^Status: active\b", found.ufw, re.M):
+        return UFW
+    if found.firewalld.strip() == "running":
+        return FIREWALLD
+    places = dropping(found.nft)
+    if not places:
+        return NONE
+    return IPTABLES if all(_is_iptables(place) for place in places) else NFTABLES
+
+
+def dropping(ruleset: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """The chains of nftables (family, table, name) that see IPv4 packets to this host and end in dropping them."""
+    rules: dict[tuple[str, str, str], list[list[dict[str, Any]]]] = {}
+    bases = {}
+    for item in ruleset:
+        chain, rule = item.get("chain"), item.get("rule")
+        if chain and chain.get("hook") == "input" and chain.get("type", "filter") == "filter" and chain["family"] in ("ip", "inet"):
+            bases[chain["family"], chain["table"], chain["name"]] = chain.get("policy", "accept")
+        if rule:
+            rules.setdefault((rule["family"], rule["table"], rule["chain"]), []).append(rule.get("expr", []))
+    return sorted(place for place, policy in bases.items() if policy == "drop" or any(_drops_all(steps) for steps in rules.get(place, [])))
+
+
+def _drops_all(steps: Sequence[dict[str, Any]]) -> bool:
+    """Whether a rule drops or rejects whatever comes to it: nothing in it looks at the packet."""
+    kinds = [next(iter(step)) for step in steps]
+    return bool(kinds) and kinds[-1] in ("drop", "reject") and set(kinds[:-1]) <= {"counter", "log"}
+
+
+def _is_iptables(place: tuple[str, str, str]) -> bool:
+    """Chains in capitals are those that iptables keeps in nftables; it can't read rules of another make."""
+    return place[0] == "ip" and place[1] == "filter" and place[2] == "INPUT"
+
+
+def rules(kind: str, found: Found, wanted: Wanted) -> list[Rule]:
+    """The rules that are needed."""
+    if not wanted.ports:
+        return []
+    if kind == UFW:
+        return [_ufw(wanted, port) for port in wanted.ports]
+    if kind == FIREWALLD:
+        # Docker puts its networks into a zone of its own, which usually accepts everything.
+        return [] if found.docker_target.strip() == "ACCEPT" else [_firewalld(wanted, port, found.zone.strip() or "public") for port in wanted.ports]
+    if kind in (NFTABLES, IPTABLES):
+        made = []
+        for place in dropping(found.nft):
+            made += [_iptables(wanted, port) for port in wanted.ports] if _is_iptables(place) else [_nft(wanted, place)]
+        return made
+    return []
+
+
+def _ufw(wanted: Wanted, port: int) -> Rule:
+    words = ("allow", "from", wanted.subnet, "to", wanted.gateway, "port", str(port), "proto", "tcp")
+    return Rule(UFW, ("ufw", *words, "comment", MARK), ("ufw", "delete", *words), ())
+
+
+def _firewalld(wanted: Wanted, port: int, zone: str) -> Rule:
+    text = 'rule family="ipv4" source address="%s" destination address="%s" port port="%d" protocol="tcp" accept' % (wanted.subnet, wanted.gateway, port)
+    base = ("firewall-cmd", "--permanent", "--zone=" + zone)
+    return Rule(FIREWALLD, (*base, "--add-rich-rule=" + text), (*base, "--remove-rich-rule=" + text), (*base, "--query-rich-rule=" + text))
+
+
+def _iptables(wanted: Wanted, port: int) -> Rule:
+    words = ("INPUT", "-s", wanted.subnet, "-d", wanted.gateway + "/32", "-p", "tcp", "-m", "tcp", "--dport", str(port), "-m", "comment", "--comment", MARK,
+             "-j", "ACCEPT")
+    return Rule(IPTABLES, ("iptables", "-w", "-I", *words), ("iptables", "-w", "-D", *words), ("iptables", "-w", "-C", *words))
+
+
+def _nft(wanted: Wanted, place: tuple[str, str, str]) -> Rule:
+    ports = "{ %s }" % ", ".join(str(port) for port in wanted.ports)
+    words = ("ip", "saddr", wanted.subnet, "ip", "daddr", wanted.gateway, "tcp", "dport", ports, "accept", "comment", '"%s %s"' % (MARK, ports.strip("{ }")))
+    return Rule(NFTABLES, ("nft", "insert", "rule", *place, *words), (), (), place)
+
+
+def handles(ruleset: Sequence[dict[str, Any]], rule: Rule) -> list[int]:
+    """Where in nftables a rule of ours is."""
+    comment = rule.add[-1].strip('"')
+    return [item["rule"]["handle"] for item in ruleset if "rule" in item and item["rule"].get("comment") == comment and
+            (item["rule"]["family"], item["rule"]["table"], item["rule"]["chain"]) == rule.place]
+
+
+def chain_there(ruleset: Sequence[dict[str, Any]], rule: Rule) -> bool:
+    """Whether nftables still has the chain of a rule."""
+    return any((item["chain"]["family"], item["chain"]["table"], item["chain"]["name"]) == rule.place for item in ruleset if "chain" in item)
+
+
+def present(found: Found, rule: Rule, added: str = "") -> bool:
+    """Whether a rule without ``ask`` is there.
+
+    :param added: what ``ufw show added`` says.
+    """
+    if rule.kind == UFW:
+        return any(line.startswith(" ".join(rule.add[:rule.add.index("comment")])) for line in added.splitlines())
+    return bool(handles(found.nft, rule))

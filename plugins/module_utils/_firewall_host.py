@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules of :mod:`_firewall` brought to a host and away again. A record says which are ours; nothing else is ever removed."""
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from . import _firewall, _host
+from ._firewall import FIREWALLD, IPTABLES, NFTABLES, UFW, Found, Rule, Wanted
+
+RECORD = "firewall.json"
+FORMAT = 1
+
+
+class FirewallError(Exception):
+    """A firewall's program refused, or the record can't be read."""
+
+
+def look() -> Found:
+    """What the firewalls of this host say. A program that is not there says nothing."""
+    state = _host.run(["firewall-cmd", "--state"])
+    running = state.rc == 0 and state.out.strip() == "running"
+    told = _host.run(["nft", "-j", "list", "ruleset"])
+    try:
+        ruleset = json.loads(told.out).get("nftables", []) if told.rc == 0 else []
+    except ValueError:
+        ruleset = []
+    return Found(_said(["ufw", "status"]), state.out if running else "",
+                 _said(["firewall-cmd", "--permanent", "--zone=docker", "--get-target"]) if running else "",
+                 _said(["firewall-cmd", "--get-default-zone"]) if running else "", ruleset)
+
+
+def _said(argv: list[str]) -> str:
+    answer = _host.run(argv)
+    return answer.out if answer.rc == 0 else ""
+
+
+def load(folder: str) -> list[Rule]:
+    """The rules that are ours.
+
+    :raises FirewallError: the record can't be read.
+    """
+    path = os.path.join(folder, RECORD)
+    if not os.path.exists(path):
+        return []
+    try:
+        told = json.loads(_host.read(path))
+        if told["format"] != FORMAT:
+            raise ValueError("of another release")
+        return [Rule.of(item) for item in told["rules"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FirewallError("%s cannot be read (%s); move it away, and look for rules marked \"%s\" in the firewall" % (path, error, _firewall.MARK)) from None
+
+
+def _save(folder: str, rules: list[Rule]) -> None:
+    path = os.path.join(folder, RECORD)
+    if rules:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        _host.write_atomically(path, json.dumps({"format": FORMAT, "rules": [rule.record() for rule in rules]}, indent=1) + "\n")
+    elif os.path.exists(path):
+        os.unlink(path)
+        _host.sync_folder(folder)
+
+
+def bring(wanted: Wanted, folder: str, check: bool = False) -> dict[str, Any]:
+    """Let containers through, and nobody whom an earlier run let through and this one does not.
+
+    :returns: ``changed``, ``firewall``, ``added`` and ``removed`` (commands).
+    :raises FirewallError: a rule could not be made. Those that were made are in the record.
+    """
+    found, ours = look(), load(folder)
+    kind = _firewall.kind_of(found)
+    rules = _firewall.rules(kind, found, wanted)
+    gone = [rule for rule in ours if rule not in rules]
+    missing = [rule for rule in rules if not _there(found, rule)]
+    told = {"changed": bool(gone or missing or ours != rules), "firewall": kind, "added": [" ".join(rule.add) for rule in missing],
+            "removed": [" ".join(rule.add) for rule in gone]}
+    if check or not told["changed"]:
+        return told
+    # the record first: a rule that nobody remembers would stay for good
+    _save(folder, [*ours, *(rule for rule in rules if rule not in ours)])
+    for rule in gone:
+        _remove(found, rule)
+    for rule in missing:
+        _must(rule.add)
+    if any(rule.kind == FIREWALLD for rule in [*gone, *missing]):
+        _must(("firewall-cmd", "--reload"))
+    _save(folder, rules)
+    return told
+
+
+def again(folder: str) -> list[str]:
+    """Make rules that the firewall has lost since, by a reboot or a restart of its service. Returns the commands."""
+    found = look()
+    missing = [rule for rule in load(folder) if not _there(found, rule) and (rule.kind != NFTABLES or _firewall.chain_there(found.nft, rule))]
+    for rule in missing:
+        _must(rule.add)
+    return [" ".join(rule.add) for rule in missing]
+
+
+def remove(folder: str, check: bool = False) -> dict[str, Any]:
+    """Take away what is ours."""
+    ours = load(folder)
+    if ours and not check:
+        found = look()
+        for rule in ours:
+            _remove(found, rule)
+        if any(rule.kind == FIREWALLD for rule in ours):
+            _must(("firewall-cmd", "--reload"))
+        _save(folder, [])
+    return {"changed": bool(ours), "firewall": ours[0].kind if ours else _firewall.NONE, "added": [], "removed": [" ".join(rule.add) for rule in ours]}
+
+
+def volatile(folder: str) -> bool:
+    """Whether some of the rules don't outlive a restart of the firewall by themselves."""
+    return any(rule.kind in (NFTABLES, IPTABLES) for rule in load(folder))
+
+
+def _there(found: Found, rule: Rule) -> bool:
+    if rule.ask:
+        return _host.run(list(rule.ask)).rc == 0
+    return _firewall.present(found, rule, _said(["ufw", "show", "added"]) if rule.kind == UFW else "")
+
+
+def _remove(found: Found, rule: Rule) -> None:
+    if not _there(found, rule):
+        return
+    for command in [rule.remove] if rule.remove else [("nft", "delete", "rule", *rule.place, "handle", str(number))
+                                                      for number in _firewall.handles(found.nft, rule)]:
+        _must(command)
+
+
+def _must(argv: tuple[str, ...]) -> None:
+    answer = _host.run(list(argv))
+    if answer.rc != 0:
+        raise FirewallError("%s: %s" % (" ".join(argv), (answer.err or answer.out).strip() or "failed with %d" % answer.rc))
