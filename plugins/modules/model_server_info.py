@@ -75,7 +75,13 @@ systemd:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _model_checks, _model_gpu, _model_server, _model_unit, _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils import (
+    _model_checks,
+    _model_gpu,
+    _model_server,
+    _model_unit,
+    _systemd,
+)
 
 
 def main() -> None:
