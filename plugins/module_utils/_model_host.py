@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple, Optional
 from . import _adoption, _bridge_proof, _client, _host, _model_gpu, _model_server, _model_unit, _systemd
 from ._model_server import ALWAYS, MANUAL, human
 
+UNITS = "/etc/systemd/system"
 SEEN = "model_answers.json"
 WIDTH = 100
 
@@ -56,7 +58,7 @@ def known(place: Place) -> tuple[list[dict[str, Any]], list[str]]:
                      "model": "", "gpus": [], "declared_vram": 0, "recorded": {key: entry[key] for key in ("enabled", "active")}})
     taken = {row["port"] for row in rows}
     rows += [{"name": "port %d" % port, "managed": False, "unit": None, "account": "", "port": port, "model": "", "gpus": [], "declared_vram": 0}
-             for port in place.ports if port not in taken]
+             for port in sorted({*place.ports, *bridged(place.project)}) if port not in taken]
     return rows, problems
 
 
@@ -114,11 +116,22 @@ def look(place: Place, now: datetime, remember: bool = False) -> dict[str, Any]:
             "model": row["model"] or (model_of(_host.command_line(pid)) if pid else ""),
             "gpus": row["gpus"] or [str(number) for number, size in used.items() if size], "declared_vram": row["declared_vram"], "vram": sum(used.values()),
             "answers": seconds is not None, "seconds": seconds, "last_answer": seen.get(key),
-            "reachable": {_bridge_proof.ANSWERS: True}.get(reach[row["port"]], False) if row["port"] in reach else None})
+            "reachable": answered(reach.get(row["port"]))})
     if remember:
         save_seen(place.state_dir, seen)
     return {"hosts": hosts, "problems": problems, "gpus": [{"index": gpu.number, "uuid": gpu.uuid, "name": gpu.name, "total": gpu.total, "free": gpu.free}
                                                           for gpu in gpus.found], "gpu_note": gpus.reason}
+
+
+def answered(word: Optional[str]) -> Optional[bool]:
+    """Whether a container was answered; ``None`` where it could not be asked."""
+    return None if word in (None, _bridge_proof.UNKNOWN) else word == _bridge_proof.ANSWERS
+
+
+def bridged(project: str, folder: str = UNITS) -> list[int]:
+    """Ports that have a bridge, such as those of a migration."""
+    pattern = re.compile(re.escape(project) + r"-bridge-(\d+)\.socket")
+    return sorted(int(match[1]) for name in (os.listdir(folder) if os.path.isdir(folder) else []) for match in [pattern.fullmatch(name)] if match)
 
 
 def _unit(name: str, account: str) -> Optional[_systemd.Unit]:

@@ -107,7 +107,7 @@ def failed(options: Any) -> Told:
     state = _model_door.look(installed.unit)
     if state.active != "failed":
         return DONE, ["%s failed and is started again" % options.name], {"state": state.active}
-    words = ("model server %s has failed %d times in sequence (%s) and is not started any more. Look why: journalctl -u %s. "
+    words = ("model server %s was started %d times and failed (%s); it is not started any more. Look why: journalctl -u %s. "
              "Then: systemctl reset-failed %s && systemctl start %s" % (
                  options.name, _model_server.STARTS, state.result, installed.unit, installed.unit, installed.unit))
     return DONE, [words], {"state": state.active, "result": state.result}
