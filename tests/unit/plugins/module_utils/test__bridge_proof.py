@@ -83,7 +83,7 @@ def test_a_server_that_sleeps_is_not_woken(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(_host, "run", run)
     monkeypatch.setattr(proof, "sleeping", lambda _ports, _found: {1})
-    monkeypatch.setattr(proof, "ask", lambda addresses, _seconds: {address: "answers" for address in addresses})
+    monkeypatch.setattr(proof, "ask", lambda addresses, _seconds: dict.fromkeys(addresses, "answers"))
     told = proof.look([1, 2], "gw", "10.0.0.1", "proxy", "image", "bridge", 3)
     assert told == proof.Asked({1: "asleep", 2: "answers"}, {2: "answers"}, {1: "silent", 2: "silent"}, {})
     inside = next(argv for argv in asked if argv[:2] == ["docker", "exec"])

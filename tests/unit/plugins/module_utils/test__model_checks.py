@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _host, _model_checks, _model_gpu, _model_server, _model_unit
+from ansible_collections.llmops.litellm.plugins.module_utils import (
+    _host,
+    _model_checks,
+    _model_gpu,
+    _model_server,
+    _model_unit,
+)
 
 ACCOUNT = "no-such-account"
 
