@@ -25,6 +25,8 @@ from ._model_server import (
 LOOPBACK = "127.0.0.1"
 # Seconds: the least time that a start gets, what vLLM needs besides to compile, and the bytes that a slow disk reads in one.
 LEAST_START, COMPILE, PER_SECOND = 120, 480, 50 << 20
+# Seconds that a start may take beyond the wait for readiness, and a stop until the server is killed. The unit says the same.
+START_SLACK, STOP_TIMEOUT = 30, 60
 # The first release that lengthens the time between restarts.
 RESTART_STEPS = 254
 
@@ -72,7 +74,7 @@ def limits(timeout: int, systemd: int) -> dict[str, int]:
     :param systemd: the release; from 254 on the time between restarts grows.
     """
     grows = systemd >= RESTART_STEPS
-    return {"starts": STARTS, "interval": STARTS * (timeout + LONGEST_DELAY), "delay": FIRST_DELAY if grows else 4 * FIRST_DELAY,
+    return {"starts": STARTS, "interval": STARTS * (timeout + START_SLACK + STOP_TIMEOUT + LONGEST_DELAY), "delay": FIRST_DELAY if grows else 4 * FIRST_DELAY,
             "steps": STARTS - 3 if grows else 0, "longest": LONGEST_DELAY}
 
 
@@ -113,6 +115,6 @@ def describe(server: Server, project: str, weights: int, devices: Sequence[str],
         "units": names(server, project), "entry": entry(server, project), "exec": quoted(command(server)), "argv": command(server),
         "environment": assignments(environment(server, home)), "environment_file": server.environment_file.replace("%", "%%"),
         "gpus": list(server.gpus), "devices": list(devices) if server.gpus else [], "memory": server.memory,
-        "start_timeout": timeout, "hold": hold(server, timeout), "idle": server.idle, "limits": limits(timeout, systemd),
+        "start_timeout": timeout, "timeout_start": timeout + START_SLACK, "timeout_stop": STOP_TIMEOUT, "hold": hold(server, timeout), "idle": server.idle, "limits": limits(timeout, systemd),
         # a GPU's driver, PyTorch and an unknown program translate code while they run
         "writes_code": jit, "settings": server.settings, "state": "%s-model/%s" % (project, server.name)}
