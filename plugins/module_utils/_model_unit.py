@@ -115,6 +115,7 @@ def describe(server: Server, project: str, weights: int, devices: Sequence[str],
         "units": names(server, project), "entry": entry(server, project), "exec": quoted(command(server)), "argv": command(server),
         "environment": assignments(environment(server, home)), "environment_file": server.environment_file.replace("%", "%%"),
         "gpus": list(server.gpus), "devices": list(devices) if server.gpus else [], "memory": server.memory,
-        "start_timeout": timeout, "timeout_start": timeout + START_SLACK, "timeout_stop": STOP_TIMEOUT, "hold": hold(server, timeout), "idle": server.idle, "limits": limits(timeout, systemd),
+        "start_timeout": timeout, "timeout_start": timeout + START_SLACK, "timeout_stop": STOP_TIMEOUT,
+        "hold": hold(server, timeout), "idle": server.idle, "limits": limits(timeout, systemd),
         # a GPU's driver, PyTorch and an unknown program translate code while they run
         "writes_code": jit, "settings": server.settings, "state": "%s-model/%s" % (project, server.name)}
