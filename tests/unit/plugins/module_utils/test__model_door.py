@@ -159,3 +159,12 @@ def test_a_silent_client_does_not_hold_the_others(monkeypatch: pytest.MonkeyPatc
         assert time.monotonic() - begun < 10
         assert answer.result().startswith(b"HTTP/1.1 503")
         assert silent.recv(12) == b"HTTP/1.1 503"
+
+
+def test_a_large_request_is_read_before_it_is_answered() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as pool:
+        refused = pool.submit(_model_door.refuse, listening, "no", 1)
+        with socket.create_connection(listening.getsockname(), timeout=30) as client:
+            client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 8388608\r\n\r\n" + bytes(8 << 20))
+            assert client.recv(12) == b"HTTP/1.1 503"
+        assert refused.result() == 1
