@@ -120,7 +120,7 @@ def look(place: Place, now: datetime, remember: bool = False) -> dict[str, Any]:
     if remember:
         save_seen(place.state_dir, seen)
     return {"hosts": hosts, "problems": problems, "gpus": [{"index": gpu.number, "uuid": gpu.uuid, "name": gpu.name, "total": gpu.total, "free": gpu.free}
-                                                          for gpu in gpus.found], "gpu_note": gpus.reason}
+                                                           for gpu in gpus.found], "gpu_note": gpus.reason}
 
 
 def answered(word: Optional[str]) -> Optional[bool]:

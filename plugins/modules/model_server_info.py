@@ -48,7 +48,7 @@ EXAMPLES = r"""
 RETURN = r"""
 servers:
   description: >-
-    For each declaration the names of its units, command line, environment, time-outs and limits, devices, and RV(servers[].file), what the commands
+    For each declaration the names of its units, command line, environment, time-outs and limits, devices, and C(file), what the commands
     on the host must know of it.
   returned: success
   type: list
