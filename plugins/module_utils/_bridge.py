@@ -17,6 +17,7 @@ import struct
 from ._model_door import CONNECTIONS, FIRST, PROXYD
 
 SO_ATTACH_FILTER = 26
+SETPRIV = "/usr/bin/setpriv"  # of util-linux, which every Debian and Red Hat has
 # Classic BPF: offset of the IPv4 source address from the network header; load a word, and, jump if equal, return.
 SOURCE = (-0x100000 + 12) & 0xFFFFFFFF
 LOAD, AND, EQUAL, RETURN = 0x20, 0x54, 0x15, 0x06
@@ -41,7 +42,7 @@ def admit(listening: socket.socket, network: str) -> None:
 
 
 def serve(listening: socket.socket, network: str, target: str) -> None:
-    """Filter the socket that systemd has handed over, and become its proxy. Does not return."""
+    """Filter the socket that systemd has handed over, and become its proxy, which has no right that this took. Does not return."""
     admit(listening, network)
     os.set_inheritable(FIRST, True)
-    os.execv(PROXYD, [PROXYD, "--connections-max=%d" % CONNECTIONS, target])
+    os.execv(SETPRIV, [SETPRIV, "--ambient-caps=-all", "--inh-caps=-all", PROXYD, "--connections-max=%d" % CONNECTIONS, target])

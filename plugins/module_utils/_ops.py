@@ -54,7 +54,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return _ops_health.run(options)
     try:
         # Commands for model servers need none.
-        settings = _settings.load(options.settings, options.owner) if options.settings else None
+        settings = _settings.load(options.settings, options.owner) if options.needs_settings else None
         answer: Answer = options.act(settings, options)
     except _settings.SettingsError as error:
         answer = Answer(USAGE, str(error).splitlines(), {"error": str(error)})
@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", help="answer as JSON")
     shared.add_argument("--settings", default=_settings.PATH, metavar="FILE", help="settings (%(default)s)")
-    shared.set_defaults(owner=os.geteuid())
+    shared.set_defaults(owner=os.geteuid(), needs_settings=True)
     commands = found.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, act: Callable[[_settings.Settings, Any], Answer], words: str) -> argparse.ArgumentParser:

@@ -34,14 +34,14 @@ def add(command: Callable[[str, Callable[[Any, Any], Any], str], Any], answer: C
         made.add_argument("name", help="name of the model server")
         made.add_argument("--models", default=_model_server.FOLDER, metavar="FOLDER", help="what is known of model servers (%(default)s)")
         made.add_argument("--timeout", type=int, default=0, metavar="SECONDS", help="how long to wait (by the server's settings)")
-        made.set_defaults(settings="")
+        made.set_defaults(needs_settings=False)
     made = command("firewall", _guarded(firewall, answer), "make the bridges' firewall rules again that the firewall has lost (called by a unit)")
     made.add_argument("--state-dir", required=True, metavar="FOLDER", help="state folder, with the record")
-    made.set_defaults(settings="")
+    made.set_defaults(needs_settings=False)
     made = command("bridge", _guarded(bridge, answer), "hand connections of containers on to a port of this host (called by its socket)")
     made.add_argument("target", metavar="ADDRESS:PORT", help="where to")
     made.add_argument("--admit", required=True, metavar="NETWORK", help="network whose peers are heard")
-    made.set_defaults(settings="")
+    made.set_defaults(needs_settings=False)
 
 
 def _guarded(act: Callable[[Any], Told], answer: Callable[..., Any]) -> Callable[[Any, Any], Any]:

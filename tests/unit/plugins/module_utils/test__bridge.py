@@ -51,4 +51,5 @@ def test_it_becomes_the_proxy_only_behind_the_filter(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "execv", lambda *words: done.append(words))
     with socket.socket() as listening:
         _bridge.serve(listening, "172.30.40.0/24", "127.0.0.1:8082")
-    assert done == ["172.30.40.0/24", (_bridge.PROXYD, [_bridge.PROXYD, "--connections-max=2048", "127.0.0.1:8082"])]
+    assert done == ["172.30.40.0/24", (_bridge.SETPRIV, [
+        _bridge.SETPRIV, "--ambient-caps=-all", "--inh-caps=-all", _bridge.PROXYD, "--connections-max=2048", "127.0.0.1:8082"])]

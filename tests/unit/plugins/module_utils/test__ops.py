@@ -419,6 +419,12 @@ def test_settings_that_are_wrong_are_usage(archive: Path, run: Run) -> None:
     assert code == 2 and json.loads(out)["ok"] is False
 
 
+@pytest.mark.parametrize("command", ["backup", "prune", "verify", "drill", "restore", "list", "status", "copy", "check"])
+def test_settings_of_the_host_are_read_without_a_word(command: str) -> None:
+    told = _ops.parser().parse_args([command])
+    assert (told.settings, told.needs_settings) == ("/etc/llmops-litellm/ops.json", True)
+
+
 def test_wrong_words_are_usage(capsys: pytest.CaptureFixture[str]) -> None:
     for words in ([], ["restart"], ["backup", "--source", "elsewhere"]):
         with pytest.raises(SystemExit) as ended:
