@@ -1,0 +1,175 @@
+"""Model servers of a migrated host: adopted and managed, on demand, killed, refused, bridged, restarted and rolled back. In the order of the file."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
+ROOT = SCENARIO.parent.parent
+NAME = "llmops-model-host"
+GATEWAY = "172.30.40.1"
+EMBED = ("/v1/embeddings", json.dumps({"model": "steady", "input": "word"}))
+RERANK = ("/v1/rerank", json.dumps({"model": "waking", "query": "a", "documents": ["a", "b"]}))
+STEADY = {"name": "steady", "server": "llama_cpp", "task": "embedding", "model": "/srv/models/embed.gguf", "port": 8091, "arguments": ["--threads", "1"]}
+WAKING = {"name": "waking", "server": "rerank", "model": "/srv/models/rerank.gguf", "port": 8092, "boot": "on_demand", "idle": 5,
+          "arguments": ["--threads", "1"]}
+PLAIN = {"name": "plain", "server": "command", "task": "other", "command": ["/usr/bin/python3", "/srv/plain.py", "{port}"], "port": 8095,
+         "health": "", "warm_up": {"path": "/", "body": {}}}
+UNIT = "litellm-model-%s.service"
+
+
+def play(name: str, **variables: Any) -> subprocess.CompletedProcess[str]:
+    """The operator's own command."""
+    return subprocess.run(["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), f"playbooks/{name}.yml", "-e", json.dumps(variables)],
+                          cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+
+
+def state(host: Any, unit: str, field: str = "ActiveState") -> str:
+    """A property of a unit."""
+    return str(host.check_output(f"systemctl show --property={field} --value {unit}"))
+
+
+def until(host: Any, command: str, seconds: float = 90) -> str:
+    """Wait until a command succeeds on the host; what it prints."""
+    limit = time.monotonic() + seconds
+    while True:
+        done = host.run(command)
+        if done.rc == 0:
+            return str(done.stdout)
+        assert time.monotonic() < limit, f"{command}: {done.stdout}{done.stderr}"
+        time.sleep(0.2)
+
+
+def many(host: Any, port: int, idle: int, busy: int, request: tuple[str, str], address: str = "127.0.0.1", where: str = "") -> Any:
+    """What many connections saw, from the host or from a container."""
+    if where:
+        return json.loads(host.check_output(f"docker exec -i {where} python3 - %s %s %s %s %s %s < /root/observer/many.py",
+                                            address, str(port), str(idle), str(busy), *request))
+    return json.loads(host.check_output("python3 /root/observer/many.py %s %s %s %s %s %s", address, str(port), str(idle), str(busy), *request))
+
+
+def test_adopted_servers_are_untouched(host: Any) -> None:
+    host.check_output("sha256sum --quiet -c /root/observer/units")
+    host.check_output("systemctl show --property=Id,ActiveState,UnitFileState,MainPID llama-embeddings llama-rerank | cmp - /root/observer/states")
+    adopted = {entry["name"]: entry for entry in json.loads(host.check_output("cat /var/lib/llmops-litellm/model_hosts.json"))["adopted"]}
+    assert {name: entry["port"] for name, entry in adopted.items()} == {"llama-embeddings.service": 8082, "llama-rerank.service": 8079}
+
+
+def test_managed_servers_are_as_declared(host: Any) -> None:
+    assert (state(host, UNIT % "steady"), state(host, UNIT % "steady", "UnitFileState")) == ("active", "enabled")
+    assert state(host, "litellm-model-waking.socket") == "active"
+    assert state(host, UNIT % "byhand") == "inactive"
+    assert many(host, 8091, 0, 1, EMBED)["answers"] == {"200": 1}
+    assert state(host, UNIT % "steady", "User") == "litellm-model"
+    for port in (8091, 8092):
+        assert {line.split()[3] for line in host.check_output(f"ss -Hltn sport = :{port}").splitlines()} == {f"127.0.0.1:{port}", f"{GATEWAY}:{port}"}
+
+
+def test_twenty_first_clients_start_it_and_none_is_lost(host: Any) -> None:
+    until(host, "! systemctl is-active --quiet litellm-model-waking.service")
+    assert many(host, 8092, 0, 20, RERANK)["answers"] == {"200": 20}
+    assert state(host, UNIT % "waking") == "active"
+    until(host, "! systemctl is-active --quiet litellm-model-waking.service")  # idle
+    assert state(host, UNIT % "waking", "Result") == "success"
+
+
+def test_twelve_ordinary_cycles_end_nothing(host: Any) -> None:
+    for _cycle in range(12):
+        assert many(host, 8092, 0, 1, RERANK)["answers"] == {"200": 1}
+        host.check_output("systemctl stop litellm-model-waking-door.service")
+        until(host, "test $(systemctl show --property=ActiveState --value litellm-model-waking.service) = inactive")
+    assert many(host, 8092, 0, 1, RERANK)["answers"] == {"200": 1}
+
+
+def test_ten_kills_end_it_with_a_message_and_clients_get_a_503(host: Any) -> None:
+    assert many(host, 8092, 0, 1, RERANK)["answers"] == {"200": 1}
+    kills = 0
+    limit = time.monotonic() + 600
+    while state(host, UNIT % "waking") != "failed":
+        assert time.monotonic() < limit, host.run("journalctl -u litellm-model-waking --no-pager | tail -50").stdout
+        if state(host, UNIT % "waking") == "active":
+            kills += host.run("systemctl kill --kill-who=main --signal=KILL litellm-model-waking.service").rc == 0
+            until(host, "test $(systemctl show --property=ActiveState --value litellm-model-waking.service) != active")
+        time.sleep(0.2)
+    assert kills == 10
+    assert "journalctl -u litellm-model-waking.service" in until(host, "journalctl --no-pager -u litellm-model-failed@waking | grep 'not started any more'")
+    assert many(host, 8092, 0, 3, RERANK)["answers"] == {"503": 3}
+    until(host, "! systemctl is-active --quiet litellm-model-waking-door.service")  # it answers for a while those who come late
+    host.check_output("systemctl reset-failed litellm-model-waking.service")
+    assert many(host, 8092, 0, 1, RERANK)["answers"] == {"200": 1}
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"model": "/srv/models/none.gguf"}, "does not exist"), ({"model": "/etc/hostname"}, "is not a GGUF file"), ({"port": 4000}, "port 4000 is taken by"),
+    ({"gpus": [0], "vram": "1G"}, "GPU 0 is declared and not there"), ({"gpus": ["GPU-0123abcd"]}, "GPU GPU-0123abcd is declared and not there")])
+def test_what_cannot_work_is_refused_before_anything_changes(host: Any, change: dict[str, Any], words: str) -> None:
+    before = host.check_output("find /etc/systemd/system /etc/llmops-litellm -type f | sort | xargs sha256sum")
+    run = play("model_hosts", model_host_servers=[STEADY, WAKING, PLAIN, {**STEADY, "name": "more", "port": 8094, **change}])
+    assert run.returncode != 0
+    assert words in " ".join(run.stdout.split())
+    assert host.check_output("find /etc/systemd/system /etc/llmops-litellm -type f | sort | xargs sha256sum") == before
+
+
+def test_declarations_change_and_go(host: Any) -> None:
+    run = play("model_hosts", model_host_servers=[{**STEADY, "alias": "renamed", "settings": {"Nice": 5}}, WAKING, PLAIN])
+    assert run.returncode == 0, run.stdout
+    assert "renamed" in state(host, UNIT % "steady", "ExecStart")
+    assert state(host, UNIT % "steady", "Nice") == "5"
+    assert not host.file("/etc/systemd/system/litellm-model-byhand.service").exists
+    assert play("model_hosts").returncode == 0
+    assert state(host, UNIT % "steady", "Nice") == "0"
+
+
+# llama-server has a thread for each connection, and few of them; the bridge is measured before a server that has no such limit.
+def test_bridges_carry_many_and_hear_the_project_only(host: Any) -> None:
+    assert many(host, 8095, 1000, 200, ("/", "{}"), "host.docker.internal", "litellm-proxy") == {"held": 1000, "answers": {"200": 200}}
+    image = host.check_output("docker inspect --format '{{.Image}}' litellm-proxy")
+    probe = f"import socket; socket.create_connection(('{GATEWAY}', 8091), timeout=3)"
+    assert host.run("docker run --rm --network bridge --entrypoint python3 %s -c %s", image, probe).rc != 0
+
+
+def again(host: Any) -> None:
+    """The playbook's own proof, once the proxy serves."""
+    until(host, "test $(docker inspect --format '{{.State.Health.Status}}' litellm-proxy) = healthy", 300)
+    run = play("model_hosts")
+    assert run.returncode == 0, run.stdout
+    assert "changed=0" in run.stdout
+
+
+def test_bridges_survive_docker(host: Any) -> None:
+    host.check_output("systemctl restart docker.service")
+    again(host)
+
+
+def test_status_shows_each_server(host: Any) -> None:
+    told = " ".join(play("status").stdout.split())
+    for words in ("steady 8091: active, as intended", "waking 8092:", "llama-embeddings 8082: active, as intended", "also to containers"):
+        assert words in told
+
+
+def test_host_comes_back_after_a_reboot(host: Any) -> None:
+    subprocess.run(["docker", "restart", "--time", "120", NAME], check=True, capture_output=True)
+    until(host, "systemctl is-active --quiet litellm-model-steady.service litellm-model-waking.socket litellm-bridge-8082.socket", 240)
+    again(host)
+
+
+def test_rollback_takes_the_bridges_those_of_earlier_code_too(host: Any) -> None:
+    socket = "[Socket]\\nListenStream=172.30.40.1:9999\\nFreeBind=true\\n[Install]\\nWantedBy=sockets.target\\n"
+    service = "[Service]\\nExecStart=/usr/lib/systemd/systemd-socket-proxyd 127.0.0.1:8082\\n"
+    host.check_output(f"cd /etc/systemd/system && printf '{socket}' > litellm-bridge-9999.socket && printf '{service}' > litellm-bridge-9999.service"
+                      " && systemctl daemon-reload && systemctl enable --now litellm-bridge-9999.socket")
+    run = play("rollback")
+    assert run.returncode == 0, run.stdout
+    assert host.run("ls /etc/systemd/system/litellm-bridge-* /etc/systemd/system/sockets.target.wants/litellm-bridge-*").stdout == ""
+    assert host.check_output("ss -Hltn").count(GATEWAY) == 0
+    host.check_output("sha256sum --quiet -c /root/observer/units")
+    # managed servers are none of a migration's affair, and their command stays with them
+    assert state(host, UNIT % "steady") == "active"
+    assert host.file("/usr/local/sbin/litellm-ops").exists
