@@ -93,6 +93,7 @@ class FakeProxy:
         self.vector = [0.5, -0.25, 0.125] * 8
         self.scores = [0.2, 0.9, 0.1]
         self.said = ["The ", "answer"]
+        self.calls: list[bool] = []  # whether a tool is called, answer by answer; never when it is empty
 
     def answer(self, method: str, target: str, bearer: str, payload: Any) -> tuple[int, Any]:
         """Status and body (a string is sent as it is) for a request."""
@@ -153,7 +154,11 @@ class FakeProxy:
             events = [{"choices": [{"delta": {"content": piece}}]} for piece in self.said] + [{"choices": []}]
             return 200, "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
         if path.endswith("/chat/completions"):
-            return 200, {"choices": [{"message": {"content": "".join(self.said)}}]}
+            message: dict[str, Any] = {"content": "".join(self.said)}
+            if payload.get("tools") and self.calls and self.calls.pop(0):
+                call = {"name": "get_weather", "arguments": json.dumps({"city": "Oslo"})}
+                message["tool_calls"] = [{"id": "1", "type": "function", "function": call}]
+            return 200, {"choices": [{"message": message}]}
         return 200, {"choices": [{"text": "".join(self.said)}]}
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
-from . import _client_keys, _exercise
+from . import _abilities, _client_keys, _exercise
 from ._client import Client, ProxyError
 from ._environment_rules import is_loopback
 
@@ -35,7 +35,8 @@ def digest(value: Any) -> str:
 
 
 def snapshot(client: Client, exercise: Optional[Sequence[str]] = None, client_keys: Sequence[_client_keys.ClientKey] = (), chat_model: Optional[str] = None,
-             bogus: bool = True, local_hosts: Sequence[str] = (), own_ports: Sequence[int] = ()) -> dict[str, Any]:
+             bogus: bool = True, local_hosts: Sequence[str] = (), own_ports: Sequence[int] = (),
+             capabilities: bool = False, earlier: Optional[dict[str, Any]] = None) -> dict[str, Any]:
     """What clients of this proxy see; ``client`` has its master key. The shape is documented with the module.
 
     :param exercise: models to send a request of each of their modes' kinds. ``None``: the first on this host for each mode, once from
@@ -44,20 +45,27 @@ def snapshot(client: Client, exercise: Optional[Sequence[str]] = None, client_ke
     :param bogus: also try a key that does not exist. LiteLLM logs it as a failed request.
     :param local_hosts: names of this host beside the loopback ones.
     :param own_ports: the proxy's own ports; a model at one of them is behind a proxy, so it is not on this host.
+    :param capabilities: also ask the exercised models that answer what else they can do, as the probe does.
+    :param earlier: a snapshot that this one will be compared with; what its models could do is asked for too.
     :raises ProxyError: the proxy does not answer, or not to this key.
     """
     models = _models(client, set(local_hosts), {*own_ports, client.port})
     chosen = [(name, None) for name in exercise] if exercise is not None else _first_local(models)
     modes = {model["name"]: model["mode"] for model in reversed(models)}
-    return {
+    asked = [(name, mode or modes.get(name, "chat")) for name, mode in chosen]
+    could = (earlier or {}).get("capabilities", [])  # a journal may be older than they are
+    found: dict[str, Any] = {
         "models": models,
         "keys": _keys(client),
         "teams": _teams(client),
         "users": {"count": _users(client)},
         "bogus": client.with_key("sk-" + secrets.token_urlsafe(24)).get("/v1/models").status if bogus else None,
-        "exercised": [result for name, mode in chosen for result in _exercise.exercise(client, name, mode or modes.get(name, "chat"))],
+        "exercised": [result for name, mode in asked for result in _exercise.exercise(client, name, mode)],
         "client_keys": [_client_keys.attempt(client, item, chat_model) for item in client_keys],
     }
+    well = {result["model"] for result in found["exercised"] if result["ok"]}
+    wanted = [(name, mode) for name, mode in asked if name in well] if capabilities or could else []
+    return {**found, "capabilities": _abilities.observe(client, wanted, could)}
 
 
 def _models(client: Client, local_hosts: set[str], own_ports: set[int]) -> list[dict[str, Any]]:
@@ -153,7 +161,8 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         found.append("users: %d became %d" % (old["users"]["count"], new["users"]["count"]))
     if new["bogus"] not in (None, 401) and (new["bogus"] == 200 or new["bogus"] != old["bogus"]):
         found.append("a key that does not exist gets HTTP %s where it should get 401" % new["bogus"])
-    return found + _compare_exercised(old["exercised"], new["exercised"]) + _client_keys.differences(old["client_keys"], new["client_keys"])
+    return (found + _compare_exercised(old["exercised"], new["exercised"]) + _compare_capabilities(old, new)
+            + _client_keys.differences(old["client_keys"], new["client_keys"]))
 
 
 def _compare_models(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[str]:
@@ -187,3 +196,26 @@ def _compare_exercised(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> 
         later = there.get((result["model"], result["mode"]))
         found += _exercise.differences(result, later) if later else ["model %s, %s: it was not asked again" % (result["model"], result["mode"])]
     return found
+
+
+def _compare_capabilities(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Nothing of a model that does not answer any more, which is said already."""
+    silent = {result["model"] for result in new["exercised"]} - {result["model"] for result in new["exercised"] if result["ok"]}
+    return _abilities.differences([row for row in old.get("capabilities", []) if row["model"] not in silent], new["capabilities"])
+
+
+def table(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Every request to a model, on both sides, with the seconds that it took: lines for a person."""
+    rows = [("model", "asked for", "before", "now", "seconds before", "seconds now")]
+    there = {key: (state, seconds) for key, state, seconds in _asked(new)}
+    for key, state, seconds in _asked(old):
+        later, took = there.get(key, ("not asked", ""))
+        rows.append((*key, state, later, seconds, took))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+
+
+def _asked(seen: dict[str, Any]) -> list[tuple[tuple[str, str], str, str]]:
+    told = [((row["model"], row["mode"]), "yes" if row["ok"] else "failed", row["seconds"]) for row in seen["exercised"]]
+    told += [((row["model"], row["capability"]), _abilities.WORDS[row["state"]], row["seconds"]) for row in seen.get("capabilities", [])]
+    return [(key, state, "%.2f" % seconds) for key, state, seconds in told]

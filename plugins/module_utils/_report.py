@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+from . import _abilities
 from ._journal import FINALIZED, LEAVING, MIGRATED, RETURNING, ROLLED_BACK, UNTOUCHED, seconds_between, step
 
 # By state: the outcome of a run that went well, and of one that failed.
@@ -133,6 +134,7 @@ def _proofs(journal: dict) -> list[dict[str, Any]]:
     verified = _facts(journal, "verify")
     if verified.get("after"):
         proofs += _clients(journal["facts"].get("before", {}), verified["after"])
+        proofs += _able(_facts(journal, "rehearse").get("capabilities", {}))
         proofs.append(_published(verified["containers"]))
     backup = _facts(journal, "backup")
     if backup:
@@ -166,6 +168,7 @@ def _proofs_back(journal: dict) -> list[dict[str, Any]]:
         facts = journal["facts"]
         before = facts.get("before_back") if carried.get("data") == "carry" else None
         proofs += _clients(before or facts.get("before", {}), checked["after"])
+        proofs += _able({"before": (before or {}).get("capabilities", []), "after": checked["after"].get("capabilities", [])})
         if checked["accepted"]:
             proofs.append(_proof("differences that the operator took as they are", False, "; ".join(checked["accepted"])))
     return proofs
@@ -197,6 +200,14 @@ def _clients(before: dict, after: dict) -> list[dict[str, Any]]:
         proofs.append(_proof("models answer", all(item["ok"] for item in asked), ", ".join(
             "%s (%s, %.2f s)" % (item["model"], item["mode"], item["seconds"]) for item in asked)))
     return proofs
+
+
+def _able(capabilities: dict) -> list[dict[str, Any]]:
+    """What models could do ``before`` and can do ``after``, where anybody asked."""
+    after = capabilities.get("after", [])
+    lost = _abilities.differences(capabilities.get("before", []), after)
+    told = ["%s (%s: %s)" % (row["model"], row["capability"], _abilities.WORDS[row["state"]]) for row in after]
+    return [_proof("models can do what they could", not lost, ", ".join(told))] if told else []
 
 
 def _published(containers: dict) -> dict[str, Any]:

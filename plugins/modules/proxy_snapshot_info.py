@@ -12,7 +12,7 @@ description:
   - Reads models, keys, teams and the number of users through the proxy's API, sends real requests to models, tries keys of clients, and
     compares all of it with an earlier snapshot, of this proxy or of another one.
   - No key, no address with a password and nothing that a model said is in what is returned.
-  - Its requests are requests like any other. Those of O(keys_file), O(exercise) and O(bogus) leave rows in the proxy's spend log,
+  - Its requests are requests like any other. Those of O(keys_file), O(exercise), O(capabilities) and O(bogus) leave rows in the proxy's spend log,
     some seconds later.
 options:
   url:
@@ -57,6 +57,12 @@ options:
     description: Whether a key is tried that does not exist. It must get a 401.
     type: bool
     default: true
+  capabilities:
+    description:
+      - Whether the models of O(exercise) that answer are also asked what else they can do, with the requests of M(llmops.litellm.model_probe).
+      - What a snapshot to O(compare) with has is asked for in any case, up to three times, since a model does not always do what it can.
+    type: bool
+    default: false
   compare:
     description: RV(snapshot) of an earlier run, to compare with.
     type: dict
@@ -138,6 +144,19 @@ snapshot:
       type: list
       elements: dict
       sample: [{name: ci-runner, models: 200, chat: 200}]
+    capabilities:
+      description: What else models can do, V(yes), V(no), or V(failed) where no usable answer came.
+      type: list
+      elements: dict
+      sample: [{model: chat, capability: tools, state: "no", why: no tool was called, seconds: 0.02}]
+table:
+  description: Every request to a model, before and now, as lines to be read.
+  returned: if O(compare) is given
+  type: list
+  elements: str
+  sample:
+    - "model  asked for  before  now  seconds before  seconds now"
+    - "chat   tools      yes     no   0.02            0.03"
 differences:
   description:
     - What O(compare) shows and this proxy does not, in plain words. Empty if nothing was lost or changed.
@@ -177,6 +196,7 @@ def main() -> None:
             "local_hosts": {"type": "list", "elements": "str", "default": ["host.docker.internal"]},
             "own_ports": {"type": "list", "elements": "int", "default": [4000]},
             "bogus": {"type": "bool", "default": True},
+            "capabilities": {"type": "bool", "default": False},
             "compare": {"type": "dict"},
             "timeout": {"type": "float", "default": 60},
         },
@@ -191,8 +211,9 @@ def main() -> None:
         if earlier is not None and exercise is None:
             exercise = list(dict.fromkeys(result["model"] for result in earlier["exercised"]))
         found = _proxy.snapshot(_client.Client(params["url"], key, params["timeout"]), exercise, keys, chat_model,
-                                bogus=params["bogus"], local_hosts=params["local_hosts"], own_ports=params["own_ports"])
-        result = {} if earlier is None else {"differences": _proxy.compare(earlier, found)}
+                                bogus=params["bogus"], local_hosts=params["local_hosts"], own_ports=params["own_ports"],
+                                capabilities=params["capabilities"], earlier=earlier)
+        result = {} if earlier is None else {"differences": _proxy.compare(earlier, found), "table": _proxy.table(earlier, found)}
     except _client.ProxyError as error:
         module.fail_json(msg=str(error))
     except (KeyError, TypeError, AttributeError):

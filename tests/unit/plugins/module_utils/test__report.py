@@ -100,6 +100,16 @@ def test_what_differs_is_not_a_proof(proof: str, path: tuple[Any, ...], value: A
     assert [item["ok"] for item in _report.build(made, "/state")["proofs"] if item["name"] == proof] == [False]
 
 
+@pytest.mark.parametrize(("now", "ok"), [("yes", True), ("no", False)])
+def test_what_models_could_do_in_the_rehearsal_is_a_proof(now: str, ok: bool) -> None:
+    made = journal()
+    row = {"model": "chat", "capability": "tools", "state": "yes", "why": "", "seconds": 0.1}
+    facts = next(step for step in made["steps"] if step["name"] == "rehearse")["facts"]
+    facts["capabilities"] = {"before": [row], "after": [{**row, "state": now}]}
+    proof = next(item for item in _report.build(made, "/state")["proofs"] if item["name"] == "models can do what they could")
+    assert (proof["ok"], proof["figures"]) == (ok, "chat (tools: %s)" % now)
+
+
 def test_published_elsewhere_is_not_a_proof() -> None:
     made = journal()
     made["steps"][-2]["facts"]["containers"]["litellm-proxy"]["ports"]["4000/tcp"][0]["HostIp"] = "0.0.0.0"
