@@ -136,6 +136,7 @@ def _proofs(journal: dict) -> list[dict[str, Any]]:
         proofs += _clients(journal["facts"].get("before", {}), verified["after"])
         proofs += _able(_facts(journal, "rehearse").get("capabilities", {}))
         proofs.append(_published(verified["containers"]))
+        proofs += _bridged(verified.get("bridges", {}))
     backup = _facts(journal, "backup")
     if backup:
         proofs.append(_proof("verified backup", True, "%s, pinned" % backup["path"]))
@@ -215,6 +216,13 @@ def _published(containers: dict) -> dict[str, Any]:
     hosts = ["%s:%s" % (host["HostIp"], host["HostPort"]) for told in containers.values()
              for port in (told["ports"] or {}).values() for host in port or []]
     return _proof("published on loopback only", all(host.startswith("127.") for host in hosts), ", ".join(hosts))
+
+
+def _bridged(bridges: dict) -> list[dict[str, Any]]:
+    """Which bridges to model servers were proved, and what could not be."""
+    told = ["port%s %s" % ("s" if len(bridges["proved"]) > 1 else "", ", ".join(map(str, bridges["proved"])))] if bridges.get("proved") else []
+    told += bridges.get("notes", [])
+    return [_proof("model servers are reached by the proxy's container, and by nobody else", True, "; ".join(told))] if told else []
 
 
 def _found(found: dict) -> list[str]:

@@ -110,6 +110,14 @@ def test_what_models_could_do_in_the_rehearsal_is_a_proof(now: str, ok: bool) ->
     assert (proof["ok"], proof["figures"]) == (ok, "chat (tools: %s)" % now)
 
 
+def test_bridges_that_were_proved_are_told_with_what_could_not_be() -> None:
+    made = journal()
+    facts = next(step for step in made["steps"] if step["name"] == "verify")["facts"]
+    facts["bridges"] = {"proved": [8079, 8082], "notes": ["port 8091: its server starts on demand and is not woken for a proof"]}
+    told = [item["figures"] for item in _report.build(made, "/state")["proofs"] if item["name"].startswith("model servers are reached")]
+    assert told == ["ports 8079, 8082; port 8091: its server starts on demand and is not woken for a proof"]
+
+
 def test_published_elsewhere_is_not_a_proof() -> None:
     made = journal()
     made["steps"][-2]["facts"]["containers"]["litellm-proxy"]["ports"]["4000/tcp"][0]["HostIp"] = "0.0.0.0"
