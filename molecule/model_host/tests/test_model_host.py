@@ -20,6 +20,8 @@ RERANK = ("/v1/rerank", json.dumps({"model": "waking", "query": "a", "documents"
 STEADY = {"name": "steady", "server": "llama_cpp", "task": "embedding", "model": "/srv/models/embed.gguf", "port": 8091, "arguments": ["--threads", "1"]}
 WAKING = {"name": "waking", "server": "rerank", "model": "/srv/models/rerank.gguf", "port": 8092, "boot": "on_demand", "idle": 5,
           "arguments": ["--threads", "1"]}
+CHAT = ("/v1/chat/completions", json.dumps({"messages": [{"role": "user", "content": "word"}], "max_tokens": 8}))
+TALKING = {"name": "talking", "server": "llama_cpp", "model": "/srv/models/chat.gguf", "port": 8096, "arguments": ["--threads", "1"]}
 PLAIN = {"name": "plain", "server": "command", "task": "other", "command": ["/usr/bin/python3", "/srv/plain.py", "{port}"], "port": 8095,
          "health": "", "warm_up": {"path": "/", "body": {}}}
 UNIT = "litellm-model-%s.service"
@@ -66,6 +68,7 @@ def test_managed_servers_are_as_declared(host: Any) -> None:
     assert (state(host, UNIT % "steady"), state(host, UNIT % "steady", "UnitFileState")) == ("active", "enabled")
     assert state(host, "litellm-model-waking.socket") == "active"
     assert state(host, UNIT % "byhand") == "inactive"
+    assert many(host, 8096, 0, 1, CHAT)["answers"] == {"200": 1}
     assert many(host, 8091, 0, 1, EMBED)["answers"] == {"200": 1}
     assert state(host, UNIT % "steady", "User") == "litellm-model"
     for port in (8091, 8092):
@@ -111,14 +114,14 @@ def test_ten_kills_end_it_with_a_message_and_clients_get_a_503(host: Any) -> Non
     ({"gpus": [0], "vram": "1G"}, "GPU 0 is declared and not there"), ({"gpus": ["GPU-0123abcd"]}, "GPU GPU-0123abcd is declared and not there")])
 def test_what_cannot_work_is_refused_before_anything_changes(host: Any, change: dict[str, Any], words: str) -> None:
     before = host.check_output("find /etc/systemd/system /etc/llmops-litellm -type f | sort | xargs sha256sum")
-    run = play("model_hosts", model_host_servers=[STEADY, WAKING, PLAIN, {**STEADY, "name": "more", "port": 8094, **change}])
+    run = play("model_hosts", model_host_servers=[STEADY, WAKING, TALKING, PLAIN, {**STEADY, "name": "more", "port": 8094, **change}])
     assert run.returncode != 0
     assert words in " ".join(run.stdout.split())
     assert host.check_output("find /etc/systemd/system /etc/llmops-litellm -type f | sort | xargs sha256sum") == before
 
 
 def test_declarations_change_and_go(host: Any) -> None:
-    run = play("model_hosts", model_host_servers=[{**STEADY, "alias": "renamed", "settings": {"Nice": 5}}, WAKING, PLAIN])
+    run = play("model_hosts", model_host_servers=[{**STEADY, "alias": "renamed", "settings": {"Nice": 5}}, WAKING, TALKING, PLAIN])
     assert run.returncode == 0, run.stdout
     assert "renamed" in state(host, UNIT % "steady", "ExecStart")
     assert state(host, UNIT % "steady", "Nice") == "5"

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write two tiny models in GGUF with random weights: real architecture, real tokenizer, no sense.
+"""Write three tiny models in GGUF with random weights: real architecture, real tokenizer, no sense.
 
-    models.py FOLDER        writes FOLDER/embed.gguf (BERT, mean pooling) and FOLDER/rerank.gguf (BERT with a rank head)
+    models.py FOLDER        writes FOLDER/embed.gguf (BERT, mean pooling), FOLDER/rerank.gguf (BERT with a rank head) and FOLDER/chat.gguf (Llama)
 
 The same weights each time, so that an embedding of a text is the same on every host.
 """
@@ -95,11 +95,66 @@ def write(path: Path, pooling: gguf.PoolingType, seed: int) -> None:
     writer.close()
 
 
+def speak(path: Path, seed: int) -> None:
+    """Write a model that can be chatted with. Its tokens are letters, and bytes for all else, so what it says is text."""
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581", *LETTERS]
+    kinds = [gguf.TokenType.UNKNOWN, gguf.TokenType.CONTROL, gguf.TokenType.CONTROL, *[gguf.TokenType.BYTE] * 256]
+    kinds += [gguf.TokenType.NORMAL] * (len(tokens) - len(kinds))
+    random = numpy.random.default_rng(seed)
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_name("test bed, random weights")
+    writer.add_block_count(BLOCKS)
+    writer.add_context_length(CONTEXT * 4)
+    writer.add_embedding_length(WIDTH)
+    writer.add_feed_forward_length(FORWARD)
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(HEADS)
+    writer.add_rope_dimension_count(WIDTH // HEADS)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_vocab_size(len(tokens))
+    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    writer.add_tokenizer_model("llama")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list(tokens)
+    writer.add_token_scores([0.0] * len(tokens))
+    writer.add_token_types(kinds)
+    writer.add_unk_token_id(0)
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_chat_template("{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\n' }}{% endfor %}assistant:")
+
+    def weight(name: str, *shape: int) -> None:
+        writer.add_tensor(f"{name}.weight", random.normal(0, 0.2, shape).astype(numpy.float32))
+
+    def norm(name: str) -> None:
+        writer.add_tensor(f"{name}.weight", numpy.ones(WIDTH, dtype=numpy.float32))
+
+    weight("token_embd", len(tokens), WIDTH)
+    norm("output_norm")
+    said = random.normal(0, 0.2, (len(tokens), WIDTH)).astype(numpy.float32)
+    said[: -len(LETTERS)] = 0  # letters alone are ever likely, so that it neither ends at once nor says half a character
+    writer.add_tensor("output.weight", said)
+    for number in range(BLOCKS):
+        block = f"blk.{number}"
+        norm(f"{block}.attn_norm")
+        for part in ("attn_q", "attn_k", "attn_v", "attn_output"):
+            weight(f"{block}.{part}", WIDTH, WIDTH)
+        norm(f"{block}.ffn_norm")
+        weight(f"{block}.ffn_gate", FORWARD, WIDTH)
+        weight(f"{block}.ffn_up", FORWARD, WIDTH)
+        weight(f"{block}.ffn_down", WIDTH, FORWARD)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / "embed.gguf", gguf.PoolingType.MEAN, 1)
     write(folder / "rerank.gguf", gguf.PoolingType.RANK, 2)
+    speak(folder / "chat.gguf", 3)
 
 
 if __name__ == "__main__":
