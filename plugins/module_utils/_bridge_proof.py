@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from . import _host
+from . import _engine, _host
 
 # What an address did: spoke HTTP; took the connection and ended it; refused; let it wait; could not be asked.
 ANSWERS, CLOSES, REFUSES, SILENT, UNKNOWN = "answers", "closes", "refuses", "silent", "unknown"
@@ -39,8 +39,8 @@ with ThreadPoolExecutor(32) as pool: print(json.dumps(dict(zip(sys.argv[2:], poo
 
 
 class Asked(NamedTuple):
-    """What was asked, by port. ``server``: on the host itself. ``inside``: from the proxy's container. ``other``: from another network of this host
-    (empty where there is none). ``outer``: at the host's outer addresses, by address."""
+    """What was asked, by port. ``server``: on the host itself. ``inside``: from the proxy's container. ``other``: from another network of this host.
+    ``outer``: at the host's outer addresses, by address."""
 
     server: Mapping[int, str]
     inside: Mapping[int, str]
@@ -72,10 +72,8 @@ def judge(ports: Iterable[int], asked: Asked) -> Verdict:
             faults.append("its server answers on the host, and not to the proxy's container (%s)" % within)
         elif there != ANSWERS:
             notes.append("port %d: its server does not answer on the host either (%s); the bridge itself takes connections" % (port, there))
-        other = asked.other.get(port)
-        if other is None:
-            notes.append("port %d: there is no other network to be refused from" % port)
-        elif other not in (REFUSES, SILENT):
+        other = asked.other.get(port, UNKNOWN)
+        if other not in (REFUSES, SILENT):
             faults.append("another network of this host reaches it (%s)" % other if other != UNKNOWN else "it could not be asked from another network")
         for address, words in sorted(asked.outer.items()):
             if words.get(port, UNKNOWN) not in (REFUSES, SILENT):
@@ -126,11 +124,11 @@ def ask(addresses: Iterable[tuple[str, int]], seconds: float) -> dict[tuple[str,
         return dict(zip(wanted, pool.map(one, wanted)))
 
 
-def look(ports: list[int], name: str, gateway: str, container: str, image: str, network: str, seconds: float) -> Asked:
+def look(ports: list[int], name: str, gateway: str, container: str, network: str, seconds: float) -> Asked:
     """Ask from everywhere.
 
     :param name: by which containers of the project know this host.
-    :param image: with Python in it, for a container of another network; empty: none is asked.
+    :param container: the proxy's, which has Python; a throwaway container of the same image asks from another network.
     :param network: that other network.
     """
     asleep = sleeping(ports, _host.listeners())
@@ -138,8 +136,9 @@ def look(ports: list[int], name: str, gateway: str, container: str, image: str, 
     told = ask([("127.0.0.1", port) for port in awake], seconds)
     server = {port: ASLEEP if port in asleep else told["127.0.0.1", port] for port in ports}
     within = inside(container, {port: "%s:%d" % (name, port) for port in awake}, seconds)
-    other = _within(["docker", "run", "--rm", "--network", network, "--cap-drop", "ALL", "--read-only", "--entrypoint", "python3", image],
-                    {port: "%s:%d" % (gateway, port) for port in ports}, seconds) if image and network else {}
+    proxy = _engine.container(container)
+    other = _within(["docker", "run", "--rm", "--pull", "never", "--network", network, "--cap-drop", "ALL", "--read-only", "--entrypoint", "python3",
+                     proxy["image"]], {port: "%s:%d" % (gateway, port) for port in ports}, seconds) if proxy else dict.fromkeys(ports, UNKNOWN)
     outer: dict[str, dict[int, str]] = {}
     addresses = outer_addresses(_host.run(["ip", "-json", "-4", "address"]).out, [gateway])
     for (address, port), word in ask([(address, port) for address in addresses for port in ports], seconds).items():

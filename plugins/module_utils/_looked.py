@@ -13,6 +13,7 @@ from . import (
     _inventory,
     _inventory_config,
     _inventory_hosts,
+    _model_host,
     _probe,
     _probe_keep,
     _probe_page,
@@ -21,7 +22,11 @@ from . import (
 from ._deployed import COMPOSE, Deployed
 from ._settings_health import Settings
 
-inventory_screen = _inventory.screen
+
+def inventory_screen(told: dict[str, Any], colours: bool = False) -> list[str]:
+    """An inventory as lines for a terminal, with the model servers of this host before what it comes to."""
+    lines = _inventory.screen(told, colours)
+    return [*lines[:-1], *_model_host.screen(told["model_hosts"]), lines[-1]]
 
 
 def client_of(told: Deployed, seconds: float) -> _client.Client:
@@ -99,6 +104,12 @@ def inventory(settings: Settings, told: Deployed) -> dict[str, Any]:
     servers, problem = _inventory_hosts.ask([base for base in bases if base], told.proxy, settings.limits.seconds * 2)
     problems += [("model servers", problem)] if problem else []
     return {"kind": told.kind, **_inventory.judge(_inventory.Sources(config, rows, listed, router, servers, problems), place)}
+
+
+def with_model_hosts(settings: Settings, told: Deployed) -> dict[str, Any]:
+    """An inventory and, as ``model_hosts``, the units, GPUs and answers of this host's model servers (:func:`_model_host.look`)."""
+    place = _model_host.Place(settings.project_name, settings.state_dir, told.proxy, settings.gateway_name, seconds=settings.limits.seconds)
+    return {**inventory(settings, told), "model_hosts": _model_host.look(place, datetime.now(timezone.utc))}
 
 
 def _router(client: _client.Client) -> tuple[list[_inventory_config.Fallback], list[tuple[str, str, int]]]:

@@ -151,5 +151,5 @@ def probe(settings: _settings_health.Settings, options: Any) -> Answer:
 
 def inventory(settings: _settings_health.Settings, options: Any) -> Answer:
     """Everything side by side."""
-    told = _looked.inventory(settings, _deployed.find(settings, options.kind))
+    told = _looked.with_model_hosts(settings, _deployed.find(settings, options.kind))
     return Answer(told["outcome"], _looked.inventory_screen(told, colours(sys.stdout)), told)

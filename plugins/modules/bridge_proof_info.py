@@ -28,13 +28,9 @@ options:
     type: str
     default: host.docker.internal
   container:
-    description: The proxy's container, which runs.
+    description: The proxy's container, which runs. The throwaway container is made from the same image.
     type: str
     required: true
-  image:
-    description: Image with Python for the throwaway container. Empty where none is to be started, which leaves that part unproved.
-    type: str
-    default: ''
   network:
     description: Network of the throwaway container, which must be another one than the project's.
     type: str
@@ -58,7 +54,6 @@ EXAMPLES = r"""
     ports: [8079, 8082]
     gateway: 172.30.40.1
     container: litellm-proxy
-    image: registry.example/litellm@sha256:1f6c
 """
 
 RETURN = r"""
@@ -96,7 +91,6 @@ def main() -> None:
             "gateway": {"type": "str", "required": True},
             "gateway_name": {"type": "str", "default": "host.docker.internal"},
             "container": {"type": "str", "required": True},
-            "image": {"type": "str", "default": ""},
             "network": {"type": "str", "default": "bridge"},
             "timeout": {"type": "float", "default": 3},
         },
@@ -104,7 +98,7 @@ def main() -> None:
     )
     told = module.params
     ports = sorted(set(told["ports"]))
-    asked = _bridge_proof.look(ports, told["gateway_name"], told["gateway"], told["container"], told["image"], told["network"], told["timeout"])
+    asked = _bridge_proof.look(ports, told["gateway_name"], told["gateway"], told["container"], told["network"], told["timeout"])
     verdict = _bridge_proof.judge(ports, asked)
     found = {**verdict._asdict(), "asked": asked._asdict()}
     if verdict.problems:

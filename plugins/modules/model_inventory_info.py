@@ -83,6 +83,10 @@ servers:
   returned: success
   type: list
   elements: dict
+model_hosts:
+  description: The model servers of this host, as M(llmops.litellm.model_host_info) returns C(hosts), C(gpus) and C(problems).
+  returned: success
+  type: dict
 findings:
   description: What does not fit, with C(what), C(name), C(words) and C(problem), which is false for what is only worth knowing.
   returned: success
@@ -109,7 +113,7 @@ def main() -> None:
         settings = _settings_health.from_params(module.params, os.geteuid())
     except _settings.SettingsError as error:
         module.fail_json(msg=str(error))
-    told = _looked.inventory(settings, _deployed.find(settings, module.params["kind"] or ""))
+    told = _looked.with_model_hosts(settings, _deployed.find(settings, module.params["kind"] or ""))
     module.exit_json(changed=False, screen=_looked.inventory_screen(told), **told)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils import _bridge_proof as proof
-from ansible_collections.llmops.litellm.plugins.module_utils import _host
+from ansible_collections.llmops.litellm.plugins.module_utils import _engine, _host
 
 
 def judge(server: str = "answers", inside: str = "answers", other: Any = "silent", outer: str = "refuses") -> proof.Verdict:
@@ -36,8 +36,7 @@ def test_what_is_not_as_it_must_be(asked: dict[str, str], words: str) -> None:
 
 
 @pytest.mark.parametrize(("asked", "words", "proved"), [
-    ({"server": "asleep", "inside": "unknown"}, "not woken", []), ({"server": "refuses", "inside": "closes"}, "does not answer on the host either", []),
-    ({"other": None}, "no other network", [1])])
+    ({"server": "asleep", "inside": "unknown"}, "not woken", []), ({"server": "refuses", "inside": "closes"}, "does not answer on the host either", [])])
 def test_what_could_not_be_proved_is_no_problem(asked: dict[str, Any], words: str, proved: list[int]) -> None:
     told = judge(**asked)
     assert (told.problems, told.proved, [words in note for note in told.notes]) == ([], proved, [True])
@@ -84,11 +83,14 @@ def test_a_server_that_sleeps_is_not_woken(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(_host, "run", run)
     monkeypatch.setattr(proof, "sleeping", lambda _ports, _found: {1})
     monkeypatch.setattr(proof, "ask", lambda addresses, _seconds: dict.fromkeys(addresses, "answers"))
-    told = proof.look([1, 2], "gw", "10.0.0.1", "proxy", "image", "bridge", 3)
+    monkeypatch.setattr(_engine, "container", lambda _name: {"image": "registry.example/litellm"})
+    told = proof.look([1, 2], "gw", "10.0.0.1", "proxy", "bridge", 3)
     assert told == proof.Asked({1: "asleep", 2: "answers"}, {2: "answers"}, {1: "silent", 2: "silent"}, {})
     inside = next(argv for argv in asked if argv[:2] == ["docker", "exec"])
     assert "gw:2" in inside
     assert "gw:1" not in inside
+    outside = next(argv for argv in asked if argv[:2] == ["docker", "run"])
+    assert "registry.example/litellm" in outside and "never" in outside
 
 
 def test_a_container_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,6 +191,10 @@ def test_inventory_puts_everything_side_by_side(run: Run, proxy: Any, tmp_path: 
     assert code == 1 and [(finding["what"], finding["name"]) for finding in told["findings"]] == [("fallback", "lost"), ("unreachable", "here")]
     assert told["aliases"] == {"best": "here"} and [row["name"] for row in told["rows"]] == ["here", "paid"] and proxy.asked == []
     assert "alias best: here" in run("inventory")[1]
+    assert told["model_hosts"]["hosts"] == [] and "none on this host is known" in run("inventory")[1]
+    unit = {"name": "llama-embed.service", "account": "", "port": 9, "enabled": "enabled", "active": "active", "hashes": {}}
+    (tmp_path / "model_hosts.json").write_text(json.dumps({"format": 1, "adopted": [unit]}))
+    assert "llama-embed 9: no unit, NOT as intended (enabled, active as it was found)" in run("inventory")[1]
     (tmp_path / "config.yaml").unlink()
     code, out, _err = run("inventory")
     assert code == 3 and "could not tell" in out and "No such file" in out
