@@ -124,6 +124,8 @@ def _environment(path: str, lacking: list[tuple[str, str]]) -> dict[str, str]:
 def _port(compose: str, inside: int) -> Optional[int]:
     """The port of the host that a compose.yaml of ours gives to a port of a container."""
     match = re.search(r'^\s+ports: \["(?:[^"]*:)?(\d+):%d"\]$' % inside, compose, re.M)
+    if match is None and inside == INSIDE["proxy"] and re.search(r"^\s+network_mode: host$", compose, re.M):
+        match = re.search(r'^\s+command: \[.*"--port", "(\d+)"', compose, re.M)
     return int(match[1]) if match else None
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from typing import Any, Iterable, Optional, Union
 
-from ._host import Result, run
+from ._host import Result, parse_listeners, run
 
 OWN_LABEL = "llmops.litellm"
 PROJECT_LABEL = "com.docker.compose.project"
@@ -19,7 +19,20 @@ _CONTAINER = ('{"name":{{json .Name}},"image":{{json .Config.Image}},"user":{{js
               '"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}null{{end}},'
               '"restart_policy":{{json .HostConfig.RestartPolicy.Name}},"cap_drop":{{json .HostConfig.CapDrop}},'
               '"security_opt":{{json .HostConfig.SecurityOpt}},"log":{{json .HostConfig.LogConfig}},'
-              '"ports":{{json .NetworkSettings.Ports}},"mounts":{{json .Mounts}}}')
+              '"ports":{{json .NetworkSettings.Ports}},"mounts":{{json .Mounts}},'
+              '"network":{{json .HostConfig.NetworkMode}}}')
+
+# Asked of a container in the host's network: the lines of /proc/net/tcp and tcp6 whose sockets its own processes hold.
+_LISTENING = """import glob, os
+held = set()
+for path in glob.glob("/proc/[0-9]*/fd/*"):
+    try: held.add(os.readlink(path))
+    except OSError: pass
+print()
+for table in ("tcp", "tcp6"):
+    if os.path.exists("/proc/net/" + table):
+        for line in open("/proc/net/" + table).read().splitlines()[1:]:
+            if "socket:[%s]" % line.split()[9] in held: print(line)"""
 
 # Asked of an image's own Python, without starting any of LiteLLM.
 _RELEASE = """import importlib.metadata, importlib.util, json, os
@@ -65,14 +78,24 @@ def version(timeout: float = 60) -> Result:
 def container(name: str) -> Optional[dict]:
     """One container without its environment: name, image, user, labels, state, health, policies, ports and mounts."""
     answer = run(["docker", "container", "inspect", "--format", _CONTAINER, name])
-    return _json(answer.out) if answer.rc == 0 else None
+    return _container(answer.out) if answer.rc == 0 else None
+
+
+def _container(line: str) -> Optional[dict]:
+    """One container. In the host's network it publishes nothing: what its processes listen on is as good as published."""
+    told = _json(line)
+    if told and told.pop("network", "") == "host" and told["state"] == "running":
+        told["ports"] = {}
+        for address, port, _inode in parse_listeners(run(["docker", "exec", told["name"].lstrip("/"), "python3", "-c", _LISTENING], timeout=5).out):
+            told["ports"].setdefault("%d/tcp" % port, []).append({"HostIp": address, "HostPort": str(port)})
+    return told
 
 
 def containers(names: Iterable[str], timeout: float = 60) -> Union[dict[str, Optional[dict]], str]:
     """Several containers in one question, as :func:`container` tells them, by name; or why the engine gives no answer."""
     wanted = list(names)
     answer = run(["docker", "container", "inspect", "--format", _CONTAINER, *wanted], timeout=timeout)
-    told = {item["name"].lstrip("/"): item for item in (_json(line) for line in answer.out.splitlines()) if item}
+    told = {item["name"].lstrip("/"): item for item in (_container(line) for line in answer.out.splitlines()) if item}
     refused = [line for line in answer.err.strip().splitlines() if "No such container" not in line]
     if answer.rc and refused:
         return refused[-1]

@@ -14,7 +14,7 @@ import time
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
-from . import _adoption, _bridge_proof, _client, _host, _model_gpu, _model_server, _model_unit, _systemd
+from . import _adoption, _bridge_proof, _client, _host, _journal, _model_gpu, _model_server, _model_unit, _systemd
 from ._model_server import ALWAYS, MANUAL, human
 
 UNITS = "/etc/systemd/system"
@@ -58,7 +58,7 @@ def known(place: Place) -> tuple[list[dict[str, Any]], list[str]]:
                      "model": "", "gpus": [], "declared_vram": 0, "recorded": {key: entry[key] for key in ("enabled", "active")}})
     taken = {row["port"] for row in rows}
     rows += [{"name": "port %d" % port, "managed": False, "unit": None, "account": "", "port": port, "model": "", "gpus": [], "declared_vram": 0}
-             for port in sorted({*place.ports, *bridged(place.project)}) if port not in taken]
+             for port in sorted({*place.ports, *bridged(place.project), *migrated(place.state_dir)}) if port not in taken]
     return rows, problems
 
 
@@ -132,6 +132,15 @@ def bridged(project: str, folder: str = UNITS) -> list[int]:
     """Ports that have a bridge, such as those of a migration."""
     pattern = re.compile(re.escape(project) + r"-bridge-(\d+)\.socket")
     return sorted(int(match[1]) for name in (os.listdir(folder) if os.path.isdir(folder) else []) for match in [pattern.fullmatch(name)] if match)
+
+
+def migrated(folder: str) -> list[int]:
+    """Ports at which a migration has found model servers. A journal that can't be read is told elsewhere."""
+    try:
+        journal = _journal.load(folder) or {}
+        return [int(host["port"]) for host in journal["facts"]["found"]["model_hosts"]]
+    except (_journal.JournalError, OSError, KeyError, TypeError, ValueError):
+        return []
 
 
 def _unit(name: str, account: str) -> Optional[_systemd.Unit]:

@@ -102,11 +102,11 @@ def ended(options: Any) -> Told:
 
 
 def failed(options: Any) -> Told:
-    """Where systemd has given up. Some releases also call this between two restarts, when there is nothing to say."""
+    """Where systemd has given up. Some releases also call this between two restarts: then the answer is no, and nobody is told."""
     installed = _installed(options)
     state = _model_door.look(installed.unit)
     if state.active != "failed":
-        return DONE, ["%s failed and is started again" % options.name], {"state": state.active}
+        return FAILED, ["%s failed and is started again" % options.name], {"state": state.active}
     words = ("model server %s was started %d times and failed (%s); it is not started any more. Look why: journalctl -u %s. "
              "Then: systemctl reset-failed %s && systemctl start %s" % (
                  options.name, _model_server.STARTS, state.result, installed.unit, installed.unit, installed.unit))

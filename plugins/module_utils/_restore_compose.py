@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import NamedTuple, Sequence
+from typing import Any, NamedTuple, Sequence
 
 from ._host import Result, run
 from ._postgres import Endpoint
@@ -55,20 +55,29 @@ def read(folder: str, engine: Sequence[str] = ("docker",)) -> Project:
     try:
         told = json.loads(answer.out)
         services = {name: told["services"][name] for name in SERVICES}
-        port = services["litellm"]["ports"][0]
+        host, port = _address(services["litellm"])
         inside = services["postgres"]["environment"]
         name = str(told["name"])
         containers = {service: str(item.get("container_name") or "%s-%s-1" % (name, service)) for service, item in services.items()}
         return Project(
             name, folder, {service: str(item["image"]) for service, item in services.items()}, containers,
             sorted(str(item["name"]) for item in told.get("volumes", {}).values()),
-            "http://%s:%d" % (port.get("host_ip") or "127.0.0.1", int(port["published"])),
+            "http://%s:%d" % (host, port),
             Endpoint(str(inside["POSTGRES_DB"]), str(inside["POSTGRES_USER"]), containers["postgres"], engine=tuple(engine)),
             str(services["redis"].get("user") or ""),
-            tuple(sorted(int(item["published"]) for service in services.values() for item in service.get("ports", []))))
+            tuple(sorted({port, *(int(item["published"]) for service in services.values() for item in service.get("ports", []))})))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         # What Compose prints holds secrets, so nothing of it is shown.
         raise RestoreError("%s does not describe litellm, postgres and redis as this collection does" % path) from None
+
+
+def _address(proxy: dict[str, Any]) -> tuple[str, int]:
+    """Where the proxy is reached: published, or in the host's own network."""
+    if proxy.get("network_mode") == "host":
+        words = [str(word) for word in proxy["command"]]
+        return words[words.index("--host") + 1], int(words[words.index("--port") + 1])
+    published = proxy["ports"][0]
+    return published.get("host_ip") or "127.0.0.1", int(published["published"])
 
 
 def stop_proxy(folder: str, engine: Sequence[str]) -> None:

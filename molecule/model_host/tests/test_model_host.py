@@ -18,7 +18,7 @@ GATEWAY = "172.30.40.1"
 EMBED = ("/v1/embeddings", json.dumps({"model": "steady", "input": "word"}))
 RERANK = ("/v1/rerank", json.dumps({"model": "waking", "query": "a", "documents": ["a", "b"]}))
 STEADY = {"name": "steady", "server": "llama_cpp", "task": "embedding", "model": "/srv/models/embed.gguf", "port": 8091, "arguments": ["--threads", "1"]}
-WAKING = {"name": "waking", "server": "rerank", "model": "/srv/models/rerank.gguf", "port": 8092, "boot": "on_demand", "idle": 5,
+WAKING = {"name": "waking", "server": "rerank", "model": "/srv/models/rerank.gguf", "port": 8092, "boot": "on_demand", "idle": 5, "wait": 20,
           "arguments": ["--threads", "1"]}
 CHAT = ("/v1/chat/completions", json.dumps({"messages": [{"role": "user", "content": "word"}], "max_tokens": 8}))
 TALKING = {"name": "talking", "server": "llama_cpp", "model": "/srv/models/chat.gguf", "port": 8096, "arguments": ["--threads", "1"]}
@@ -91,21 +91,33 @@ def test_twelve_ordinary_cycles_end_nothing(host: Any) -> None:
     assert many(host, 8092, 0, 1, RERANK)["answers"] == {"200": 1}
 
 
-def test_ten_kills_end_it_with_a_message_and_clients_get_a_503(host: Any) -> None:
-    assert many(host, 8092, 0, 1, RERANK)["answers"] == {"200": 1}
-    kills = 0
-    limit = time.monotonic() + 600
-    while state(host, UNIT % "waking") != "failed":
-        assert time.monotonic() < limit, host.run("journalctl -u litellm-model-waking --no-pager | tail -50").stdout
-        if state(host, UNIT % "waking") == "active":
-            kills += host.run("systemctl kill --kill-who=main --signal=KILL litellm-model-waking.service").rc == 0
-            until(host, "test $(systemctl show --property=ActiveState --value litellm-model-waking.service) != active")
-        time.sleep(0.2)
-    assert kills == 10
-    assert "journalctl -u litellm-model-waking.service" in until(host, "journalctl --no-pager -u litellm-model-failed@waking | grep 'not started any more'")
-    assert many(host, 8092, 0, 3, RERANK)["answers"] == {"503": 3}
-    until(host, "! systemctl is-active --quiet litellm-model-waking-door.service")  # it answers for a while those who come late
-    host.check_output("systemctl reset-failed litellm-model-waking.service")
+def test_ten_kills_end_it_with_a_message_after_ever_longer_pauses(host: Any) -> None:
+    unit = UNIT % "fragile"
+    pauses: list[float] = []
+    limit = time.monotonic() + 300
+    while state(host, unit) != "failed":
+        assert time.monotonic() < limit, host.run(f"journalctl -u {unit} --no-pager | tail -50").stdout
+        if state(host, unit) == "active":
+            pauses.append(float(state(host, unit, "RestartUSecNext").removesuffix("s")))
+            host.check_output(f"systemctl kill --kill-whom=main --signal=KILL {unit}")
+            until(host, f"test $(systemctl show --property=ActiveState --value {unit}) != active")
+        time.sleep(0.1)
+    assert len(pauses) == 10, pauses
+    assert (pauses[0], pauses[-1]) == (1, 3) and pauses == sorted(pauses), pauses
+    assert f"journalctl -u {unit}" in until(host, "journalctl --no-pager -u litellm-model-failed@fragile | grep 'not started any more'")
+    # the operator hears of the end, and of none of the restarts
+    assert until(host, "journalctl --identifier operator --output cat | grep .").split() == [unit]
+    host.check_output(f"systemctl reset-failed {unit} && systemctl start {unit}")
+
+
+def test_clients_of_a_server_that_cannot_start_get_a_503(host: Any) -> None:
+    until(host, "! systemctl is-active --quiet litellm-model-waking.service litellm-model-waking-door.service")
+    host.check_output("mv /srv/models/rerank.gguf /srv/models/away")
+    try:
+        assert many(host, 8092, 0, 3, RERANK)["answers"] == {"503": 3}
+    finally:
+        host.check_output("mv /srv/models/away /srv/models/rerank.gguf")
+        host.check_output("systemctl stop litellm-model-waking-door.service litellm-model-waking.service && systemctl reset-failed 'litellm-model-waking*'")
     assert many(host, 8092, 0, 1, RERANK)["answers"] == {"200": 1}
 
 

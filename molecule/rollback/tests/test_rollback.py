@@ -252,9 +252,9 @@ def test_rows_of_both_times_are_there(
     assert state(host) == before
 
 
-def again(host: Any, name: str) -> dict[str, Any]:
+def again(host: Any, name: str, *words: str) -> dict[str, Any]:
     """Forward once more, and used: what the client made."""
-    run = play("migrate")
+    run = play("migrate", *words)
     assert run.returncode == 0, run.stdout
     client(host, "write", name)
     told = client(host, "read", name)
@@ -272,8 +272,12 @@ def test_rows_that_are_not_wanted_stay_in_the_volume(host: Any, killed: dict[str
     assert state(host) == before
 
 
-def test_backup_from_before_the_migration_comes_back(host: Any, killed: dict[str, Any], before: dict[str, Any]) -> None:
-    told = again(host, "fourth")
+def test_backup_from_before_the_migration_comes_back_from_the_hosts_network(host: Any, killed: dict[str, Any], before: dict[str, Any]) -> None:
+    told = again(host, "fourth", "-e", "litellm_network=host")
+    assert host.check_output("docker inspect --format '{{.HostConfig.NetworkMode}}' litellm-proxy") == "host"
+    assert host.check_output("ss -Hltn sport = :4000").split()[3] == "127.0.0.1:4000"
+    assert host.run("ls /etc/systemd/system/litellm-bridge-*").rc != 0
+    assert play("health").returncode == 0
     run = play("rollback", "-e", "rollback_data=backup")
     assert run.returncode == 0, run.stdout
     assert (spend_rows(host, NATIVE, killed), spend_rows(host, NATIVE, told)) == (1, 0)

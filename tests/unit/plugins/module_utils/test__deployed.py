@@ -79,6 +79,12 @@ def test_compose_deployment_is_looked_at_as_its_proxy_sees_it(settings: Settings
     assert told.database.environment()["PGPASSWORD"] == PASSWORD
 
 
+def test_proxy_in_the_hosts_network_is_where_its_command_says(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "project/compose.yaml").write_text(
+        '    command: ["--config", "/app/config.yaml", "--host", "127.0.0.1", "--port", "4002"]\n    network_mode: host\n')
+    assert _deployed.find(settings).url == "http://127.0.0.1:4002"
+
+
 def test_legacy_deployment_is_known_without_its_process(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_endpoint, "find_bindir", lambda host, port: "/usr/bin")
     journal(tmp_path, "migrated", found={**FOUND, "legacy": {**FOUND["legacy"], "unit": {**UNIT, "active": "inactive"}}})  # type: ignore[dict-item]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils import _engine
-from ansible_collections.llmops.litellm.plugins.module_utils._host import Result
+from ansible_collections.llmops.litellm.plugins.module_utils._host import Result, parse_listeners
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -36,6 +39,43 @@ def told(**others: Any) -> dict[str, Any]:
 )
 def test_faults_are_told(container: Any, said: list[str]) -> None:
     assert _engine.faults({"x": container}) == said
+
+
+def test_container_in_the_hosts_network_publishes_what_it_listens_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    lines = ["", *("   0: %s 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 77 1" % address for address in ("0100007F:0FA0", "00000000:1F90"))]
+
+    def run(argv: list[str], **_more: Any) -> Result:
+        asked.append(argv[1:3])
+        inspected = {"name": "/x", "network": "host", **told(ports={})}
+        return Result(0, json.dumps(inspected) if argv[1] == "container" else "\n".join(lines), "")
+
+    monkeypatch.setattr(_engine, "run", run)
+    found = _engine.container("x")
+    assert found is not None and "network" not in found
+    assert found["ports"] == {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}], "8080/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]}
+    assert asked == [["container", "inspect"], ["exec", "x"]]
+    assert _engine.faults({"x": found}) == ["container x publishes 8080/tcp on 0.0.0.0:8080, not on the loopback address alone"]
+
+
+def test_only_what_runs_in_the_hosts_network_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for network, state in (("litellm", "running"), ("host", "exited")):
+        inspected = {"name": "/x", "network": network, **told(state=state)}
+        asked: list[str] = []
+        told_so = Result(0, json.dumps(inspected), "")
+        monkeypatch.setattr(_engine, "run", lambda argv, asked=asked, told_so=told_so, **_more: asked.append(argv[1]) or told_so)
+        assert _engine.container("x") == {"name": "/x", **told(state=state)}
+        assert asked == ["container"]
+
+
+def test_a_process_tells_what_it_listens_on() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        done = subprocess.run([sys.executable, "-c", "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True)\n"
+                               + _engine._LISTENING], capture_output=True, text=True, check=True)
+        port, _newline, rest = done.stdout.partition("\n")
+        found = [(address, number) for address, number, _inode in parse_listeners(rest)]
+        assert ("127.0.0.1", int(port)) in found
+        assert ("127.0.0.1", listening.getsockname()[1]) in found  # this process is one of its own, as those of a container are
 
 
 def test_container_is_told_without_its_environment() -> None:

@@ -73,8 +73,8 @@ def test_failed_says_what_to_do_once_it_is_over(models: str, monkeypatch: pytest
     text = capsys.readouterr().out
     assert all(words in text for words in ("10 times", "start-limit-hit", "journalctl -u " + UNIT, "systemctl reset-failed"))
     monkeypatch.setattr(_model_door, "look", lambda _unit: _model_door.State("activating", 0, ""))
-    _ops.main(["model-failed", "one", "--models", models])
-    assert "is started again" in capsys.readouterr().out
+    assert _ops.main(["model-failed", "one", "--models", models]) == 1
+    assert "is started again" in capsys.readouterr().err
 
 
 def test_the_door_is_opened_by_its_socket_only(models: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

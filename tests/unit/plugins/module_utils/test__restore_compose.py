@@ -54,6 +54,15 @@ def test_project_is_what_compose_says(engine: Engine) -> None:
     assert (project.database.database, project.database.user, project.database.container) == ("llm", "gate", "litellm-postgres")
 
 
+def test_proxy_in_the_hosts_network_is_where_its_command_says(engine: Engine) -> None:
+    told: dict[str, Any] = json.loads(json.dumps(CONFIG))
+    del told["services"]["litellm"]["ports"]
+    told["services"]["litellm"].update(network_mode="host", command=["--config", "/app/config.yaml", "--host", "127.0.0.1", "--port", "4002"])
+    engine.answer = _host.Result(0, json.dumps(told), "")
+    project = _restore_compose.read("/opt/litellm")
+    assert (project.url, 4002 in project.ports) == ("http://127.0.0.1:4002", True)
+
+
 @pytest.mark.parametrize("answer", [_host.Result(0, "{", ""), _host.Result(0, '{"name": "hunter2"}', ""), _host.Result(14, "hunter2", "no such file\n"),
                                     _host.Result(0, json.dumps({
                                         **CONFIG, "services": {**CONFIG["services"], "litellm": {"image": "hunter2"}}}), "")])  # type: ignore[dict-item]
