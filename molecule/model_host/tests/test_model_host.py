@@ -150,6 +150,43 @@ def test_bridges_carry_many_and_hear_the_project_only(host: Any) -> None:
     assert host.run("docker run --rm --network bridge --entrypoint python3 %s -c %s", image, probe).rc != 0
 
 
+# A firewall as people have it: nothing comes in but answers and what is local. How it is switched on, and off.
+FIREWALLS = {
+    "nftables": ("nft 'table inet guard { chain input { type filter hook input priority 0; policy drop; "
+                 "ct state established,related accept; iifname lo accept; }; }'", "nft delete table inet guard", "nft list table inet guard"),
+    "ufw": ("ufw --force enable", "ufw --force disable", "ufw show added"),
+}
+
+
+@pytest.mark.parametrize("kind", FIREWALLS)
+def test_firewall_lets_containers_through_and_forgets_it(host: Any, kind: str) -> None:
+    on, off, rules = FIREWALLS[kind]
+    ask = f"import socket; socket.create_connection(('{GATEWAY}', 8091), timeout=2)"
+    host.check_output(on)
+    try:
+        before = host.check_output(rules)
+        assert host.run("docker exec litellm-proxy python3 -c %s", ask).rc != 0
+        run = play("model_hosts")
+        assert run.returncode == 0, run.stdout
+        assert host.check_output(rules).count(GATEWAY) >= 1 and "llmops.litellm bridge" in host.check_output("cat /var/lib/llmops-litellm/firewall.json")
+        assert host.run("docker exec litellm-proxy python3 -c %s", ask).rc == 0
+        if kind == "nftables":  # forgotten, as by a restart of its service
+            host.check_output(f"{off} && {on} && systemctl restart litellm-bridge-firewall")
+            assert host.run("docker exec litellm-proxy python3 -c %s", ask).rc == 0
+        told = host.check_output("litellm-ops firewall --state-dir /var/lib/llmops-litellm")
+        assert "all rules are there" in told
+    finally:
+        host.check_output(off)
+    run = play("model_hosts")
+    assert run.returncode == 0, run.stdout
+    assert not host.file("/var/lib/llmops-litellm/firewall.json").exists
+    host.check_output(on)
+    try:
+        assert host.check_output(rules) == before
+    finally:
+        host.check_output(off)
+
+
 def again(host: Any) -> None:
     """The playbook's own proof, once the proxy serves."""
     until(host, "test $(docker inspect --format '{{.State.Health.Status}}' litellm-proxy) = healthy", 300)
