@@ -111,7 +111,7 @@ def _spoken(answer: Answer, body: Optional[dict[str, Any]], reasons: list[str]) 
         reasons.append("HTTP %d is not an answer of LiteLLM's readiness" % status)
     elif body is None:
         reasons.append("HTTP %d with something that is not a JSON object: it is not LiteLLM that answers" % status)
-    elif not (word(body, "status") or word(body, "db")):
+    elif not (word(body, "status") or word(body, "db") or _complaint(answer, body)):
         reasons.append("HTTP %d with JSON that has neither status nor db: it is not LiteLLM's readiness" % status)
     else:
         if _closing(body):
@@ -122,6 +122,12 @@ def _spoken(answer: Answer, body: Optional[dict[str, Any]], reasons: list[str]) 
             reasons.append("the proxy's status is neither healthy nor connected")
         return True
     return False
+
+
+def _complaint(answer: Answer, body: Optional[dict[str, Any]]) -> str:
+    """What releases before 1.82.6 answer instead of a state, when the check of the database that they make every two minutes fails."""
+    text = word(body, "detail")
+    return text if whole(answer.status) == 503 and text.startswith("Service Unhealthy (") else ""
 
 
 def _remembered(body: dict[str, Any], version: Optional[str]) -> bool:
@@ -148,6 +154,10 @@ def _fresh(stamp: str, now: Optional[datetime]) -> bool:
 def _database(answer: Answer, body: Optional[dict[str, Any]], version: Optional[str], now: Optional[datetime], reasons: list[str]) -> str:
     """What one answer says about the database and can know."""
     body = body or {}
+    # the check's error in Prisma's words, or in those of its HTTP client; nothing in the brackets is a time-out of no known cause
+    if re.search("database|connect", _complaint(answer, body), re.IGNORECASE):
+        reasons.append("the proxy cannot reach its database")
+        return DISCONNECTED
     status, said = word(body, "status").lower(), word(body, "db").lower()
     state = DATABASE.get(said, UNKNOWN)
     if said == "stalled":
@@ -248,7 +258,7 @@ def _generation(answer: Answer, body: Optional[dict[str, Any]], version: Optiona
         return next((name for first, name in reversed(GENERATIONS) if release >= first), UNKNOWN)
     if body is None or whole(answer.status) not in (200, 503):
         return UNKNOWN
-    if "last_updated" in body:
+    if "last_updated" in body or _complaint(answer, body):
         return "1.60"
     if word(body, "db") == "stalled":
         return "1.104.9"

@@ -75,6 +75,18 @@ def test_captured_1_102_4_without_a_key(state: str, ready: bool, database: str) 
         assert any("401" in reason for reason in verdict.reasons) == (details is not None)
 
 
+def test_captured_1_80_0_tells_its_dead_database_by_an_error_once_it_has_looked() -> None:
+    for now in (None, LATE):
+        assert with_key("1.80.0", "db_down_two_minutes", now) == Verdict(
+            False,
+            "disconnected",
+            "connected",
+            None,
+            "1.60",
+            ["HTTP 503: the proxy says that it cannot serve", "the proxy cannot reach its database"],
+        )
+
+
 def rich(version: str, **more: Any) -> dict[str, Any]:
     return {
         "status": "healthy",
@@ -123,6 +135,17 @@ def rich(version: str, **more: Any) -> dict[str, Any]:
             "disconnected",
             "1.60",
             id="1.82.0 database down",
+        ),
+        pytest.param(
+            503,
+            {"detail": "Service Unhealthy (All connection attempts failed)"},
+            False,
+            "disconnected",
+            "1.60",
+            id="1.82.0 query engine down",
+        ),
+        pytest.param(
+            503, {"detail": "Service Unhealthy ()"}, False, "unknown", "1.60", id="1.82.0 check without an error's text"
         ),
         pytest.param(200, rich("1.82.6"), True, "connected", "1.82.6", id="1.82.6"),
         pytest.param(
@@ -203,6 +226,8 @@ def test_other_releases(status: int, body: dict[str, Any], ready: bool, database
         pytest.param(200, '["connected"]', "not a JSON", id="a list"),
         pytest.param(200, {"ok": True}, "neither status nor db", id="another program's JSON"),
         pytest.param(200, {"status": 1, "db": ["connected"]}, "neither status nor db", id="wrong types"),
+        pytest.param(503, {"detail": "no database here"}, "neither status nor db", id="another program's 503"),
+        pytest.param(200, {"detail": "Service Unhealthy (x)"}, "neither status nor db", id="a failure with a 200"),
         pytest.param(302, {"status": "healthy", "db": "connected"}, "redirect", id="redirect"),
         pytest.param(404, {"status": "healthy", "db": "connected"}, "404", id="404"),
         pytest.param(401, {"status": "healthy", "db": "connected"}, "401", id="401"),
