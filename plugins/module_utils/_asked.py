@@ -10,12 +10,11 @@ from typing import Optional
 from . import _client, _readiness
 
 
-def readiness(public: _client.Client, key: Optional[str] = None, read: bool = True) -> _readiness.Verdict:
+def readiness(public: _client.Client, key: Optional[str] = None) -> _readiness.Verdict:
     """What a proxy's answers prove now.
 
     :param public: a client without a key.
-    :param key: the master key; without it only the public answer is asked for.
-    :param read: also ask for something that is in the database; else only where nothing other proves that it works.
+    :param key: the master key; without it only the public answer is asked for, which may be of 15 seconds ago.
     """
     answer = public.get("/health/readiness")
     if answer.status not in (200, 503) or key is None:
@@ -23,6 +22,7 @@ def readiness(public: _client.Client, key: Optional[str] = None, read: bool = Tr
     private = public.with_key(key)
     answers = (answer, private.get("/health/readiness/details"), private.get("/cache/ping"), datetime.now().astimezone())
     verdict = _readiness.judge(*answers)
-    if verdict.database == _readiness.UNKNOWN or (read and verdict.database == _readiness.CONNECTED):
+    # what says "connected" may be of 15 seconds ago; a request that reads the database is of now
+    if verdict.database in (_readiness.UNKNOWN, _readiness.CONNECTED):
         verdict = _readiness.judge(*answers, database_read=private.get("/key/list?size=1"))
     return verdict

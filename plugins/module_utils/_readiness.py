@@ -23,6 +23,9 @@ FIRST_REAL = (1, 82, 6)  # before it, "db" is a constant
 FRESH = timedelta(seconds=15)
 AHEAD = timedelta(seconds=2)
 OLD = "this release repeats an earlier state of the database, which is too old to prove anything or has no time"
+LOST = "the proxy cannot reach its database"
+# Prisma's words for a server that does not answer, and its HTTP client's for an engine that has ended with it.
+UNREACHABLE = re.compile("Can't reach database server|All connection attempts failed")
 DATABASE = {"connected": CONNECTED, "disconnected": DISCONNECTED, "stalled": DISCONNECTED, "not connected": NOT_CONFIGURED}
 
 
@@ -64,7 +67,7 @@ def judge(readiness: Answer, details: Optional[Answer] = None, cache_ping: Optio
         if details is not None:
             states.append(_details(details, extra, version, now, reasons))
         if database_read is not None:
-            states.append(_read(database_read))
+            states.append(_read(database_read, reasons))
     database = _together(states, reasons)
     if database == CONNECTED and _failed(database_read):
         database = UNKNOWN
@@ -156,7 +159,7 @@ def _database(answer: Answer, body: Optional[dict[str, Any]], version: Optional[
     body = body or {}
     # the check's error in Prisma's words, or in those of its HTTP client; nothing in the brackets is a time-out of no known cause
     if re.search("database|connect", _complaint(answer, body), re.IGNORECASE):
-        reasons.append("the proxy cannot reach its database")
+        reasons.append(LOST)
         return DISCONNECTED
     status, said = word(body, "status").lower(), word(body, "db").lower()
     state = DATABASE.get(said, UNKNOWN)
@@ -164,7 +167,7 @@ def _database(answer: Answer, body: Optional[dict[str, Any]], version: Optional[
         reasons.append("the database is stalled: it accepts connections and does not answer")
     elif state == DISCONNECTED or status == "disconnected":
         state = DISCONNECTED
-        reasons.append("the proxy cannot reach its database")
+        reasons.append(LOST)
     elif said and state == UNKNOWN:
         reasons.append("the proxy does not know the state of its database")
     if state != CONNECTED:
@@ -196,8 +199,11 @@ def _details(answer: Answer, body: Optional[dict[str, Any]], version: Optional[s
     return UNKNOWN
 
 
-def _read(answer: Answer) -> str:
+def _read(answer: Answer, reasons: list[str]) -> str:
     body = parse(answer)
+    if _failed(answer) and UNREACHABLE.search(_message(body or {})):
+        reasons[:] = [reason for reason in reasons if reason not in (OLD, LOST)] + [LOST]
+        return DISCONNECTED
     return CONNECTED if whole(answer.status) == 200 and body is not None and isinstance(body.get("keys"), list) else UNKNOWN
 
 

@@ -10,8 +10,9 @@ version_added: 0.1.0
 author: llmops.litellm contributors (@llmops)
 description:
   - Asks C(/health/readiness) and, with a key, C(/health/readiness/details) and C(/cache/ping), and tells what the answers prove.
-    Releases from 1.60 to today differ in what they say and in what of it is true. Where V(database) is required, C(/key/list) is read
-    too, since all of them remember the state of the database for 15 seconds or more.
+    Releases from 1.60 to today differ in what they say and in what of it is true. All of them remember the state of the database for
+    15 seconds or more. With a key C(/key/list) is therefore read too, which shows how it is now.
+  - Without a key V(connected) may be 15 seconds old.
   - HTTP 200 is no proof. What an answer does not prove is V(unknown).
   - Fails after the last attempt, with the reasons.
 options:
@@ -153,7 +154,7 @@ def main() -> None:
     attempts = 0
     while True:
         attempts += 1
-        verdict = _asked.readiness(public, key or None, "database" in params["require"])
+        verdict = _asked.readiness(public, key or None)
         lacking = missing(verdict, params["require"])
         result = {**verdict._asdict(), "reasons": [*lacking, *verdict.reasons], "attempts": attempts}
         if verdict.ready and not lacking:

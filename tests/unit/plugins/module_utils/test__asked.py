@@ -15,18 +15,18 @@ PUBLIC, DETAILS, CACHE, READ = "/health/readiness", "/health/readiness/details",
 
 
 @pytest.mark.parametrize(
-    ("status", "database", "key", "read", "asked"),
+    ("status", "database", "key", "asked"),
     [
-        (200, "connected", None, True, [PUBLIC]),
-        (404, "connected", KEY, True, [PUBLIC]),
-        (200, "connected", KEY, False, [PUBLIC, DETAILS, CACHE]),
-        (200, "connected", KEY, True, [PUBLIC, DETAILS, CACHE, READ]),
-        (200, None, KEY, False, [PUBLIC, DETAILS, CACHE, READ]),
-        (503, "disconnected", KEY, True, [PUBLIC, DETAILS, CACHE]),
+        (200, "connected", None, [PUBLIC]),
+        (404, "connected", KEY, [PUBLIC]),
+        (200, "connected", KEY, [PUBLIC, DETAILS, CACHE, READ]),
+        (200, "Not connected", KEY, [PUBLIC, DETAILS, CACHE]),
+        (200, None, KEY, [PUBLIC, DETAILS, CACHE, READ]),
+        (503, "disconnected", KEY, [PUBLIC, DETAILS, CACHE]),
     ],
 )
 def test_no_more_is_asked_than_proves_it(
-    monkeypatch: pytest.MonkeyPatch, status: int, database: Optional[str], key: Optional[str], read: bool, asked: list[str]
+    monkeypatch: pytest.MonkeyPatch, status: int, database: Optional[str], key: Optional[str], asked: list[str]
 ) -> None:
     seen: list[tuple[str, Optional[str]]] = []
     body = {"status": "healthy", "litellm_version": "1.102.4", **({"db": database} if database else {})}
@@ -36,6 +36,6 @@ def test_no_more_is_asked_than_proves_it(
         return Answer(status, json.dumps(body))
 
     monkeypatch.setattr(_client.Client, "get", get)
-    _asked.readiness(_client.Client("http://127.0.0.1:4000"), key, read)
+    _asked.readiness(_client.Client("http://127.0.0.1:4000"), key)
     assert [path for path, _key in seen] == asked
     assert [sent for _path, sent in seen] == [None] + [key] * (len(asked) - 1)

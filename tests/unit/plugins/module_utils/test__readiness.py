@@ -339,6 +339,12 @@ def test_reading_the_database_is_a_proof_where_a_release_has_no_other() -> None:
     )
     assert judge(old, now=LATE, database_read=Answer(500, '{"error": {}}')).database == "unknown"
     assert judge(old, now=LATE, database_read=Answer(200, '{"data": []}')).database == "unknown"
+    lost = {"error": {"message": "Authentication Error, Can't reach database server at `127.0.0.1:5432`"}}
+    for now in (SOON, LATE, None):
+        assert judge(old, now=now, database_read=Answer(500, lost)) == Verdict(
+            False, "disconnected", "unknown", "1.80.0", "1.60", ["the proxy cannot reach its database"]
+        )
+    assert judge(old, now=LATE, database_read=Answer(401, lost)).database == "unknown"
     for status, database in (
         (None, "unknown"),
         (500, "unknown"),

@@ -133,13 +133,28 @@ def test_an_old_release_is_proved_by_reading_the_database(run: Run, proxy: fake_
     assert run(readiness_info, api_key_file=env)["database"] == "unknown"
 
 
-def test_a_database_that_died_a_moment_ago_is_found_out(run: Run, proxy: fake_proxy.FakeProxy, env: str) -> None:
-    proxy.replies["/key/list"] = (500, {"error": {}})
-    result = run(readiness_info, api_key_file=env, require=["database"])
-    assert (result["failed"], result["database"], result["ready"]) == (True, "unknown", False)
-    assert "a request that reads it failed" in result["msg"]
+@pytest.mark.parametrize("require", [[], ["database"]])
+@pytest.mark.parametrize(
+    ("message", "database", "reason"),
+    [
+        ("", "unknown", "a request that reads it failed"),
+        (
+            "Authentication Error, Can't reach database server at `127.0.0.1:5432`",
+            "disconnected",
+            "cannot reach its database",
+        ),
+        ("Authentication Error, All connection attempts failed", "disconnected", "cannot reach its database"),
+    ],
+)
+def test_a_database_that_died_a_moment_ago_is_found_out(
+    run: Run, proxy: fake_proxy.FakeProxy, env: str, require: list[str], message: str, database: str, reason: str
+) -> None:
+    proxy.replies["/key/list"] = (500, {"error": {"message": message}})
+    result = run(readiness_info, api_key_file=env, require=require)
+    assert (result["failed"], result["database"], result["ready"]) == (True, database, False)
+    assert reason in result["msg"]
     proxy.replies["/key/list"] = (403, {})
-    assert run(readiness_info, api_key_file=env, require=["database"])["ready"]
+    assert run(readiness_info, api_key_file=env, require=require)["ready"]
 
 
 def test_a_wrong_key_is_said(run: Run, env: str) -> None:
