@@ -42,6 +42,11 @@ def with_key(version: str, state: str, now: datetime | None = None) -> Verdict:
         ("1.80.0", "db_down_redis_up", LATE, False, "unknown", "connected"),
         ("1.80.0", "db_down_redis_up", None, False, "unknown", "connected"),
         ("1.80.0", "db_back", LATE, False, "unknown", "connected"),
+        ("1.90.0", "no_db_no_redis", None, True, "not configured", "not configured"),
+        ("1.90.0", "db_up_redis_up", None, True, "connected", "connected"),
+        ("1.90.0", "db_up_redis_down", None, True, "connected", "disconnected"),
+        ("1.90.0", "db_down_redis_up", None, False, "disconnected", "connected"),
+        ("1.90.0", "db_back", None, True, "connected", "connected"),
         ("1.102.4", "no_db_no_redis", None, True, "not configured", "not configured"),
         ("1.102.4", "db_up_redis_up", None, True, "connected", "connected"),
         ("1.102.4", "db_up_redis_down", None, True, "connected", "disconnected"),
@@ -55,10 +60,11 @@ def test_captured_with_the_key(
 ) -> None:
     verdict = with_key(version, state, now)
     assert (verdict.ready, verdict.database, verdict.cache, verdict.version) == (ready, database, cache, version)
-    assert verdict.generation == {"1.80.0": "1.60", "1.102.4": "1.100"}[version]
+    assert verdict.generation == {"1.80.0": "1.60", "1.90.0": "1.90", "1.102.4": "1.100"}[version]
     assert bool(verdict.reasons) == (not (ready and database == "connected" and cache == "connected"))
 
 
+@pytest.mark.parametrize("version", ["1.90.0", "1.102.4"])
 @pytest.mark.parametrize(
     ("state", "ready", "database"),
     [
@@ -67,8 +73,8 @@ def test_captured_with_the_key(
         ("db_down_redis_up", False, "disconnected"),
     ],
 )
-def test_captured_1_102_4_without_a_key(state: str, ready: bool, database: str) -> None:
-    answers = captured("1.102.4", state)
+def test_captured_without_a_key(version: str, state: str, ready: bool, database: str) -> None:
+    answers = captured(version, state)
     for details, ping in ((None, None), (answers["/health/readiness/details"], answers["/cache/ping"])):
         verdict = judge(answers["/health/readiness"], details, ping)
         assert (verdict.ready, verdict.database, verdict.cache, verdict.version) == (ready, database, "unknown", None)
@@ -85,6 +91,20 @@ def test_captured_1_80_0_tells_its_dead_database_by_an_error_once_it_has_looked(
             "1.60",
             ["HTTP 503: the proxy says that it cannot serve", "the proxy cannot reach its database"],
         )
+
+
+def test_captured_1_90_0_remembers_a_database_that_died_a_moment_ago_and_the_read_does_not() -> None:
+    assert with_key("1.90.0", "db_down_a_moment_ago").database == "connected"
+    answers = captured("1.90.0", "db_down_a_moment_ago")
+    verdict = judge(
+        answers["/health/readiness"],
+        answers["/health/readiness/details (auth)"],
+        answers["/cache/ping (auth)"],
+        database_read=answers["/key/list (auth)"],
+    )
+    assert verdict == Verdict(
+        False, "disconnected", "connected", "1.90.0", "1.90", ["the proxy cannot reach its database"]
+    )
 
 
 def rich(version: str, **more: Any) -> dict[str, Any]:
