@@ -50,7 +50,7 @@ class Value(NamedTuple):
 
 class Scan(NamedTuple):
     """``keys``: each key's path and offset. ``anchors``: the paths of anchored nodes. ``aliases``: where which anchor is used.
-    ``faults``: offsets of quotes that nothing closes; what follows such a quote is not looked at. ``items``: where each item of a list begins,
+    ``faults``: offsets of quotes and brackets that nothing closes; what follows such a quote is not looked at. ``items``: where each item of a list begins,
     with the path of the list."""
 
     values: list[Value]
@@ -71,12 +71,14 @@ class _Scanner:
         self.text, self.at, self.column = text, 0, 0
         self.block: list[tuple[int, str]] = []  # columns and keys of the open block collections
         self.flow: list[list[str]] = []  # brackets and current keys of the open flow collections
+        self.opened: list[int] = []  # where their brackets are
         self.found = Scan([], {}, {}, [], [], [])
 
     def run(self) -> Scan:
         while True:
             self.at = SKIP.match(self.text, self.at).end()  # type: ignore[union-attr]
             if self.at >= len(self.text):
+                self.found.faults.extend([] if self.found.faults else self.opened)
                 return self.found
             self.column = self.at - self.text.rfind("\n", 0, self.at) - 1
             if not (self.column == 0 and self._document()):
@@ -86,7 +88,8 @@ class _Scanner:
         match = MARKER.match(self.text, self.at) or (None if self.block or self.flow else DIRECTIVE.match(self.text, self.at))
         if match is None:
             return False
-        self.block, self.flow, self.at = [], [], match.end()
+        self.found.faults.extend(self.opened)
+        self.block, self.flow, self.opened, self.at = [], [], [], match.end()
         return True
 
     def _path(self) -> Path:
@@ -107,10 +110,12 @@ class _Scanner:
             self._quoted(char)
         elif char in "[{":
             self.flow.append([char, "-" if char == "[" else ""])
+            self.opened.append(self.at)
             self.at += 1
             self._item()
         elif self.flow and char in "]}":
             self.flow.pop()
+            self.opened.pop()
             self.at += 1
         elif char in "|>" and not self.flow:
             self._literal()

@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils import _included
 
@@ -17,7 +20,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils import _included
      ("include: []\n", []), ("{include: [a.yaml]}\n", ["a.yaml"])],
 )
 def test_entries(text: str, names: list[str]) -> None:
-    assert _included.entries(text) == names
+    assert [name for name, _value in _included.entries(text)] == names
 
 
 @pytest.fixture
@@ -54,3 +57,15 @@ def test_one_that_is_named_already_is_not_copied_twice(tree: Path) -> None:
     files = {"config.yaml": str(tree / "llm/config.yaml"), "mine": str(tree / "llm/models.yaml"), "other.yaml": str(tree / "llm/config.yaml")}
     found = _included.with_included(files)
     assert sorted(found.files) == ["config.yaml", "mine", "other.yaml", "root.yaml", "shared.yaml", "sub--deep.yaml", "sub--more.yaml"]
+
+
+CHARACTERS = st.characters(codec="utf-8", exclude_characters="\x85\u2028\u2029")  # line ends that nobody writes
+
+
+@given(names=st.lists(st.text(CHARACTERS, min_size=1, max_size=60), min_size=1, max_size=3), style=st.sampled_from([None, "'", '"']),
+       flow=st.booleans(), width=st.sampled_from([10, 1000]), ascii_only=st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_entries_are_what_yaml_reads(names: list[str], style: str | None, flow: bool, width: int, ascii_only: bool) -> None:
+    text = yaml.safe_dump({"include": names}, default_style=style, default_flow_style=flow, width=width, allow_unicode=not ascii_only)
+    wanted = yaml.safe_load(text)["include"]
+    assert [name for name, _value in _included.entries(text)] == wanted
