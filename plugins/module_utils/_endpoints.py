@@ -13,6 +13,7 @@ from typing import NamedTuple, Optional
 
 from . import _endpoints_redis, _yaml_values
 from ._endpoints_redis import ENVIRONMENT
+from ._included import INCLUDE
 from ._loopback import BARE_ADDRESS, REFERENCE, URL, Edit, Found, line_of, moved, port_of, shown, urls
 from ._yaml_values import Value
 
@@ -60,9 +61,7 @@ def unreachable(text: str, own_ports: Sequence[int] = (4000,), ports: Optional[S
 def problems(text: str) -> list[Problem]:
     """Why a config.yaml cannot be rewritten as a whole."""
     config = _Config(text)
-    found = [(offset, "a quote is opened and never closed") for offset in config.scan.faults]
-    found += [(offset, "include: names other files, which the container does not have. Put what they hold into this file, in the order "
-               "in which they are named, and take include: out") for path, offset in config.scan.keys.items() if path == ("include",)]
+    found = [(offset, "a quote or a bracket is opened and never closed") for offset in config.scan.faults]
     found += [(offset, "%s: names several Redis servers of this host, and the deployment has one. Name it by host and port" % name)
               for offset, name in _endpoints_redis.clusters(text, config.scan)]
     found += [(value.start, "%s: is not a database of this host, and wins over DATABASE_URL. Write %sDATABASE_URL, and put the address into the "
@@ -71,16 +70,18 @@ def problems(text: str) -> list[Problem]:
 
 
 def rewrite(text: str, gateway_name: str, own_ports: Sequence[int] = (4000,), ports: Optional[Sequence[int]] = None,
-            redis_host: str = "redis", redis_port: int = 6379, database_url: str = "os.environ/DATABASE_URL") -> tuple[str, list[Rewritten]]:
+            redis_host: str = "redis", redis_port: int = 6379, database_url: str = "os.environ/DATABASE_URL",
+            more: Sequence[Edit] = ()) -> tuple[str, list[Rewritten]]:
     """A config.yaml as a container has to read it; all other bytes, comments and order stay.
 
     :param gateway_name: the host, as containers know it.
     :param own_ports: the proxy's own ports, which are the same afterwards; URLs with them stay.
     :param ports: the ports that containers reach at ``gateway_name``; ``None``: all.
     :param database_url: what ``general_settings.database_url`` becomes if it holds a loopback URL.
+    :param more: other replacements, of names below ``include:``.
     """
     config = _Config(text)
-    edits = [edit for place in config.redis for edit in _endpoints_redis.edits(text, place, redis_host, redis_port)]
+    edits = [*more, *(edit for place in config.redis for edit in _endpoints_redis.edits(text, place, redis_host, redis_port))]
     for value in config.databases:
         match = URL.match(config.of(value))
         if match:
@@ -112,7 +113,7 @@ class _Config:
         self.redis = _endpoints_redis.places(text, self.scan)
         self.databases = [value for value in self.scan.values if value.path in DATABASE and not self.of(value).startswith(REFERENCE)]
         taken = {value for place in self.redis for value in place.fields.values()} | set(self.databases)
-        others = [value for value in self.scan.values if value not in taken]
+        others = [value for value in self.scan.values if value not in taken and value.path[:1] != INCLUDE]
         self.urls = [item for value in others for item in urls(text, value.start, value.end)]
         self.bare = [Found(line_of(text, value.start), int(match[1] or 0), "model", self.of(value), value.start, value.end)
                      for value in others for match in [BARE_ADDRESS.match(self.of(value))] if match]

@@ -13,16 +13,20 @@ description:
     Model servers on loopback addresses are reached at O(gateway_name), Redis is the service O(redis_host), a database URL becomes
     C(os.environ/DATABASE_URL).
   - Every other byte stays, comments, quotes, anchors and order among them, below a first line that says where the file comes from.
-  - The legacy file is never changed.
-  - The configuration may hold secrets, so O(dest) is not readable for all, and neither results nor diffs show more than lines,
-    and schemes, hosts and ports of addresses.
+  - Files that O(src) names under C(include), and those that they name, are found as LiteLLM finds them. Each gets a copy of its own beside O(dest), under
+    the name of O(dest) with a number and its own name in it (C(config.compose.1-models.yaml)). The copies name each other without a folder, so
+    they belong into one folder of the container.
+  - Copies of files that are not included any more are removed.
+  - The legacy files are never changed.
+  - The configuration may hold secrets, so no copy is readable for all, and neither results nor diffs show more than lines, names of included
+    files, and schemes, hosts and ports of addresses.
 attributes:
   check_mode:
     support: full
     description: Says what would change and changes nothing.
   diff_mode:
     support: full
-    description: Shows the addresses that are rewritten, with their lines, and nothing else of the file.
+    description: Shows the addresses and the names of included files that are rewritten, with their lines, and nothing else of the files.
   idempotent:
     support: full
     description: A second run changes nothing.
@@ -34,6 +38,7 @@ options:
   dest:
     description:
       - The file to write. Its folder must be there, except in check mode.
+      - The container reads it by the name C(config.yaml).
       - A file that this module did not write is not replaced.
     type: path
     required: true
@@ -61,15 +66,15 @@ options:
     type: int
     default: 6379
   owner:
-    description: Name or number of the user who owns O(dest). If it is not given, who runs the module.
+    description: Name or number of the user who owns O(dest) and the copies beside it. If it is not given, who runs the module.
     type: str
   group:
     description:
-      - Name or number of the group of O(dest). If it is not given, that of who runs the module.
+      - Name or number of the group of O(dest) and the copies beside it. If it is not given, that of who runs the module.
       - The user in the container must be able to read the file, for example by this group.
     type: str
   mode:
-    description: Permissions of O(dest), as an octal number in quotes.
+    description: Permissions of O(dest) and the copies beside it, as an octal number in quotes.
     type: str
     default: "0640"
 """
@@ -85,23 +90,41 @@ EXAMPLES = r"""
 
 RETURN = r"""
 endpoints:
-  description: The loopback addresses in O(src), by line. A C(kind) is V(model) (any server that stays on the host), V(redis) or V(database).
+  description:
+    - The loopback addresses in O(src) and what it includes, by file and line.
+    - A C(kind) is V(model) (any server that stays on the host), V(redis) or V(database).
   returned: success
   type: list
   elements: dict
-  sample: [{line: 36, kind: model, port: 8082}]
+  sample: [{file: /home/litellm/litellm/config.yaml, line: 36, kind: model, port: 8082}]
 rewritten:
-  description: What is another address in O(dest), by lines of O(src).
+  description: What is another address, or another name of an included file, in a copy (RV(rewritten[].view)), by file and line of the original.
   returned: success
   type: list
   elements: dict
-  sample: [{line: 36, old: "http://127.0.0.1:8082", new: "http://host.docker.internal:8082"}]
+  sample:
+    - file: /home/litellm/litellm/config.yaml
+      view: config.compose.yaml
+      line: 36
+      old: "http://127.0.0.1:8082"
+      new: "http://host.docker.internal:8082"
 unreachable:
-  description: Loopback addresses that stay as they are and that a container does not reach, by lines of O(src). Port 0 where none is named.
+  description: Loopback addresses that stay as they are and that a container does not reach, by file and line. Port 0 where none is named.
   returned: success
   type: list
   elements: dict
-  sample: [{line: 12, kind: model, port: 9999}]
+  sample: [{file: /home/litellm/litellm/config.yaml, line: 12, kind: model, port: 9999}]
+included:
+  description: The files that O(src) includes, in the order in which LiteLLM reads them, with the names of their copies.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{file: /home/litellm/litellm/models.yaml, view: config.compose.1-models.yaml}]
+removed:
+  description: Copies of files that are not included any more, and that are gone.
+  returned: success
+  type: list
+  elements: str
 """
 
 import grp
@@ -113,7 +136,8 @@ from typing import Any, Callable, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _endpoints, _host
+from ansible_collections.llmops.litellm.plugins.module_utils import _config_view, _host, _included
+from ansible_collections.llmops.litellm.plugins.module_utils._included import MARK
 
 ARGUMENTS: dict[str, Any] = {
     "src": {"type": "path", "required": True},
@@ -127,7 +151,6 @@ ARGUMENTS: dict[str, Any] = {
     "group": {"type": "str"},
     "mode": {"type": "str", "default": "0640"},
 }
-MARK = "# Written by llmops.litellm, module config_file"
 
 
 class Refusal(Exception):
@@ -137,26 +160,19 @@ class Refusal(Exception):
 def read(path: str) -> str:
     """A configuration with its line ends as they are.
 
-    :raises Refusal: it is not there, not a file, or not text.
+    :raises Refusal: it is not there, or not a file.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise Refusal("%s is not a regular file." % path)
-        with open(path, encoding="utf-8", newline="") as stream:
-            text = stream.read()
+        return _included.exact(path)
     except OSError as error:
         raise Refusal("%s: %s." % (path, error.strerror)) from None
-    except UnicodeDecodeError as error:
-        raise Refusal("%s, line %d: not UTF-8, which is all that LiteLLM reads. Write the file as UTF-8." %
-                      (path, error.object.count(b"\n", 0, error.start) + 1)) from None
-    if "\0" in text:
-        raise Refusal("%s, line %d: holds a NUL byte, so it is no YAML." % (path, text[:text.index("\0")].count("\n") + 1))
-    return text
 
 
-def read_own(path: str, src: str, check: bool) -> Optional[str]:
+def read_own(path: str, sources: list[str], check: bool) -> Optional[str]:
     """What an earlier run wrote, ``None`` if there is nothing."""
-    if os.path.realpath(path) == os.path.realpath(src):
+    if os.path.realpath(path) in {os.path.realpath(source) for source in sources}:
         raise Refusal("dest: %s is the legacy deployment's own configuration, which it needs for the way back. Name another file." % path)
     if not os.path.lexists(path):
         if not check and not os.path.isdir(os.path.dirname(path)):
@@ -186,34 +202,68 @@ def permissions(mode: str) -> int:
     return int(mode, 8)
 
 
+def tree_of(src: str) -> _included.Tree:
+    """The configuration with all that it includes.
+
+    :raises Refusal: something of it can't be read or rewritten.
+    """
+    read(src)
+    tree = _included.follow(src)
+    problems = _config_view.problems(tree)
+    if problems:
+        raise Refusal(" ".join("%s, line %d: %s." % item for item in problems))
+    return tree
+
+
 def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     src, dest = params["src"], params["dest"]
-    mode = permissions(params["mode"])
+    folder, mode = os.path.dirname(dest), permissions(params["mode"])
     owner = (number(params["owner"], "owner", os.geteuid(), lambda name: pwd.getpwnam(name).pw_uid),
              number(params["group"], "group", os.getegid(), lambda name: grp.getgrnam(name).gr_gid))
-    before, text = read_own(dest, src, module.check_mode), read(src)
-    problems = _endpoints.problems(text)
-    if problems:
-        raise Refusal(" ".join("%s, line %d: %s." % (src, item.line, item.message) for item in problems))
-    after, rewritten = _endpoints.rewrite(text, params["gateway_name"], params["own_ports"], params["ports"], params["redis_host"], params["redis_port"])
-    after = "%s, from %s: change that file and run again.\n%s" % (MARK, src.replace("\n", " "), after.lstrip("\ufeff"))
-    left = _endpoints.unreachable(text, params["own_ports"], params["ports"])
-    for item in left:
-        module.warn("%s, line %d: %s is a loopback address of the host that containers cannot reach." % (src, item.line, item.old))
-    found = os.lstat(dest) if before is not None else None
-    changed = found is None or before != after or (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) != (mode, *owner)
-    if changed and not module.check_mode:
-        _host.write_atomically(dest, after, mode, owner)
-    diff = {"before_header": src, "after_header": dest, **{
-        side: "".join("line %d: %s\n" % (item.line, getattr(item, name)) for item in rewritten) for side, name in (("before", "old"), ("after", "new"))}}
-    return {"changed": changed, "diff": [diff] if changed else [], "rewritten": [item._asdict() for item in rewritten],
-            "endpoints": [shown(item) for item in _endpoints.find(text)], "unreachable": [shown(item) for item in left]}
+    tree = tree_of(src)
+    views = _config_view.views(tree, dest, _config_view.Addresses(
+        params["gateway_name"], params["own_ports"], params["ports"], params["redis_host"], params["redis_port"]))
+    sources = [view.source for view in views]
+    before = {view.name: read_own(os.path.join(folder, view.name), sources, module.check_mode) for view in views}
+    for view in views:
+        for item in view.unreachable:
+            module.warn("%s, line %d: %s is a loopback address of the host that containers cannot reach." % (view.source, item.line, item.old))
+    changed = [view for view in views if differs(os.path.join(folder, view.name), before[view.name], view.text, mode, owner)]
+    gone = _config_view.stale(folder, dest, [view.name for view in views])
+    if not module.check_mode:
+        # The first one last: it never names a view that is not there yet.
+        for view in reversed(changed):
+            _host.write_atomically(os.path.join(folder, view.name), view.text, mode, owner)
+        for path in gone:
+            os.unlink(path)
+    return {"changed": bool(changed or gone), "diff": [diff(view, folder) for view in changed] + [removal(path) for path in gone],
+            "rewritten": [{"file": view.source, "view": view.name, **item._asdict()} for view in views for item in view.rewritten],
+            "endpoints": [shown(view, item) for view in views for item in view.endpoints],
+            "unreachable": [shown(view, item) for view in views for item in view.unreachable],
+            "included": [{"file": view.source, "view": view.name} for view in views[1:]], "removed": gone}
 
 
-def shown(item: Any) -> dict[str, Any]:
+def differs(path: str, before: Optional[str], after: str, mode: int, owner: tuple[int, int]) -> bool:
+    """Whether a file has another content, mode or owner than it should."""
+    found = os.lstat(path) if before is not None else None
+    return found is None or before != after or (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) != (mode, *owner)
+
+
+def diff(view: _config_view.View, folder: str) -> dict[str, str]:
+    """What is other in a view than in its source, without a secret."""
+    return {"before_header": view.source, "after_header": os.path.join(folder, view.name), **{
+        side: "".join("line %d: %s\n" % (item.line, getattr(item, name)) for item in view.rewritten) for side, name in (("before", "old"), ("after", "new"))}}
+
+
+def removal(path: str) -> dict[str, str]:
+    """A view that goes, for showing."""
+    return {"before_header": path, "after_header": path, "before": "a copy of a file that is not included any more\n", "after": ""}
+
+
+def shown(view: _config_view.View, item: Any) -> dict[str, Any]:
     """What of an address goes into the result."""
-    return {"line": item.line, "kind": item.kind, "port": item.port}
+    return {"file": view.source, "line": item.line, "kind": item.kind, "port": item.port}
 
 
 def main() -> None:

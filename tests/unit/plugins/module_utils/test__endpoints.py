@@ -269,7 +269,8 @@ def test_another_reference() -> None:
 # Problems
 
 @pytest.mark.parametrize("text, line, word", [
-    ("a: 1\ninclude:\n- models.yaml\n", 2, "include"),
+    ("a: 1\nb: [x,\n", 2, "bracket"),
+    ("a:\n- {x: 1\n---\nb: 1\n", 2, "bracket"),
     ("a: 1\nb: 'x\nc: 2\n", 2, "quote"),
     ("general_settings:\n  database_url: postgresql://u:hunter2@db.example.com/x\n", 2, "general_settings.database_url"),
     ("general_settings:\n  database_url: postgresql:///x?host=/run/postgresql\n", 2, "DATABASE_URL"),
@@ -284,7 +285,7 @@ def test_problems(text: str, line: int, word: str) -> None:
 
 
 @pytest.mark.parametrize("text", [
-    "litellm_settings: {include: x}\n", "# include: x\n", CACHE + "    redis_startup_nodes: [{host: 10.0.0.1, port: 7001}]\n",
+    "litellm_settings: {include: x}\n", "include:\n- models.yaml\n", "# include: x\n", CACHE + "    redis_startup_nodes: [{host: 10.0.0.1, port: 7001}]\n",
     "general_settings: {database_url: os.environ/DATABASE_URL}\n", "general_settings:\n  database_url:\n"])
 def test_no_problems(text: str) -> None:
     assert _endpoints.problems(text) == []

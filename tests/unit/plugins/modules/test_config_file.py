@@ -13,7 +13,7 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _host, _survey
+from ansible_collections.llmops.litellm.plugins.module_utils import _host, _included, _survey
 from ansible_collections.llmops.litellm.plugins.modules import config_file
 
 CONFIG = """\
@@ -57,9 +57,13 @@ def test_the_containers_view(folder: Path, run: Run) -> None:
     assert (folder / "config.yaml").read_bytes().decode() == CONFIG
     assert (stat.S_IMODE(dest.stat().st_mode), dest.stat().st_uid, dest.stat().st_gid) == (0o640, os.geteuid(), os.getegid())
     assert found["changed"]
-    assert found["endpoints"] == [{"line": 3, "kind": "model", "port": 8082}, {"line": 6, "kind": "redis", "port": 6379}]
-    assert found["rewritten"] == [{"line": 3, "old": "http://localhost:8082", "new": "http://host.docker.internal:8082"},
-                                  {"line": 6, "old": "localhost", "new": "redis"}, {"line": 6, "old": "(a password)", "new": "os.environ/REDIS_PASSWORD"}]
+    at = {"file": str(folder / "config.yaml")}
+    view = {**at, "view": "config.compose.yaml"}
+    assert found["endpoints"] == [{**at, "line": 3, "kind": "model", "port": 8082}, {**at, "line": 6, "kind": "redis", "port": 6379}]
+    assert found["rewritten"] == [{**view, "line": 3, "old": "http://localhost:8082", "new": "http://host.docker.internal:8082"},
+                                  {**view, "line": 6, "old": "localhost", "new": "redis"},
+                                  {**view, "line": 6, "old": "(a password)", "new": "os.environ/REDIS_PASSWORD"}]
+    assert (found["included"], found["removed"]) == ([], [])
     assert found["diff"][0]["before"].splitlines()[0] == "line 3: http://localhost:8082"
     assert found["diff"][0]["after"].splitlines()[0] == "line 3: http://host.docker.internal:8082"
     assert found["unreachable"] == []
@@ -120,7 +124,7 @@ def test_only_some_ports(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
     warned: list[str] = []
     monkeypatch.setattr(config_file.AnsibleModule, "warn", lambda module, text: warned.append(text))
     found = run(ports=[1], gateway_name="gate", redis_host="cache", redis_port=7)
-    assert found["unreachable"] == [{"line": 3, "kind": "model", "port": 8082}]
+    assert found["unreachable"] == [{"file": str(folder / "config.yaml"), "line": 3, "kind": "model", "port": 8082}]
     assert any("line 3: http://localhost:8082" in text for text in warned)
     assert "{host: cache," in (folder / "config.compose.yaml").read_text()
     assert "@gate:8082" in (run(gateway_name="gate") and (folder / "config.compose.yaml").read_text())
@@ -135,7 +139,7 @@ def test_a_byte_order_mark_does_not_end_up_in_the_middle(folder: Path, run: Run)
 
 
 @pytest.mark.parametrize("content, words", [
-    (b"a: 1\ninclude: [x.yaml]\n", ["config.yaml, line 2:", "include"]),
+    (b"a: 1\ninclude: [x.yaml]\n", ["config.yaml, line 2:", "x.yaml is not there"]),
     (b"a: 1\nb: '2\n", ["config.yaml, line 2:", "quote"]),
     (b"a: 1\nb: \xff\n", ["config.yaml, line 2:", "UTF-8"]),
     (b"a: 1\nb: \0\n", ["config.yaml, line 2:", "NUL"]),
@@ -165,3 +169,120 @@ def test_parameters_that_are_refused(folder: Path, run: Run, params: dict[str, s
     assert word in found["msg"]
     assert (folder / "theirs.yaml").read_text() == "a: 1\n"
     assert not (folder / "config.compose.yaml").exists()
+
+
+# Included files
+
+
+@pytest.fixture
+def including(folder: Path) -> Path:
+    """A configuration that includes a file beside it, which includes one in another folder."""
+    (folder / "llm/sub").mkdir(parents=True)
+    (folder / "llm/config.yaml").write_text("include: [models.yaml]  # more\ngeneral_settings: {master_key: sk-hunter2}\n")
+    (folder / "llm/models.yaml").write_text("# http://localhost:9\nmodel_list:\n- litellm_params: {api_base: 'http://u:hunter2@localhost:8082/v1'} # x\n"
+                                            "include:\n- sub/more.yaml\n")
+    (folder / "llm/sub/more.yaml").write_text("model_list:\n- litellm_params: {api_base: 'http://127.0.0.1:9999'}\n")
+    (folder / "project").mkdir()
+    return folder
+
+
+def including_run(run: Run, including: Path, check: bool = False, **params: Any) -> dict[str, Any]:
+    return run(check, src=str(including / "llm/config.yaml"), dest=str(including / "project/config.compose.yaml"), **params)
+
+
+def held(folder: Path) -> dict[str, tuple[str, int, int]]:
+    """Every file below a folder: what it holds, its permissions and its inode."""
+    return {str(path.relative_to(folder)): (path.read_bytes().decode(), stat.S_IMODE(path.stat().st_mode), path.stat().st_ino)
+            for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_included_files_have_views_of_their_own(including: Path, run: Run) -> None:
+    before = held(including / "llm")
+    found = including_run(run, including, ports=[8082])
+    assert held(including / "llm") == before
+    project = held(including / "project")
+    assert {name: mode for name, (_text, mode, _inode) in project.items()} == {
+        "config.compose.yaml": 0o640, "config.compose.1-models.yaml": 0o640, "config.compose.2-more.yaml": 0o640}
+    assert project["config.compose.yaml"][0].endswith("\ninclude: [config.compose.1-models.yaml]  # more\ngeneral_settings: {master_key: sk-hunter2}\n")
+    assert project["config.compose.1-models.yaml"][0].partition("\n")[2] == before["models.yaml"][0].replace("hunter2@localhost", (
+        "hunter2@host.docker.internal")).replace("sub/more.yaml", "config.compose.2-more.yaml")
+    models, more = str(including / "llm/models.yaml"), str(including / "llm/sub/more.yaml")
+    assert found["included"] == [{"file": models, "view": "config.compose.1-models.yaml"}, {"file": more, "view": "config.compose.2-more.yaml"}]
+    assert [(os.path.basename(item["file"]), item["view"], item["line"], item["new"]) for item in found["rewritten"]] == [
+        ("config.yaml", "config.compose.yaml", 1, "config.compose.1-models.yaml"),
+        ("models.yaml", "config.compose.1-models.yaml", 3, "http://host.docker.internal:8082"),
+        ("models.yaml", "config.compose.1-models.yaml", 5, "config.compose.2-more.yaml")]
+    assert found["endpoints"] == [{"file": models, "line": 3, "kind": "model", "port": 8082}, {"file": more, "line": 2, "kind": "model", "port": 9999}]
+    assert found["unreachable"] == [{"file": more, "line": 2, "kind": "model", "port": 9999}]
+    assert [item["after_header"] for item in found["diff"]] == [str(including / "project" / name) for name in (
+        "config.compose.yaml", "config.compose.1-models.yaml", "config.compose.2-more.yaml")]
+    assert all(_survey._is_ours(text) for text, _mode, _inode in project.values())
+
+
+def test_a_second_run_leaves_the_views_alone(including: Path, run: Run) -> None:
+    assert including_run(run, including, check=True) == including_run(run, including)
+    before = held(including)
+    found = including_run(run, including)
+    assert (found["changed"], found["diff"], held(including)) == (False, [], before)
+
+
+def test_a_change_of_an_included_file_changes_its_view_alone(including: Path, run: Run) -> None:
+    including_run(run, including)
+    before = held(including / "project")
+    (including / "llm/sub/more.yaml").write_text("model_list: []\n")
+    assert [os.path.basename(item["after_header"]) for item in including_run(run, including)["diff"]] == ["config.compose.2-more.yaml"]
+    after = held(including / "project")
+    assert {name for name in after if after[name] != before[name]} == {"config.compose.2-more.yaml"}
+    (including / "project/config.compose.2-more.yaml").chmod(0o600)
+    assert including_run(run, including)["changed"]
+
+
+def test_a_file_that_is_not_included_any_more_loses_its_view(including: Path, run: Run) -> None:
+    including_run(run, including)
+    theirs = including / "project/config.compose.9-theirs.yaml"
+    theirs.write_text("a: 1\n")
+    (including / "project/config.compose.notes.yaml").write_text(_included.MARK)
+    (including / "llm/models.yaml").write_text("model_list: []\n")
+    gone = str(including / "project/config.compose.2-more.yaml")
+    planned = including_run(run, including, check=True)
+    assert os.path.exists(gone)
+    found = including_run(run, including)
+    assert planned == found
+    assert (found["changed"], found["removed"]) == (True, [gone])
+    assert found["diff"][-1] == {"before_header": gone, "after_header": gone, "before": "a copy of a file that is not included any more\n", "after": ""}
+    assert sorted(os.listdir(including / "project")) == [
+        "config.compose.1-models.yaml", "config.compose.9-theirs.yaml", "config.compose.notes.yaml", "config.compose.yaml"]
+    assert not including_run(run, including)["changed"]
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"llm/models.yaml": None}, ["llm/config.yaml, line 1:", "is not there"]),
+    ({"llm/sub/more.yaml": "- hunter2\n"}, ["llm/sub/more.yaml, line 1:", "no mapping"]),
+    ({"llm/models.yaml": "a: 'hunter2\n", "llm/config.yaml": "b: 1\ninclude: [gone.yaml, models.yaml]\n"},
+     ["llm/config.yaml, line 2:", "llm/models.yaml, line 1:"]),
+    ({"project/config.compose.1-models.yaml": "a: hunter2\n"}, ["config.compose.1-models.yaml was not written by this module"]),
+])
+def test_nothing_is_written_where_one_file_is_refused(including: Path, run: Run, change: dict[str, str | None], words: list[str]) -> None:
+    for name, text in change.items():
+        if text is None:
+            (including / name).unlink()
+        else:
+            (including / name).write_text(text)
+    before = held(including)
+    found = including_run(run, including)
+    assert found["failed"]
+    assert [word for word in words if word not in found["msg"]] == []
+    assert held(including) == before
+
+
+def test_an_included_file_is_never_replaced_by_its_view(including: Path, run: Run) -> None:
+    (including / "llm/config.yaml").write_text("include: [x.yaml, config.compose.1-x.yaml]\n")
+    (including / "llm/config.compose.1-x.yaml").symlink_to("x.yaml")
+    (including / "llm/x.yaml").write_text(_included.MARK + "\na: 1\n")
+    assert "own configuration" in run(src=str(including / "llm/config.yaml"), dest=str(including / "llm/config.compose.yaml"))["msg"]
+
+
+def test_links_are_read_by_the_name_they_are_included_by(including: Path, run: Run) -> None:
+    (including / "llm/link.yaml").symlink_to("sub/more.yaml")
+    (including / "llm/config.yaml").write_text("include: [link.yaml]\n")
+    assert including_run(run, including)["included"] == [{"file": str(including / "llm/link.yaml"), "view": "config.compose.1-link.yaml"}]
