@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Sequence
 from urllib.parse import unquote, urlsplit
 
-from . import _client, _endpoint, _host, _journal, _legacy, _loopback, _postgres, _redis, _yaml_values
+from . import _client, _endpoint, _host, _included, _journal, _legacy, _loopback, _postgres, _redis, _yaml_values
 from ._health_host import ModelHost
 from ._settings_health import Settings
 
@@ -90,6 +90,13 @@ def _read(path: str) -> str:
         return ""
 
 
+def _configuration(path: str) -> _included.Tree:
+    try:
+        return _included.follow(path)
+    except OSError:
+        return _included.Tree()
+
+
 def _compose(settings: Settings, found: dict[str, Any], lacking: list[tuple[str, str]]) -> Deployed:
     folder = found.get("project_dir") or settings.project_dir
     path = os.path.join(folder, ".env")
@@ -100,6 +107,7 @@ def _compose(settings: Settings, found: dict[str, Any], lacking: list[tuple[str,
     ports = {part: _port(text, inside) or (found.get(known) or {}).get("port")
              for (part, inside), known in zip(INSIDE.items(), ("legacy", "database", "redis"))}
     config = os.path.join(folder, "config.compose.yaml")
+    asked = _gateway_ports(_configuration(config).texts, settings.gateway_name)
     database = None
     try:
         # As the proxy logs in: by network and password. The container's own socket would let anybody in.
@@ -110,7 +118,7 @@ def _compose(settings: Settings, found: dict[str, Any], lacking: list[tuple[str,
     return Deployed(
         COMPOSE, "http://127.0.0.1:%d" % (ports["proxy"] or 4000), path, environment=environment, database=database, redis=_redis.Container(names["redis"]),
         containers=tuple(names.values()), published=tuple((names[part], int(port)) for part, port in ports.items() if port), proxy=names["proxy"],
-        models=_models(found.get("model_hosts") or [], _gateway_ports(_read(config), settings.gateway_name), settings.gateway_name), config=config)
+        models=_models(found.get("model_hosts") or [], asked, settings.gateway_name), config=config)
 
 
 def _environment(path: str, lacking: list[tuple[str, str]]) -> dict[str, str]:
@@ -129,9 +137,9 @@ def _port(compose: str, inside: int) -> Optional[int]:
     return int(match[1]) if match else None
 
 
-def _gateway_ports(config: str, name: str) -> set[int]:
+def _gateway_ports(configs: Sequence[str], name: str) -> set[int]:
     """The ports at which a container's configuration names the host."""
-    values = [config[value.start:value.end] for value in _yaml_values.scan(config).values]
+    values = [config[value.start:value.end] for config in configs for value in _yaml_values.scan(config).values]
     return {int(port) for value in values for port in re.findall(r"https?://%s:(\d{1,5})(?![\w.:-])" % re.escape(name), value)}
 
 
@@ -152,7 +160,7 @@ def _recorded(settings: Settings, found: dict[str, Any], lacking: list[tuple[str
     config = legacy.get("config") or ""
     services = [legacy["unit"], *((found.get(name) or {}).get("unit") for name in ("database", "redis"))]
     redis = found.get("redis") or {}
-    told = Deployed(LEGACY, "http://127.0.0.1:%d" % legacy["port"], path, _client_key(environment, _read(config)), environment,
+    told = Deployed(LEGACY, "http://127.0.0.1:%d" % legacy["port"], path, _client_key(environment, _configuration(config)), environment,
                     _database(environment, lacking), _native_redis(environment, redis.get("port")), units=tuple(unit for unit in services if unit),
                     models=_models(found.get("model_hosts") or [], set(), HERE), config=config)
     # A unit that was down when it was looked at is not what serves.
@@ -169,19 +177,21 @@ def _running(settings: Settings, lacking: list[tuple[str, str]]) -> Deployed:
     environment, facts = legacy.environment, legacy.facts
     listeners = _host.listeners()
     database = _database(environment, lacking)
-    port = _legacy.redis_port(environment, legacy.config_text)
+    texts = legacy.configuration.texts
+    port = _legacy.redis_port(environment, texts)
     services = [_legacy.service_behind(number, listeners) for number in (database.port if database else None, port) if number]
     taken = {facts["port"], port, database.port if database else None}
     known = [{"port": number, "unit": (_legacy.service_behind(number, listeners) or {}).get("unit")}
-             for number in sorted(_legacy.model_ports(environment, legacy.config_text) - taken)]
-    return Deployed(LEGACY, "http://127.0.0.1:%d" % facts["port"], "", _client_key(environment, legacy.config_text), environment, database,
+             for number in sorted(_legacy.model_ports(environment, texts) - taken)]
+    return Deployed(LEGACY, "http://127.0.0.1:%d" % facts["port"], "", _client_key(environment, legacy.configuration), environment, database,
                     _native_redis(environment, port), units=tuple({**unit, "active": "active"} for unit in [
                         facts["unit"], *(service["unit"] for service in services if service and service["unit"])]),
                     models=_models(known, set(), HERE), config=facts["config"] or "")
 
 
-def _client_key(environment: dict[str, str], config: str) -> str:
+def _client_key(environment: dict[str, str], configuration: _included.Tree) -> str:
     """The master key: the environment's, or the one that the configuration has in plain text."""
+    config = configuration.having(MASTER_KEY[0])
     written = next((config[value.start:value.end] for value in _yaml_values.scan(config).values if value.path == MASTER_KEY), "")
     if written.startswith(_loopback.REFERENCE):
         written = environment.get(written[len(_loopback.REFERENCE):], "")

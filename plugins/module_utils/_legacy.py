@@ -12,9 +12,9 @@ import glob
 import hashlib
 import os
 import re
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Sequence
 
-from . import _endpoints, _host
+from . import _endpoints, _host, _included
 from ._systemd import Manager, Unit, list_unit_files, managers, parse_environment_files, parse_exec, show
 
 # Options of LiteLLM's command line that belong to the address or the file, which the compose deployment decides itself.
@@ -34,11 +34,11 @@ class LegacyError(Exception):
 
 class Deployment(NamedTuple):
     """The running proxy: its unit, its process, what it was started with. ``facts`` can be shown to anybody; the environment
-    and the configuration's text hold secrets."""
+    and the configuration, with what it includes, hold secrets."""
 
     unit: Unit
     environment: dict[str, str]
-    config_text: str
+    configuration: _included.Tree
     facts: dict
 
 
@@ -170,12 +170,15 @@ def discover(name: str, account: str = "") -> Deployment:
     schema = os.path.join(os.path.dirname(config or folder), "schema.prisma")  # of an own build of the database client, where somebody made one
     paths = [item for item in [config, unit.properties.get("FragmentPath"), *(path for path, _optional in files)] if item and os.path.isfile(item)]
     saved = dict.fromkeys(paths + [schema] * os.path.isfile(schema))
+    tree = _included.follow(config) if config and os.path.isfile(config) else _included.Tree()
+    included = [part.path for part in tree.parts[1:]]
     facts = {
         "unit": unit.record(),
         "units": [other.record() for other in related_units(unit)],
         "pid": unit.pid,
         "folder": folder,
         "config": config,
+        "included": included,
         "host": command["host"] or environment.get("HOST") or "0.0.0.0",
         "port": command["port"] or int(environment.get("PORT") or "4000"),
         "options": command["options"],
@@ -185,11 +188,11 @@ def discover(name: str, account: str = "") -> Deployment:
         "python": python,
         **({"litellm_" + key: value for key, value in installed(python).items()} if python else
            {"litellm_version": None, "litellm_traces": []}),
-        "hashes": {path: file_hash(path) for path in paths},
-        # As a backup takes them: two files may have the same name in different folders.
+        "hashes": {path: file_hash(path) for path in [*paths, *included]},
+        # As a backup takes them, which finds by itself what is included: two files may have the same name in different folders.
         "files": [{"src": path, "name": "%d-%s" % (number, os.path.basename(path))} for number, path in enumerate(saved, 1)],
     }
-    return Deployment(unit, environment, _host.read(config) if config and os.path.isfile(config) else "", facts)
+    return Deployment(unit, environment, tree, facts)
 
 
 def service_behind(port: int, found: list[_host.Listener]) -> Optional[dict]:
@@ -205,21 +208,24 @@ def service_behind(port: int, found: list[_host.Listener]) -> Optional[dict]:
     return record
 
 
-def redis_port(environment: dict[str, str], config: str) -> Optional[int]:
+def redis_port(environment: dict[str, str], configs: Sequence[str]) -> Optional[int]:
     """The port of the native Redis: where the environment or, where that says nothing, the configuration has it; ``None`` where there is none, 0 where
-    what stands there is no number."""
+    what stands there is no number.
+
+    :param configs: the configuration's text and those of the files that it includes, of which a later one counts more.
+    """
     told = environment.get("REDIS_PORT")
     if told is None:
-        told = next((str(item.port) for item in _endpoints.find(config) if item.kind == "redis"), None)
+        told = next((str(item.port) for config in reversed(configs) for item in _endpoints.find(config) if item.kind == "redis"), None)
     if told is None and "REDIS_URL" in environment:
         named = re.search(r":(\d+)(?:[/?]|$)", environment["REDIS_URL"])
         told = named.group(1) if named else "6379"
     return None if told is None else int(told) if re.fullmatch(r"[0-9]{1,5}", told) else 0
 
 
-def model_ports(environment: dict[str, str], config: str) -> set[int]:
-    """The ports of the loopback address that the configuration and the environment name, but for Redis' and databases'."""
-    ports = {item.port for item in _endpoints.find(config) if item.kind == "model"}
+def model_ports(environment: dict[str, str], configs: Sequence[str]) -> set[int]:
+    """The ports of the loopback address that the configuration, what it includes, and the environment name, but for Redis' and databases'."""
+    ports = {item.port for config in configs for item in _endpoints.find(config) if item.kind == "model"}
     for value in environment.values():
         ports |= {item.port for item in _endpoints.find_value(value) if item.kind == "model"}
     return ports

@@ -12,10 +12,10 @@ import os
 import re
 import socket
 from datetime import datetime, timezone
-from typing import Any, NamedTuple, Optional
+from typing import Any, Iterable, NamedTuple, Optional
 
 from . import (
-    _endpoints,
+    _config_view,
     _engine,
     _envfile,
     _environment,
@@ -45,8 +45,11 @@ ORPHANED = "run it under systemd first, so that it can be stopped and brought ba
 _NEIGHBOURS = """SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate AND datname NOT IN (current_database(), 'postgres') ORDER BY 1"""
 # What the roles write into the project folder; the first two hold secrets.
 SECRET_FILES = (".env", "redis.conf")
-OWN_FILES = (*SECRET_FILES, "compose.yaml", "compose.stage.yaml", "config.compose.yaml")
+CONFIG = "config.compose.yaml"
+OWN_FILES = (*SECRET_FILES, "compose.yaml", "compose.stage.yaml", CONFIG)
 OWN_MARK = "# Written by llmops.litellm"
+# With it LiteLLM takes no configuration from a file.
+BUCKET = "LITELLM_CONFIG_BUCKET_NAME"
 
 
 class Survey(NamedTuple):
@@ -116,16 +119,19 @@ def _deployment(legacy: _legacy.Deployment, settings: dict, facts: dict, warning
     elif not os.path.isfile(told["config"]):
         problems.append(Problem(told["config"], "does not exist any more", "restore the file that the proxy was started with"))
     else:
-        problems += [Problem("%s:%d" % (told["config"], item.line), item.message, "") for item in _endpoints.problems(legacy.config_text)]
-        if re.search(r"^\s+[\"']?LITELLM_SALT_KEY[\"']?\s*:", legacy.config_text, re.M):
-            problems.append(Problem(told["config"], "sets LITELLM_SALT_KEY itself, so nobody can tell which key is in use",
-                                    "move it into the environment of the unit, restart the proxy, and run again"))
-        if re.search(r"^\s+master_key\s*:", legacy.config_text, re.M):
+        problems += [Problem("%s:%d" % (item.path, item.line), item.message, "") for item in _config_view.problems(legacy.configuration)]
+        problems += [Problem(part.path, "sets LITELLM_SALT_KEY itself, so nobody can tell which key is in use",
+                             "move it into the environment of the unit, restart the proxy, and run again")
+                     for part in legacy.configuration.parts if re.search(r"^\s+[\"']?LITELLM_SALT_KEY[\"']?\s*:", part.text, re.M)]
+        if any(re.search(r"^\s+master_key\s*:", text, re.M) for text in legacy.configuration.texts):
             configured.append("LITELLM_MASTER_KEY")
+    if BUCKET in legacy.environment:
+        problems.append(Problem(BUCKET, "is set, so the proxy reads its configuration from an object store, which is not rewritten for a container",
+                                "put it into the file that --config names, take the variable out of the environment, and restart the proxy"))
     problems += _preflight.check_keys(legacy.environment, configured, settings["accept_weak"])
     for entry in told["environment_files"]:
         problems += _environment_file(entry["path"], entry["path"] in told["optional_files"], warnings)
-    problems += _folder(folder, told["folder"], warnings)
+    problems += _folder(folder, told["folder"], warnings, _config_view.names(legacy.configuration, CONFIG).values())
     problems += _preflight.check_traces(told["litellm_version"], told["litellm_traces"])
     warnings += _preflight.warn(told["litellm_version"], [], told["litellm_traces"])
     return problems
@@ -149,7 +155,7 @@ def _environment_file(path: str, optional: bool, warnings: list[Problem]) -> lis
     return []
 
 
-def _folder(folder: str, legacy: str, warnings: list[Problem]) -> list[Problem]:
+def _folder(folder: str, legacy: str, warnings: list[Problem], views: Iterable[str] = ()) -> list[Problem]:
     """The project folder: what is ours to write there is ours, and git does not track what will hold secrets."""
     problems = []
     if os.path.realpath(folder) == os.path.realpath(legacy):
@@ -169,7 +175,7 @@ def _folder(folder: str, legacy: str, warnings: list[Problem]) -> list[Problem]:
                                     "git rm --cached %s && git commit, rotate what it ever held, and run again" % name))
     except _ignore.IgnoreError as error:
         problems.append(Problem(folder, str(error), ""))
-    for name in OWN_FILES:
+    for name in (*OWN_FILES, *views):
         path = os.path.join(folder, name)
         if os.path.lexists(path) and not (os.path.isfile(path) and _is_ours(_host.read(path))):
             problems.append(Problem(path, "was not written by this collection and is not replaced",
@@ -253,7 +259,8 @@ def _migrations(endpoint: Any) -> Optional[list[str]]:
 def _redis_of(legacy: _legacy.Deployment, settings: dict, facts: dict, found: list[_host.Listener]) -> list[Problem]:
     """The native Redis: where the environment or, where that says nothing, the configuration has it."""
     environment = legacy.environment
-    port = _legacy.redis_port(environment, legacy.config_text)
+    texts = legacy.configuration.texts
+    port = _legacy.redis_port(environment, texts)
     if port is None:
         facts["redis"] = None
         return []
@@ -264,7 +271,7 @@ def _redis_of(legacy: _legacy.Deployment, settings: dict, facts: dict, found: li
     major = re.search(r"v=(\d+)", version.out)
     native = _redis.Native("127.0.0.1", port, environment.get("REDIS_USERNAME", ""), environment.get("REDIS_PASSWORD", ""))
     # With this setting spend waits in Redis until it is written to the database.
-    holds_spend = bool(re.search(r"^\s+use_redis_transaction_buffer\s*:\s*[\"']?true", legacy.config_text, re.M | re.I))
+    holds_spend = any(re.search(r"^\s+use_redis_transaction_buffer\s*:\s*[\"']?true", text, re.M | re.I) for text in texts)
     facts["redis"] = {"port": port, "unit": service and service["unit"], "process": service and service["process"],
                       "major": int(major.group(1)) if major else None, "data": None, "holds_spend": holds_spend}
     if service is not None and service["unit"] is None:
@@ -284,7 +291,7 @@ def _redis_of(legacy: _legacy.Deployment, settings: dict, facts: dict, found: li
 def _models(legacy: _legacy.Deployment, facts: dict, found: list[_host.Listener], warnings: list[Problem]) -> list[Problem]:
     """Model servers on this host: found in the configuration, the environment and (by the staged proxy, later) the database."""
     own = {facts["legacy"]["port"], (facts.get("database") or {}).get("port"), (facts.get("redis") or {}).get("port")}
-    ports = _legacy.model_ports(legacy.environment, legacy.config_text)
+    ports = _legacy.model_ports(legacy.environment, legacy.configuration.texts)
     problems = []
     facts["model_hosts"] = []
     for port in sorted(port for port in ports if port not in own):

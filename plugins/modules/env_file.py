@@ -179,6 +179,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils import (
     _environment_files,
     _environment_text,
     _host,
+    _included,
 )
 
 ARGUMENTS: dict[str, Any] = {
@@ -252,11 +253,12 @@ def read_own(params: dict[str, Any]) -> str:
 
 
 def has_master_key(path: Optional[str]) -> bool:
-    """Whether the configuration has a master key that is not, by reference, the environment's LITELLM_MASTER_KEY."""
+    """Whether the configuration, or a file that it includes, has a master key that is not, by reference, the environment's LITELLM_MASTER_KEY."""
     try:
-        lines = re.findall(r"^\s+[\"']?master_key[\"']?\s*:\s*(.*)$", _host.read(path), re.M) if path else []
+        texts = _included.follow(path).texts if path else []
     except OSError as error:
         raise Refusal("config: %s: %s." % (path, error.strerror)) from None
+    lines = [line for text in texts for line in re.findall(r"^\s+[\"']?master_key[\"']?\s*:\s*(.*)$", text, re.M)]
     return any(not re.match(r"[\"']?os\.environ/LITELLM_MASTER_KEY[\"']?\s*(#.*)?$", value) for value in lines)
 
 

@@ -13,6 +13,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils import (
     _deployed,
     _endpoint,
     _health_target,
+    _included,
     _journal,
     _legacy,
     _redis,
@@ -129,3 +130,17 @@ def test_backups_are_looked_at_where_somebody_makes_them(settings: Settings, tmp
     assert target.outcomes == str(tmp_path / "backup.json") and target.since is not None
     (tmp_path / "backup.json").write_text(json.dumps({}))
     assert _health_target.target(settings._replace(backup_settings=str(tmp_path / "nosuch")), told).outcomes
+
+
+def test_included_files_are_read_with_the_configuration(settings: Settings, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    (project / "config.compose.yaml").write_text(
+        _included.MARK + "\ninclude: [config.compose.1-more.yaml, gone.yaml]\ngeneral_settings: {master_key: sk-old}\n")
+    (project / "config.compose.1-more.yaml").write_text("include: [config.yaml]\nx: http://host.docker.internal:8077/v1\n")
+    assert [model.address for model in _deployed.find(settings).models] == ["host.docker.internal:8077"]
+    configuration = _deployed._configuration(str(project / "config.compose.yaml"))
+    assert _deployed._client_key({}, configuration) == "sk-old"
+    # a section of an included file takes the place of the whole one
+    (project / "config.compose.1-more.yaml").write_text("general_settings: {a: 1}\n")
+    configuration = _deployed._configuration(str(project / "config.compose.yaml"))
+    assert _deployed._client_key({"LITELLM_MASTER_KEY": "sk-env"}, configuration) == "sk-env"

@@ -175,7 +175,7 @@ def test_deployment_is_what_runs_not_what_the_files_say(monkeypatch: pytest.Monk
     found = _legacy.discover("litellm")
     facts = found.facts
     assert found.environment["LITELLM_SALT_KEY"] == "hunter2"
-    assert found.config_text == "model_list: []\n"
+    assert found.configuration.texts == ["model_list: []\n"]
     assert (facts["pid"], facts["folder"], facts["config"]) == (proxy.pid, str(tmp_path), str(tmp_path / "config.yaml"))
     assert facts["options"] == ["--num_workers", "2"]
     assert (facts["host"], facts["port"]) == ("0.0.0.0", 4007)  # no --port: LiteLLM takes PORT
@@ -201,7 +201,7 @@ def test_process_that_says_nothing_is_known_by_its_unit(monkeypatch: pytest.Monk
         text = "{ path=/x ; argv[]=/v/bin/litellm --port 4001 --host ::1 ; ignore_errors=no }"
         running(monkeypatch, {"MainPID": str(child.pid), "ExecStart": text})
         found = _legacy.discover("litellm")
-        assert (found.facts["port"], found.facts["host"], found.facts["config"], found.config_text) == (4001, "::1", None, "")
+        assert (found.facts["port"], found.facts["host"], found.facts["config"], found.configuration.texts) == (4001, "::1", None, [])
 
 
 @pytest.mark.parametrize(
@@ -246,3 +246,17 @@ def test_stopped_unit_is_refused_with_the_command_to_start_it(monkeypatch: pytes
 )
 def test_proxy_is_told_from_what_has_started_it(argv: list[str], is_proxy: bool) -> None:
     assert _legacy.is_proxy(argv) is is_proxy
+
+
+def test_included_files_belong_to_the_deployment(monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "config.yaml").write_text("include: [sub/models.yaml, gone.yaml]\n")
+    (tmp_path / "sub/models.yaml").write_text("x: http://127.0.0.1:8082\nlitellm_settings: {cache_params: {type: redis, host: localhost, port: 6380}}\n")
+    running(monkeypatch, {"MainPID": str(proxy.pid)})
+    found = _legacy.discover("litellm")
+    assert found.facts["included"] == [str(tmp_path / "sub/models.yaml")]
+    assert set(found.facts["hashes"]) == {str(tmp_path / "config.yaml"), str(tmp_path / "sub/models.yaml")}
+    assert [item["name"] for item in found.facts["files"]] == ["1-config.yaml"]  # a backup adds what it includes
+    assert [item.place for item in found.configuration.lost] == [str(tmp_path / "gone.yaml")]
+    assert _legacy.model_ports({}, found.configuration.texts) == {8082}
+    assert _legacy.redis_port({}, found.configuration.texts) == 6380

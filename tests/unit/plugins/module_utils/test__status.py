@@ -16,6 +16,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils import (
     _backup,
     _engine,
     _host,
+    _included,
     _journal,
     _legacy,
     _readiness,
@@ -261,7 +262,7 @@ def test_whatever_breaks_is_told_in_plain_words(host: dict[str, Any], monkeypatc
 def test_host_that_nobody_migrated(host: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "journal.json").unlink()
     unit = Unit("litellm.service", Manager("litellm"), "enabled", "active", {"MainPID": "7"})
-    deployment = _legacy.Deployment(unit, {"LITELLM_MASTER_KEY": SECRET}, "", {"port": 4005})
+    deployment = _legacy.Deployment(unit, {"LITELLM_MASTER_KEY": SECRET}, _included.Tree(), {"port": 4005})
     monkeypatch.setattr(_legacy, "find_unit", lambda name, account: unit)
     monkeypatch.setattr(_legacy, "related_units", lambda found: [unit])
     monkeypatch.setattr(_legacy, "discover", lambda name, account: deployment)

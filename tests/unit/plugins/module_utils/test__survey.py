@@ -21,6 +21,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils import (
     _environment_text,
     _host,
     _images,
+    _included,
     _journal,
     _legacy,
     _native_server,
@@ -56,7 +57,8 @@ def deployment(environment: Any = None, text: str = CONFIG, **facts: Any) -> _le
     told = {"unit": UNIT.record(), "units": [UNIT.record()], "pid": 271, "port": 4000,
             "folder": "/nosuch/legacy", "config": None, "environment_files": [], "optional_files": [],
             "litellm_version": "1.102.4", "litellm_traces": [], **facts}
-    return _legacy.Deployment(UNIT, {"LITELLM_MASTER_KEY": "sk-" + SECRET, **(environment or {})}, text, told)
+    tree = _included.Tree((_included.Part(told["config"] or "/nosuch/config.yaml", text),))
+    return _legacy.Deployment(UNIT, {"LITELLM_MASTER_KEY": "sk-" + SECRET, **(environment or {})}, tree, told)
 
 
 def settings(tmp_path: Path, **others: Any) -> dict[str, Any]:
@@ -689,3 +691,73 @@ def test_host_with_which_nothing_is_wrong_is_told_without_secrets(monkeypatch: p
     assert SECRET not in shown
     assert SECRET[::-1] not in shown
     assert [entry["port"] for entry in found.facts["model_hosts"]] == [8082]
+
+
+# What the configuration includes
+
+
+@pytest.fixture
+def including(tmp_path: Path) -> Path:
+    """A configuration whose models are in a file beside it."""
+    (tmp_path / "models.yaml").write_text(CONFIG)
+    (tmp_path / "config.yaml").write_text("include: [models.yaml]\n")
+    return tmp_path / "config.yaml"
+
+
+def read(path: Path, environment: Any = None) -> _legacy.Deployment:
+    """A legacy deployment with this configuration, as it is found."""
+    return deployment(environment, "", config=str(path))._replace(configuration=_included.follow(str(path)))
+
+
+def test_included_file_is_no_problem(including: Path, tmp_path: Path) -> None:
+    facts: dict[str, Any] = {}
+    assert _survey._deployment(read(including), settings(tmp_path), facts, []) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "config.yaml:1: includes models.yaml, and "),
+        ("- %s\n" % SECRET, "models.yaml:1: is included, and no mapping"),
+        ("a: '%s\n" % SECRET, "models.yaml:1: a quote or a bracket is opened and never closed"),
+        ("environment_variables:\n  LITELLM_SALT_KEY: %s\n" % SECRET, "models.yaml: sets LITELLM_SALT_KEY itself"),
+        ("include: more.yaml\n", "models.yaml:1: include: is no list of file names"),
+    ],
+    ids=["gone", "a list", "a quote", "salt key", "its own include"],
+)
+def test_included_file_is_judged(including: Path, tmp_path: Path, text: Any, said: str) -> None:
+    (tmp_path / "models.yaml").unlink()
+    if text is not None:
+        (tmp_path / "models.yaml").write_text(text)
+    found = texts(_survey._deployment(read(including), settings(tmp_path), {}, []))
+    assert found.startswith("%s/%s" % (tmp_path, said))
+    assert len(found.splitlines()) == 1
+    assert SECRET not in found
+
+
+def test_included_file_may_have_the_master_key(including: Path, tmp_path: Path) -> None:
+    (tmp_path / "models.yaml").write_text("general_settings:\n  master_key: os.environ/KEY\n")
+    assert _survey._deployment(read(including)._replace(environment={}), settings(tmp_path), {}, []) == []
+
+
+def test_view_of_an_included_file_replaces_nobodys_file(including: Path, tmp_path: Path) -> None:
+    (tmp_path / "llm").mkdir()
+    (tmp_path / "llm/config.compose.1-models.yaml").write_text("# Written by llmops.litellm, module config_file, from x\n")
+    assert _survey._deployment(read(including), settings(tmp_path), {}, []) == []
+    (tmp_path / "llm/config.compose.1-models.yaml").write_text("a: 1\n")
+    found = texts(_survey._deployment(read(including), settings(tmp_path), {}, []))
+    assert "config.compose.1-models.yaml: was not written by this collection" in found
+
+
+def test_configuration_in_a_bucket_is_refused(including: Path, tmp_path: Path) -> None:
+    found = texts(_survey._deployment(read(including, {"LITELLM_CONFIG_BUCKET_NAME": SECRET}), settings(tmp_path), {}, []))
+    assert found.startswith("LITELLM_CONFIG_BUCKET_NAME: is set") and SECRET not in found
+
+
+def test_servers_and_redis_of_an_included_file_are_found(servers: list[Listener], pings: list[_redis.Native], including: Path, tmp_path: Path) -> None:
+    (tmp_path / "models.yaml").write_text(CONFIG + CACHE + "  use_redis_transaction_buffer: true\n")
+    facts: dict[str, Any] = {"legacy": {"port": 4000}}
+    assert _survey._models(read(including), facts, servers, []) == []
+    assert [item["port"] for item in facts["model_hosts"]] == [8082]
+    assert _survey._redis_of(read(including), settings(tmp_path), facts, servers) == []
+    assert (facts["redis"]["port"], facts["redis"]["holds_spend"]) == (6380, True)

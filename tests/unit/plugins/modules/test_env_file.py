@@ -188,3 +188,11 @@ def test_a_failed_write_leaves_the_old_file(folder: Path, run: Run, monkeypatch:
 def test_overrides_are_secret() -> None:
     assert env_file.ARGUMENTS["overrides"]["no_log"] is True
     assert basic.AnsibleModule is not None
+
+
+def test_master_key_of_an_included_file_is_known(folder: Path) -> None:
+    (folder / "config.yaml").write_text("include: [sub.yaml]\n")
+    (folder / "sub.yaml").write_text("general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY\r\n")
+    assert not env_file.has_master_key(str(folder / "config.yaml"))
+    (folder / "sub.yaml").write_text("general_settings:\n  master_key: os.environ/OTHER\n")
+    assert env_file.has_master_key(str(folder / "config.yaml"))
