@@ -12,9 +12,9 @@ import fnmatch
 from collections import Counter
 from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence
 
-from . import _health_host, _inventory_hosts
+from . import _health_host, _inventory_config, _inventory_hosts
 from ._environment_rules import is_loopback
-from ._inventory_config import CONFIG, DATABASE, Config, Entry, Fallback
+from ._inventory_config import CONFIG, DATABASE, Alias, Config, Entry, Fallback
 from ._inventory_hosts import Server
 from ._stored_models import ADDRESSES, without_secrets
 
@@ -30,7 +30,7 @@ class Sources(NamedTuple):
     config: Optional[Config]
     rows: Optional[list[Entry]]
     listed: Optional[list[str]]
-    router: tuple[list[Fallback], list[tuple[str, str, int]]]
+    router: tuple[list[Fallback], list[Alias]]
     servers: Mapping[str, Server]
     problems: Sequence[tuple[str, str]] = ()
 
@@ -62,7 +62,7 @@ def judge(sources: Sources, place: Place) -> dict[str, Any]:
     aliases = {item[:2]: item for item in [*sources.router[1], *(sources.config.aliases if sources.config else [])]}
     if sources.rows is not None:
         # the proxy lists an alias as if it were a model
-        others = {name for name, _target in aliases} - {entry.name for entry in configured}
+        others = {item.name for item in aliases.values()} - {entry.name for entry in configured}
         sources = sources._replace(rows=[entry for entry in sources.rows if entry.name not in others])
     rows = sources.rows if sources.rows is not None else []
     stored = [entry for entry in rows if entry.source == DATABASE]
@@ -72,7 +72,7 @@ def judge(sources: Sources, place: Place) -> dict[str, Any]:
     names = {entry.name for entry in every}
     findings = [_finding(UNASKED, source, "%s: %s" % (source, why), True) for source, why in sources.problems]
     findings += _missing(sources, configured, rows)
-    findings += _orphaned(sources, names, {name for name, _target in aliases})
+    findings += _orphaned(sources, names, {item.name for item in aliases.values()})
     findings += _duplicates(configured if sources.config else [entry for entry in rows if entry.source == CONFIG], stored)
     findings += _nowhere(fallbacks, list(aliases.values()), names)
     findings += _unreachable(configured + stored if sources.config else rows, sources, place)
@@ -92,8 +92,8 @@ def _missing(sources: Sources, configured: list[Entry], rows: list[Entry]) -> li
     found = []
     if sources.config is not None and sources.rows is not None:
         short = Counter(entry.name for entry in configured) - Counter(entry.name for entry in rows if entry.source == CONFIG)
-        lines = {entry.name: entry.line for entry in configured}
-        found += [_finding(MISSING, name, "%s stands in the configuration (line %d), and the proxy does not have it: it was started before, or could not "
+        lines = {entry.name: _inventory_config.place(entry) for entry in configured}
+        found += [_finding(MISSING, name, "%s stands in the configuration (%s), and the proxy does not have it: it was started before, or could not "
                            "load it" % (name, lines[name]), True) for name in short]
     if sources.rows is not None and sources.listed is not None:
         found += [_finding(MISSING, name, "%s is a model of the proxy, and it does not list it" % name, True)
@@ -139,22 +139,26 @@ def _duplicates(configured: list[Entry], stored: list[Entry]) -> list[dict[str, 
                     for name, told in sorted(modes.items()) if len(told) > 1]
 
 
-def _nowhere(fallbacks: list[Fallback], aliases: list[tuple[str, str, int]], names: set[str]) -> list[dict[str, Any]]:
+def _nowhere(fallbacks: list[Fallback], aliases: list[Alias], names: set[str]) -> list[dict[str, Any]]:
     """Fallbacks and aliases whose model is none."""
-    known = names | {alias for alias, target, _line in aliases if target in names}
+    known = names | {alias.name for alias in aliases if alias.target in names}
 
     def there(name: str) -> bool:
         return name in known or any("*" in pattern and fnmatch.fnmatchcase(name, pattern) for pattern in names)
 
     found = []
     for item in fallbacks:
-        where = "%s%s" % (item.kind, " (line %d)" % item.line if item.line else "")
+        where = "%s%s" % (item.kind, _in_brackets(item))
         if not there(item.target):
             found.append(_finding(FALLBACK, item.target, "%s: %s falls back to %s, which is no model" % (where, item.name or "any model", item.target), True))
         if item.name not in ("", "*") and not there(item.name):
             found.append(_finding(FALLBACK, item.name, "%s: %s has a fallback, and is no model" % (where, item.name), True))
-    return found + [_finding(ALIAS, name, "alias %s%s stands for %s, which is no model" % (name, " (line %d)" % line if line else "", target), True)
-                    for name, target, line in aliases if not there(target)]
+    return found + [_finding(ALIAS, alias.name, "alias %s%s stands for %s, which is no model" % (alias.name, _in_brackets(alias), alias.target), True)
+                    for alias in aliases if not there(alias.target)]
+
+
+def _in_brackets(item: Fallback | Alias) -> str:
+    return " (%s)" % _inventory_config.place(item) if item.line else ""
 
 
 def _unreachable(every: list[Entry], sources: Sources, place: Place) -> list[dict[str, Any]]:
@@ -162,7 +166,7 @@ def _unreachable(every: list[Entry], sources: Sources, place: Place) -> list[dic
     found = []
     for entry in dict.fromkeys(every):
         base = _inventory_hosts.base_of(entry.address, place.local_hosts, place.own_ports)
-        where = "%s%s" % (entry.source, ", line %d" % entry.line if entry.line else "")
+        where = ", ".join(filter(None, [entry.source, _inventory_config.place(entry)]))
         server = sources.servers.get(base)
         if base and place.container and is_loopback(_host_of(base)):
             found.append(_finding(LOOPBACK, entry.name, "%s (%s) is asked at %s, which is the container itself" % (entry.name, where, base), True))

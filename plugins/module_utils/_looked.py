@@ -4,12 +4,13 @@
 """A probe and an inventory of a deployment of this host, as the command and the modules make them."""
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
 from typing import Any, Callable, Optional
 
 from . import (
     _client,
-    _host,
+    _included,
     _inventory,
     _inventory_config,
     _inventory_hosts,
@@ -49,7 +50,7 @@ def planned(settings: Settings, told: Deployed, options: _probe.Options) -> tupl
     """
     client = client_of(told, settings.probe_seconds)
     # within its container the proxy has the port that it has there
-    aliases = {name: target for name, target, _line in _router(client)[1]}
+    aliases = {alias.name: alias.target for alias in _router(client)[1]}
     found = _probe.models(_probe_report.listed(client), local_hosts(settings), {client.port, 4000} if told.kind == COMPOSE else {client.port}, aliases)
     return found, _probe.plan(found, options)
 
@@ -82,12 +83,14 @@ def inventory(settings: Settings, told: Deployed) -> dict[str, Any]:
     problems: list[tuple[str, str]] = [(part, why) for part, why in told.lacking if part in ("journal", "legacy unit")]
     config: Optional[_inventory_config.Config] = None
     try:
-        config = _inventory_config.read(_host.read(told.config), told.environment)
+        tree = _included.follow(told.config)
+        config = _inventory_config.read(tree.parts[0].text, told.environment, [(os.path.basename(part.path), part.text) for part in tree.parts[1:]])
+        problems += [("configuration", "%s: line %d includes %s, which cannot be read" % (item.by, item.line, item.place)) for item in tree.lost]
     except OSError as error:
         problems.append(("configuration", "%s: %s" % (told.config or "config.yaml", error.strerror)))
     rows: Optional[list[_inventory_config.Entry]] = None
     listed: Optional[list[str]] = None
-    router: tuple[list[_inventory_config.Fallback], list[tuple[str, str, int]]] = ([], [])
+    router: tuple[list[_inventory_config.Fallback], list[_inventory_config.Alias]] = ([], [])
     own = [4000]
     try:
         client = client_of(told, settings.limits.seconds)
@@ -112,7 +115,7 @@ def with_model_hosts(settings: Settings, told: Deployed) -> dict[str, Any]:
     return {**inventory(settings, told), "model_hosts": _model_host.look(place, datetime.now(timezone.utc))}
 
 
-def _router(client: _client.Client) -> tuple[list[_inventory_config.Fallback], list[tuple[str, str, int]]]:
+def _router(client: _client.Client) -> tuple[list[_inventory_config.Fallback], list[_inventory_config.Alias]]:
     """The router's settings that the proxy works with. The answer holds secrets beside them, of which nothing is taken."""
     try:
         body = client.json("GET", "/get/config/callbacks")

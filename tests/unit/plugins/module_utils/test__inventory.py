@@ -61,8 +61,8 @@ def test_configuration_is_read_whichever_way_it_is_written() -> None:
     assert [(entry.name, entry.model, entry.address, entry.mode, entry.line) for entry in told.entries] == [
         ("chat", "openai/qwen", "http://host.docker.internal:8081/v1", "", 2),
         ("embed", "openai/minilm", "http://host.docker.internal:8082/v1", "embedding", 4)]
-    assert [tuple(item) for item in told.fallbacks] == [("fallbacks", "chat", "embed", 10)]
-    assert told.aliases == [("best", "chat", 11)]
+    assert told.fallbacks == [_inventory_config.Fallback("fallbacks", "chat", "embed", 10)]
+    assert told.aliases == [_inventory_config.Alias("best", "chat", 11)]
     assert "hunter2" not in str(told)
 
 
@@ -90,7 +90,7 @@ def test_nothing_is_told_where_all_fits() -> None:
         ({"config": CONFIG.replace("{chat: [embed]}", "{nobody: [chat]}")}, [("fallback", "nobody")]),
         ({"config": CONFIG + "litellm_settings: {default_fallbacks: [nobody]}\n"}, [("fallback", "nobody")]),
         ({"config": CONFIG.replace("model: chat, hidden", "model: nowhere, hidden")}, [("alias", "best")]),
-        ({"router": ([], [("db", "nowhere", 0)])}, [("alias", "db")]),
+        ({"router": ([], [_inventory_config.Alias("db", "nowhere")])}, [("alias", "db")]),
         ({"router": ([_inventory_config.Fallback("fallbacks", "chat", "lost")], [])}, [("fallback", "lost")]),
         ({"config": CONFIG.replace("host.docker.internal:8081", "127.0.0.1:8081")}, [("loopback", "chat")]),
         ({"proxy": [*rows("chat"), *EMBED, *rows("s", stored=True, base="http://localhost:8081")]}, [("loopback", "s")]),
@@ -170,3 +170,17 @@ def test_no_input_breaks_it(text: str, told: Any, router: Any, listed: list[str]
                                      {"http://127.0.0.1:1": _inventory_hosts.server(server)}), COMPOSE)
     assert found["outcome"] in ("healthy", "degraded")
     assert _inventory.screen(found) and _inventory.words(found) is not None
+
+
+def test_included_files_are_read_as_litellm_merges_them() -> None:
+    more = ("model_list:\n- {model_name: more, litellm_params: {model: openai/more, api_base: 'http://127.0.0.1:8083'}}\n"
+            "router_settings:\n  model_group_alias: {better: nowhere}\nlitellm_settings: {default_fallbacks: [lost]}\n")
+    told = _inventory_config.read(CONFIG, ENVIRONMENT, [("config.compose.1-more.yaml", more), ("config.compose.2-last.yaml", "litellm_settings: {}\n")])
+    assert [(entry.name, entry.line, entry.file) for entry in told.entries] == [
+        ("chat", 2, ""), ("embed", 4, ""), ("more", 2, "config.compose.1-more.yaml")]
+    # sections are replaced as a whole, by the last file that has them
+    assert (told.fallbacks, told.aliases) == ([], [_inventory_config.Alias("better", "nowhere", 4, "config.compose.1-more.yaml")])
+    found = _inventory.judge(Sources(told, None, None, ([], []), {}), COMPOSE)["findings"]
+    assert [finding["words"] for finding in found] == [
+        "alias better (config.compose.1-more.yaml line 4) stands for nowhere, which is no model",
+        "more (config, config.compose.1-more.yaml line 2) is asked at http://127.0.0.1:8083, which is the container itself"]
