@@ -246,7 +246,8 @@ def report(journal: dict) -> list[str]:
     staying = ["%s (%s)" % (item["path"], item["reason"]) for item in retired.get("stays", [])]
     servers = [found[name]["unit"]["name"] for name in ("database", "redis") if (found.get(name) or {}).get("unit")]
     staying += ["unit %s, stopped: it belongs to a package" % name for name in servers]
-    staying += ["%s: configuration" % legacy["config"], *("%s: environment, with secrets" % entry["path"] for entry in legacy["environment_files"])]
+    staying += ["%s: configuration" % path for path in [legacy["config"], *legacy.get("included", [])]]
+    staying += ["%s: environment, with secrets" % entry["path"] for entry in legacy["environment_files"]]
     staying += ["%s: Python environment" % os.path.dirname(os.path.dirname(legacy["python"]))] if legacy.get("python") else []
     server = database.get("server")
     if server:

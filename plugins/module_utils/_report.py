@@ -264,13 +264,14 @@ def _changes(journal: dict, folder: str) -> list[str]:
     if journal["state"] == UNTOUCHED or "legacy" not in found:
         return ["files in %s and images, volumes and the journal of this run; the next run takes them up" % found.get("project_dir", folder)]
     staged, project = _facts(journal, "stage"), found["project_dir"]
-    lines = ["new in %s: compose.yaml, compose.stage.yaml, config.compose.yaml, .env, redis.conf, .dockerignore" % project]
+    views = ["config.compose.yaml", *(item["view"] for item in staged.get("included", []))]
+    lines = ["new in %s: compose.yaml, compose.stage.yaml, %s, .env, redis.conf, .dockerignore" % (project, ", ".join(views))]
     if journal["state"] == ROLLED_BACK:
         kept = journal["facts"].get("kept_database")
         return lines + ["containers, network, units and bridges are gone; images and volumes stay"] + [
             "model %s in the database: %s is %s" % (item["name"], item["old"], item["new"]) for item in _facts(journal, "return").get("models", [])] + (
             ["rows of the compose deployment that are not in the legacy database are in its volume, in database %s" % kept] if kept else [])
-    lines += ["config.compose.yaml line %d: %s is %s" % (item["line"], item["old"], item["new"]) for item in staged.get("rewritten", [])]
+    lines += ["%s line %d: %s is %s" % (item.get("view", views[0]), item["line"], item["old"], item["new"]) for item in staged.get("rewritten", [])]
     lines += ["model %s in the database: %s is %s" % (item["name"], item["old"], item["new"]) for item in _facts(journal, "serve").get("models", [])]
     names = [entry["name"] for entry in found["legacy"]["units"]]
     names += [found[server]["unit"]["name"] for server in ("database", "redis") if found.get(server)]

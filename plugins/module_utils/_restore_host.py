@@ -15,7 +15,17 @@ import time
 from datetime import datetime
 from typing import Any, Callable, NamedTuple, Optional
 
-from . import _backup, _engine, _host, _restore, _restore_checks, _restore_compose, _restore_dump, _restore_service
+from . import (
+    _backup,
+    _engine,
+    _host,
+    _included,
+    _restore,
+    _restore_checks,
+    _restore_compose,
+    _restore_dump,
+    _restore_service,
+)
 from . import _restore_state as _state
 from ._host import run, sync_folder, write_atomically
 from ._postgres import PostgresError
@@ -150,6 +160,10 @@ def place(order: Order, told: dict[str, Any], tell: Callable[[str], None]) -> No
             name = _restore_dump.plain(entry["name"])
             if "/" not in name and name not in dumps:
                 _copy(os.path.join(order.path, entry["name"]), order.identity, os.path.join(growing, PLACED.get(name, name)))
+        missing = _included.find(os.path.join(growing, "config.compose.yaml"))[1]
+        if missing:
+            raise RefusedError("nothing was touched: the proxy's configuration includes %s, which the backup does not have" % ", ".join(
+                os.path.basename(path) for path in missing))
         project = _restore_compose.read(growing, order.engine)
         taken = _taken(project, order.engine)
         if taken:

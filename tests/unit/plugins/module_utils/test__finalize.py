@@ -41,7 +41,8 @@ def journal(*more: dict[str, Any], state: str = "migrated", **facts: Any) -> dic
     steps = [entry("backup", path="/b/before"), entry("cutover", equal=True, source=HELD), entry("serve"), entry("hand_over"), *more]
     unit = {"name": "litellm.service", "account": "", "scope": "system", "enabled": "enabled", "active": "active", "path": "/nosuch/litellm.service"}
     found = {"project_dir": "/opt/litellm", "redis": {"port": 6379, "unit": {**unit, "name": "redis-server.service"}, "data": {"folder": "/var/lib/redis"}},
-             "legacy": {"port": 4000, "unit": unit, "units": [unit], "files": [], "config": "/l/my config.yaml", "environment_files": [{"path": "/l/env"}],
+             "legacy": {"port": 4000, "unit": unit, "units": [unit], "files": [], "config": "/l/my config.yaml", "included": ["/l/models.yaml"],
+                        "environment_files": [{"path": "/l/env"}],
                         "python": "/l/venv/bin/python", "litellm_version": "1.102.4"},
              "database": {"port": 5434, "name": "llm", "server": SERVER, "unit": {**unit, "name": "postgresql@15-main.service"}}}
     return {"format": 1, "id": "20261123t140000z-12ab", "state": state, "phase": steps[-1]["name"], "owner": {"controller": "desk", "run": "7:1"},
@@ -276,7 +277,7 @@ def test_report_says_what_went_what_stays_and_that_there_is_no_way_back() -> Non
     text = "\n".join(_finalize.report(told))
     for words in ("no way back from here except to restore a backup", "`/b/legacy-final`, pinned: 20,025 rows in 77 tables, content hash abcdef012345",
                   "- /nosuch/litellm.service", "- /u/litellm.service.d/own.conf", "- database llm", "- /repo/x.service (elsewhere)",
-                  "- /l/venv: Python environment",
+                  "- /l/my config.yaml: configuration", "- /l/models.yaml: configuration", "- /l/venv: Python environment",
                   "/data: data folder of the native PostgreSQL, without the database llm", "- /var/lib/redis: data folder", "- rm '/l/my config.yaml'",
                   "- rm -r /l/venv"):
         assert words in text

@@ -232,3 +232,14 @@ def test_host_between_the_states_is_told_exactly(steps: int, said: str) -> None:
     assert said in " ".join(report["stuck"])
     assert said in _report.markdown(report)
     assert report["outcome"] == "The run has not ended."
+
+
+def test_views_of_included_files_are_told_with_their_lines() -> None:
+    made = journal()
+    facts = next(step for step in made["steps"] if step["name"] == "stage")["facts"]
+    facts["included"] = [{"file": "/l/models.yaml", "view": "config.compose.1-models.yaml"}]
+    facts["rewritten"].append({"file": "/l/models.yaml", "view": "config.compose.1-models.yaml", "line": 3, "old": "http://[::1]:1", "new": "http://h:1"})
+    told = _report.build(made, "/state")["changes"]
+    assert "config.compose.yaml, config.compose.1-models.yaml, .env" in told[0]
+    assert [line for line in told if " line " in line] == ["config.compose.yaml line 36: http://localhost:8082 is http://host.docker.internal:8082",
+                                                           "config.compose.1-models.yaml line 3: http://[::1]:1 is http://h:1"]

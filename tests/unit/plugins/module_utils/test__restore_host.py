@@ -14,6 +14,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils import (
     _backup,
     _engine,
     _host,
+    _included,
     _postgres,
     _restore,
     _restore_checks,
@@ -226,3 +227,20 @@ def test_schema_that_the_image_does_not_know_is_not_served(world: World, monkeyp
     with pytest.raises(RestoreError, match="too new"):
         world.rebuild()
     assert "restore" not in world.log
+
+
+def test_views_of_included_files_are_placed(world: World) -> None:
+    view = "%s, from /l/models.yaml\nmodel_list: []\n" % _included.MARK
+    world.write(**{"config.compose.yaml": _included.MARK + "\ninclude: [config.compose.1-models.yaml]\n", "config.compose.1-models.yaml": view})
+    world.rebuild()
+    placed = world.folder / "config.compose.1-models.yaml"
+    assert (placed.read_text(), placed.stat().st_mode & 0o777) == (view, 0o640)
+    assert (placed.stat().st_uid, placed.stat().st_gid) == tuple(getattr((world.folder / "config.compose.yaml").stat(), name) for name in ("st_uid", "st_gid"))
+
+
+def test_backup_that_lacks_a_view_builds_nothing(world: World) -> None:
+    world.write(**{"config.compose.yaml": "include: [config.compose.1-models.yaml]\n"})
+    with pytest.raises(RefusedError, match="nothing was touched: the proxy's configuration includes config.compose.1-models.yaml, which the backup does not"):
+        world.rebuild()
+    assert os.listdir(world.folder.parent) == []
+    assert world.log == []
