@@ -15,6 +15,15 @@ SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
 ROOT = SCENARIO.parent.parent
 NAME = "llmops-model-host"
 GATEWAY = "172.30.40.1"
+LEGACY, PROJECT = "/home/litellm/llm@team", "/opt/litellm"
+# An embedding by the model of the included file, through the proxy that serves now.
+ASK = """
+import json, urllib.request
+key = json.load(open("/root/testbed/secrets.json"))["LITELLM_MASTER_KEY"]
+request = urllib.request.Request("http://127.0.0.1:4000/v1/embeddings", json.dumps({"model": "embed", "input": "word"}).encode(),
+                                 {"Content-Type": "application/json", "Authorization": "Bearer " + key})
+print(len(json.load(urllib.request.urlopen(request, timeout=120))["data"][0]["embedding"]))
+"""
 EMBED = ("/v1/embeddings", json.dumps({"model": "steady", "input": "word"}))
 RERANK = ("/v1/rerank", json.dumps({"model": "waking", "query": "a", "documents": ["a", "b"]}))
 STEADY = {"name": "steady", "server": "llama_cpp", "task": "embedding", "model": "/srv/models/embed.gguf", "port": 8091, "arguments": ["--threads", "1"]}
@@ -62,6 +71,22 @@ def test_adopted_servers_are_untouched(host: Any) -> None:
     host.check_output("systemctl show --property=Id,ActiveState,UnitFileState,MainPID llama-embeddings llama-rerank | cmp - /root/observer/states")
     adopted = {entry["name"]: entry for entry in json.loads(host.check_output("cat /var/lib/llmops-litellm/model_hosts.json"))["adopted"]}
     assert {name: entry["port"] for name, entry in adopted.items()} == {"llama-embeddings.service": 8082, "llama-rerank.service": 8079}
+
+
+def test_included_file_has_a_view_with_the_bridge(host: Any) -> None:
+    host.check_output("sha256sum --quiet -c /root/observer/configuration")
+    old, view = host.file(f"{LEGACY}/local-models.yaml"), host.file(f"{PROJECT}/config.compose.1-local-models.yaml")
+    assert "http://localhost:8082/v1" in old.content_string
+    assert view.content_string.partition("\n")[2] == old.content_string.replace("http://localhost:8082/v1", "http://host.docker.internal:8082/v1")
+    first = host.file(f"{PROJECT}/config.compose.yaml")
+    assert (view.user, view.group, view.mode) == (first.user, first.group, first.mode)
+    assert "- config.compose.1-local-models.yaml  # of this machine" in first.content_string
+    mounts = json.loads(host.check_output("docker inspect --format '{{json .Mounts}}' litellm-proxy"))
+    assert {mount["Destination"]: mount["RW"] for mount in mounts if mount["Source"].startswith(PROJECT)} == {
+        "/app/config.yaml": False, "/app/config.compose.1-local-models.yaml": False}
+    assert "config.compose.1-local-models.yaml line 6: http://localhost:8082 is http://host.docker.internal:8082" in host.file(
+        "/var/lib/llmops-litellm/report.md").content_string
+    assert int(host.check_output("python3 -c %s", ASK)) > 0
 
 
 def test_managed_servers_are_as_declared(host: Any) -> None:
@@ -224,7 +249,8 @@ def test_rollback_takes_the_bridges_those_of_earlier_code_too(host: Any) -> None
     assert run.returncode == 0, run.stdout
     assert host.run("ls /etc/systemd/system/litellm-bridge-* /etc/systemd/system/sockets.target.wants/litellm-bridge-*").stdout == ""
     assert host.check_output("ss -Hltn").count(GATEWAY) == 0
-    host.check_output("sha256sum --quiet -c /root/observer/units")
+    host.check_output("sha256sum --quiet -c /root/observer/units /root/observer/configuration")
+    assert int(host.check_output("python3 -c %s", ASK)) > 0
     # managed servers are none of a migration's affair, and their command stays with them
     assert state(host, UNIT % "steady") == "active"
     assert host.file("/usr/local/sbin/litellm-ops").exists

@@ -101,6 +101,12 @@ def test_environment_file_is_broken(host: Any) -> None:
         refused(host, f"{PROJECT}/env.litellm:{line}")
 
 
+def test_included_file_is_missing(host: Any) -> None:
+    with changed(host, f"cp -p {PROJECT}/config.yaml /root/config.yaml && sed -i '1i include: [gone.yaml]' {PROJECT}/config.yaml",
+                 f"mv /root/config.yaml {PROJECT}/config.yaml"):
+        refused(host, f"{PROJECT}/config.yaml:1: includes gone.yaml, and {PROJECT}/gone.yaml is not there")
+
+
 def test_stranger_on_a_port_is_named(host: Any) -> None:
     with changed(host, "systemctl stop redis-server && systemd-run --unit=stranger python3 -m http.server --bind 127.0.0.1 6379 && "
                  "systemd-run --unit=stranger2 python3 -m http.server --bind 127.0.0.1 14000 && "
