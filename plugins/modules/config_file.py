@@ -98,7 +98,7 @@ endpoints:
   elements: dict
   sample: [{file: /home/litellm/litellm/config.yaml, line: 36, kind: model, port: 8082}]
 rewritten:
-  description: What is another address, or another name of an included file, in a copy (RV(rewritten[].view)), by file and line of the original.
+  description: What is another address, or another name of an included file, in a copy (C(view)), by file and line of the original.
   returned: success
   type: list
   elements: dict
