@@ -220,7 +220,7 @@ def again(host: Any) -> None:
     assert "changed=0" in run.stdout
 
 
-@pytest.mark.parametrize("restart", ["systemctl restart docker.service", 
+@pytest.mark.parametrize("restart", ["systemctl restart docker.service",
                                      "docker compose --project-directory /opt/litellm down && ! docker network inspect litellm && "
                                      "systemctl restart litellm-compose.service"])
 def test_bridges_survive_docker_and_their_network(host: Any, restart: str) -> None:
