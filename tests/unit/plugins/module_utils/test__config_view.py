@@ -195,7 +195,7 @@ def compose(included: list[dict[str, str]], text: str = "") -> str:
     environment = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.ChainableUndefined)
     environment.filters["to_json"] = repr
     return environment.from_string(text or path.read_text()).render(
-        __compose_config={"included": included}, compose_litellm_options=[], compose_engine_major=25, compose_images={})
+        __compose_config={"included": included}, __compose_command=[], compose_litellm_options=[], compose_engine_major=25, compose_images={})
 
 
 def test_compose_file_mounts_each_view_and_is_the_old_one_without_any() -> None:
