@@ -147,11 +147,11 @@ def test_hand_over_puts_the_timers_in_place(host: Any, migrated: Look) -> None:
 
 def test_look_takes_less_than_a_second(host: Any, migrated: Look) -> None:
     assert migrated
-    took = []
-    for _round in range(5):
-        begun = float(host.check_output("date +%s.%N"))
-        assert Look(host).code == 0
-        took.append(float(host.check_output("date +%s.%N")) - begun)
+    # on the host, since what asks it from here takes its own time
+    timed = "begun=$(date +%s%N); litellm-ops health --json > /root/look.json; echo $(( $(date +%s%N) - begun ))"
+    took = [int(host.check_output(timed)) / 1e9 for _round in range(5)]
+    assert json.loads(host.check_output("cat /root/look.json"))["outcome"] == "healthy"
+    host.check_output("rm /root/look.json")
     assert min(took) < 1.0, took
 
 
