@@ -172,8 +172,9 @@ def test_what_litellm_takes_is_not_refused(tmp_path: Path, text: str) -> None:
     assert _config_view.problems(_included.follow(str(tmp_path / "config.yaml"))) == []
 
 
-MAPPINGS = st.dictionaries(st.text(max_size=8), st.recursive(st.none() | st.text(max_size=12) | st.integers(), lambda inner: st.lists(inner, max_size=3)
-                                                               | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=6), max_size=4)
+LEAVES = st.none() | st.text(max_size=12) | st.integers()
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=6)
+MAPPINGS = st.dictionaries(st.text(max_size=8), VALUES, max_size=4)
 
 
 @settings(max_examples=300, deadline=None)
