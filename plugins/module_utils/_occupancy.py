@@ -57,8 +57,9 @@ def inspect(endpoint: Endpoint, admin: Optional[Session] = None) -> Occupancy:
     rows = admin.query("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s" % literal(endpoint.database))
     if not rows:
         return Occupancy(False, None, [], [])
-    clients = admin.query("SELECT count(*) || ' of ' || coalesce(nullif(application_name, ''), 'unnamed') || ' as ' || coalesce(usename, '?')"
-                          " FROM pg_stat_activity WHERE datname = %s AND application_name <> %s GROUP BY application_name, usename ORDER BY 1"
+    # The server's own workers have no role. An autovacuum, which the rows of a copy call, ends by itself where it is in the way.
+    clients = admin.query("SELECT count(*) || ' of ' || coalesce(nullif(application_name, ''), 'unnamed') || ' as ' || usename FROM pg_stat_activity"
+                          " WHERE datname = %s AND application_name <> %s AND usename IS NOT NULL GROUP BY application_name, usename ORDER BY 1"
                           % (literal(endpoint.database), literal(APPLICATION)))
     holds = [str(row[0]) for row in query(endpoint, _HOLDS)]
     return Occupancy(True, parse_mark(rows[0][0]), holds, [str(row[0]) for row in clients])

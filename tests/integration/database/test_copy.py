@@ -122,6 +122,25 @@ def test_connected_clients_are_named_and_left(native: Native) -> None:
         assert client.query("SELECT 1") == [["1"]]
 
 
+def test_the_servers_own_workers_are_no_clients(native: Native) -> None:
+    there = native.new("CREATE TABLE t WITH (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1, autovacuum_vacuum_threshold = 0,"
+                       " autovacuum_vacuum_scale_factor = 0) AS SELECT n, repeat('x', 500) AS x FROM generate_series(1, 20000) n; DELETE FROM t")
+    at_work = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND datname = %s" % literal(there.database)
+    with Session(native.endpoint) as session:
+        session.execute("ALTER SYSTEM SET autovacuum_naptime = 1")
+        session.execute("SELECT pg_reload_conf()")
+        try:
+            limit = time.monotonic() + 60
+            while session.query(at_work) == [["0"]]:
+                assert time.monotonic() < limit
+                time.sleep(0.1)
+            assert _occupancy.inspect(there).clients == []
+            session.execute("DROP DATABASE %s" % identifier(there.database))
+        finally:
+            session.execute("ALTER SYSTEM RESET autovacuum_naptime")
+            session.execute("SELECT pg_reload_conf()")
+
+
 @pytest.mark.parametrize("content, word", [("CREATE EXTENSION pg_trgm", "extension pg_trgm"), ("SELECT lo_create(0)", "1 large objects")])
 def test_what_is_not_carried_over_is_refused(native: Native, content: str, word: str) -> None:
     source = native.new()
