@@ -165,6 +165,11 @@ def test_declarations_change_and_go(host: Any) -> None:
     assert not host.file("/etc/systemd/system/litellm-model-byhand.service").exists
     assert play("model_hosts").returncode == 0
     assert state(host, UNIT % "steady", "Nice") == "0"
+    # as a run leaves it that was killed when it had written the unit
+    served = state(host, UNIT % "steady", "MainPID")
+    host.check_output(f"touch /etc/systemd/system/{UNIT % 'steady'}")
+    assert play("model_hosts").returncode == 0
+    assert state(host, UNIT % "steady", "MainPID") not in (served, "0")
 
 
 # llama-server has a thread for each connection, and few of them; the bridge is measured before a server that has no such limit.
