@@ -188,33 +188,32 @@ FIREWALLS = {
 }
 
 
-@pytest.mark.parametrize("kind", FIREWALLS)
-def test_firewall_lets_containers_through_and_forgets_it(host: Any, kind: str) -> None:
-    on, off, rules = FIREWALLS[kind]
+def test_firewalls_let_containers_through_and_their_rules_go_with_them(host: Any) -> None:
     ask = f"import socket; socket.create_connection(('{GATEWAY}', 8091), timeout=2)"
-    host.check_output(on)
-    try:
-        before = host.check_output(rules)
-        assert host.run("docker exec litellm-proxy python3 -c %s", ask).rc != 0
-        run = play("model_hosts")
-        assert run.returncode == 0, run.stdout
-        assert host.check_output(rules).count(GATEWAY) >= 1 and "llmops.litellm bridge" in host.check_output("cat /var/lib/llmops-litellm/firewall.json")
-        assert host.run("docker exec litellm-proxy python3 -c %s", ask).rc == 0
-        if kind == "nftables":  # forgotten, as by a restart of its service
-            host.check_output(f"{off} && {on} && systemctl restart litellm-bridge-firewall")
+    earlier = {}
+    for kind, (on, off, rules) in FIREWALLS.items():
+        host.check_output(on)
+        try:
+            earlier[kind] = host.check_output(rules)
+            assert host.run("docker exec litellm-proxy python3 -c %s", ask).rc != 0
+            run = play("model_hosts")
+            assert run.returncode == 0, run.stdout
+            assert host.check_output(rules).count(GATEWAY) >= 1
             assert host.run("docker exec litellm-proxy python3 -c %s", ask).rc == 0
-        told = host.check_output("litellm-ops firewall --state-dir /var/lib/llmops-litellm")
-        assert "all rules are there" in told
-    finally:
-        host.check_output(off)
+            if kind == "nftables":  # forgotten, as by a restart of its service
+                host.check_output(f"{off} && {on} && systemctl restart litellm-bridge-firewall")
+                assert host.run("docker exec litellm-proxy python3 -c %s", ask).rc == 0
+            assert "all rules are there" in host.check_output("litellm-ops firewall --state-dir /var/lib/llmops-litellm")
+        finally:
+            host.check_output(off)
     run = play("model_hosts")
     assert run.returncode == 0, run.stdout
     assert not host.file("/var/lib/llmops-litellm/firewall.json").exists
-    host.check_output(on)
-    try:
-        assert host.check_output(rules) == before
-    finally:
+    for kind, (on, off, rules) in FIREWALLS.items():
+        host.check_output(on)
+        seen = host.check_output(rules)
         host.check_output(off)
+        assert seen == earlier[kind]
 
 
 def again(host: Any) -> None:
@@ -225,11 +224,10 @@ def again(host: Any) -> None:
     assert "changed=0" in run.stdout
 
 
-@pytest.mark.parametrize("restart", ["systemctl restart docker.service",
-                                     "docker compose --project-directory /opt/litellm down && ! docker network inspect litellm && "
-                                     "systemctl restart litellm-compose.service"])
-def test_bridges_survive_docker_and_their_network(host: Any, restart: str) -> None:
-    host.check_output(restart)
+def test_bridges_survive_docker_and_their_network(host: Any) -> None:
+    host.check_output("systemctl restart docker.service")
+    until(host, "test $(docker inspect --format '{{.State.Health.Status}}' litellm-proxy) = healthy", 300)
+    host.check_output("docker compose --project-directory /opt/litellm down && ! docker network inspect litellm && systemctl restart litellm-compose.service")
     again(host)
 
 
