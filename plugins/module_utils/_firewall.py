@@ -17,12 +17,13 @@ MARK = "llmops.litellm bridge"
 
 
 class Found(NamedTuple):
-    """What the firewalls' own programs say. ``docker_target``: what firewalld does with what comes from Docker's networks and no rule names."""
+    """What the firewalls' own programs say. ``zone``: the zone of firewalld that the project's packets are in. ``target``: what that one does with those
+    that no rule of its own names."""
 
     ufw: str = ""
     firewalld: str = ""
-    docker_target: str = ""
     zone: str = ""
+    target: str = ""
     nft: Sequence[dict[str, Any]] = ()
 
 
@@ -98,7 +99,7 @@ def rules(kind: str, found: Found, wanted: Wanted) -> list[Rule]:
         return [_ufw(wanted, port) for port in wanted.ports]
     if kind == FIREWALLD:
         # Docker puts its networks into a zone of its own, which usually accepts everything.
-        return [] if found.docker_target.strip() == "ACCEPT" else [_firewalld(wanted, port, found.zone.strip() or "public") for port in wanted.ports]
+        return [] if found.target == "ACCEPT" else [rule for port in wanted.ports for rule in _firewalld(wanted, port, found.zone)]
     if kind in (NFTABLES, IPTABLES):
         made = []
         for place in dropping(found.nft):
@@ -112,10 +113,12 @@ def _ufw(wanted: Wanted, port: int) -> Rule:
     return Rule(UFW, ("ufw", *words, "comment", MARK), ("ufw", "delete", *words), ())
 
 
-def _firewalld(wanted: Wanted, port: int, zone: str) -> Rule:
+def _firewalld(wanted: Wanted, port: int, zone: str) -> list[Rule]:
+    """One that is kept and one that holds now. A reload, which makes one of the other, would take away what others have made for now only."""
     text = 'rule family="ipv4" source address="%s" destination address="%s" port port="%d" protocol="tcp" accept' % (wanted.subnet, wanted.gateway, port)
-    base = ("firewall-cmd", "--permanent", "--zone=" + zone)
-    return Rule(FIREWALLD, (*base, "--add-rich-rule=" + text), (*base, "--remove-rich-rule=" + text), (*base, "--query-rich-rule=" + text))
+    bases = [("firewall-cmd", "--permanent", "--zone=" + zone), ("firewall-cmd", "--zone=" + zone)]
+    return [Rule(FIREWALLD, (*base, "--add-rich-rule=" + text), (*base, "--remove-rich-rule=" + text), (*base, "--query-rich-rule=" + text))
+            for base in bases]
 
 
 def _iptables(wanted: Wanted, port: int) -> Rule:

@@ -6,36 +6,52 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import Any, Optional
 
 from . import _firewall, _host
-from ._firewall import FIREWALLD, IPTABLES, NFTABLES, UFW, Found, Rule, Wanted
+from ._firewall import IPTABLES, NFTABLES, UFW, Found, Rule, Wanted
 
 RECORD = "firewall.json"
 FORMAT = 1
+# Docker's, in firewalld
+DOCKER_ZONE = "docker"
 
 
 class FirewallError(Exception):
     """A firewall's program refused, or the record can't be read."""
 
 
-def look() -> Found:
-    """What the firewalls of this host say. A program that is not there says nothing."""
-    state = _host.run(["firewall-cmd", "--state"])
-    running = state.rc == 0 and state.out.strip() == "running"
+def look(wanted: Optional[Wanted] = None) -> Found:
+    """What the firewalls of this host say. A program that is not there says nothing.
+
+    :param wanted: whose packets firewalld is asked for the zone of; left out, it is not asked.
+    """
+    running = _said(["firewall-cmd", "--state"])
     told = _host.run(["nft", "-j", "list", "ruleset"])
     try:
         ruleset = json.loads(told.out).get("nftables", []) if told.rc == 0 else []
     except ValueError:
         ruleset = []
-    return Found(_said(["ufw", "status"]), state.out if running else "",
-                 _said(["firewall-cmd", "--permanent", "--zone=docker", "--get-target"]) if running else "",
-                 _said(["firewall-cmd", "--get-default-zone"]) if running else "", ruleset)
+    zone = _zone(wanted) if running and wanted else ""
+    return Found(_said(["ufw", "status"]), running, zone, _said(["firewall-cmd", "--permanent", "--zone=" + zone, "--get-target"]) if zone else "", ruleset)
+
+
+def _zone(wanted: Wanted) -> str:
+    """As firewalld decides: by the packets' source, else by the interface they come in at, else the default. A network that is yet to come will be in
+    the zone that Docker has for all of its networks, where there is one."""
+    told = _host.run(["ip", "-json", "-4", "address", "show", "to", wanted.gateway + "/32"])
+    links = [link["ifname"] for link in json.loads(told.out or "[]") if link] if told.rc == 0 else []
+    zone = _said(["firewall-cmd", "--get-zone-of-source=" + wanted.subnet])
+    for link in links:
+        zone = zone or _said(["firewall-cmd", "--get-zone-of-interface=" + link])
+    if not links and not zone and DOCKER_ZONE in _said(["firewall-cmd", "--get-zones"]).split():
+        zone = DOCKER_ZONE
+    return zone or _said(["firewall-cmd", "--get-default-zone"])
 
 
 def _said(argv: list[str]) -> str:
     answer = _host.run(argv)
-    return answer.out if answer.rc == 0 else ""
+    return answer.out.strip() if answer.rc == 0 else ""
 
 
 def load(folder: str) -> list[Rule]:
@@ -71,7 +87,7 @@ def bring(wanted: Wanted, folder: str, check: bool = False) -> dict[str, Any]:
     :returns: ``changed``, ``firewall``, ``added`` and ``removed`` (commands).
     :raises FirewallError: a rule could not be made. Those that were made are in the record.
     """
-    found, ours = look(), load(folder)
+    found, ours = look(wanted), load(folder)
     kind = _firewall.kind_of(found)
     rules = _firewall.rules(kind, found, wanted)
     gone = [rule for rule in ours if rule not in rules]
@@ -86,8 +102,6 @@ def bring(wanted: Wanted, folder: str, check: bool = False) -> dict[str, Any]:
         _remove(found, rule)
     for rule in missing:
         _must(rule.add)
-    if any(rule.kind == FIREWALLD for rule in [*gone, *missing]):
-        _must(("firewall-cmd", "--reload"))
     _save(folder, rules)
     return told
 
@@ -108,8 +122,6 @@ def remove(folder: str, check: bool = False) -> dict[str, Any]:
         found = look()
         for rule in ours:
             _remove(found, rule)
-        if any(rule.kind == FIREWALLD for rule in ours):
-            _must(("firewall-cmd", "--reload"))
         _save(folder, [])
     return {"changed": bool(ours), "firewall": ours[0].kind if ours else _firewall.NONE, "added": [], "removed": [" ".join(rule.add) for rule in ours]}
 

@@ -180,40 +180,58 @@ def test_bridges_carry_many_and_hear_the_project_only(host: Any) -> None:
     assert host.run("docker run --rm --network bridge --entrypoint python3 %s -c %s", image, probe).rc != 0
 
 
-# A firewall as people have it: nothing comes in but answers and what is local. How it is switched on, and off.
+# A firewall as people have it: nothing comes in but answers and what is local. How it is switched on, and off, and what it says. firewalld that starts
+# after Docker knows nothing of Docker's networks.
 FIREWALLS = {
+    "ufw": ("ufw --force enable", "ufw --force disable", "ufw show added"),
+    "firewalld": ("systemctl start firewalld", "systemctl stop firewalld",
+                  "firewall-cmd --list-all; firewall-cmd --permanent --list-all"),
     "nftables": ("nft 'table inet guard { chain input { type filter hook input priority 0; policy drop; "
                  "ct state established,related accept; iifname lo accept; }; }'", "nft delete table inet guard", "nft list table inet guard"),
-    "ufw": ("ufw --force enable", "ufw --force disable", "ufw show added"),
 }
 
 
+def reachable(host: Any) -> bool:
+    """Whether a container of the project gets to a bridge."""
+    probe = f"import socket; socket.create_connection(('{GATEWAY}', 8091), timeout=2)"
+    return bool(host.run("docker exec litellm-proxy python3 -c %s", probe).rc == 0)
+
+
+def rules_for(ports: list[int]) -> str:
+    """The module alone, as the role calls it: what it says."""
+    subnet = GATEWAY.rpartition(".")[0] + ".0/24"
+    words = json.dumps({"subnet": subnet, "gateway": GATEWAY, "ports": ports, "state_dir": "/var/lib/llmops-litellm"})
+    run = subprocess.run(["ansible", "-i", str(SCENARIO / "inventory.yml"), NAME, "-m", "llmops.litellm.bridge_firewall", "-a", words],
+                         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+    return run.stdout
+
+
 def test_firewalls_let_containers_through_and_their_rules_go_with_them(host: Any) -> None:
-    ask = f"import socket; socket.create_connection(('{GATEWAY}', 8091), timeout=2)"
-    earlier = {}
     for kind, (on, off, rules) in FIREWALLS.items():
         host.check_output(on)
         try:
-            earlier[kind] = host.check_output(rules)
-            assert host.run("docker exec litellm-proxy python3 -c %s", ask).rc != 0
-            run = play("model_hosts")
-            assert run.returncode == 0, run.stdout
-            assert host.check_output(rules).count(GATEWAY) >= 1
-            assert host.run("docker exec litellm-proxy python3 -c %s", ask).rc == 0
+            earlier = host.check_output(rules)
+            assert not reachable(host), kind
+            if kind == "nftables":
+                run = play("model_hosts")
+                assert run.returncode == 0, run.stdout
+            else:
+                assert "CHANGED" in rules_for([8091])
+                assert "SUCCESS" in rules_for([8091])
+            assert GATEWAY in host.check_output(rules)
+            assert reachable(host), kind
             if kind == "nftables":  # forgotten, as by a restart of its service
                 host.check_output(f"{off} && {on} && systemctl restart litellm-bridge-firewall")
-                assert host.run("docker exec litellm-proxy python3 -c %s", ask).rc == 0
+                assert reachable(host)
             assert "all rules are there" in host.check_output("litellm-ops firewall --state-dir /var/lib/llmops-litellm")
+            assert "CHANGED" in rules_for([])
+            assert host.check_output(rules) == earlier
         finally:
             host.check_output(off)
     run = play("model_hosts")
     assert run.returncode == 0, run.stdout
     assert not host.file("/var/lib/llmops-litellm/firewall.json").exists
-    for kind, (on, off, rules) in FIREWALLS.items():
-        host.check_output(on)
-        seen = host.check_output(rules)
-        host.check_output(off)
-        assert seen == earlier[kind]
 
 
 def again(host: Any) -> None:

@@ -218,40 +218,6 @@ def test_second_rollback_changes_nothing(
     assert state(host) == before
 
 
-@pytest.fixture(scope="module")
-def killed(host: Any, rolled_back: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    """Forward again, used, and a rollback that is killed when the legacy proxy has begun to serve: what the client made."""
-    assert rolled_back.returncode == 0
-    run = play("migrate")
-    assert run.returncode == 0, run.stdout
-    client(host, "write", "second")
-    told = client(host, "read", "second")
-    wait_for_spend(host, told)
-    victim = subprocess.Popen(["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), "playbooks/rollback.yml"], cwd=ROOT,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    limit = time.monotonic() + 300
-    while journal(host)["phase"] != "return":
-        assert time.monotonic() < limit
-        assert victim.poll() is None
-        time.sleep(0.2)
-    os.killpg(victim.pid, signal.SIGKILL)
-    victim.wait()
-    return told
-
-
-def test_rows_of_both_times_are_there(
-    host: Any, migrated: dict[str, Any], killed: dict[str, Any], before: dict[str, Any], tmp_path: Path
-) -> None:
-    told = stand(tmp_path)
-    assert (told[0], *told[2:]) == ("running", "brings the legacy deployment back first, and ends rolled back", "goes on, and ends rolled back")
-    run = play("rollback")
-    assert run.returncode == 0, run.stdout
-    for name, told in (("first", migrated), ("second", killed)):
-        assert client(host, "read", name) == {**told, "api_base": "http://127.0.0.1:8082/v1"}
-        assert spend_rows(host, NATIVE, told) == 1
-    assert state(host) == before
-
-
 def again(host: Any, name: str, *words: str) -> dict[str, Any]:
     """Forward once more, and used: what the client made."""
     run = play("migrate", *words)
@@ -262,25 +228,44 @@ def again(host: Any, name: str, *words: str) -> dict[str, Any]:
     return dict(told)
 
 
-def test_rows_that_are_not_wanted_stay_in_the_volume(host: Any, killed: dict[str, Any], before: dict[str, Any]) -> None:
-    told = again(host, "third")
+def test_rows_that_are_not_wanted_stay_in_the_volume(
+    host: Any, migrated: dict[str, Any], rolled_back: subprocess.CompletedProcess[str], before: dict[str, Any]
+) -> None:
+    assert rolled_back.returncode == 0
+    told = again(host, "second")
     run = play("rollback", "-e", "rollback_data=none")
     assert run.returncode == 0, run.stdout
-    assert (spend_rows(host, NATIVE, killed), spend_rows(host, NATIVE, told)) == (1, 0)
+    assert (spend_rows(host, NATIVE, migrated), spend_rows(host, NATIVE, told)) == (1, 0)
     assert journal(host)["facts"]["kept_database"].startswith("litellm_")
     assert journal(host)["facts"]["kept_database"] in host.check_output("cat /var/lib/llmops-litellm/report.md")
     assert state(host) == before
 
 
-def test_backup_from_before_the_migration_comes_back_from_the_hosts_network(host: Any, killed: dict[str, Any], before: dict[str, Any]) -> None:
-    told = again(host, "fourth", "-e", "litellm_network=host")
+# The rollback is killed when the data has been decided on and the legacy proxy begins to serve; the next one need not be told of the choice.
+def test_backup_from_before_the_migration_comes_back_from_the_hosts_network(
+    host: Any, migrated: dict[str, Any], rolled_back: subprocess.CompletedProcess[str], before: dict[str, Any], tmp_path: Path
+) -> None:
+    assert rolled_back.returncode == 0
+    told = again(host, "third", "-e", "litellm_network=host")
     assert host.check_output("docker inspect --format '{{.HostConfig.NetworkMode}}' litellm-proxy") == "host"
     assert host.check_output("ss -Hltn sport = :4000").split()[3] == "127.0.0.1:4000"
     assert host.run("ls /etc/systemd/system/litellm-bridge-*").rc != 0
     assert play("health").returncode == 0
-    run = play("rollback", "-e", "rollback_data=backup")
+    victim = subprocess.Popen(["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), "playbooks/rollback.yml", "-e", "rollback_data=backup"],
+                              cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    limit = time.monotonic() + 300
+    while journal(host)["phase"] != "return":
+        assert time.monotonic() < limit
+        assert victim.poll() is None
+        time.sleep(0.2)
+    os.killpg(victim.pid, signal.SIGKILL)
+    victim.wait()
+    stands = stand(tmp_path)
+    assert (stands[0], *stands[2:]) == ("running", "brings the legacy deployment back first, and ends rolled back", "goes on, and ends rolled back")
+    run = play("rollback")
     assert run.returncode == 0, run.stdout
-    assert (spend_rows(host, NATIVE, killed), spend_rows(host, NATIVE, told)) == (1, 0)
+    assert client(host, "read", "first") == {**migrated, "api_base": "http://127.0.0.1:8082/v1"}
+    assert (spend_rows(host, NATIVE, migrated), spend_rows(host, NATIVE, told)) == (1, 0)
     assert "✔ legacy database is as in the backup" in run.stdout
     assert journal(host)["facts"]["kept_database"] in host.check_output("cat /var/lib/llmops-litellm/report.md")
     assert state(host) == before

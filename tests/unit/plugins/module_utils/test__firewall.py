@@ -31,7 +31,7 @@ def test_the_firewall_that_decides(found: Found, kind: str) -> None:
 
 
 def test_rules_name_the_subnet_the_gateway_and_the_ports() -> None:
-    for kind, found, count in (("ufw", Found(), 2), ("firewalld", Found(zone="public"), 2), ("nftables", Found(nft=[chain("drop")]), 1),
+    for kind, found, count in (("ufw", Found(), 2), ("firewalld", Found(zone="public", target="default"), 4), ("nftables", Found(nft=[chain("drop")]), 1),
                                ("iptables", Found(nft=[chain("drop", "filter", "INPUT", "ip")]), 2), ("none", Found(), 0)):
         made = _firewall.rules(kind, found, WANTED)
         assert len(made) == count
@@ -39,7 +39,7 @@ def test_rules_name_the_subnet_the_gateway_and_the_ports() -> None:
         assert not made or all(word in text for word in ("172.30.40.0/24", "172.30.40.1", "8079", "8082"))
         assert [_firewall.Rule.of(item.record()) for item in made] == made
         assert _firewall.rules(kind, found, WANTED._replace(ports=())) == []
-    assert _firewall.rules("firewalld", Found(docker_target="ACCEPT\n"), WANTED) == []
+    assert _firewall.rules("firewalld", Found(zone="docker", target="ACCEPT"), WANTED) == []
 
 
 def test_own_rules_are_found_by_their_mark() -> None:
@@ -79,8 +79,26 @@ class Host:
 def _host_fixture(monkeypatch: pytest.MonkeyPatch) -> Host:
     host = Host()
     monkeypatch.setattr(_host, "run", host.run)
-    monkeypatch.setattr(_firewall_host, "look", lambda: Found(nft=[chain("drop", "filter", "INPUT", "ip")]))
+    monkeypatch.setattr(_firewall_host, "look", lambda *_wanted: Found(nft=[chain("drop", "filter", "INPUT", "ip")]))
     return host
+
+
+@pytest.mark.parametrize(("answers", "zone"), [
+    ({}, "public"), ({"--get-zones": "docker public"}, "docker"), ({"--get-zones": "docker public", "ip": '[{}, {"ifname": "br-1"}]'}, "public"),
+    ({"--get-zone-of-interface=br-1": "inner", "ip": '[{"ifname": "br-1"}]'}, "inner"),
+    ({"--get-zone-of-source=172.30.40.0/24": "ours", "--get-zone-of-interface=br-1": "inner", "ip": '[{"ifname": "br-1"}]'}, "ours")])
+def test_firewalld_is_asked_for_the_zone_of_the_projects_packets(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str], zone: str) -> None:
+    told = {"--state": "running", "--get-default-zone": "public", "--get-target": "default", **answers}
+
+    def run(argv: list[str], **_more: Any) -> _host.Result:
+        if argv[0] not in ("firewall-cmd", "ip"):
+            return _host.Result(127, "", "")
+        out = told.get("ip" if argv[0] == "ip" else argv[-1], "")
+        return _host.Result(0 if out else 1, out + "\n", "")
+
+    monkeypatch.setattr(_host, "run", run)
+    assert _firewall_host.look(WANTED)[1:4] == ("running", zone, "default")
+    assert _firewall_host.look().zone == ""
 
 
 def test_rules_come_once_change_and_go(host: Host, tmp_path: Any) -> None:
