@@ -13,31 +13,9 @@ description:
   - The folder appears whole or not at all. A run that fails, or is killed, leaves nothing that looks like a backup.
   - Free space is checked first, against the size that the database has on disk.
 author: llmops.litellm contributors (@llmops)
+extends_documentation_fragment:
+  - llmops.litellm.database.source
 options:
-  source:
-    description:
-      - The database to back up.
-      - With O(source.env_file) the server is reached as its URL says, by client programs of the host;
-        with O(source.container) by the container's own client programs on its local socket.
-    type: dict
-    required: true
-    suboptions:
-      env_file:
-        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
-        type: path
-      variable:
-        description: Name of the variable in O(source.env_file).
-        type: str
-        default: DATABASE_URL
-      container:
-        description: Name of a running container with a PostgreSQL server.
-        type: str
-      database:
-        description: Name of the database. Needed with O(source.container); otherwise it takes the place of the URL's.
-        type: str
-      user:
-        description: Role to connect as. Needed with O(source.container).
-        type: str
   path:
     description: Folder of the backups. Made (0700) where it is missing.
     type: path

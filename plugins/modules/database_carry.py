@@ -17,56 +17,12 @@ description:
   - Refuses where the schemas differ, where the target was written to since it was left (O(expect)) or while it was looked at, where a
     table that would be written has triggers or another owner, and while another carry into the same database is under way.
   - Where the two are equal already, nothing is done.
+  - O(source) is only read. The role of O(target) must own the tables; it needs no other rights.
 author: llmops.litellm contributors (@llmops)
+extends_documentation_fragment:
+  - llmops.litellm.database.source
+  - llmops.litellm.database.target
 options:
-  source:
-    description:
-      - The database that holds the rows. It is only read.
-      - With O(source.env_file) the server is reached as its URL says, by client programs of the host;
-        with O(source.container) by the container's own client programs on its local socket.
-    type: dict
-    required: true
-    suboptions:
-      env_file:
-        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
-        type: path
-      variable:
-        description: Name of the variable in O(source.env_file).
-        type: str
-        default: DATABASE_URL
-      container:
-        description: Name of a running container with a PostgreSQL server.
-        type: str
-      database:
-        description: Name of the database. Needed with O(source.container); otherwise it takes the place of the URL's.
-        type: str
-      user:
-        description: Role to connect as. Needed with O(source.container).
-        type: str
-  target:
-    description:
-      - The database that gets them. Its role must own the tables; it needs no other rights.
-      - With O(target.env_file) the server is reached as its URL says, by client programs of the host;
-        with O(target.container) by the container's own client programs on its local socket.
-    type: dict
-    required: true
-    suboptions:
-      env_file:
-        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
-        type: path
-      variable:
-        description: Name of the variable in O(target.env_file).
-        type: str
-        default: DATABASE_URL
-      container:
-        description: Name of a running container with a PostgreSQL server.
-        type: str
-      database:
-        description: Name of the database. Needed with O(target.container); otherwise it takes the place of the URL's.
-        type: str
-      user:
-        description: Role to connect as. Needed with O(target.container).
-        type: str
   expect:
     description:
       - Content hash that the target had when it was left, as M(llmops.litellm.database_fingerprint_info) returns it. A target that holds

@@ -17,56 +17,12 @@ description:
   - Refuses a target that holds anything that this module did not put there, that has clients connected, or whose PostgreSQL is
     older than the source's; and a source with extensions or large objects, which LiteLLM does not have.
   - Where an earlier copy already equals the source, nothing is done.
+  - O(source) is only read. The role of O(target) must be allowed to create databases and to connect to database V(postgres).
 author: llmops.litellm contributors (@llmops)
+extends_documentation_fragment:
+  - llmops.litellm.database.source
+  - llmops.litellm.database.target
 options:
-  source:
-    description:
-      - The database to copy. It is only read.
-      - With O(source.env_file) the server is reached as its URL says, by client programs of the host;
-        with O(source.container) by the container's own client programs on its local socket.
-    type: dict
-    required: true
-    suboptions:
-      env_file:
-        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
-        type: path
-      variable:
-        description: Name of the variable in O(source.env_file).
-        type: str
-        default: DATABASE_URL
-      container:
-        description: Name of a running container with a PostgreSQL server.
-        type: str
-      database:
-        description: Name of the database. Needed with O(source.container); otherwise it takes the place of the URL's.
-        type: str
-      user:
-        description: Role to connect as. Needed with O(source.container).
-        type: str
-  target:
-    description:
-      - The database to make. Its role must be allowed to create databases and to connect to database V(postgres).
-      - With O(target.env_file) the server is reached as its URL says, by client programs of the host;
-        with O(target.container) by the container's own client programs on its local socket.
-    type: dict
-    required: true
-    suboptions:
-      env_file:
-        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
-        type: path
-      variable:
-        description: Name of the variable in O(target.env_file).
-        type: str
-        default: DATABASE_URL
-      container:
-        description: Name of a running container with a PostgreSQL server.
-        type: str
-      database:
-        description: Name of the database. Needed with O(target.container); otherwise it takes the place of the URL's.
-        type: str
-      user:
-        description: Role to connect as. Needed with O(target.container).
-        type: str
   replace:
     description:
       - Which earlier copy, made by this module, may be replaced.

@@ -12,31 +12,9 @@ description:
     this collection's mark is dropped.
   - Nothing is dropped while clients are connected. One that is not there is no failure.
 author: llmops.litellm contributors (@llmops)
+extends_documentation_fragment:
+  - llmops.litellm.database.endpoint
 options:
-  endpoint:
-    description:
-      - The database.
-      - With O(endpoint.env_file) the server is reached as its URL says, by client programs of the host;
-        with O(endpoint.container) by the container's own client programs on its local socket.
-    type: dict
-    required: true
-    suboptions:
-      env_file:
-        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
-        type: path
-      variable:
-        description: Name of the variable in O(endpoint.env_file).
-        type: str
-        default: DATABASE_URL
-      container:
-        description: Name of a running container with a PostgreSQL server.
-        type: str
-      database:
-        description: Name of the database. Needed with O(endpoint.container); otherwise it takes the place of the URL's.
-        type: str
-      user:
-        description: Role to connect as. Needed with O(endpoint.container).
-        type: str
   expect:
     description: Content hash, as M(llmops.litellm.database_fingerprint_info) tells it, of what the database must hold.
     type: str

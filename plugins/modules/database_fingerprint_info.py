@@ -12,31 +12,9 @@ description:
   - Counts the rows of every user table exactly and hashes their contents, the sequences and the schema, in one snapshot.
   - Equal contents have equal hashes on every PostgreSQL from 13 to 18, whatever the order of the rows.
 author: llmops.litellm contributors (@llmops)
+extends_documentation_fragment:
+  - llmops.litellm.database.endpoint
 options:
-  endpoint:
-    description:
-      - The database.
-      - With O(endpoint.env_file) the server is reached as its URL says, by client programs of the host;
-        with O(endpoint.container) by the container's own client programs on its local socket.
-    type: dict
-    required: true
-    suboptions:
-      env_file:
-        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
-        type: path
-      variable:
-        description: Name of the variable in O(endpoint.env_file).
-        type: str
-        default: DATABASE_URL
-      container:
-        description: Name of a running container with a PostgreSQL server.
-        type: str
-      database:
-        description: Name of the database. Needed with O(endpoint.container); otherwise it takes the place of the URL's.
-        type: str
-      user:
-        description: Role to connect as. Needed with O(endpoint.container).
-        type: str
   snapshot:
     description: A snapshot that another session exported with C(pg_export_snapshot()) and still holds.
     type: str

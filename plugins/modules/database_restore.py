@@ -12,36 +12,15 @@ description:
   - Checks every byte of a backup that M(llmops.litellm.database_backup) made, restores its database under a name of its own, proves it
     against the fingerprint that was taken with the dump, and gives it the target's name.
   - Refuses a target that holds anything that this collection did not put there, or that has clients connected.
+  - The role of O(target) must be allowed to create databases and to connect to database V(postgres).
 author: llmops.litellm contributors (@llmops)
+extends_documentation_fragment:
+  - llmops.litellm.database.target
 options:
   path:
     description: Folder of the backup.
     type: path
     required: true
-  target:
-    description:
-      - The database to make. Its role must be allowed to create databases and to connect to database V(postgres).
-      - With O(target.env_file) the server is reached as its URL says, by client programs of the host;
-        with O(target.container) by the container's own client programs on its local socket.
-    type: dict
-    required: true
-    suboptions:
-      env_file:
-        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
-        type: path
-      variable:
-        description: Name of the variable in O(target.env_file).
-        type: str
-        default: DATABASE_URL
-      container:
-        description: Name of a running container with a PostgreSQL server.
-        type: str
-      database:
-        description: Name of the database. Needed with O(target.container); otherwise it takes the place of the URL's.
-        type: str
-      user:
-        description: Role to connect as. Needed with O(target.container).
-        type: str
 attributes:
   check_mode:
     description: Checks the backup and its format, and restores nothing.

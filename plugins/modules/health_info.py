@@ -15,35 +15,8 @@ description:
   - Works on a host that was never migrated, and where the role C(health) was never run.
   - Does not fail for what it finds; RV(outcome) is what a playbook decides by.
 author: llmops.litellm contributors (@llmops)
-options:
-  settings:
-    description: Settings of C(litellm-ops) on the host, as the role C(health) writes them. Where there are none, the options below and the defaults count.
-    type: path
-    default: /etc/llmops-litellm/health.json
-  kind:
-    description: The deployment. Without it, the one that serves.
-    type: str
-    choices: [compose, legacy]
-  state_dir:
-    description: State folder of the deployment, with the journal.
-    type: path
-    default: /var/lib/llmops-litellm
-  project_name:
-    description: Name of the Compose project.
-    type: str
-    default: litellm
-  project_dir:
-    description: Folder of the Compose project.
-    type: path
-    default: /opt/litellm
-  legacy_unit:
-    description: The legacy proxy's unit, for a host that no journal tells of.
-    type: str
-    default: litellm.service
-  legacy_account:
-    description: The account whose user manager runs that unit. Empty for any.
-    type: str
-    default: ""
+extends_documentation_fragment:
+  - llmops.litellm.deployment
 attributes:
   check_mode:
     description: Only looks.

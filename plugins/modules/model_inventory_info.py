@@ -13,35 +13,8 @@ description:
     missing, orphaned or there twice, fallbacks and aliases that point nowhere, addresses that a container can't reach.
   - Model servers are asked from where the proxy is. No model is asked anything, so nothing costs money.
 author: llmops.litellm contributors (@llmops)
-options:
-  settings:
-    description: Settings of C(litellm-ops) on the host, as the role C(health) writes them. Where there are none, the options below and the defaults count.
-    type: path
-    default: /etc/llmops-litellm/health.json
-  kind:
-    description: The deployment. Without it, the one that serves.
-    type: str
-    choices: [compose, legacy]
-  state_dir:
-    description: State folder of the deployment, with the journal.
-    type: path
-    default: /var/lib/llmops-litellm
-  project_name:
-    description: Name of the Compose project.
-    type: str
-    default: litellm
-  project_dir:
-    description: Folder of the Compose project.
-    type: path
-    default: /opt/litellm
-  legacy_unit:
-    description: The legacy proxy's unit, for a host that no journal tells of.
-    type: str
-    default: litellm.service
-  legacy_account:
-    description: The account whose user manager runs that unit. Empty for any.
-    type: str
-    default: ""
+extends_documentation_fragment:
+  - llmops.litellm.deployment
 attributes:
   check_mode:
     description: Only looks.

@@ -15,35 +15,9 @@ description:
   - Models of the host come first, and others are only asked with O(scope=all), since that may cost money. What a run may take is limited.
   - The report is kept in O(state_dir) where that folder is there. A run that was interrupted is taken up by the next.
 author: llmops.litellm contributors (@llmops)
+extends_documentation_fragment:
+  - llmops.litellm.deployment
 options:
-  settings:
-    description: Settings of C(litellm-ops) on the host, as the role C(health) writes them. Where there are none, the options below and the defaults count.
-    type: path
-    default: /etc/llmops-litellm/health.json
-  kind:
-    description: The deployment. Without it, the one that serves.
-    type: str
-    choices: [compose, legacy]
-  state_dir:
-    description: State folder of the deployment, with the journal.
-    type: path
-    default: /var/lib/llmops-litellm
-  project_name:
-    description: Name of the Compose project.
-    type: str
-    default: litellm
-  project_dir:
-    description: Folder of the Compose project.
-    type: path
-    default: /opt/litellm
-  legacy_unit:
-    description: The legacy proxy's unit, for a host that no journal tells of.
-    type: str
-    default: litellm.service
-  legacy_account:
-    description: The account whose user manager runs that unit. Empty for any.
-    type: str
-    default: ""
   url:
     description: Address of the proxy, if it is another one than the deployment's.
     type: str

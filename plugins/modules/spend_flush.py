@@ -12,32 +12,11 @@ description:
   - A proxy that is stopped while it writes what its last requests have cost loses that batch. In the seconds after such a write it can be stopped
     without loss. This waits for one, while clients are served.
   - Where nothing can be seen, because no proxy is connected or the database does not answer, it says so and does not fail.
+  - O(source) is the proxy's database, with the proxy's own role.
 author: llmops.litellm contributors (@llmops)
+extends_documentation_fragment:
+  - llmops.litellm.database.source
 options:
-  source:
-    description:
-      - The proxy's database, with the proxy's own role.
-      - With O(source.env_file) the server is reached as its URL says, by client programs of the host;
-        with O(source.container) by the container's own client programs on its local socket.
-    type: dict
-    required: true
-    suboptions:
-      env_file:
-        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
-        type: path
-      variable:
-        description: Name of the variable in O(source.env_file).
-        type: str
-        default: DATABASE_URL
-      container:
-        description: Name of a running container with a PostgreSQL server.
-        type: str
-      database:
-        description: Name of the database. Needed with O(source.container); otherwise it takes the place of the URL's.
-        type: str
-      user:
-        description: Role to connect as. Needed with O(source.container).
-        type: str
   limit:
     description: Seconds to wait at most. LiteLLM writes every 10 to 15 seconds, unless C(proxy_batch_write_at) says otherwise.
     type: float
