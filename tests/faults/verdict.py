@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Optional
 
 # They run on the controller, or only look: to be killed there is to be killed before the next task that does something.
 QUIET = ("assert", "debug", "fail", "include_tasks", "import_tasks", "import_role", "include_role", "meta", "set_fact", "validate_argument_spec")
-LOOKS = ("stat", "find", "wait_for")
 LONG = 1.0  # seconds; a task that takes longer is also struck in its middle
 FINAL = ("none", "untouched", "migrated", "rolled back")
 # Before these nothing of the legacy deployment is touched, and one way to go on says as much as the other.
@@ -39,24 +38,18 @@ def points(recorded: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [told for told in recorded if told["action"].rpartition(".")[2] not in QUIET]
 
 
-def looks(told: Mapping[str, Any]) -> bool:
-    """Whether a task only looks at the host."""
-    action = str(told["action"]).rpartition(".")[2]
-    return action.endswith("_info") or action in LOOKS
-
-
 def cases(playbook: str, recorded: Iterable[dict[str, Any]], other: bool = False) -> list[Case]:
     """Every kill of a playbook, before each task and within each long one, with the ways to go on in turn.
 
-    Before a task that follows a short look is where that look was killed: no case of its own. ``other``: from the cutover on, the same
-    kills with the other way.
+    Before a task that follows one which changed nothing and was short is where that one was killed: no case of its own. ``other``: from the cutover
+    on, the same kills with the other way.
     """
     found: list[Case] = []
     turn, still = 0, False
     for told in points(recorded):
         long = told["seconds"] > LONG
         moments = ([] if still else [("killed before", 0.0)]) + ([("killed within", round(told["seconds"] / 2, 2))] if long else [])
-        still = looks(told) and not long
+        still = not told["changed"] and not long
         for fault, after in moments:
             turn += 1
             if not other or told["step"] not in EARLY:

@@ -71,7 +71,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         if self.struck:
             kill()  # shorter than in the recording: killed at its end, and not in whatever comes next
         if self.record and self.now:
-            told = {**self.now, "seconds": round(time.monotonic() - self.now["begun"], 2)}
+            told = {**self.now, "seconds": round(time.monotonic() - self.now["begun"], 2), "changed": result.is_changed()}
             with open(self.record, "a", encoding="utf-8") as log:
                 log.write(json.dumps(told) + "\n")
 

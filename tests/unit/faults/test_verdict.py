@@ -13,11 +13,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "faults"))
 import verdict  # noqa: E402
 
 RECORD = [
-    {"point": "a begin", "action": "llmops.litellm.journal", "step": "cutover", "seconds": 0.4},
-    {"point": "a tell", "action": "ansible.builtin.debug", "step": "cutover", "seconds": 0.1},
-    {"point": "a copy", "action": "llmops.litellm.database_copy", "step": "cutover", "seconds": 6.0},
-    {"point": "a done", "action": "llmops.litellm.journal", "step": "cutover", "seconds": 0.4},
-    {"point": "a begin #2", "action": "llmops.litellm.journal", "step": "serve", "seconds": 0.4},
+    {"point": "a begin", "action": "llmops.litellm.journal", "step": "cutover", "seconds": 0.4, "changed": True},
+    {"point": "a tell", "action": "ansible.builtin.debug", "step": "cutover", "seconds": 0.1, "changed": False},
+    {"point": "a copy", "action": "llmops.litellm.database_copy", "step": "cutover", "seconds": 6.0, "changed": True},
+    {"point": "a done", "action": "llmops.litellm.journal", "step": "cutover", "seconds": 0.4, "changed": True},
+    {"point": "a begin #2", "action": "llmops.litellm.journal", "step": "serve", "seconds": 0.4, "changed": True},
 ]
 ROWS = {"acknowledged": 9, "missing": 0, "keys_missing": 0}
 
@@ -45,13 +45,13 @@ def test_ways_to_go_on_take_turns_and_from_the_cutover_on_the_other_one_follows(
     assert verdict.cases("migrate", early, other=True) == []
 
 
-def test_after_a_short_look_nothing_is_another_moment() -> None:
-    look = {"point": "b", "action": "llmops.litellm.journal_info", "step": "cutover", "seconds": 0.4}
-    asked = {**look, "point": "c", "action": "ansible.builtin.stat"}
+def test_after_a_short_task_that_changed_nothing_is_no_other_moment() -> None:
+    look = {"point": "b", "action": "llmops.litellm.journal_info", "step": "cutover", "seconds": 0.4, "changed": False}
+    held = {**look, "point": "c", "action": "ansible.builtin.copy"}
     waited = {**look, "point": "d", "action": "ansible.builtin.wait_for", "seconds": 4.0}
-    act = {**look, "point": "e", "action": "ansible.builtin.command"}
-    assert [case.point for case in verdict.cases("migrate", [look, asked, act, act | {"point": "f"}])] == ["b", "f"]
-    assert [(case.point, case.fault) for case in verdict.cases("migrate", [asked, waited, act])] == [
+    act = {**held, "point": "e", "changed": True}
+    assert [case.point for case in verdict.cases("migrate", [look, held, act, act | {"point": "f"}])] == ["b", "f"]
+    assert [(case.point, case.fault) for case in verdict.cases("migrate", [held, waited, act])] == [
         ("c", "killed before"), ("d", "killed within"), ("e", "killed before")]
 
 
