@@ -377,14 +377,3 @@ def test_inventory_finds_what_was_planted(host: Any, planted: None) -> None:
     assert (rows["embed"], rows["embed-stored"], rows["claims"]) == ((1, 0, True), (0, 1, True), (0, 1, True))
     assert {server["address"] for server in told["servers"] if server["answers"]} == {
         f"http://host.docker.internal:{port}" for port in (8079, 8081, 8082)}
-
-
-# And back
-
-
-def test_rollback_takes_the_timers_away(host: Any, legacy: dict[str, Any], migrated: Look) -> None:
-    assert migrated
-    run = play("rollback")
-    assert run.returncode == 0, run.stdout
-    assert state(host) == legacy
-    assert play("health").returncode == 0

@@ -186,6 +186,7 @@ def test_legacy_proxy_itself_serves(host: Any, rolled_back: subprocess.Completed
     assert rolled_back.returncode == 0
     pid = host.check_output("systemctl --user --machine=litellm@ show --property MainPID --value litellm.service")
     assert f"pid={pid}," in host.check_output("ss -Hltnp sport = :4000")
+    assert play("health").returncode == 0
 
 
 def test_compose_deployment_is_stopped_not_destroyed(host: Any, rolled_back: subprocess.CompletedProcess[str]) -> None:
