@@ -1,4 +1,5 @@
-PYTHON ?= python3
+# Debian's own first: it is built with optimizations that others often lack, and Ansible takes most of the tests' time
+PYTHON ?= $(shell for python in /usr/bin/python3 python3; do $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; done; echo $$python)
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 # apt is asked only when something is missing; everything else runs as the caller
