@@ -76,8 +76,8 @@ def tasks_of(steps: list[str], scenarios: list[str]) -> list[Task]:
     python, pytest = sys.executable, [sys.executable, "-m", "pytest", "-q"]
     tasks: list[Task] = []
     hosts = "molecule" in steps and scenarios
-    if hosts:
-        # images are built here, once: scenarios run side by side and only start hosts from them
+    if hosts or "integration" in steps:
+        # images are built here, once: scenarios run side by side and only start hosts from them; drills of the integration tests start containers
         tasks.append(Task("testbed", [*TESTBED, "up"], 40, report="none"))
     if "lint" in steps:
         tasks += [
@@ -91,8 +91,7 @@ def tasks_of(steps: list[str], scenarios: list[str]) -> list[Task]:
         tasks.append(Task("sanity", [python, "tests/sanity.py"], 20, report="sanity"))
     if "integration" in steps:
         # with the test bed's PostgreSQL image the tests also cross major versions
-        after = "testbed" if hosts else ""
-        tasks.append(Task("integration", [*pytest, "tests/integration"], 20, after=after, report="junit"))
+        tasks.append(Task("integration", [*pytest, "tests/integration"], 20, after="testbed", report="junit"))
     for scenario in scenarios if hosts else []:
         tasks.append(
             Task(
