@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 NONE, UFW, FIREWALLD, NFTABLES, IPTABLES = "none", "ufw", "firewalld", "nftables", "iptables"
 MARK = "llmops.litellm bridge"
+# firewalld's word for what it keeps
+PERMANENT = "--permanent"
 
 
 class Found(NamedTuple):
@@ -116,7 +118,7 @@ def _ufw(wanted: Wanted, port: int) -> Rule:
 def _firewalld(wanted: Wanted, port: int, zone: str) -> list[Rule]:
     """One that is kept and one that holds now. A reload, which makes one of the other, would take away what others have made for now only."""
     text = 'rule family="ipv4" source address="%s" destination address="%s" port port="%d" protocol="tcp" accept' % (wanted.subnet, wanted.gateway, port)
-    bases = [("firewall-cmd", "--permanent", "--zone=" + zone), ("firewall-cmd", "--zone=" + zone)]
+    bases = [("firewall-cmd", PERMANENT, "--zone=" + zone), ("firewall-cmd", "--zone=" + zone)]
     return [Rule(FIREWALLD, (*base, "--add-rich-rule=" + text), (*base, "--remove-rich-rule=" + text), (*base, "--query-rich-rule=" + text))
             for base in bases]
 

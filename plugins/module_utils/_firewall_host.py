@@ -9,7 +9,7 @@ import os
 from typing import Any, Optional
 
 from . import _firewall, _host
-from ._firewall import IPTABLES, NFTABLES, UFW, Found, Rule, Wanted
+from ._firewall import FIREWALLD, IPTABLES, NFTABLES, PERMANENT, UFW, Found, Rule, Wanted
 
 RECORD = "firewall.json"
 FORMAT = 1
@@ -132,6 +132,8 @@ def volatile(folder: str) -> bool:
 
 
 def _there(found: Found, rule: Rule) -> bool:
+    if rule.kind == FIREWALLD and not found.firewalld:
+        return PERMANENT in rule.ask and _host.run(_offline(rule.ask)).rc == 0
     if rule.ask:
         return _host.run(list(rule.ask)).rc == 0
     return _firewall.present(found, rule, _said(["ufw", "show", "added"]) if rule.kind == UFW else "")
@@ -140,9 +142,19 @@ def _there(found: Found, rule: Rule) -> bool:
 def _remove(found: Found, rule: Rule) -> None:
     if not _there(found, rule):
         return
-    for command in [rule.remove] if rule.remove else [("nft", "delete", "rule", *rule.place, "handle", str(number))
-                                                      for number in _firewall.handles(found.nft, rule)]:
+    if rule.kind == FIREWALLD and not found.firewalld:
+        commands = [tuple(_offline(rule.remove))]
+    elif rule.remove:
+        commands = [rule.remove]
+    else:
+        commands = [("nft", "delete", "rule", *rule.place, "handle", str(number)) for number in _firewall.handles(found.nft, rule)]
+    for command in commands:
         _must(command)
+
+
+def _offline(argv: tuple[str, ...]) -> list[str]:
+    """What firewalld keeps is there while it does not run, and it has another program for that."""
+    return ["firewall-offline-cmd", *(word for word in argv[1:] if word != PERMANENT)]
 
 
 def _must(argv: tuple[str, ...]) -> None:

@@ -101,6 +101,34 @@ def test_firewalld_is_asked_for_the_zone_of_the_projects_packets(monkeypatch: py
     assert _firewall_host.look().zone == ""
 
 
+def test_what_firewalld_keeps_goes_while_it_does_not_run_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    state: dict[str, Any] = {"running": True, "kept": set(), "now": set()}
+
+    def run(argv: list[str], **_more: Any) -> _host.Result:
+        if argv[0] == "firewall-offline-cmd":
+            assert not state["running"] and "--permanent" not in argv
+        elif argv[0] != "firewall-cmd" or not state["running"]:
+            return _host.Result(252 if argv[0] == "firewall-cmd" else 127, "", "")
+        word, _equals, text = argv[-1].partition("=")
+        rules = state["kept" if argv[0] == "firewall-offline-cmd" or "--permanent" in argv else "now"]
+        if word == "--query-rich-rule":
+            return _host.Result(0 if text in rules else 1, "", "")
+        if word == "--add-rich-rule":
+            rules.add(text)
+        elif word == "--remove-rich-rule":
+            rules.remove(text)
+        return _host.Result(0, {"--state": "running", "--get-default-zone": "public", "--get-target": "default"}.get(word, ""), "")
+
+    monkeypatch.setattr(_host, "run", run)
+    assert _firewall_host.bring(WANTED, str(tmp_path))["firewall"] == "firewalld"
+    assert (len(state["kept"]), len(state["now"])) == (2, 2)
+    assert not _firewall_host.bring(WANTED, str(tmp_path))["changed"]
+    state.update(running=False, now=set())
+    assert _firewall_host.bring(WANTED, str(tmp_path))["firewall"] == "none"
+    assert state["kept"] == set()
+    assert _firewall_host.load(str(tmp_path)) == []
+
+
 def test_rules_come_once_change_and_go(host: Host, tmp_path: Any) -> None:
     folder = str(tmp_path / "state")
     foreign = "INPUT -p tcp --dport 22 -j ACCEPT"
