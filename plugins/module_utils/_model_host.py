@@ -102,10 +102,9 @@ def look(place: Place, now: datetime, remember: bool = False) -> dict[str, Any]:
         listener = _host.holder(listeners, row["port"]) if row["port"] else None
         pid = unit.pid if unit else listener.pid if listener and listener.pid != 1 else None
         if row["unit"] is None and pid:
-            row["unit"] = _host.unit_of(pid)
-            holder = _unit(row["unit"], "") if row["unit"] else None
-            # a unit of an account's manager is known by its name alone
-            unit = holder if holder and holder.pid in _host.ancestors(pid) else None
+            unit = _serving(pid)
+            if unit:
+                row.update(name=unit.name.rsplit(".", 1)[0], unit=unit.name, account=unit.manager.account or "")
         right, words = intended(row, unit, entry)
         seconds = None if row["port"] is None or row["port"] in asleep else answer_seconds(row["port"], place.seconds)
         key = str(row["port"] or row["name"])
@@ -124,13 +123,6 @@ def look(place: Place, now: datetime, remember: bool = False) -> dict[str, Any]:
         save_seen(place.state_dir, seen)
     return {"hosts": hosts, "problems": problems, "gpus": [{"index": gpu.number, "uuid": gpu.uuid, "name": gpu.name, "total": gpu.total, "free": gpu.free}
                                                            for gpu in gpus.found], "gpu_note": gpus.reason}
-
-
-def _title(host: dict[str, Any]) -> str:
-    """What a server is called on the screen, before its port: one that nobody has named by its unit."""
-    if host["name"] != "port %s" % host["port"]:
-        return str(host["name"])
-    return str(host["unit"]).rsplit(".", 1)[0] if host["unit"] else "port"
 
 
 def answered(word: Optional[str]) -> Optional[bool]:
@@ -156,6 +148,13 @@ def migrated(folder: str) -> list[int]:
 def _unit(name: str, account: str) -> Optional[_systemd.Unit]:
     found = _systemd.show(_systemd.Manager(account or None), [name])
     return found[0] if found else None
+
+
+def _serving(pid: int) -> Optional[_systemd.Unit]:
+    """The unit that a process belongs to, of whichever manager started it."""
+    name, parents = _host.unit_of(pid), _host.ancestors(pid)
+    found = [unit for manager in _systemd.managers() for unit in _systemd.show(manager, [name])] if name else []
+    return next((unit for unit in found if unit.pid in parents), None)
 
 
 def answer_seconds(port: int, limit: float) -> Optional[float]:
@@ -186,12 +185,12 @@ def screen(told: dict[str, Any]) -> list[str]:
         return ["model servers  none on this host is known"]
     lines = ["model servers%s" % ("" if told["gpus"] else "  (%s)" % told["gpu_note"])]
     for host in told["hosts"]:
-        running = "running" if host["unit"] and not host["intended"] else "no unit"  # of a unit that only its account's manager knows
-        state = "asleep" if host["asleep"] and host["active"] != "active" else host["active"] or running
+        state = "asleep" if host["asleep"] and host["active"] != "active" else host["active"] or "no unit"
         mark = {True: "as intended", False: "NOT as intended (%s)" % host["intended"], None: "not recorded"}[host["as_intended"]]
         answers = "answers in %.2f s" % host["seconds"] if host["answers"] else "answered last %s" % host["last_answer"] if host["last_answer"] else "no answer"
         inside = {True: ", also to containers", False: ", NOT to containers", None: ""}[host["reachable"]] if host["answers"] else ""
-        lines.append("  %s %s: %s, %s" % (_title(host), host["port"] or "", state, mark))
+        name = host["name"] if host["name"] == "port %s" % host["port"] else "%s %s" % (host["name"], host["port"] or "")
+        lines.append("  %s: %s, %s" % (name, state, mark))
         gpu = "GPU %s %s, " % (",".join(host["gpus"]), human(host["vram"] or host["declared_vram"])) if host["gpus"] else ""
         lines.append("    %s%s%s%s" % (gpu, answers, inside, ", %s" % os.path.basename(host["model"].rstrip("/")) if host["model"] else ""))
     return [line[:WIDTH] for line in lines + ["  %s" % problem for problem in told["problems"]]]

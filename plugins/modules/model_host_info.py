@@ -64,7 +64,7 @@ hosts:
   elements: dict
   contains:
     name:
-      description: Its name.
+      description: Its name; of a server that nobody has named its unit's, or C(port) and its port where it has none.
       type: str
     managed:
       description: Whether the role P(llmops.litellm.model_host#role) made its units.

@@ -75,22 +75,24 @@ def test_the_screen_fits_a_terminal(place: _model_host.Place) -> None:
     assert _model_host.screen({"hosts": [], "problems": []}) == ["model servers  none on this host is known"]
 
 
-@pytest.mark.parametrize(("main", "line"), [(70, "  llama-rerank 9: active, not recorded"), (71, "  llama-rerank 9: running, not recorded")])
+@pytest.mark.parametrize(("mains", "name", "account"), [
+    ({None: 70, "ana": 71}, "llama-rerank", ""), ({None: 71, "ana": 70}, "llama-rerank", "ana"), ({None: 71, "ana": 72}, "port 9", ""), ({}, "port 9", "")])
 def test_a_server_that_nobody_named_is_known_by_the_unit_of_its_process(
-        place: _model_host.Place, monkeypatch: pytest.MonkeyPatch, main: int, line: str) -> None:
-    """A unit of the same name whose process is another one is not its unit: it is another manager's."""
+        place: _model_host.Place, monkeypatch: pytest.MonkeyPatch, mains: dict[Any, int], name: str, account: str) -> None:
+    """Two managers may have units of the same name: it is the one whose process it is."""
     monkeypatch.setattr(_host, "listeners", lambda: [_host.Listener("127.0.0.1", 9, 77, "llama-server")])
-    monkeypatch.setattr(_host, "unit_of", lambda _pid: "llama-rerank.service")
+    monkeypatch.setattr(_host, "unit_of", lambda _pid: "llama-rerank.service" if mains else None)
     monkeypatch.setattr(_host, "ancestors", lambda pid: [pid, 70])
     monkeypatch.setattr(_host, "command_line", lambda _pid: [])
+    monkeypatch.setattr(_systemd, "managers", lambda: [_systemd.Manager(None), _systemd.Manager("ana")])
     shown = _systemd.show
-    monkeypatch.setattr(_systemd, "show", lambda manager, names: [unit("llama-rerank.service", pid=main)] if names == ["llama-rerank.service"]
-                        else shown(manager, names))
+    monkeypatch.setattr(_systemd, "show", lambda manager, names: shown(manager, names) if names != ["llama-rerank.service"] else
+                        [unit(names[0], pid=mains[manager.account])._replace(manager=manager)])
     told = _model_host.look(place, NOW)
     host = next(host for host in told["hosts"] if host["port"] == 9)
-    assert (host["unit"], host["active"]) == ("llama-rerank.service", "active" if main == 70 else None)
-    assert line in _model_host.screen(told)
-    assert "  port 9: no unit, not recorded" in _model_host.screen({**told, "hosts": [{**host, "unit": None, "active": None}]})
+    known = name != "port 9"
+    assert (host["name"], host["unit"], host["account"]) == (name, "llama-rerank.service" if known else None, account)
+    assert ("  llama-rerank 9: active, not recorded" if known else "  port 9: no unit, not recorded") in _model_host.screen(told)
 
 
 def test_looking_writes_nothing_unless_told(place: _model_host.Place) -> None:

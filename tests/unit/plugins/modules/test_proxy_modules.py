@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -80,13 +80,20 @@ def test_readiness_fails_after_the_last_attempt_with_the_reasons(
     assert len([target for _method, target, _payload in proxy.seen if target == "/health/readiness"]) == 3
 
 
-def test_readiness_that_comes_is_seen_at_the_next_attempt(run: Run, proxy: fake_proxy.FakeProxy) -> None:
+def test_readiness_that_comes_is_seen_at_the_next_attempt(
+    run: Run, proxy: fake_proxy.FakeProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     proxy.replies["/health/readiness"] = (503, {"status": "healthy", "db": "disconnected"})
-    timer = threading.Timer(0.2, proxy.replies.clear)
-    timer.start()
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            proxy.replies.clear()
+
+    monkeypatch.setattr(time, "sleep", wait)
     result = run(readiness_info, retries=500, delay=0.02)
-    timer.join()
-    assert result["ready"] and 2 < result["attempts"] < 60
+    assert result["ready"] and result["attempts"] == 4 and waits == [0.02] * 3
 
 
 @pytest.mark.parametrize(
