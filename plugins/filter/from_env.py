@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _envfile
+from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
 
 
 def from_env(text: object, dialect: str = "compose", environment: Optional[Mapping[str, str]] = None) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _envfile
+from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
 
 
 def to_env(mapping: object) -> str:

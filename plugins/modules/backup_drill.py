@@ -77,7 +77,10 @@ from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _backup, _drill, _postgres, _restore_order
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import drill as _drill
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _restore_order
 
 
 def main() -> None:

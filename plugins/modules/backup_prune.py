@@ -110,7 +110,9 @@ from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _archive, _backup, _retention
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import archive as _archive
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import retention as _retention
 
 RULES = {"keep_last": 1, "keep_daily": 7, "keep_weekly": 4, "keep_monthly": 3, "keep_yearly": 0}
 

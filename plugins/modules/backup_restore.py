@@ -143,17 +143,15 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import (
-    _backup,
-    _journal,
-    _postgres,
-    _restore_deployment,
-    _restore_host,
-    _restore_order,
-    _restore_state,
-    _settings,
-    _systemd,
-)
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _restore_order
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import rebuild as _restore_host
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import restore as _restore_deployment
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _restore_state
 
 BACKUPS = "/var/backups/llmops-litellm"
 

@@ -75,7 +75,8 @@ volatile:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _firewall, _firewall_host
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import firewall as _firewall_host
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import firewall_rules as _firewall
 
 
 def main() -> None:

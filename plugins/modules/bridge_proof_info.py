@@ -80,7 +80,7 @@ asked:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _bridge_proof
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import bridge_proof as _bridge_proof
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _engine
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
 
 
 def main() -> None:

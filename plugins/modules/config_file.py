@@ -136,8 +136,10 @@ from typing import Any, Callable, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _config_view, _host, _included
-from ansible_collections.llmops.litellm.plugins.module_utils._included import MARK
+from ansible_collections.llmops.litellm.plugins.module_utils._config import container_view as _config_view
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
+from ansible_collections.llmops.litellm.plugins.module_utils._config.includes import MARK
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 
 ARGUMENTS: dict[str, Any] = {
     "src": {"type": "path", "required": True},

@@ -141,7 +141,11 @@ from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _backup, _endpoint, _included, _postgres, _settings
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import endpoint as _endpoint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 
 
 def order_of(params: dict) -> _backup.Order:

@@ -106,7 +106,8 @@ phases:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _carry, _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy_back as _carry
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 
 
 def main() -> None:

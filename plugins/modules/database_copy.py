@@ -100,7 +100,8 @@ from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _copy, _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 
 
 def main() -> None:

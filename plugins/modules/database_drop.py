@@ -45,7 +45,8 @@ dropped:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _drop, _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import drop as _drop
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 
 
 def main() -> None:

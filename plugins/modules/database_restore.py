@@ -58,7 +58,9 @@ from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _backup, _postgres, _restore
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _restore
 
 
 def main() -> None:

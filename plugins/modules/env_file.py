@@ -173,14 +173,12 @@ from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import (
-    _envfile,
-    _environment,
-    _environment_files,
-    _environment_text,
-    _host,
-    _included,
-)
+from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
+from ansible_collections.llmops.litellm.plugins.module_utils._config import environment as _environment
+from ansible_collections.llmops.litellm.plugins.module_utils._config import environment_files as _environment_files
+from ansible_collections.llmops.litellm.plugins.module_utils._config import environment_text as _environment_text
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 
 ARGUMENTS: dict[str, Any] = {
     "legacy_env": {"type": "path", "required": True},

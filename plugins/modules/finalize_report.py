@@ -47,7 +47,9 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _finalize, _host, _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
 
 
 def main() -> None:

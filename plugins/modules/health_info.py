@@ -67,14 +67,12 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import (
-    _deployed,
-    _health,
-    _health_target,
-    _health_watch,
-    _settings,
-    _settings_health,
-)
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _deployed
+from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _health
+from ansible_collections.llmops.litellm.plugins.module_utils._health import settings as _settings_health
+from ansible_collections.llmops.litellm.plugins.module_utils._health import target as _health_target
+from ansible_collections.llmops.litellm.plugins.module_utils._health import watch as _health_watch
 
 
 def main() -> None:

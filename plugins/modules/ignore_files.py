@@ -61,7 +61,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _ignore
+from ansible_collections.llmops.litellm.plugins.module_utils._host import git as _ignore
 
 ARGUMENTS: dict[str, Any] = {
     "path": {"type": "path", "required": True},

@@ -56,7 +56,8 @@ refused:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _engine, _preflight
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import requirements as _preflight
 
 # The proxy runs as its image says, the servers never as root.
 USERS = {"litellm": "", "postgres": "postgres", "redis": "redis"}

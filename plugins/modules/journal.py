@@ -78,7 +78,8 @@ from typing import Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _journal, _restore_state
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _restore_state
 
 # Operations by which a run makes the host its own.
 TAKES = ("open", "resume", "turn")

@@ -85,7 +85,8 @@ from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _journal, _restore_state
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _restore_state
 
 
 def main() -> None:

@@ -72,7 +72,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _kept_files
+from ansible_collections.llmops.litellm.plugins.module_utils._host import file_snapshot as _kept_files
 
 
 def main() -> None:

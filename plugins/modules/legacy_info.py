@@ -57,7 +57,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _host, _legacy
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 
 
 def look(unit: str, account: str) -> tuple[str, dict[str, Any]]:

@@ -53,7 +53,8 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _envfile, _host
+from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 
 
 def main() -> None:

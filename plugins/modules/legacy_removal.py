@@ -80,7 +80,9 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _backup, _retirement, _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import unit_removal as _retirement
+from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 
 
 def main() -> None:

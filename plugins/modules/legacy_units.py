@@ -84,7 +84,9 @@ actions:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _host, _legacy, _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 
 
 def main() -> None:

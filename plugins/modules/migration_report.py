@@ -53,7 +53,9 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _host, _journal, _report
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import report as _report
 
 
 def main() -> None:

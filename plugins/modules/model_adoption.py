@@ -67,7 +67,8 @@ differs:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _adoption, _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import adoption as _adoption
 
 
 def main() -> None:

@@ -124,7 +124,7 @@ from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _model_host
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import inspect as _model_host
 
 
 def main() -> None:

@@ -76,7 +76,10 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _deployed, _looked, _settings, _settings_health
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _deployed
+from ansible_collections.llmops.litellm.plugins.module_utils._health import probe_run as _looked
+from ansible_collections.llmops.litellm.plugins.module_utils._health import settings as _settings_health
 
 
 def main() -> None:

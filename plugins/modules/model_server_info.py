@@ -75,13 +75,11 @@ systemd:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import (
-    _model_checks,
-    _model_gpu,
-    _model_server,
-    _model_unit,
-    _systemd,
-)
+from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import checks as _model_checks
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import declaration as _model_server
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import gpu as _model_gpu
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import unit as _model_unit
 
 
 def main() -> None:

@@ -98,7 +98,8 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _native_server, _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import native_server as _native_server
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 
 
 def main() -> None:

@@ -64,7 +64,8 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _ops, _program
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as _ops
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import install as _program
 
 
 def main() -> None:

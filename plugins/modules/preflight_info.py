@@ -154,7 +154,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _survey
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import preflight as _survey
 
 ARGUMENTS: dict[str, Any] = {
     "legacy_unit": {"type": "str", "default": "litellm.service"},

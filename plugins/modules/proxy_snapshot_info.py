@@ -171,7 +171,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _client, _client_keys, _host, _proxy
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import client as _client
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import client_keys as _client_keys
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import snapshot as _proxy
 
 
 def keys_of(path: str) -> tuple[list[_client_keys.ClientKey], Any]:

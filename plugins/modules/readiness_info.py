@@ -117,7 +117,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _asked, _client, _readiness
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import ask as _asked
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import client as _client
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import readiness as _readiness
 
 
 def missing(verdict: _readiness.Verdict, require: list[str]) -> list[str]:

@@ -85,7 +85,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _envfile, _host, _redis, _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 
 
 def bring(params: dict[str, Any], native: _redis.Native, container: _redis.Container) -> str:

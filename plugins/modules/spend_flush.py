@@ -54,7 +54,8 @@ seconds:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _postgres, _spend_flush
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import spend_flush as _spend_flush
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 
 
 def main() -> None:

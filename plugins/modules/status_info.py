@@ -112,7 +112,7 @@ screen:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _status
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import status as _status
 
 
 def main() -> None:

@@ -118,7 +118,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _client, _stored_models
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import client as _client
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import stored_models as _stored_models
 
 
 def main() -> None:

@@ -32,9 +32,14 @@ from typing import Any, Callable, Iterator, Optional
 
 from database import SPEND
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _backup, _fingerprint
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import How
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import Endpoint, Session, database_size
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._backup.backup import How
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
+    Endpoint,
+    Session,
+    database_size,
+)
 
 # With LiteLLM's indexes on it, as seen on PostgreSQL 15.
 ROW_BYTES = 1040

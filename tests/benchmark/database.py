@@ -16,8 +16,10 @@ import time
 from pathlib import Path
 from typing import Callable, TypeVar
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _backup, _copy, _fingerprint
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
     Endpoint,
     Session,
     database_size,

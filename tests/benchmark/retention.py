@@ -13,7 +13,12 @@ import sys
 import time
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.llmops.litellm.plugins.module_utils._retention import Backup, Policy, plan, words
+from ansible_collections.llmops.litellm.plugins.module_utils._backup.retention import (
+    Backup,
+    Policy,
+    plan,
+    words,
+)
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 

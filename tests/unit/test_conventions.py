@@ -107,7 +107,7 @@ def test_utilities_need_only_the_standard_library_and_each_other(path: Path) -> 
             strange += [alias.name for alias in node.names if alias.name.split(".")[0] not in sys.stdlib_module_names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             strange += [node.module] if (node.module or "").split(".")[0] not in sys.stdlib_module_names else []
-        elif isinstance(node, ast.ImportFrom) and node.level > 1:
+        elif isinstance(node, ast.ImportFrom) and node.level > 2:
             strange.append("." * node.level + (node.module or ""))
     assert strange == []
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _envfile
+from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
 
 PROJECT = "/home/litellm/llm@team"
 GENERATED = ("POSTGRES_PASSWORD", "REDIS_PASSWORD")

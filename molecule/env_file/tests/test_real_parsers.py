@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _envfile
+from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
 from ansible_collections.llmops.litellm.tests import env_cases
 
 SEED, COUNT = 20261123, 150

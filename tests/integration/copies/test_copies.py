@@ -11,8 +11,10 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _backup, _backup_folder, _offhost
-from ansible_collections.llmops.litellm.plugins.module_utils._retention import Policy
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import folder as _backup_folder
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import offsite as _offhost
+from ansible_collections.llmops.litellm.plugins.module_utils._backup.retention import Policy
 
 SECRET = "hunter2-4f9c0b7ad2e15386"
 POLICY = Policy(1, 2, 0, 0, 0, "UTC")

@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
     Endpoint,
     Session,
     identifier,

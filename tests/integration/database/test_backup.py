@@ -13,8 +13,13 @@ from typing import Callable
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _backup, _copy, _fingerprint
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import Endpoint, PostgresError
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
+    Endpoint,
+    PostgresError,
+)
 
 from .conftest import Native, Server
 from .content import NASTY

@@ -16,9 +16,13 @@ from typing import Callable, Iterator
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _archive, _backup
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import How
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import Endpoint, PostgresError
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import archive as _archive
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._backup.backup import How
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
+    Endpoint,
+    PostgresError,
+)
 
 from .conftest import Native
 
@@ -139,7 +143,8 @@ def test_full_disk_at_the_last_files_is_the_same(native: Native, tmp_path: Path,
 SCRIPT = """
 import sys
 from datetime import datetime, timezone
-from ansible_collections.llmops.litellm.plugins.module_utils import _backup, _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 url, folder, key, jobs = sys.argv[1:]
 how = _backup.How(jobs=int(jobs), parallel_from=1, recipients=(key,) if key else ())
 _backup.backup(_backup.Order(_postgres.from_url(url), folder, "legacy", how=how), datetime.now(timezone.utc))

@@ -10,17 +10,18 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import (
-    _backup,
-    _backup_dump,
-    _drill,
-    _fingerprint,
-    _restore,
-    _restore_dump,
-    _sealing,
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import dump as _backup_dump
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import encryption as _sealing
+from ansible_collections.llmops.litellm.plugins.module_utils._backup.backup import How
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
+    Endpoint,
+    PostgresError,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import How
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import Endpoint, PostgresError
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _restore
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import drill as _drill
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import load as _restore_dump
 
 from .conftest import Native, Server
 from .content import NASTY

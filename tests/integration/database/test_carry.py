@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _carry, _copy, _envfile, _fingerprint
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy_back as _carry
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
     Endpoint,
     PostgresError,
     Session,
@@ -194,8 +197,8 @@ def test_memory_stays_flat(native: Native) -> None:
     native.run(new, "INSERT INTO big SELECT n, repeat(md5(n::text), 30) FROM generate_series(1, 150000) n")
     script = """
 import re, sys
-from ansible_collections.llmops.litellm.plugins.module_utils import _carry
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import Endpoint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy_back as _carry
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import Endpoint
 mark, *urls = sys.stdin.read().splitlines()
 done = _carry.carry(*map(Endpoint.from_url, urls), mark)
 print(done.bytes, done.differences == [], re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1))

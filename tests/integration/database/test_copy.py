@@ -12,8 +12,10 @@ from typing import Callable
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _copy, _fingerprint, _occupancy
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import database as _occupancy
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
     Endpoint,
     PostgresError,
     Session,
@@ -222,8 +224,8 @@ def test_a_run_that_is_killed_harms_nothing_and_is_followed_by_one_that_works(na
     slow = broken("pg_dump", "{real} \"$@\" | (head -c 2000; touch '%s'; sleep 2)" % (tmp_path / "streaming"))
     script = """
 import datetime, sys
-from ansible_collections.llmops.litellm.plugins.module_utils import _copy
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import Endpoint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import Endpoint
 source, target, port, bindir, url = sys.argv[1:]
 slow = Endpoint(source, "postgres", host=target, port=int(port), bindir=bindir)
 _copy.copy(slow, Endpoint.from_url(url), "unchanged", datetime.datetime.now(datetime.timezone.utc))
@@ -288,8 +290,8 @@ def test_memory_stays_flat(native: Native) -> None:
     source, there = native.new("CREATE TABLE t AS SELECT n, repeat(md5(n::text), 30) AS x FROM generate_series(1, 150000) n"), native.at(native.name())
     script = """
 import datetime, re, sys
-from ansible_collections.llmops.litellm.plugins.module_utils import _copy
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import Endpoint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import Endpoint
 source, target = (Endpoint.from_url(line) for line in sys.stdin.read().splitlines())
 done = _copy.copy(source, target, "unchanged", datetime.datetime.now(datetime.timezone.utc))
 print(done.bytes, re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1))

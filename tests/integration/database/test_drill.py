@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _backup, _drill, _fingerprint, _restore_dump
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import PostgresError
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import PostgresError
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import drill as _drill
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import load as _restore_dump
 
 from .conftest import ENGINE, IMAGES, Server
 from .content import NASTY

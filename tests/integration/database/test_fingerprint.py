@@ -3,8 +3,13 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _fingerprint
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import PostgresError, Session, identifier, query
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
+    PostgresError,
+    Session,
+    identifier,
+    query,
+)
 
 from .conftest import Native, Server
 from .content import CHANGES, NASTY

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _envfile
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import Session, query
+from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import Session, query
 
 from .conftest import PASSWORD, Native
 

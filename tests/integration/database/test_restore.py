@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import (
-    _backup,
-    _copy,
-    _fingerprint,
-    _restore,
-    _restore_dump,
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.database import inspect
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
+    Endpoint,
+    PostgresError,
+    query,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._occupancy import inspect
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import Endpoint, PostgresError, query
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _restore
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import load as _restore_dump
 
 from .conftest import Server
 from .content import NASTY

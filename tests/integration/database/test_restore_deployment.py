@@ -10,20 +10,26 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import (
-    _backup,
-    _journal,
-    _restore,
-    _restore_checks,
-    _restore_deployment,
-    _restore_service,
-    _restore_state,
-    _restore_swap,
-    _spend_flush,
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import service as _restore_service
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import spend_flush as _spend_flush
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.database import inspect
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
+    Endpoint,
+    PostgresError,
+    Session,
+    query,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._occupancy import inspect
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import Endpoint, PostgresError, Session, query
-from ansible_collections.llmops.litellm.plugins.module_utils._restore_state import RefusedError, RestoreError
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import checks as _restore_checks
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _restore
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import restore as _restore_deployment
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _restore_state
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import swap as _restore_swap
+from ansible_collections.llmops.litellm.plugins.module_utils._restore.state import (
+    RefusedError,
+    RestoreError,
+)
 
 from .conftest import Server
 from .content import NASTY

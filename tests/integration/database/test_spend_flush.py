@@ -9,8 +9,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _spend_flush
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import Endpoint, Session
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import spend_flush as _spend_flush
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
+    Endpoint,
+    Session,
+)
 
 from .conftest import Native
 

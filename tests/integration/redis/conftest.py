@@ -10,8 +10,10 @@ from typing import Callable, Iterator
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._environment_text import redis_text
-from ansible_collections.llmops.litellm.plugins.module_utils._redis import Container, Native
+from ansible_collections.llmops.litellm.plugins.module_utils._config.environment_text import (
+    redis_text,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._redis.redis import Container, Native
 
 # Characters that break command lines, shells and Redis' own configuration
 PASSWORD = "p@ss:w/o#r$d'\"%?& \\ü"

@@ -8,7 +8,7 @@ from typing import Callable
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._redis import (
+from ansible_collections.llmops.litellm.plugins.module_utils._redis.redis import (
     Container,
     Denied,
     Native,

@@ -3,8 +3,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.llmops.litellm.plugins.module_utils._redis import Container, parse_keyspace
-from ansible_collections.llmops.litellm.plugins.module_utils._restore_compose import RedisAside
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_project import (
+    RedisAside,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._redis.redis import (
+    Container,
+    parse_keyspace,
+)
 
 
 def place(folder: Path) -> str:

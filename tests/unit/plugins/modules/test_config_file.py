@@ -13,7 +13,9 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _host, _included, _survey
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import preflight as _survey
 from ansible_collections.llmops.litellm.plugins.modules import config_file
 
 CONFIG = """\

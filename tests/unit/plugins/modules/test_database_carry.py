@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _carry, _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy_back as _carry
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 from ansible_collections.llmops.litellm.plugins.modules import database_carry
 
 Run = Callable[..., dict[str, Any]]

@@ -10,17 +10,15 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils import (
-    _backup,
-    _drop,
-    _finalize,
-    _journal,
-    _native_server,
-    _postgres,
-    _retirement,
-    _status,
-    _systemd,
-)
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import unit_removal as _retirement
+from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import status as _status
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import drop as _drop
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import native_server as _native_server
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 from ansible_collections.llmops.litellm.plugins.modules import (
     database_drop,
     finalize_info,

@@ -11,7 +11,8 @@ import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _envfile, _host
+from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 from ansible_collections.llmops.litellm.plugins.modules import env_file
 
 SECRETS = {"LITELLM_MASTER_KEY": "sk-hunter2$x", "LITELLM_SALT_KEY": "hunter2 '\"\\", "UI_PASSWORD": "hunter2#1"}

@@ -12,8 +12,8 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _health
-from ansible_collections.llmops.litellm.plugins.module_utils._health import Check
+from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _health
+from ansible_collections.llmops.litellm.plugins.module_utils._health.checks import Check
 from ansible_collections.llmops.litellm.plugins.modules import health_info, model_inventory_info, model_probe
 
 KEY = "sk-hunter2-4f9c0b7ad2e15386"

@@ -13,7 +13,11 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _engine, _envfile, _host, _legacy, _redis
+from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 from ansible_collections.llmops.litellm.plugins.modules import (
     compose_info,
     image_info,

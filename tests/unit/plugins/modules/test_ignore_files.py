@@ -10,7 +10,8 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _host, _ignore
+from ansible_collections.llmops.litellm.plugins.module_utils._host import git as _ignore
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 from ansible_collections.llmops.litellm.plugins.modules import ignore_files
 
 Run = Callable[..., dict[str, Any]]

@@ -13,7 +13,7 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.modules import journal, journal_info
 
 Run = Callable[..., dict[str, Any]]
@@ -23,7 +23,7 @@ OTHER = {"controller": "elsewhere", "run": "9:9", "alive": ["9:9"]}
 OPENER = """
 import sys
 from datetime import datetime, timezone
-from ansible_collections.llmops.litellm.plugins.module_utils import _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.modules import journal
 run = {"controller": sys.argv[2], "run": "1:1", "alive": ["1:1"]}
 print("ready", flush=True)

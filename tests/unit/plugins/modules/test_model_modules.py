@@ -9,14 +9,12 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils import (
-    _adoption,
-    _bridge_proof,
-    _firewall,
-    _firewall_host,
-    _model_checks,
-    _model_host,
-)
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import adoption as _adoption
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import bridge_proof as _bridge_proof
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import checks as _model_checks
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import firewall as _firewall_host
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import firewall_rules as _firewall
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import inspect as _model_host
 from ansible_collections.llmops.litellm.plugins.modules import (
     bridge_firewall,
     bridge_proof_info,

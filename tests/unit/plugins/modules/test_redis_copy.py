@@ -9,7 +9,7 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _redis
+from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 from ansible_collections.llmops.litellm.plugins.modules import redis_copy
 
 NATIVE = "db0:keys=12,expires=11\r\ndb3:keys=1,expires=0\r\n"

@@ -9,7 +9,8 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _redis, _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 from ansible_collections.llmops.litellm.plugins.modules import redis_return
 
 Run = Callable[..., dict[str, Any]]

@@ -9,15 +9,13 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils import (
-    _backup,
-    _drill,
-    _restore_deployment,
-    _restore_host,
-    _restore_order,
-    _settings,
-)
-from ansible_collections.llmops.litellm.plugins.module_utils._restore_state import RefusedError
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import drill as _drill
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _restore_order
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import rebuild as _restore_host
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import restore as _restore_deployment
+from ansible_collections.llmops.litellm.plugins.module_utils._restore.state import RefusedError
 from ansible_collections.llmops.litellm.plugins.modules import backup_drill, backup_restore
 
 Run = Callable[..., dict[str, Any]]

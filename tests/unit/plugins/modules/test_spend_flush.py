@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils import _postgres, _spend_flush
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import spend_flush as _spend_flush
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 from ansible_collections.llmops.litellm.plugins.modules import spend_flush
 
 

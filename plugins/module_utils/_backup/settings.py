@@ -1,0 +1,236 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings of ``litellm-ops`` on a host: ``/etc/llmops-litellm/ops.json``, root's, without any secret.
+
+``{"format": 1, "state_dir": path, "project": {"name", "folder"}, "deployments": {"compose" and/or "legacy": {"database": {"container", "database",
+"user"} or {"env_file", "variable"?, "database"?}, "files": [{"src", "name"?, "optional"?}], "salt_key_file", "facts": {}}}, "backup": {"folder", "keep_last",
+"keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "timezone", "compression", "jobs", "parallel_from" (MiB), "encrypt_to": [public key],
+"copy": {"tool": "restic" or "rclone", "to", "environment_file", "prune"?}, "metrics"}}``.
+"""
+from __future__ import annotations
+
+import json
+import os
+import stat
+from typing import Any, Callable, NamedTuple, Optional
+
+from .._config import includes as _included
+from .._deployment import journal as _journal
+from .._postgres import endpoint as _endpoint
+from .._postgres import session as _postgres
+from . import backup as _backup
+from . import encryption as _sealing
+from . import offsite as _offhost
+from . import retention as _retention
+
+PATH = "/etc/llmops-litellm/ops.json"
+FORMAT = 1
+KINDS = ("compose", "legacy")
+# Measured: docs/measurements.md
+JOBS, PARALLEL_FROM = 2, 10240  # MiB
+RULES = ("keep_last", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
+
+
+class SettingsError(Exception):
+    """The settings can't be used; the message has every reason, a line each, with the file and the key."""
+
+
+class Deployment(NamedTuple):
+    """What is backed up. ``database`` as the modules' argument of that name; ``files``: paths by their names in a backup; ``optional``: those of
+    the names whose files need not be there."""
+
+    kind: str
+    database: dict[str, Optional[str]]
+    files: dict[str, str]
+    optional: frozenset[str]
+    salt_key_file: str
+    facts: dict[str, Any]
+
+    def order(self, folder: str, name: Optional[str], pinned: bool, how: _backup.How) -> _backup.Order:
+        """A backup of it, with what its configs include.
+
+        :raises BackupError, PostgresError, OSError: the salt key can't be read, or the database's address, or a config.
+        """
+        key = _backup.salt_key(_endpoint.read_env(self.salt_key_file)) if self.salt_key_file else None
+        files = {target: source for target, source in self.files.items() if target not in self.optional or os.path.exists(source)}
+        found = _included.with_included(files)
+        return _backup.Order(_postgres.Endpoint.from_params(self.database), folder, self.kind, name, pinned, found.files, self.facts, key, how, found.absent)
+
+
+class Settings(NamedTuple):
+    """Everything. ``how``: backups are made. ``metrics``: file for node_exporter's textfile collector, empty for none. ``copy``: where each backup is
+    copied to, ``None`` for nowhere."""
+
+    state_dir: str
+    project_name: str
+    project_dir: str
+    deployments: dict[str, Deployment]
+    backup_dir: str
+    policy: _retention.Policy
+    how: _backup.How
+    metrics: str
+    copy: Optional[_offhost.Copy] = None
+
+    def deployment(self, kind: str = "") -> Deployment:
+        """The one of this kind; without a kind, the one that serves as the journal says.
+
+        :raises SettingsError: there is none.
+        """
+        if not kind:
+            journal = _journal.load(self.state_dir)
+            serving = journal is None or journal["state"] in (_journal.MIGRATED, _journal.FINALIZED)
+            kind = "compose" if "compose" in self.deployments and (serving or "legacy" not in self.deployments) else "legacy"
+        if kind not in self.deployments:
+            raise SettingsError("deployments.%s: there is none in the settings" % kind)
+        return self.deployments[kind]
+
+    def order(self, kind: str = "", name: Optional[str] = None, pinned: bool = False) -> _backup.Order:
+        """A backup of a deployment (see :meth:`deployment`), made as the settings say."""
+        return self.deployment(kind).order(self.backup_dir, name, pinned, self.how)
+
+
+def load(path: str = PATH, owner: int = 0) -> Settings:
+    """Read the settings.
+
+    :param owner: the account that the file must belong to: what it says is done with root's rights.
+    :raises SettingsError: with every reason at once.
+    """
+    told = read(path, owner, "backup")
+    problems: list[str] = []
+    settings = _settings(_Reader(told, "", problems)) if isinstance(told, dict) else None
+    if settings is None:
+        problems.append("it holds no object")
+    if problems:
+        raise SettingsError("\n".join("%s: %s" % (path, problem) for problem in problems))
+    return settings  # type: ignore[return-value]
+
+
+def read(path: str, owner: int, role: str) -> Any:
+    """The JSON of a file of settings, if nobody but its owner could have written it.
+
+    :param role: the one that writes it.
+    :raises SettingsError: it can't be read or believed.
+    """
+    try:
+        with open(path, encoding="utf-8") as handle:
+            about = os.fstat(handle.fileno())
+            text = handle.read()
+    except OSError as error:
+        raise SettingsError("%s cannot be read (%s): the role llmops.litellm.%s writes it" % (path, error.strerror, role)) from None
+    except UnicodeDecodeError:
+        raise SettingsError("%s is not JSON: it is no text" % path) from None
+    if about.st_uid != owner or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise SettingsError("%s must belong to %s and be writable for nobody else: what it says is done with root's rights" % (
+            path, "root" if owner == 0 else "account %d" % owner))
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise SettingsError("%s is not JSON: it is nested too deeply" % path) from None
+    except ValueError as error:
+        raise SettingsError("%s is not JSON: %s" % (path, error)) from None
+
+
+class _Reader:
+    """An object of the settings, read key by key; what is wrong is collected, with the key's whole name."""
+
+    def __init__(self, told: dict[str, Any], prefix: str, problems: list[str]) -> None:
+        self.told, self.prefix, self.problems = told, prefix, problems
+        self.known: set[str] = set()
+
+    def wrong(self, name: str, why: str) -> None:
+        self.problems.append("%s%s %s" % (self.prefix, name, why))
+
+    def get(self, name: str, kind: type, default: Any = None, fits: Callable[[Any], bool] = lambda value: True, form: str = "") -> Any:
+        """A value; where it is missing or no good, the default (``None``: there must be one)."""
+        self.known.add(name)
+        value = self.told.get(name, default)
+        if value is None:
+            self.wrong(name, "is missing")
+        elif not isinstance(value, kind) or (kind is int and isinstance(value, bool)) or not fits(value):
+            self.wrong(name, "must be %s" % (form or {str: "a text", int: "a whole number", dict: "an object", list: "a list"}[kind]))
+        else:
+            return value
+        return kind() if default is None else default
+
+    def path(self, name: str, default: Optional[str] = None) -> str:
+        return str(self.get(name, str, default, lambda value: value == default or os.path.isabs(value), "an absolute path"))
+
+    def inner(self, name: str) -> _Reader:
+        return _Reader(self.get(name, dict), "%s%s." % (self.prefix, name), self.problems)
+
+    def end(self) -> None:
+        """Refuse what nobody has asked for: it would be believed to do something."""
+        for name in sorted(set(self.told) - self.known):
+            self.wrong(name, "is not known")
+
+
+def _settings(top: _Reader) -> Settings:
+    top.get("format", int, None, lambda value: value == FORMAT, "%d; it was written by another release of this collection" % FORMAT)
+    project, backup, named = top.inner("project"), top.inner("backup"), top.inner("deployments")
+    deployments = {kind: _deployment(kind, named.inner(kind)) for kind in KINDS if kind in named.told}
+    if not deployments:
+        named.problems.append("deployments must have compose, legacy or both")
+    last, daily, weekly, monthly, yearly = (backup.get(rule, int, default, lambda value: value >= 0, "a number from 0 on")
+                                            for rule, default in zip(RULES, _retention.Policy()[:5]))
+    policy = _retention.Policy(last, daily, weekly, monthly, yearly, backup.get("timezone", str, ""))
+    try:
+        _retention.check(policy)
+    except ValueError as error:
+        backup.problems.append("backup: %s" % error)
+    settings = Settings(top.path("state_dir"), project.get("name", str, None, bool, "a name"), project.path("folder"), deployments,
+                        backup.path("folder"), policy, _how(backup), backup.path("metrics", ""), _copy(backup))
+    for reader in (top, project, backup, named):
+        reader.end()
+    return settings
+
+
+def _how(told: _Reader) -> _backup.How:
+    """How backups are made."""
+    keys = told.get("encrypt_to", list, [])
+    for number, key in enumerate(keys):
+        why = _sealing.refusal(key) if isinstance(key, str) else "must be a text"
+        if why:
+            told.wrong("encrypt_to[%d]" % number, why)
+    return _backup.How(told.get("compression", int, 6, lambda value: 0 <= value <= 9, "a number from 0 to 9"),
+                       told.get("jobs", int, JOBS, lambda value: value >= 1, "a number from 1 on"),
+                       told.get("parallel_from", int, PARALLEL_FROM, lambda value: value >= 0, "a number from 0 on, in MiB") << 20, tuple(keys))
+
+
+def _copy(told: _Reader) -> Optional[_offhost.Copy]:
+    """Where backups are copied to."""
+    if not told.get("copy", dict, {}):
+        return None
+    inner = told.inner("copy")
+    tool = inner.get("tool", str, None, lambda value: value in _offhost.TOOLS, " or ".join(_offhost.TOOLS))
+    made = _offhost.Copy(tool, inner.get("to", str, ""), inner.path("environment_file"), inner.get("prune", bool, False, form="true or false"))
+    why = _offhost.refusal(made) if tool else ""
+    if why:
+        inner.wrong("to", why)
+    inner.end()
+    return made
+
+
+def _deployment(kind: str, told: _Reader) -> Deployment:
+    database = told.inner("database")
+    fields = {name: database.get(name, str, "") or None for name in ("container", "env_file", "variable", "database", "user")}
+    if bool(fields["container"]) == bool(fields["env_file"]):
+        database.problems.append("%s must have either container or env_file" % database.prefix.rstrip("."))
+    elif fields["container"] and not (fields["database"] and fields["user"]):
+        database.problems.append("%s needs database and user beside container" % database.prefix.rstrip("."))
+    database.end()
+    files: dict[str, str] = {}
+    optional: set[str] = set()
+    for number, entry in enumerate(told.get("files", list, [])):
+        inner = _Reader(entry if isinstance(entry, dict) else {}, "%sfiles[%d]." % (told.prefix, number), told.problems)
+        source = inner.path("src")
+        name = inner.get("name", str, os.path.basename(source))
+        if name and name in files:
+            inner.wrong("name", "%s stands twice" % name)
+        files[name] = source
+        if inner.get("optional", bool, False, form="true or false"):
+            optional.add(name)
+        inner.end()
+    made = Deployment(kind, fields, files, frozenset(optional), told.path("salt_key_file", ""), told.get("facts", dict, {}))
+    told.end()
+    return made

@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a container reads instead of a config.yaml and the files that it includes: a view of each, with the container's addresses.
+
+The views lie in one folder, on the host and in the container, and name each other without a folder. So whoever follows them finds the same in
+both places, and in a backup.
+"""
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Optional
+
+from . import addresses as _endpoints
+from . import includes as _included
+from . import yaml_values as _yaml_values
+from .addresses import Rewritten
+from .includes import INCLUDE, INSIDE, MARK, Tree
+from .loopback import Edit, Found, line_of
+
+_EXTENSION = re.compile(r"\.ya?ml\Z", re.I)
+_LONGEST = 40
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Problem(NamedTuple):
+    """What cannot be rewritten, in which file and line, and what to do."""
+
+    path: str
+    line: int
+    message: str
+
+
+class Addresses(NamedTuple):
+    """Whom a container reaches by which name (see :func:`_endpoints.rewrite`)."""
+
+    gateway_name: str = "host.docker.internal"
+    own_ports: Sequence[int] = (4000,)
+    ports: Optional[Sequence[int]] = None
+    redis_host: str = "redis"
+    redis_port: int = 6379
+
+
+class View(NamedTuple):
+    """``source``: the file it was made from. ``name``: its own, in the folder of the views. The lines of the rest are those of the source."""
+
+    source: str
+    name: str
+    text: str
+    rewritten: list[Rewritten]
+    endpoints: list[Found]
+    unreachable: list[Found]
+
+
+def problems(tree: Tree) -> list[Problem]:
+    """Why there can be no views: everything that stands against it, file by file."""
+    found = []
+    for number, part in enumerate(tree.parts):
+        misnamed = list(_misnamed(part.text))
+        broken = [*_unreadable(part.text), *((item.line, item.message) for item in _endpoints.problems(part.text)), *misnamed]
+        if number and not broken:
+            broken += _no_mapping(part.text)
+        found += [Problem(part.path, line, message) for line, message in sorted(broken)]
+        found += [Problem(item.by, item.line, _why(item)) for item in tree.lost if item.by == part.path and not misnamed]
+    return found
+
+
+def _unreadable(text: str) -> Iterator[tuple[int, str]]:
+    """What no YAML library reads."""
+    match = _SURROGATE.search(text)
+    if match:
+        yield line_of(text, match.start()), "not UTF-8, which is all that LiteLLM reads. Write the file as UTF-8"
+    if "\0" in text:
+        yield line_of(text, text.index("\0")), "holds a NUL byte, so it is no YAML"
+
+
+def _misnamed(text: str) -> Iterator[tuple[int, str]]:
+    """An ``include:`` that LiteLLM takes for no list of names, or whose names stand elsewhere."""
+    scan = _yaml_values.scan(text)
+    if INCLUDE not in scan.keys:
+        return
+    line = line_of(text, scan.keys[INCLUDE])
+    if any(path[:1] == INCLUDE for path, _name in scan.aliases):
+        yield line, "include: holds an alias (*). Write the names of the files themselves"
+    elif (INCLUDE not in {path for path, _offset in scan.items}
+          or any(path[:1] == INCLUDE and path not in (INCLUDE, (*INCLUDE, "-")) for path in [*scan.keys, *(value.path for value in scan.values)])
+          or any(value.path == INCLUDE for value in scan.values)):
+        yield line, "include: is no list of file names, so LiteLLM would not start with it. Write it as a list"
+    elif any(re.match(r"\s|\Z", text[value.start:]) or text[value.end - 1] in "\r\n"
+             for value in scan.values if value.path[:1] == INCLUDE and not value.quoted):
+        yield line, "include: has a name that is written as a block (| or >). Write it behind its dash"
+
+
+def _no_mapping(text: str) -> Iterator[tuple[int, str]]:
+    """What stands at the top of an included file and is no key; an empty file is fine."""
+    scan = _yaml_values.scan(text)
+    offsets = [value.start for value in scan.values if not value.path] + [offset for path, offset in scan.items if not path]
+    if offsets:
+        yield (line_of(text, min(offsets)), "is included, and no mapping (key: value) there, so LiteLLM would not start with it. Write it as a mapping, or "
+               "take the file out of include:")
+
+
+def _why(item: _included.Lost) -> str:
+    """Why an included file can't be read; an address that may have a password in it is not shown."""
+    scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", item.written)
+    if scheme:
+        return "includes an address (%s…), and LiteLLM includes files. Put what it holds into a file, and name that" % scheme[0]
+    if item.error is None:
+        return "includes %s, and %s is not there, so LiteLLM would not start again. Restore the file, or take it out of include:" % (
+            " ".join(item.written.split()), item.place)
+    return "includes %s, which cannot be read (%s). Make it readable, or take it out of include:" % (item.place, item.error.strerror)
+
+
+def names(tree: Tree, dest: str) -> dict[str, str]:
+    """The names of the views of included files, by the paths of those: a number and what the file is called, so that none meets another."""
+    stem = _EXTENSION.sub("", os.path.basename(dest))
+    made = {}
+    for number, part in enumerate(tree.parts[1:], 1):
+        called = re.sub(r"[^A-Za-z0-9_-]", "_", _EXTENSION.sub("", os.path.basename(part.path)))[:_LONGEST]
+        made[part.path] = "%s.%d-%s.yaml" % (stem, number, called)
+    return made
+
+
+def views(tree: Tree, dest: str, addresses: Addresses) -> list[View]:
+    """The view of a config.yaml, at ``dest``, and after it those of the files that it includes, beside it."""
+    called = names(tree, dest)
+    # A file that includes the first one again names it as the container does; LiteLLM does not read it twice.
+    inside = {os.path.abspath(tree.parts[0].path): INSIDE, **called}
+    found = []
+    for part in tree.parts:
+        edits = [Edit(value.start - value.quoted, value.end + value.quoted, inside[place], (part.text[value.start:value.end], inside[place]))
+                 for value, place in part.entries]
+        text, rewritten = _endpoints.rewrite(part.text, *addresses, more=edits)
+        text = "%s, from %s: change that file and run again.\n%s" % (MARK, part.path.replace("\n", " "), text.lstrip("\ufeff"))
+        left = _endpoints.unreachable(part.text, addresses.own_ports, addresses.ports)
+        found.append(View(part.path, called.get(part.path, os.path.basename(dest)), text, rewritten, _endpoints.find(part.text), left))
+    return found
+
+
+def stale(folder: str, dest: str, wanted: Sequence[str]) -> list[str]:
+    """The paths of views that an earlier run has written for files that are not included any more.
+
+    :raises OSError: one of them can't be read.
+    """
+    mine = re.compile(re.escape(_EXTENSION.sub("", os.path.basename(dest))) + r"\.[1-9][0-9]*-[A-Za-z0-9_-]*\.yaml")
+    found = [os.path.join(folder, name) for name in sorted(os.listdir(folder) if os.path.isdir(folder) else []) if mine.fullmatch(name) and name not in wanted]
+    return [path for path in found if os.path.isfile(path) and not os.path.islink(path) and _included.exact(path).startswith(MARK)]

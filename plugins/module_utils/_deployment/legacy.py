@@ -1,0 +1,241 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The legacy deployment: the LiteLLM proxy under systemd, and everything that has to be known to leave it and to come back.
+
+The truth about its environment is the running process, not the files: systemd drops lines that a shell would read.
+Nothing returned here is a secret; secrets stay in :class:`Deployment`'s other fields.
+"""
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import re
+from typing import NamedTuple, Optional, Sequence
+
+from .._config import addresses as _endpoints
+from .._config import includes as _included
+from .._host import process as _host
+from .._host.systemd import (
+    Manager,
+    Unit,
+    list_unit_files,
+    managers,
+    parse_environment_files,
+    parse_exec,
+    show,
+)
+
+# Options of LiteLLM's command line that belong to the address or the file, which the compose deployment decides itself.
+OWN_OPTIONS = {"--host", "--port", "-p", "--config", "-c"}
+# How LiteLLM's command is called: its script, or ``python -m``, or ``python FILE``.
+PROGRAM = re.compile(r"(^|/)(litellm|litellm\.proxy\.proxy_cli|proxy_cli\.py)$")
+TRACES = ("litellm_init.pth", "cook.pth", "sitecustomize.py")
+
+
+class LegacyError(Exception):
+    """The legacy deployment cannot be told from what is there: ``problem`` in words, ``remedy`` what to do."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__("%s %s" % (problem, remedy))
+        self.problem, self.remedy = problem, remedy
+
+
+class Deployment(NamedTuple):
+    """The running proxy: its unit, its process, what it was started with. ``facts`` can be shown to anybody; the environment
+    and the configuration, with what it includes, hold secrets."""
+
+    unit: Unit
+    environment: dict[str, str]
+    configuration: _included.Tree
+    facts: dict
+
+
+def find_unit(name: str, account: str = "") -> Unit:
+    """The proxy's unit, by name, in the system's manager or in a user manager.
+
+    :raises LegacyError: no manager has it (with the candidates found), or more than one has.
+    """
+    if "." not in name:
+        name += ".service"
+    found = [unit for manager in managers(account) for unit in show(manager, [name])]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        where = ", ".join(unit.manager.account or "the system" for unit in found)
+        raise LegacyError("%s exists more than once: for %s." % (name, where),
+                          "Set legacy_account to the account whose unit serves the proxy.")
+    candidates = candidate_units()
+    raise LegacyError(
+        "no systemd unit named %s, neither of the system nor of %s." % (
+            name, "the account " + account if account else "any account with a running user manager"),
+        "Set legacy_unit to one of: %s." % ", ".join(candidates) if candidates else
+        "No unit that looks like LiteLLM was found. Is its user manager running (loginctl enable-linger ACCOUNT)?")
+
+
+def candidate_units() -> list[str]:
+    """Services that may be a LiteLLM proxy, as ``name`` or ``name (account)``."""
+    found = []
+    for manager in managers():
+        for unit in show(manager, list_unit_files(manager, "*.service")):
+            if "litellm" in unit.name or "litellm" in unit.properties.get("ExecStart", ""):
+                found.append("%s (%s)" % (unit.name, manager.account) if manager.account else unit.name)
+    return sorted(found)
+
+
+def related_units(unit: Unit) -> list[Unit]:
+    """The proxy's own unit and the timers and services named after it (``litellm-backup.timer``), timers first."""
+    stem = unit.name.rsplit(".", 1)[0]
+    names = list_unit_files(unit.manager, stem + "-*.timer", stem + "-*.service")
+    found = show(unit.manager, sorted(names, key=lambda name: (not name.endswith(".timer"), name)))
+    return [other for other in found if other.name != unit.name] + [unit]
+
+
+def parse_command(argv: list[str]) -> dict:
+    """What a LiteLLM command line says.
+
+    :returns: ``host``, ``port``, ``config`` (``None`` where it says nothing) and ``options``: every other option with
+        its values, in order, as the container's command has to repeat them.
+    """
+    told: dict = {"host": None, "port": None, "config": None, "options": []}
+    start = next((i for i, word in enumerate(argv) if PROGRAM.search(word)), 0) + 1
+    words = [part for word in argv[start:] for part in
+             (word.split("=", 1) if word.startswith("--") and "=" in word else [word])]
+    position = 0
+    while position < len(words):
+        word = words[position]
+        values: list[str] = []
+        while position + 1 + len(values) < len(words) and not words[position + 1 + len(values)].startswith("-"):
+            values.append(words[position + 1 + len(values)])
+        if word in OWN_OPTIONS:
+            key = {"-p": "port", "-c": "config"}.get(word, word.lstrip("-"))
+            told[key] = values[0] if values else None
+        else:
+            told["options"] += [word, *values]
+        position += 1 + len(values)
+    told["port"] = int(told["port"]) if told["port"] and told["port"].isdigit() else None
+    return told
+
+
+def is_proxy(argv: list[str]) -> bool:
+    """Whether a process is LiteLLM itself, and not a wrapper (a shell, ``conda run``) that has started it."""
+    words = argv[1:] if argv and re.match(r"python[0-9.]*$", os.path.basename(argv[0])) else argv
+    words = words[1:] if words[:1] == ["-m"] else words
+    return bool(words and PROGRAM.search(words[0]))
+
+
+def parse_process_python(argv: list[str]) -> Optional[str]:
+    """The Python that runs the proxy: the interpreter of its own environment, which holds LiteLLM."""
+    for word in argv[:2]:
+        if re.match(r"python[0-9.]*$", os.path.basename(word)):
+            return word
+        beside = os.path.join(os.path.dirname(word), "python")
+        if os.path.basename(word) == "litellm" and os.path.exists(beside):
+            return beside
+    return None
+
+
+def installed(python: str) -> dict:
+    """LiteLLM's version in a Python environment and traces of the known malicious releases, without running any of it."""
+    root = os.path.dirname(os.path.dirname(python))
+    version, traces = None, []
+    for site in sorted(glob.glob(os.path.join(root, "lib", "python3*", "site-packages"))):
+        for path in glob.glob(os.path.join(site, "litellm-[0-9]*.dist-info")):
+            version = os.path.basename(path)[len("litellm-"):-len(".dist-info")]
+        traces += [os.path.join(site, name) for name in TRACES if os.path.exists(os.path.join(site, name))]
+    return {"version": version, "traces": traces}
+
+
+def file_hash(path: str) -> str:
+    """SHA-256 of a file, to tell whether it changed."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as handle:
+        for block in iter(lambda: handle.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def discover(name: str, account: str = "") -> Deployment:
+    """Find the legacy deployment as it runs now.
+
+    :raises LegacyError: no such unit, it does not run, or it runs without what a migration needs.
+    """
+    unit = find_unit(name, account)
+    if unit.pid is None:
+        raise LegacyError("%s is %s; its environment can only be read while it runs." % (unit.name, unit.active),
+                          "Start it: systemctl %sstart %s" % ("--user --machine=%s@ " % unit.manager.account if unit.manager.account else "", unit.name))
+    running = _host.command_line(unit.pid)
+    argv = next((words for words in (running, parse_exec(unit.properties.get("ExecStart", ""))) if any(map(PROGRAM.search, words))), running)
+    command = parse_command(argv)
+    folder = os.path.realpath(os.path.join("/proc", str(unit.pid), "cwd"))
+    config = os.path.join(folder, command["config"]) if command["config"] else None
+    try:
+        environment = _host.process_environment(unit.pid)
+    except OSError as error:
+        raise LegacyError("%s ended while it was looked at (%s)." % (unit.name, error.strerror),
+                          "Look why: systemctl %sstatus %s" % ("--user " if unit.manager.account else "", unit.name)) from error
+    python = parse_process_python(running) or parse_process_python(argv)
+    files = parse_environment_files(unit.properties.get("EnvironmentFiles", ""))
+    schema = os.path.join(os.path.dirname(config or folder), "schema.prisma")  # of an own build of the database client, where somebody made one
+    paths = [item for item in [config, unit.properties.get("FragmentPath"), *(path for path, _optional in files)] if item and os.path.isfile(item)]
+    saved = dict.fromkeys(paths + [schema] * os.path.isfile(schema))
+    tree = _included.follow(config) if config and os.path.isfile(config) else _included.Tree()
+    included = [part.path for part in tree.parts[1:]]
+    facts = {
+        "unit": unit.record(),
+        "units": [other.record() for other in related_units(unit)],
+        "pid": unit.pid,
+        "folder": folder,
+        "config": config,
+        "included": included,
+        "host": command["host"] or environment.get("HOST") or "0.0.0.0",
+        "port": command["port"] or int(environment.get("PORT") or "4000"),
+        "options": command["options"],
+        "environment_files": [{"path": path} for path, _optional in files],
+        "optional_files": [path for path, optional in files if optional],
+        "variables": sorted(environment),
+        "python": python,
+        **({"litellm_" + key: value for key, value in installed(python).items()} if python else
+           {"litellm_version": None, "litellm_traces": []}),
+        "hashes": {path: file_hash(path) for path in [*paths, *included]},
+        # As a backup takes them, which finds by itself what is included: two files may have the same name in different folders.
+        "files": [{"src": path, "name": "%d-%s" % (number, os.path.basename(path))} for number, path in enumerate(saved, 1)],
+    }
+    return Deployment(unit, environment, tree, facts)
+
+
+def service_behind(port: int, found: list[_host.Listener]) -> Optional[dict]:
+    """The listener on a loopback port with the systemd unit it belongs to, as a record; ``None`` where nobody listens."""
+    listener = _host.holder(found, port)
+    if listener is None:
+        return None
+    record: dict = {"port": port, "address": listener.address, "process": listener.command, "pid": listener.pid, "unit": None}
+    name = _host.unit_of(listener.pid) if listener.pid else None
+    if name:
+        units = show(Manager(None), [name])
+        record["unit"] = units[0].record() if units else None
+    return record
+
+
+def redis_port(environment: dict[str, str], configs: Sequence[str]) -> Optional[int]:
+    """The port of the native Redis: where the environment or, where that says nothing, the configuration has it; ``None`` where there is none, 0 where
+    what stands there is no number.
+
+    :param configs: the configuration's text and those of the files that it includes, of which a later one counts more.
+    """
+    told = environment.get("REDIS_PORT")
+    if told is None:
+        told = next((str(item.port) for config in reversed(configs) for item in _endpoints.find(config) if item.kind == "redis"), None)
+    if told is None and "REDIS_URL" in environment:
+        named = re.search(r":(\d+)(?:[/?]|$)", environment["REDIS_URL"])
+        told = named.group(1) if named else "6379"
+    return None if told is None else int(told) if re.fullmatch(r"[0-9]{1,5}", told) else 0
+
+
+def model_ports(environment: dict[str, str], configs: Sequence[str]) -> set[int]:
+    """The ports of the loopback address that the configuration, what it includes, and the environment name, but for Redis' and databases'."""
+    ports = {item.port for config in configs for item in _endpoints.find(config) if item.kind == "model"}
+    for value in environment.values():
+        ports |= {item.port for item in _endpoints.find_value(value) if item.kind == "model"}
+    return ports

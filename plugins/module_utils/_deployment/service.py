@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The proxy of a deployment, stopped and started for a restore, and asked whether it serves."""
+from __future__ import annotations
+
+import time
+from typing import Mapping, NamedTuple, Optional
+
+from .._host import systemd as _systemd
+from .._host.process import command_line
+from .._litellm import ask as _asked
+from .._litellm import client as _client
+from .._litellm import readiness as _readiness
+from .._postgres.session import Endpoint
+from .._restore.state import RestoreError
+from . import compose_project as _restore_compose
+from . import legacy as _legacy
+from .compose_project import RedisAside
+
+DELAY = 0.5  # seconds between two looks
+# Any release shows at least one row of this, to nobody but the holder of the master key.
+KEYS = "/key/list?size=1"
+
+
+class Deployment(NamedTuple):
+    """What is restored. ``kind``: ``compose`` or ``legacy``; ``images`` by service; ``unit``, ``account`` (empty: the system's) and ``python``
+    (the interpreter whose environment has LiteLLM) are of the legacy kind, folder and name of the project of the other."""
+
+    kind: str
+    database: Endpoint
+    project_folder: str = ""
+    project_name: str = ""
+    salt_key_file: str = ""
+    url: str = "http://127.0.0.1:4000"
+    images: Mapping[str, str] = {}
+    unit: str = ""
+    account: str = ""
+    python: str = ""
+
+
+class Service:
+    """The proxy of a deployment."""
+
+    def __init__(self, deployment: Deployment, state_dir: str, patience: float) -> None:
+        self.deployment, self.patience = deployment, patience
+        self.engine = deployment.database.engine
+        self.redis: Optional[RedisAside] = None
+        if deployment.kind == "compose":
+            self.redis = _restore_compose.aside(deployment.project_name, state_dir, self.engine)
+
+    def stop(self) -> None:
+        """It does not run any more, and has written what it had to.
+
+        :raises RestoreError, SystemdError: it does not stop.
+        """
+        if self.deployment.kind == "compose":
+            _restore_compose.stop_proxy(self.deployment.project_folder, self.engine)
+            return
+        unit = self._unit()
+        if unit.active in ("active", "activating", "reloading", "deactivating"):
+            # Its database client is a process of its own, which must not be told to end before it.
+            _systemd._stop(unit, unit.pid is not None and _legacy.is_proxy(command_line(unit.pid)))
+
+    def start(self) -> None:
+        """It runs.
+
+        :raises RestoreError: it does not start.
+        """
+        if self.deployment.kind == "compose":
+            _restore_compose.start_proxy(self.deployment.project_folder, self.engine, self.patience)
+            return
+        unit = self._unit()
+        unit.manager.systemctl("reset-failed", "--", unit.name)
+        _restore_compose.must(unit.manager.systemctl("start", "--", unit.name), "%s does not start" % unit.name)
+
+    def _unit(self) -> _systemd.Unit:
+        try:
+            return _legacy.find_unit(self.deployment.unit, self.deployment.account)
+        except _legacy.LegacyError as error:
+            raise RestoreError(str(error)) from None
+
+    def serves(self) -> bool:
+        """Whether it serves now."""
+        try:
+            self.verify(0)
+        except RestoreError:
+            return False
+        return True
+
+    def verify(self, patience: Optional[float] = None) -> None:
+        """It serves with its database, and knows its master key.
+
+        :raises RestoreError: not in time; the message has the reasons.
+        """
+        limit = time.monotonic() + (self.patience if patience is None else patience)
+        try:
+            key = _client.key_from_file(self.deployment.salt_key_file)
+            client = _client.Client(self.deployment.url, None, 10)
+            while True:
+                verdict = _asked.readiness(client, key)
+                if verdict.ready and verdict.database == _readiness.CONNECTED:
+                    client.with_key(key).json("GET", KEYS)
+                    return
+                if time.monotonic() > limit:
+                    raise RestoreError("the proxy at %s is not proved ready: %s" % (self.deployment.url, "; ".join(
+                        ["its database is %s" % verdict.database, *verdict.reasons])))
+                time.sleep(DELAY)
+        except _client.ProxyError as error:
+            raise RestoreError("the proxy at %s: %s" % (self.deployment.url, error)) from None
+
+
+def of(deployment: Deployment, state_dir: str, patience: float) -> Service:
+    """The proxy of a deployment."""
+    return Service(deployment, state_dir, patience)

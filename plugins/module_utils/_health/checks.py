@@ -1,0 +1,208 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a deployment is well: every part asked at once, each with its own time limit.
+
+Nothing is changed, nothing costs money (LiteLLM's own ``/health`` is never called), and nothing that is said holds a secret.
+"""
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from datetime import datetime, timezone
+from typing import Any, Callable, NamedTuple, Optional
+
+from .._host import docker as _engine
+from .._litellm import ask as _asked
+from .._litellm import client as _client
+from .._litellm import readiness as _readiness
+from .._postgres import session as _postgres
+from .._redis import redis as _redis
+from . import host_checks as _health_host
+from .host_checks import DEGRADED, FAILED, OK, UNKNOWN, Limits, ModelHost, Said
+
+HEALTHY = "healthy"
+# The exit code of each outcome: could not tell is neither well nor ill.
+CODES = {HEALTHY: 0, DEGRADED: 1, FAILED: 2, UNKNOWN: 3}
+# Asked with a key that nobody has. It needs no database; and unlike models and keys, LiteLLM (read in 1.102.4) logs no refusal of it into its spend log.
+LOCKED = "/active/callbacks"
+LONGEST = 300  # characters of what a check says
+
+
+class Target(NamedTuple):
+    """A deployment to look at.
+
+    ``containers`` (the legacy deployment has none) and ``units`` (records, as :mod:`_systemd` makes them) are what runs it; ``published``: containers
+    and the ports of the loopback address that they must have; ``key`` or an env file ``key_file`` has the master key; ``folders`` are those whose
+    disks must not fill up; ``outcomes`` is the file in which backups tell how they went, ``since`` when they were set up; ``lacking`` says of what
+    could not even be found, why.
+    """
+
+    kind: str
+    url: str
+    key_file: str
+    database: Optional[_postgres.Endpoint]
+    redis: Any = None  # _redis.Container, _redis.Native, or None where the proxy uses none
+    containers: tuple[str, ...] = ()
+    units: tuple[dict[str, str], ...] = ()
+    proxy: str = ""  # container of the proxy, from which model hosts are asked
+    models: tuple[ModelHost, ...] = ()
+    folders: tuple[str, ...] = ()
+    outcomes: str = ""
+    limits: Limits = Limits()
+    published: tuple[tuple[str, int], ...] = ()
+    key: str = ""
+    since: Optional[datetime] = None
+    lacking: tuple[tuple[str, str], ...] = ()
+
+
+class Check(NamedTuple):
+    """One part: its ``state`` is ok, degraded, failed or unknown; ``detail`` in plain words; ``seconds`` that the answer took."""
+
+    name: str
+    state: str
+    detail: str
+    seconds: float
+
+
+def outcome(checks: list[Check]) -> str:
+    """All checks in one word; what could not be told counts where nothing is worse than degraded."""
+    states = {check.state for check in checks}
+    for state in (FAILED, UNKNOWN, DEGRADED):
+        if state in states:
+            return state
+    return HEALTHY
+
+
+def look(target: Target, now: Optional[datetime] = None) -> list[Check]:
+    """Ask everything at once. Never raises, and takes hardly longer than the longest limit."""
+    asked = checks(target, now or datetime.now(timezone.utc))
+    done: dict[str, Check] = {}
+
+    def ask(name: str, check: Callable[[], Said]) -> None:
+        begun = time.monotonic()
+        try:
+            state, detail = check()
+        except Exception as error:  # a check that breaks is no proof of anything, and must not hide the others
+            state, detail = UNKNOWN, "could not be looked at: %s" % type(error).__name__
+        done[name] = Check(name, state, " ".join(detail.split())[:LONGEST], round(time.monotonic() - begun, 3))
+
+    threads = [threading.Thread(target=ask, args=item, daemon=True) for item in asked.items()]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + target.limits.seconds + 1
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    late = Check("", FAILED, "gave no answer within %g seconds" % target.limits.seconds, target.limits.seconds)
+    return [done.get(name, late._replace(name=name)) for name in asked]
+
+
+def checks(target: Target, now: datetime) -> dict[str, Callable[[], Said]]:
+    """What there is to look at, by name, in the order in which it is shown."""
+    found: dict[str, Callable[[], Said]] = {}
+    limits, seconds = target.limits, target.limits.seconds
+    if target.containers:
+        found["engine"] = lambda: engine(seconds)
+        found["containers"] = lambda: containers(target.containers, seconds, target.published)
+    if target.units:
+        found["units"] = lambda: units(target.units)
+    if target.database is not None:
+        database = target.database
+        found["postgresql"] = lambda: postgresql(database, seconds)
+    if target.redis is not None:
+        found["redis"] = lambda: redis(target.redis, seconds)
+    found["liveness"] = lambda: liveness(target.url, seconds)
+    found["readiness"] = lambda: readiness(target.url, target.key_file, seconds, target.key)
+    found["bogus key"] = lambda: bogus_key(target.url, seconds)
+    if target.models:
+        found["model hosts"] = lambda: _health_host.model_hosts(target.models, target.proxy, seconds)
+    if target.url.startswith("https:"):
+        found["certificate"] = lambda: _health_host.certificate(target.url, now, limits)
+    if target.folders:
+        found["disk"] = lambda: _health_host.disk(target.folders, limits)
+    if target.outcomes and limits.backup_hours:
+        found["backup"] = lambda: _health_host.age(target.outcomes, "backup", now, limits.backup_hours, target.since)
+    if target.outcomes and limits.drill_hours:
+        found["drill"] = lambda: _health_host.age(target.outcomes, "drill", now, limits.drill_hours, target.since)
+    for name, why in target.lacking:
+        found[name] = lambda why=why: (UNKNOWN, why)  # type: ignore[misc]
+    return found
+
+
+def engine(limit: float) -> Said:
+    """The container engine answers."""
+    told = _engine.version(limit)
+    return (OK, "answers (%s)" % told.out.strip()) if told.rc == 0 and told.out.strip() else (
+        FAILED, "does not answer: %s" % (told.err.strip().splitlines() or ["no reason given"])[-1])
+
+
+def containers(names: tuple[str, ...], limit: float, published: tuple[tuple[str, int], ...] = ()) -> Said:
+    """Every container exists, runs, is healthy, and is published where it should be: on the loopback address only."""
+    told = _engine.containers(names, limit)
+    if isinstance(told, str):
+        return UNKNOWN, "the engine does not answer: %s" % told
+    faults = _engine.faults(told)
+    for name, port in published:
+        found = told.get(name)
+        hosts = [host for listed in ((found or {}).get("ports") or {}).values() for host in listed or []]
+        if found is not None and found["state"] == "running" and not any(host["HostPort"] == str(port) for host in hosts):
+            faults.append("container %s is not published on port %d" % (name, port))
+    return (FAILED, "; ".join(faults)) if faults else (OK, "%d run, healthy" % len(names))
+
+
+def units(records: tuple[dict[str, str], ...]) -> Said:
+    """Every unit is as it was recorded."""
+    wrong = ["%s is %s" % (record["name"], state) for record in records for state in [_health_host.state_of(record)] if state != record["active"]]
+    return (FAILED, "; ".join(wrong)) if wrong else (OK, "%d as recorded" % len(records))
+
+
+def postgresql(database: _postgres.Endpoint, limit: float) -> Said:
+    """The server answers a query in the proxy's database."""
+    try:
+        told = _postgres.answers(database, limit)
+    except _postgres.PostgresError as error:
+        return FAILED, str(error)
+    return OK, "answers (%s)" % told
+
+
+def redis(server: Any, limit: float) -> Said:
+    """Redis lets us in and answers. LiteLLM serves without it, with limits and caches of its own in each process."""
+    try:
+        told = server.ask("PING", timeout=limit).strip()
+    except _redis.RedisError as error:
+        return DEGRADED, str(error)
+    return (OK, "answers") if told == "PONG" else (DEGRADED, "answers something else than PONG")
+
+
+def liveness(url: str, limit: float) -> Said:
+    """The proxy's process answers, which says nothing of its database."""
+    answer = _client.Client(url, None, limit).get("/health/liveliness")
+    if answer.status == 200:
+        return OK, "answers"
+    return FAILED, "no answer: %s" % answer.body if answer.status is None else "HTTP %d" % answer.status
+
+
+def readiness(url: str, key_file: str, limit: float, key: Optional[str] = "") -> Said:
+    """The proxy is ready, and its database and cache are proved to work."""
+    try:
+        key = key or (_client.key_from_file(key_file) if key_file else None)
+    except _client.ProxyError as error:
+        return UNKNOWN, str(error)
+    verdict = _asked.readiness(_client.Client(url, None, limit, time.monotonic() + limit), key)
+    detail = "; ".join(verdict.reasons) or "LiteLLM %s, database %s, cache %s" % (verdict.version or "of an unknown release", verdict.database, verdict.cache)
+    if verdict.database == _readiness.UNKNOWN and verdict.version is not None:
+        return UNKNOWN, detail
+    if not verdict.ready or verdict.database != _readiness.CONNECTED:  # a deployment of ours has a database, whatever its proxy knows of
+        return FAILED, detail
+    return (DEGRADED if verdict.cache == _readiness.DISCONNECTED else OK), detail
+
+
+def bogus_key(url: str, limit: float) -> Said:
+    """A key that nobody has is refused: an open proxy is the worst failure of all."""
+    answer = _client.Client(url, "sk-nobody-has-%s" % secrets.token_hex(12), limit).get(LOCKED)
+    if answer.status == 200:
+        return FAILED, "the proxy is open: a key that does not exist was let in"
+    if answer.status in (401, 403):
+        return OK, "refused"
+    return UNKNOWN, "no answer: %s" % answer.body if answer.status is None else "neither let in nor refused: HTTP %d" % answer.status

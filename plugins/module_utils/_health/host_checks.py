@@ -1,0 +1,152 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a deployment stands on: its model servers, its certificate, its disks, and how old its backups are. Each check gives its state and why."""
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+from datetime import datetime
+from typing import Any, NamedTuple, Optional
+from urllib.parse import urlsplit
+
+from .._host import process as _host
+from .._host import systemd as _systemd
+from .._litellm import client as _client
+
+OK, DEGRADED, FAILED, UNKNOWN = "ok", "degraded", "failed", "unknown"
+Said = tuple[str, str]
+# Asked in the proxy's own container, which alone sees what the proxy sees: one line of JSON, an HTTP status or a reason per address.
+_INSIDE = """import http.client, json, sys, threading
+told = {}
+def ask(address):
+    host, port = address.rsplit(":", 1)
+    try:
+        connection = http.client.HTTPConnection(host, int(port), timeout=float(sys.argv[1]))
+        connection.request("GET", "/health")
+        told[address] = connection.getresponse().status
+    except Exception as error:
+        # who speaks, but not HTTP (TLS, say), is there
+        spoken = isinstance(error, http.client.BadStatusLine) and not isinstance(error, http.client.RemoteDisconnected)
+        told[address] = 0 if spoken else type(error).__name__
+threads = [threading.Thread(target=ask, args=(address,)) for address in sys.argv[2:]]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(json.dumps(told))"""
+REASONS = {"ConnectionRefusedError": "refuses connections", "timeout": "does not answer in time", "TimeoutError": "does not answer in time",
+           "gaierror": "its name is not known", "RemoteDisconnected": "ends connections without an answer",
+           "ConnectionResetError": "ends connections without an answer"}
+
+
+class ModelHost(NamedTuple):
+    """A model server: the address that the proxy uses, and its unit on this host (``None`` where it is not known)."""
+
+    name: str
+    address: str
+    unit: Optional[dict[str, str]] = None
+
+
+class Limits(NamedTuple):
+    """From when on something is not well: seconds for one answer, shares of a full disk, hours since the last backup and drill, days that
+    a certificate must still be valid."""
+
+    seconds: float = 5.0
+    disk_degraded: float = 0.9
+    disk_failed: float = 0.98
+    backup_hours: float = 26.0
+    drill_hours: float = 8 * 24.0
+    certificate_days: float = 14.0
+
+
+def model_hosts(models: tuple[ModelHost, ...], proxy: str, limit: float) -> Said:
+    """Every model server answers where the proxy looks for it, unless it was stopped on purpose."""
+    addresses = [model.address for model in models]
+    argv = ["docker", "exec", proxy] if proxy else []
+    answer = _host.run([*argv, "python3", "-c", _INSIDE, "%g" % (limit / 2), *addresses], timeout=limit)
+    try:
+        told = json.loads(answer.out)
+    except ValueError:
+        return UNKNOWN, "could not be asked: %s" % (answer.err.strip().splitlines() or ["no answer"])[-1][:200]
+    wrong, resting = [], []
+    for model in models:
+        if isinstance(told.get(model.address), int):
+            continue
+        state = _state(model.unit)
+        if state == "inactive":
+            resting.append(model.name)
+        else:
+            wrong.append("%s (%s) %s%s" % (model.name, model.address, REASONS.get(told.get(model.address), "cannot be reached"),
+                                           ", its unit is %s" % state if state else ""))
+    detail = ["%d of %d answer" % (len(models) - len(wrong) - len(resting), len(models))]
+    detail += ["stopped on purpose: %s" % ", ".join(resting)] if resting else []
+    return (DEGRADED if wrong else OK), "; ".join(wrong or detail)
+
+
+def _state(unit: Optional[dict[str, str]]) -> str:
+    """A unit's state, empty where no unit is known."""
+    if unit is None:
+        return ""
+    try:
+        return state_of(unit)
+    except (OSError, subprocess.SubprocessError, _systemd.SystemdError):
+        return ""
+
+
+def state_of(unit: dict[str, str]) -> str:
+    """A unit's state as its manager has it."""
+    found = _systemd.show(_systemd.Manager(unit["account"] or None), [unit["name"]])
+    return found[0].active if found else "gone"
+
+
+def certificate(url: str, now: datetime, limits: Limits) -> Said:
+    """The certificate at the proxy's address is trusted and stays valid for a while."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        with socket.create_connection((host, parts.port or 443), limits.seconds) as plain:
+            with ssl.create_default_context().wrap_socket(plain, server_hostname=host) as secured:
+                told = secured.getpeercert() or {}
+    except (OSError, ValueError) as error:
+        return FAILED, _client.reason_of(error)
+    days = (ssl.cert_time_to_seconds(str(told["notAfter"])) - now.timestamp()) / 86400
+    return (DEGRADED if days < limits.certificate_days else OK), "valid for %d more days" % days
+
+
+def disk(folders: tuple[str, ...], limits: Limits) -> Said:
+    """The disks that the deployment writes to have room left."""
+    worst, said, seen = OK, [], set()
+    for folder in folders:
+        while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+            folder = os.path.dirname(folder)
+        device = os.stat(folder).st_dev
+        if device in seen:
+            continue
+        seen.add(device)
+        usage = shutil.disk_usage(folder)
+        share = 1 - usage.free / usage.total
+        said.append("%s is %d %% full, %.1f GiB free" % (folder, share * 100, usage.free / 2**30))
+        if share >= limits.disk_degraded:
+            worst = FAILED if share >= limits.disk_failed or worst == FAILED else DEGRADED
+    return worst, "; ".join(said)
+
+
+def age(path: str, what: str, now: datetime, hours: float, since: Optional[datetime] = None) -> Said:
+    """The last success of a backup or drill is not too old; where they were set up ``since`` then, the first may still be to come."""
+    told: dict[str, Any] = {}
+    try:
+        with open(path, encoding="utf-8") as handle:
+            told = json.load(handle).get(what) or {}
+        last = datetime.fromisoformat((told.get("last_success") or {})["time"])
+        passed = (now - last).total_seconds() / 3600
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        new = since is not None and -1 < (now - since).total_seconds() / 3600 < hours
+        return (OK, "the first is still to come") if new and not told else (DEGRADED, "none has succeeded yet")
+    if passed > hours:
+        return DEGRADED, "the last one that succeeded is %.0f hours old, more than %.0f" % (passed, hours)
+    if told.get("ok") is False:
+        return DEGRADED, "the last one failed: %s" % told.get("problem")
+    return OK, "%.1f hours old" % max(0.0, passed)

@@ -1,0 +1,174 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Docker Engine of a host, as its own client tells it. Containers' environments are never read: they hold secrets."""
+from __future__ import annotations
+
+import json
+from typing import Any, Iterable, Optional, Union
+
+from .process import Result, parse_listeners, run
+
+OWN_LABEL = "llmops.litellm"
+PROJECT_LABEL = "com.docker.compose.project"
+FOLDER_LABEL = "com.docker.compose.project.working_dir"
+
+# What is shown of a container, as a Go template of `docker container inspect`: everything but its environment.
+_CONTAINER = ('{"name":{{json .Name}},"image":{{json .Config.Image}},"user":{{json .Config.User}},"labels":{{json .Config.Labels}},'
+              '"state":{{json .State.Status}},"started":{{json .State.StartedAt}},'
+              '"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}null{{end}},'
+              '"restart_policy":{{json .HostConfig.RestartPolicy.Name}},"cap_drop":{{json .HostConfig.CapDrop}},'
+              '"security_opt":{{json .HostConfig.SecurityOpt}},"log":{{json .HostConfig.LogConfig}},'
+              '"ports":{{json .NetworkSettings.Ports}},"mounts":{{json .Mounts}},'
+              '"network":{{json .HostConfig.NetworkMode}}}')
+
+# Asked of a container in the host's network: the lines of /proc/net/tcp and tcp6 whose sockets its own processes hold.
+_LISTENING = """import glob, os
+held = set()
+for path in glob.glob("/proc/[0-9]*/fd/*"):
+    try: held.add(os.readlink(path))
+    except OSError: pass
+print()
+for table in ("tcp", "tcp6"):
+    if os.path.exists("/proc/net/" + table):
+        for line in open("/proc/net/" + table).read().splitlines()[1:]:
+            if "socket:[%s]" % line.split()[9] in held: print(line)"""
+
+# Asked of an image's own Python, without starting any of LiteLLM.
+_RELEASE = """import importlib.metadata, importlib.util, json, os
+found = importlib.util.find_spec("litellm_proxy_extras")
+folder = os.path.join(os.path.dirname(found.origin), "migrations") if found and found.origin else ""
+names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir()) if os.path.isdir(folder) else None
+print(json.dumps([importlib.metadata.version("litellm"), names]))"""
+
+
+def _json(answer: str) -> Any:
+    try:
+        return json.loads(answer)
+    except ValueError:
+        return None
+
+
+def describe() -> dict:
+    """The engine and its Compose: ``client`` (found), ``server``, ``compose``, ``compose_v1`` (versions, empty where there is
+    none), ``error``, ``platform`` (``linux/amd64``), ``root`` (data folder), ``insecure`` (registries without TLS)."""
+    told = run(["docker", "version", "--format", "{{json .Server}}"])
+    server = _json(told.out) or {}
+    info = _json(run(["docker", "info", "--format", "{{json .}}"]).out) or {}
+    compose = run(["docker", "compose", "version", "--short"])
+    alone = run(["docker-compose", "version", "--short"])
+    indexes = (info.get("RegistryConfig") or {}).get("IndexConfigs") or {}
+    return {
+        "client": told.rc != 127,
+        "server": server.get("Version", ""),
+        "error": told.err.strip().splitlines()[-1] if told.err.strip() else "",
+        "compose": compose.out.strip() if compose.rc == 0 else "",
+        "compose_v1": alone.out.strip() if alone.rc == 0 else "",
+        "platform": "%s/%s" % (server.get("Os", "linux"), server.get("Arch", "unknown")),
+        "root": info.get("DockerRootDir", "/var/lib/docker"),
+        "insecure": [name for name, index in indexes.items() if not index.get("Secure", True)],
+    }
+
+
+def version(timeout: float = 60) -> Result:
+    """The engine's version on standard output, or why it does not answer."""
+    return run(["docker", "version", "--format", "{{.Server.Version}}"], timeout=timeout)
+
+
+def container(name: str) -> Optional[dict]:
+    """One container without its environment: name, image, user, labels, state, health, policies, ports and mounts."""
+    answer = run(["docker", "container", "inspect", "--format", _CONTAINER, name])
+    return _container(answer.out) if answer.rc == 0 else None
+
+
+def _container(line: str) -> Optional[dict]:
+    """One container. In the host's network it publishes nothing: what its processes listen on is as good as published."""
+    told = _json(line)
+    if told and told.pop("network", "") == "host" and told["state"] == "running":
+        told["ports"] = {}
+        for address, port, _inode in parse_listeners(run(["docker", "exec", told["name"].lstrip("/"), "python3", "-c", _LISTENING], timeout=5).out):
+            told["ports"].setdefault("%d/tcp" % port, []).append({"HostIp": address, "HostPort": str(port)})
+    return told
+
+
+def containers(names: Iterable[str], timeout: float = 60) -> Union[dict[str, Optional[dict]], str]:
+    """Several containers in one question, as :func:`container` tells them, by name; or why the engine gives no answer."""
+    wanted = list(names)
+    answer = run(["docker", "container", "inspect", "--format", _CONTAINER, *wanted], timeout=timeout)
+    told = {item["name"].lstrip("/"): item for item in (_container(line) for line in answer.out.splitlines()) if item}
+    refused = [line for line in answer.err.strip().splitlines() if "No such container" not in line]
+    if answer.rc and refused:
+        return refused[-1]
+    return {name: told.get(name) for name in wanted}
+
+
+def faults(containers: dict[str, Optional[dict]]) -> list[str]:
+    """What is wrong with containers, by name as :func:`container` tells them: gone, not healthy, or reachable from elsewhere."""
+    found = []
+    for name, told in containers.items():
+        if told is None:
+            found.append("container %s does not exist" % name)
+            continue
+        if told["state"] != "running" or told["health"] not in (None, "healthy"):
+            found.append("container %s is %s%s" % (name, told["state"], ", %s" % told["health"] if told["health"] else ""))
+        for port, hosts in sorted((told["ports"] or {}).items()):
+            found += ["container %s publishes %s on %s:%s, not on the loopback address alone" % (name, port, host["HostIp"], host["HostPort"])
+                      for host in hosts or [] if not host["HostIp"].startswith("127.") and host["HostIp"] != "::1"]
+    return found
+
+
+def volume_labels(name: str) -> Optional[dict]:
+    """The labels of a volume, ``None`` where there is no such volume."""
+    answer = run(["docker", "volume", "inspect", "--format", "{{json .Labels}}", name])
+    return (_json(answer.out) or {}) if answer.rc == 0 else None
+
+
+def subnets() -> list[tuple[str, str]]:
+    """The IPv4 subnets of the engine's networks as (subnet, network's name)."""
+    names = run(["docker", "network", "ls", "--format", "{{.Name}}"]).out.split()
+    if not names:
+        return []
+    told = _json(run(["docker", "network", "inspect", *names]).out) or []
+    return [(config["Subnet"], "network " + network["Name"]) for network in told
+            for config in (network.get("IPAM") or {}).get("Config") or [] if "." in config.get("Subnet", "")]
+
+
+def routes() -> list[tuple[str, str, str]]:
+    """The host's IPv4 routes beside the default one as (subnet, ``route by DEVICE``, device)."""
+    found = []
+    for line in run(["ip", "-4", "route", "show"]).out.splitlines():
+        words = line.split()
+        if words and words[0][0].isdigit() and "dev" in words:
+            device = words[words.index("dev") + 1]
+            found.append((words[0], "route by " + device, device))
+    return found
+
+
+def identity(image: str, user: str, python: bool = False) -> dict:
+    """Who a service of an image runs as, and the image by digest.
+
+    :param user: the user to ask for (``postgres``), or empty for the image's own.
+    :returns: ``reference`` (by digest; the id where the image was built here), ``uid``, ``gid`` and, with ``python``,
+        ``litellm_version`` and ``migrations`` (names of the schema migrations it brings, ``None`` where it brings none).
+    :raises ValueError: the image is not present or cannot say.
+    """
+    told = run(["docker", "image", "inspect", "--format", "{{json .}}", image])
+    if told.rc != 0:
+        raise ValueError("image %s is not present: %s" % (image, told.err.strip()))
+    data = json.loads(told.out)
+    repository = image.split("@")[0]
+    name = repository.rsplit(":", 1)[0] if ":" in repository.rsplit("/", 1)[-1] else repository
+    digests = [item for item in data.get("RepoDigests") or [] if item.startswith(name + "@")]
+    base = ["docker", "run", "--rm", "--network", "none", "--cap-drop", "ALL", "--entrypoint"]
+    asked = run([*base, "id", image, *([user] if user else [])])
+    numbers = dict(word.split("=", 1) for word in asked.out.split() if "=" in word)
+    if asked.rc != 0 or "uid" not in numbers:
+        raise ValueError("image %s cannot say who %s is: %s" % (image, user or "its user", asked.err.strip()))
+    found: dict[str, Any] = {"reference": image if "@" in image else (digests or [data["Id"]])[0],
+                             "uid": int(numbers["uid"].split("(")[0]), "gid": int(numbers["gid"].split("(")[0])}
+    if python:
+        answer = run([*base, "python3", image, "-c", _RELEASE])
+        if answer.rc != 0:
+            raise ValueError("image %s holds no LiteLLM that python3 can find: %s" % (image, answer.err.strip()[-300:]))
+        found["litellm_version"], found["migrations"] = json.loads(answer.out)
+    return found

@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ignore files that belong to somebody else: a marked block of ours at their end, the rest untouched."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Optional
+
+from . import process as _host
+
+BEGIN = "# BEGIN llmops.litellm: kept by Ansible"
+END = "# END llmops.litellm"
+
+
+class IgnoreError(Exception):
+    """What stands in the way and what to do."""
+
+
+class File(NamedTuple):
+    """A file as it is and as it shall be; ``before`` is ``None`` where there is none."""
+
+    path: str
+    before: Optional[str]
+    after: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is something to write."""
+        return self.before != self.after
+
+
+def has_block(text: str) -> bool:
+    """Whether our block is in a text."""
+    return BEGIN in text.splitlines()
+
+
+def with_block(text: str, lines: Sequence[str]) -> str:
+    """The text with our block at its end, where it wins over what is before; an older block is taken out."""
+    kept: list[str] = []
+    inside = False
+    for line in text.splitlines(keepends=True):
+        if line.rstrip("\r\n") == BEGIN:
+            inside = True
+        if not inside:
+            kept.append(line)
+        if line.rstrip("\r\n") == END:
+            inside = False
+    rest = "".join(kept)
+    if rest and not rest.endswith("\n"):
+        rest += "\n"
+    return rest + "".join(line + "\n" for line in (BEGIN, *lines, END))
+
+
+def upwards(folder: str) -> Iterator[str]:
+    """A folder and those above it."""
+    while True:
+        yield folder
+        if folder == os.path.dirname(folder):
+            return
+        folder = os.path.dirname(folder)
+
+
+def _git(folder: str, *arguments: str, names: Sequence[str] = ()) -> _host.Result:
+    """Git, as the repository's owner: its settings may run programs, and git refuses other people's repositories.
+
+    :param names: files of the folder, which need not be there yet.
+    """
+    place = next(path for path in upwards(os.path.realpath(folder)) if os.path.isdir(path))
+    below = os.path.relpath(os.path.realpath(folder), place)
+    owner = os.stat(next((path for path in upwards(place) if os.path.exists(os.path.join(path, ".git"))), place))
+    account = (owner.st_uid, owner.st_gid) if os.geteuid() == 0 and owner.st_uid != 0 else None
+    return _host.run(["git", "-C", place, *arguments, *(os.path.normpath(os.path.join(below, name)) for name in names)], account=account,
+                     env={"HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", "GIT_OPTIONAL_LOCKS": "0"})
+
+
+def in_work_tree(folder: str) -> bool:
+    """Whether a folder is in a git work tree.
+
+    :raises IgnoreError: there is a repository, but git cannot be asked.
+    """
+    answer = _git(folder, "rev-parse", "--is-inside-work-tree")
+    if answer.rc == 0:
+        return answer.out.strip() == "true"
+    if not any(os.path.exists(os.path.join(path, ".git")) for path in upwards(os.path.realpath(folder))):
+        return False
+    raise IgnoreError("%s is in a git repository, and git cannot say what it tracks: %s Mend that first."
+                      % (folder, "git is not installed." if answer.rc == 127 else answer.err.strip().splitlines()[0] + "."))
+
+
+def tracked(folder: str, names: Sequence[str]) -> list[str]:
+    """Which of these files of a folder git tracks."""
+    return [os.path.basename(name) for name in _git(folder, "ls-files", "-z", "--", names=names).out.split("\0") if name]
+
+
+def not_ignored(folder: str, names: Sequence[str]) -> list[str]:
+    """Which of these files of a folder git would offer to add."""
+    return [name for name in names if _git(folder, "check-ignore", "--quiet", "--no-index", "--", names=[name]).rc != 0]
+
+
+def _read(path: str) -> Optional[str]:
+    if os.path.islink(path):
+        raise IgnoreError("%s is a symbolic link. Put a file in its place." % path)
+    return _host.read(path) if os.path.exists(path) else None
+
+
+def gitignore(folder: str, names: Sequence[str]) -> Optional[File]:
+    """The folder's ``.gitignore``, if one is needed so that git leaves these files alone.
+
+    :raises IgnoreError: git tracks one of them already.
+    """
+    if not in_work_tree(folder):
+        return None
+    found = tracked(folder, names)
+    if found:
+        listed = " ".join(found)
+        raise IgnoreError("git tracks %s in %s, so its secrets would be in every clone. Run: cd '%s' && git rm --cached %s && git commit -m "
+                          "'Stop tracking secrets'. What it ever held is in the history: rotate it." % (listed, folder, folder, listed))
+    path = os.path.join(folder, ".gitignore")
+    before = _read(path)
+    if not not_ignored(folder, names) and not has_block(before or ""):
+        return None
+    return File(path, before, with_block(before or "", ["/" + name for name in names]))
+
+
+def dockerignore(folder: str, patterns: Sequence[str]) -> File:
+    """The folder's ``.dockerignore``."""
+    path = os.path.join(folder, ".dockerignore")
+    before = _read(path)
+    return File(path, before, with_block(before or "", patterns))
+
+
+def write(file: File) -> None:
+    """Put it in place: owner and mode as they were, a new one for the folder's owner."""
+    folder = os.stat(os.path.dirname(file.path))
+    there = os.stat(file.path) if file.before is not None else None
+    mode = there.st_mode & 0o777 if there else 0o644
+    owner = (there.st_uid, there.st_gid) if there else (folder.st_uid, folder.st_gid)
+    _host.write_atomically(file.path, file.after, mode, owner)

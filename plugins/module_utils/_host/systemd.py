@@ -1,0 +1,316 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Units of the system's manager and of the user managers that are running, looked at and brought to a state.
+
+A user manager is spoken to as its own account with its own runtime folder: that needs neither a login session nor
+``machinectl``, and works the same over SSH, in a container and from a timer.
+"""
+from __future__ import annotations
+
+import os
+import pwd
+import re
+from typing import Callable, NamedTuple, Optional
+
+from .process import Result, run
+
+# Conditions add up, so one that never holds keeps a unit down whatever wants it. Last in order: an empty one resets those before it.
+BLOCK = "zz-llmops-litellm-retired.conf"
+BLOCK_TEXT = "# Written by llmops.litellm: this unit is retired. Its rollback removes this file.\n[Unit]\nConditionPathExists=!/\n"
+# While a unit stops whose main process needs its children for what it does last.
+STOP = "50-llmops-litellm-stop.conf"
+STOP_TEXT = "# Written by llmops.litellm for one stop; gone with it, or with the next boot.\n[Service]\nKillMode=mixed\n"
+SHOWN = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "FragmentPath", "DropInPaths", "MainPID",
+         "WorkingDirectory", "EnvironmentFiles", "Environment", "User", "ExecStart", "KillMode")
+
+
+class SystemdError(Exception):
+    """A manager refused; the message names the unit and says what it answered."""
+
+
+def _entry(account: str) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(account)
+    except KeyError:
+        raise SystemdError("there is no account %s on this host" % account) from None
+
+
+class Manager(NamedTuple):
+    """A running systemd: ``account`` is ``None`` for the system's, else the name of the user manager's account."""
+
+    account: Optional[str]
+
+    @property
+    def scope(self) -> str:
+        """``system`` or ``user``, as systemctl calls it."""
+        return "system" if self.account is None else "user"
+
+    @property
+    def folder(self) -> str:
+        """Where units and masks of this manager's owner are, which come before all others."""
+        return "/etc/systemd/system" if self.account is None else os.path.join(_entry(self.account).pw_dir, ".config/systemd/user")
+
+    @property
+    def runtime(self) -> str:
+        """Where units of this manager are that a reboot forgets."""
+        return "/run/systemd/system" if self.account is None else "/run/user/%d/systemd/user" % _entry(self.account).pw_uid
+
+    def systemctl(self, *words: str, timeout: float = 180) -> Result:
+        """Run systemctl against this manager."""
+        return self.run(["systemctl", *words] if self.account is None else ["systemctl", "--user", *words], timeout=timeout)
+
+    def run(self, argv: list[str], stdin: Optional[str] = None, timeout: float = 60) -> Result:
+        """Run a program as this manager's owner."""
+        if self.account is None:
+            return run(argv, stdin=stdin, timeout=timeout)
+        entry = _entry(self.account)
+        runtime = "/run/user/%d" % entry.pw_uid
+        return run(argv, stdin=stdin, timeout=timeout, account=(entry.pw_uid, entry.pw_gid),
+                   env={"XDG_RUNTIME_DIR": runtime, "DBUS_SESSION_BUS_ADDRESS": "unix:path=%s/bus" % runtime,
+                        "HOME": entry.pw_dir, "USER": entry.pw_name})
+
+
+class Unit(NamedTuple):
+    """A unit as its manager sees it. ``enabled`` is systemd's UnitFileState, ``active`` its ActiveState."""
+
+    name: str
+    manager: Manager
+    enabled: str
+    active: str
+    properties: dict[str, str]
+
+    @property
+    def pid(self) -> Optional[int]:
+        """The main process, ``None`` where none runs."""
+        pid = int(self.properties.get("MainPID") or 0)
+        return pid or None
+
+    def record(self) -> dict[str, str]:
+        """What has to be known to bring the unit back exactly; ``path`` is the file itself, not a link to it."""
+        path = self.properties.get("FragmentPath", "")
+        return {"name": self.name, "scope": self.manager.scope, "account": self.manager.account or "",
+                "enabled": self.enabled, "active": "active" if self.active == "reloading" else self.active, "path": os.path.realpath(path) if path else ""}
+
+    @property
+    def block(self) -> str:
+        """The drop-in that keeps this unit down where it cannot be masked."""
+        return os.path.join(self.manager.folder, self.name + ".d", BLOCK)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether that drop-in is there."""
+        return os.path.exists(self.block)
+
+
+def managers(account: str = "", runtime: str = "/run/user") -> list[Manager]:
+    """The system's manager and every user manager that runs, or the one of ``account`` alone beside the system's."""
+    found = [Manager(None)]
+    for name in sorted(os.listdir(runtime)) if os.path.isdir(runtime) else []:
+        if not os.path.exists(os.path.join(runtime, name, "systemd", "private")):
+            continue
+        try:
+            entry = pwd.getpwuid(int(name))
+        except (KeyError, ValueError):
+            continue
+        if account in ("", entry.pw_name):
+            found.append(Manager(entry.pw_name))
+    return found
+
+
+def parse_show(text: str) -> list[dict[str, str]]:
+    """``systemctl show`` of one or several units; a property that is printed twice (EnvironmentFiles) is joined by newlines."""
+    blocks = []
+    for block in re.split(r"\n\n+", text.strip()):
+        properties: dict[str, str] = {}
+        for line in block.splitlines():
+            name, equals, value = line.partition("=")
+            if equals:
+                properties[name] = properties[name] + "\n" + value if name in properties else value
+        if properties:
+            blocks.append(properties)
+    return blocks
+
+
+def show(manager: Manager, names: list[str]) -> list[Unit]:
+    """The named units that this manager has, in the order asked."""
+    if not names:
+        return []
+    answer = manager.systemctl("show", "--property", ",".join(SHOWN), "--", *names)
+    found = []
+    for properties in parse_show(answer.out):
+        if properties.get("LoadState") in ("loaded", "masked"):
+            found.append(Unit(properties["Id"], manager, properties.get("UnitFileState", ""),
+                              properties.get("ActiveState", ""), properties))
+    return found
+
+
+def list_unit_files(manager: Manager, *patterns: str) -> list[str]:
+    """Names of the installed unit files that match, templates left out."""
+    answer = manager.systemctl("list-unit-files", "--no-legend", "--no-pager", "--plain", "--", *patterns)
+    names = [line.split()[0] for line in answer.out.splitlines() if line.split()]
+    return [name for name in names if not re.search(r"@\.[a-z]+$", name)]
+
+
+def release() -> int:
+    """The release of systemd on this host; 0 where it does not tell."""
+    match = re.match(r"systemd (\d+)", run(["systemctl", "--version"]).out)
+    return int(match.group(1)) if match else 0
+
+
+def parse_environment_files(value: str) -> list[tuple[str, bool]]:
+    """The property EnvironmentFiles as (path, optional), in the order in which systemd reads them."""
+    found = []
+    for line in value.splitlines():
+        match = re.match(r"(.*) \(ignore_errors=(yes|no)\)$", line)
+        if match:
+            found.append((match.group(1), match.group(2) == "yes"))
+    return found
+
+
+def parse_exec(value: str) -> list[str]:
+    """The arguments of the property ExecStart (its first command). systemd joins them by spaces, quotes nothing and leaves
+    variables as they are, so what a process was started with is better asked of the process."""
+    match = re.search(r"argv\[\]=(.*?) ; ignore_errors=", value, re.S)
+    return match.group(1).split() if match else []
+
+
+def _must(manager: Manager, unit: str, *words: str) -> None:
+    _checked(manager, manager.systemctl(*words, "--", unit), "systemctl %s %s" % (" ".join(words), unit))
+
+
+def _checked(manager: Manager, answer: Result, what: str) -> None:
+    if answer.rc != 0:
+        raise SystemdError("%s (%s manager): %s" % (what, manager.account or "system", (answer.err or answer.out).strip()))
+
+
+def _block(unit: Unit) -> None:
+    """Keep a unit down that cannot be masked, because its own file is where the mask would be."""
+    _put(unit.manager, unit.block, BLOCK_TEXT)
+
+
+def _put(manager: Manager, path: str, text: str) -> None:
+    """Put a drop-in in place, as the manager's owner: root must not write where an account could have put a link."""
+    folder = os.path.dirname(path)
+    for argv, stdin in ((["mkdir", "-p", folder], None), (["dd", "of=" + path, "conv=fsync", "status=none"], text), (["sync", folder], None)):
+        _checked(manager, manager.run(argv, stdin=stdin), " ".join(argv))
+    _checked(manager, manager.systemctl("daemon-reload"), "systemctl daemon-reload")
+
+
+def _remove(manager: Manager, path: str) -> None:
+    for argv in (["rm", "-f", path], ["rmdir", "--ignore-fail-on-non-empty", os.path.dirname(path)]):
+        _checked(manager, manager.run(argv), " ".join(argv))
+    _checked(manager, manager.systemctl("daemon-reload"), "systemctl daemon-reload")
+
+
+def _stop(unit: Unit, alone: bool) -> None:
+    """Stop a unit. With ``alone`` only its main process is told; its children, which it may still need, end after it.
+
+    systemd tells all processes of a service at once. LiteLLM's database client is one of them, and does not wait: what LiteLLM has not
+    written by then is lost, and while it drains its requests that is a lot.
+    """
+    path = os.path.join(unit.manager.runtime, unit.name + ".d", STOP)
+    if alone and unit.properties.get("KillMode") == "control-group":
+        _put(unit.manager, path, STOP_TEXT)
+    try:
+        _must(unit.manager, unit.name, "stop")
+    finally:
+        if os.path.exists(path):
+            _remove(unit.manager, path)
+
+
+def retire(record: dict[str, str], check: bool = False, alone: Callable[[int], bool] = lambda pid: False) -> list[str]:
+    """Stop a unit and keep it from starting at the next boot, without deleting anything of it.
+
+    :param alone: whether of its processes only the main one, whose id is given, is to be told to stop.
+    :returns: what was done or, with ``check``, would be; empty when the unit was retired already.
+    """
+    manager = Manager(record["account"] or None)
+    found = show(manager, [record["name"]])
+    if not found:
+        return []
+    unit, done = found[0], []
+    if unit.active in ("active", "activating", "reloading", "deactivating"):
+        done.append("stopped")
+        if not check:
+            _stop(unit, unit.pid is not None and alone(unit.pid))
+    if unit.enabled in ("enabled", "alias"):
+        done.append("disabled")
+        if not check:
+            path = unit.record()["path"]
+            _must(manager, unit.name, "disable")
+            if not show(manager, [record["name"]]):
+                # Enabled from a file of another folder (a repository): the link to it went with the rest.
+                _must(manager, path, "link")
+            unit = show(manager, [record["name"]])[0]
+    # A generator or another unit may pull it in at boot; disabling alone does not keep it down. What only is to be disabled
+    # cannot tell yet.
+    down = unit.properties["LoadState"] == "masked" or unit.blocked
+    if not (check and "disabled" in done) and not down and (unit.enabled == "enabled-runtime" or _is_pulled_in(unit)):
+        masks = not os.path.lexists(os.path.join(manager.folder, unit.name))
+        done.append("masked" if masks else "blocked")
+        if not check and masks:
+            _must(manager, unit.name, "mask")
+        elif not check:
+            _block(unit)
+    return done
+
+
+def dependants(records: list[dict[str, str]]) -> dict[str, str]:
+    """Active units that go down when one of the recorded ones is stopped, and are none of them: by name, which one takes them along."""
+    own, found = {record["name"] for record in records}, {}
+    for record in records:
+        manager = Manager(record["account"] or None)
+        answer = manager.systemctl("show", "--property", "RequiredBy,RequisiteOf,BoundBy,ConsistsOf", "--", record["name"])
+        names = {name for block in parse_show(answer.out) for value in block.values() for name in value.split() if not name.endswith(".target")}
+        for unit in show(manager, sorted(names - own)):
+            if unit.active in ("active", "activating", "reloading"):
+                found[unit.name] = record["name"]
+    return found
+
+
+def _is_pulled_in(unit: Unit) -> bool:
+    answer = unit.manager.systemctl("show", "--property", "WantedBy,RequiredBy", "--", unit.name)
+    return any(value.strip() for block in parse_show(answer.out) for value in block.values())
+
+
+def restore(record: dict[str, str], check: bool = False) -> list[str]:
+    """Bring a unit back to exactly the recorded enabled and active state.
+
+    :returns: what was done or, with ``check``, would be; empty when nothing differed.
+    """
+    manager = Manager(record["account"] or None)
+    found, done = show(manager, [record["name"]]), []
+    if not found:
+        if not os.path.isfile(record["path"]):
+            raise SystemdError("%s is recorded in the journal, but its unit file is gone" % record["name"])
+        # Retiring it was interrupted between disabling and linking.
+        if check:
+            return ["linked"]
+        done.append("linked")
+        _must(manager, record["path"], "link")
+        found = show(manager, [record["name"]])
+    unit = found[0]
+    if unit.blocked:
+        done.append("unblocked")
+        if not check:
+            _remove(unit.manager, unit.block)
+    if unit.properties["LoadState"] == "masked" and record["enabled"] != "masked":
+        done.append("unmasked")
+        if not check:
+            _must(manager, unit.name, "unmask")
+            unit = show(manager, [record["name"]])[0]
+    if record["enabled"] == "enabled" and unit.enabled != "enabled":
+        done.append("enabled")
+        if not check:
+            _must(manager, unit.name, "enable")
+    if record["active"] == "active" and unit.active != "active":
+        done.append("started")
+        if not check:
+            manager.systemctl("reset-failed", "--", unit.name)
+            _must(manager, unit.name, "start")
+    elif record["active"] == "inactive" and unit.active in ("active", "activating"):
+        done.append("stopped")
+        if not check:
+            _must(manager, unit.name, "stop")
+    return done

@@ -1,0 +1,284 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The end of a legacy deployment: whether its host may be without it, what is kept of it, and the report.
+
+Nothing is changed here, except that the native server is started in private to be read and stopped again.
+"""
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from datetime import datetime, timedelta
+from typing import Any, Iterable, NamedTuple, Optional
+
+from .._backup import backup as _backup
+from .._deployment import journal as _journal
+from .._deployment import unit_removal as _retirement
+from .._host import process as _host
+from .._litellm import readiness as _readiness
+from .._postgres import fingerprint as _fingerprint
+from .._postgres import native_server as _native_server
+from .._postgres import session as _postgres
+from . import status as _status
+from .requirements import Problem
+
+STEPS = _status.FINALIZING
+LAST_DUMP, RETIRE, DROP = STEPS
+AGAIN = "restore its folder from where backups are kept"
+FINALIZED, REFUSED, READY = "finalized", "refused", "ready"
+
+
+class Look(NamedTuple):
+    """What was found (JSON, no secrets), what stands against the end, what should be known."""
+
+    facts: dict[str, Any]
+    problems: list[Problem]
+    warnings: list[Problem]
+
+
+def standing(journal: Optional[dict]) -> tuple[str, str]:
+    """Whether a host with this journal can be finalized: ``ready``, ``finalized`` (nothing is left to do) or ``refused``, and why."""
+    if journal is None:
+        return REFUSED, "no migration was ever begun here, so there is nothing to finalize: migrate.yml migrates the host"
+    state, phase = journal["state"], journal["phase"]
+    if state == _journal.FINALIZED:
+        return FINALIZED, "finalized since %s" % journal.get("ended")
+    if state == _journal.MIGRATED:
+        return READY, ""
+    if state == _journal.RUNNING:
+        if phase in STEPS or _status.only_taken(journal):
+            return READY, ""
+        return REFUSED, "a run was killed in its step %s: migrate.yml or rollback.yml brings it to an end first" % phase
+    return REFUSED, "the host is %s and runs its legacy deployment: migrate.yml migrates it, and only then it can be finalized" % state
+
+
+def not_before(journal: dict, days: float) -> Optional[datetime]:
+    """From when the host may be finalized: so many days after its migration ended. ``None`` where the journal does not say when."""
+    try:
+        return datetime.fromisoformat(journal["ended"]) + timedelta(days=days)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def expected(journal: dict) -> str:
+    """The content hash of the legacy database when it was left last, empty where nothing proves it."""
+    cutover = (_journal.step(journal, "cutover") or {"facts": {}})["facts"]
+    return str(journal["facts"].get("left_hash") or (cutover.get("source") or {}).get("hash") or "")
+
+
+def dump_name(journal: dict) -> str:
+    """The name of the last backup of the legacy deployment."""
+    return "legacy-final-%s" % journal["id"]
+
+
+def steps_left(journal: dict, drop: bool) -> list[str]:
+    """The steps that are still to be taken, in their order. A last backup of an earlier state of the database is none."""
+    done = {name for name in STEPS if (_journal.step(journal, name) or {}).get("state") == "done"}
+    if LAST_DUMP in done and (_journal.step(journal, LAST_DUMP) or {})["facts"].get("hash") != expected(journal):
+        done = set()
+    return [name for name in (STEPS if drop else STEPS[:2]) if name not in done]
+
+
+def judge_journal(journal: dict, days: float, now: datetime) -> list[Problem]:
+    """What of the journal stands against the end. A run that was killed in one of its steps was allowed to begin."""
+    found = []
+    earliest = not_before(journal, days)
+    if earliest is None:
+        found.append(Problem("journal", "does not say when the migration ended", "it was edited, or written by another release"))
+    elif now < earliest and not (journal["state"] == _journal.RUNNING and journal["phase"] in STEPS):
+        found.append(Problem("finalize_observation_days", "the host is migrated since %s and is watched for %g days" % (journal["ended"], days),
+                             "run finalize.yml from %s on, or set another number of days" % earliest.strftime("%Y-%m-%d %H:%M UTC")))
+    cutover = (_journal.step(journal, "cutover") or {"facts": {}})["facts"]
+    if cutover.get("equal") is not True or not expected(journal):
+        found.append(Problem("journal", "has no proof that the copy at the cutover was equal", "rollback.yml and migrate.yml make one"))
+    if not (journal["facts"].get("found") or {}).get("legacy"):
+        found.append(Problem("journal", "does not say what the legacy deployment was", "it was edited, or written by another release"))
+    elif not ((journal["facts"]["found"].get("database") or {}).get("server")):
+        found.append(Problem("journal", "does not say how the native PostgreSQL is started, so its database can't be looked at",
+                             "it was written by another release; rollback.yml and migrate.yml record it"))
+    return found
+
+
+def judge_backup(facts: dict[str, Any]) -> list[Problem]:
+    """What is wrong with the backup from before the migration, by the facts of its step."""
+    if not facts.get("path"):
+        return [Problem("backup", "from before the migration is not named in the journal", "rollback.yml and migrate.yml make one")]
+    wrong = _backup.verify(facts["path"])
+    if not wrong:
+        try:
+            wrong = [] if _backup.manifest(facts["path"]).get("pinned") else ["it is not pinned"]
+        except _backup.BackupError as error:
+            wrong = [str(error)]
+    return [Problem("backup", "from before the migration is not sound: %s" % "; ".join(wrong), AGAIN)] if wrong else []
+
+
+def judge_proxy(told: dict[str, Any]) -> list[Problem]:
+    """Whether the compose deployment serves with its database, by what :mod:`_status` told of it."""
+    if told["kind"] != "compose":
+        return [Problem("port %d" % told["port"], "is not the compose deployment's: %s" % told["name"], "bring it up: systemctl start the compose unit")]
+    if not told["ready"] or told["database"] != _readiness.CONNECTED:
+        return [Problem("compose deployment", "is not ready with its database: %s" % ("; ".join(told["reasons"]) or "database %s" % told["database"]),
+                        "mend it, or go back with rollback.yml while that is possible")]
+    return []
+
+
+def judge_units(units: Iterable[dict[str, Any]]) -> list[Problem]:
+    """Legacy units that run, as :func:`_status.unit_state` tells them."""
+    return [Problem("unit %s" % unit["name"], "of the legacy deployment is %s" % unit["active"], "find out who started it, and stop it")
+            for unit in units if unit["active"] in ("active", "activating", "reloading")]
+
+
+def judge_contents(held: dict[str, Any], journal: dict) -> list[Problem]:
+    """Whether the legacy database holds what it held at the cutover."""
+    if held["hash"] == expected(journal):
+        return []
+    source = (_journal.step(journal, "cutover") or {"facts": {}})["facts"].get("source")
+    known = source if source and source.get("hash") == expected(journal) else None
+    differences = _fingerprint.compare(known, held, ("database of the cutover", "legacy database")) if known else []
+    return [Problem("legacy database", "is not what it was at the cutover, somebody wrote to it since: %s" % (
+        "; ".join(differences[:5]) or "its contents have another hash"),
+        "find out who, and whether those rows are wanted; none of them is in the compose deployment")]
+
+
+def judge_dump(path: str, expect: str) -> list[Problem]:
+    """A backup that has the last one's name already: of a run that was killed, or of an earlier state of the database."""
+    try:
+        held = _backup.manifest(path).get("fingerprint", {}).get("hash")
+    except _backup.BackupError as error:
+        return [Problem("last backup", str(error), "move the folder away")]
+    return [] if held == expect else [Problem("last backup", "%s is there and holds something else" % path, "move the folder away")]
+
+
+def judge_room(folder: str, needed: int, free: int) -> list[Problem]:
+    """Whether the last backup has room."""
+    if free >= needed:
+        return []
+    return [Problem(folder, "has %.1f MiB free, the last backup may need %.1f MiB" % (free / 2**20, needed / 2**20), "free some space there")]
+
+
+def files_of(journal: dict, state_dir: str) -> list[dict[str, str]]:
+    """What goes into the last backup beside the database: every file of the legacy deployment that is still there, each by its real path once."""
+    legacy = journal["facts"]["found"]["legacy"]
+    taken = [dict(entry) for entry in legacy["files"]]
+    known = {os.path.realpath(entry["src"]) for entry in taken}
+    wanted = [unit["path"] for unit in legacy["units"] if unit["path"]]
+    wanted += [path for unit in legacy["units"] for path in _retirement.drop_ins(unit)]
+    wanted.append(os.path.join(state_dir, "legacy.env"))
+    for path in dict.fromkeys(wanted):
+        if os.path.realpath(path) not in known:
+            known.add(os.path.realpath(path))
+            taken.append({"src": path, "name": "%d-%s" % (len(taken) + 1, re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(path))[:80])})
+    return [entry for entry in taken if os.path.isfile(entry["src"])]
+
+
+def kept_databases(folder: str) -> list[str]:
+    """Databases in the volume with rows of a proxy that served and was left, as this host's journals name them."""
+    names = []
+    for name in sorted(os.listdir(folder) if os.path.isdir(folder) else []):
+        if re.fullmatch(r"journal(-[^/]+)?\.json", name):
+            try:
+                told = json.loads(_host.read(os.path.join(folder, name)))["facts"].get("kept_database")
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                continue  # an old journal that can't be read names nothing that could be dropped
+            names += [told] if isinstance(told, str) else []
+    return list(dict.fromkeys(names))
+
+
+def look(settings: dict[str, Any], journal: dict, now: datetime) -> Look:
+    """Look at a host that shall be without its legacy deployment.
+
+    :param settings: the parameters of the module ``finalize_info``, and ``check``.
+    :param journal: one that :func:`standing` finds ready.
+    """
+    found = journal["facts"].get("found") or {}
+    database = found.get("database") or {}
+    path = os.path.join(settings["backup_dir"], dump_name(journal))
+    dropping = settings["drop_database"] or settings["remove_kept"]
+    left = steps_left(journal, dropping)
+    problems = judge_journal(journal, settings["observation_days"], now)
+    warnings: list[Problem] = []
+    facts: dict[str, Any] = {"steps": left, "dump": dump_name(journal), "dump_path": path, "expect": expected(journal), "server": database.get("server"),
+                             "server_unit": (database.get("unit") or {}).get("name", ""), "database": database.get("name", ""), "files": [],
+                             "units": (found.get("legacy") or {}).get("units", []), "kept": kept_databases(settings["state_dir"]),
+                             "litellm_version": (found.get("legacy") or {}).get("litellm_version")}
+    problems += judge_backup((_journal.step(journal, "backup") or {"facts": {}})["facts"])
+    status = _status.look({**settings, "run": None, "patience": 0, "legacy_unit": "", "legacy_account": "", "project_dir": found.get("project_dir", "")}, now)
+    problems += judge_proxy(status["proxy"])
+    problems += judge_units(status["legacy"]["units"] + status["legacy"]["servers"])
+    if found.get("legacy"):
+        facts["files"] = files_of(journal, settings["state_dir"])
+        problems += _retirement.plan(facts["units"], None).problems
+    problems += judge_dump(path, facts["expect"]) if LAST_DUMP in left and os.path.exists(path) else []
+    if LAST_DUMP not in left:
+        problems += [Problem("last backup", text, AGAIN) for text in _backup.verify(path)]
+    elif settings["check"]:
+        warnings.append(Problem("legacy database", "is not looked at in check mode, since its server would have to be started",
+                                "the run itself looks before it touches anything, and refuses where somebody has written to it"))
+    elif facts["server"] and facts["expect"]:
+        problems += _contents(settings, journal, facts)
+    return Look(facts, problems, warnings)
+
+
+def _contents(settings: dict[str, Any], journal: dict, facts: dict[str, Any]) -> list[Problem]:
+    """The legacy database, read from its own server, and room for its last backup."""
+    where = _native_server.place()
+    try:
+        with _native_server.running(facts["server"], os.path.join(settings["state_dir"], "legacy.env"), where, facts["server_unit"]) as endpoint:
+            held = _fingerprint.fingerprint(endpoint)
+            size = _postgres.database_size(endpoint)
+    except (_native_server.NativeServerError, _postgres.PostgresError, OSError) as error:
+        return [Problem("legacy database", "can't be looked at: %s" % error, "mend it; while it can't be read, nobody knows what would be lost")]
+    needed = size + sum(os.stat(entry["src"]).st_size for entry in facts["files"]) + _backup.SPARE
+    return judge_contents(held, journal) + judge_room(settings["backup_dir"], needed, _host.free_bytes(settings["backup_dir"]))
+
+
+# The report
+
+
+def report(journal: dict) -> list[str]:
+    """What a person reads after the end, as lines of Markdown."""
+    found = journal["facts"]["found"]
+    legacy, database = found["legacy"], found.get("database") or {}
+    dumped, retired, dropped = ((_journal.step(journal, name) or {"facts": {}})["facts"] for name in STEPS)
+    lines = ["# The legacy deployment is retired", "",
+             "On %s, after migration %s. Docker Compose serves." % (journal.get("ended"), journal["id"]),
+             "**There is no way back from here except to restore a backup.**", "",
+             "Last backup: `%s`, pinned: %s rows in %d tables, content hash %s, as at the cutover; with its unit files, configuration and env files." % (
+                 dumped.get("path"), "{:,}".format(dumped.get("rows", 0)), dumped.get("tables", 0), str(dumped.get("hash"))[:12]), ""]
+    # a run that was killed has told nobody what it had removed already
+    gone = [unit["path"] for unit in legacy["units"] if unit["path"] and not os.path.lexists(unit["path"])]
+    lines += _section("Removed", [*dict.fromkeys([*gone, *retired.get("removed", [])]), *("database %s" % name for name in dropped.get("dropped", []))])
+    staying = ["%s (%s)" % (item["path"], item["reason"]) for item in retired.get("stays", [])]
+    servers = [found[name]["unit"]["name"] for name in ("database", "redis") if (found.get(name) or {}).get("unit")]
+    staying += ["unit %s, stopped: it belongs to a package" % name for name in servers]
+    staying += ["%s: configuration" % path for path in [legacy["config"], *legacy.get("included", [])]]
+    staying += ["%s: environment, with secrets" % entry["path"] for entry in legacy["environment_files"]]
+    staying += ["%s: Python environment" % os.path.dirname(os.path.dirname(legacy["python"]))] if legacy.get("python") else []
+    server = database.get("server")
+    if server:
+        kept = "without" if database["name"] in dropped.get("dropped", []) else "with"
+        staying.append("%s: data folder of the native PostgreSQL, %s the database %s" % (server["folder"], kept, database["name"]))
+    data = (found.get("redis") or {}).get("data")
+    staying += ["%s: data folder of the native Redis" % data["folder"]] if data else []
+    lines += _section("What stays", staying)
+    lines += _section("To remove that by hand", _by_hand(found))
+    return lines
+
+
+def _by_hand(found: dict[str, Any]) -> list[str]:
+    legacy = found["legacy"]
+    lines = ["rm -r %s" % shlex.quote(os.path.dirname(os.path.dirname(legacy["python"])))] if legacy.get("python") else []
+    lines += ["rm %s" % shlex.quote(path) for path in [legacy["config"], *(entry["path"] for entry in legacy["environment_files"])]]
+    server = (found.get("database") or {}).get("server")
+    if server:
+        lines.append("the native PostgreSQL, if nothing else is in it: remove its package, then %s" % server["folder"])
+    if (found.get("redis") or {}).get("unit"):
+        lines.append("the native Redis, if nobody else uses it: remove its package, then its data folder")
+    return lines
+
+
+def _section(title: str, items: list[str]) -> list[str]:
+    return ["## " + title, "", *("- " + item for item in items), ""] if items else []

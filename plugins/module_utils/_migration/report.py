@@ -1,0 +1,365 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of a migration and of its rollback: what the journal holds, as a person reads it. Pure; the journal has no secrets."""
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from .._deployment.journal import (
+    FINALIZED,
+    LEAVING,
+    MIGRATED,
+    RETURNING,
+    ROLLED_BACK,
+    UNTOUCHED,
+    seconds_between,
+    step,
+)
+from . import abilities as _abilities
+
+# By state: the outcome of a run that went well, and of one that failed.
+OUTCOMES = {MIGRATED: ("The host is migrated: LiteLLM, PostgreSQL and Redis run in Docker Compose.",
+                       "The rollback failed. Nothing was lost: the host is migrated as before, and the compose deployment serves."),
+            FINALIZED: ("The host is migrated, and its legacy deployment is retired for good.",) * 2,
+            ROLLED_BACK: ("The host is rolled back: the legacy deployment serves again, as it was.",
+                          "The migration failed, and the legacy deployment serves again, as it was."),
+            UNTOUCHED: ("The legacy deployment was not touched and serves.",
+                        "The migration failed before the cutover. The legacy deployment was not touched and serves.")}
+MEANINGS = {
+    "record": "prior state of units, files and environment recorded", "images": "images pulled, by digest",
+    "environment": "environment of the new deployment", "stage": "new servers and bridges, beside the legacy deployment",
+    "rehearse": "new proxy tried on a copy of the live database", "backup": "verified backup of the legacy deployment",
+    "cutover": "legacy stopped, last rows copied and proved", "serve": "new deployment started at the legacy addresses",
+    "verify": "old against new, as clients see it", "hand_over": "start at boot, backups and health by timer",
+    "leave": "new proxy stopped, its servers off the legacy addresses", "carry": "rows written since the cutover brought home and proved",
+    "return": "legacy deployment started, units as recorded", "check": "new against old, as clients see it",
+    "clear": "containers, network, timers, units and bridges gone; volumes stay"}
+
+
+def build(journal: dict, folder: str) -> dict:
+    """The report as data: ``outcome``, ``phases`` (name, meaning, state, seconds), ``refused_seconds``, ``proofs``, ``found``,
+    ``environment``, ``changes``, ``undo``, ``warnings``, ``stuck`` (what is where, when neither way could be ended).
+
+    :param folder: the state folder, for the paths that are named.
+    """
+    facts = journal["facts"]
+    found = facts.get("found", {})
+    return {
+        "host": found.get("host", ""),
+        "id": journal["id"],
+        "state": journal["state"],
+        "outcome": _outcome(journal),
+        "failure": facts.get("failure"),
+        "stuck": stuck(journal) if facts.get("stuck") else [],
+        "began": journal["created"],
+        "ended": journal.get("ended"),
+        "phases": _phases(journal),
+        "refused_seconds": refused(journal),
+        "proofs": _proofs(journal),
+        "found": _found(found),
+        "environment": _environment(journal),
+        "warnings": facts.get("warnings", []),
+        "changes": _changes(journal, folder),
+        "undo": _undo(journal),
+    }
+
+
+def _outcome(journal: dict) -> str:
+    well, failed = OUTCOMES.get(journal["state"], ("The run has not ended.",) * 2)
+    return failed if journal["facts"].get("failure") else well
+
+
+def is_back(journal: dict) -> bool:
+    """Whether the journal's last steps were those of a way back."""
+    return journal["phase"] in LEAVING + RETURNING
+
+
+def stuck(journal: dict) -> list[str]:
+    """What is where, and which commands end it, on a host that could be brought neither forward nor back."""
+    found = journal["facts"].get("found", {})
+    unit = found.get("legacy", {}).get("unit", {})
+    manager = "systemctl --user --machine=%s@" % unit["account"] if unit.get("account") else "systemctl"
+    volume = "the compose deployment's rows are in its PostgreSQL volume, untouched"
+    again = "When what is named is mended, rollback.yml ends it, and so does migrate.yml."
+    if journal["phase"] in RETURNING:
+        lines = ["The legacy database holds what the step carry proved" if step(journal, "carry") else "The legacy database was never written to",
+                 "and %s." % volume, "Look at the legacy proxy: %s status %s." % (manager, unit.get("name", "litellm.service")), again]
+    else:
+        lines = ["Nobody serves now: %s, the legacy database is as it was left." % volume,
+                 "Look at the engine: docker ps --all; systemctl status docker.", again,
+                 "To have the legacy deployment serve without those rows, which stay in the volume: rollback.yml -e rollback_data=none."]
+    return lines
+
+
+def _facts(journal: dict, name: str) -> dict:
+    entry = step(journal, name)
+    return entry["facts"] if entry else {}
+
+
+def _phases(journal: dict) -> list[dict[str, Any]]:
+    """The last attempt at each step, in the order in which they were begun."""
+    last = {entry["name"]: entry for entry in journal["steps"]}
+    return [{"name": name, "meaning": MEANINGS.get(name, ""), "state": entry["state"],
+             "seconds": round(seconds_between(entry["begun"], entry["ended"]), 1) if entry["ended"] else None}
+            for name, entry in last.items()]
+
+
+def refused(journal: dict) -> Optional[float]:
+    """Seconds from the moment in which one proxy was told to stop to the first proof that another one serves; clients are refused for
+    no longer than that. ``None`` where nobody was stopped or there is no such proof."""
+    if is_back(journal):
+        # A failed migration has refused clients since its cutover.
+        begin = step(journal, "cutover") if journal["facts"].get("failure") else step(journal, LEAVING[0]) or step(journal, "cutover")
+        end = step(journal, RETURNING[0])
+    else:
+        begin, end = step(journal, "cutover"), step(journal, "serve")
+    if begin is None or end is None or end["state"] != "done":
+        return None
+    return round(seconds_between(begin["begun"], end["ended"]), 1)
+
+
+def size(count: int) -> str:
+    """Bytes as people say them."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return "%.0f %s" % (value, unit) if unit == "B" else "%.1f %s" % (value, unit)
+        value /= 1024
+    return "%.1f GiB" % value
+
+
+def _proofs(journal: dict) -> list[dict[str, Any]]:
+    """What was proved, each with figures: ``name``, ``ok``, ``figures``."""
+    proofs = []
+    if is_back(journal):
+        return _proofs_back(journal)
+    copied = _facts(journal, "cutover")
+    if copied.get("source"):
+        proofs.append(_equal("equal fingerprints of the databases", copied))
+    if copied.get("redis"):
+        keys = sum(database["target"]["keys"] for database in copied["redis"].values())
+        proofs.append(_proof("keys of Redis carried over", True, "%d keys in %d database(s)" % (keys, len(copied["redis"]))))
+    verified = _facts(journal, "verify")
+    if verified.get("after"):
+        proofs += _clients(journal["facts"].get("before", {}), verified["after"])
+        proofs += _able(_facts(journal, "rehearse").get("capabilities", {}))
+        proofs.append(_published(verified["containers"]))
+        proofs += _bridged(verified.get("bridges", {}))
+    backup = _facts(journal, "backup")
+    if backup:
+        proofs.append(_proof("verified backup", True, "%s, pinned" % backup["path"]))
+    return proofs
+
+
+def _equal(name: str, copied: dict) -> dict[str, Any]:
+    """The proof of a copy: facts with both fingerprints, ``equal``, ``bytes`` and ``seconds``."""
+    source, target = copied["source"], copied["target"]
+    return _proof(name, bool(copied["equal"]) and source["hash"] == target["hash"],
+                  "%d tables, %s rows, content hash %s on both sides (PostgreSQL %s to %s, %s in %.1f s)" % (
+                      len(target["tables"]), "{:,}".format(target["rows_total"]), target["hash"][:12], source["server_major"],
+                      target["server_major"], size(copied["bytes"]), copied["seconds"]))
+
+
+def _proofs_back(journal: dict) -> list[dict[str, Any]]:
+    """What a way back proved."""
+    proofs = []
+    carried, checked = _facts(journal, "carry"), _facts(journal, "check")
+    if carried.get("source"):
+        proofs.append(_equal("rows came home, with equal fingerprints" if carried["data"] == "carry" else "legacy database is as in the backup", carried))
+        tables = ["%s %d to %d" % (item["name"], item["before"], item["after"]) for item in carried["tables"]]
+        if tables:
+            proofs.append(_proof("tables of the legacy database that changed", True, ", ".join(tables)))
+    if carried.get("redis"):
+        told = carried["redis"]
+        proofs.append(_proof("keys of Redis came home", bool(told["carried"]),
+                             "%d keys" % told["keys"] + (": the native Redis has what it had, since %s" % told["reason"] if told["reason"] else "")))
+    if checked.get("after"):
+        facts = journal["facts"]
+        before = facts.get("before_back") if carried.get("data") == "carry" else None
+        proofs += _clients(before or facts.get("before", {}), checked["after"])
+        proofs += _able({"before": (before or {}).get("capabilities", []), "after": checked["after"].get("capabilities", [])})
+        if checked["accepted"]:
+            proofs.append(_proof("differences that the operator took as they are", False, "; ".join(checked["accepted"])))
+    return proofs
+
+
+def _proof(name: str, ok: bool, figures: str) -> dict[str, Any]:
+    return {"name": name, "ok": ok, "figures": figures}
+
+
+def _clients(before: dict, after: dict) -> list[dict[str, Any]]:
+    """What clients see, old against new: snapshots as ``proxy_snapshot_info`` takes them."""
+    proofs = []
+    old = {item["name"]: item for item in before.get("client_keys", [])}
+    tried = [(old[item["name"]], item) for item in after.get("client_keys", []) if item["name"] in old]
+    if tried:
+        accepted = [(was, now) for was, now in tried if was["models"] == 200]
+        refused_before = [(was, now) for was, now in tried if was["models"] != 200]
+        proofs.append(_proof("keys that worked before work now", all(was["models"] == now["models"] and was["chat"] == now["chat"] for was, now in tried),
+                             "%d of %d accepted; %d of %d refused as before; a key that does not exist gets %s" % (
+                                 sum(now["models"] == 200 for _was, now in accepted), len(accepted),
+                                 sum(now["models"] != 200 for _was, now in refused_before), len(refused_before), after.get("bogus"))))
+    listed = after["keys"]["listed"]
+    # Clients may have made more meanwhile.
+    lost = {key["hash"] for key in before.get("keys", {}).get("listed", [])} - {key["hash"] for key in listed}
+    proofs.append(_proof("keys, teams, budgets and spend are what they were", "keys" in before and not lost,
+                         "virtual keys: %d (blocked: %d, with a budget: %d), teams: %d, users: %d" % (
+                             after["keys"]["count"], sum(bool(key["blocked"]) for key in listed), sum(key["max_budget"] is not None for key in listed),
+                             len(after["teams"]), after["users"]["count"])))
+    asked = after.get("exercised", [])
+    if asked:
+        proofs.append(_proof("models answer", all(item["ok"] for item in asked), ", ".join(
+            "%s (%s, %.2f s)" % (item["model"], item["mode"], item["seconds"]) for item in asked)))
+    return proofs
+
+
+def _able(capabilities: dict) -> list[dict[str, Any]]:
+    """What models could do ``before`` and can do ``after``, where anybody asked."""
+    after = capabilities.get("after", [])
+    lost = _abilities.differences(capabilities.get("before", []), after)
+    told = ["%s (%s: %s)" % (row["model"], row["capability"], _abilities.WORDS[row["state"]]) for row in after]
+    return [_proof("models can do what they could", not lost, ", ".join(told))] if told else []
+
+
+def _published(containers: dict) -> dict[str, Any]:
+    """Where the containers can be reached, as the engine says."""
+    hosts = ["%s:%s" % (host["HostIp"], host["HostPort"]) for told in containers.values()
+             for port in (told["ports"] or {}).values() for host in port or []]
+    return _proof("published on loopback only", all(host.startswith("127.") for host in hosts), ", ".join(hosts))
+
+
+def _bridged(bridges: dict) -> list[dict[str, Any]]:
+    """Which bridges to model servers were proved, and what could not be."""
+    told = ["port%s %s" % ("s" if len(bridges["proved"]) > 1 else "", ", ".join(map(str, bridges["proved"])))] if bridges.get("proved") else []
+    told += bridges.get("notes", [])
+    return [_proof("model servers are reached by the proxy's container, and by nobody else", True, "; ".join(told))] if told else []
+
+
+def _found(found: dict) -> list[str]:
+    """The legacy deployment in a few lines."""
+    legacy = found.get("legacy")
+    if not legacy:
+        return []
+    unit = legacy["unit"]
+    lines = ["LiteLLM %s as %s (%s) in %s, port %d" % (
+        legacy["litellm_version"], unit["name"], "account %s" % unit["account"] if unit["account"] else "system", legacy["folder"], legacy["port"])]
+    asleep = [entry["name"] for entry in legacy["units"] if entry["enabled"] == "disabled" and entry["name"].endswith(".timer")]
+    if asleep:
+        lines.append("disabled on purpose, and known as such: %s" % ", ".join(asleep))
+    database = found.get("database")
+    if database:
+        lines.append("PostgreSQL %s on port %d, database %s, %s%s" % (
+            database["server_version"], database["port"], database["name"], size(database["bytes"]),
+            "; a stored row proves the salt key" if database.get("salt_key_proved") else ""))
+    if found.get("redis"):
+        lines.append("Redis on port %d" % found["redis"]["port"])
+    for host in found.get("model_hosts", []):
+        lines.append("model server on port %d: %s%s" % (host["port"], (host["unit"] or {}).get("name") or host["process"] or "not running",
+                                                        "" if host["answers"] else " (does not answer)"))
+    return lines
+
+
+def _environment(journal: dict) -> dict:
+    """How many variables were kept, replaced and so on, and each of them by name."""
+    entries = _facts(journal, "environment").get("comparison", [])
+    counts: dict[str, int] = {}
+    for entry in entries:
+        counts[entry["status"]] = counts.get(entry["status"], 0) + 1
+    return {"counts": counts, "variables": entries}
+
+
+def _changes(journal: dict, folder: str) -> list[str]:
+    """What is different on the host now."""
+    found = journal["facts"].get("found", {})
+    if journal["state"] == UNTOUCHED or "legacy" not in found:
+        return ["files in %s and images, volumes and the journal of this run; the next run takes them up" % found.get("project_dir", folder)]
+    staged, project = _facts(journal, "stage"), found["project_dir"]
+    views = ["config.compose.yaml", *(item["view"] for item in staged.get("included", []))]
+    lines = ["new in %s: compose.yaml, compose.stage.yaml, %s, .env, redis.conf, .dockerignore" % (project, ", ".join(views))]
+    if journal["state"] == ROLLED_BACK:
+        kept = journal["facts"].get("kept_database")
+        return lines + ["containers, network, units and bridges are gone; images and volumes stay"] + [
+            "model %s in the database: %s is %s" % (item["name"], item["old"], item["new"]) for item in _facts(journal, "return").get("models", [])] + (
+            ["rows of the compose deployment that are not in the legacy database are in its volume, in database %s" % kept] if kept else [])
+    lines += ["%s line %d: %s is %s" % (item.get("view", views[0]), item["line"], item["old"], item["new"]) for item in staged.get("rewritten", [])]
+    lines += ["model %s in the database: %s is %s" % (item["name"], item["old"], item["new"]) for item in _facts(journal, "serve").get("models", [])]
+    names = [entry["name"] for entry in found["legacy"]["units"]]
+    names += [found[server]["unit"]["name"] for server in ("database", "redis") if found.get(server)]
+    lines.append("stopped and disabled, not deleted: %s" % ", ".join(names))
+    if staged.get("bridges"):
+        lines.append("bridges for containers to model servers on ports %s" % ", ".join(str(port) for port in staged["bridges"]))
+    backups = _facts(journal, "hand_over").get("backups")
+    if backups:
+        lines.append("backups by litellm-ops: %s, into %s; the newest is restored and compared: %s" % (
+            backups["on_calendar"], backups["folder"], backups["drill_on_calendar"]))
+    health = _facts(journal, "hand_over").get("health")
+    if health:
+        lines.append("looked at by litellm-ops: %s; models are asked what they can do: %s" % (health["on_calendar"], health["probe_on_calendar"]))
+    return lines
+
+
+def _undo(journal: dict) -> list[str]:
+    """How to go back or on."""
+    if journal["state"] == FINALIZED:
+        return ["there is no way back but to restore the last backup of the legacy deployment, which finalized.md names"]
+    if journal["state"] == MIGRATED:
+        return ["rollback.yml brings the legacy deployment back with every row that was written since",
+                "what it would do, without doing it: rollback.yml --check",
+                "-e rollback_data=backup restores %s instead; -e rollback_data=none leaves the legacy database as it was at the cutover" % (
+                    _facts(journal, "backup").get("name", "the backup"))]
+    if journal["facts"].get("failure"):
+        return ["mend what is named above and run migrate.yml again; it takes up what is there"]
+    return ["migrate.yml goes forward again; it takes up images, volumes and files that are there"]
+
+
+def _unless_done(phase: dict) -> str:
+    return "" if phase["state"] == "done" else " (%s)" % {"begun": "not ended"}.get(phase["state"], phase["state"])
+
+
+def summary(report: dict) -> list[str]:
+    """The report as lines for a terminal."""
+    lines = [report["outcome"]]
+    if report["failure"]:
+        lines.append("reason: %s" % report["failure"])
+    lines += report["stuck"]
+    lines += ["", "step         seconds"]
+    for phase in report["phases"]:
+        lines.append("%-12s %7s  %s%s" % (phase["name"], "-" if phase["seconds"] is None else "%.1f" % phase["seconds"], phase["meaning"],
+                                          _unless_done(phase)))
+    if report["refused_seconds"] is not None:
+        lines += ["", "Clients were refused for at most %.1f s." % report["refused_seconds"]]
+    if report["proofs"]:
+        lines.append("")
+    lines += ["%s %s: %s" % ("✔" if proof["ok"] else "✘", proof["name"], proof["figures"]) for proof in report["proofs"]]
+    return lines
+
+
+def markdown(report: dict) -> str:
+    """The report as a document."""
+    lines = ["# Migration %s" % report["id"], "", report["outcome"], ""]
+    if report["failure"]:
+        lines += ["Reason: %s" % report["failure"], ""]
+    lines += [*report["stuck"], ""] if report["stuck"] else []
+    lines += ["%s to %s" % (report["began"], report["ended"] or "(not ended)"), "", "| step | seconds | what |", "|---|---:|---|"]
+    for phase in report["phases"]:
+        lines.append("| %s | %s | %s%s |" % (phase["name"], "" if phase["seconds"] is None else phase["seconds"], phase["meaning"],
+                                             _unless_done(phase)))
+    if report["refused_seconds"] is not None:
+        lines += ["", "Clients were refused for at most **%.1f s**." % report["refused_seconds"]]
+    lines += _section("Proofs", ["%s %s: %s" % ("✔" if proof["ok"] else "✘", proof["name"], proof["figures"]) for proof in report["proofs"]])
+    lines += _section("What was found", report["found"])
+    lines += _section("What should be known", report["warnings"])
+    lines += _section("What changed", report["changes"])
+    lines += _section("How to go on" if report["state"] != MIGRATED else "How to undo it", report["undo"])
+    counts = report["environment"]["counts"]
+    if counts:
+        lines += ["", "## Environment", "", ", ".join("%d %s" % (count, status) for status, count in sorted(counts.items())) + ".",
+                  "", "| variable | | from | why |", "|---|---|---|---|"]
+        lines += ["| `%s` | %s | %s | %s |" % (entry["name"], entry["status"], entry["origin"], entry["reason"].replace("|", "\\|"))
+                  for entry in report["environment"]["variables"]]
+    return "\n".join(lines) + "\n"
+
+
+def _section(title: str, items: list[str]) -> list[str]:
+    return ["", "## " + title, "", *("- " + item for item in items)] if items else []

@@ -1,0 +1,274 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The refusals: pure checks of what was found on a host against what is wanted of it.
+
+Each check returns every :class:`Problem` that it sees; none raises, none touches anything, none repeats a secret.
+Sizes are bytes. Sources of the rules are named where a rule is not plain.
+"""
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Iterable, NamedTuple, Optional
+
+from .._host.images import Image, major
+
+# Released with malware, per the project's own advisories (March and October 2026).
+BAD_RELEASES = (r"1\.82\.7", r"1\.82\.8", r"1\.107\.\d+")
+# Fixed there: CVE-2026-42208 and CVE-2026-49468.
+LEAST_SAFE_RELEASE = (1, 84, 0)
+# A flush of spend at shutdown exists from here on; before, even a clean stop loses up to one interval.
+FIRST_FLUSHING_RELEASE = (1, 98, 0)
+LEAST_ENGINE = (20, 10)
+# The first release that knows both !reset and !override, which staging needs to keep off the legacy ports.
+LEAST_COMPOSE = (2, 24, 4)
+PUBLIC_KEYS = {"sk-1234", "sk-12345", "sk-123456", "sk-1234567890", "sk-litellm", "sk-master", "sk-test", "sk-litellm-master-key",
+               "password", "secret", "admin", "litellm", "master-key", "salt-key", "sk-salt", "sk-xxxx", "test", "dbpassword9090"}
+PLACEHOLDER = re.compile(r"change[-_ ]?me|replace[-_ ]?(me|this|with)|your[-_ ]|placeholder|example|dummy|xxxx|\.\.\.|^<.*>$|^\$\{\w+\}$", re.I)
+LEAST_LENGTH = 16
+# What the port of the rehearsal is called.
+STAGING = "staging"
+LEAST_DIFFERENT = 8
+GIB = 1 << 30
+
+
+class Problem(NamedTuple):
+    """One reason to refuse (or, in a list of warnings, to think): what it is about, what is wrong, what to do."""
+
+    subject: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return "%s: %s" % self[:2] + (" -> %s" % self.remedy if self.remedy else "")
+
+
+class Port(NamedTuple):
+    """A port that the compose deployment takes over: who may hold it now (``owner`` in words), who does."""
+
+    name: str
+    number: int
+    expected: str
+    holder: str
+    ours: bool
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """A version as comparable numbers: ``v2.26.1-ds1`` is (2, 26, 1)."""
+    match = re.search(r"\d+(\.\d+)*", text or "")
+    return tuple(int(part) for part in match.group(0).split(".")) if match else ()
+
+
+def weakness(value: str) -> Optional[str]:
+    """Why a key or password must not be trusted, in words that do not show it; ``None`` where it looks strong."""
+    if value == "":
+        return "is empty"
+    if value.lower() in PUBLIC_KEYS:
+        return "is publicly known (it stands in documentation)"
+    if PLACEHOLDER.search(value):
+        return "is a placeholder"
+    core = value[3:] if value.startswith("sk-") else value
+    if len(core) < LEAST_LENGTH:
+        return "has %d characters; at least %d are needed" % (len(core), LEAST_LENGTH)
+    if len(set(core)) < LEAST_DIFFERENT:
+        return "has only %d different characters" % len(set(core))
+    return None
+
+
+def check_keys(environment: dict[str, str], configured: Iterable[str], accepted: Iterable[str]) -> list[Problem]:
+    """The keys that guard everything.
+
+    :param configured: names of keys that ``config.yaml`` sets itself (``LITELLM_MASTER_KEY`` for general_settings.master_key).
+    :param accepted: variables whose weakness the operator has accepted (a salt key cannot be changed).
+    """
+    found, accepted = [], set(accepted)
+    if "LITELLM_MASTER_KEY" not in environment and "LITELLM_MASTER_KEY" not in configured:
+        found.append(Problem("LITELLM_MASTER_KEY", "the running proxy has none, so it is open to everybody",
+                             "set one in the legacy environment, restart the proxy, and run again"))
+    for name in ("LITELLM_MASTER_KEY", "LITELLM_SALT_KEY"):
+        fault = weakness(environment[name]) if name in environment else None
+        if fault and name not in accepted:
+            remedy = ("a salt key cannot be changed without losing what it encrypts; accept it with preflight_accept_weak: [LITELLM_SALT_KEY]"
+                      if name == "LITELLM_SALT_KEY" else "set a strong one (openssl rand -hex 24) in the legacy environment, restart the proxy, and run again")
+            found.append(Problem(name, "the value that the running proxy has %s" % fault, remedy))
+    return found
+
+
+def check_neighbours(units: dict[str, str], databases: Iterable[str], accepted: Iterable[str]) -> list[Problem]:
+    """What is not LiteLLM's and goes down with the legacy deployment.
+
+    :param units: active units, each with the one of the legacy deployment that takes it down.
+    :param databases: other databases of the native PostgreSQL.
+    :param accepted: names of units and databases that the operator has accepted.
+    """
+    found, accepted = [], set(accepted)
+    for name, needed in sorted(units.items()):
+        if name not in accepted:
+            found.append(Problem("unit %s" % name, "needs %s and goes down with it at the cutover" % needed,
+                                 "let it want that unit (Wants= and After=) instead of requiring it, or accept it with preflight_accept_down: [%s]" % name))
+    for name in databases:
+        if name not in accepted:
+            found.append(Problem("database %s" % name, "is on the native PostgreSQL that is stopped at the cutover, and is not moved",
+                                 "move it to another server, or accept it with preflight_accept_down: [%s]" % name))
+    return found
+
+
+def check_overrides(overrides: dict[str, str]) -> list[Problem]:
+    """Secrets that the operator gives must be better than ``changeme``."""
+    found = []
+    for name, value in sorted(overrides.items()):
+        fault = weakness(str(value)) if re.search(r"PASSWORD|MASTER_KEY|SALT_KEY", name) else None
+        if fault:
+            found.append(Problem("env_file_overrides.%s" % name, "the value given %s" % fault,
+                                 "give a strong one, or leave the variable out: passwords are then generated"))
+    return found
+
+
+def check_salt(outcome: Optional[bool], rows: int) -> list[Problem]:
+    """The only proof that a salt key is right is a stored row that it decrypts (``None``: there is no row to try, or its format is unknown)."""
+    if outcome is False:
+        return [Problem("LITELLM_SALT_KEY", "the key that the proxy runs with cannot decrypt the credentials of the %d model(s) stored in the database" % rows,
+                        "find the key that they were stored with; with this one those models are lost already, and would be after the migration")]
+    return []
+
+
+def check_ports(ports: Iterable[Port]) -> list[Problem]:
+    """A port may be held by the legacy deployment or by nobody."""
+    return [Problem("port %d (%s)" % (port.number, port.name), "is held by %s, not by %s" % (port.holder, port.expected),
+                    "stop it, or set another litellm_stage_port" if port.name == STAGING else "stop it, and run again")
+            for port in ports if port.holder and not port.ours]
+
+
+def check_stage_port(number: int, taken: Iterable[int]) -> list[Problem]:
+    """The port of the rehearsal is one, and none that the deployment itself serves."""
+    if 0 < number < 65536 and number not in taken:
+        return []
+    return [Problem("litellm_stage_port", "%d is %s" % (number, "a port of the deployment itself" if number in taken else "not a port"),
+                    "choose a free one below 65536, such as 14000")]
+
+
+def check_engine(engine: dict) -> list[Problem]:
+    """Docker and Compose. ``engine``: ``client`` (found), ``server`` (version or empty), ``error``, ``compose`` (version or
+    empty), ``compose_v1`` (version of a stand-alone docker-compose, or empty)."""
+    if not engine["client"]:
+        return [Problem("Docker", "no docker command on this host", "install Docker Engine with the Compose plugin (Debian: docker.io docker-compose)")]
+    found = []
+    if not engine["server"]:
+        found.append(Problem("Docker", "the engine does not answer (%s)" % engine["error"], "systemctl enable --now docker"))
+    elif numbers(engine["server"]) < LEAST_ENGINE:
+        found.append(Problem("Docker", "engine %s is too old" % engine["server"], "at least %d.%d is needed" % LEAST_ENGINE))
+    if not engine["compose"]:
+        first = numbers(engine["compose_v1"])
+        seen = "`docker compose` is missing"
+        if first and first < (2,):
+            seen = "only Compose v1 (%s) is installed; it is not maintained any more" % engine["compose_v1"]
+        found.append(Problem("Docker Compose", seen, "install Compose v2 (docker-compose-plugin, or Debian's docker-compose)"))
+    elif numbers(engine["compose"]) < LEAST_COMPOSE:
+        found.append(Problem("Docker Compose", "version %s is too old" % engine["compose"], "at least %d.%d.%d is needed" % LEAST_COMPOSE))
+    return found
+
+
+def check_image(variable: str, image: Image, platform: str) -> list[Problem]:
+    """An image must exist, for this platform."""
+    if image.error:
+        return [Problem(variable, "image %s: %s" % (image.reference, image.error), "check the reference, the network and `docker login`")]
+    if platform not in image.platforms:
+        return [Problem(variable, "image %s is for %s; this host is %s" % (image.reference, ", ".join(image.platforms) or "no platform", platform),
+                        "use an image for this platform")]
+    return []
+
+
+def check_release(variable: str, wanted: Optional[str], legacy: Optional[str]) -> list[Problem]:
+    """The LiteLLM release of the image (``None``: it does not say; staging asks it) against the list of bad ones and the legacy one."""
+    found = []
+    if wanted and any(re.fullmatch(bad, wanted) for bad in BAD_RELEASES):
+        found.append(Problem(variable, "LiteLLM %s is on the list of known-bad releases: it was published with malware" % wanted,
+                             "choose another release and never deploy this one"))
+    elif wanted and legacy and numbers(wanted) != numbers(legacy):
+        found.append(Problem(variable, "the image holds LiteLLM %s, the legacy deployment runs %s" % (wanted, legacy),
+                             "move with the same release first and upgrade afterwards: schema changes have no way back"))
+    return found
+
+
+def check_migrations(variable: str, offered: Optional[Iterable[str]], applied: Optional[Iterable[str]]) -> list[Problem]:
+    """The schema migrations that the image brings against the database's ledger; ``None`` where one of them has none.
+
+    With the same LiteLLM release on both sides nothing is pending; a database that is behind was not kept up by its own proxy.
+    """
+    pending = sorted(set(offered) - set(applied)) if offered is not None and applied is not None else []
+    if not pending:
+        return []
+    return [Problem(variable, "brings %d schema migrations that the legacy database does not have (the first is %s)" % (len(pending), pending[0]),
+                    "start the legacy proxy once with DISABLE_SCHEMA_UPDATE=false, so that it brings its own database up to date, and run again")]
+
+
+def check_traces(legacy: Optional[str], traces: Iterable[str]) -> list[Problem]:
+    """Signs that the environment that is being left is not to be trusted."""
+    found = [Problem(path, "is a trace of a malicious release in the legacy environment",
+                     "treat every secret of this host as known to others: investigate before anything else") for path in traces
+             if not path.endswith("sitecustomize.py")]
+    if legacy and any(re.fullmatch(bad, legacy) for bad in BAD_RELEASES):
+        found.append(Problem("legacy environment", "LiteLLM %s was published with malware" % legacy,
+                             "treat every secret of this host as known to others: investigate before anything else"))
+    return found
+
+
+def check_majors(variable: str, what: str, image: Image, declared: str, native: Optional[int]) -> list[Problem]:
+    """A container of a lower major cannot take the native server's data."""
+    offered = major(image, declared)
+    if not image.error and offered is not None and native is not None and offered < native:
+        return [Problem(variable, "image %s is %s %d, the native server is %d: data never go to a lower major" % (image.reference, what, offered, native),
+                        "use %s %d or newer" % (what, native))]
+    return []
+
+
+def check_disk(needs: Iterable[tuple[str, int, int, int]]) -> list[Problem]:
+    """Free space. ``needs``: (path, device, bytes needed, bytes free); what shares a device is added up."""
+    found = []
+    devices: dict[int, list[tuple[str, int, int]]] = {}
+    for path, device, needed, free in needs:
+        devices.setdefault(device, []).append((path, needed, free))
+    for entries in devices.values():
+        needed, free = sum(entry[1] for entry in entries), entries[0][2]
+        if needed > free:
+            found.append(Problem("disk space", "%s need%s %.1f GiB together, %.1f GiB are free" % (
+                " and ".join(entry[0] for entry in entries), "s" if len(entries) == 1 else "", needed / GIB, free / GIB),
+                "free at least %.1f GiB there, or set other folders" % ((needed - free) / GIB)))
+    return found
+
+
+def check_names(volumes: dict[str, bool], containers: dict[str, bool]) -> list[Problem]:
+    """Volumes and containers that have our names: name to whether it is ours."""
+    found = [Problem("volume %s" % name, "exists and was not made by this collection for this host",
+                     "look what it holds; remove it, or set another litellm_project_name") for name, ours in sorted(volumes.items()) if not ours]
+    return found + [Problem("container %s" % name, "exists and was not made by this collection for this host",
+                            "remove or rename it, or set another litellm_project_name") for name, ours in sorted(containers.items()) if not ours]
+
+
+def check_subnet(variable: str, subnet: str, taken: Iterable[tuple[str, str]]) -> list[Problem]:
+    """The compose network's subnet against (subnet, name) of other networks and routes."""
+    try:
+        wanted = ipaddress.ip_network(subnet)
+    except ValueError as error:
+        return [Problem(variable, "%s (%s)" % (subnet, error), "give a private IPv4 subnet such as 172.30.40.0/24")]
+    if wanted.version != 4 or not wanted.is_private or wanted.is_loopback or wanted.is_link_local or wanted.prefixlen > 28:
+        return [Problem(variable, "%s is not a private IPv4 subnet of at least 16 addresses" % subnet, "give one such as 172.30.40.0/24")]
+    return [Problem(variable, "%s overlaps with %s (%s)" % (subnet, other, name), "choose a subnet that is free")
+            for other, name in taken if wanted.overlaps(ipaddress.ip_network(other))]
+
+
+def warn(legacy: Optional[str], unreachable: Iterable[str], traces: Iterable[str]) -> list[Problem]:
+    """What the operator should know and what does not stop a migration."""
+    found = []
+    if legacy and numbers(legacy) < LEAST_SAFE_RELEASE:
+        found.append(Problem("LiteLLM %s" % legacy, "has known holes (CVE-2026-42208, CVE-2026-49468)", "upgrade soon after the migration"))
+    if legacy and numbers(legacy) < FIRST_FLUSHING_RELEASE:
+        found.append(Problem("LiteLLM %s" % legacy, "does not write its last spend when it stops",
+                             "the last seconds of spend before the cutover can be missing, as at every restart so far"))
+    for name in unreachable:
+        found.append(Problem("model server %s" % name, "does not answer now", "if it was stopped on purpose, nothing needs to be done"))
+    for path in traces:
+        if path.endswith("sitecustomize.py"):
+            found.append(Problem(path, "runs at every start of the legacy Python", "make sure that it is yours: malicious releases left such files"))
+    return found

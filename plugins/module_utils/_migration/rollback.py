@@ -1,0 +1,161 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way back, looked at before it is taken: what each choice would keep and lose, and what stands against it.
+
+Nothing is changed. Rows are counted in the compose deployment's database while it serves.
+"""
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple, Optional
+
+from .._backup import backup as _backup
+from .._deployment import journal as _journal
+from .._deployment import legacy as _legacy
+from .._host import process as _host
+from .._postgres import copy_back as _carry
+from .._postgres import fingerprint as _fingerprint
+from .._postgres import session as _postgres
+from .requirements import Problem
+
+CARRY, BACKUP, NONE = "carry", "backup", "none"
+CHOICES = (CARRY, BACKUP, NONE)
+SPARE = 256 << 20
+# What an operator thinks of first. Both columns are in every release that this collection moves.
+_SINCE = """SELECT (SELECT count(*) FROM "LiteLLM_VerificationToken" WHERE created_at >= TIMESTAMP %(time)s),
+  count(*), coalesce(sum(spend), 0) FROM "LiteLLM_SpendLogs" WHERE "startTime" >= TIMESTAMP %(time)s"""
+
+
+class Look(NamedTuple):
+    """What was found (JSON, no secrets), what stands against the way back, what should be known."""
+
+    facts: dict[str, Any]
+    problems: list[Problem]
+    warnings: list[Problem]
+
+
+def look(journal: dict, database: _postgres.Endpoint, choice: str) -> Look:
+    """Look at a host that shall come back.
+
+    :param journal: of a migration that began.
+    :param database: the compose deployment's.
+    :param choice: one of :data:`CHOICES`.
+    :returns: facts: ``carries`` (whether there may be rows that the legacy database does not have), ``since`` (``keys``, ``requests``,
+        ``spend`` since the cutover; ``None`` where they can't be counted), ``tables`` (:func:`_carry.delta`), ``told`` (that in words),
+        ``choices`` (name to words).
+    """
+    found = journal["facts"].get("found", {})
+    facts: dict[str, Any] = {"carries": _journal.LEAVING[0] in _journal.steps_back(journal), "since": None, "tables": [], "told": "", "choices": {}}
+    problems = _legacy_problems(found.get("legacy", {}))
+    warnings = _changed_files(found.get("legacy", {}))
+    if not facts["carries"]:
+        return Look(facts, problems, warnings)
+    cutover, backup = (_journal.step(journal, name) for name in ("cutover", "backup"))
+    left = (cutover or {}).get("facts", {})
+    unread = ""
+    held: Optional[dict[str, Any]] = None
+    try:
+        held = _fingerprint.fingerprint(database)
+        facts["since"] = _since(database, cutover["ended"] or cutover["begun"]) if cutover else None
+    except _postgres.PostgresError as error:
+        unread = str(error)
+    if held and left.get("target"):
+        facts["tables"] = _carry.delta(left["target"], held)
+    problems += judge(choice, unread, held, left, (backup or {}).get("facts", {}))
+    if held and choice != NONE:
+        problems += _room(found, database)
+    facts["told"] = told(facts, unread)
+    facts["choices"] = choices((backup or {}).get("facts", {}), (backup or {}).get("ended"), (cutover or {}).get("begun"))
+    return Look(facts, problems, warnings)
+
+
+def _since(database: _postgres.Endpoint, time: str) -> dict[str, Any]:
+    """What was created since a time of the journal."""
+    stamp = _postgres.literal(time.split("+")[0].replace("T", " "))
+    row = _postgres.query(database, _SINCE % {"time": stamp})[0]
+    return {"keys": int(row[0] or 0), "requests": int(row[1] or 0), "spend": float(row[2] or 0)}
+
+
+def judge(choice: str, unread: str, held: Optional[dict[str, Any]], left: dict[str, Any], backup: dict[str, Any]) -> list[Problem]:
+    """What stands against a choice.
+
+    :param unread: why the compose deployment's database can't be read, empty where it can; ``held``: what it holds.
+    :param left: facts of the step ``cutover``; ``backup``: facts of the step ``backup``.
+    """
+    others = "-e rollback_data=backup (the backup from before the migration) or -e rollback_data=none (as at the cutover)"
+    if choice == NONE:
+        return []
+    found = []
+    if unread:
+        found.append(Problem("database", "of the compose deployment can't be read (%s)" % unread, "start it, or give up its rows: %s" % others))
+    if choice == CARRY:
+        if not left.get("source"):
+            found.append(Problem("journal", "has no proof of the copy at the cutover, so nobody can tell what the legacy database held", "choose " + others))
+        elif held and held["schema_hash"] != left["target"]["schema_hash"]:
+            found.append(Problem("database", "has another schema than at the cutover (a newer LiteLLM changed it?), which the legacy release does not know",
+                                 "go back to the release of the cutover, or give up the rows since: " + others))
+    if choice == BACKUP:
+        wrong = _backup.verify(backup["path"]) if backup else ["there is none"]
+        if wrong:
+            found.append(Problem("backup", "of the legacy deployment is not sound: %s" % "; ".join(wrong), "choose -e rollback_data=carry or none"))
+    return found
+
+
+def told(facts: dict[str, Any], unread: str) -> str:
+    """What was written since the cutover, in words."""
+    if unread:
+        return "What was written since the cutover can't be counted."
+    since = facts["since"] or {"keys": 0, "requests": 0, "spend": 0.0}
+    return "Since the cutover %s, %s, %.6f of spend recorded. Rows: %s." % (
+        count(since["keys"], "key created", "keys created"), count(since["requests"], "request logged", "requests logged"), since["spend"],
+        ", ".join("%s %s" % (item["name"], "%+d" % (item["after"] - item["before"]) if item["after"] != item["before"] else "changed")
+                  for item in facts["tables"]) or "as they were")
+
+
+def choices(backup: dict[str, Any], backed_up: Optional[str], stopped: Optional[str]) -> dict[str, str]:
+    """What each choice keeps and loses, in words."""
+    kept = "It stays in the compose deployment's volume, under another name."
+    return {
+        CARRY: "keeps all of it, loses nothing.",
+        BACKUP: "keeps what the backup %s of %s holds, loses all of it and what was written between backup and cutover. %s" % (
+            backup.get("name"), backed_up, kept),
+        NONE: "keeps the legacy database as it was at the cutover (%s), loses all of it. %s" % (stopped, kept),
+    }
+
+
+def count(number: int, one: str, more: str) -> str:
+    """A number with its noun."""
+    return "%d %s" % (number, one if number == 1 else more)
+
+
+def _legacy_problems(legacy: dict[str, Any]) -> list[Problem]:
+    """What of the legacy deployment is not there any more."""
+    if not legacy:
+        return [Problem("journal", "does not say what the legacy deployment was", "it was edited, or written by another release")]
+    found = [Problem("unit %s" % unit["name"], "its file %s is gone" % unit["path"], "restore it from the backup that the journal names")
+             for unit in legacy["units"] if unit["path"] and not os.path.exists(unit["path"])]
+    found += [Problem(path, "is gone", "restore it from the backup that the journal names") for path in legacy["hashes"] if not os.path.isfile(path)]
+    python = legacy["python"]
+    if python and not os.path.exists(python):
+        found.append(Problem(python, "is gone: the legacy proxy cannot start", "install LiteLLM %s there again" % legacy["litellm_version"]))
+    elif python and _legacy.installed(python)["version"] != legacy["litellm_version"]:
+        found.append(Problem(python, "has LiteLLM %s now, the legacy proxy ran %s" % (_legacy.installed(python)["version"], legacy["litellm_version"]),
+                             "install LiteLLM %s there again" % legacy["litellm_version"]))
+    return found
+
+
+def _changed_files(legacy: dict[str, Any]) -> list[Problem]:
+    return [Problem(path, "was changed since the migration", "the legacy proxy starts with it as it is now")
+            for path, digest in legacy.get("hashes", {}).items() if os.path.isfile(path) and _legacy.file_hash(path) != digest]
+
+
+def _room(found: dict[str, Any], database: _postgres.Endpoint) -> list[Problem]:
+    """Free space where the native server keeps its data: every row that differs is written once more before the old one goes."""
+    server = (found.get("database") or {}).get("server")
+    if not server or not os.path.isdir(server["folder"]):
+        return []
+    needed, free = _postgres.database_size(database) + SPARE, _host.free_bytes(server["folder"])
+    if free >= needed:
+        return []
+    return [Problem(server["folder"], "has %.1f GiB free, the rows may need %.1f GiB" % (free / 2**30, needed / 2**30), "free some space there")]

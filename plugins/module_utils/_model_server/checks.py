@@ -1,0 +1,145 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a declared model server can start on this host: program, weights, port, GPU. Every reason at once, with numbers."""
+from __future__ import annotations
+
+import os
+import pwd
+import re
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from .._host import process as _host
+from .._host import systemd as _systemd
+from . import gpu as _model_gpu
+from .declaration import COMMAND, LLAMA_CPP, ON_DEMAND, RERANK, VLLM, Server, human
+
+NOBODY = 65534
+GGUF = b"GGUF"
+SPLIT = re.compile(r"(.*-)(\d{5})(-of-)(\d{5})(\.gguf)")
+WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
+
+
+def account_of(name: str) -> tuple[int, int]:
+    """The account's ids; those of an account without any rights where it will only be made."""
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return NOBODY, NOBODY
+    return entry.pw_uid, entry.pw_gid
+
+
+def parts(server: Server) -> list[str]:
+    """The files of the weights. GGUF may come in parts, which are named by their number."""
+    match = SPLIT.fullmatch(server.model)
+    if match:
+        return ["%s%05d%s%s%s" % (match[1], number, match[3], match[4], match[5]) for number in range(1, int(match[4]) + 1)]
+    if os.path.isdir(server.model):
+        return sorted(os.path.join(server.model, name) for name in os.listdir(server.model) if name.endswith(WEIGHTS))
+    return [server.model] if server.model else []
+
+
+def size_of(server: Server) -> int:
+    """Bytes of the weights, as far as they are there."""
+    return sum(os.path.getsize(path) for path in parts(server) if os.path.isfile(path))
+
+
+def weights(server: Server, account: str) -> list[str]:
+    """What is wrong with the weights."""
+    if not server.model:
+        return []
+    if not os.path.exists(server.model):
+        return ["%s: model %s does not exist" % (server.name, server.model)]
+    if server.server in (LLAMA_CPP, RERANK) and os.path.isdir(server.model):
+        return ["%s: model %s is a folder; llama.cpp reads a GGUF file" % (server.name, server.model)]
+    files = parts(server)
+    if not files:
+        return ["%s: model %s holds no weights (%s)" % (server.name, server.model, ", ".join(WEIGHTS))]
+    if os.path.isdir(server.model) and server.server == VLLM:
+        files = [os.path.join(server.model, "config.json"), *files]
+    problems = []
+    for path in files:
+        if not os.path.isfile(path):
+            problems.append("%s: %s of the model does not exist" % (server.name, path))
+        elif _host.run(["test", "-r", path], account=account_of(account) if os.geteuid() == 0 else None).rc != 0:
+            problems.append("%s: the account %s cannot read %s: give it or its group the right, on every folder above too" % (server.name, account, path))
+        elif os.path.getsize(path) == 0:
+            problems.append("%s: %s is empty" % (server.name, path))
+        elif server.server in (LLAMA_CPP, RERANK) and _head(path) != GGUF:
+            problems.append("%s: %s is not a GGUF file" % (server.name, path))
+    return problems
+
+
+def _head(path: str) -> bytes:
+    with open(path, "rb") as handle:
+        return handle.read(len(GGUF))
+
+
+def program(server: Server, account: str) -> list[str]:
+    """Whether its program is there for the account."""
+    path = server.command[0] if server.server == COMMAND else server.binary
+    if not os.path.isfile(path):
+        return ["%s: program %s does not exist" % (server.name, path)]
+    if _host.run(["test", "-x", path], account=account_of(account) if os.geteuid() == 0 else None).rc != 0:
+        return ["%s: the account %s cannot run %s" % (server.name, account, path)]
+    return []
+
+
+def ports(server: Server, units: dict[str, str], found: Sequence[_host.Listener]) -> list[str]:
+    """Ports that somebody else has. What its own units hold is free for it.
+
+    :param units: the names of its units, as :func:`_model_unit.names` gives them.
+    """
+    problems = []
+    wanted = [(server.listens, units["service"])] + ([(server.port, units["socket"])] if server.boot == ON_DEMAND else [])
+    for port, unit in wanted:
+        listener = _host.holder(found, port)
+        if listener is None:
+            continue
+        owner = _owner(listener, unit)
+        # a change of the boot policy hands a port on from one of its units to another
+        if owner not in (*units.values(), *(units["service"].replace(".service", end) for end in (".socket", "-door.service"))):
+            problems.append("%s: port %d is taken by %s" % (server.name, port, owner or listener.command))
+    return problems
+
+
+def _owner(listener: _host.Listener, unit: str) -> Optional[str]:
+    """The unit that has a port; sockets of units belong to systemd itself."""
+    if listener.pid == 1:
+        socket = unit.rsplit(".", 1)[0] + ".socket"
+        active = [item for item in _systemd.show(_systemd.Manager(None), [socket]) if item.active == "active"]
+        return socket if active else None
+    return _host.unit_of(listener.pid) if listener.pid else None
+
+
+def check(servers: Sequence[Server], units: dict[str, dict[str, str]], account: str) -> tuple[list[str], list[str], dict[str, Any]]:
+    """Everything about several servers: problems, notes, and what was found of the GPUs.
+
+    :param units: the units of each server, by its name.
+    """
+    found, gpus = _host.listeners(), _model_gpu.look()
+    problems, notes = [], []
+    for server in servers:
+        problems += program(server, account) + weights(server, account) + ports(server, units[server.name], found)
+        if server.environment_file and not os.path.isfile(server.environment_file):
+            problems.append("%s: environment_file %s does not exist" % (server.name, server.environment_file))
+    problems += _model_gpu.missing(servers, gpus) + _model_gpu.overcommitted(servers, gpus)
+    users = {pid: _host.unit_of(pid) or "" for gpu in gpus.found for pid in gpu.users}
+    for server in servers:
+        problems += _model_gpu.full(server, gpus, users, units[server.name]["service"])
+    if not gpus.found:
+        notes.append("%s: GPUs and their memory are not checked" % gpus.reason)
+    told = {"reason": gpus.reason, "gpus": [{**gpu._asdict(), "users": None, "total": human(gpu.total), "free": human(gpu.free)} for gpu in gpus.found]}
+    return problems, notes, told
+
+
+def before_start(server: Server, unit: str, account: str) -> list[str]:
+    """What stands against this start, looked at right before it. The port of its socket is systemd's, and none of its affair."""
+    gpus = _model_gpu.look() if server.gpus else _model_gpu.Gpus([], "")
+    listener = _host.holder(_host.listeners(), server.listens)
+    problems = program(server, account) + weights(server, account)
+    if listener is not None:
+        problems.append("%s: port %d is taken by %s" % (server.name, server.listens, listener.command))
+    problems += _model_gpu.missing([server], gpus)
+    return problems + _model_gpu.full(server, gpus, {pid: _host.unit_of(pid) or "" for gpu in gpus.found for pid in gpu.users}, unit)

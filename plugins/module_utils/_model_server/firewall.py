@@ -1,0 +1,164 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules of :mod:`_firewall` brought to a host and away again. A record says which are ours; nothing else is ever removed."""
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Optional
+
+from .._host import process as _host
+from . import firewall_rules as _firewall
+from .firewall_rules import FIREWALLD, IPTABLES, NFTABLES, PERMANENT, UFW, Found, Rule, Wanted
+
+RECORD = "firewall.json"
+FORMAT = 1
+# Docker's, in firewalld
+DOCKER_ZONE = "docker"
+
+
+class FirewallError(Exception):
+    """A firewall's program refused, or the record can't be read."""
+
+
+def look(wanted: Optional[Wanted] = None) -> Found:
+    """What the firewalls of this host say. A program that is not there says nothing.
+
+    :param wanted: whose packets firewalld is asked for the zone of; left out, it is not asked.
+    """
+    running = _said(["firewall-cmd", "--state"])
+    told = _host.run(["nft", "-j", "list", "ruleset"])
+    try:
+        ruleset = json.loads(told.out).get("nftables", []) if told.rc == 0 else []
+    except ValueError:
+        ruleset = []
+    zone = _zone(wanted) if running and wanted else ""
+    return Found(_said(["ufw", "status"]), running, zone, _said(["firewall-cmd", "--permanent", "--zone=" + zone, "--get-target"]) if zone else "", ruleset)
+
+
+def _zone(wanted: Wanted) -> str:
+    """As firewalld decides: by the packets' source, else by the interface they come in at, else the default. A network that is yet to come will be in
+    the zone that Docker has for all of its networks, where there is one."""
+    told = _host.run(["ip", "-json", "-4", "address", "show", "to", wanted.gateway + "/32"])
+    links = [link["ifname"] for link in json.loads(told.out or "[]") if link] if told.rc == 0 else []
+    zone = _said(["firewall-cmd", "--get-zone-of-source=" + wanted.subnet])
+    for link in links:
+        zone = zone or _said(["firewall-cmd", "--get-zone-of-interface=" + link])
+    if not links and not zone and DOCKER_ZONE in _said(["firewall-cmd", "--get-zones"]).split():
+        zone = DOCKER_ZONE
+    return zone or _said(["firewall-cmd", "--get-default-zone"])
+
+
+def _said(argv: list[str]) -> str:
+    answer = _host.run(argv)
+    return answer.out.strip() if answer.rc == 0 else ""
+
+
+def load(folder: str) -> list[Rule]:
+    """The rules that are ours.
+
+    :raises FirewallError: the record can't be read.
+    """
+    path = os.path.join(folder, RECORD)
+    if not os.path.exists(path):
+        return []
+    try:
+        told = json.loads(_host.read(path))
+        if told["format"] != FORMAT:
+            raise ValueError("of another release")
+        return [Rule.of(item) for item in told["rules"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FirewallError("%s cannot be read (%s); move it away, and look for rules marked \"%s\" in the firewall" % (path, error, _firewall.MARK)) from None
+
+
+def _save(folder: str, rules: list[Rule]) -> None:
+    path = os.path.join(folder, RECORD)
+    if rules:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        _host.write_atomically(path, json.dumps({"format": FORMAT, "rules": [rule.record() for rule in rules]}, indent=1) + "\n")
+    elif os.path.exists(path):
+        os.unlink(path)
+        _host.sync_folder(folder)
+
+
+def bring(wanted: Wanted, folder: str, check: bool = False) -> dict[str, Any]:
+    """Let containers through, and nobody whom an earlier run let through and this one does not.
+
+    :returns: ``changed``, ``firewall``, ``added`` and ``removed`` (commands).
+    :raises FirewallError: a rule could not be made. Those that were made are in the record.
+    """
+    found, ours = look(wanted), load(folder)
+    kind = _firewall.kind_of(found)
+    rules = _firewall.rules(kind, found, wanted)
+    gone = [rule for rule in ours if rule not in rules]
+    missing = [rule for rule in rules if not _there(found, rule)]
+    told = {"changed": bool(gone or missing or ours != rules), "firewall": kind, "added": [" ".join(rule.add) for rule in missing],
+            "removed": [" ".join(rule.add) for rule in gone]}
+    if check or not told["changed"]:
+        return told
+    # the record first: a rule that nobody remembers would stay for good
+    _save(folder, [*ours, *(rule for rule in rules if rule not in ours)])
+    for rule in gone:
+        _remove(found, rule)
+    for rule in missing:
+        _must(rule.add)
+    _save(folder, rules)
+    return told
+
+
+def again(folder: str) -> list[str]:
+    """Make rules that the firewall has lost since, by a reboot or a restart of its service. Returns the commands."""
+    found = look()
+    missing = [rule for rule in load(folder) if not _there(found, rule) and (rule.kind != NFTABLES or _firewall.chain_there(found.nft, rule))]
+    for rule in missing:
+        _must(rule.add)
+    return [" ".join(rule.add) for rule in missing]
+
+
+def remove(folder: str, check: bool = False) -> dict[str, Any]:
+    """Take away what is ours."""
+    ours = load(folder)
+    if ours and not check:
+        found = look()
+        for rule in ours:
+            _remove(found, rule)
+        _save(folder, [])
+    return {"changed": bool(ours), "firewall": ours[0].kind if ours else _firewall.NONE, "added": [], "removed": [" ".join(rule.add) for rule in ours]}
+
+
+def volatile(folder: str) -> bool:
+    """Whether some of the rules don't outlive a restart of the firewall by themselves."""
+    return any(rule.kind in (NFTABLES, IPTABLES) for rule in load(folder))
+
+
+def _there(found: Found, rule: Rule) -> bool:
+    if rule.kind == FIREWALLD and not found.firewalld:
+        return PERMANENT in rule.ask and _host.run(_offline(rule.ask)).rc == 0
+    if rule.ask:
+        return _host.run(list(rule.ask)).rc == 0
+    return _firewall.present(found, rule, _said(["ufw", "show", "added"]) if rule.kind == UFW else "")
+
+
+def _remove(found: Found, rule: Rule) -> None:
+    if not _there(found, rule):
+        return
+    if rule.kind == FIREWALLD and not found.firewalld:
+        commands = [tuple(_offline(rule.remove))]
+    elif rule.remove:
+        commands = [rule.remove]
+    else:
+        commands = [("nft", "delete", "rule", *rule.place, "handle", str(number)) for number in _firewall.handles(found.nft, rule)]
+    for command in commands:
+        _must(command)
+
+
+def _offline(argv: tuple[str, ...]) -> list[str]:
+    """What firewalld keeps is there while it does not run, and it has another program for that."""
+    return ["firewall-offline-cmd", *(word for word in argv[1:] if word != PERMANENT)]
+
+
+def _must(argv: tuple[str, ...]) -> None:
+    answer = _host.run(list(argv))
+    if answer.rc != 0:
+        raise FirewallError("%s: %s" % (" ".join(argv), (answer.err or answer.out).strip() or "failed with %d" % answer.rc))

@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ``litellm-ops`` does beside making backups: copies off the host, and whether all that the settings ask for can be had."""
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from .._backup import archive as _archive
+from .._backup import encryption as _sealing
+from .._backup import history as _outcome
+from .._backup import offsite as _offhost
+from .._backup import settings as _settings
+from .._backup.folder import BackupError
+
+
+class Done(NamedTuple):
+    """How something went: whether well, lines for a person, the same for a program."""
+
+    well: bool
+    lines: list[str]
+    told: dict[str, Any]
+
+
+def check(settings: _settings.Settings) -> list[str]:
+    """Why what the settings ask for can't be had on this host, in words."""
+    problems = []
+    try:
+        _sealing.check(settings.how.recipients)
+    except BackupError as error:
+        problems.append(str(error))
+    try:
+        if settings.copy:
+            _offhost.check(settings.copy)
+    except BackupError as error:
+        problems.append(str(error))
+    return problems
+
+
+def copy(settings: _settings.Settings, entry: _archive.Entry, now: datetime) -> Done:
+    """Copy a sound backup off the host, and remember how that went. A failure takes nothing from the backup here.
+
+    :raises SettingsError: the settings name no place.
+    """
+    if settings.copy is None:
+        raise _settings.SettingsError("backup.copy: the settings name no place to copy backups to")
+    try:
+        pinned = [each.name for each in _archive.scan(settings.backup_dir, now).entries if each.pinned]
+        done = _offhost.copy(settings.copy, entry.path, entry.pinned, settings.state_dir, settings.policy, pinned)
+    except (BackupError, OSError, ValueError) as error:
+        _outcome.record(settings.state_dir, "copy", now, str(error), settings.metrics, name=entry.name)
+        return Done(False, ["NOT COPIED  %s: %s" % (entry.name, error), "            the backup on this host is good"], {"error": str(error)})
+    _outcome.record(settings.state_dir, "copy", now, None, settings.metrics, name=entry.name, seconds=done["seconds"], bytes=done["bytes"])
+    lines = ["%s is copied by %s, %.1f s" % (entry.name, settings.copy.tool, done["seconds"])]
+    return Done(True, lines + ["removed over there: %s" % name for name in done["removed"]], done)

@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``litellm-ops health``, ``probe`` and ``inventory``, from a timer or by hand.
+
+Exit codes: 0 healthy, 1 degraded, 2 failed, 3 could not tell (also for wrong usage or settings: those prove nothing of the deployment), 130
+interrupted.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from datetime import datetime, timezone
+from typing import Any, Callable, NamedTuple, Optional, TextIO
+
+from .._backup import settings as _settings
+from .._deployment import locate as _deployed
+from .._health import checks as _health
+from .._health import probe as _probe
+from .._health import probe_run as _looked
+from .._health import settings as _settings_health
+from .._health import target as _health_target
+from .._health import watch as _health_watch
+from .._health.checks import CODES, HEALTHY
+from .._health.host_checks import FAILED, UNKNOWN
+from .._host.process import write_atomically
+from .._litellm import client as _client
+
+COMMANDS = ("health", "probe", "inventory")
+INTERRUPTED = 130  # as shells have it
+EPILOG = "Exit codes: 0 healthy, 1 degraded, 2 failed, 3 could not tell, 130 interrupted."
+
+
+class Answer(NamedTuple):
+    """What a command found: one of the words that :data:`_health.CODES` knows, lines for a person, and the same for a program. ``code``: where it is
+    not the word's own."""
+
+    outcome: str
+    lines: list[str]
+    told: dict[str, Any]
+    code: Optional[int] = None
+
+
+def register(commands: Any) -> None:
+    """Add the commands to a parser's."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="answer as JSON")
+    shared.add_argument("--settings", default=_settings_health.PATH, metavar="FILE", help="settings (%(default)s)")
+    shared.add_argument("--kind", choices=_settings.KINDS, default="", help="deployment to look at (the one that serves)")
+    shared.set_defaults(owner=os.geteuid())
+
+    def command(name: str, act: Callable[[_settings_health.Settings, Any], Answer], words: str) -> Any:
+        made = commands.add_parser(name, parents=[shared], help=words, description=words[0].upper() + words[1:] + ".", epilog=EPILOG)
+        # 2 would say that the deployment has failed
+        made.error = lambda message: made.exit(CODES[UNKNOWN], "%s%s: error: %s\n" % (made.format_usage(), made.prog, message))
+        made.set_defaults(act=act, refuse=made.error)
+        return made
+
+    made = command("health", health, "look whether the deployment is well; nothing is changed, and nothing costs money")
+    made.add_argument("--watch", action="store_true", help="remember it, write metrics, and fail only with the look with which an alarm begins")
+    made.add_argument("--check-settings", action="store_true", help="only read the settings")
+    made = command("probe", probe, "ask the models what they can do, and compare it with what is declared")
+    made.add_argument("--scope", choices=_probe.SCOPES, help="models of this host, or all, which may cost money")
+    made.add_argument("--url", help="the proxy's address, if it is another one")
+    made.add_argument("--models", type=_whole, metavar="N", help="at most so many models (0: no limit)")
+    made.add_argument("--requests", type=_whole, metavar="N", help="at most so many requests (0: no limit)")
+    made.add_argument("--tokens", type=_whole, metavar="N", help="nothing more is asked after so many tokens (0: no limit)")
+    made.add_argument("--fresh", action="store_true", help="begin anew, whatever an interrupted run has found")
+    made.add_argument("--page", metavar="FILE", help="also write the page there")
+    made.add_argument("name", nargs="*", help="models, or patterns such as 'gpt-*' (all of the scope)")
+    command("inventory", inventory, "show every model as the configuration, the database, the proxy and the model servers have it")
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
+
+
+def run(options: Any) -> int:
+    """Run one of the commands."""
+    try:
+        answer: Answer = options.act(_settings_health.load(options.settings, options.owner), options)
+    except _settings.SettingsError as error:
+        answer = Answer(UNKNOWN, str(error).splitlines(), {"error": str(error)})
+    except _client.ProxyError as error:
+        answer = Answer(FAILED, [str(error)], {"error": str(error)})
+    except OSError as error:
+        text = "%s: %s" % (error.filename, error.strerror) if error.filename else str(error)
+        answer = Answer(UNKNOWN, [text], {"error": text})
+    except KeyboardInterrupt:
+        text = "interrupted; what was found is kept, and the next run goes on from there"
+        answer = Answer(UNKNOWN, [text], {"error": text}, INTERRUPTED)
+    text = json.dumps({"outcome": answer.outcome, **answer.told}, indent=1, sort_keys=True) if options.json else "\n".join(answer.lines)
+    sys.stdout.write(text + "\n")
+    return CODES[answer.outcome] if answer.code is None else answer.code
+
+
+def colours(stream: TextIO) -> bool:
+    """Whether somebody wants to see colours there (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def now() -> datetime:
+    """The time."""
+    return datetime.now(timezone.utc)
+
+
+def health(settings: _settings_health.Settings, options: Any) -> Answer:
+    """Look at everything at once."""
+    if options.check_settings:
+        return Answer(HEALTHY, ["the settings can be used"], {})
+    target = _health_target.target(settings, _deployed.find(settings, options.kind))
+    checks = _health.look(target, now())
+    outcome = _health.outcome(checks)
+    lines = _health_watch.screen(target.kind, outcome, checks, colours(sys.stdout))
+    told: dict[str, Any] = {"kind": target.kind, "checks": [check._asdict() for check in checks]}
+    if not options.watch:
+        return Answer(outcome, lines, told)
+    kept, event = _health_watch.remember(settings.state_dir, outcome, checks, now(), settings.thresholds)
+    if settings.metrics:
+        write_atomically(settings.metrics, _health_watch.metrics(kept), 0o644)
+    lines += ["%s: %s" % (event, _health_watch.meaning(event, kept))] if event else []
+    return Answer(outcome, lines, {**told, **{name: kept[name] for name in ("time", "since", "alarm", "bad", "good")}, "event": event},
+                  CODES[FAILED] if event == _health_watch.ALARM else 0)
+
+
+def _end(_signal: int, _frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _progress(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def probe(settings: _settings_health.Settings, options: Any) -> Answer:
+    """Ask the models; SIGTERM ends it as SIGINT does."""
+    signal.signal(signal.SIGTERM, _end)
+    told = _deployed.find(settings, options.kind)
+    if options.url:
+        told = told._replace(url=options.url)
+    given: dict[str, Any] = {name: getattr(options, name) for name in ("scope", "models", "requests", "tokens") if getattr(options, name) is not None}
+    if options.name:
+        given["names"] = tuple(options.name)
+    wanted = settings.probe._replace(**given)
+    report, findings, texts, paths = _looked.probe(settings, told, wanted, _progress, options.fresh)
+    if options.page:
+        write_atomically(os.path.abspath(options.page), texts["html"], 0o644)
+        paths["page"] = options.page
+    lines = _looked.screen(report, findings, colours(sys.stdout))
+    lines += ["page: %s" % (options.page or paths["html"])] if options.page or "html" in paths else []
+    return Answer(report["outcome"], lines, {**report, "inventory": findings, "paths": paths})
+
+
+def inventory(settings: _settings_health.Settings, options: Any) -> Answer:
+    """Everything side by side."""
+    told = _looked.with_model_hosts(settings, _deployed.find(settings, options.kind))
+    return Answer(told["outcome"], _looked.inventory_screen(told, colours(sys.stdout)), told)

@@ -1,0 +1,259 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A proved copy of a database on another server: pg_dump | pg_restore from one snapshot, fingerprints of both sides compared.
+
+The copy grows under a name of its own (``NAME__copying``) and takes the target's name only when it is proved, so that a
+database of the target's name is never half a copy. A comment on the database says that it is ours, and what it held.
+"""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import threading
+from contextlib import ExitStack
+from dataclasses import replace as changed
+from datetime import datetime, timezone
+from time import monotonic, sleep
+from typing import IO, Any, NamedTuple, Optional
+
+from .database import (
+    MAINTENANCE,
+    Occupancy,
+    check_source,
+    check_versions,
+    growing,
+    inspect,
+    refusals,
+)
+from .endpoint import APPLICATION
+from .fingerprint import SETTINGS, begin, compare, digest, fingerprint, sequences, take
+from .session import Endpoint, PostgresError, Session, identifier, literal
+
+CHUNK = 1 << 20
+PATIENCE = 900.0  # seconds
+# Of the copying sessions alone: faster index builds, and no wait for the disk at every one of ANALYZE's commits. The rename, which
+# is a commit of another session, waits for all of it: a copy that has the target's name is on disk.
+RESTORE_SETTINGS = ("maintenance_work_mem=256MB", "synchronous_commit=off")
+DUMP_OPTIONS = ("--format=custom", "--no-owner", "--no-acl", "--no-publications", "--no-subscriptions", "--no-security-labels",
+                "--no-tablespaces", "--lock-wait-timeout=60000")
+
+
+def _pump(out: IO[bytes], into: IO[bytes], counted: list[int]) -> None:
+    """Move bytes from one pipe to the other inside the kernel (where Python has splice), counting them, until either end closes."""
+    try:
+        while True:
+            if hasattr(os, "splice"):
+                moved = os.splice(out.fileno(), into.fileno(), CHUNK)
+            else:
+                chunk = os.read(out.fileno(), CHUNK)
+                moved = into.write(chunk)
+            if not moved:
+                break
+            counted[0] += moved
+    except OSError:
+        pass  # the reader ended early: its exit code and standard error say why
+    finally:
+        for pipe in (out, into):
+            try:
+                pipe.close()
+            except OSError:
+                pass
+
+
+def stream(source: Endpoint, target: Endpoint, snapshot: str, meanwhile: Session) -> tuple[int, dict[str, Any]]:
+    """pg_dump of a snapshot into pg_restore, and at the same time the fingerprint of that snapshot by the session that holds it.
+
+    :returns: bytes that crossed, the source's fingerprint.
+    :raises PostgresError: either program failed; what both said is in the message.
+    """
+    counted = [0]
+    with ExitStack() as stack:
+        said = [stack.enter_context(tempfile.TemporaryFile()) for _program in range(2)]
+        dump = source.start("pg_dump", *DUMP_OPTIONS, "--compress=0", "--snapshot=" + snapshot,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said[0])
+        stack.callback(_end, dump)
+        restore = target.start("pg_restore", "--no-owner", "--no-acl", "--exit-on-error", "--single-transaction",
+                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said[1], bufsize=0)
+        stack.callback(_end, restore)
+        pump = threading.Thread(target=_pump, args=(dump.stdout, restore.stdin, counted), daemon=True)
+        pump.start()
+        held = take(meanwhile)
+        pump.join()
+        failed = []
+        for name, endpoint, process, errors in zip(("pg_dump", "pg_restore"), (source, target), (dump, restore), said):
+            code = process.wait()
+            errors.seek(0)
+            if code:
+                failed.append("%s: %s" % (name, endpoint.explain(name, code, errors.read().decode("utf-8", "replace"))))
+        if failed:
+            raise PostgresError("the copy failed. " + " | ".join(failed))
+    return counted[0], held
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+def settle(before: list[dict[str, Any]], after: list[dict[str, Any]], reached: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The source's sequences as they may be compared: sequences ignore snapshots, so that a writer can move one while it is dumped.
+
+    Where the copy's value lies between what the source had before and after, it is taken as the source's.
+    """
+    later, copied = ({(item["schema"], item["name"]): item for item in side} for side in (after, reached))
+    result = []
+    for item in before:
+        key = (item["schema"], item["name"])
+        ahead, got = later.get(key, item), copied.get(key, item)
+        steps = [(entry["last_value"], entry["is_called"]) for entry in (item, got, ahead)]
+        result.append(got if steps == sorted(steps) or steps == sorted(steps, reverse=True) else item)
+    return result
+
+
+def _check_own(target: Endpoint, found: Occupancy, replace: str) -> Optional[dict[str, Any]]:
+    """The fingerprint of our earlier copy, ``None`` where there is none.
+
+    :raises PostgresError: it was written to since, and only an unchanged copy may be replaced.
+    """
+    if found.mark is None or not found.holds:
+        return None
+    held = fingerprint(target)
+    if replace == "unchanged" and held["hash"] != found.mark.get("hash"):
+        raise PostgresError("%s is an earlier copy of ours that was written to since (%d rows now, %s when it was copied on %s): replacing it would"
+                            " lose those changes" % (target, held["rows_total"], found.mark.get("rows_total"), found.mark.get("time")))
+    return held
+
+
+def plan(source: Endpoint, target: Endpoint, replace: str = "unchanged", admin: Optional[Session] = None) -> tuple[str, Optional[dict[str, Any]]]:
+    """What a copy would do, looked at without changing anything: ``create`` or ``replace``, and the fingerprint of our earlier copy.
+
+    :param replace: ``unchanged``: an earlier copy of ours may be replaced only while it holds what was copied; ``ours``: whatever
+        was written into it since.
+    :raises PostgresError: the copy is refused; the message says why.
+    """
+    check_versions(source, target)
+    with Session(source) as session:
+        check_source(session)
+    found = inspect(target, admin)
+    reasons = refusals(target, found)
+    if reasons:
+        raise PostgresError("; ".join(reasons))
+    return "replace" if found.exists else "create", _check_own(target, found, replace)
+
+
+def foresee(source: Endpoint, target: Endpoint, replace: str) -> str:
+    """What :func:`copy` would do now: ``create``, ``replace``, or ``none`` where our earlier copy equals the source."""
+    action, earlier = plan(source, target, replace)
+    return "none" if earlier is not None and not compare(fingerprint(source), earlier) else action
+
+
+class Result(NamedTuple):
+    """A copy: what was done (``create``, ``replace``, ``none``), the differences in words (none: proved equal), both fingerprints,
+    bytes that crossed, and the seconds of each phase."""
+
+    action: str
+    differences: list[str]
+    source: dict[str, Any]
+    target: dict[str, Any]
+    bytes: int
+    seconds: dict[str, float]
+
+
+class _Phases:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = monotonic()
+
+    def __call__(self, name: str) -> None:
+        now = monotonic()
+        self.seconds[name] = round(now - self._last, 3)
+        self._last = now
+
+
+def create(admin: Session, endpoint: Endpoint) -> None:
+    """A fresh database of ours: UTF8, and of its own server's locale, never of the source's, which may not exist here."""
+    leftover = inspect(endpoint, admin)
+    if leftover.exists:
+        reasons = refusals(endpoint, leftover)
+        if reasons:
+            raise PostgresError("; ".join(reasons))
+        admin.execute("DROP DATABASE %s WITH (FORCE)" % identifier(endpoint.database))
+    encoding = admin.query("SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'template0'")[0][0]
+    locale = "" if encoding == "UTF8" else " LC_COLLATE 'C' LC_CTYPE 'C'"
+    admin.execute("CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8'%s" % (identifier(endpoint.database), locale))
+
+
+def mark(admin: Session, database: str, **words: object) -> None:
+    admin.execute("COMMENT ON DATABASE %s IS %s" % (identifier(database), literal(json.dumps({"made_by": APPLICATION, "what": "copy", **words}))))
+
+
+def _alone(admin: Session, target: Endpoint) -> None:
+    """Hold a lock until this connection ends, so that two runs cannot build the same copy. What a run that was killed left at work ends first.
+
+    :raises PostgresError: it does not end in time.
+    """
+    deadline = monotonic() + PATIENCE
+    while admin.query("SELECT pg_try_advisory_lock(hashtext(%s), hashtext(%s))" % (literal(APPLICATION), literal(target.database))) != [["t"]]:
+        if monotonic() > deadline:
+            raise PostgresError("another copy into %s is under way, for more than %g s" % (target, PATIENCE))
+        sleep(0.5)
+
+
+def copy(source: Endpoint, target: Endpoint, replace: str, now: datetime) -> Result:
+    """Copy a database and prove it. Where our earlier copy already equals the source, nothing is done.
+
+    When the two sides differ, the copy is removed and the differences are returned; the target's name is then as it was before.
+
+    :raises PostgresError: refused or failed; what was there before is as it was.
+    """
+    phase = _Phases()
+    fresh = changed(target.on(growing(target.database)), settings=RESTORE_SETTINGS)
+    stamp = now.astimezone(timezone.utc).isoformat(timespec="seconds")
+    with ExitStack() as stack:
+        admin = stack.enter_context(Session(target.on(MAINTENANCE)))
+        _alone(admin, target)
+        action, earlier = plan(source, target, replace, admin)
+        holder = stack.enter_context(Session(source, SETTINGS))
+        begin(holder)
+        if earlier is not None:
+            held = take(holder)
+            if not compare(held, earlier):
+                phase("prove")
+                return Result("none", [], held, earlier, 0, phase.seconds)
+        snapshot = str(holder.query("SELECT pg_export_snapshot()")[0][0])
+        before = sequences(holder)
+        create(admin, fresh)
+        try:
+            mark(admin, fresh.database, state="growing", time=stamp)
+            phase("prepare")
+            crossed, held = stream(source, fresh, snapshot, holder)
+            phase("stream")
+            with Session(fresh) as session:
+                session.execute("ANALYZE")
+            phase("analyze")
+            reached = fingerprint(fresh)
+            held["sequences"] = settle(before, sequences(holder), reached["sequences"])
+            held["hash"] = digest(held)
+            differences = compare(held, reached)
+            phase("prove")
+            if not differences:
+                mark(admin, fresh.database, state="complete", time=stamp, hash=reached["hash"], rows_total=reached["rows_total"])
+                admin.execute("DROP DATABASE IF EXISTS %s" % identifier(target.database))
+                admin.execute("ALTER DATABASE %s RENAME TO %s" % (identifier(fresh.database), identifier(target.database)))
+                phase("swap")
+        except BaseException:
+            remove(fresh)
+            raise
+        if differences:
+            remove(fresh)
+        return Result(action, differences, held, reached, crossed, phase.seconds)
+
+
+def remove(fresh: Endpoint) -> None:
+    """Remove what a failed copy left. On a connection of its own: the failure may have been the other one's."""
+    with Session(fresh.on(MAINTENANCE)) as admin:
+        admin.execute("DROP DATABASE IF EXISTS %s WITH (FORCE)" % identifier(fresh.database))

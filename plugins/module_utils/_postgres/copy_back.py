@@ -1,0 +1,269 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rows that were written after a migration, home into the database that they came from: whose schema, owners and rights stay as they are.
+
+Only rows travel, as COPY's text, so that the server they come from may be of a newer major. Everything happens in one transaction of
+the target, which is committed when its contents are proved equal to the source's, and else leaves no trace.
+"""
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from time import monotonic, sleep
+from typing import Any, NamedTuple, Optional
+
+from .endpoint import APPLICATION
+from .fingerprint import (
+    SETTINGS,
+    begin,
+    combine,
+    compare,
+    content_query,
+    fingerprint,
+    sequences,
+    take,
+)
+from .session import Endpoint, PostgresError, Session, identifier, literal
+
+PATIENCE = 60.0  # seconds
+_COLUMNS = """SELECT a.attname, a.attgenerated FROM pg_attribute a WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum"""
+# Of the tables themselves and to them: rows are removed and come in any order.
+_FOREIGN_KEYS = """SELECT k.conrelid::regclass::text, k.conname, pg_get_constraintdef(k.oid), obj_description(k.oid, 'pg_constraint') FROM pg_constraint k
+WHERE k.contype = 'f' AND k.conparentid = 0 AND (k.conrelid::regclass::text IN (%(tables)s) OR k.confrelid::regclass::text IN (%(tables)s)) ORDER BY 1, 2"""
+_TRIGGERS = """SELECT g.tgrelid::regclass::text || ' (' || g.tgname || ')' FROM pg_trigger g
+WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgrelid::regclass::text IN (%s) ORDER BY 1"""
+# What is written to, and what refers to it: only an owner may take a foreign key away.
+_NOT_OURS = """SELECT c.oid::regclass::text FROM pg_class c WHERE NOT pg_has_role(c.relowner, 'USAGE') AND (c.oid::regclass::text IN (%(relations)s)
+  OR c.oid IN (SELECT k.conrelid FROM pg_constraint k WHERE k.contype = 'f' AND k.confrelid::regclass::text IN (%(relations)s))) ORDER BY 1"""
+
+
+class Result(NamedTuple):
+    """A carry: what was done (``carry``, ``none``), the differences in words (none: proved equal), both fingerprints, what changed in the
+    target (:func:`delta`), bytes that crossed, and the seconds of each phase."""
+
+    action: str
+    differences: list[str]
+    source: dict[str, Any]
+    target: dict[str, Any]
+    tables: list[dict[str, Any]]
+    bytes: int
+    seconds: dict[str, float]
+
+
+def delta(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
+    """The tables that differ between two fingerprints, by name: ``name``, the rows ``before`` and ``after`` (0 where there is no such table),
+    and ``changed``, whether the hashes differ."""
+    old, new = ({(item["schema"], item["name"]): item for item in side["tables"]} for side in (before, after))
+    nothing = {"rows": 0, "hash": None}
+    pairs = [(key[1], old.get(key, nothing), new.get(key, nothing)) for key in sorted(old.keys() | new.keys())]
+    return [{"name": name, "before": one["rows"], "after": other["rows"], "changed": one["hash"] != other["hash"]}
+            for name, one, other in pairs if (one["rows"], one["hash"]) != (other["rows"], other["hash"])]
+
+
+def _rows(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{key: item[key] for key in ("name", "before", "after")} for item in delta(before, after)]
+
+
+def check(held: dict[str, Any], there: dict[str, Any], expect: Optional[str], target: Endpoint) -> None:
+    """Whether the target may be made to hold what the source holds.
+
+    :param held: the source's fingerprint; ``there``: the target's; ``expect``: hash of the target when it was left, ``None`` for any.
+    :raises PostgresError: it must not.
+    """
+    if expect is not None and there["hash"] != expect:
+        raise PostgresError("%s was written to since it was left; carrying rows over it would lose that. It differs from what is to be carried: %s"
+                            % (target, "; ".join(compare(held, there))))
+    if held["schema_hash"] != there["schema_hash"]:
+        ours, theirs = ({str(item["name"]) for item in side["tables"]} for side in (held, there))
+        only = ["table %s is only in the source" % name for name in sorted(ours - theirs)]
+        only += ["table %s is only in the target" % name for name in sorted(theirs - ours)]
+        raise PostgresError("the schemas differ%s: a newer LiteLLM changed one of them, and rows of the one do not fit the other. Let both sides have"
+                            " the schema of one release of LiteLLM, which migrates it when it starts, or leave these rows where they are"
+                            % (" (%s)" % "; ".join(only) if only else " in columns, types, constraints or indexes"))
+
+
+def carry(source: Endpoint, target: Endpoint, expect: Optional[str] = None) -> Result:
+    """Make the target hold what the source holds, and prove it.
+
+    :param expect: content hash (``fingerprint()["hash"]``) that the target had when it was left. ``None`` for any.
+    :raises PostgresError: refused or failed; the target holds what it held.
+    """
+    seconds: dict[str, float] = {}
+    last = monotonic()
+
+    def phase(name: str) -> None:
+        nonlocal last
+        seconds[name], last = round(monotonic() - last, 3), monotonic()
+
+    with ExitStack() as stack:
+        session = stack.enter_context(Session(target, SETTINGS))
+        _alone(session)
+        holder = stack.enter_context(Session(source, SETTINGS))
+        begin(holder)
+        snapshot = str(holder.query("SELECT pg_export_snapshot()")[0][0])
+        held, there = take(holder), take(session)
+        phase("look")
+        if not compare(held, there):
+            return Result("none", [], held, there, [], 0, seconds)
+        check(held, there, expect, target)
+        _check_tables(session, held, there)
+        try:
+            crossed = _fill(session, source, snapshot, held, there)
+        except PostgresError as error:
+            if "lock timeout" in str(error):
+                raise PostgresError("%s: others use these tables, stop the clients of this database first" % error) from None
+            raise
+        phase("carry")
+        reached = take(session)
+        differences = compare(held, reached)
+        phase("prove")
+        if differences:
+            session.execute("ROLLBACK")
+            return Result("carry", differences, held, reached, [], crossed, seconds)
+        session.execute("COMMIT")
+        try:
+            for item in _differing(held, there):
+                session.execute("ANALYZE %s" % _sql(item))
+        except PostgresError:
+            pass  # the rows are home and proved; statistics come by autovacuum as well
+        phase("settle")
+    return Result("carry", [], held, reached, _rows(there, held), crossed, seconds)
+
+
+def foresee(source: Endpoint, target: Endpoint, expect: Optional[str] = None) -> tuple[str, list[dict[str, Any]]]:
+    """What :func:`carry` would do now, and to which tables.
+
+    :raises PostgresError: it would refuse.
+    """
+    held, there = fingerprint(source), fingerprint(target)
+    if not compare(held, there):
+        return "none", []
+    check(held, there, expect, target)
+    with Session(target, SETTINGS) as session:
+        _check_tables(session, held, there)
+    return "carry", _rows(there, held)
+
+
+def _bare(item: dict[str, Any]) -> str:
+    """The name of a fingerprint's table or sequence, without its schema."""
+    name = str(item["name"])
+    return name if item["schema"] == "public" else name[len(item["schema"]) + 1:]
+
+
+def _sql(item: dict[str, Any]) -> str:
+    return identifier(item["schema"], _bare(item))
+
+
+def _differing(held: dict[str, Any], there: dict[str, Any], kind: str = "tables") -> list[dict[str, Any]]:
+    """The tables or sequences that are not the same on both sides, as they are ``there``."""
+    others = {(item["schema"], item["name"]): item for item in held[kind]}
+    return [item for item in there[kind] if others[item["schema"], item["name"]] != item]
+
+
+def _alone(session: Session) -> None:
+    """Begin the transaction, as the only one that carries into this database.
+
+    :raises PostgresError: another one does not end in time.
+    """
+    session.query("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'")
+    session.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+    session.execute("SET LOCAL synchronous_commit = on")  # where somebody turned it off: what is committed here is given up elsewhere
+    deadline = monotonic() + PATIENCE
+    lock = "SELECT pg_try_advisory_xact_lock(hashtext(%s), hashtext('carry'))" % literal(APPLICATION)
+    while session.query(lock) != [["t"]]:
+        if monotonic() > deadline:
+            raise PostgresError("another carry into %s is under way, for more than %g s" % (session.endpoint, PATIENCE))
+        sleep(0.5)
+
+
+def _check_tables(session: Session, held: dict[str, Any], there: dict[str, Any]) -> None:
+    """:raises PostgresError: what is to be written to has triggers, or another owner."""
+    tables, numbers = ([_sql(item) for item in _differing(held, there, kind)] for kind in ("tables", "sequences"))
+    strange = [str(row[0]) for row in session.query(_NOT_OURS % {"relations": _listed(tables + numbers)})]
+    if strange:
+        raise PostgresError("%s: its role does not own %s; connect as the role that does" % (session.endpoint, ", ".join(strange)))
+    triggers = [str(row[0]) for row in session.query(_TRIGGERS % _listed(tables))] if tables else []
+    if triggers:
+        raise PostgresError("%s has triggers, which would act on rows that are carried: %s. LiteLLM makes none." % (session.endpoint, ", ".join(triggers)))
+
+
+def _listed(relations: Iterable[str]) -> str:
+    return ", ".join("%s::regclass::text" % literal(relation) for relation in relations)
+
+
+def _check_unchanged(session: Session, items: Iterable[dict[str, Any]]) -> None:
+    """:raises PostgresError: tables that are locked now hold something else than when they were looked at."""
+    utf8 = session.query("SHOW server_encoding") == [["UTF8"]]
+    for item in items:
+        columns = " ".join(str(row[0]) for row in session.query(_COLUMNS % literal(_sql(item))))
+        rows, high, low = session.query(content_query(item["schema"], _bare(item), columns, utf8))[0]
+        if combine(high, low) != item["hash"]:
+            raise PostgresError("%s was written to while it was looked at: table %s had %d rows, now %s. Stop its clients first."
+                                % (session.endpoint, item["name"], item["rows"], rows))
+
+
+def _fill(session: Session, source: Endpoint, snapshot: str, held: dict[str, Any], there: dict[str, Any]) -> int:
+    """Replace the rows of all tables that differ, in the transaction that is open and stays open; the bytes that crossed."""
+    differing, crossed = _differing(held, there), 0
+    tables = [_sql(item) for item in differing]
+    if tables:
+        session.execute("LOCK TABLE %s IN ACCESS EXCLUSIVE MODE" % ", ".join(tables))
+        _check_unchanged(session, differing)
+        keys: Sequence[Sequence[Optional[str]]] = session.query(_FOREIGN_KEYS % {"tables": _listed(tables)})
+        for table, name, *_rest in keys:
+            session.execute("ALTER TABLE %s DROP CONSTRAINT %s" % (table, identifier(str(name))))
+        session.execute("TRUNCATE %s" % ", ".join(tables))
+        for table in tables:
+            crossed += _table(session, source, snapshot, table)
+        session.execute("SET CONSTRAINTS ALL IMMEDIATE")  # no table can be altered while the check of a deferred one is pending
+        for table, name, definition, comment in keys:
+            session.execute("ALTER TABLE %s ADD CONSTRAINT %s %s" % (table, identifier(str(name)), definition))
+            if comment is not None:
+                session.execute("COMMENT ON CONSTRAINT %s ON %s IS %s" % (identifier(str(name)), table, literal(comment)))
+    _set(session, held["sequences"], sequences(session))
+    return crossed
+
+
+def _set(session: Session, wanted: list[dict[str, Any]], found: list[dict[str, Any]]) -> None:
+    """Put sequences where they stand in the source. setval alone would outlive a rollback; after a RESTART of the same transaction it does not."""
+    for item in _differing({"sequences": found}, {"sequences": wanted}, "sequences"):
+        session.execute("ALTER SEQUENCE %s RESTART" % _sql(item))
+        session.query("SELECT setval(%s, %d, %s)" % (literal(_sql(item)), item["last_value"], "true" if item["is_called"] else "false"))
+
+
+def _table(session: Session, source: Endpoint, snapshot: str, table: str) -> int:
+    """The rows of one table, from the source's snapshot into the target's transaction."""
+    columns = ", ".join(identifier(str(name)) for name, generated in session.query(_COLUMNS % literal(table)) if not generated)
+    with ExitStack() as stack:
+        reader = source.start("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse", "--file=-",
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        stack.callback(_end, reader)
+        if reader.stdin is None or reader.stdout is None or reader.stderr is None:
+            raise PostgresError("%s: psql was started without pipes" % source)
+        settings = "".join("SET %s = %s;\n" % (name, literal(value)) for name, value in SETTINGS.items())
+        script = "%sBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET TRANSACTION SNAPSHOT %s;\nCOPY (SELECT %s FROM ONLY %s) TO STDOUT;\n" % (
+            settings, literal(snapshot), columns, table)
+        try:
+            reader.stdin.write(script.encode())
+            reader.stdin.close()
+        except OSError:
+            pass  # it has ended; its exit code and standard error say why
+        with session.loading("COPY %s %s FROM STDIN" % (table, "(%s)" % columns if columns else "")) as load:
+            crossed = load(reader.stdout)
+            said = reader.stderr.read().decode("utf-8", "replace")
+            if reader.wait():
+                # The target has not been told that the rows are all: leaving its session like this undoes everything.
+                raise source.explain("psql", reader.returncode, said)
+    return crossed
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe and not pipe.closed:
+            pipe.close()

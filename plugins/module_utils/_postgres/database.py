@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is at a database's name, and whether a copy may go there."""
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple, Optional
+
+from .endpoint import APPLICATION
+from .session import (
+    Endpoint,
+    PostgresError,
+    Session,
+    client_version,
+    literal,
+    query,
+    server_version,
+)
+
+# Every server has it; databases are made and dropped from there.
+MAINTENANCE = "postgres"
+_HOLDS = """SELECT CASE c.relkind WHEN 'S' THEN 'sequence ' WHEN 'v' THEN 'view ' ELSE 'table ' END || c.relname
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')
+UNION ALL SELECT 'function ' || p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+  WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+UNION ALL SELECT 'type ' || t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+  WHERE t.typtype IN ('e', 'd') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+UNION ALL SELECT 'large object ' || oid FROM pg_largeobject_metadata ORDER BY 1"""
+_UNCOPIABLE = """SELECT 'extension ' || extname FROM pg_extension WHERE extname <> 'plpgsql'
+UNION ALL SELECT count(*) || ' large objects' FROM pg_largeobject_metadata HAVING count(*) > 0"""
+
+
+class Occupancy(NamedTuple):
+    """What is at a database's name: ``exists``; ``mark``, our comment on it (``None``: not ours); ``holds``, its objects in words;
+    ``clients``, who is connected in words (our own sessions not counted)."""
+
+    exists: bool
+    mark: Optional[dict[str, Any]]
+    holds: list[str]
+    clients: list[str]
+
+
+def growing(database: str) -> str:
+    """The name under which a copy grows, within PostgreSQL's 63 bytes."""
+    return database.encode()[:54].decode("utf-8", "ignore") + "__copying"
+
+
+def parse_mark(comment: Optional[str]) -> Optional[dict[str, Any]]:
+    """Our comment on a database, ``None`` where it is somebody else's or absent."""
+    try:
+        mark = json.loads(comment or "")
+    except ValueError:
+        return None
+    return mark if isinstance(mark, dict) and mark.get("made_by") == APPLICATION else None
+
+
+def inspect(endpoint: Endpoint, admin: Optional[Session] = None) -> Occupancy:
+    """What is at a database's name, looked at without changing it. ``admin`` is a session on the server's maintenance database."""
+    if admin is None:
+        with Session(endpoint.on(MAINTENANCE)) as session:
+            return inspect(endpoint, session)
+    rows = admin.query("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s" % literal(endpoint.database))
+    if not rows:
+        return Occupancy(False, None, [], [])
+    # The server's own workers have no role. An autovacuum, which the rows of a copy call, ends by itself where it is in the way.
+    clients = admin.query("SELECT count(*) || ' of ' || coalesce(nullif(application_name, ''), 'unnamed') || ' as ' || usename FROM pg_stat_activity"
+                          " WHERE datname = %s AND application_name <> %s AND usename IS NOT NULL GROUP BY application_name, usename ORDER BY 1"
+                          % (literal(endpoint.database), literal(APPLICATION)))
+    holds = [str(row[0]) for row in query(endpoint, _HOLDS)]
+    return Occupancy(True, parse_mark(rows[0][0]), holds, [str(row[0]) for row in clients])
+
+
+def refusals(endpoint: Endpoint, found: Occupancy) -> list[str]:
+    """Why a database must not be replaced, from what is there (whether our copy was written to since is not looked at here)."""
+    reasons = []
+    if found.holds and found.mark is None:
+        more = " and %d more" % (len(found.holds) - 5) if len(found.holds) > 5 else ""
+        reasons.append("%s holds what this collection did not put there: %s%s" % (endpoint, ", ".join(found.holds[:5]), more))
+    if found.clients:
+        reasons.append("%s cannot be replaced while clients are connected: %s" % (endpoint, ", ".join(found.clients)))
+    return reasons
+
+
+def check_source(session: Session) -> None:
+    """:raises PostgresError: the source holds something that this way of copying does not carry over."""
+    found = [str(row[0]) for row in session.query(_UNCOPIABLE)]
+    if found:
+        raise PostgresError("%s has %s: LiteLLM makes none, and they are not copied. Drop them if they are not needed."
+                            % (session.endpoint, ", ".join(found)))
+
+
+def check_versions(source: Endpoint, target: Endpoint) -> tuple[int, int]:
+    """The servers' majors.
+
+    :raises PostgresError: the client programs cannot carry from one server to the other.
+    """
+    (old, old_major), (new, new_major) = server_version(source), server_version(target.on(MAINTENANCE))
+    dump, restore = client_version(source, "pg_dump"), client_version(target, "pg_restore")
+    if new_major < old_major:
+        raise PostgresError("the target's PostgreSQL is %s, older than the source's %s: a dump does not load into an older server" % (new, old))
+    if dump < old_major:
+        raise PostgresError("%s: pg_dump is of PostgreSQL %d and cannot read a server of %d: install postgresql-client-%d"
+                            % (source, dump, old_major, old_major))
+    if restore < dump:
+        raise PostgresError("%s: pg_restore is of PostgreSQL %d and cannot read a dump of pg_dump %d" % (target, restore, dump))
+    return old_major, new_major

@@ -1,0 +1,195 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The native PostgreSQL server once more, in private, while another one has its port: on a Unix socket that only its own account and
+root can reach, as a transient unit that no reboot brings back.
+
+The recorded server: ``{argv, program, account, folder}`` of its first process, see :func:`seen`.
+"""
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import time
+from contextlib import contextmanager
+from typing import Any, Iterator, NamedTuple, Optional
+from urllib.parse import quote, urlencode
+
+from .._host.process import command_line, run, write_atomically
+from .._host.systemd import Manager, show
+from .endpoint import Endpoint, PostgresError, parse_url, read_env
+from .session import query
+
+NAME = "litellm-legacy-look"
+RUNTIME = "/run"
+VARIABLE = "DATABASE_URL"
+# Whoever may enter the folder owns the server's files anyway, and nobody else comes as far as to be asked for a password.
+RULES = "# Written by llmops.litellm for a server on a private socket\nlocal all all trust\n"
+# Nothing of the server's own accord: a look leaves the rows as they are, and a run that is killed leaves no server for days.
+QUIET = ("autovacuum=off", "max_logical_replication_workers=0", "ssl=off", "external_pid_file=")
+READ_ONLY = "default_transaction_read_only=on"
+LONGEST = 6 * 3600
+PAUSE = 0.5
+
+
+class NativeServerError(Exception):
+    """The server could not be started or stopped; the message is plain and holds no secret."""
+
+
+class Place(NamedTuple):
+    """Where a private server is: its unit, the folder of its socket, the env file with a URL for clients (no secret in it)."""
+
+    unit: str
+    folder: str
+    env_file: str
+
+
+def place(name: str = NAME, runtime: str = RUNTIME) -> Place:
+    """The places of a private server of this name."""
+    return Place(name + ".service", os.path.join(runtime, name), os.path.join(runtime, name + ".env"))
+
+
+def seen(pid: Optional[int], proc: str = "/proc") -> Optional[dict[str, Any]]:
+    """How a running server was started, from its first process: ``argv``, ``program``, ``account`` and ``folder`` (its working folder,
+    which is the data folder); ``None`` where that can't be seen."""
+    if pid is None:
+        return None
+    base = os.path.join(proc, str(pid))
+    try:
+        # an upgrade of the package while it runs leaves the old file without a name; its path has the new one
+        program = os.readlink(os.path.join(base, "exe")).removesuffix(" (deleted)")
+        folder = os.readlink(os.path.join(base, "cwd"))
+        account = pwd.getpwuid(os.stat(base).st_uid).pw_name
+    except (OSError, KeyError):
+        return None
+    argv = command_line(pid, proc)
+    return {"argv": argv, "program": program, "account": account, "folder": folder} if argv else None
+
+
+def command(server: dict[str, Any], port: int, folder: str, writable: bool = False) -> list[str]:
+    """The command line of the private server: its own, and what keeps it private and quiet. What comes last counts."""
+    settings = ["listen_addresses=", "hba_file=" + os.path.join(folder, "pg_hba.conf"), *QUIET, *([] if writable else [READ_ONLY])]
+    return [server["program"], *server["argv"][1:], "-p", str(port), "-k", folder, *(word for setting in settings for word in ("-c", setting))]
+
+
+def unit_command(server: dict[str, Any], port: int, where: Place, writable: bool = False, conflicts: str = "") -> list[str]:
+    """The command that starts it as a transient unit.
+
+    :param conflicts: the server's own unit. Whoever starts that one stops ours first, so that a look which was killed is in nobody's way.
+    """
+    properties = {"User": server["account"], "KillSignal": "SIGINT", "KillMode": "mixed", "TimeoutStopSec": "600", "RuntimeMaxSec": str(LONGEST),
+                  "OOMScoreAdjust": "-900", **({"Conflicts": conflicts, "Before": conflicts} if conflicts else {})}
+    # the manager would take $WORD for a variable
+    words = [word.replace("$", "$$") for word in command(server, port, where.folder, writable)]
+    return ["systemd-run", "--quiet", "--collect", "--unit=" + where.unit, "--service-type=exec", "--description=Native PostgreSQL on a private socket",
+            "--setenv=PGDATA=" + server["folder"], *("--property=%s=%s" % item for item in properties.items()), "--", *words]
+
+
+def private_url(url: str, account: str, folder: str) -> str:
+    """The URL of the same database and role on the private socket, without its password."""
+    parts = parse_url(url)
+    return "postgresql://%s@/%s?%s" % (quote(parts["user"] or account, safe=""), quote(parts["database"], safe=""),
+                                       urlencode({"host": folder, "port": parts["port"]}))
+
+
+def holder(server: dict[str, Any], proc: str = "/proc") -> Optional[int]:
+    """The process that has the server's data folder open, ``None`` where none has."""
+    try:
+        with open(os.path.join(server["folder"], "postmaster.pid"), encoding="utf-8", errors="replace") as handle:
+            pid = int(handle.readline())
+        same = os.readlink(os.path.join(proc, str(pid), "cwd")) == os.path.realpath(server["folder"])
+    except (OSError, ValueError):
+        return None
+    return pid if same else None
+
+
+def stop(where: Place) -> bool:
+    """End a private server, as its own shutdown does, and remove what was made for it; true where there was something.
+
+    :raises NativeServerError: it does not stop.
+    """
+    units = show(Manager(None), [where.unit])
+    if units:
+        answer = Manager(None).systemctl("stop", "--", where.unit, timeout=660)
+        if answer.rc != 0:
+            raise NativeServerError("%s does not stop: %s" % (where.unit, answer.err.strip()))
+        # one that failed stays known to systemd until then, and its name taken
+        Manager(None).systemctl("reset-failed", "--", where.unit)
+    left = [path for path in (where.folder, where.env_file) if os.path.lexists(path)]
+    if where.folder in left:
+        shutil.rmtree(where.folder)
+    if where.env_file in left:
+        os.unlink(where.env_file)
+    return bool(units or left)
+
+
+def start(server: dict[str, Any], env_file: str, where: Place, writable: bool = False, conflicts: str = "", timeout: float = 300) -> Endpoint:
+    """Start the server in private and wait until it answers.
+
+    :param env_file: env file with the database's URL as its clients had it.
+    :raises NativeServerError, PostgresError: it does not start; nothing of it is left then.
+    """
+    stop(where)
+    pid = holder(server)
+    if pid is not None:
+        raise NativeServerError("the native PostgreSQL runs already (process %d in %s): stop it first" % (pid, server["folder"]))
+    if not os.access(server["program"], os.X_OK):
+        raise NativeServerError("%s is gone: install that PostgreSQL again" % server["program"])
+    url = read_env(env_file).get(VARIABLE)
+    if not url:
+        raise NativeServerError("%s does not set %s" % (env_file, VARIABLE))
+    try:
+        entry = pwd.getpwnam(server["account"])
+    except KeyError:
+        raise NativeServerError("there is no account %s on this host" % server["account"]) from None
+    private = private_url(url, server["account"], where.folder)
+    try:
+        os.mkdir(where.folder, 0o700)
+        write_atomically(os.path.join(where.folder, "pg_hba.conf"), RULES, 0o600, (entry.pw_uid, entry.pw_gid))
+        os.chown(where.folder, entry.pw_uid, entry.pw_gid)
+        write_atomically(where.env_file, "%s=%s\n" % (VARIABLE, private))
+        answer = run(unit_command(server, parse_url(url)["port"], where, writable, conflicts))
+        if answer.rc != 0:
+            raise NativeServerError("the native PostgreSQL could not be started in private: %s" % answer.err.strip())
+        return _answering(private, where, timeout)
+    except BaseException:
+        stop(where)
+        raise
+
+
+def _answering(url: str, where: Place, timeout: float) -> Endpoint:
+    """The server's endpoint, as soon as it answers."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            endpoint = Endpoint.from_url(url)
+            query(endpoint, "SELECT 1")
+            return endpoint
+        except PostgresError as error:
+            units = show(Manager(None), [where.unit])
+            if not units or units[0].active not in ("active", "activating"):
+                raise NativeServerError("the native PostgreSQL ended while it was started in private: %s" % _last_words(where)) from None
+            if time.monotonic() > deadline:
+                raise NativeServerError("the native PostgreSQL does not answer on its private socket after %g s: %s" % (timeout, error)) from None
+        time.sleep(PAUSE)
+
+
+def _last_words(where: Place) -> str:
+    """What the server said last, as far as it said it to systemd."""
+    told = run(["journalctl", "--unit=" + where.unit, "--lines=40", "--output=cat", "--no-pager"]).out.splitlines()
+    lines = [line for line in told if "FATAL" in line or "PANIC" in line or "HINT" in line]
+    return "; ".join(lines[-3:]) or "see its log and journalctl --unit=%s" % where.unit
+
+
+@contextmanager
+def running(server: dict[str, Any], env_file: str, where: Place, conflicts: str = "", timeout: float = 300) -> Iterator[Endpoint]:
+    """The server in private for as long as the block lasts, read only.
+
+    :raises NativeServerError, PostgresError: it does not start or stop.
+    """
+    endpoint = start(server, env_file, where, conflicts=conflicts, timeout=timeout)
+    try:
+        yield endpoint
+    finally:
+        stop(where)

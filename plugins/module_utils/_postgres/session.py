@@ -1,0 +1,195 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Questions to a PostgreSQL server: a :class:`Session` is one psql process whose answers come back as rows.
+
+Whatever fails is a :class:`PostgresError` in plain words, without secrets.
+"""
+from __future__ import annotations
+
+import re
+import secrets
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from typing import IO, Callable, Iterable, Iterator, Mapping, Optional
+
+from .endpoint import ENDPOINT_OPTIONS, ENDPOINT_RULES, Endpoint, PostgresError
+
+__all__ = ["ENDPOINT_OPTIONS", "ENDPOINT_RULES", "Endpoint", "PostgresError", "Session", "answers", "client_version", "database_size", "from_url",
+           "identifier", "literal", "parse_rows", "query", "server_version"]
+_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+
+
+def parse_rows(lines: Iterable[str]) -> list[list[Optional[str]]]:
+    """Lines of COPY's text format as rows; NULL is ``None``."""
+    def value(text: str) -> Optional[str]:
+        if text == "\\N":
+            return None
+        return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found.group(1), found.group(1)), text, flags=re.S)
+    return [[value(text) for text in line.split("\t")] for line in lines]
+
+
+def literal(text: str) -> str:
+    """A string as an SQL literal."""
+    return ("E'%s'" if "\\" in text else "'%s'") % text.replace("\\", "\\\\").replace("'", "''")
+
+
+def identifier(*names: str) -> str:
+    """A (qualified) name as SQL, quoted."""
+    return ".".join('"%s"' % name.replace('"', '""') for name in names)
+
+
+class Session:
+    """One psql process: statements in, rows out, one connection. A context manager; leaving it ends the connection.
+
+    Any failure ends the process and raises :class:`PostgresError`.
+    """
+
+    def __init__(self, endpoint: Endpoint, settings: Optional[Mapping[str, str]] = None) -> None:
+        self.endpoint = endpoint
+        self._mark = secrets.token_hex(16)
+        self._errors = tempfile.TemporaryFile()
+        self._psql = endpoint.start("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse", "--file=-",
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors)
+        try:
+            self._run("".join("SET %s = %s;\n" % (name, literal(value)) for name, value in (settings or {}).items()))
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def _run(self, statements: str) -> list[str]:
+        """Send statements; the lines that they print."""
+        into, out = self._psql.stdin, self._psql.stdout
+        if into is None or out is None:
+            raise PostgresError("%s: psql was started without pipes" % self.endpoint)
+        try:
+            into.write(("%s\n\\echo %s\n" % (statements, self._mark)).encode())
+            into.flush()
+        except OSError:
+            pass  # psql has ended; its standard error says why
+        lines: list[str] = []
+        for line in out:
+            text = line.decode("utf-8", "surrogateescape").rstrip("\n")
+            if text == self._mark:
+                return lines
+            lines.append(text)
+        rc = self._psql.wait()
+        self._errors.seek(0)
+        raise self.endpoint.explain("psql", rc, self._errors.read().decode("utf-8", "replace"))
+
+    def execute(self, statement: str) -> None:
+        """Run a statement that returns no rows."""
+        self._run(statement + ";")
+
+    def query(self, statement: str) -> list[list[Optional[str]]]:
+        """The rows of a SELECT, VALUES, TABLE or SHOW, every value as text, NULL as ``None``."""
+        shown = re.fullmatch(r"\s*show\s+([\w.]+)\s*", statement, re.I)
+        if shown:
+            statement = "SELECT pg_catalog.current_setting('%s')" % shown.group(1)
+        return parse_rows(self._run("COPY (%s\n) TO STDOUT;" % statement))
+
+    @contextmanager
+    def loading(self, statement: str) -> Iterator[Callable[[IO[bytes]], int]]:
+        """Run ``COPY … FROM STDIN``: within, a function takes rows in COPY's text format from a pipe and returns how many bytes there were.
+
+        They are complete when the block is left well. An exception within it ends the connection before the server is told so.
+        """
+        into = self._psql.stdin
+        if into is None:
+            raise PostgresError("%s: psql was started without pipes" % self.endpoint)
+
+        def load(rows: IO[bytes]) -> int:
+            count = 0
+            try:
+                into.write(("%s;\n" % statement).encode())
+                for chunk in iter(lambda: rows.read(1 << 16), b""):
+                    into.write(chunk)
+                    count += len(chunk)
+            except OSError:
+                self._run("")  # psql has ended, and this says why
+            return count
+
+        try:
+            yield load
+        except BaseException:
+            self._psql.kill()
+            raise
+        try:
+            into.write(b"\\.\n")
+        except OSError:
+            pass  # psql has ended; what follows says why
+        self._run("")
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._psql.stdin and not self._psql.stdin.closed:
+            try:
+                self._psql.stdin.close()
+            except OSError:
+                pass  # it ended before
+        try:
+            self._psql.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._psql.kill()
+            self._psql.wait()
+        if self._psql.stdout:
+            self._psql.stdout.close()
+        self._errors.close()
+
+
+def from_url(url: str) -> Endpoint:
+    """:meth:`Endpoint.from_url`."""
+    return Endpoint.from_url(url)
+
+
+def query(endpoint: Endpoint, statement: str) -> list[list[Optional[str]]]:
+    """The rows of one query on a connection of its own (see :meth:`Session.query`)."""
+    with Session(endpoint) as session:
+        return session.query(statement)
+
+
+def server_version(endpoint: Endpoint) -> tuple[str, int]:
+    """The server's version as it writes it, and its major number."""
+    version, number = query(endpoint, "SELECT current_setting('server_version'), current_setting('server_version_num')")[0]
+    return str(version), int(number or 0) // 10000
+
+
+def answers(endpoint: Endpoint, timeout: float) -> str:
+    """The server's version, by one query in the endpoint's database.
+
+    :param timeout: seconds for the whole of it.
+    :raises PostgresError: it does not answer, or not in time.
+    """
+    process = endpoint.start("psql", "--no-psqlrc", "--no-align", "--tuples-only", "--command=SHOW server_version",
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        out, err = (text.decode("utf-8", "replace") for text in process.communicate(timeout=timeout))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise PostgresError("%s: does not answer within %g seconds" % (endpoint, timeout)) from None
+    if process.returncode:
+        raise endpoint.explain("psql", process.returncode, err)
+    return out.strip()
+
+
+def database_size(endpoint: Endpoint) -> int:
+    """Bytes that the database occupies on its server's disk, indexes included."""
+    return int(query(endpoint, "SELECT pg_database_size(current_database())")[0][0] or 0)
+
+
+def client_version(endpoint: Endpoint, program: str) -> int:
+    """The major number of a client program of an endpoint."""
+    with endpoint.start(program, "--version", connect=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        out, err = (text.decode("utf-8", "replace") for text in process.communicate())
+    found = re.search(r"\(PostgreSQL\) (\d+)", out)
+    if process.returncode or not found:
+        raise endpoint.explain(program, process.returncode, err)
+    return int(found.group(1))

@@ -1,0 +1,367 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keys of a native Redis into the data volume of one in a container, and back, by Redis' own snapshot file.
+
+Passwords go by ``REDISCLI_AUTH``; the container's is taken from its own environment, inside it.
+"""
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+from typing import Callable, NamedTuple, Optional
+
+from .._host.process import Result, run, sync_folder
+
+Keyspace = dict[str, dict[str, int]]
+NOTHING = {"keys": 0, "expires": 0}
+_INSIDE = 'REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli "$@"'
+_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/root"}
+
+
+class RedisError(Exception):
+    """Redis, its client or the engine refused; the message says who and what it answered."""
+
+
+class Denied(RedisError):
+    """Redis runs, and does not let us in: waiting would not help."""
+
+
+class Native(NamedTuple):
+    """A Redis on the host; ``user`` and ``password`` are empty where it asks for none."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+
+    def ask(self, *words: str, timeout: float = 600) -> str:
+        """Run redis-cli against it.
+
+        :raises RedisError: it is not there, or says no.
+        """
+        login = ["--user", self.user] if self.user else []
+        answer = run(["redis-cli", "-h", self.host, "-p", str(self.port), *login, "--no-auth-warning", *words],
+                     env={"REDISCLI_AUTH": self.password} if self.password else None, timeout=timeout)
+        if answer.rc == 127:
+            raise RedisError("redis-cli is not installed on this host (Debian: redis-tools); it is needed to read the native Redis.")
+        return _answer("the native Redis on port %d" % self.port, answer)
+
+    def snapshot(self, path: str, timeout: float) -> None:
+        """Write all of its keys to a new file that only the caller's account can read.
+
+        By its own saving to disk, where it tells where that goes; a replica's snapshot, which any server gives, only begins after
+        ``repl-diskless-sync-delay`` (five seconds by default), in which clients would be refused.
+
+        :raises RedisError: it is not there, says no, or needs longer.
+        """
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # redis-cli alone would let everybody read it
+        data = data_of(self)
+        saved = os.path.join(data["folder"], data["file"]) if data else ""
+        if saved and self._save(timeout) and os.path.isfile(saved):
+            shutil.copyfile(saved, path)
+        else:
+            self.ask("--rdb", path, timeout=timeout)
+
+    def _save(self, timeout: float, clock: Callable[[], float] = time.monotonic) -> bool:
+        """Whether it has saved its keys as they are now."""
+        limit = clock() + timeout
+        asked = False
+        while clock() < limit:
+            told = dict(re.findall(r"^(rdb_\w+):(\w+)", self.ask("INFO", "persistence"), re.M))
+            if told.get("rdb_bgsave_in_progress") != "1":
+                if asked or "rdb_bgsave_in_progress" not in told:
+                    return told.get("rdb_last_bgsave_status") == "ok"
+                try:
+                    self.ask("BGSAVE")
+                except RedisError:
+                    return False
+                asked = True
+            time.sleep(0.05)
+        return False
+
+    def wait(self, deadline: float, clock: Callable[[], float] = time.monotonic) -> Keyspace:
+        """Wait until it has loaded its keys; which they are.
+
+        :raises RedisError: it needs longer.
+        """
+        limit = clock() + deadline
+        while True:
+            try:
+                return parse_keyspace(self.ask("INFO", "keyspace"))
+            except RedisError:
+                if clock() > limit:
+                    raise
+            time.sleep(0.1)
+
+
+class Container(NamedTuple):
+    """A Redis in a container whose environment has its password as ``REDIS_PASSWORD`` and whose data are in ``/data``.
+
+    ``engine`` is the container engine's command.
+    """
+
+    name: str
+    engine: tuple[str, ...] = ("docker",)
+
+    def ask(self, *words: str, timeout: float = 60) -> str:
+        """Run the container's own redis-cli in it.
+
+        :raises RedisError: the container does not run, or Redis says no.
+        """
+        command = [*self.engine, "exec", self.name, "sh", "-c", _INSIDE, "redis-cli", *words]
+        return _answer("Redis in container %s" % self.name, run(command, timeout=timeout))
+
+    def docker(self, *words: str) -> str:
+        """Run the engine's client.
+
+        :raises RedisError: it fails.
+        """
+        answer = run([*self.engine, *words], timeout=300)
+        if answer.rc != 0:
+            raise RedisError("docker %s: %s" % (words[0], answer.err.strip()))
+        return answer.out
+
+    def state(self) -> str:
+        """What the engine says of it (``running``, ``created``, ``exited``), empty where there is no such container."""
+        answer = run([*self.engine, "container", "inspect", "--format", "{{.State.Status}}", self.name])
+        if answer.rc != 0 and "no such container" not in answer.err.lower():
+            raise RedisError("docker inspect: %s" % answer.err.strip())
+        return answer.out.strip() if answer.rc == 0 else ""
+
+    def start(self, deadline: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start it where it does not run, and wait until it has loaded its keys.
+
+        :param deadline: seconds that this may take.
+        :raises RedisError: it ended instead, with the reason that its log gives; or it needs longer.
+        """
+        self.docker("start", self.name)
+        limit, restarts = clock() + deadline, self._restarts()
+        while True:
+            try:
+                if self.ask("PING").strip() == "PONG":
+                    return
+                said = "no PONG"
+            except Denied:
+                raise
+            except RedisError as error:
+                said = str(error)
+            state = self.state()
+            if state != "running" or self._restarts() > restarts:
+                raise RedisError("Redis in container %s does not run (%s): %s" % (self.name, state, self._reason() or said))
+            if clock() > limit:
+                raise RedisError("%s has not loaded the keys within %g seconds: %s" % (self.name, deadline, said))
+            time.sleep(0.1)
+
+    def _restarts(self) -> int:
+        return int(self.docker("container", "inspect", "--format", "{{.RestartCount}}", self.name))
+
+    def _reason(self) -> str:
+        told = run([*self.engine, "logs", "--tail", "40", self.name])
+        return reason(told.out + told.err)
+
+    def put(self, path: str, owner: tuple[int, int]) -> None:
+        """Make a file the one that the stopped container will load. On the host it stays the caller's alone.
+
+        :param owner: user and group that it has in the container.
+        :raises RedisError: the engine does not take it.
+        """
+        def as_redis(item: tarfile.TarInfo) -> tarfile.TarInfo:
+            item.uid, item.gid = owner
+            item.uname = item.gname = ""
+            item.mode = 0o600
+            return item
+
+        # Not --archive: the engine would look up the container's user by name among those of the host.
+        command = [*self.engine, "cp", "-", self.name + ":/data"]
+        with tempfile.TemporaryFile() as said:
+            try:
+                with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, env=_ENVIRONMENT, cwd="/") as client:
+                    with tarfile.open(fileobj=client.stdin, mode="w|") as archive:
+                        archive.add(path, "dump.rdb", filter=as_redis)
+            except BrokenPipeError:
+                pass  # it ended early: its exit code and standard error say why
+            said.seek(0)
+            if client.returncode:
+                raise RedisError("docker cp: %s" % said.read().decode("utf-8", "replace").strip())
+
+    def major(self) -> int:
+        """The server's major version."""
+        found = re.search(r"^redis_version:(\d+)", self.ask("INFO", "server"), re.M)
+        return int(found[1]) if found else 0
+
+    def save(self, path: str) -> None:
+        """Write all of its keys to a new file on the host.
+
+        :raises RedisError: it does not run, or cannot.
+        """
+        self.ask("SAVE")
+        self.docker("cp", self.name + ":/data/dump.rdb", path)
+        os.chmod(path, 0o600)
+
+    def load(self, snapshot: str, deadline: float) -> None:
+        """Start with this snapshot in place of what was there; where it can't be loaded, with what was there.
+
+        :param snapshot: a file in a folder that has room for what the container holds, too.
+        :param deadline: seconds until it must have loaded it.
+        :raises RedisError: it was not loaded.
+        """
+        uid, gid = self.docker("exec", self.name, "stat", "-c", "%u %g", "/data").split()
+        owner, before = (int(uid), int(gid)), snapshot + ".before"
+        # Running, it would write its own over the snapshot at its end. Stopped, it has saved what it held.
+        self.docker("stop", self.name)
+        try:
+            self.docker("cp", "%s:/data/dump.rdb" % self.name, before)
+            self.put(snapshot, owner)
+            self.start(deadline)
+        except (RedisError, OSError) as error:
+            self._put_back(before, owner, deadline, error)
+            raise
+
+    def _put_back(self, before: str, owner: tuple[int, int], deadline: float, failure: Exception) -> None:
+        # A container that can't load its file would not start in the next run either.
+        try:
+            if os.path.exists(before):
+                self.docker("stop", self.name)
+                self.put(before, owner)
+            self.start(deadline)
+        except (RedisError, OSError) as error:
+            raise RedisError("%s. And it does not start with what it held before: %s" % (failure, error)) from None
+
+
+def _answer(who: str, answer: Result) -> str:
+    # redis-cli reports errors of the server on standard output and ends well.
+    refused = re.match(r"(?:\(error\) )?(NOAUTH|WRONGPASS|LOADING|ERR|NOPERM|MISCONF)\b.*", answer.out)
+    if answer.rc != 0 or refused:
+        kind = Denied if refused and refused[1] in ("NOAUTH", "WRONGPASS", "NOPERM") else RedisError
+        raise kind("%s: %s" % (who, (answer.err or answer.out).strip()))
+    return answer.out
+
+
+def reason(log: str) -> str:
+    """Why a Redis ended, from its log: the first warning of its last start that is not about the host's memory settings.
+
+    Only lines of its own log are looked at: what it says of a faulty configuration would show the password.
+    """
+    start = log.rfind("Redis is starting")
+    warnings = re.findall(r"^\d+:M .{10,40} # (.*)$", log[max(start, 0):], re.M)
+    return next((line.strip()[:300] for line in warnings if not line.startswith("WARNING")), "")
+
+
+def parse_keyspace(text: str) -> Keyspace:
+    """``INFO keyspace``: keys, and how many of them expire, by logical database."""
+    return {match[1]: {"keys": int(match[2]), "expires": int(match[3])}
+            for match in re.finditer(r"^(db\d+):keys=(\d+),expires=(\d+)", text, re.M)}
+
+
+def differences(before: Keyspace, after: Keyspace, target: Keyspace) -> list[str]:
+    """Why the target does not hold what the source held, in words: keys that never expire are all there, of the others not more.
+
+    :param before: the source when the snapshot was asked for; ``after``: when the target had loaded it. Where nobody writes, the
+        keys that never expire are as many; where somebody else uses the source too, the snapshot lies between the two.
+    """
+    found = []
+    for name in sorted({*before, *after, *target}):
+        old, late, new = (side.get(name, NOTHING) for side in (before, after, target))
+        least, most = sorted(side["keys"] - side["expires"] for side in (old, late))
+        if not least <= new["keys"] - new["expires"] <= most:
+            found.append("%s: %d keys that never expire in the source, %d in the target" % (name, old["keys"] - old["expires"], new["keys"] - new["expires"]))
+        if new["expires"] > max(old["expires"], late["expires"]):
+            found.append("%s: %d keys that expire in the source, %d in the target" % (name, old["expires"], new["expires"]))
+    return found
+
+
+def carry(source: Native, target: Container, folder: str, timeout: float) -> dict:
+    """Take a snapshot of the source, start the running target with it and compare both.
+
+    :param folder: where the snapshot is kept for the while, on a file system with room for it.
+    :returns: ``databases`` (name to ``source`` and ``target``), ``keys`` (in the target), ``bytes``, ``seconds``, ``differences``.
+    :raises RedisError: one of them refuses; the source keeps what it has, and the target holds what it held.
+    """
+    if re.search(r"^aof_enabled:1", target.ask("INFO", "persistence"), re.M):
+        raise RedisError("Redis in container %s keeps an append-only file, so it would not load a snapshot: set appendonly no" % target.name)
+    began = time.monotonic()
+    place = tempfile.mkdtemp(prefix=".redis-", dir=folder)
+    try:
+        snapshot = os.path.join(place, "dump.rdb")
+        before = parse_keyspace(source.ask("INFO", "keyspace"))
+        source.snapshot(snapshot, timeout)
+        size = os.path.getsize(snapshot)
+        target.load(snapshot, timeout)
+    finally:
+        shutil.rmtree(place)
+    after, new = parse_keyspace(source.ask("INFO", "keyspace")), parse_keyspace(target.ask("INFO", "keyspace"))
+    return {"databases": {name: {"source": before.get(name, NOTHING), "target": new.get(name, NOTHING)} for name in sorted({*before, *new})},
+            "keys": sum(counts["keys"] for counts in new.values()), "bytes": size, "seconds": round(time.monotonic() - began, 3),
+            "differences": differences(before, after, new)}
+
+
+def data_of(source: Native) -> Optional[dict]:
+    """Where a native Redis keeps its keys: ``folder``, ``file``, ``append_only``. ``None`` where it does not say."""
+    try:
+        lines = {name: source.ask("CONFIG", "GET", name).splitlines() for name in ("dir", "dbfilename", "appendonly")}
+    except RedisError:
+        return None
+    told = {name: words[1] if len(words) > 1 else "" for name, words in lines.items()}
+    return {"folder": told["dir"], "file": told["dbfilename"], "append_only": told["appendonly"] == "yes"} if told["dir"] else None
+
+
+def hindrance(source: Container, data: Optional[dict], native_major: Optional[int]) -> str:
+    """Why keys of a container can't go home by a snapshot; empty where they can.
+
+    :param data: as :func:`data_of` told it; ``native_major``: of the native server, ``None`` where it is not known.
+    """
+    if data is None or not os.path.isdir(data["folder"]):
+        return "nobody knows where the native Redis keeps its keys"
+    if data["append_only"]:
+        return "the native Redis keeps an append-only file, and would not load a snapshot"
+    major = source.major()
+    if native_major is None or major > native_major:
+        return "the container has Redis %d, whose snapshots the native Redis %s need not know" % (major, native_major or "(of an unknown version)")
+    return ""
+
+
+def place(source: Container, data: dict) -> str:
+    """Put the container's keys where the native Redis, which must not run, will load them at its start.
+
+    :returns: where its own snapshot is kept, empty where it had none.
+    """
+    path = os.path.join(data["folder"], data["file"])
+    temporary, earlier = (os.path.join(data["folder"], ".llmops-litellm-%s" % name) for name in ("carried", "earlier"))
+    source.save(temporary)
+    owner = os.stat(path if os.path.exists(path) else data["folder"])
+    os.chmod(temporary, 0o660)
+    os.chown(temporary, owner.st_uid, owner.st_gid)
+    handle = os.open(temporary, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    # A run that was killed here has kept it already.
+    if os.path.exists(path) and not os.path.exists(earlier):
+        os.replace(path, earlier)
+    os.replace(temporary, path)
+    sync_folder(data["folder"])
+    return earlier if os.path.exists(earlier) else ""
+
+
+def put_back(data: dict, earlier: str) -> None:
+    """Give a native Redis that does not run the snapshot back that it had."""
+    path = os.path.join(data["folder"], data["file"])
+    if earlier:
+        os.replace(earlier, path)
+    else:
+        os.unlink(path)
+    sync_folder(data["folder"])
+
+
+def forget(earlier: str) -> None:
+    """Remove the snapshot that :func:`place` has kept."""
+    if earlier:
+        os.unlink(earlier)
+        sync_folder(os.path.dirname(earlier))

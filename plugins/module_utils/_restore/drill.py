@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A drill: a backup restored into a throwaway container, to prove that it can be.
+
+The container has no network and no port, and is gone afterwards, with its data; what a drill that was killed has left is removed by the next one.
+"""
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Iterator, Sequence
+
+from .._backup import backup as _backup
+from .._host import process as _host
+from .._postgres.session import Endpoint
+from . import database as _restore
+from . import load as _restore_dump
+
+LABEL = "llmops.litellm.drill"
+USER = "drill"
+PATIENCE = 180.0  # seconds for PostgreSQL to make a new data folder
+# A restored database is about as large as it was; while it is loaded, its WAL comes on top.
+SHARE = 1.5
+# What it may take from those who serve on this host.
+MEMORY = "2g"
+
+
+def drill(folder: str, image: str, now: datetime, engine: Sequence[str] = ("docker",), identity: str = "") -> dict[str, Any]:
+    """Restore a backup, compare it with what its manifest says, and throw it away.
+
+    :param folder: the backup. ``image``: of PostgreSQL, present on this host. ``identity``: file with the age key that opens an encrypted backup.
+    :returns: ``rows``, ``tables``, ``differences`` (in words; none: proved) and ``seconds``.
+    :raises SealedError: it is encrypted, and there is no identity: a host that can't read its own backups can't try them out. Nothing is said against it.
+    :raises BackupError, PostgresError: it cannot be restored, or there is no room to try.
+    """
+    begun = time.monotonic()
+    sweep(engine)
+    told = _backup.manifest(folder)
+    _restore_dump.find(folder, told, identity)
+    check_space(told, _host.run([*engine, "info", "--format", "{{.DockerRootDir}}"]).out.strip() or "/var/lib/docker")
+    with server(image, engine) as name:
+        done = _restore.restore(folder, Endpoint("drill", USER, name, engine=tuple(engine)), now, identity)
+    reached = done["fingerprint"]
+    return {"rows": reached["rows_total"], "tables": len(reached["tables"]), "differences": done["differences"], "seconds": round(time.monotonic() - begun, 3)}
+
+
+def check_space(told: dict[str, Any], root: str) -> None:
+    """:raises BackupError: the engine's data folder has too little room."""
+    needed, free = int(told["database"]["bytes"] * SHARE), _host.free_bytes(root)
+    if free < needed:
+        raise _backup.BackupError("%s has %.1f GiB free, the drill may need %.1f GiB" % (root, free / 2**30, needed / 2**30))
+
+
+def sweep(engine: Sequence[str]) -> None:
+    """Remove the containers of drills that were killed, with their data."""
+    left = _host.run([*engine, "ps", "--all", "--quiet", "--filter", "label=" + LABEL]).out.split()
+    if left:
+        _host.run([*engine, "rm", "--force", "--volumes", *left])
+
+
+@contextmanager
+def server(image: str, engine: Sequence[str]) -> Iterator[str]:
+    """A PostgreSQL in a container of its own; its name.
+
+    :raises BackupError: it does not start.
+    """
+    name = "llmops-litellm-drill-%s" % secrets.token_hex(4)
+    # Nobody else reaches it, so it needs no password; and what it holds need not survive a power cut.
+    started = _host.run([*engine, "run", "--detach", "--name", name, "--label", LABEL, "--network", "none", "--cap-drop", "ALL", "--user", "postgres",
+                         "--security-opt", "no-new-privileges:true", "--memory", MEMORY, "--shm-size", "256m", "--pull", "never",
+                         "--env", "POSTGRES_USER=" + USER, "--env", "POSTGRES_HOST_AUTH_METHOD=trust",
+                         image, "postgres", "-c", "fsync=off", "-c", "full_page_writes=off"], timeout=120)
+    try:
+        if started.rc:
+            raise _backup.BackupError("a container for the drill does not start: %s" % _last(started.err))
+        deadline = time.monotonic() + PATIENCE
+        # By TCP: while the image makes its data folder, its server answers on the socket only.
+        while _host.run([*engine, "exec", name, "pg_isready", "--quiet", "--host", "127.0.0.1"]).rc:
+            state = _host.run([*engine, "inspect", "--format", "{{.State.Status}}", name]).out.strip()
+            if state != "running" or time.monotonic() > deadline:
+                raise _backup.BackupError("the drill's PostgreSQL does not come up: %s" % _last(_host.run([*engine, "logs", "--tail", "20", name]).err))
+            time.sleep(0.2)
+        yield name
+    finally:
+        _host.run([*engine, "rm", "--force", "--volumes", name])
+
+
+def _last(text: str) -> str:
+    """The last line of what a program said, but for the advice that the engine's client gives."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(("Run 'docker", "See 'docker"))]
+    return (lines or ["it said nothing"])[-1]
+
+
+def image_of(told: dict[str, Any], fallback: str = "") -> str:
+    """The image of PostgreSQL that belongs to a backup.
+
+    :raises BackupError: nobody knows one.
+    """
+    named = (told.get("facts") or {}).get("images")
+    image = (named.get("postgres") if isinstance(named, dict) else None) or fallback
+    if not isinstance(image, str) or not image:
+        raise _backup.BackupError("%s names no image of PostgreSQL, and the settings have none" % os.path.join(str(told.get("name")), _backup.MANIFEST))
+    return image

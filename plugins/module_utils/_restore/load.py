@@ -1,0 +1,252 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A backup's dump on its way into pg_restore: one file or a folder of files, encrypted or not.
+
+A container gets a folder as a stream, into a temporary folder of its own: nothing of the host is mounted, and no password is needed.
+"""
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from contextlib import contextmanager
+from typing import IO, Any, Iterator, NamedTuple, Optional
+
+from .._backup import folder as _backup_folder
+from .._backup.folder import BackupError
+from .._postgres import container as _inside
+from .._postgres.endpoint import PATH
+from .._postgres.session import Endpoint, PostgresError, parse_rows
+
+FOLDER, SEALED = _backup_folder.FOLDER, _backup_folder.SEALED
+LEDGER = "_prisma_migrations"
+LOAD_OPTIONS = ("--no-owner", "--no-acl", "--exit-on-error")
+# In the container, and on a host that has to read what is encrypted. One name: what a killed run has left is found by it.
+INSIDE = "/tmp/llmops-litellm-restore"
+TEMPORARY, PREFIX = "/var/tmp", "llmops-litellm-restore-"
+
+
+class SealedError(BackupError):
+    """The backup is encrypted, and nobody gave the key. Whether it is sound can't be told from that."""
+
+
+class Dump(NamedTuple):
+    """A dump on the host. ``folder``: pg_dump's directory format; ``identity``: file with the age key that opens it, empty where it is not encrypted."""
+
+    path: str
+    folder: bool
+    identity: str
+
+
+def find(folder: str, told: dict[str, Any], identity: str = "") -> Dump:
+    """The dump of a backup.
+
+    :param told: the backup's manifest.
+    :raises SealedError: it is encrypted, and there is no identity.
+    :raises BackupError: there is none, or the identity can't be read.
+    """
+    name = str(told["database"].get("dump", _backup_folder.DUMP))
+    path = os.path.join(folder, name)
+    sealed = bool(told.get("encrypted"))
+    if sealed and not identity:
+        raise SealedError("%s is encrypted: give the path of a file with the age identity that opens it" % folder)
+    if sealed and not os.access(identity, os.R_OK):
+        raise BackupError("%s, the age identity, cannot be read" % identity)
+    is_folder = name.endswith(FOLDER)
+    if sealed and not is_folder and not os.path.exists(path):
+        path += SEALED
+    if not os.path.lexists(path):
+        raise BackupError("%s is missing" % path)
+    return Dump(path, is_folder, identity if sealed else "")
+
+
+@contextmanager
+def opened(path: str, identity: str) -> Iterator[IO[bytes]]:
+    """A file of a backup, decrypted on the way where there is an identity.
+
+    :raises BackupError: it cannot be decrypted.
+    """
+    if not identity:
+        with open(path, "rb") as plain:
+            yield plain
+        return
+    with tempfile.TemporaryFile() as said:
+        try:
+            process = subprocess.Popen(["age", "--decrypt", "--identity", identity, path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said,
+                                       env={"PATH": PATH, "LC_ALL": "C", "HOME": "/nonexistent"}, cwd="/")
+        except FileNotFoundError:
+            raise BackupError("%s is encrypted, and the program age is not installed on this host (Debian: age)" % path) from None
+        with process:
+            if process.stdout is None:
+                raise BackupError("%s: age was started without a pipe" % path)
+            try:
+                yield process.stdout
+                # What the reader did not want is not a failure; what did not come is.
+                while process.stdout.read(1 << 20):
+                    pass
+            except PostgresError:
+                # Whoever reads fails as well where age gave nothing (more); then age says why.
+                if process.stdout.read(1) or process.wait() == 0:
+                    process.kill()
+                    raise
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode:
+            said.seek(0)
+            lines = [line for line in said.read().decode("utf-8", "replace").splitlines() if line.startswith("age: error")]
+            raise BackupError("%s cannot be decrypted: %s" % (path, (lines or ["age ended with exit code %d" % process.returncode])[0]))
+
+
+def load(dump: Dump, target: Endpoint, jobs: int = 2) -> None:
+    """Fill an empty database.
+
+    :param jobs: connections at once, where the dump is a folder.
+    :raises BackupError, PostgresError: it could not be read or loaded to its end.
+    """
+    if not dump.folder:
+        _stream(dump, target, "pg_restore", *LOAD_OPTIONS, "--single-transaction")
+        return
+    with _placed(dump, target, None) as path:
+        _run(target, "pg_restore", *LOAD_OPTIONS, "--jobs=%d" % jobs, path)
+
+
+def migrations(dump: Dump, target: Endpoint) -> Optional[list[str]]:
+    """Names of the schema migrations that the dumped database had ended, ``None`` where it keeps no ledger of them.
+
+    :param target: any database of the server whose pg_restore is used. Nothing is changed there.
+    """
+    words = ("--data-only", "--table=" + LEDGER, "--file=-")
+    if not dump.folder:
+        return parse_ledger(_stream(dump, target, "pg_restore", *words, connect=False))
+    with _placed(dump, target, ["toc.dat"]) as path:
+        found = re.search(r"^(\d+); \d+ \d+ TABLE DATA public %s " % LEDGER, _run(target, "pg_restore", "--list", path, connect=False), re.M)
+    if found is None:
+        return None
+    names = [name for name in sorted(os.listdir(dump.path)) if name.startswith(("toc.dat", found[1] + ".dat"))]
+    with _placed(dump, target, names) as path:
+        return parse_ledger(_run(target, "pg_restore", *words, path, connect=False))
+
+
+def parse_ledger(text: str) -> Optional[list[str]]:
+    """The ended migrations in what pg_restore prints of the ledger: one COPY with its rows."""
+    found = re.search(r"^COPY [^\n]*?\(([^\n]*)\) FROM stdin;\n(.*?)^\\\.$", text, re.M | re.S)
+    if found is None:
+        return None
+    columns = [name.strip('" ') for name in found[1].split(",")]
+    rows = [dict(zip(columns, row)) for row in parse_rows(found[2].splitlines())]
+    return sorted(str(row["migration_name"]) for row in rows if row.get("finished_at") is not None and row.get("rolled_back_at") is None)
+
+
+def _run(target: Endpoint, program: str, *words: str, connect: bool = True) -> str:
+    process = target.start(program, *words, connect=connect, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, errors = process.communicate()
+    if process.returncode:
+        raise target.explain(program, process.returncode, errors.decode("utf-8", "replace"))
+    return out.decode("utf-8", "surrogateescape")
+
+
+def _stream(dump: Dump, target: Endpoint, program: str, *words: str, connect: bool = True) -> str:
+    """Run a program with the dump as its input; what it prints."""
+    with opened(dump.path, dump.identity) as source:
+        process = target.start(program, *words, connect=connect, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            out, errors = process.communicate()
+        except BaseException:
+            process.kill()
+            process.communicate()
+            raise
+        if process.returncode:
+            raise target.explain(program, process.returncode, errors.decode("utf-8", "replace"))
+    return out.decode("utf-8", "surrogateescape")
+
+
+@contextmanager
+def _placed(dump: Dump, target: Endpoint, names: Optional[list[str]]) -> Iterator[str]:
+    """A folder where the target's pg_restore can read the dump's files (``None``: all of them)."""
+    if not target.container and not dump.identity:
+        yield dump.path
+        return
+    try:
+        files = sorted(os.listdir(dump.path)) if names is None else [
+            name if os.path.exists(os.path.join(dump.path, name)) else name + SEALED for name in names]
+        if target.container:
+            _inside.run(target, "rm", "-rf", INSIDE)
+            _inside.run(target, "mkdir", "-m", "700", INSIDE)
+            try:
+                _send(dump, target, files)
+                yield INSIDE
+            finally:
+                _inside.run(target, "rm", "-rf", INSIDE)
+            return
+        sweep()
+        folder = tempfile.mkdtemp(prefix=PREFIX, dir=TEMPORARY)  # 0700
+        try:
+            for name in files:
+                with opened(os.path.join(dump.path, name), dump.identity) as source, open(os.path.join(folder, plain(name)), "xb") as out:
+                    shutil.copyfileobj(source, out, 1 << 20)
+            yield folder
+        finally:
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise BackupError("%s: %s" % (error.filename or dump.path, error.strerror)) from None
+
+
+def sweep() -> None:
+    """Remove what a restore that was killed has decrypted on this host."""
+    for name in os.listdir(TEMPORARY):
+        if name.startswith(PREFIX):
+            shutil.rmtree(os.path.join(TEMPORARY, name))
+
+
+def plain(name: str) -> str:
+    """A file's name as it was before it was encrypted."""
+    return name[:-len(SEALED)] if name.endswith(SEALED) else name
+
+
+def _send(dump: Dump, target: Endpoint, files: list[str]) -> None:
+    """The files as a tar stream into the container: no copy on the host, and none that is mounted."""
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(_inside.command(target, "tar", "-x", "-f", "-", "-C", INSIDE), env=target.environment(), cwd="/",
+                                   stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
+        with process:
+            try:
+                with tarfile.open(fileobj=process.stdin, mode="w|", bufsize=1 << 20) as archive:
+                    for name in files:
+                        _add(archive, os.path.join(dump.path, name), plain(name), dump.identity)
+            except BrokenPipeError:
+                pass  # tar ended early: its exit code and standard error say why
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                if process.stdin and not process.stdin.closed:
+                    try:
+                        process.stdin.close()
+                    except BrokenPipeError:
+                        pass  # as above
+        if process.returncode:
+            said.seek(0)
+            text = said.read().decode("utf-8", "replace").strip().splitlines()
+            raise PostgresError("%s: the dump does not fit in there: %s" % (target, text[-1] if text else "tar ended with exit code %d" % process.returncode))
+
+
+def _add(archive: tarfile.TarFile, path: str, name: str, identity: str) -> None:
+    item = tarfile.TarInfo(name)
+    item.mode = 0o600
+    if not identity:
+        item.size = os.stat(path).st_size
+        with open(path, "rb") as source:
+            archive.addfile(item, source)
+        return
+    # A tar names a file's size before its content, and a decrypted one's is known at its end.
+    with tempfile.TemporaryFile(dir=TEMPORARY) as spool:
+        with opened(path, identity) as source:
+            shutil.copyfileobj(source, spool, 1 << 20)
+        item.size = spool.tell()
+        spool.seek(0)
+        archive.addfile(item, spool)

@@ -1,0 +1,296 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A deployment's database restored from a backup: beside the one in service, proved, and only then in its place.
+
+The deployment serves until the restored database is whole; then its proxy stops, the two databases change names in one transaction, and it starts
+again. Whatever fails after that brings back what was there. What was in service is kept twice: as a verified backup, and under another name.
+A run that was killed is brought to an end by the next one: see :func:`settle`.
+"""
+from __future__ import annotations
+
+import os
+import time
+from contextlib import ExitStack
+from datetime import datetime, timezone
+from typing import Any, Callable, NamedTuple, Optional
+
+from .._backup import backup as _backup
+from .._deployment import service as _restore_service
+from .._deployment.service import Deployment, Service
+from .._host.systemd import SystemdError
+from .._litellm import spend_flush as _spend_flush
+from .._postgres.fingerprint import fingerprint
+from .._postgres.session import PostgresError
+from .._redis.redis import RedisError
+from . import checks as _restore_checks
+from . import database as _restore
+from . import state as _state
+from . import swap as _restore_swap
+from .state import RefusedError, RestoreError
+
+POINT = "before-restore-"
+PATIENCE = 240.0  # seconds that the proxy may take to serve
+_FAILURES = (RestoreError, PostgresError, _backup.BackupError, RedisError, SystemdError, OSError)
+Tell = Callable[[str], None]
+
+
+class Order(NamedTuple):
+    """What to restore. ``path``: the backup. ``point``: order of the restore point; only its name is set here, ``None`` makes none.
+    ``folder``: the archive, so that no backup is made while the databases change places; ``identity``: file with an age key."""
+
+    deployment: Deployment
+    path: str
+    folder: str
+    state_dir: str
+    point: Optional[_backup.Order] = None
+    identity: str = ""
+    jobs: int = _restore.JOBS
+    patience: float = PATIENCE
+
+
+def foresee(order: Order) -> dict[str, Any]:
+    """What :func:`restore` would do now, nothing being touched.
+
+    :returns: ``name``, ``created``, ``source``, ``rows_total`` (of the backup; ``None`` where its manifest can't be trusted), ``problems`` (why it would be
+        refused), ``notes``, ``loses`` (in words, table by table), ``interrupted`` (the stage at which an earlier restore was killed, or empty).
+    """
+    look = _look(order, True)
+    state = _state.load(order.state_dir)
+    interrupted = state["stage"] if state is not None and state["stage"] not in _state.ENDED else ""
+    told = look.manifest
+    return {"name": os.path.basename(order.path), "path": order.path, "created": told.get("created"), "source": told.get("source"),
+            "rows_total": told.get("rows_total"), "problems": look.problems, "notes": look.notes, "loses": look.loses, "interrupted": interrupted}
+
+
+def _look(order: Order, compare: bool) -> _restore_checks.Look:
+    point = order.point
+    look = _restore_checks.look(order.deployment, order.path, point.folder if point else "", order.state_dir, order.identity, compare)
+    if point is not None and look.exists and not look.problems:
+        try:
+            _backup.check_space(point)
+        except (_backup.BackupError, PostgresError) as error:
+            look.problems.append("the restore point can't be made: %s" % error)
+    return look
+
+
+def restore(order: Order, now: datetime, tell: Tell) -> dict[str, Any]:
+    """Restore a backup into a deployment, or leave the deployment as it was.
+
+    :param tell: gets a line for each thing that is about to happen, and before all of them what will be lost.
+    :returns: ``name``, ``path``, ``point`` (path of the restore point, empty for none), ``kept`` (name of the database that was in service, empty for none),
+        ``loses`` (in words; what it held at the stop of the proxy and the backup does not), ``rows_total``, ``notes``, ``resumed`` (nothing but the end of
+        an earlier run of this backup), ``stopped`` (seconds without a proxy), ``seconds``.
+    :raises RefusedError: nothing was touched. :raises RestoreError: it failed; the message says how the deployment is left.
+    """
+    begun = time.monotonic()
+    with _state.alone(order.state_dir):
+        earlier = settle(order, tell)
+        if earlier is not None and earlier["stage"] == _state.DONE and earlier["backup"] == order.path:
+            tell("an earlier run has restored this backup, and was killed before it could say so; run again to restore it once more")
+            return _finish(order, earlier, [], tell, begun, 0.0, True)
+        try:
+            look = _look(order, True)
+        except OSError as error:
+            raise RefusedError("%s: %s" % (error.filename, error.strerror)) from None
+        if look.problems:
+            raise RefusedError("%s is not restored, and nothing was touched: %s" % (order.path, "; ".join(look.problems)))
+        for line in [*look.notes, *(["what the backup does not have will be lost:", *look.loses] if look.loses else ["the backup has all that is there now"])]:
+            tell(line)
+        with ExitStack() as stack:
+            state = _prepare(order, look, now, tell, stack)
+            stopped = time.monotonic()
+            _turn(order, state, tell)
+            stopped = time.monotonic() - stopped
+        return _finish(order, state, look.notes, tell, begun, stopped, False)
+
+
+def _prepare(order: Order, look: _restore_checks.Look, now: datetime, tell: Tell, stack: ExitStack) -> dict[str, Any]:
+    """The restore point, and the restored database beside the one in service. Whatever fails leaves the deployment untouched.
+
+    :param stack: gets the hold on the archive: while the databases change places, nobody makes a backup.
+    """
+    target = order.deployment.database
+    stamp = _stamp(order, now)
+    state = {"id": stamp, "backup": order.path, "name": os.path.basename(order.path), "database": target.database,
+             "fresh": _restore_swap.fresh_name(target.database), "kept": _restore_swap.kept_name(target.database, stamp), "had": look.exists,
+             "point": "", "begun": now.astimezone(timezone.utc).isoformat(timespec="seconds")}
+    _state.save(order.state_dir, state, _state.LOADING)
+    try:
+        # Once more, now that a migration that begins sees this restore: one of the two gives way.
+        if _restore_checks.check_journal(order.state_dir):
+            raise RestoreError("; ".join(_restore_checks.check_journal(order.state_dir)))
+        if order.point is not None and look.exists:
+            tell("a restore point is made")
+            made = _backup.backup(order.point._replace(name=POINT + stamp, pinned=True), now)
+            state["point"] = made["path"]
+            tell("%s is made and verified" % made["path"])
+        tell("%s is restored beside the database in service" % state["name"])
+        done = _restore.restore(order.path, target.on(str(state["fresh"])), now, order.identity, order.jobs, look.manifest)
+        if done["differences"]:
+            raise RestoreError("the restored database is not what was backed up, and was removed: %s" % "; ".join(done["differences"]))
+        tell("it is proved to hold what was backed up: %d rows" % done["fingerprint"]["rows_total"])
+        stack.enter_context(_backup.locked(order.folder))
+    except BaseException as error:
+        _drop_fresh(order, state, tell)
+        _state.save(order.state_dir, state, _state.BACK)
+        if isinstance(error, _FAILURES):
+            raise RestoreError("%s was not restored, and the deployment was not touched: %s" % (order.path, error)) from error
+        raise
+    return state
+
+
+def _stamp(order: Order, now: datetime) -> str:
+    """A time that neither a restore point nor a kept database has for its name: clocks are set back at times."""
+    databases, archive = _restore_swap.names(order.deployment.database), os.listdir(order.folder)
+    first = _backup.name_of(now)
+    return next(stamp for stamp in [first] + ["%s-%d" % (first, number) for number in range(2, 100)]
+                if POINT + stamp not in archive and _restore_swap.kept_name(order.deployment.database.database, stamp) not in databases)
+
+
+def _drop_fresh(order: Order, state: dict[str, Any], tell: Tell) -> None:
+    try:
+        _restore_swap.drop_fresh(order.deployment.database, state["fresh"])
+    except PostgresError as error:
+        tell("database %s is left; the next restore removes it: %s" % (state["fresh"], error))
+
+
+def _turn(order: Order, state: dict[str, Any], tell: Tell) -> None:
+    """The restored database takes the place of the one in service, or that stays."""
+    service = _restore_service.of(order.deployment, order.state_dir, order.patience)
+    target, folder = order.deployment.database, order.state_dir
+    try:
+        # What is in service stays, for the way back and for whoever needs a row of it: so its last spend is written before the stop.
+        _spend_flush.wait(target)
+        _state.save(folder, state, _state.STOPPING)
+        tell("the proxy is stopped")
+        service.stop()
+        _restore_swap.wait_alone(target)
+        if service.redis is not None:
+            _state.save(folder, state, _state.CLEARING)
+            if service.redis.clear():
+                tell("Redis is emptied: its counters and cached keys belong to the other database")
+        _state.save(folder, state, _state.SWAPPING)
+        _restore_swap.swap(target, state["fresh"], state["kept"], datetime.now(timezone.utc))
+        _serve(order, service, state, tell)
+    except BaseException as error:
+        tell("it failed: %s" % error)
+        _go_back(order, service, state, tell, str(error) or type(error).__name__)
+        if isinstance(error, _FAILURES):
+            raise RestoreError("%s was not restored: %s. The deployment is back as it was, and serves" % (order.path, error)) from error
+        raise
+
+
+def _serve(order: Order, service: Service, state: dict[str, Any], tell: Tell) -> None:
+    _state.save(order.state_dir, state, _state.STARTING)
+    tell("the proxy starts with the restored database")
+    service.start()
+    _state.save(order.state_dir, state, _state.VERIFYING)
+    service.verify()
+    _state.save(order.state_dir, state, _state.DONE)
+
+
+def _go_back(order: Order, service: Service, state: dict[str, Any], tell: Tell, why: str) -> None:
+    """The deployment as it was, serving. A restored database that clients may have written to stays, until the next restore.
+
+    :raises RestoreError: that failed as well; the message says what is where, and the next run tries again.
+    """
+    target = order.deployment.database
+    used = state["stage"] in (_state.STARTING, _state.VERIFYING, _state.STUCK)
+    try:
+        if _restore_swap.swapped(target, state["fresh"]):
+            tell("the database that was in service comes back")
+            service.stop()
+            _restore_swap.wait_alone(target)
+            _restore_swap.unswap(target, state["fresh"], state["kept"], datetime.now(timezone.utc))
+        if service.redis is not None:
+            service.redis.put_back(order.patience)
+        service.start()
+        service.verify()
+    except BaseException as error:
+        _state.save(order.state_dir, {**state, "why": why}, _state.STUCK)
+        if isinstance(error, _FAILURES):
+            raise RestoreError("%s. And the way back failed too: %s. The next run of the same command tries it again. %s" % (
+                why, error, _where(order, state))) from error
+        raise
+    if used:
+        tell("database %s is what was restored; it stays until the next restore" % state["fresh"])
+    else:
+        _drop_fresh(order, state, tell)
+    _state.save(order.state_dir, {**state, "why": why}, _state.BACK)
+    tell("the deployment is back as it was, and serves")
+
+
+def _where(order: Order, state: dict[str, Any]) -> str:
+    """Where the rows are, for somebody who has to help."""
+    return "What was in service before is database %s, or %s where that exists%s" % (
+        state["database"], state["kept"], ", and the backup %s" % state["point"] if state["point"] else "")
+
+
+def settle(order: Order, tell: Tell) -> Optional[dict[str, Any]]:
+    """Bring a restore that was killed to an end: on, where the databases have changed places, so that nothing is lost that clients may have
+    written since; else back.
+
+    :returns: what was remembered of the last restore, at its end; ``None`` where there was none.
+    :raises RestoreError: neither worked.
+    """
+    state = _state.load(order.state_dir)
+    if state is None or state["stage"] in _state.SERVES:
+        return state
+    target, stage = order.deployment.database, state["stage"]
+    if state["database"] != target.database:
+        raise RefusedError("%s: a restore of database %s was killed in its stage %s; end that first" % (
+            _state.path_of(order.state_dir), state["database"], stage))
+    if stage == _state.LOADING:
+        tell("an earlier restore was killed before it touched the deployment")
+        _drop_fresh(order, state, tell)
+        return _state.save(order.state_dir, state, _state.BACK)
+    service = _restore_service.of(order.deployment, order.state_dir, order.patience)
+    with _backup.locked(order.folder):
+        if _restore_swap.swapped(target, state["fresh"]) and (stage != _state.STUCK or service.serves()):
+            tell("an earlier restore was killed in its stage %s, with the restored database in place: it is ended" % stage)
+            try:
+                _serve(order, service, state, tell)
+            except _FAILURES as error:
+                _go_back(order, service, state, tell, str(error))
+        else:
+            tell("an earlier restore was killed in its stage %s: the deployment is brought back" % stage)
+            if service.redis is not None and service.serves():
+                # A reboot has started it meanwhile: what Redis counts now is newer than what was put aside.
+                service.redis.forget()
+            _go_back(order, service, state, tell, "it was killed in its stage %s" % stage)
+    return state
+
+
+def _finish(order: Order, state: dict[str, Any], notes: list[str], tell: Tell, begun: float, stopped: float, resumed: bool) -> dict[str, Any]:
+    """The proxy serves: what is told afterwards, and what is not needed any more. A failure here is a note."""
+    target, kept, loses = order.deployment.database, "", []
+    notes = list(notes)
+    told = _backup.manifest(order.path)
+    try:
+        service = _restore_service.of(order.deployment, order.state_dir, order.patience)
+        if service.redis is not None:
+            service.redis.forget()
+        if state["had"]:
+            kept = str(state["kept"])
+            # Nobody writes to it any more, so this is what it held at the stop.
+            loses = _restore_checks.losses(told["fingerprint"], fingerprint(target.on(kept)))
+        for name in _restore_swap.discard(target, kept):
+            notes.append("database %s, which an earlier restore had kept, is gone" % name)
+    except _FAILURES as error:
+        notes.append("the deployment is restored and serves, but: %s" % error)
+    if kept:
+        notes.append("what was in service before is kept as database %s until the next restore; to remove it now: %s" % (
+            kept, drop_command(order.deployment, kept)))
+    _state.save(order.state_dir, state, _state.FINISHED)
+    tell("the deployment serves with what %s holds" % state["name"])
+    return {"name": state["name"], "path": state["backup"], "point": state["point"], "kept": kept, "loses": loses, "rows_total": told["rows_total"],
+            "notes": notes, "resumed": resumed, "stopped": round(stopped, 3), "seconds": round(time.monotonic() - begun, 3)}
+
+
+def drop_command(deployment: Deployment, database: str) -> str:
+    """What an operator types to remove a kept database."""
+    target = deployment.database
+    if target.container:
+        return "docker exec %s dropdb --username=%s %s" % (target.container, target.user, database)
+    return "dropdb --host=%s --port=%d --username=%s %s" % (target.host or "localhost", target.port, target.user, database)

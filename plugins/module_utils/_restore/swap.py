@@ -1,0 +1,157 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two databases that change names in one transaction, so that no moment has none or half of one at the name that the proxy uses.
+
+The one that was in service stays under a name of its own, with a mark that says since when, until the next restore that goes well.
+"""
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+from typing import Any, Optional
+
+from .._postgres.copy import mark
+from .._postgres.database import MAINTENANCE, growing, inspect, parse_mark
+from .._postgres.endpoint import APPLICATION
+from .._postgres.session import Endpoint, PostgresError, Session, identifier, literal
+
+LIMIT = 63  # bytes of a name in PostgreSQL
+KEPT = "kept"
+PATIENCE = 30.0  # seconds for the connections of a proxy that has ended
+_COMMENT = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+# Renaming asks for both; a superuser has them.
+_MAY = """SELECT (SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user),
+  coalesce((SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = %s), true)"""
+
+
+def named(database: str, suffix: str) -> str:
+    """A name beside a database's own, within PostgreSQL's limit."""
+    return database.encode()[:LIMIT - len(suffix)].decode("utf-8", "ignore") + suffix
+
+
+def fresh_name(database: str) -> str:
+    """Where a restored database waits until it is its turn."""
+    return named(database, "_restored")
+
+
+def kept_name(database: str, stamp: str) -> str:
+    """Where the database that was in service stays."""
+    return named(database, "_before_" + stamp.lower())
+
+
+def names(target: Endpoint) -> set[str]:
+    """Every database of the server."""
+    with Session(target.on(MAINTENANCE)) as admin:
+        return {str(row[0]) for row in admin.query("SELECT datname FROM pg_database")}
+
+
+def exists(admin: Session, database: str) -> bool:
+    """Whether a server has a database."""
+    return bool(admin.query("SELECT 1 FROM pg_database WHERE datname = %s" % literal(database)))
+
+
+def check_rights(target: Endpoint) -> None:
+    """:raises PostgresError: the role may not give a database another name."""
+    with Session(target.on(MAINTENANCE)) as admin:
+        makes, owns = admin.query(_MAY % literal(target.database))[0]
+    if makes != "t" or owns != "t":
+        raise PostgresError("%s: its role must %s to restore beside it" % (target, " and ".join(
+            words for words, given in (("be allowed to create databases (ALTER ROLE … CREATEDB)", makes), ("own the database", owns)) if given != "t")))
+
+
+def wait_alone(target: Endpoint, patience: Optional[float] = None) -> None:
+    """Wait until nobody uses a database any more.
+
+    :raises PostgresError: somebody still does; the message names who.
+    """
+    limit = time.monotonic() + (PATIENCE if patience is None else patience)
+    with Session(target.on(MAINTENANCE)) as admin:
+        while True:
+            clients = inspect(target, admin).clients
+            if not clients:
+                return
+            if time.monotonic() > limit:
+                raise PostgresError("%s is still in use by others than the proxy: %s. End them and try again." % (target, ", ".join(clients)))
+            time.sleep(0.2)
+
+
+def _comment(admin: Session, database: str) -> Optional[str]:
+    rows = admin.query(_COMMENT % literal(database))
+    return rows[0][0] if rows else None
+
+
+def _set_comment(admin: Session, database: str, text: Optional[str]) -> None:
+    admin.execute("COMMENT ON DATABASE %s IS %s" % (identifier(database), "NULL" if text is None else literal(text)))
+
+
+def swap(target: Endpoint, fresh: str, kept: str, now: datetime) -> bool:
+    """Give the restored database the name in service, and the one that had it another.
+
+    What was said about the database in service is now said about its successor: whose it is has not changed.
+
+    :returns: whether there was one to keep.
+    """
+    with Session(target.on(MAINTENANCE)) as admin:
+        had = exists(admin, target.database)
+        comment = _comment(admin, target.database)
+        admin.execute("BEGIN")
+        if had:
+            admin.execute("ALTER DATABASE %s RENAME TO %s" % (identifier(target.database), identifier(kept)))
+            mark(admin, kept, state=KEPT, of=target.database, time=now.astimezone(timezone.utc).isoformat(timespec="seconds"))
+        admin.execute("ALTER DATABASE %s RENAME TO %s" % (identifier(fresh), identifier(target.database)))
+        if had:
+            _set_comment(admin, target.database, comment)
+        admin.execute("COMMIT")
+    return had
+
+
+def swapped(target: Endpoint, fresh: str) -> bool:
+    """Whether :func:`swap` was committed, on a server on which the restored database was whole before."""
+    with Session(target.on(MAINTENANCE)) as admin:
+        return not exists(admin, fresh) and exists(admin, target.database)
+
+
+def unswap(target: Endpoint, fresh: str, kept: str, now: datetime) -> None:
+    """Undo :func:`swap`. The restored database goes back to where it waited, as ours: the next restore takes its place."""
+    with Session(target.on(MAINTENANCE)) as admin:
+        back = exists(admin, kept)
+        comment = _comment(admin, target.database)
+        admin.execute("BEGIN")
+        admin.execute("ALTER DATABASE %s RENAME TO %s" % (identifier(target.database), identifier(fresh)))
+        mark(admin, fresh, state="complete", time=now.astimezone(timezone.utc).isoformat(timespec="seconds"))
+        if back:
+            admin.execute("ALTER DATABASE %s RENAME TO %s" % (identifier(kept), identifier(target.database)))
+            _set_comment(admin, target.database, comment)
+        admin.execute("COMMIT")
+
+
+def kept(target: Endpoint) -> list[dict[str, Any]]:
+    """Databases that earlier restores have kept of this one, oldest first: ``name``, ``time``, ``bytes``."""
+    with Session(target.on(MAINTENANCE)) as admin:
+        rows = admin.query("SELECT datname, shobj_description(oid, 'pg_database'), pg_database_size(oid) FROM pg_database WHERE NOT datistemplate ORDER BY 1")
+    found = [(str(name), parse_mark(comment) or {}, int(size or 0)) for name, comment, size in rows]
+    return sorted(({"name": name, "time": str(told.get("time")), "bytes": size} for name, told, size in found
+                   if told.get("state") == KEPT and told.get("of") == target.database), key=lambda item: (item["time"], item["name"]))
+
+
+def discard(target: Endpoint, spare: str = "") -> list[str]:
+    """Drop what earlier restores have kept of this database, but for one. Nothing else carries the mark.
+
+    :returns: the names.
+    """
+    found = [item["name"] for item in kept(target) if item["name"] != spare]
+    with Session(target.on(MAINTENANCE)) as admin:
+        for name in found:
+            told = parse_mark(_comment(admin, name)) or {}
+            if told.get("made_by") == APPLICATION and told.get("state") == KEPT:
+                admin.execute("DROP DATABASE IF EXISTS %s" % identifier(name))
+    return found
+
+
+def drop_fresh(target: Endpoint, fresh: str) -> None:
+    """Remove a restored database that nobody has used, whole or half: only one that carries our mark."""
+    with Session(target.on(MAINTENANCE)) as admin:
+        for name in (fresh, growing(fresh)):
+            if exists(admin, name) and parse_mark(_comment(admin, name)) is not None:
+                admin.execute("DROP DATABASE %s WITH (FORCE)" % identifier(name))

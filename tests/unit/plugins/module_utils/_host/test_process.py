@@ -1,0 +1,174 @@
+"""The host: what /proc says, and files that are whole or not there. Texts of /proc were captured on kernel 6.18."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+
+TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:0FA0 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1001        0 12345 1 0000000000000000 100 0 0 10 0
+   1: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12346 1 0000000000000000 100 0 0 10 0
+   2: 0100007F:A2B4 0100007F:0FA0 01 00000000:00000000 00:00000000 00000000  1001        0 12347 1 0000000000000000 20 4 30 10 -1
+"""
+TCP6 = """  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000000000000000000001000000:18EB 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000   105        0 777 1 0 100
+"""
+
+
+def test_listeners_are_read() -> None:
+    assert _host.parse_listeners(TCP) == [("127.0.0.1", 4000, 12345), ("0.0.0.0", 8080, 12346)]
+    assert _host.parse_listeners(TCP6) == [("::1", 6379, 777)]
+
+
+def test_real_listener_is_found_with_its_process() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        found = _host.holder(_host.listeners(), port)
+        assert found is not None
+        assert found.pid == os.getpid()
+        assert str(os.getpid()) in found.command
+    assert _host.holder(_host.listeners(), port) is None
+
+
+def test_handle_that_closes_meanwhile_hides_no_other(tmp_path: Path) -> None:
+    folder = tmp_path / "7" / "fd"
+    folder.mkdir(parents=True)
+    (folder / "0").write_text("")  # no link: readlink fails, as for a handle that is gone
+    (folder / "1").symlink_to("socket:[12345]")
+    assert _host._socket_owners(str(tmp_path)) == {12345: 7}
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [("127.0.0.1", True), ("127.0.1.1", True), ("::1", True), ("0.0.0.0", True), ("::", True), ("10.0.0.1", False)],
+)
+def test_who_answers_on_loopback(address: str, found: bool) -> None:
+    listener = _host.Listener(address, 4000, 1, "x")
+    assert (_host.holder([listener], 4000) is not None) == found
+    assert _host.holder([listener], 4001) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("0::/system.slice/redis-server.service\n", "redis-server.service"),
+        ("0::/user.slice/user-1001.slice/user@1001.service/app.slice/litellm.service\n", "litellm.service"),
+        ("12:pids:/docker/abc/system.slice/system-postgresql.slice/postgresql@15-main.service\n", "postgresql@15-main.service"),
+        ("0::/user.slice/user-0.slice/session-1.scope\n", None),
+        ("", None),
+    ],
+    ids=["system", "user", "template, cgroup v1", "session", "nothing"],
+)
+def test_unit_of_a_process(text: str, unit: Any) -> None:
+    assert _host.parse_unit(text) == unit
+
+
+def test_process_is_described_without_its_arguments(tmp_path: Path) -> None:
+    for pid, words in (("1", "/usr/bin/python3\0/opt/chat.py\0--key\0s3cret\0"), ("2", "postgres: gateway llm 127.0.0.1(5) idle\0"),
+                       ("3", "/usr/bin/python3\0-c\0s3cret\0"), ("4", "")):
+        (tmp_path / pid).mkdir()
+        (tmp_path / pid / "cmdline").write_text(words)
+    told = [_host.describe(pid, str(tmp_path)) for pid in (1, 2, 3, 4, 5, None)]
+    assert told == ["python3 chat.py (process 1)", "postgres (process 2)", "python3 (process 3)", "? (process 4)", "? (process 5)",
+                    "a process that cannot be seen from here"]
+
+
+def test_arguments_are_those_that_the_process_got() -> None:
+    # The child speaks first: until it runs, the kernel may show no arguments.
+    words = [sys.executable, "-c", "print(flush=True); input()", "", "--note", "a b's"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert _host.command_line(child.pid) == words
+        child.communicate(b"\n")
+    assert _host.command_line(child.pid) == []
+
+
+def test_title_of_a_process_ends_where_its_padding_begins(tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "cmdline").write_text("postgres: checkpointer \0\0\0\0")
+    assert _host.command_line(7, str(tmp_path)) == ["postgres: checkpointer "]
+
+
+NAMES = st.text("ABCXYZ_", min_size=1, max_size=8)
+VALUES = st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=20)
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=5))
+def test_environment_of_a_process_is_what_it_got(environment: dict[str, str]) -> None:
+    text = "".join("%s=%s\0" % pair for pair in environment.items())
+
+    def read(path: str) -> str:
+        assert path == "/proc/7/environ"
+        return text
+
+    original, _host.read = _host.read, read
+    try:
+        assert _host.process_environment(7) == environment
+    finally:
+        _host.read = original
+
+
+def test_ancestors_end_below_the_first_process() -> None:
+    assert _host.ancestors(os.getpid())[:2] == [os.getpid(), os.getppid()]
+    assert 1 not in _host.ancestors(os.getpid())
+
+
+def test_programs_run_in_a_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTGRES_PASSWORD", "of the caller's shell")
+    found = _host.run([sys.executable, "-c", "import os; print(sorted(set(os.environ) - {'LC_CTYPE'}))"], env={"A": "1"})
+    assert found == _host.Result(0, "['A', 'HOME', 'LC_ALL', 'PATH']\n", "")
+
+
+def test_programs_never_raise() -> None:
+    assert _host.run(["/nosuch/program"]).rc == 127
+    assert _host.run([sys.executable, "-c", "import sys; sys.exit(3)"]).rc == 3
+    late = _host.run([sys.executable, "-c", "import signal; signal.pause()"], timeout=0.3)
+    assert late.rc == 124
+    assert "did not answer within 0.3 seconds" in late.err
+
+
+def test_program_runs_as_another_account() -> None:
+    assert _host.run(["id", "-u"], account=(65534, 65534)).out == "65534\n"
+
+
+def test_file_is_written_whole_with_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    _host.write_atomically(str(path), "é\r\n", 0o640, (65534, 65534))
+    assert path.read_bytes() == "é\r\n".encode()
+    told = path.stat()
+    assert (told.st_mode & 0o777, told.st_uid, told.st_gid) == (0o640, 65534, 65534)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("broken", ["os.fsync", "os.rename", "os.fchmod"])
+def test_interrupted_write_leaves_the_old_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    path = tmp_path / "a"
+    path.write_text("old")
+
+    def fail(*_words: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(broken, fail)
+        with pytest.raises(KeyboardInterrupt):
+            _host.write_atomically(str(path), "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_space_is_that_of_the_nearest_folder(tmp_path: Path) -> None:
+    assert _host.free_bytes(str(tmp_path / "not" / "there")) > 0
+    assert _host.device_of(str(tmp_path / "not" / "there")) == tmp_path.stat().st_dev
+    blocks = subprocess.run(["stat", "-f", "-c", "%a %S", str(tmp_path)], capture_output=True, text=True, check=True).stdout.split()
+    assert abs(_host.free_bytes(str(tmp_path)) - int(blocks[0]) * int(blocks[1])) < 1 << 30

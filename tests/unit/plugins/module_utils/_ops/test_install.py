@@ -1,0 +1,139 @@
+"""The command on a host: the code of this package, run by a Python that knows nothing of Ansible."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as _ops
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import install as _program
+from ansible_collections.llmops.litellm.plugins.modules import ops_program
+
+FILES = {"__init__.py": b"", "_ops/__init__.py": b"", "_ops/cli.py": b"def main():\n    print('one')\n    return 3\n"}
+Put = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Put:
+    """Installs files below a folder of the test's own."""
+    (tmp_path / "sbin").mkdir()
+    return lambda files=FILES, check=False: _program.install(files, str(tmp_path / "lib"), str(tmp_path / "sbin" / "litellm-ops"), check)
+
+
+def call(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([tmp_path / "sbin" / "litellm-ops", *words], capture_output=True, text=True, check=False, env={}, cwd="/")
+
+
+def test_command_runs_what_was_installed(tmp_path: Path, put: Put) -> None:
+    assert put(check=True)["changed"] and not (tmp_path / "lib").exists()
+    told = put()
+    assert told["changed"] and told["before"] == "" and told["folder"] in told["after"]
+    done = call(tmp_path)
+    assert (done.returncode, done.stdout) == (3, "one\n")
+    assert (tmp_path / "sbin" / "litellm-ops").stat().st_mode & 0o777 == 0o755
+    assert list((Path(told["folder"]) / _program.PACKAGE / "_ops/__pycache__").glob("cli.*.pyc"))
+    assert not put()["changed"]
+
+
+def test_other_release_takes_its_place_and_leaves_nothing(tmp_path: Path, put: Put) -> None:
+    first = put()["folder"]
+    (tmp_path / "lib" / ".growing-x").mkdir()
+    (tmp_path / "lib" / "0123456789abcdef").mkdir()  # of the same form, and not ours
+    (tmp_path / "lib" / "notes.txt").write_text("mine")
+    second = put({**FILES, "_ops/cli.py": b"def main():\n    print('two')\n"})
+    assert second["changed"] and first in second["before"]
+    assert call(tmp_path).stdout == "two\n"
+    assert sorted(path.name for path in (tmp_path / "lib").iterdir()) == sorted([Path(second["folder"]).name, "0123456789abcdef", "notes.txt"])
+
+
+@pytest.mark.parametrize("spoil", ["changed", "gone", "more", "mode", "command"])
+def test_what_somebody_has_spoilt_is_mended(tmp_path: Path, put: Put, spoil: str) -> None:
+    package = Path(put()["folder"]) / _program.PACKAGE
+    command = tmp_path / "sbin" / "litellm-ops"
+    if spoil == "changed":
+        (package / "_ops/cli.py").write_text("x")
+    elif spoil == "gone":
+        (package / "_ops/cli.py").unlink()
+    elif spoil == "more":
+        (package / "_ops/evil.py").write_text("x")
+    elif spoil == "mode":
+        command.chmod(0o644)
+    else:
+        command.write_text("#!/bin/sh\n")
+    assert put()["changed"]
+    assert call(tmp_path).stdout == "one\n"
+    assert not (package / "_ops/evil.py").exists()
+    assert not put()["changed"]
+
+
+def interrupt(*_words: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_interrupted_installation_leaves_the_earlier_command(tmp_path: Path, put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    put()
+    other = {**FILES, "_ops/cli.py": b"def main():\n    print('two')\n"}
+    for name in ("_put", "write_atomically"):
+        with monkeypatch.context() as patched:
+            patched.setattr(_program, name, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                put(other)
+        assert call(tmp_path).stdout == "one\n"
+    put(other)
+    assert call(tmp_path).stdout == "two\n"
+
+
+def test_removal_takes_only_what_is_ours(tmp_path: Path, put: Put) -> None:
+    put()
+    (tmp_path / "lib" / "notes.txt").write_text("mine")
+    words = (str(tmp_path / "lib"), str(tmp_path / "sbin" / "litellm-ops"))
+    assert _program.remove(*words, check=True)["changed"] and call(tmp_path).returncode == 3
+    assert _program.remove(*words)["changed"]
+    assert [path.name for path in (tmp_path / "lib").iterdir()] == ["notes.txt"]
+    assert list((tmp_path / "sbin").iterdir()) == []
+    assert not _program.remove(*words)["changed"]
+    (tmp_path / "lib" / "notes.txt").unlink()
+    put()
+    _program.remove(*words)
+    assert not (tmp_path / "lib").exists()
+
+
+def test_module_installs_the_real_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "sbin").mkdir()
+
+    def run(**params: Any) -> dict[str, Any]:
+        given = {"library": str(tmp_path / "lib"), "command": str(tmp_path / "sbin" / "litellm-ops"), **params}
+        with patch_module_args(given), pytest.raises(SystemExit):
+            ops_program.main()
+        return dict(json.loads(capsys.readouterr().out))
+
+    told = run()
+    assert told["changed"] and told["diff"]["after"].startswith("#!/usr/bin/python3 -I\n")
+    assert run()["changed"] is False
+    done = call(tmp_path, "backup", "--help")
+    assert done.returncode == 0 and "--no-prune" in done.stdout, done.stderr
+    (tmp_path / "ops.json").write_text("{}")
+    (tmp_path / "ops.json").chmod(0o600)
+    done = call(tmp_path, "status", "--settings", str(tmp_path / "ops.json"))
+    assert (done.returncode, "state_dir is missing" in done.stderr) == (_ops.USAGE, True), done.stderr
+    assert run(state="absent")["changed"] is True
+    assert list((tmp_path / "sbin").iterdir()) == []
+    assert os.listdir(tmp_path / "sbin") == []
+
+
+def test_everything_that_the_command_needs_is_installed() -> None:
+    """Only what it imports, and all of that: asked of a Python that has imported nothing else."""
+    script = ("import json; from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli, install; "
+              "print(json.dumps(sorted(install.sources())))")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    names = json.loads(done.stdout)
+    needed = {"_ops/__init__.py", "_ops/cli.py", "_backup/backup.py", "_restore/database.py", "_backup/retention.py"}
+    assert needed <= set(names)
+    assert "_migration/finalize.py" not in names

@@ -1,0 +1,95 @@
+"""A database is dropped only where that loses nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import drop as _drop
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.database import Occupancy
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
+    Endpoint,
+    PostgresError,
+)
+
+PLACE = Endpoint(database="llm", user="gateway", host="/run/x")
+
+
+class Server:
+    """A server with one database."""
+
+    def __init__(self) -> None:
+        self.found = Occupancy(True, None, ["table a"], [])
+        self.roles = ["gateway", "postgres"]
+        self.hash = "h"
+        self.done: list[tuple[str, str, Any]] = []
+
+    def session(self, endpoint: Endpoint, settings: Any = None) -> Any:
+        server = self
+
+        class Session:
+            def __enter__(self) -> Any:
+                return self
+
+            def __exit__(self, *_error: object) -> None:
+                pass
+
+            def query(self, statement: str) -> Any:
+                assert "'llm'" in statement
+                return [[role] for role in server.roles]
+
+            def execute(self, statement: str) -> None:
+                server.done.append((endpoint.user, statement, settings))
+
+        return Session()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+    fake = Server()
+    monkeypatch.setattr(_drop, "Session", fake.session)
+    monkeypatch.setattr(_drop, "inspect", lambda endpoint, session: fake.found)
+    monkeypatch.setattr(_fingerprint, "fingerprint", lambda endpoint: {"hash": fake.hash})
+    return fake
+
+
+def test_database_that_the_backup_has_is_dropped(server: Server) -> None:
+    assert _drop.drop(PLACE, "h", check=True)
+    assert server.done == []
+    assert _drop.drop(PLACE, "h")
+    assert server.done == [("gateway", 'DROP DATABASE "llm"', {"default_transaction_read_only": "off"})]
+
+
+def test_role_that_may_not_gives_way_to_one_that_may(server: Server) -> None:
+    server.roles = ["postgres"]
+    _drop.drop(PLACE, "h")
+    assert server.done[0][0] == "postgres"
+
+
+def test_database_that_is_not_there_is_no_failure(server: Server) -> None:
+    server.found = Occupancy(False, None, [], [])
+    assert not _drop.drop(PLACE, "h")
+
+
+@pytest.mark.parametrize(
+    ("found", "expect", "said"),
+    [
+        (Occupancy(True, {"made_by": "llmops.litellm"}, [], ["1 of psql as gateway"]), None, "while clients are connected: 1 of psql"),
+        (Occupancy(True, {"made_by": "llmops.litellm"}, [], []), "other", "does not hold what the backup has"),
+        (Occupancy(True, None, [], []), None, "this collection did not make it"),
+    ],
+    ids=["in use", "changed", "foreign"],
+)
+def test_anything_else_is_left_alone(server: Server, found: Occupancy, expect: Any, said: str) -> None:
+    server.found = found
+    with pytest.raises(PostgresError, match=said):
+        _drop.drop(PLACE, expect)
+    assert server.done == []
+
+
+def test_database_of_ours_is_dropped(server: Server) -> None:
+    server.found = Occupancy(True, {"made_by": "llmops.litellm"}, ["table a"], [])
+    assert _drop.drop(PLACE, None)
+    assert len(server.done) == 1
