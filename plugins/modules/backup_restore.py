@@ -145,13 +145,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import compose_project as _compose_project
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._host import settings_file as _settings_file
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _restore_order
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import rebuild as _restore_host
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import restore as _restore_deployment
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _restore_state
 
 BACKUPS = "/var/backups/llmops-litellm"
 
@@ -191,7 +192,7 @@ def main() -> None:
             done = _restore_host.foresee(order) if module.check_mode else _restore_host.rebuild(order, now, told.append)
         else:
             done = _restore_deployment.foresee(order) if module.check_mode else _restore_deployment.restore(order, now, told.append)
-    except (_settings.SettingsError, _restore_state.RestoreError, _postgres.PostgresError, _backup.BackupError, _journal.JournalError,
+    except (_settings_file.SettingsError, _compose_project.DeploymentError, _postgres.PostgresError, _backup.BackupError, _journal.JournalError,
             _systemd.SystemdError) as error:
         module.fail_json(msg=str(error), told=told)
     except OSError as error:

@@ -139,7 +139,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.llmops.litellm.plugins.module_utils._config import container_view as _config_view
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
 from ansible_collections.llmops.litellm.plugins.module_utils._config.includes import MARK
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 
 ARGUMENTS: dict[str, Any] = {
     "src": {"type": "path", "required": True},
@@ -180,7 +180,7 @@ def read_own(path: str, sources: list[str], check: bool) -> Optional[str]:
         if not check and not os.path.isdir(os.path.dirname(path)):
             raise Refusal("dest: the folder %s does not exist." % os.path.dirname(path))
         return None
-    if os.path.islink(path) or not os.path.isfile(path) or not _host.read(path).startswith(MARK):
+    if os.path.islink(path) or not os.path.isfile(path) or not _files.read(path).startswith(MARK):
         raise Refusal("dest: %s was not written by this module and is not replaced. Move it away, or name another file." % path)
     return read(path)
 
@@ -236,7 +236,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     if not module.check_mode:
         # The first one last: it never names a view that is not there yet.
         for view in reversed(changed):
-            _host.write_atomically(os.path.join(folder, view.name), view.text, mode, owner)
+            _files.write_atomically(os.path.join(folder, view.name), view.text, mode, owner)
         for path in gone:
             os.unlink(path)
     return {"changed": bool(changed or gone), "diff": [diff(view, folder) for view in changed] + [removal(path) for path in gone],

@@ -45,7 +45,7 @@ dropped:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import drop as _drop
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import database as _database
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 
 
@@ -60,7 +60,7 @@ def main() -> None:
     )
     try:
         endpoint = _postgres.Endpoint.from_params(module.params["endpoint"])
-        dropped = _drop.drop(endpoint, module.params["expect"], module.check_mode)
+        dropped = _database.drop(endpoint, module.params["expect"], module.check_mode)
     except _postgres.PostgresError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=dropped, dropped=endpoint.database if dropped else "")

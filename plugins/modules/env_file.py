@@ -178,6 +178,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import envi
 from ansible_collections.llmops.litellm.plugins.module_utils._config import environment_files as _environment_files
 from ansible_collections.llmops.litellm.plugins.module_utils._config import environment_text as _environment_text
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 
 ARGUMENTS: dict[str, Any] = {
@@ -215,7 +216,7 @@ def read_legacy(params: dict[str, Any]) -> tuple[dict[str, str], list[_environme
             found = _host.process_environment(int(running.group(1)))
             process = {name: value for name, value in found.items() if not _envfile.fault(name, value)}
         else:
-            process = _envfile.loads(_host.read(params["legacy_env"]), "systemd")
+            process = _envfile.loads(_files.read(params["legacy_env"]), "systemd")
     except OSError as error:
         raise Refusal("legacy_env: %s: %s." % (params["legacy_env"], error.strerror)) from None
     except _envfile.EnvError as error:
@@ -223,7 +224,7 @@ def read_legacy(params: dict[str, Any]) -> tuple[dict[str, str], list[_environme
     files, missing = [], []
     for item in params["legacy_files"]:
         try:
-            files.append(_environment_files.LegacyFile(item["path"], item["dialect"], _host.read(item["path"])))
+            files.append(_environment_files.LegacyFile(item["path"], item["dialect"], _files.read(item["path"])))
         except OSError as error:
             missing.append({"path": item["path"], "line": 0, "name": "", "reason": "cannot be read: %s" % error.strerror})
     return process, files, missing
@@ -240,7 +241,7 @@ def read_own(params: dict[str, Any]) -> str:
             raise Refusal("%s is not a regular file. %s" % (path, elsewhere))
     except FileNotFoundError:
         return ""
-    text = _host.read(path)
+    text = _files.read(path)
     if not _environment_text.is_ours(text):
         raise Refusal("%s was not written by this collection and is not replaced. %s" % (path, elsewhere))
     try:
@@ -265,7 +266,7 @@ def differs(path: str, text: str, mode: int, owner: Optional[tuple[int, int]]) -
     try:
         found = os.stat(path)
         same = stat.S_IMODE(found.st_mode) == mode and (owner is None or (found.st_uid, found.st_gid) == owner)
-        return not same or _host.read(path) != text
+        return not same or _files.read(path) != text
     except FileNotFoundError:
         return True
 
@@ -293,7 +294,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
                        (params["redis_uid"], params["redis_gid"])))
     changed = [item for item in wanted if differs(*item)]
     for path, text, mode, owner in [] if module.check_mode else changed:
-        _host.write_atomically(path, text, mode, owner)
+        _files.write_atomically(path, text, mode, owner)
     shown = _environment_text.shown(before, after)
     diff = [{"before_header": params["dest"], "after_header": params["dest"], "before": shown[0], "after": shown[1]}]
     return {"changed": bool(changed), "diff": diff, **told}

@@ -48,8 +48,8 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import report_text as _report_text
 
 
 def main() -> None:
@@ -62,11 +62,11 @@ def main() -> None:
         module.fail_json(msg=str(error))
     if journal is None:
         module.fail_json(msg="%s does not exist: there was no migration." % _journal.path_of(folder))
-    lines = _finalize.report(journal)
+    lines = _report_text.report(journal)
     path, text = os.path.join(folder, "finalized.md"), "\n".join(lines).rstrip() + "\n"
-    changed = not os.path.exists(path) or _host.read(path) != text
+    changed = not os.path.exists(path) or _files.read(path) != text
     if changed and not module.check_mode:
-        _host.write_atomically(path, text)
+        _files.write_atomically(path, text)
     module.exit_json(changed=changed, report=lines, path=path)
 
 

@@ -67,12 +67,12 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _deployed
 from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _health
 from ansible_collections.llmops.litellm.plugins.module_utils._health import settings as _settings_health
 from ansible_collections.llmops.litellm.plugins.module_utils._health import target as _health_target
 from ansible_collections.llmops.litellm.plugins.module_utils._health import watch as _health_watch
+from ansible_collections.llmops.litellm.plugins.module_utils._host import settings_file as _settings_file
 
 
 def main() -> None:
@@ -80,9 +80,9 @@ def main() -> None:
     module = AnsibleModule(argument_spec=dict(_settings_health.OPTIONS), supports_check_mode=True)
     try:
         settings = _settings_health.from_params(module.params, os.geteuid())
-    except _settings.SettingsError as error:
+    except _settings_file.SettingsError as error:
         module.fail_json(msg=str(error))
-    target = _health_target.target(settings, _deployed.find(settings, module.params["kind"] or ""))
+    target = _health_target.target(settings, _deployed.find(settings.where, module.params["kind"] or ""))
     checks = _health.look(target)
     outcome = _health.outcome(checks)
     module.exit_json(changed=False, outcome=outcome, kind=target.kind, checks=[check._asdict() for check in checks],

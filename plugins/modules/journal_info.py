@@ -86,6 +86,7 @@ from datetime import datetime, timezone
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _restore_state
 
 
@@ -103,7 +104,7 @@ def main() -> None:
         module.exit_json(changed=False, state="none", phase="", busy="", restoring=restoring, steps_on=[], steps_back=[], half_staged=False, journal={})
     busy = _journal.refusal(journal, run, datetime.now(timezone.utc), module.params["patience"]) if run else None
     module.exit_json(changed=False, state=journal["state"], phase=journal["phase"], busy=busy or "", restoring=restoring,
-                     steps_on=_journal.steps_on(journal), steps_back=_journal.steps_back(journal),
+                     steps_on=_steps.steps_on(journal), steps_back=_steps.steps_back(journal),
                      half_staged=_journal.half_staged(module.params["folder"]), journal=journal)
 
 

@@ -58,6 +58,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
+from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 
 
@@ -67,7 +68,7 @@ def look(unit: str, account: str) -> tuple[str, dict[str, Any]]:
         told = _legacy.discover(unit, account).facts
     except _legacy.LegacyError as error:
         return str(error), {}
-    listener = _host.holder(_host.listeners(), told["port"])
+    listener = _listeners.holder(_listeners.listeners(), told["port"])
     if listener is None:
         return "nobody listens on port %d" % told["port"], told
     if listener.pid is None or told["pid"] not in _host.ancestors(listener.pid):

@@ -54,6 +54,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 
 
@@ -68,10 +69,10 @@ def main() -> None:
         module.fail_json(msg="Process %d is gone: the legacy proxy was restarted meanwhile. Run again." % module.params["pid"])
     left_out = {name: fault for name, value in environment.items() for fault in [_envfile.fault(name, value)] if fault}
     text = _envfile.dumps({name: value for name, value in environment.items() if name not in left_out})
-    changed = not os.path.exists(dest) or _host.read(dest) != text or os.stat(dest).st_mode & 0o777 != 0o600
+    changed = not os.path.exists(dest) or _files.read(dest) != text or os.stat(dest).st_mode & 0o777 != 0o600
     if changed and not module.check_mode:
         os.makedirs(os.path.dirname(dest), mode=0o700, exist_ok=True)
-        _host.write_atomically(dest, text)
+        _files.write_atomically(dest, text)
     module.exit_json(changed=changed, variables=sorted(set(environment) - set(left_out)), left_out=left_out)
 
 

@@ -54,8 +54,9 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import report as _report
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import report_text as _report_text
 
 
 def main() -> None:
@@ -70,11 +71,11 @@ def main() -> None:
         module.fail_json(msg="%s does not exist: there was no migration to report of." % _journal.path_of(folder))
     report = _report.build(journal, folder)
     path = os.path.join(folder, "report.md")
-    wanted = {path: _report.markdown(report), os.path.join(folder, "report.json"): json.dumps(report, indent=1, sort_keys=True) + "\n"}
-    changed = {name: text for name, text in wanted.items() if not os.path.exists(name) or _host.read(name) != text}
+    wanted = {path: _report_text.markdown(report), os.path.join(folder, "report.json"): json.dumps(report, indent=1, sort_keys=True) + "\n"}
+    changed = {name: text for name, text in wanted.items() if not os.path.exists(name) or _files.read(name) != text}
     for name, text in ({} if module.check_mode else changed).items():
-        _host.write_atomically(name, text)
-    module.exit_json(changed=bool(changed), summary=[*_report.summary(report), "", "Report: " + path], path=path, stuck=report["stuck"])
+        _files.write_atomically(name, text)
+    module.exit_json(changed=bool(changed), summary=[*_report_text.summary(report), "", "Report: " + path], path=path, stuck=report["stuck"])
 
 
 if __name__ == "__main__":

@@ -76,10 +76,10 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _deployed
 from ansible_collections.llmops.litellm.plugins.module_utils._health import probe_run as _looked
 from ansible_collections.llmops.litellm.plugins.module_utils._health import settings as _settings_health
+from ansible_collections.llmops.litellm.plugins.module_utils._host import settings_file as _settings_file
 
 
 def main() -> None:
@@ -87,9 +87,9 @@ def main() -> None:
     module = AnsibleModule(argument_spec=dict(_settings_health.OPTIONS), supports_check_mode=True)
     try:
         settings = _settings_health.from_params(module.params, os.geteuid())
-    except _settings.SettingsError as error:
+    except _settings_file.SettingsError as error:
         module.fail_json(msg=str(error))
-    told = _looked.with_model_hosts(settings, _deployed.find(settings, module.params["kind"] or ""))
+    told = _looked.with_model_hosts(settings, _deployed.find(settings.where, module.params["kind"] or ""))
     module.exit_json(changed=False, screen=_looked.inventory_screen(told), **told)
 
 

@@ -104,10 +104,10 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _deployed
 from ansible_collections.llmops.litellm.plugins.module_utils._health import probe_run as _looked
 from ansible_collections.llmops.litellm.plugins.module_utils._health import settings as _settings_health
+from ansible_collections.llmops.litellm.plugins.module_utils._host import settings_file as _settings_file
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import client as _client
 
 
@@ -129,7 +129,7 @@ def main() -> None:
     params = module.params
     try:
         settings = _settings_health.from_params(params, os.geteuid())
-        told = _deployed.find(settings, params["kind"] or "")
+        told = _deployed.find(settings.where, params["kind"] or "")
         told = told._replace(url=params["url"]) if params["url"] else told
         given = {name: params[name] for name in ("scope", "models", "requests", "tokens") if params[name] is not None}
         options = settings.probe._replace(**given, names=settings.probe.names if params["names"] is None else tuple(params["names"]))
@@ -138,7 +138,7 @@ def main() -> None:
         if module.check_mode:
             module.exit_json(changed=bool(plan), plan=plan, screen=["would ask %(model)s: %(capability)s" % task for task in plan])
         report, findings, texts, paths = _looked.probe(settings, told, options, fresh=params["fresh"])
-    except (_settings.SettingsError, _client.ProxyError) as error:
+    except (_settings_file.SettingsError, _client.ProxyError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror))

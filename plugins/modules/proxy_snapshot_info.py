@@ -171,7 +171,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import client as _client
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import client_keys as _client_keys
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import snapshot as _proxy
@@ -180,7 +180,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._migration import s
 def keys_of(path: str) -> tuple[list[_client_keys.ClientKey], Any]:
     """The clients' keys of a file, with the file's name in every complaint."""
     try:
-        return _client_keys.loads(_host.read(path))
+        return _client_keys.loads(_files.read(path))
     except OSError as error:
         raise _client.ProxyError("keys_file %s: %s" % (path, error.strerror)) from None
     except _client.ProxyError as error:

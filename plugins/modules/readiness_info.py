@@ -117,7 +117,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._litellm import ask as _asked
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import client as _client
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import readiness as _readiness
 
@@ -156,7 +155,7 @@ def main() -> None:
     attempts = 0
     while True:
         attempts += 1
-        verdict = _asked.readiness(public, key or None)
+        verdict = _readiness.ask(public, key or None)
         lacking = missing(verdict, params["require"])
         result = {**verdict._asdict(), "reasons": [*lacking, *verdict.reasons], "attempts": attempts}
         if verdict.ready and not lacking:

@@ -96,8 +96,9 @@ seconds:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
+from ansible_collections.llmops.litellm.plugins.module_utils._redis import transfer as _transfer
 
 
 def main() -> None:
@@ -114,7 +115,7 @@ def main() -> None:
     }, supports_check_mode=True)
     params = module.params
     try:
-        known = _envfile.loads(_host.read(params["env_file"]), "compose") if params["env_file"] else {}
+        known = _envfile.loads(_files.read(params["env_file"]), "compose") if params["env_file"] else {}
         source = _redis.Native(params["host"], params["port"], known.get("REDIS_USERNAME", ""), known.get(params["variable"], ""))
         target = _redis.Container(params["container"])
         state = target.state()
@@ -131,7 +132,7 @@ def main() -> None:
             found = _redis.parse_keyspace(source.ask("INFO", "keyspace"))
             module.exit_json(changed=True, databases={name: {"source": counts} for name, counts in found.items()},
                              keys=sum(counts["keys"] for counts in found.values()))
-        done = _redis.carry(source, target, params["folder"], params["timeout"])
+        done = _transfer.carry(source, target, params["folder"], params["timeout"])
     except _envfile.EnvError as error:
         module.fail_json(msg="%s, line %d: %s" % (params["env_file"], error.line, error.message))
     except (_redis.RedisError, OSError) as error:

@@ -86,28 +86,29 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
+from ansible_collections.llmops.litellm.plugins.module_utils._redis import transfer as _transfer
 
 
 def bring(params: dict[str, Any], native: _redis.Native, container: _redis.Container) -> str:
     """Bring the keys home; why they did not come, and then the native server has what it had."""
     _systemd.retire(params["unit"])
     before = _redis.parse_keyspace(container.ask("INFO", "keyspace"))
-    earlier = _redis.place(container, params["data"])
+    earlier = _transfer.place(container, params["data"])
     try:
         _systemd.restore(params["unit"])
         now = native.wait(params["timeout"])
-        lost = _redis.differences(before, before, now)
+        lost = _transfer.differences(before, before, now)
     except (_redis.RedisError, _systemd.SystemdError) as error:
         lost = [str(error)]
     if lost:
         _systemd.retire(params["unit"])
-        _redis.put_back(params["data"], earlier)
+        _transfer.put_back(params["data"], earlier)
         _systemd.restore(params["unit"])
     else:
-        _redis.forget(earlier)
+        _transfer.forget(earlier)
     return "; ".join(lost)
 
 
@@ -126,10 +127,10 @@ def main() -> None:
     params = module.params
     container = _redis.Container(params["container"])
     try:
-        known = _envfile.loads(_host.read(params["env_file"]), "compose") if params["env_file"] else {}
+        known = _envfile.loads(_files.read(params["env_file"]), "compose") if params["env_file"] else {}
         native = _redis.Native("127.0.0.1", params["port"], known.get("REDIS_USERNAME", ""), known.get("REDIS_PASSWORD", ""))
         keys = sum(counts["keys"] for counts in _redis.parse_keyspace(container.ask("INFO", "keyspace")).values())
-        reason = _redis.hindrance(container, params["data"], params["major"])
+        reason = _transfer.hindrance(container, params["data"], params["major"])
         if not reason and not module.check_mode:
             reason = bring(params, native, container)
         elif not module.check_mode:

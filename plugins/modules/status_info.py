@@ -113,6 +113,7 @@ screen:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import status as _status
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import status_text as _status_text
 
 
 def main() -> None:
@@ -132,7 +133,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     status = _status.look(module.params)
-    module.exit_json(changed=False, status=status, screen=_status.screen(status))
+    module.exit_json(changed=False, status=status, screen=_status_text.screen(status))
 
 
 if __name__ == "__main__":

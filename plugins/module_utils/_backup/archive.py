@@ -16,7 +16,7 @@ from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, NamedTuple, Optional
 
-from .._host.process import sync_folder
+from .._host.files import sync_folder
 from . import backup as _backup
 from . import entry as _archive_entry
 from . import retention as _retention

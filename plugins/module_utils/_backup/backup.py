@@ -24,7 +24,7 @@ from datetime import datetime, timezone
 from time import monotonic, sleep
 from typing import Any, Iterator, Mapping, NamedTuple, Optional
 
-from .._host.process import free_bytes, sync_folder
+from .._host.files import free_bytes, sync_folder
 from .._postgres.session import Endpoint, client_version, database_size
 from . import dump as _backup_dump
 from . import encryption as _sealing

@@ -17,7 +17,7 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import IO, Any, Iterator, NamedTuple, Optional, Sequence
 
-from .._postgres import container as _inside
+from .._postgres import endpoint as _endpoint
 from .._postgres import fingerprint as _fingerprint
 from .._postgres.session import Endpoint, PostgresError, Session
 from . import encryption as _sealing
@@ -55,7 +55,7 @@ def form(source: Endpoint, how: How, size: int) -> str:
         return ENCRYPTED
     large = how.jobs > 1 and 0 < how.parallel_from <= size
     # A container's goes into its own temporary folder first.
-    return DIRECTORY if large and (not source.container or _inside.free_bytes(source, INSIDE) > size) else CUSTOM
+    return DIRECTORY if large and (not source.container or _endpoint.free_bytes(source, INSIDE) > size) else CUSTOM
 
 
 def dump(source: Endpoint, folder: str, how: How, size: int) -> Dump:
@@ -182,7 +182,7 @@ class _FromContainer(_Folder):
     def __enter__(self) -> _FromContainer:
         self.inside = "%s/%s%s" % (INSIDE, PREFIX, secrets.token_hex(8))
         # Those of runs that were killed.
-        _inside.run(self.source, "find", INSIDE, "-maxdepth", "1", "-name", PREFIX + "*", "-mmin", ABANDONED, "-exec", "rm", "-rf", "{}", ";")
+        _endpoint.run(self.source, "find", INSIDE, "-maxdepth", "1", "-name", PREFIX + "*", "-mmin", ABANDONED, "-exec", "rm", "-rf", "{}", ";")
         return self
 
     def _target(self) -> str:
@@ -191,15 +191,15 @@ class _FromContainer(_Folder):
     def __exit__(self, *_error: object) -> None:
         # If the container does not answer any more, there is more to say than this; the next backup removes what is left.
         with suppress(PostgresError):
-            _inside.run(self.source, "rm", "-rf", self.inside)
+            _endpoint.run(self.source, "rm", "-rf", self.inside)
 
     def finish(self) -> None:
         check(self.source, self.inside, folder=True)
         # A stream that ends between two files looks like one that is whole.
-        listed = _inside.run(self.source, "find", self.inside, "-type", "f", "-exec", "stat", "-c", "%s %n", "{}", "+").splitlines()
+        listed = _endpoint.run(self.source, "find", self.inside, "-type", "f", "-exec", "stat", "-c", "%s %n", "{}", "+").splitlines()
         os.mkdir(self.path, 0o700)
         with tempfile.TemporaryFile() as said:
-            process = subprocess.Popen(_inside.command(self.source, "tar", "-c", "-f", "-", "-C", self.inside, "."), env=self.source.environment(), cwd="/",
+            process = subprocess.Popen(_endpoint.command(self.source, "tar", "-c", "-f", "-", "-C", self.inside, "."), env=self.source.environment(), cwd="/",
                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said)
             try:
                 self._receive(process.stdout)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ import os
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-from .._host.process import write_atomically
+from .._host.files import write_atomically
 
 KINDS = ("backup", "copy", "verify", "prune", "drill")
 FIELDS = ("name", "seconds", "bytes")

@@ -10,13 +10,12 @@
 """
 from __future__ import annotations
 
-import json
 import os
-import stat
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 from .._config import includes as _included
 from .._deployment import journal as _journal
+from .._host.settings_file import FORMAT, KINDS, SettingsError, _Reader, read
 from .._postgres import endpoint as _endpoint
 from .._postgres import session as _postgres
 from . import backup as _backup
@@ -25,15 +24,9 @@ from . import offsite as _offhost
 from . import retention as _retention
 
 PATH = "/etc/llmops-litellm/ops.json"
-FORMAT = 1
-KINDS = ("compose", "legacy")
 # Measured: docs/measurements.md
 JOBS, PARALLEL_FROM = 2, 10240  # MiB
 RULES = ("keep_last", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
-
-
-class SettingsError(Exception):
-    """The settings can't be used; the message has every reason, a line each, with the file and the key."""
 
 
 class Deployment(NamedTuple):
@@ -104,65 +97,6 @@ def load(path: str = PATH, owner: int = 0) -> Settings:
     if problems:
         raise SettingsError("\n".join("%s: %s" % (path, problem) for problem in problems))
     return settings  # type: ignore[return-value]
-
-
-def read(path: str, owner: int, role: str) -> Any:
-    """The JSON of a file of settings, if nobody but its owner could have written it.
-
-    :param role: the one that writes it.
-    :raises SettingsError: it can't be read or believed.
-    """
-    try:
-        with open(path, encoding="utf-8") as handle:
-            about = os.fstat(handle.fileno())
-            text = handle.read()
-    except OSError as error:
-        raise SettingsError("%s cannot be read (%s): the role llmops.litellm.%s writes it" % (path, error.strerror, role)) from None
-    except UnicodeDecodeError:
-        raise SettingsError("%s is not JSON: it is no text" % path) from None
-    if about.st_uid != owner or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise SettingsError("%s must belong to %s and be writable for nobody else: what it says is done with root's rights" % (
-            path, "root" if owner == 0 else "account %d" % owner))
-    try:
-        return json.loads(text)
-    except RecursionError:
-        raise SettingsError("%s is not JSON: it is nested too deeply" % path) from None
-    except ValueError as error:
-        raise SettingsError("%s is not JSON: %s" % (path, error)) from None
-
-
-class _Reader:
-    """An object of the settings, read key by key; what is wrong is collected, with the key's whole name."""
-
-    def __init__(self, told: dict[str, Any], prefix: str, problems: list[str]) -> None:
-        self.told, self.prefix, self.problems = told, prefix, problems
-        self.known: set[str] = set()
-
-    def wrong(self, name: str, why: str) -> None:
-        self.problems.append("%s%s %s" % (self.prefix, name, why))
-
-    def get(self, name: str, kind: type, default: Any = None, fits: Callable[[Any], bool] = lambda value: True, form: str = "") -> Any:
-        """A value; where it is missing or no good, the default (``None``: there must be one)."""
-        self.known.add(name)
-        value = self.told.get(name, default)
-        if value is None:
-            self.wrong(name, "is missing")
-        elif not isinstance(value, kind) or (kind is int and isinstance(value, bool)) or not fits(value):
-            self.wrong(name, "must be %s" % (form or {str: "a text", int: "a whole number", dict: "an object", list: "a list"}[kind]))
-        else:
-            return value
-        return kind() if default is None else default
-
-    def path(self, name: str, default: Optional[str] = None) -> str:
-        return str(self.get(name, str, default, lambda value: value == default or os.path.isabs(value), "an absolute path"))
-
-    def inner(self, name: str) -> _Reader:
-        return _Reader(self.get(name, dict), "%s%s." % (self.prefix, name), self.problems)
-
-    def end(self) -> None:
-        """Refuse what nobody has asked for: it would be believed to do something."""
-        for name in sorted(set(self.told) - self.known):
-            self.wrong(name, "is not known")
 
 
 def _settings(top: _Reader) -> Settings:

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple, Sequence
 
 from .._host.process import Result, run
 from .._postgres.session import Endpoint
-from .._redis.redis import Container
-from .._restore.state import RestoreError
 
 SERVICES = ("litellm", "postgres", "redis")
 STOP = 90  # seconds in which the proxy drains and writes its last spend
+
+
+class DeploymentError(Exception):
+    """A deployment is not what it should be, or its parts do not do what they are told; the message says which."""
 
 
 class Project(NamedTuple):
@@ -38,17 +40,17 @@ def compose(folder: str, words: Sequence[str], engine: Sequence[str] = ("docker"
 
 
 def must(answer: Result, what: str) -> Result:
-    """:raises RestoreError: it failed."""
+    """:raises DeploymentError: it failed."""
     if answer.rc:
         lines = [line for line in (answer.err or answer.out).splitlines() if line.strip()]
-        raise RestoreError("%s: %s" % (what, lines[-1].strip() if lines else "exit code %d" % answer.rc))
+        raise DeploymentError("%s: %s" % (what, lines[-1].strip() if lines else "exit code %d" % answer.rc))
     return answer
 
 
 def read(folder: str, engine: Sequence[str] = ("docker",)) -> Project:
     """The project in a folder, as Compose itself understands it.
 
-    :raises RestoreError: there is none, or it is not of this collection's making.
+    :raises DeploymentError: there is none, or it is not of this collection's making.
     """
     path = os.path.join(folder, "compose.yaml")
     answer = must(compose(folder, ["config", "--format", "json"], engine), "%s is not a project that Compose understands" % path)
@@ -68,7 +70,7 @@ def read(folder: str, engine: Sequence[str] = ("docker",)) -> Project:
             tuple(sorted({port, *(int(item["published"]) for service in services.values() for item in service.get("ports", []))})))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         # What Compose prints holds secrets, so nothing of it is shown.
-        raise RestoreError("%s does not describe litellm, postgres and redis as this collection does" % path) from None
+        raise DeploymentError("%s does not describe litellm, postgres and redis as this collection does" % path) from None
 
 
 def _address(proxy: dict[str, Any]) -> tuple[str, int]:
@@ -83,7 +85,7 @@ def _address(proxy: dict[str, Any]) -> tuple[str, int]:
 def stop_proxy(folder: str, engine: Sequence[str]) -> None:
     """Stop the proxy alone, with time to write its last spend.
 
-    :raises RestoreError: it does not stop.
+    :raises DeploymentError: it does not stop.
     """
     must(compose(folder, ["stop", "--timeout", str(STOP), "litellm"], engine, STOP + 60), "the proxy does not stop")
 
@@ -91,59 +93,9 @@ def stop_proxy(folder: str, engine: Sequence[str]) -> None:
 def start_proxy(folder: str, engine: Sequence[str], patience: float) -> None:
     """Start the proxy alone and wait until its container is healthy.
 
-    :raises RestoreError: it does not become healthy.
+    :raises DeploymentError: it does not become healthy.
     """
     words = ["up", "--detach", "--wait", "--wait-timeout", "%d" % patience, "--no-deps", "--no-build", "--pull", "never", "litellm"]
     must(compose(folder, words, engine, patience + 60), "the proxy does not start")
 
 
-class RedisAside(NamedTuple):
-    """What the project's Redis holds, put aside while the proxy stands still: counters and cached keys of another database.
-
-    LiteLLM counts spend up in Redis and refreshes such a counter at each request, so that one that is too high would stay. What waits there to
-    be written would be added to the restored database. Kept as a snapshot until the restore has gone well.
-    """
-
-    container: Container
-    snapshot: str
-
-    def clear(self) -> bool:
-        """Keep what it holds, and empty it; whether there is such a Redis.
-
-        :raises RedisError: it refuses.
-        """
-        if self.container.state() != "running":
-            return False
-        if not os.path.exists(self.snapshot):
-            growing = self.snapshot + ".growing"
-            if os.path.exists(growing):
-                os.unlink(growing)
-            self.container.save(growing)
-            os.rename(growing, self.snapshot)
-        self.container.ask("FLUSHALL")
-        return True
-
-    def put_back(self, patience: float) -> None:
-        """Let it hold again what it held.
-
-        :raises RedisError: it can't load that.
-        """
-        if os.path.exists(self.snapshot):
-            before = self.snapshot + ".before"
-            if os.path.exists(before):
-                os.unlink(before)
-            if self.container.state() != "running":  # as a run leaves it that is killed here
-                self.container.start(patience)
-            self.container.load(self.snapshot, patience)
-            self.forget()
-
-    def forget(self) -> None:
-        """What was kept is not needed any more."""
-        for path in (self.snapshot, self.snapshot + ".before", self.snapshot + ".growing"):
-            if os.path.exists(path):
-                os.unlink(path)
-
-
-def aside(project_name: str, state_dir: str, engine: Sequence[str]) -> RedisAside:
-    """The Redis of a project, and where its snapshot is kept."""
-    return RedisAside(Container("%s-redis" % project_name, tuple(engine)), os.path.join(state_dir, "restore-redis.rdb"))

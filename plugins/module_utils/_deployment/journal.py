@@ -15,17 +15,11 @@ import os
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-from .._host.process import write_atomically
+from .._host.files import write_atomically
 
 FORMAT = 1
 RUNNING, MIGRATED, ROLLED_BACK, UNTOUCHED, FINALIZED = "running", "migrated", "rolled back", "untouched", "finalized"
 STATES = (RUNNING, MIGRATED, ROLLED_BACK, UNTOUCHED, FINALIZED)
-# In their order. The legacy deployment was not stopped before the last of the first, nothing was written to the new database before
-# the first of the second, and the legacy proxy does not write again before the first of the last.
-BEFORE_CUTOVER = ("preflight", "record", "images", "environment", "stage", "rehearse", "backup")
-SERVING = ("serve", "verify", "hand_over")
-LEAVING = ("leave", "carry")
-RETURNING = ("return", "check", "clear")
 
 
 class JournalError(Exception):
@@ -168,27 +162,6 @@ def end(journal: dict, name: str, state: str, facts: dict, now: datetime) -> dic
     entry.update(state=state, ended=stamp(now))
     entry["facts"].update(facts)
     return journal
-
-
-def steps_on(journal: dict) -> Optional[list[str]]:
-    """The steps by which ``migrate.yml`` ends a run that was killed.
-
-    :returns: nothing where all of it begins again, since nothing was touched yet; ``None`` where the legacy deployment comes back first,
-        since the new one never served, or the legacy one may have written since.
-    """
-    if journal["phase"] in BEFORE_CUTOVER:
-        return []
-    if journal["phase"] in RETURNING or step(journal, SERVING[0]) is None:
-        return None
-    return list(SERVING[SERVING.index(journal["phase"]):] if journal["phase"] in SERVING else SERVING)
-
-
-def steps_back(journal: dict) -> list[str]:
-    """The steps by which a host comes back from where its journal says that it is; none where the legacy deployment was never stopped."""
-    if journal["state"] == RUNNING and journal["phase"] in BEFORE_CUTOVER:
-        return []
-    carries = step(journal, SERVING[0]) is not None and step(journal, RETURNING[0]) is None
-    return [*(LEAVING if carries else ()), *RETURNING]
 
 
 def lives(owner: dict, here: dict, updated: str, now: datetime, patience: float) -> bool:

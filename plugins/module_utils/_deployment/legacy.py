@@ -16,6 +16,7 @@ from typing import NamedTuple, Optional, Sequence
 
 from .._config import addresses as _endpoints
 from .._config import includes as _included
+from .._host import listeners as _listeners
 from .._host import process as _host
 from .._host.systemd import (
     Manager,
@@ -205,9 +206,9 @@ def discover(name: str, account: str = "") -> Deployment:
     return Deployment(unit, environment, tree, facts)
 
 
-def service_behind(port: int, found: list[_host.Listener]) -> Optional[dict]:
+def service_behind(port: int, found: list[_listeners.Listener]) -> Optional[dict]:
     """The listener on a loopback port with the systemd unit it belongs to, as a record; ``None`` where nobody listens."""
-    listener = _host.holder(found, port)
+    listener = _listeners.holder(found, port)
     if listener is None:
         return None
     record: dict = {"port": port, "address": listener.address, "process": listener.command, "pid": listener.pid, "unit": None}

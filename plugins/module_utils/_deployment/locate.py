@@ -14,22 +14,42 @@ from urllib.parse import unquote, urlsplit
 from .._config import includes as _included
 from .._config import loopback as _loopback
 from .._config import yaml_values as _yaml_values
-from .._health.host_checks import ModelHost
-from .._health.settings import Settings
-from .._host import process as _host
+from .._host import files as _files
+from .._host import listeners as _listeners
 from .._litellm import client as _client
 from .._postgres import endpoint as _endpoint
 from .._postgres import session as _postgres
 from .._redis import redis as _redis
 from . import journal as _journal
 from . import legacy as _legacy
+from . import steps as _steps
 
-COMPOSE, LEGACY = "compose", "legacy"
 CONTAINERS = ("proxy", "postgres", "redis")
 HERE = "127.0.0.1"
 # The ports of the containers; on the host they may be others.
 INSIDE = {"proxy": 4000, "postgres": 5432, "redis": 6379}
 MASTER_KEY = ("general_settings", "master_key")
+
+
+class Where(NamedTuple):
+    """Where to look for a host's deployments: ``deployments`` has, by kind, what differs from what is found; ``gateway_name`` is the
+    host's name inside the containers, ``legacy_account`` empty for a unit of the system manager."""
+
+    state_dir: str = "/var/lib/llmops-litellm"
+    project_name: str = "litellm"
+    project_dir: str = "/opt/litellm"
+    gateway_name: str = "host.docker.internal"
+    legacy_unit: str = "litellm.service"
+    legacy_account: str = ""
+    deployments: dict[str, dict[str, Any]] = {}
+
+
+class ModelHost(NamedTuple):
+    """A model server: the address that the proxy uses, and its unit on this host (``None`` where it is not known)."""
+
+    name: str
+    address: str
+    unit: Optional[dict[str, str]] = None
 
 
 class Deployed(NamedTuple):
@@ -67,34 +87,24 @@ def journal_of(folder: str) -> tuple[Optional[dict], str]:
         return None, str(error)
 
 
-def serving(journal: Optional[dict], project_dir: str) -> str:
-    """The kind that serves, as the journal says. Without one: the compose deployment where its folder is (a host that was restored), else the legacy one."""
-    if journal is None:
-        return COMPOSE if os.path.exists(os.path.join(project_dir, "compose.yaml")) else LEGACY
-    if journal["state"] == _journal.RUNNING:
-        served, left = (_journal.step(journal, name) is not None for name in (_journal.SERVING[0], _journal.RETURNING[0]))
-        return COMPOSE if served and not left else LEGACY
-    return COMPOSE if journal["state"] in (_journal.MIGRATED, _journal.FINALIZED) else LEGACY
-
-
-def find(settings: Settings, kind: str = "") -> Deployed:
+def find(where: Where, kind: str = "") -> Deployed:
     """The deployment of this kind; without a kind, the one that serves. What the settings say comes first."""
-    journal, problem = journal_of(settings.state_dir)
-    kind = kind or serving(journal, settings.project_dir)
+    journal, problem = journal_of(where.state_dir)
+    kind = kind or _steps.serving(journal, where.project_dir)
     found = ((journal or {}).get("facts") or {}).get("found") or {}
     lacking = [("journal", problem)] if problem else []
-    if kind == COMPOSE:
-        told = _compose(settings, found, lacking)
+    if kind == _steps.COMPOSE:
+        told = _compose(where, found, lacking)
     elif found.get("legacy"):
-        told = _recorded(settings, found, lacking)
+        told = _recorded(where, found, lacking)
     else:
-        told = _running(settings, lacking)
-    return _differently(told, settings.deployments.get(kind, {}), lacking)._replace(lacking=tuple(lacking))
+        told = _running(where, lacking)
+    return _differently(told, where.deployments.get(kind, {}), lacking)._replace(lacking=tuple(lacking))
 
 
 def _read(path: str) -> str:
     try:
-        return _host.read(path)
+        return _files.read(path)
     except OSError:
         return ""
 
@@ -106,17 +116,17 @@ def _configuration(path: str) -> _included.Tree:
         return _included.Tree()
 
 
-def _compose(settings: Settings, found: dict[str, Any], lacking: list[tuple[str, str]]) -> Deployed:
-    folder = found.get("project_dir") or settings.project_dir
+def _compose(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]]) -> Deployed:
+    folder = found.get("project_dir") or where.project_dir
     path = os.path.join(folder, ".env")
     environment = _environment(path, lacking)
-    names = {part: "%s-%s" % (settings.project_name, part) for part in CONTAINERS}
+    names = {part: "%s-%s" % (where.project_name, part) for part in CONTAINERS}
     # The project's own file is newer than what a migration has found.
     text = _read(os.path.join(folder, "compose.yaml"))
     ports = {part: _port(text, inside) or (found.get(known) or {}).get("port")
              for (part, inside), known in zip(INSIDE.items(), ("legacy", "database", "redis"))}
     config = os.path.join(folder, "config.compose.yaml")
-    asked = _gateway_ports(_configuration(config).texts, settings.gateway_name)
+    asked = _gateway_ports(_configuration(config).texts, where.gateway_name)
     database = None
     try:
         # As the proxy logs in: by network and password. The container's own socket would let anybody in.
@@ -125,9 +135,9 @@ def _compose(settings: Settings, found: dict[str, Any], lacking: list[tuple[str,
         if environment:
             lacking.append(("postgresql", "%s: %s" % (path, error)))
     return Deployed(
-        COMPOSE, "http://127.0.0.1:%d" % (ports["proxy"] or 4000), path, environment=environment, database=database, redis=_redis.Container(names["redis"]),
+        _steps.COMPOSE, "http://127.0.0.1:%d" % (ports["proxy"] or 4000), path, environment=environment, database=database, redis=_redis.Container(names["redis"]),
         containers=tuple(names.values()), published=tuple((names[part], int(port)) for part, port in ports.items() if port), proxy=names["proxy"],
-        models=_models(found.get("model_hosts") or [], asked, settings.gateway_name), config=config)
+        models=_models(found.get("model_hosts") or [], asked, where.gateway_name), config=config)
 
 
 def _environment(path: str, lacking: list[tuple[str, str]]) -> dict[str, str]:
@@ -162,29 +172,29 @@ def _models(known: list[dict[str, Any]], ports: set[int], host: str) -> tuple[Mo
     return tuple(found)
 
 
-def _recorded(settings: Settings, found: dict[str, Any], lacking: list[tuple[str, str]]) -> Deployed:
+def _recorded(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]]) -> Deployed:
     """The legacy deployment that the journal has on record, stopped or not."""
-    legacy, path = found["legacy"], os.path.join(settings.state_dir, "legacy.env")
+    legacy, path = found["legacy"], os.path.join(where.state_dir, "legacy.env")
     environment = _environment(path, lacking)
     config = legacy.get("config") or ""
     services = [legacy["unit"], *((found.get(name) or {}).get("unit") for name in ("database", "redis"))]
     redis = found.get("redis") or {}
-    told = Deployed(LEGACY, "http://127.0.0.1:%d" % legacy["port"], path, _client_key(environment, _configuration(config)), environment,
+    told = Deployed(_steps.LEGACY, "http://127.0.0.1:%d" % legacy["port"], path, _client_key(environment, _configuration(config)), environment,
                     _database(environment, lacking), _native_redis(environment, redis.get("port")), units=tuple(unit for unit in services if unit),
                     models=_models(found.get("model_hosts") or [], set(), HERE), config=config)
     # A unit that was down when it was looked at is not what serves.
     return told._replace(units=tuple({**unit, "active": "active"} for unit in told.units))
 
 
-def _running(settings: Settings, lacking: list[tuple[str, str]]) -> Deployed:
+def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
     """The legacy deployment of a host that has no record of it, as it runs."""
     try:
-        legacy = _legacy.discover(settings.legacy_unit, settings.legacy_account)
+        legacy = _legacy.discover(where.legacy_unit, where.legacy_account)
     except (_legacy.LegacyError, OSError) as error:
         lacking.append(("legacy unit", str(error)))
-        return Deployed(LEGACY, "http://127.0.0.1:4000")
+        return Deployed(_steps.LEGACY, "http://127.0.0.1:4000")
     environment, facts = legacy.environment, legacy.facts
-    listeners = _host.listeners()
+    listeners = _listeners.listeners()
     database = _database(environment, lacking)
     texts = legacy.configuration.texts
     port = _legacy.redis_port(environment, texts)
@@ -192,7 +202,7 @@ def _running(settings: Settings, lacking: list[tuple[str, str]]) -> Deployed:
     taken = {facts["port"], port, database.port if database else None}
     known = [{"port": number, "unit": (_legacy.service_behind(number, listeners) or {}).get("unit")}
              for number in sorted(_legacy.model_ports(environment, texts) - taken)]
-    return Deployed(LEGACY, "http://127.0.0.1:%d" % facts["port"], "", _client_key(environment, legacy.configuration), environment, database,
+    return Deployed(_steps.LEGACY, "http://127.0.0.1:%d" % facts["port"], "", _client_key(environment, legacy.configuration), environment, database,
                     _native_redis(environment, port), units=tuple({**unit, "active": "active"} for unit in [
                         facts["unit"], *(service["unit"] for service in services if service and service["unit"])]),
                     models=_models(known, set(), HERE), config=facts["config"] or "")

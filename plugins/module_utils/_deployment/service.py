@@ -9,14 +9,14 @@ from typing import Mapping, NamedTuple, Optional
 
 from .._host import systemd as _systemd
 from .._host.process import command_line
-from .._litellm import ask as _asked
 from .._litellm import client as _client
 from .._litellm import readiness as _readiness
 from .._postgres.session import Endpoint
-from .._restore.state import RestoreError
+from .._redis import snapshot as _snapshot
+from .._redis.snapshot import RedisAside
 from . import compose_project as _restore_compose
 from . import legacy as _legacy
-from .compose_project import RedisAside
+from .compose_project import DeploymentError
 
 DELAY = 0.5  # seconds between two looks
 # Any release shows at least one row of this, to nobody but the holder of the master key.
@@ -47,12 +47,12 @@ class Service:
         self.engine = deployment.database.engine
         self.redis: Optional[RedisAside] = None
         if deployment.kind == "compose":
-            self.redis = _restore_compose.aside(deployment.project_name, state_dir, self.engine)
+            self.redis = _snapshot.aside(deployment.project_name, state_dir, self.engine)
 
     def stop(self) -> None:
         """It does not run any more, and has written what it had to.
 
-        :raises RestoreError, SystemdError: it does not stop.
+        :raises DeploymentError, SystemdError: it does not stop.
         """
         if self.deployment.kind == "compose":
             _restore_compose.stop_proxy(self.deployment.project_folder, self.engine)
@@ -65,7 +65,7 @@ class Service:
     def start(self) -> None:
         """It runs.
 
-        :raises RestoreError: it does not start.
+        :raises DeploymentError: it does not start.
         """
         if self.deployment.kind == "compose":
             _restore_compose.start_proxy(self.deployment.project_folder, self.engine, self.patience)
@@ -78,36 +78,36 @@ class Service:
         try:
             return _legacy.find_unit(self.deployment.unit, self.deployment.account)
         except _legacy.LegacyError as error:
-            raise RestoreError(str(error)) from None
+            raise DeploymentError(str(error)) from None
 
     def serves(self) -> bool:
         """Whether it serves now."""
         try:
             self.verify(0)
-        except RestoreError:
+        except DeploymentError:
             return False
         return True
 
     def verify(self, patience: Optional[float] = None) -> None:
         """It serves with its database, and knows its master key.
 
-        :raises RestoreError: not in time; the message has the reasons.
+        :raises DeploymentError: not in time; the message has the reasons.
         """
         limit = time.monotonic() + (self.patience if patience is None else patience)
         try:
             key = _client.key_from_file(self.deployment.salt_key_file)
             client = _client.Client(self.deployment.url, None, 10)
             while True:
-                verdict = _asked.readiness(client, key)
+                verdict = _readiness.ask(client, key)
                 if verdict.ready and verdict.database == _readiness.CONNECTED:
                     client.with_key(key).json("GET", KEYS)
                     return
                 if time.monotonic() > limit:
-                    raise RestoreError("the proxy at %s is not proved ready: %s" % (self.deployment.url, "; ".join(
+                    raise DeploymentError("the proxy at %s is not proved ready: %s" % (self.deployment.url, "; ".join(
                         ["its database is %s" % verdict.database, *verdict.reasons])))
                 time.sleep(DELAY)
         except _client.ProxyError as error:
-            raise RestoreError("the proxy at %s: %s" % (self.deployment.url, error)) from None
+            raise DeploymentError("the proxy at %s: %s" % (self.deployment.url, error)) from None
 
 
 def of(deployment: Deployment, state_dir: str, patience: float) -> Service:

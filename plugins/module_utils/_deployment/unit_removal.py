@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 from typing import Any, Collection, Iterable, NamedTuple, Optional
 
+from .._host.problem import Problem
 from .._host.systemd import BLOCK, Manager, SystemdError, managers, show
-from .._migration.requirements import Problem
 from .legacy import file_hash
 
 PACKAGES = ("/usr/lib/", "/lib/", "/usr/share/")

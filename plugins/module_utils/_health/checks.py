@@ -13,14 +13,14 @@ import time
 from datetime import datetime, timezone
 from typing import Any, Callable, NamedTuple, Optional
 
+from .._deployment.locate import ModelHost
 from .._host import docker as _engine
-from .._litellm import ask as _asked
 from .._litellm import client as _client
 from .._litellm import readiness as _readiness
 from .._postgres import session as _postgres
 from .._redis import redis as _redis
 from . import host_checks as _health_host
-from .host_checks import DEGRADED, FAILED, OK, UNKNOWN, Limits, ModelHost, Said
+from .host_checks import DEGRADED, FAILED, OK, UNKNOWN, Limits, Said
 
 HEALTHY = "healthy"
 # The exit code of each outcome: could not tell is neither well nor ill.
@@ -189,7 +189,7 @@ def readiness(url: str, key_file: str, limit: float, key: Optional[str] = "") ->
         key = key or (_client.key_from_file(key_file) if key_file else None)
     except _client.ProxyError as error:
         return UNKNOWN, str(error)
-    verdict = _asked.readiness(_client.Client(url, None, limit, time.monotonic() + limit), key)
+    verdict = _readiness.ask(_client.Client(url, None, limit, time.monotonic() + limit), key)
     detail = "; ".join(verdict.reasons) or "LiteLLM %s, database %s, cache %s" % (verdict.version or "of an unknown release", verdict.database, verdict.cache)
     if verdict.database == _readiness.UNKNOWN and verdict.version is not None:
         return UNKNOWN, detail

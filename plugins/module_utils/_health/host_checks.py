@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Optional
 from urllib.parse import urlsplit
 
+from .._deployment.locate import ModelHost
 from .._host import process as _host
 from .._host import systemd as _systemd
 from .._litellm import client as _client
@@ -40,14 +41,6 @@ print(json.dumps(told))"""
 REASONS = {"ConnectionRefusedError": "refuses connections", "timeout": "does not answer in time", "TimeoutError": "does not answer in time",
            "gaierror": "its name is not known", "RemoteDisconnected": "ends connections without an answer",
            "ConnectionResetError": "ends connections without an answer"}
-
-
-class ModelHost(NamedTuple):
-    """A model server: the address that the proxy uses, and its unit on this host (``None`` where it is not known)."""
-
-    name: str
-    address: str
-    unit: Optional[dict[str, str]] = None
 
 
 class Limits(NamedTuple):

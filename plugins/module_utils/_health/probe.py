@@ -15,8 +15,7 @@ from typing import Any, Callable, Iterable, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from .._config.environment_rules import is_loopback
-from .._litellm.answer import Answer, whole
-from .._litellm.client import Client
+from .._litellm.client import Answer, Client, whole
 from . import capabilities as _capabilities
 from . import sample_request as _exercise
 from .capabilities import Capability

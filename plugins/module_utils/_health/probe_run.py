@@ -9,7 +9,8 @@ from datetime import datetime, timezone
 from typing import Any, Callable, Optional
 
 from .._config import includes as _included
-from .._deployment.locate import COMPOSE, Deployed
+from .._deployment.locate import Deployed
+from .._deployment.steps import COMPOSE
 from .._litellm import client as _client
 from .._model_server import inspect as _model_host
 from . import inventory as _inventory

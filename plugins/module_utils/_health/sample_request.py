@@ -13,8 +13,7 @@ import re
 import time
 from typing import Any, Callable
 
-from .._litellm.answer import Answer
-from .._litellm.client import Client
+from .._litellm.client import Answer, Client
 
 OWN = {"cache": {"no-cache": True, "no-store": True}, "disable_fallbacks": True}
 SENTENCE = "The gateway moves house and keeps its address."

@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple, Optional
 
-from .._backup.settings import FORMAT, KINDS, SettingsError, _Reader, read
+from .._deployment.locate import Where
+from .._host.settings_file import FORMAT, KINDS, SettingsError, _Reader, read
 from .host_checks import Limits
 from .probe import SCOPES, Options
 from .watch import Thresholds
@@ -42,6 +43,12 @@ class Settings(NamedTuple):
     probe: Options = Options()
     probe_seconds: float = 120.0
     local_hosts: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> Where:
+        """Where the host's deployments are looked for."""
+        return Where(self.state_dir, self.project_name, self.project_dir, self.gateway_name, self.legacy_unit,
+                     self.legacy_account, self.deployments)
 
 
 def load(path: str = PATH, owner: int = 0) -> Settings:

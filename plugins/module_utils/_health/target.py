@@ -8,7 +8,8 @@ import os
 from datetime import datetime, timezone
 
 from .._backup import history as _outcome
-from .._deployment.locate import COMPOSE, Deployed
+from .._deployment.locate import Deployed
+from .._deployment.steps import COMPOSE
 from .checks import Target
 from .settings import Settings
 

@@ -13,7 +13,7 @@ import os
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional, Sequence
 
-from .._host.process import write_atomically
+from .._host.files import write_atomically
 from .checks import HEALTHY, Check
 from .host_checks import DEGRADED, FAILED, OK, UNKNOWN
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 from typing import Any, Iterable, Optional, Union
 
-from .process import Result, parse_listeners, run
+from .listeners import parse_listeners
+from .problem import Problem, numbers
+from .process import Result, run
 
 OWN_LABEL = "llmops.litellm"
 PROJECT_LABEL = "com.docker.compose.project"
@@ -171,4 +173,30 @@ def identity(image: str, user: str, python: bool = False) -> dict:
         if answer.rc != 0:
             raise ValueError("image %s holds no LiteLLM that python3 can find: %s" % (image, answer.err.strip()[-300:]))
         found["litellm_version"], found["migrations"] = json.loads(answer.out)
+    return found
+
+
+LEAST_ENGINE = (20, 10)
+# The first release that knows both !reset and !override, which staging needs to keep off the legacy ports.
+LEAST_COMPOSE = (2, 24, 4)
+
+
+def check_engine(engine: dict) -> list[Problem]:
+    """Docker and Compose. ``engine``: ``client`` (found), ``server`` (version or empty), ``error``, ``compose`` (version or
+    empty), ``compose_v1`` (version of a stand-alone docker-compose, or empty)."""
+    if not engine["client"]:
+        return [Problem("Docker", "no docker command on this host", "install Docker Engine with the Compose plugin (Debian: docker.io docker-compose)")]
+    found = []
+    if not engine["server"]:
+        found.append(Problem("Docker", "the engine does not answer (%s)" % engine["error"], "systemctl enable --now docker"))
+    elif numbers(engine["server"]) < LEAST_ENGINE:
+        found.append(Problem("Docker", "engine %s is too old" % engine["server"], "at least %d.%d is needed" % LEAST_ENGINE))
+    if not engine["compose"]:
+        first = numbers(engine["compose_v1"])
+        seen = "`docker compose` is missing"
+        if first and first < (2,):
+            seen = "only Compose v1 (%s) is installed; it is not maintained any more" % engine["compose_v1"]
+        found.append(Problem("Docker Compose", seen, "install Compose v2 (docker-compose-plugin, or Debian's docker-compose)"))
+    elif numbers(engine["compose"]) < LEAST_COMPOSE:
+        found.append(Problem("Docker Compose", "version %s is too old" % engine["compose"], "at least %d.%d.%d is needed" % LEAST_COMPOSE))
     return found

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from typing import Any, Sequence
 
-from .process import sync_folder
+from .files import sync_folder
 
 FORMAT = 1
 MANIFEST = "manifest.json"

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
+from . import files as _files
 from . import process as _host
 
 BEGIN = "# BEGIN llmops.litellm: kept by Ansible"
@@ -102,7 +103,7 @@ def not_ignored(folder: str, names: Sequence[str]) -> list[str]:
 def _read(path: str) -> Optional[str]:
     if os.path.islink(path):
         raise IgnoreError("%s is a symbolic link. Put a file in its place." % path)
-    return _host.read(path) if os.path.exists(path) else None
+    return _files.read(path) if os.path.exists(path) else None
 
 
 def gitignore(folder: str, names: Sequence[str]) -> Optional[File]:
@@ -137,4 +138,4 @@ def write(file: File) -> None:
     there = os.stat(file.path) if file.before is not None else None
     mode = there.st_mode & 0o777 if there else 0o644
     owner = (there.st_uid, there.st_gid) if there else (folder.st_uid, folder.st_gid)
-    _host.write_atomically(file.path, file.after, mode, owner)
+    _files.write_atomically(file.path, file.after, mode, owner)

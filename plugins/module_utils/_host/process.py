@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-import socket
-import struct
 import subprocess
-import tempfile
-from typing import Any, Iterable, Mapping, NamedTuple, Optional
+from typing import Any, Mapping, NamedTuple, Optional
 
-LISTEN = "0A"
+from .files import read
 
 
 class Result(NamedTuple):
@@ -24,20 +21,6 @@ class Result(NamedTuple):
     rc: int
     out: str
     err: str
-
-
-class Listener(NamedTuple):
-    """A TCP socket in LISTEN: numeric address, port, and who holds it (``None`` where that cannot be read)."""
-
-    address: str
-    port: int
-    pid: Optional[int]
-    command: str
-
-    @property
-    def loopback(self) -> bool:
-        """True where only this host can connect."""
-        return self.address.startswith("127.") or self.address in ("::1", "::ffff:127.0.0.1")
 
 
 def run(argv: list[str], env: Optional[Mapping[str, str]] = None, stdin: Optional[str] = None,
@@ -63,48 +46,6 @@ def run(argv: list[str], env: Optional[Mapping[str, str]] = None, stdin: Optiona
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-def _address(text: str) -> str:
-    """The kernel's hexadecimal address (host byte order in groups of 32 bits) as people write it."""
-    words = [int(text[i:i + 8], 16) for i in range(0, len(text), 8)]
-    packed = b"".join(struct.pack("=I", word) for word in words)
-    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
-
-
-def parse_listeners(text: str) -> list[tuple[str, int, int]]:
-    """``/proc/net/tcp`` or ``tcp6`` as (address, port, inode) of the sockets that listen."""
-    found = []
-    for line in text.splitlines()[1:]:
-        fields = line.split()
-        if len(fields) > 9 and fields[3] == LISTEN:
-            address, port = fields[1].rsplit(":", 1)
-            found.append((_address(address), int(port, 16), int(fields[9])))
-    return found
-
-
-def _socket_owners(proc: str) -> dict[int, int]:
-    """Which process holds which socket: inode to the lowest process id (the parent, where a server forks)."""
-    owners: dict[int, int] = {}
-    for name in sorted((entry for entry in os.listdir(proc) if entry.isdigit()), key=int, reverse=True):
-        try:
-            handles = os.listdir(os.path.join(proc, name, "fd"))
-        except OSError:
-            continue  # the process ended while we looked
-        for handle in handles:
-            try:
-                target = os.readlink(os.path.join(proc, name, "fd", handle))
-            except OSError:
-                continue  # closed while we looked
-            if target.startswith("socket:["):
-                owners[int(target[8:-1])] = int(name)
-    return owners
-
-
-def read(path: str) -> str:
-    """A text file, undecodable bytes kept as surrogates."""
-    with open(path, encoding="utf-8", errors="surrogateescape") as handle:
-        return handle.read()
-
-
 def command_line(pid: int, proc: str = "/proc") -> list[str]:
     """The arguments that a process was started with, empty ones but at the end; nothing when it is gone."""
     try:
@@ -123,21 +64,6 @@ def describe(pid: Optional[int], proc: str = "/proc") -> str:
     if re.match(r"(python|node|bash|sh)[0-9.]*$", name) and len(words) > 1 and not words[1].startswith("-"):
         name += " " + os.path.basename(words[1])
     return "%s (process %d)" % (name, pid)
-
-
-def listeners(proc: str = "/proc") -> list[Listener]:
-    """Every TCP listener of the host."""
-    owners = _socket_owners(proc)
-    found = []
-    for table in ("tcp", "tcp6"):
-        try:
-            rows = parse_listeners(read(os.path.join(proc, "net", table)))
-        except OSError:
-            continue
-        for address, port, inode in rows:
-            pid = owners.get(inode)
-            found.append(Listener(address, port, pid, describe(pid, proc)))
-    return found
 
 
 def process_environment(pid: int, proc: str = "/proc") -> dict[str, str]:
@@ -180,52 +106,3 @@ def ancestors(pid: int, proc: str = "/proc") -> list[int]:
     return found
 
 
-def free_bytes(path: str) -> int:
-    """Bytes that root may still write below the nearest existing parent of a path."""
-    while not os.path.exists(path):
-        path = os.path.dirname(path) or "/"
-    stat = os.statvfs(path)
-    return stat.f_bavail * stat.f_frsize
-
-
-def device_of(path: str) -> int:
-    """The device of the nearest existing parent of a path; equal for paths that share their free space."""
-    while not os.path.exists(path):
-        path = os.path.dirname(path) or "/"
-    return os.stat(path).st_dev
-
-
-def write_atomically(path: str, text: str, mode: int = 0o600, owner: Optional[tuple[int, int]] = None) -> None:
-    """Put a file in place whole or not at all: temporary name, sync, rename, parent synced."""
-    folder = os.path.dirname(path)
-    handle, temporary = tempfile.mkstemp(prefix=".%s." % os.path.basename(path), dir=folder)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fchmod(stream.fileno(), mode)
-            if owner is not None:
-                os.fchown(stream.fileno(), *owner)
-            os.fsync(stream.fileno())
-        os.rename(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    sync_folder(folder)
-
-
-def sync_folder(folder: str) -> None:
-    """Make renames and removals in a folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def holder(found: Iterable[Listener], port: int) -> Optional[Listener]:
-    """Who answers on a port of the loopback address: a listener on it or on every address."""
-    for listener in found:
-        if listener.port == port and (listener.loopback or listener.address in ("0.0.0.0", "::")):
-            return listener
-    return None

@@ -12,12 +12,11 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from typing import Any, Callable, Optional
+from typing import Any, Callable, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from .._config import envfile as _envfile
-from .._host import process as _host
-from .answer import Answer
+from .._host import files as _files
 
 LARGEST = 64 * 1024 * 1024  # bytes of an answer
 MASTER_KEY = "LITELLM_MASTER_KEY"
@@ -157,7 +156,7 @@ def key_from_file(path: str, variable: str = MASTER_KEY) -> str:
     :raises ProxyError: no such file, variable or value.
     """
     try:
-        value = _envfile.loads(_host.read(path), "compose").get(variable)
+        value = _envfile.loads(_files.read(path), "compose").get(variable)
     except OSError as error:
         raise ProxyError("%s: %s" % (path, error.strerror)) from None
     except _envfile.EnvError as error:
@@ -165,3 +164,38 @@ def key_from_file(path: str, variable: str = MASTER_KEY) -> str:
     if not value:
         raise ProxyError("%s has no %s" % (path, variable))
     return value
+
+
+class Answer(NamedTuple):
+    """An HTTP answer: ``body`` is text, bytes, parsed JSON or ``None``. Without an answer ``status`` is ``None`` and ``body`` says why."""
+
+    status: Optional[int]
+    body: Any
+
+
+def whole(value: Any) -> Optional[int]:
+    """A whole number, ``None`` for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def parse(answer: Optional[Answer]) -> Optional[dict[str, Any]]:
+    """The JSON object of an answer, that of ``detail`` where an error wraps it; ``None`` if there is none."""
+    if answer is None or not whole(answer.status):
+        return None
+    body = answer.body
+    if isinstance(body, (bytes, bytearray)):
+        body = bytes(body).decode("utf-8", "replace")
+    if isinstance(body, str):
+        try:
+            body = json.loads(body)
+        except (ValueError, RecursionError):
+            return None
+    if isinstance(body, dict) and isinstance(body.get("detail"), dict):
+        body = body["detail"]
+    return body if isinstance(body, dict) else None
+
+
+def word(body: Optional[dict[str, Any]], name: str) -> str:
+    """A string of a JSON object; empty where there is none."""
+    value = (body or {}).get(name)
+    return value if isinstance(value, str) else ""

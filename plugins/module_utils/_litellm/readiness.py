@@ -11,7 +11,8 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple, Optional
 
-from .answer import Answer, parse, whole, word
+from . import client as _client
+from .client import Answer, parse, whole, word
 
 CONNECTED, DISCONNECTED, NOT_CONFIGURED, UNKNOWN = "connected", "disconnected", "not configured", "unknown"
 STATES = (CONNECTED, DISCONNECTED, NOT_CONFIGURED, UNKNOWN)
@@ -273,3 +274,21 @@ def _generation(answer: Answer, body: Optional[dict[str, Any]], version: Optiona
     if whole(answer.status) == 200 and word(body, "db") == DISCONNECTED and set(body) <= {"status", "db"}:
         return "1.100"
     return "1.84" if word(body, "status") == "healthy" and set(body) <= {"status", "db"} else UNKNOWN
+
+
+def ask(public: _client.Client, key: Optional[str] = None) -> Verdict:
+    """What a proxy's answers prove now.
+
+    :param public: a client without a key.
+    :param key: the master key; without it only the public answer is asked for, which may be of 15 seconds ago.
+    """
+    answer = public.get("/health/readiness")
+    if answer.status not in (200, 503) or key is None:
+        return judge(answer, now=datetime.now().astimezone())
+    private = public.with_key(key)
+    answers = (answer, private.get("/health/readiness/details"), private.get("/cache/ping"), datetime.now().astimezone())
+    verdict = judge(*answers)
+    # what says "connected" may be of 15 seconds ago; a request that reads the database is of now
+    if verdict.database in (UNKNOWN, CONNECTED):
+        verdict = judge(*answers, database_read=private.get("/key/list?size=1"))
+    return verdict

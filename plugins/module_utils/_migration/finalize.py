@@ -10,22 +10,23 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 from datetime import datetime, timedelta
 from typing import Any, Iterable, NamedTuple, Optional
 
 from .._backup import backup as _backup
 from .._deployment import journal as _journal
+from .._deployment import steps as _steps
 from .._deployment import unit_removal as _retirement
-from .._host import process as _host
+from .._host import files as _files
+from .._host.problem import Problem
 from .._litellm import readiness as _readiness
 from .._postgres import fingerprint as _fingerprint
 from .._postgres import native_server as _native_server
 from .._postgres import session as _postgres
+from . import next_command as _next_command
 from . import status as _status
-from .requirements import Problem
 
-STEPS = _status.FINALIZING
+STEPS = _steps.of(_steps.FINALIZE)
 LAST_DUMP, RETIRE, DROP = STEPS
 AGAIN = "restore its folder from where backups are kept"
 FINALIZED, REFUSED, READY = "finalized", "refused", "ready"
@@ -49,7 +50,7 @@ def standing(journal: Optional[dict]) -> tuple[str, str]:
     if state == _journal.MIGRATED:
         return READY, ""
     if state == _journal.RUNNING:
-        if phase in STEPS or _status.only_taken(journal):
+        if phase in STEPS or _next_command.only_taken(journal):
             return READY, ""
         return REFUSED, "a run was killed in its step %s: migrate.yml or rollback.yml brings it to an end first" % phase
     return REFUSED, "the host is %s and runs its legacy deployment: migrate.yml migrates it, and only then it can be finalized" % state
@@ -180,7 +181,7 @@ def kept_databases(folder: str) -> list[str]:
     for name in sorted(os.listdir(folder) if os.path.isdir(folder) else []):
         if re.fullmatch(r"journal(-[^/]+)?\.json", name):
             try:
-                told = json.loads(_host.read(os.path.join(folder, name)))["facts"].get("kept_database")
+                told = json.loads(_files.read(os.path.join(folder, name)))["facts"].get("kept_database")
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 continue  # an old journal that can't be read names nothing that could be dropped
             names += [told] if isinstance(told, str) else []
@@ -232,53 +233,9 @@ def _contents(settings: dict[str, Any], journal: dict, facts: dict[str, Any]) ->
     except (_native_server.NativeServerError, _postgres.PostgresError, OSError) as error:
         return [Problem("legacy database", "can't be looked at: %s" % error, "mend it; while it can't be read, nobody knows what would be lost")]
     needed = size + sum(os.stat(entry["src"]).st_size for entry in facts["files"]) + _backup.SPARE
-    return judge_contents(held, journal) + judge_room(settings["backup_dir"], needed, _host.free_bytes(settings["backup_dir"]))
+    return judge_contents(held, journal) + judge_room(settings["backup_dir"], needed, _files.free_bytes(settings["backup_dir"]))
 
 
 # The report
 
 
-def report(journal: dict) -> list[str]:
-    """What a person reads after the end, as lines of Markdown."""
-    found = journal["facts"]["found"]
-    legacy, database = found["legacy"], found.get("database") or {}
-    dumped, retired, dropped = ((_journal.step(journal, name) or {"facts": {}})["facts"] for name in STEPS)
-    lines = ["# The legacy deployment is retired", "",
-             "On %s, after migration %s. Docker Compose serves." % (journal.get("ended"), journal["id"]),
-             "**There is no way back from here except to restore a backup.**", "",
-             "Last backup: `%s`, pinned: %s rows in %d tables, content hash %s, as at the cutover; with its unit files, configuration and env files." % (
-                 dumped.get("path"), "{:,}".format(dumped.get("rows", 0)), dumped.get("tables", 0), str(dumped.get("hash"))[:12]), ""]
-    # a run that was killed has told nobody what it had removed already
-    gone = [unit["path"] for unit in legacy["units"] if unit["path"] and not os.path.lexists(unit["path"])]
-    lines += _section("Removed", [*dict.fromkeys([*gone, *retired.get("removed", [])]), *("database %s" % name for name in dropped.get("dropped", []))])
-    staying = ["%s (%s)" % (item["path"], item["reason"]) for item in retired.get("stays", [])]
-    servers = [found[name]["unit"]["name"] for name in ("database", "redis") if (found.get(name) or {}).get("unit")]
-    staying += ["unit %s, stopped: it belongs to a package" % name for name in servers]
-    staying += ["%s: configuration" % path for path in [legacy["config"], *legacy.get("included", [])]]
-    staying += ["%s: environment, with secrets" % entry["path"] for entry in legacy["environment_files"]]
-    staying += ["%s: Python environment" % os.path.dirname(os.path.dirname(legacy["python"]))] if legacy.get("python") else []
-    server = database.get("server")
-    if server:
-        kept = "without" if database["name"] in dropped.get("dropped", []) else "with"
-        staying.append("%s: data folder of the native PostgreSQL, %s the database %s" % (server["folder"], kept, database["name"]))
-    data = (found.get("redis") or {}).get("data")
-    staying += ["%s: data folder of the native Redis" % data["folder"]] if data else []
-    lines += _section("What stays", staying)
-    lines += _section("To remove that by hand", _by_hand(found))
-    return lines
-
-
-def _by_hand(found: dict[str, Any]) -> list[str]:
-    legacy = found["legacy"]
-    lines = ["rm -r %s" % shlex.quote(os.path.dirname(os.path.dirname(legacy["python"])))] if legacy.get("python") else []
-    lines += ["rm %s" % shlex.quote(path) for path in [legacy["config"], *(entry["path"] for entry in legacy["environment_files"])]]
-    server = (found.get("database") or {}).get("server")
-    if server:
-        lines.append("the native PostgreSQL, if nothing else is in it: remove its package, then %s" % server["folder"])
-    if (found.get("redis") or {}).get("unit"):
-        lines.append("the native Redis, if nobody else uses it: remove its package, then its data folder")
-    return lines
-
-
-def _section(title: str, items: list[str]) -> list[str]:
-    return ["## " + title, "", *("- " + item for item in items), ""] if items else []

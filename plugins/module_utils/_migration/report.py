@@ -6,17 +6,16 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+from .._deployment import steps as _steps
 from .._deployment.journal import (
     FINALIZED,
-    LEAVING,
     MIGRATED,
-    RETURNING,
     ROLLED_BACK,
     UNTOUCHED,
     seconds_between,
     step,
 )
-from . import abilities as _abilities
+from . import snapshot as _snapshot
 
 # By state: the outcome of a run that went well, and of one that failed.
 OUTCOMES = {MIGRATED: ("The host is migrated: LiteLLM, PostgreSQL and Redis run in Docker Compose.",
@@ -26,15 +25,6 @@ OUTCOMES = {MIGRATED: ("The host is migrated: LiteLLM, PostgreSQL and Redis run 
                           "The migration failed, and the legacy deployment serves again, as it was."),
             UNTOUCHED: ("The legacy deployment was not touched and serves.",
                         "The migration failed before the cutover. The legacy deployment was not touched and serves.")}
-MEANINGS = {
-    "record": "prior state of units, files and environment recorded", "images": "images pulled, by digest",
-    "environment": "environment of the new deployment", "stage": "new servers and bridges, beside the legacy deployment",
-    "rehearse": "new proxy tried on a copy of the live database", "backup": "verified backup of the legacy deployment",
-    "cutover": "legacy stopped, last rows copied and proved", "serve": "new deployment started at the legacy addresses",
-    "verify": "old against new, as clients see it", "hand_over": "start at boot, backups and health by timer",
-    "leave": "new proxy stopped, its servers off the legacy addresses", "carry": "rows written since the cutover brought home and proved",
-    "return": "legacy deployment started, units as recorded", "check": "new against old, as clients see it",
-    "clear": "containers, network, timers, units and bridges gone; volumes stay"}
 
 
 def build(journal: dict, folder: str) -> dict:
@@ -72,7 +62,7 @@ def _outcome(journal: dict) -> str:
 
 def is_back(journal: dict) -> bool:
     """Whether the journal's last steps were those of a way back."""
-    return journal["phase"] in LEAVING + RETURNING
+    return journal["phase"] in _steps.of(_steps.LEAVE, _steps.RETURN)
 
 
 def stuck(journal: dict) -> list[str]:
@@ -82,7 +72,7 @@ def stuck(journal: dict) -> list[str]:
     manager = "systemctl --user --machine=%s@" % unit["account"] if unit.get("account") else "systemctl"
     volume = "the compose deployment's rows are in its PostgreSQL volume, untouched"
     again = "When what is named is mended, rollback.yml ends it, and so does migrate.yml."
-    if journal["phase"] in RETURNING:
+    if journal["phase"] in _steps.of(_steps.RETURN):
         lines = ["The legacy database holds what the step carry proved" if step(journal, "carry") else "The legacy database was never written to",
                  "and %s." % volume, "Look at the legacy proxy: %s status %s." % (manager, unit.get("name", "litellm.service")), again]
     else:
@@ -100,7 +90,7 @@ def _facts(journal: dict, name: str) -> dict:
 def _phases(journal: dict) -> list[dict[str, Any]]:
     """The last attempt at each step, in the order in which they were begun."""
     last = {entry["name"]: entry for entry in journal["steps"]}
-    return [{"name": name, "meaning": MEANINGS.get(name, ""), "state": entry["state"],
+    return [{"name": name, "meaning": _steps.MEANINGS.get(name, ""), "state": entry["state"],
              "seconds": round(seconds_between(entry["begun"], entry["ended"]), 1) if entry["ended"] else None}
             for name, entry in last.items()]
 
@@ -110,8 +100,8 @@ def refused(journal: dict) -> Optional[float]:
     no longer than that. ``None`` where nobody was stopped or there is no such proof."""
     if is_back(journal):
         # A failed migration has refused clients since its cutover.
-        begin = step(journal, "cutover") if journal["facts"].get("failure") else step(journal, LEAVING[0]) or step(journal, "cutover")
-        end = step(journal, RETURNING[0])
+        begin = step(journal, "cutover") if journal["facts"].get("failure") else step(journal, _steps.of(_steps.LEAVE)[0]) or step(journal, "cutover")
+        end = step(journal, _steps.of(_steps.RETURN)[0])
     else:
         begin, end = step(journal, "cutover"), step(journal, "serve")
     if begin is None or end is None or end["state"] != "done":
@@ -217,8 +207,8 @@ def _clients(before: dict, after: dict) -> list[dict[str, Any]]:
 def _able(capabilities: dict) -> list[dict[str, Any]]:
     """What models could do ``before`` and can do ``after``, where anybody asked."""
     after = capabilities.get("after", [])
-    lost = _abilities.differences(capabilities.get("before", []), after)
-    told = ["%s (%s: %s)" % (row["model"], row["capability"], _abilities.WORDS[row["state"]]) for row in after]
+    lost = _snapshot.differences(capabilities.get("before", []), after)
+    told = ["%s (%s: %s)" % (row["model"], row["capability"], _snapshot.WORDS[row["state"]]) for row in after]
     return [_proof("models can do what they could", not lost, ", ".join(told))] if told else []
 
 
@@ -311,55 +301,3 @@ def _undo(journal: dict) -> list[str]:
     if journal["facts"].get("failure"):
         return ["mend what is named above and run migrate.yml again; it takes up what is there"]
     return ["migrate.yml goes forward again; it takes up images, volumes and files that are there"]
-
-
-def _unless_done(phase: dict) -> str:
-    return "" if phase["state"] == "done" else " (%s)" % {"begun": "not ended"}.get(phase["state"], phase["state"])
-
-
-def summary(report: dict) -> list[str]:
-    """The report as lines for a terminal."""
-    lines = [report["outcome"]]
-    if report["failure"]:
-        lines.append("reason: %s" % report["failure"])
-    lines += report["stuck"]
-    lines += ["", "step         seconds"]
-    for phase in report["phases"]:
-        lines.append("%-12s %7s  %s%s" % (phase["name"], "-" if phase["seconds"] is None else "%.1f" % phase["seconds"], phase["meaning"],
-                                          _unless_done(phase)))
-    if report["refused_seconds"] is not None:
-        lines += ["", "Clients were refused for at most %.1f s." % report["refused_seconds"]]
-    if report["proofs"]:
-        lines.append("")
-    lines += ["%s %s: %s" % ("✔" if proof["ok"] else "✘", proof["name"], proof["figures"]) for proof in report["proofs"]]
-    return lines
-
-
-def markdown(report: dict) -> str:
-    """The report as a document."""
-    lines = ["# Migration %s" % report["id"], "", report["outcome"], ""]
-    if report["failure"]:
-        lines += ["Reason: %s" % report["failure"], ""]
-    lines += [*report["stuck"], ""] if report["stuck"] else []
-    lines += ["%s to %s" % (report["began"], report["ended"] or "(not ended)"), "", "| step | seconds | what |", "|---|---:|---|"]
-    for phase in report["phases"]:
-        lines.append("| %s | %s | %s%s |" % (phase["name"], "" if phase["seconds"] is None else phase["seconds"], phase["meaning"],
-                                             _unless_done(phase)))
-    if report["refused_seconds"] is not None:
-        lines += ["", "Clients were refused for at most **%.1f s**." % report["refused_seconds"]]
-    lines += _section("Proofs", ["%s %s: %s" % ("✔" if proof["ok"] else "✘", proof["name"], proof["figures"]) for proof in report["proofs"]])
-    lines += _section("What was found", report["found"])
-    lines += _section("What should be known", report["warnings"])
-    lines += _section("What changed", report["changes"])
-    lines += _section("How to go on" if report["state"] != MIGRATED else "How to undo it", report["undo"])
-    counts = report["environment"]["counts"]
-    if counts:
-        lines += ["", "## Environment", "", ", ".join("%d %s" % (count, status) for status, count in sorted(counts.items())) + ".",
-                  "", "| variable | | from | why |", "|---|---|---|---|"]
-        lines += ["| `%s` | %s | %s | %s |" % (entry["name"], entry["status"], entry["origin"], entry["reason"].replace("|", "\\|"))
-                  for entry in report["environment"]["variables"]]
-    return "\n".join(lines) + "\n"
-
-
-def _section(title: str, items: list[str]) -> list[str]:
-    return ["", "## " + title, "", *("- " + item for item in items)] if items else []

@@ -13,6 +13,7 @@ import re
 from typing import Iterable, NamedTuple, Optional
 
 from .._host.images import Image, major
+from .._host.problem import Problem, numbers
 
 # Released with malware, per the project's own advisories (March and October 2026).
 BAD_RELEASES = (r"1\.82\.7", r"1\.82\.8", r"1\.107\.\d+")
@@ -20,9 +21,6 @@ BAD_RELEASES = (r"1\.82\.7", r"1\.82\.8", r"1\.107\.\d+")
 LEAST_SAFE_RELEASE = (1, 84, 0)
 # A flush of spend at shutdown exists from here on; before, even a clean stop loses up to one interval.
 FIRST_FLUSHING_RELEASE = (1, 98, 0)
-LEAST_ENGINE = (20, 10)
-# The first release that knows both !reset and !override, which staging needs to keep off the legacy ports.
-LEAST_COMPOSE = (2, 24, 4)
 PUBLIC_KEYS = {"sk-1234", "sk-12345", "sk-123456", "sk-1234567890", "sk-litellm", "sk-master", "sk-test", "sk-litellm-master-key",
                "password", "secret", "admin", "litellm", "master-key", "salt-key", "sk-salt", "sk-xxxx", "test", "dbpassword9090"}
 PLACEHOLDER = re.compile(r"change[-_ ]?me|replace[-_ ]?(me|this|with)|your[-_ ]|placeholder|example|dummy|xxxx|\.\.\.|^<.*>$|^\$\{\w+\}$", re.I)
@@ -33,17 +31,6 @@ LEAST_DIFFERENT = 8
 GIB = 1 << 30
 
 
-class Problem(NamedTuple):
-    """One reason to refuse (or, in a list of warnings, to think): what it is about, what is wrong, what to do."""
-
-    subject: str
-    problem: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return "%s: %s" % self[:2] + (" -> %s" % self.remedy if self.remedy else "")
-
-
 class Port(NamedTuple):
     """A port that the compose deployment takes over: who may hold it now (``owner`` in words), who does."""
 
@@ -52,12 +39,6 @@ class Port(NamedTuple):
     expected: str
     holder: str
     ours: bool
-
-
-def numbers(text: str) -> tuple[int, ...]:
-    """A version as comparable numbers: ``v2.26.1-ds1`` is (2, 26, 1)."""
-    match = re.search(r"\d+(\.\d+)*", text or "")
-    return tuple(int(part) for part in match.group(0).split(".")) if match else ()
 
 
 def weakness(value: str) -> Optional[str]:
@@ -146,27 +127,6 @@ def check_stage_port(number: int, taken: Iterable[int]) -> list[Problem]:
         return []
     return [Problem("litellm_stage_port", "%d is %s" % (number, "a port of the deployment itself" if number in taken else "not a port"),
                     "choose a free one below 65536, such as 14000")]
-
-
-def check_engine(engine: dict) -> list[Problem]:
-    """Docker and Compose. ``engine``: ``client`` (found), ``server`` (version or empty), ``error``, ``compose`` (version or
-    empty), ``compose_v1`` (version of a stand-alone docker-compose, or empty)."""
-    if not engine["client"]:
-        return [Problem("Docker", "no docker command on this host", "install Docker Engine with the Compose plugin (Debian: docker.io docker-compose)")]
-    found = []
-    if not engine["server"]:
-        found.append(Problem("Docker", "the engine does not answer (%s)" % engine["error"], "systemctl enable --now docker"))
-    elif numbers(engine["server"]) < LEAST_ENGINE:
-        found.append(Problem("Docker", "engine %s is too old" % engine["server"], "at least %d.%d is needed" % LEAST_ENGINE))
-    if not engine["compose"]:
-        first = numbers(engine["compose_v1"])
-        seen = "`docker compose` is missing"
-        if first and first < (2,):
-            seen = "only Compose v1 (%s) is installed; it is not maintained any more" % engine["compose_v1"]
-        found.append(Problem("Docker Compose", seen, "install Compose v2 (docker-compose-plugin, or Debian's docker-compose)"))
-    elif numbers(engine["compose"]) < LEAST_COMPOSE:
-        found.append(Problem("Docker Compose", "version %s is too old" % engine["compose"], "at least %d.%d.%d is needed" % LEAST_COMPOSE))
-    return found
 
 
 def check_image(variable: str, image: Image, platform: str) -> list[Problem]:

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple, Optional
 from .._backup import backup as _backup
 from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
-from .._host import process as _host
+from .._deployment import steps as _steps
+from .._host import files as _files
+from .._host.problem import Problem
 from .._postgres import copy_back as _carry
 from .._postgres import fingerprint as _fingerprint
 from .._postgres import session as _postgres
-from .requirements import Problem
 
 CARRY, BACKUP, NONE = "carry", "backup", "none"
 CHOICES = (CARRY, BACKUP, NONE)
@@ -46,7 +47,7 @@ def look(journal: dict, database: _postgres.Endpoint, choice: str) -> Look:
         ``choices`` (name to words).
     """
     found = journal["facts"].get("found", {})
-    facts: dict[str, Any] = {"carries": _journal.LEAVING[0] in _journal.steps_back(journal), "since": None, "tables": [], "told": "", "choices": {}}
+    facts: dict[str, Any] = {"carries": _steps.of(_steps.LEAVE)[0] in _steps.steps_back(journal), "since": None, "tables": [], "told": "", "choices": {}}
     problems = _legacy_problems(found.get("legacy", {}))
     warnings = _changed_files(found.get("legacy", {}))
     if not facts["carries"]:
@@ -155,7 +156,7 @@ def _room(found: dict[str, Any], database: _postgres.Endpoint) -> list[Problem]:
     server = (found.get("database") or {}).get("server")
     if not server or not os.path.isdir(server["folder"]):
         return []
-    needed, free = _postgres.database_size(database) + SPARE, _host.free_bytes(server["folder"])
+    needed, free = _postgres.database_size(database) + SPARE, _files.free_bytes(server["folder"])
     if free >= needed:
         return []
     return [Problem(server["folder"], "has %.1f GiB free, the rows may need %.1f GiB" % (free / 2**30, needed / 2**30), "free some space there")]

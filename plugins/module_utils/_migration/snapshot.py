@@ -10,13 +10,14 @@ import re
 import secrets
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any, Iterable, Optional
 from urllib.parse import urlsplit
 
 from .._config.environment_rules import is_loopback
+from .._health import capabilities as _capabilities
+from .._health import probe as _probe
 from .._health import sample_request as _exercise
 from .._litellm.client import Client, ProxyError
-from . import abilities as _abilities
 from . import client_keys as _client_keys
 
 PAGE = 100  # the most that LiteLLM gives at once
@@ -67,7 +68,7 @@ def snapshot(client: Client, exercise: Optional[Sequence[str]] = None, client_ke
     }
     well = {result["model"] for result in found["exercised"] if result["ok"]}
     wanted = [(name, mode) for name, mode in asked if name in well] if capabilities or could else []
-    return {**found, "capabilities": _abilities.observe(client, wanted, could)}
+    return {**found, "capabilities": observe(client, wanted, could)}
 
 
 def _models(client: Client, local_hosts: set[str], own_ports: set[int]) -> list[dict[str, Any]]:
@@ -203,7 +204,7 @@ def _compare_exercised(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> 
 def _compare_capabilities(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Nothing of a model that does not answer any more, which is said already."""
     silent = {result["model"] for result in new["exercised"]} - {result["model"] for result in new["exercised"] if result["ok"]}
-    return _abilities.differences([row for row in old.get("capabilities", []) if row["model"] not in silent], new["capabilities"])
+    return differences([row for row in old.get("capabilities", []) if row["model"] not in silent], new["capabilities"])
 
 
 def table(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -219,5 +220,47 @@ def table(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 def _asked(seen: dict[str, Any]) -> list[tuple[tuple[str, str], str, str]]:
     told = [((row["model"], row["mode"]), "yes" if row["ok"] else "failed", row["seconds"]) for row in seen["exercised"]]
-    told += [((row["model"], row["capability"]), _abilities.WORDS[row["state"]], row["seconds"]) for row in seen.get("capabilities", [])]
+    told += [((row["model"], row["capability"]), WORDS[row["state"]], row["seconds"]) for row in seen.get("capabilities", [])]
     return [(key, state, "%.2f" % seconds) for key, state, seconds in told]
+
+
+# A model does not always do what it can: so often it is asked for what it could before.
+TRIES = 3
+WORDS = {_probe.YES: "yes", _probe.NO: "no", _probe.BROKEN: "failed"}
+
+
+def observe(client: Client, models: Iterable[tuple[str, str]], earlier: Iterable[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+    """One row for each capability of each of the ``models`` (name and mode), but for those that an exercise of the mode shows anyway.
+
+    :param earlier: rows of another proxy, or of this one before.
+    """
+    before = {(row["model"], row["capability"]): row["state"] for row in earlier}
+    rows = []
+    for name, mode in models:
+        for capability in _capabilities.BY_MODE.get(mode, ()):
+            if capability.name in _exercise.kinds_of(mode):
+                continue
+            for _try in range(TRIES):
+                told = _probe.ask(client, _probe.Task(name, capability))
+                if not _lost(before.get((name, capability.name)), told["state"]):
+                    break
+            rows.append({field: told[field] for field in ("model", "capability", "state", "why", "seconds")})
+    return rows
+
+
+def differences(old: Iterable[dict[str, Any]], new: Iterable[dict[str, Any]]) -> list[str]:
+    """What models could do and can't any more, in plain words. What they can do in addition is none."""
+    there = {(row["model"], row["capability"]): row for row in new}
+    found = []
+    for row in old:
+        name, later = "model %s, %s" % (row["model"], row["capability"]), there.get((row["model"], row["capability"]))
+        if later is None:
+            found.append("%s: it was not asked again" % name)
+        elif _lost(row["state"], later["state"]):
+            found.append("%s: %s became %s%s" % (name, WORDS[row["state"]], WORDS[later["state"]], " (%s)" % later["why"] if later["why"] else ""))
+    return found
+
+
+def _lost(old: Any, new: str) -> bool:
+    """A failure is more than a missing capability: the gateway's own, as often as not."""
+    return old is not None and new != old and (old == _probe.YES or new == _probe.BROKEN)

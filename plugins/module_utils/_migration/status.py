@@ -8,99 +8,25 @@ Nothing is changed, nothing that is missing or broken ends the look, and nothing
 from __future__ import annotations
 
 import os
-import textwrap
 from datetime import datetime, timezone
 from typing import Any, Callable, Optional
 
 from .._backup import backup as _backup
 from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
+from .._deployment import steps as _steps
 from .._host import docker as _engine
+from .._host import listeners as _listeners
 from .._host import process as _host
 from .._host import systemd as _systemd
-from .._litellm import ask as _asked
 from .._litellm import client as _client
+from .._litellm import readiness as _readiness
 from .._restore import state as _restore_state
-from . import report as _report
+from .next_command import NONE, UNREADABLE, WORDS, _unknown, next_commands
 
-NONE, UNREADABLE = "none", "unreadable"
-WORDS = {
-    NONE: "no migration was ever begun",
-    UNREADABLE: "the journal cannot be read",
-    _journal.UNTOUCHED: "the legacy deployment serves; the last migration touched nothing of it",
-    _journal.ROLLED_BACK: "the legacy deployment serves again, as it was",
-    _journal.MIGRATED: "LiteLLM, PostgreSQL and Redis run in Docker Compose",
-    _journal.FINALIZED: "Docker Compose serves, the legacy deployment is retired for good",
-}
-FINALIZING = ("last_dump", "retire", "drop")
-MEANINGS = {**_report.MEANINGS, "last_dump": "last backup of the legacy deployment", "retire": "legacy units removed", "drop": "databases dropped"}
 CONTAINERS = ("proxy", "postgres", "redis")
 VOLUMES = ("postgres", "redis")
-WIDTH, HEIGHT, NAME_WIDTH, MOST_UNITS = 100, 40, 48, 11
 PORT = 4000
-_NOTHING = "changes nothing: "
-_REFUSES = "refuses: "
-_NOT_MIGRATED = _REFUSES + "only a migrated host can be finalized"
-
-
-def next_commands(journal: Optional[dict]) -> dict[str, str]:
-    """What each playbook would do on a host with this journal (``None``: without one), in words, by its file name."""
-    if journal is None:
-        return {"migrate.yml": "looks at everything, then migrates, or says why not before anything is touched",
-                "rollback.yml": _NOTHING + WORDS[NONE], "finalize.yml": _NOT_MIGRATED}
-    state = journal.get("state")
-    if state == _journal.RUNNING:
-        return _next_killed(journal)
-    return {
-        _journal.UNTOUCHED: {
-            "migrate.yml": "begins again, takes up images, volumes and files that are there, and migrates",
-            "rollback.yml": _NOTHING + "the host runs its legacy deployment", "finalize.yml": _NOT_MIGRATED},
-        _journal.ROLLED_BACK: {
-            "migrate.yml": "goes forward again, takes up images, volumes and files that are there, and migrates",
-            "rollback.yml": _NOTHING + "the host runs its legacy deployment", "finalize.yml": _NOT_MIGRATED},
-        _journal.MIGRATED: {
-            "migrate.yml": _NOTHING + "the host is migrated; looks whether the compose deployment serves",
-            "rollback.yml": "carries rows written since the cutover home, and ends rolled back",
-            "finalize.yml": "after the observation period: last backup, legacy units removed, no way back; ends finalized"},
-        _journal.FINALIZED: {
-            "migrate.yml": _NOTHING + "the host is finalized; looks whether the compose deployment serves",
-            "rollback.yml": _REFUSES + "there is no way back but to restore the last backup",
-            "finalize.yml": _NOTHING + "the host is finalized"},
-    }.get(str(state), _unknown("the journal's state is not one that this release knows"))
-
-
-def only_taken(journal: dict) -> bool:
-    """Whether a run took a migrated host and was killed before its first step, so that all is as the migration left it."""
-    entry = _journal.step(journal, _journal.SERVING[-1])
-    return journal["phase"] == _journal.SERVING[-1] and entry is not None and entry["state"] == "done" and "ended" in journal
-
-
-def _unknown(why: str) -> dict[str, str]:
-    return dict.fromkeys(("migrate.yml", "rollback.yml", "finalize.yml"), _REFUSES + why)
-
-
-def _next_killed(journal: dict) -> dict[str, str]:
-    """What the playbooks do after a run that was killed, as the journal's own rules say."""
-    phase = journal["phase"]
-    on, back = _journal.steps_on(journal), _journal.steps_back(journal)
-    finalize = _REFUSES + "migrate.yml or rollback.yml has to end the run that was killed"
-    forward = "goes on, and ends migrated"
-    if on is None:
-        forward = "brings the legacy deployment back first, and ends rolled back"
-    elif not on:
-        forward = "begins again, takes up what is there, and migrates"
-    backward = "ends untouched: nothing of the legacy deployment was touched"
-    if back:
-        backward = "carries rows written since the cutover home, and ends rolled back" if _journal.LEAVING[1] in back else \
-            "goes on, and ends rolled back" if phase in _journal.RETURNING else "brings the legacy deployment back, and ends rolled back"
-    if only_taken(journal):
-        finalize = next_commands({"state": _journal.MIGRATED})["finalize.yml"]
-    if phase in FINALIZING:
-        finalize = "goes on, and ends finalized"
-        forward = "keeps the compose deployment serving, and ends migrated"
-        if phase != FINALIZING[0]:
-            backward = _REFUSES + "of the legacy deployment not everything is there any more"
-    return {"migrate.yml": forward, "rollback.yml": backward, "finalize.yml": finalize}
 
 
 def stand(journal: Optional[dict], run: Optional[dict], now: datetime, patience: float) -> dict[str, Any]:
@@ -120,8 +46,8 @@ def stand(journal: Optional[dict], run: Optional[dict], now: datetime, patience:
                          "unknown": "a run is at work or was killed in its step %s"}[told["working"]] % phase
         if told["working"] == "no" and entry and entry["state"] == "failed":
             told["words"] = "a run ended in its step %s, which failed" % phase
-        if MEANINGS.get(phase):
-            told["words"] += " (%s)" % MEANINGS[phase]
+        if _steps.MEANINGS.get(phase):
+            told["words"] += " (%s)" % _steps.MEANINGS[phase]
     return told
 
 
@@ -135,7 +61,7 @@ def key_of(paths: list[str]) -> Optional[str]:
     return None
 
 
-def answering(listener: Optional[_host.Listener], units: list[dict[str, Any]], containers: dict[str, Optional[dict]]) -> dict[str, Any]:
+def answering(listener: Optional[_listeners.Listener], units: list[dict[str, Any]], containers: dict[str, Optional[dict]]) -> dict[str, Any]:
     """Who has a port: ``kind`` (``nobody``, ``legacy``, ``compose``, ``other``) and ``name``."""
     if listener is None:
         return {"kind": "nobody", "name": "nobody"}
@@ -149,11 +75,11 @@ def answering(listener: Optional[_host.Listener], units: list[dict[str, Any]], c
     return {"kind": "other", "name": listener.command}
 
 
-def unit_state(record: dict[str, Any], port: Optional[int], found: list[_host.Listener]) -> dict[str, Any]:
+def unit_state(record: dict[str, Any], port: Optional[int], found: list[_listeners.Listener]) -> dict[str, Any]:
     """A recorded unit and what it is now; ``None`` for what it has not. ``holds_port``: whether its process has the port."""
     manager = _systemd.Manager(record.get("account") or None)
     units = _systemd.show(manager, [record["name"]])
-    listener = _host.holder(found, port) if port else None
+    listener = _listeners.holder(found, port) if port else None
     pid = units[0].pid if units else None
     holds = bool(pid and listener and listener.pid and pid in _host.ancestors(listener.pid))
     return {"name": record["name"], "account": record.get("account") or "", "recorded_enabled": record.get("enabled"),
@@ -193,7 +119,7 @@ def look(settings: dict[str, Any], now: Optional[datetime] = None) -> dict[str, 
     problem = problem or status["journal"].pop("error", None)
     if problem:
         status["journal"].update(state=UNREADABLE, words=WORDS[UNREADABLE], problem=problem)
-    listeners = _guarded(_host.listeners, [])
+    listeners = _guarded(_listeners.listeners, [])
     found = ((journal or {}).get("facts") or {}).get("found") or {}
     legacy = _guarded(lambda: _recorded(found, listeners) if found.get("legacy") else _discovered(settings, listeners), {})
     status["legacy"] = {"port": PORT, "units": [], "servers": [], "error": None, **legacy}
@@ -237,7 +163,7 @@ def _restoring(folder: str) -> Optional[str]:
         return str(error)
 
 
-def _recorded(found: dict[str, Any], listeners: list[_host.Listener]) -> dict[str, Any]:
+def _recorded(found: dict[str, Any], listeners: list[_listeners.Listener]) -> dict[str, Any]:
     """The legacy deployment as the journal has it, and what has become of it."""
     legacy = found["legacy"]
     main = legacy["unit"]["name"]
@@ -246,7 +172,7 @@ def _recorded(found: dict[str, Any], listeners: list[_host.Listener]) -> dict[st
             "servers": [unit_state(server["unit"], server["port"], listeners) for server in servers]}
 
 
-def _discovered(settings: dict[str, Any], listeners: list[_host.Listener]) -> dict[str, Any]:
+def _discovered(settings: dict[str, Any], listeners: list[_listeners.Listener]) -> dict[str, Any]:
     """The legacy deployment of a host that has no record of it."""
     unit = _legacy.find_unit(settings["legacy_unit"], settings["legacy_account"])
     port, key, told = PORT, None, None
@@ -276,115 +202,19 @@ def _compose(project: str) -> dict[str, Any]:
     return told
 
 
-def _proxy(status: dict[str, Any], listeners: list[_host.Listener], folder: str, state_dir: str, key: Optional[str], timeout: float) -> dict[str, Any]:
+def _proxy(status: dict[str, Any], listeners: list[_listeners.Listener], folder: str, state_dir: str, key: Optional[str], timeout: float) -> dict[str, Any]:
     """Who answers at the proxy's port, and whether it is ready."""
     port = status["legacy"]["port"]
-    who = answering(_host.holder(listeners, port), status["legacy"]["units"], status["compose"]["containers"])
+    who = answering(_listeners.holder(listeners, port), status["legacy"]["units"], status["compose"]["containers"])
     if who["kind"] == "nobody":
         return who
     files = [os.path.join(folder, ".env"), os.path.join(state_dir, "legacy.env")]
     key = key or key_of(files if who["kind"] == "compose" else files[::-1])
     if who["kind"] == "other":
         key = None  # nobody knows who that is
-    return {**who, **_asked.readiness(_client.Client("http://127.0.0.1:%d" % port, None, timeout), key)._asdict()}
+    return {**who, **_readiness.ask(_client.Client("http://127.0.0.1:%d" % port, None, timeout), key)._asdict()}
 
 
 # The screen
 
 
-def screen(status: dict[str, Any]) -> list[str]:
-    """The status as lines for a terminal: at most 40 of at most 100 columns."""
-    lines = ["%s, %s" % (status["host"], _time(status["time"])), *_about_journal(status["journal"]),
-             *(_wrapped(_head("restore"), status["restore"]) if status["restore"] else []), *_about_proxy(status["proxy"]),
-             *_about_backup(status["backup"]), "", *_about_legacy(status["legacy"]), "", *_about_compose(status["compose"]), "", "next"]
-    following = [line for name, words in status["next"].items() for line in _wrapped("  %-13s" % name, words)]
-    room = HEIGHT - len(following)
-    return [line[:WIDTH] for line in (lines if len(lines) <= room else [*lines[:room - 2], "  …", "next"]) + following][:HEIGHT]
-
-
-def _wrapped(head: str, text: str, most: int = 3) -> list[str]:
-    """A text beside a head, broken into lines that keep clear of it."""
-    return textwrap.wrap(" ".join(text.split()) or "-", WIDTH, initial_indent=head, subsequent_indent=" " * len(head), max_lines=most, placeholder=" …")
-
-
-def _time(text: Optional[str]) -> str:
-    if not text:
-        return "an unknown time"
-    try:
-        return datetime.fromisoformat(text).astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except (TypeError, ValueError):
-        return str(text)
-
-
-def _head(word: str) -> str:
-    return "%-9s" % word
-
-
-def _about_journal(told: dict[str, Any]) -> list[str]:
-    if told["state"] in (NONE, UNREADABLE):
-        return _wrapped(_head("state"), told["words"] + (": " + told["problem"] if told["problem"] else ""))
-    name = "" if told["state"] == _journal.RUNNING else told["state"] + " "
-    lines = _wrapped(_head("state"), "%ssince %s: %s" % (name, _time(told["since"]), told["words"]))
-    if told["kept_database"]:
-        lines += _wrapped(_head(""), "rows of a proxy that served and was left are in database %s of the volume" % told["kept_database"])
-    return lines
-
-
-def _about_proxy(told: dict[str, Any]) -> list[str]:
-    if told["error"]:
-        return _wrapped(_head("proxy"), "port %d: %s" % (told["port"], told["error"]))
-    if told["kind"] == "nobody":
-        return _wrapped(_head("proxy"), "nobody listens on port %d" % told["port"])
-    lines = _wrapped(_head("proxy"), "port %d has %s: %s, database %s, cache %s%s" % (
-        told["port"], told["name"], "ready" if told["ready"] else "NOT READY", told["database"], told["cache"],
-        ", LiteLLM %s" % told["version"] if told["version"] else ""))
-    return lines + [line for reason in told["reasons"][:2] for line in _wrapped(_head(""), reason, 1)]
-
-
-def _about_backup(told: dict[str, Any]) -> list[str]:
-    last = told["last"]
-    text = told["error"] or "none"
-    if last:
-        text = "%s of %s: %s, %s rows%s" % (
-            last["name"], _time(last["created"]), last["kind"], "{:,}".format(last["rows"]), ", pinned" if last["pinned"] else "")
-    return _wrapped(_head("backup"), text + ("; %d without a sound manifest" % told["unreadable"] if told["unreadable"] else ""))
-
-
-def _about_legacy(told: dict[str, Any]) -> list[str]:
-    units = told["units"] + told["servers"]
-    if not units:
-        return _wrapped("legacy deployment: ", told["error"] or "nothing is known of it")
-    names = ["  %s%s" % (unit["name"], " (%s)" % unit["account"] if unit["account"] else "") for unit in units[:MOST_UNITS]]
-    room = min(NAME_WIDTH, max(map(len, names)))
-    lines = ["%-*s %-21s %s" % (room, "legacy deployment", "now", "recorded")]
-    for unit, name in zip(units, names):
-        now = "gone" if unit["enabled"] is None else "%s, %s" % (unit["enabled"] or "-", unit["active"])
-        was = "%s, %s" % (unit["recorded_enabled"], unit["recorded_active"]) if unit["recorded_enabled"] is not None else "-"
-        held = ", has port %d" % unit["port"] if unit["holds_port"] else ""
-        lines.append("%-*s %-21s %s%s" % (room, name[:room], now, was, held))
-    if len(units) > MOST_UNITS:
-        lines.append("  and %d more" % (len(units) - MOST_UNITS))
-    return lines + (_wrapped("  ", told["error"]) if told["error"] else [])
-
-
-def _about_compose(told: dict[str, Any]) -> list[str]:
-    engine = told["engine"]
-    lines = ["compose deployment%s" % (" on Docker %s, Compose %s" % (engine["version"], engine["compose"] or "missing") if engine.get("version") else "")]
-    lines += _wrapped("  ", told["error"]) if told["error"] else []
-    for name, found in told["containers"].items():
-        if found is None:
-            lines.append("  %-24s none" % name)
-            continue
-        state = found["state"] + (", " + found["health"] if found["health"] else "")
-        ports = ["%s:%s" % (host["HostIp"], host["HostPort"]) for hosts in (found["ports"] or {}).values() for host in hosts or []]
-        lines.append("  %-18s %-18s %-18s %s" % (name, state, ", ".join(ports) or "not published", _image(found["image"])))
-    unit = told["unit"]
-    lines.append("  %s" % ("%s: %s, %s" % (unit["name"], unit["enabled"] or "-", unit["active"]) if unit else "no unit starts it at boot"))
-    return lines + (["  volumes %s" % ", ".join(told["volumes"])] if told["volumes"] else [])
-
-
-def _image(reference: str) -> str:
-    """An image's name with as much of its digest as people compare."""
-    name, at, digest = reference.rpartition("@")
-    short = name.rsplit("/", 1)[-1] if at else reference
-    return "%s@%s" % (short, digest[:19]) if at else short[:40]

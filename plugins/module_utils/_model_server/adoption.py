@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from typing import Any, Optional
 
 from .._deployment import legacy as _legacy
+from .._host import files as _files
+from .._host import listeners as _listeners
 from .._host import process as _host
 from .._host import systemd as _systemd
 
@@ -30,7 +32,7 @@ def load(folder: str) -> dict[str, dict[str, Any]]:
     if not os.path.exists(path):
         return {}
     try:
-        told = json.loads(_host.read(path))
+        told = json.loads(_files.read(path))
         if told["format"] != FORMAT:
             raise ValueError("of another release")
         return {entry["name"]: entry for entry in told["adopted"]}
@@ -43,7 +45,7 @@ def find(words: Iterable[str], own: str, account: str = "") -> tuple[list[dict[s
 
     :param own: how the names of managed units begin, which are not adopted.
     """
-    listeners = _host.listeners()
+    listeners = _listeners.listeners()
     found, problems = [], []
     for word in words:
         if str(word).isdigit():
@@ -65,7 +67,7 @@ def find(words: Iterable[str], own: str, account: str = "") -> tuple[list[dict[s
     return [{**entry, "hashes": hashes(entry)} for entry in found if not entry["name"].startswith(own)], problems
 
 
-def _port_of(unit: _systemd.Unit, listeners: list[_host.Listener]) -> Optional[int]:
+def _port_of(unit: _systemd.Unit, listeners: list[_listeners.Listener]) -> Optional[int]:
     ports = [item.port for item in listeners if unit.pid and item.pid and unit.pid in _host.ancestors(item.pid)]
     return min(ports) if ports else None
 
@@ -88,7 +90,7 @@ def adopt(found: list[dict[str, Any]], folder: str, check: bool = False) -> dict
     told = {**known, **new}
     if new and not check:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        _host.write_atomically(os.path.join(folder, RECORD), json.dumps({"format": FORMAT, "adopted": list(told.values())}, indent=1, sort_keys=True) + "\n")
+        _files.write_atomically(os.path.join(folder, RECORD), json.dumps({"format": FORMAT, "adopted": list(told.values())}, indent=1, sort_keys=True) + "\n")
     return {"changed": bool(new), "adopted": list(told.values()),
             "differs": [words for entry in found if entry["name"] in known for words in difference(known[entry["name"]], entry)]}
 
@@ -107,5 +109,5 @@ def forget(folder: str, check: bool = False) -> bool:
     there = os.path.exists(path)
     if there and not check:
         os.unlink(path)
-        _host.sync_folder(folder)
+        _files.sync_folder(folder)
     return there

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from .._host import docker as _engine
+from .._host import listeners as _listeners
 from .._host import process as _host
 
 # What an address did: spoke HTTP; took the connection and ended it; refused; let it wait; could not be asked.
@@ -99,10 +100,10 @@ def outer_addresses(text: str, own: Iterable[str] = ()) -> list[str]:
             for item in link.get("addr_info", []) if item.get("family") == "inet" and item["local"] not in set(own)]
 
 
-def sleeping(ports: Iterable[int], found: Iterable[_host.Listener]) -> set[int]:
+def sleeping(ports: Iterable[int], found: Iterable[_listeners.Listener]) -> set[int]:
     """Ports at which systemd itself listens: the first connection would start what is behind."""
     listeners = list(found)
-    return {port for port in ports for listener in [_host.holder(listeners, port)] if listener is not None and listener.pid == 1}
+    return {port for port in ports for listener in [_listeners.holder(listeners, port)] if listener is not None and listener.pid == 1}
 
 
 def ask(addresses: Iterable[tuple[str, int]], seconds: float) -> dict[tuple[str, int], str]:
@@ -132,7 +133,7 @@ def look(ports: list[int], name: str, gateway: str, container: str, network: str
     :param container: the proxy's, which has Python; a throwaway container of the same image asks from another network.
     :param network: that other network.
     """
-    asleep = sleeping(ports, _host.listeners())
+    asleep = sleeping(ports, _listeners.listeners())
     awake = [port for port in ports if port not in asleep]
     told = ask([("127.0.0.1", port) for port in awake], seconds)
     server = {port: ASLEEP if port in asleep else told["127.0.0.1", port] for port in ports}

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Optional
 
+from .._host import listeners as _listeners
 from .._host import process as _host
 from .._host import systemd as _systemd
 from . import gpu as _model_gpu
@@ -86,7 +87,7 @@ def program(server: Server, account: str) -> list[str]:
     return []
 
 
-def ports(server: Server, units: dict[str, str], found: Sequence[_host.Listener]) -> list[str]:
+def ports(server: Server, units: dict[str, str], found: Sequence[_listeners.Listener]) -> list[str]:
     """Ports that somebody else has. What its own units hold is free for it.
 
     :param units: the names of its units, as :func:`_model_unit.names` gives them.
@@ -94,7 +95,7 @@ def ports(server: Server, units: dict[str, str], found: Sequence[_host.Listener]
     problems = []
     wanted = [(server.listens, units["service"])] + ([(server.port, units["socket"])] if server.boot == ON_DEMAND else [])
     for port, unit in wanted:
-        listener = _host.holder(found, port)
+        listener = _listeners.holder(found, port)
         if listener is None:
             continue
         owner = _owner(listener, unit)
@@ -104,7 +105,7 @@ def ports(server: Server, units: dict[str, str], found: Sequence[_host.Listener]
     return problems
 
 
-def _owner(listener: _host.Listener, unit: str) -> Optional[str]:
+def _owner(listener: _listeners.Listener, unit: str) -> Optional[str]:
     """The unit that has a port; sockets of units belong to systemd itself."""
     if listener.pid == 1:
         socket = unit.rsplit(".", 1)[0] + ".socket"
@@ -118,7 +119,7 @@ def check(servers: Sequence[Server], units: dict[str, dict[str, str]], account: 
 
     :param units: the units of each server, by its name.
     """
-    found, gpus = _host.listeners(), _model_gpu.look()
+    found, gpus = _listeners.listeners(), _model_gpu.look()
     problems, notes = [], []
     for server in servers:
         problems += program(server, account) + weights(server, account) + ports(server, units[server.name], found)
@@ -137,7 +138,7 @@ def check(servers: Sequence[Server], units: dict[str, dict[str, str]], account: 
 def before_start(server: Server, unit: str, account: str) -> list[str]:
     """What stands against this start, looked at right before it. The port of its socket is systemd's, and none of its affair."""
     gpus = _model_gpu.look() if server.gpus else _model_gpu.Gpus([], "")
-    listener = _host.holder(_host.listeners(), server.listens)
+    listener = _listeners.holder(_listeners.listeners(), server.listens)
     problems = program(server, account) + weights(server, account)
     if listener is not None:
         problems.append("%s: port %d is taken by %s" % (server.name, server.listens, listener.command))

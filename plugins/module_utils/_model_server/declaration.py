@@ -16,7 +16,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Optional, Union
 
-from .._backup import settings as _settings
+from .._host import settings_file as _settings_file
 
 FOLDER = "/etc/llmops-litellm/models"
 FORMAT = 1
@@ -110,7 +110,7 @@ def _server(told: Any, number: int, problems: list[str]) -> Server:
     found: list[str] = []
     if not isinstance(told, Mapping):
         problems.append(head + "must be a dictionary")
-    reader = _settings._Reader({key: value for key, value in told.items() if value is not None} if isinstance(told, Mapping) else {}, "", found)
+    reader = _settings_file._Reader({key: value for key, value in told.items() if value is not None} if isinstance(told, Mapping) else {}, "", found)
     get = reader.get
     name = get("name", str, None, lambda value: bool(NAME.fullmatch(value)), "lower-case letters, digits and dashes, at most 40")
     kind = get("server", str, None, lambda value: value in SERVERS, "one of %s" % ", ".join(SERVERS))
@@ -132,7 +132,7 @@ def _server(told: Any, number: int, problems: list[str]) -> Server:
     return server
 
 
-def _agree(server: Server, reader: _settings._Reader) -> None:
+def _agree(server: Server, reader: _settings_file._Reader) -> None:
     """What each value is good for by itself, and not beside the others."""
     if server.server == COMMAND and not server.command:
         reader.wrong("command", "is missing: the program and its arguments, with {port}, {model} and {alias} where they belong")
@@ -160,7 +160,7 @@ def _agree(server: Server, reader: _settings._Reader) -> None:
         reader.wrong("environment", "must not hold CUDA_VISIBLE_DEVICES: it is `gpus`")
 
 
-def _binary(reader: _settings._Reader, kind: str) -> str:
+def _binary(reader: _settings_file._Reader, kind: str) -> str:
     """The server's program: by its path, or in a Python environment."""
     folder, binary = reader.path("venv", ""), reader.path("binary", "")
     if folder and binary:
@@ -174,13 +174,13 @@ def _binary(reader: _settings._Reader, kind: str) -> str:
     return binary or (os.path.join(folder, "bin/vllm") if folder else LLAMA_SERVER if kind in (LLAMA_CPP, RERANK) else "")
 
 
-def _texts(reader: _settings._Reader, name: str) -> tuple[str, ...]:
+def _texts(reader: _settings_file._Reader, name: str) -> tuple[str, ...]:
     values = reader.get(name, list, [], lambda value: all(isinstance(word, (str, int, float)) and not isinstance(word, bool) for word in value),
                         "a list of texts and numbers")
     return tuple(str(word) for word in values)
 
 
-def _gpus(reader: _settings._Reader) -> tuple[str, ...]:
+def _gpus(reader: _settings_file._Reader) -> tuple[str, ...]:
     values = [word.strip() for word in _texts(reader, "gpus")]
     for word in values:
         if not word.isdigit() and not GPU_UUID.fullmatch(word):
@@ -190,7 +190,7 @@ def _gpus(reader: _settings._Reader) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _size(reader: _settings._Reader, name: str) -> int:
+def _size(reader: _settings_file._Reader, name: str) -> int:
     reader.known.add(name)
     value = reader.told.get(name, 0)
     try:
@@ -200,11 +200,11 @@ def _size(reader: _settings._Reader, name: str) -> int:
         return 0
 
 
-def _seconds(reader: _settings._Reader, name: str, default: int) -> int:
+def _seconds(reader: _settings_file._Reader, name: str, default: int) -> int:
     return int(reader.get(name, int, default, lambda value: value >= 0, "a number of seconds from 0 on"))
 
 
-def _request(reader: _settings._Reader) -> Optional[Request]:
+def _request(reader: _settings_file._Reader) -> Optional[Request]:
     if "warm_up" not in reader.told:
         return None
     inner = reader.inner("warm_up")
@@ -213,7 +213,7 @@ def _request(reader: _settings._Reader) -> Optional[Request]:
     return request
 
 
-def _environment(reader: _settings._Reader) -> dict[str, str]:
+def _environment(reader: _settings_file._Reader) -> dict[str, str]:
     values = {str(name): str(value) for name, value in reader.get("environment", dict, {}).items()}
     for name, value in values.items():
         if not VARIABLE.fullmatch(name) or not value.isprintable():
@@ -223,7 +223,7 @@ def _environment(reader: _settings._Reader) -> dict[str, str]:
     return values
 
 
-def _unit_settings(reader: _settings._Reader) -> dict[str, str]:
+def _unit_settings(reader: _settings_file._Reader) -> dict[str, str]:
     values = {str(name): str(value) for name, value in reader.get("settings", dict, {}).items()}
     for name, value in values.items():
         if not re.fullmatch(r"[A-Z][A-Za-z]+", name) or "\n" in value:

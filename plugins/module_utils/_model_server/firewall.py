@@ -8,6 +8,7 @@ import json
 import os
 from typing import Any, Optional
 
+from .._host import files as _files
 from .._host import process as _host
 from . import firewall_rules as _firewall
 from .firewall_rules import FIREWALLD, IPTABLES, NFTABLES, PERMANENT, UFW, Found, Rule, Wanted
@@ -64,7 +65,7 @@ def load(folder: str) -> list[Rule]:
     if not os.path.exists(path):
         return []
     try:
-        told = json.loads(_host.read(path))
+        told = json.loads(_files.read(path))
         if told["format"] != FORMAT:
             raise ValueError("of another release")
         return [Rule.of(item) for item in told["rules"]]
@@ -76,10 +77,10 @@ def _save(folder: str, rules: list[Rule]) -> None:
     path = os.path.join(folder, RECORD)
     if rules:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        _host.write_atomically(path, json.dumps({"format": FORMAT, "rules": [rule.record() for rule in rules]}, indent=1) + "\n")
+        _files.write_atomically(path, json.dumps({"format": FORMAT, "rules": [rule.record() for rule in rules]}, indent=1) + "\n")
     elif os.path.exists(path):
         os.unlink(path)
-        _host.sync_folder(folder)
+        _files.sync_folder(folder)
 
 
 def bring(wanted: Wanted, folder: str, check: bool = False) -> dict[str, Any]:

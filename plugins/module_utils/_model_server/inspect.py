@@ -15,6 +15,8 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
 from .._deployment import journal as _journal
+from .._host import files as _files
+from .._host import listeners as _listeners
 from .._host import process as _host
 from .._host import systemd as _systemd
 from .._litellm import client as _client
@@ -98,7 +100,7 @@ def look(place: Place, now: datetime, remember: bool = False) -> dict[str, Any]:
     :param remember: write down when each answered.
     """
     rows, problems = known(place)
-    listeners, gpus, seen = _host.listeners(), _model_gpu.look(), load_seen(place.state_dir)
+    listeners, gpus, seen = _listeners.listeners(), _model_gpu.look(), load_seen(place.state_dir)
     ports = [row["port"] for row in rows if row["port"]]
     asleep = _bridge_proof.sleeping(ports, listeners) if ports else set()
     awake = [port for port in ports if port not in asleep]
@@ -107,7 +109,7 @@ def look(place: Place, now: datetime, remember: bool = False) -> dict[str, Any]:
     for row in rows:
         unit = _unit(row["unit"], row["account"]) if row["unit"] else None
         entry = _unit(row["entry"], "") if row.get("entry") else None
-        listener = _host.holder(listeners, row["port"]) if row["port"] else None
+        listener = _listeners.holder(listeners, row["port"]) if row["port"] else None
         pid = unit.pid if unit else listener.pid if listener and listener.pid != 1 else None
         if row["unit"] is None and pid:
             unit = _serving(pid)
@@ -175,7 +177,7 @@ def answer_seconds(port: int, limit: float) -> Optional[float]:
 def load_seen(folder: str) -> dict[str, str]:
     """When each server answered last, by its port. A record that can't be read is no news."""
     try:
-        told = json.loads(_host.read(os.path.join(folder, SEEN)))
+        told = json.loads(_files.read(os.path.join(folder, SEEN)))
     except (OSError, ValueError):
         return {}
     return {str(key): str(value) for key, value in told.items()} if isinstance(told, dict) else {}
@@ -184,7 +186,7 @@ def load_seen(folder: str) -> dict[str, str]:
 def save_seen(folder: str, seen: dict[str, str]) -> None:
     """Write it down, where the deployment has a state folder."""
     if os.path.isdir(folder):
-        _host.write_atomically(os.path.join(folder, SEEN), json.dumps(seen, indent=1, sort_keys=True) + "\n")
+        _files.write_atomically(os.path.join(folder, SEEN), json.dumps(seen, indent=1, sort_keys=True) + "\n")
 
 
 def screen(told: dict[str, Any]) -> list[str]:

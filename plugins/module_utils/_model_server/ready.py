@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple, Optional
 
-from .._litellm import answer as _answer
+from .._litellm import client as _client
 from .._litellm.client import Client
 from .declaration import CHAT, EMBEDDING, RERANKING, Request, Server
 
@@ -42,13 +42,13 @@ def request_of(server: Server) -> Optional[Request]:
     return Request(path, {"model": server.alias, **body})
 
 
-def fault(task: str, answer: _answer.Answer) -> str:
+def fault(task: str, answer: _client.Answer) -> str:
     """What is wrong with the answer to the real request; empty where it proves the server ready."""
     if answer.status is None:
         return answer.body
     if answer.status != 200:
         return "HTTP %d" % answer.status
-    body = _answer.parse(answer) or {}
+    body = _client.parse(answer) or {}
     if task == CHAT:
         choices = body.get("choices")
         proved = isinstance(choices, list) and bool(choices) and isinstance(choices[0], dict) and isinstance(choices[0].get("message"), dict)

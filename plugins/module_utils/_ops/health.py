@@ -16,7 +16,6 @@ import sys
 from datetime import datetime, timezone
 from typing import Any, Callable, NamedTuple, Optional, TextIO
 
-from .._backup import settings as _settings
 from .._deployment import locate as _deployed
 from .._health import checks as _health
 from .._health import probe as _probe
@@ -26,7 +25,8 @@ from .._health import target as _health_target
 from .._health import watch as _health_watch
 from .._health.checks import CODES, HEALTHY
 from .._health.host_checks import FAILED, UNKNOWN
-from .._host.process import write_atomically
+from .._host import settings_file as _settings_file
+from .._host.files import write_atomically
 from .._litellm import client as _client
 
 COMMANDS = ("health", "probe", "inventory")
@@ -49,7 +49,7 @@ def register(commands: Any) -> None:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", help="answer as JSON")
     shared.add_argument("--settings", default=_settings_health.PATH, metavar="FILE", help="settings (%(default)s)")
-    shared.add_argument("--kind", choices=_settings.KINDS, default="", help="deployment to look at (the one that serves)")
+    shared.add_argument("--kind", choices=_settings_file.KINDS, default="", help="deployment to look at (the one that serves)")
     shared.set_defaults(owner=os.geteuid())
 
     def command(name: str, act: Callable[[_settings_health.Settings, Any], Answer], words: str) -> Any:
@@ -85,7 +85,7 @@ def run(options: Any) -> int:
     """Run one of the commands."""
     try:
         answer: Answer = options.act(_settings_health.load(options.settings, options.owner), options)
-    except _settings.SettingsError as error:
+    except _settings_file.SettingsError as error:
         answer = Answer(UNKNOWN, str(error).splitlines(), {"error": str(error)})
     except _client.ProxyError as error:
         answer = Answer(FAILED, [str(error)], {"error": str(error)})
@@ -114,7 +114,7 @@ def health(settings: _settings_health.Settings, options: Any) -> Answer:
     """Look at everything at once."""
     if options.check_settings:
         return Answer(HEALTHY, ["the settings can be used"], {})
-    target = _health_target.target(settings, _deployed.find(settings, options.kind))
+    target = _health_target.target(settings, _deployed.find(settings.where, options.kind))
     checks = _health.look(target, now())
     outcome = _health.outcome(checks)
     lines = _health_watch.screen(target.kind, outcome, checks, colours(sys.stdout))
@@ -141,7 +141,7 @@ def _progress(line: str) -> None:
 def probe(settings: _settings_health.Settings, options: Any) -> Answer:
     """Ask the models; SIGTERM ends it as SIGINT does."""
     signal.signal(signal.SIGTERM, _end)
-    told = _deployed.find(settings, options.kind)
+    told = _deployed.find(settings.where, options.kind)
     if options.url:
         told = told._replace(url=options.url)
     given: dict[str, Any] = {name: getattr(options, name) for name in ("scope", "models", "requests", "tokens") if getattr(options, name) is not None}
@@ -159,5 +159,5 @@ def probe(settings: _settings_health.Settings, options: Any) -> Answer:
 
 def inventory(settings: _settings_health.Settings, options: Any) -> Answer:
     """Everything side by side."""
-    told = _looked.with_model_hosts(settings, _deployed.find(settings, options.kind))
+    told = _looked.with_model_hosts(settings, _deployed.find(settings.where, options.kind))
     return Answer(told["outcome"], _looked.inventory_screen(told, colours(sys.stdout)), told)

@@ -17,7 +17,7 @@ import sys
 import tempfile
 from typing import Any
 
-from .._host.process import sync_folder, write_atomically
+from .._host.files import sync_folder, write_atomically
 
 LIBRARY = "/usr/local/lib/llmops-litellm"
 COMMAND = "/usr/local/sbin/litellm-ops"

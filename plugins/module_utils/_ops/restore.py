@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from .._backup import settings as _settings
+from .._host import settings_file as _settings_file
 from .._restore import plan as _restore_order
 from .._restore import rebuild as _restore_host
 from .._restore import restore as _restore_deployment
@@ -19,7 +20,7 @@ def options_of(made: argparse.ArgumentParser) -> None:
     """The command's own words."""
     made.add_argument("name", nargs="?", default="latest", help="backup (%(default)s)")
     made.add_argument("--from", dest="path", default="", metavar="FOLDER", help="folder of the backups (that of the settings)")
-    made.add_argument("--into", dest="kind", choices=_settings.KINDS, default="", help="deployment (the one that serves)")
+    made.add_argument("--into", dest="kind", choices=_settings_file.KINDS, default="", help="deployment (the one that serves)")
     made.add_argument("--identity", default="", metavar="FILE", help="age identity that opens an encrypted backup")
     made.add_argument("--no-restore-point", dest="point", action="store_false", help="make no backup of what is there first")
     made.add_argument("--wait", type=int, default=int(_restore_deployment.PATIENCE), metavar="SECONDS", help="that the proxy may take to serve (%(default)s)")

@@ -18,7 +18,8 @@ from typing import Any, Iterable, Mapping, Optional
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from .._config import envfile as _envfile
-from .._host.process import holder, listeners, read
+from .._host.files import read
+from .._host.listeners import holder, listeners
 
 PROGRAMS = ("psql", "pg_dump", "pg_restore")
 APPLICATION = "llmops.litellm"
@@ -217,3 +218,28 @@ def find_bindir(host: str, port: int, proc: str = "/proc", installed: str = "/us
         if all(os.access(os.path.join(folder, program), os.X_OK) for program in PROGRAMS):
             return folder
     raise PostgresError("psql, pg_dump and pg_restore were not found on this host: install PostgreSQL's client programs (postgresql-client)")
+
+
+def command(endpoint: Endpoint, *words: str) -> list[str]:
+    """The command line that runs these words in an endpoint's container, with its standard input."""
+    return [*endpoint.engine, "exec", "--interactive", endpoint.container, *words]
+
+
+def run(endpoint: Endpoint, *words: str) -> str:
+    """What it prints.
+
+    :raises PostgresError: it failed.
+    """
+    done = subprocess.run(command(endpoint, *words), env=endpoint.environment(), stdin=subprocess.DEVNULL, capture_output=True, check=False, cwd="/")
+    if done.returncode:
+        raise endpoint.explain(words[0], done.returncode, done.stderr.decode("utf-8", "replace"))
+    return done.stdout.decode("utf-8", "replace")
+
+
+def free_bytes(endpoint: Endpoint, folder: str) -> int:
+    """Bytes that are free in there, 0 where the container does not tell."""
+    done = subprocess.run(command(endpoint, "df", "-Pk", folder), env=endpoint.environment(), stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                          cwd="/")
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    words = lines[-1].split() if done.returncode == 0 and lines else []
+    return int(words[3]) * 1024 if len(words) > 4 and words[3].isdigit() else 0

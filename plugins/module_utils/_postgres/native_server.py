@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from typing import Any, Iterator, NamedTuple, Optional
 from urllib.parse import quote, urlencode
 
-from .._host.process import command_line, run, write_atomically
+from .._host.files import write_atomically
+from .._host.process import command_line, run
 from .._host.systemd import Manager, show
 from .endpoint import Endpoint, PostgresError, parse_url, read_env
 from .session import query

@@ -14,8 +14,9 @@ from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
 from .._deployment.service import Deployment
 from .._host import docker as _engine
-from .._host.process import device_of, free_bytes, run
-from .._migration.requirements import numbers
+from .._host.files import device_of, free_bytes
+from .._host.problem import numbers
+from .._host.process import run
 from .._postgres import copy_back as _carry
 from .._postgres.database import MAINTENANCE
 from .._postgres.endpoint import _postmaster, read_env

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, Iterator, Sequence
 
 from .._backup import backup as _backup
+from .._host import files as _files
 from .._host import process as _host
 from .._postgres.session import Endpoint
 from . import database as _restore
@@ -50,7 +51,7 @@ def drill(folder: str, image: str, now: datetime, engine: Sequence[str] = ("dock
 
 def check_space(told: dict[str, Any], root: str) -> None:
     """:raises BackupError: the engine's data folder has too little room."""
-    needed, free = int(told["database"]["bytes"] * SHARE), _host.free_bytes(root)
+    needed, free = int(told["database"]["bytes"] * SHARE), _files.free_bytes(root)
     if free < needed:
         raise _backup.BackupError("%s has %.1f GiB free, the drill may need %.1f GiB" % (root, free / 2**30, needed / 2**30))
 

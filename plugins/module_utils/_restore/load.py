@@ -18,7 +18,7 @@ from typing import IO, Any, Iterator, NamedTuple, Optional
 
 from .._backup import folder as _backup_folder
 from .._backup.folder import BackupError
-from .._postgres import container as _inside
+from .._postgres import endpoint as _endpoint
 from .._postgres.endpoint import PATH
 from .._postgres.session import Endpoint, PostgresError, parse_rows
 
@@ -175,13 +175,13 @@ def _placed(dump: Dump, target: Endpoint, names: Optional[list[str]]) -> Iterato
         files = sorted(os.listdir(dump.path)) if names is None else [
             name if os.path.exists(os.path.join(dump.path, name)) else name + SEALED for name in names]
         if target.container:
-            _inside.run(target, "rm", "-rf", INSIDE)
-            _inside.run(target, "mkdir", "-m", "700", INSIDE)
+            _endpoint.run(target, "rm", "-rf", INSIDE)
+            _endpoint.run(target, "mkdir", "-m", "700", INSIDE)
             try:
                 _send(dump, target, files)
                 yield INSIDE
             finally:
-                _inside.run(target, "rm", "-rf", INSIDE)
+                _endpoint.run(target, "rm", "-rf", INSIDE)
             return
         sweep()
         folder = tempfile.mkdtemp(prefix=PREFIX, dir=TEMPORARY)  # 0700
@@ -211,7 +211,7 @@ def plain(name: str) -> str:
 def _send(dump: Dump, target: Endpoint, files: list[str]) -> None:
     """The files as a tar stream into the container: no copy on the host, and none that is mounted."""
     with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(_inside.command(target, "tar", "-x", "-f", "-", "-C", INSIDE), env=target.environment(), cwd="/",
+        process = subprocess.Popen(_endpoint.command(target, "tar", "-x", "-f", "-", "-C", INSIDE), env=target.environment(), cwd="/",
                                    stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
         with process:
             try:

@@ -19,11 +19,13 @@ from .._backup import backup as _backup
 from .._config import includes as _included
 from .._deployment import compose_project as _restore_compose
 from .._deployment import service as _restore_service
+from .._deployment.compose_project import DeploymentError
 from .._deployment.service import Deployment
 from .._host import docker as _engine
-from .._host import process as _host
-from .._host.process import run, sync_folder, write_atomically
-from .._migration.requirements import check_engine
+from .._host import listeners as _listeners
+from .._host.docker import check_engine
+from .._host.files import sync_folder, write_atomically
+from .._host.process import run
 from .._postgres.session import PostgresError
 from . import checks as _restore_checks
 from . import database as _restore
@@ -38,7 +40,7 @@ NEEDED = ("env", "compose.yaml", "config.compose.yaml", "redis.conf")
 MODES = {".env": 0o600, "compose.yaml": 0o644, "redis.conf": 0o400, "schema.prisma": 0o644}
 SERVERS, DATABASE, PROXY, DONE = "servers", "database", "proxy", "done"
 PULL = 3600.0  # seconds for an image
-_FAILURES = (RestoreError, PostgresError, _backup.BackupError, OSError, ValueError)
+_FAILURES = (DeploymentError, PostgresError, _backup.BackupError, OSError, ValueError)
 
 
 class Order(NamedTuple):
@@ -202,8 +204,8 @@ def _copy(source: str, identity: str, path: str) -> None:
 
 def _taken(project: _restore_compose.Project, engine: tuple[str, ...]) -> list[str]:
     """Containers and volumes of the project's names, which may hold somebody's data, and whoever listens on its ports."""
-    listeners = _host.listeners()
-    held = [(port, _host.holder(listeners, port)) for port in project.ports]
+    listeners = _listeners.listeners()
+    held = [(port, _listeners.holder(listeners, port)) for port in project.ports]
     found = ["port %d is held by %s: stop it, or take another host" % (port, listener.command) for port, listener in held if listener]
     for kind, names in (("container", sorted(project.containers.values())), ("volume", project.volumes)):
         for name in names:

@@ -17,6 +17,7 @@ from typing import Any, Callable, NamedTuple, Optional
 
 from .._backup import backup as _backup
 from .._deployment import service as _restore_service
+from .._deployment.compose_project import DeploymentError
 from .._deployment.service import Deployment, Service
 from .._host.systemd import SystemdError
 from .._litellm import spend_flush as _spend_flush
@@ -31,7 +32,7 @@ from .state import RefusedError, RestoreError
 
 POINT = "before-restore-"
 PATIENCE = 240.0  # seconds that the proxy may take to serve
-_FAILURES = (RestoreError, PostgresError, _backup.BackupError, RedisError, SystemdError, OSError)
+_FAILURES = (DeploymentError, PostgresError, _backup.BackupError, RedisError, SystemdError, OSError)
 Tell = Callable[[str], None]
 
 

@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any, Iterator, Optional
 
-from .._host.process import write_atomically
+from .._deployment.compose_project import DeploymentError
+from .._host.files import write_atomically
 
 FORMAT = 1
 # In their order. Before "stopping" the deployment is not touched; from "swapping" on the server knows which database is which.
@@ -34,7 +35,7 @@ _LOOK = "Look which databases are there before you move it away."
 _TEXTS = ("id", "stage", "backup", "name", "database", "fresh", "kept", "point", "begun", "updated")
 
 
-class RestoreError(Exception):
+class RestoreError(DeploymentError):
     """A restore failed; the message says why, and how the deployment is left."""
 
 

@@ -13,13 +13,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._redis.redis import
     Denied,
     Native,
     RedisError,
-    carry,
     data_of,
-    hindrance,
     parse_keyspace,
-    place,
-    put_back,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._redis.transfer import carry, hindrance, place, put_back
 
 from .conftest import ENGINE
 

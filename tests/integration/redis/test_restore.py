@@ -3,13 +3,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_project import (
-    RedisAside,
-)
 from ansible_collections.llmops.litellm.plugins.module_utils._redis.redis import (
     Container,
     parse_keyspace,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._redis.snapshot import RedisAside
 
 
 def place(folder: Path) -> str:

@@ -14,8 +14,8 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import preflight as _survey
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import preflight_source as _preflight_source
 from ansible_collections.llmops.litellm.plugins.modules import config_file
 
 CONFIG = """\
@@ -75,7 +75,7 @@ def test_the_containers_view(folder: Path, run: Run) -> None:
 
 def test_the_preflight_knows_the_file_for_ours(folder: Path, run: Run) -> None:
     run()
-    assert _survey._is_ours((folder / "config.compose.yaml").read_text())
+    assert _preflight_source._is_ours((folder / "config.compose.yaml").read_text())
 
 
 def test_a_second_run_changes_nothing(folder: Path, run: Run) -> None:
@@ -107,7 +107,7 @@ def test_what_has_changed_is_written_again(folder: Path, run: Run) -> None:
 
 def test_owner_and_group(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[Any] = []
-    monkeypatch.setattr(_host, "write_atomically", lambda path, text, mode, owner: written.append((path, mode, owner)))
+    monkeypatch.setattr(_files, "write_atomically", lambda path, text, mode, owner: written.append((path, mode, owner)))
     run(owner="daemon", group="65532", mode="440")
     run(owner=7, group="daemon")
     dest = str(folder / "config.compose.yaml")
@@ -218,7 +218,7 @@ def test_included_files_have_views_of_their_own(including: Path, run: Run) -> No
     assert found["unreachable"] == [{"file": more, "line": 2, "kind": "model", "port": 9999}]
     assert [item["after_header"] for item in found["diff"]] == [str(including / "project" / name) for name in (
         "config.compose.yaml", "config.compose.1-models.yaml", "config.compose.2-more.yaml")]
-    assert all(_survey._is_ours(text) for text, _mode, _inode in project.values())
+    assert all(_preflight_source._is_ours(text) for text, _mode, _inode in project.values())
 
 
 def test_a_second_run_leaves_the_views_alone(including: Path, run: Run) -> None:

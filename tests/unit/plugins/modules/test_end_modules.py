@@ -15,8 +15,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import unit_removal as _retirement
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import report_text as _report_text
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import status as _status
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import drop as _drop
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import status_text as _status_text
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import database as _database
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import native_server as _native_server
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 from ansible_collections.llmops.litellm.plugins.modules import (
@@ -51,7 +53,7 @@ def fails(error: Exception) -> Callable[..., Any]:
 
 def test_status_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_status, "look", lambda settings: {"host": settings["project_name"]})
-    monkeypatch.setattr(_status, "screen", lambda status: ["screen"])
+    monkeypatch.setattr(_status_text, "screen", lambda status: ["screen"])
     told = run(status_info, check=True, state_dir="/s", backup_dir="/b")
     assert (told["changed"], told["status"], told["screen"]) == (False, {"host": "litellm"}, ["screen"])
 
@@ -92,7 +94,7 @@ def test_host_is_judged_only_where_it_is_migrated(run: Run, monkeypatch: pytest.
 def test_report_is_written_once(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert "there was no migration" in run(finalize_report, folder=str(tmp_path))["msg"]
     monkeypatch.setattr(_journal, "load", lambda folder: {})
-    monkeypatch.setattr(_finalize, "report", lambda journal: ["# A", "", "b", ""])
+    monkeypatch.setattr(_report_text, "report", lambda journal: ["# A", "", "b", ""])
     assert run(finalize_report, check=True, folder=str(tmp_path))["changed"]
     assert list(tmp_path.iterdir()) == []
     assert run(finalize_report, folder=str(tmp_path))["changed"]
@@ -129,10 +131,10 @@ def test_unit_that_cannot_go_is_said(run: Run, monkeypatch: pytest.MonkeyPatch, 
 
 def test_database_is_dropped_or_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     there = True
-    monkeypatch.setattr(_drop, "drop", lambda endpoint, expect, check: there)
+    monkeypatch.setattr(_database, "drop", lambda endpoint, expect, check: there)
     told = run(database_drop, endpoint=CONTAINER)
     assert (told["changed"], told["dropped"]) == (True, "old")
     there = False
     assert run(database_drop, endpoint=CONTAINER)["dropped"] == ""
-    monkeypatch.setattr(_drop, "drop", fails(_postgres.PostgresError("in use")))
+    monkeypatch.setattr(_database, "drop", fails(_postgres.PostgresError("in use")))
     assert run(database_drop, endpoint=CONTAINER)["msg"] == "in use"

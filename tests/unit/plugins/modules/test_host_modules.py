@@ -16,8 +16,9 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
+from ansible_collections.llmops.litellm.plugins.module_utils._redis import transfer as _transfer
 from ansible_collections.llmops.litellm.plugins.modules import (
     compose_info,
     image_info,
@@ -87,17 +88,17 @@ def test_process_that_is_gone_is_said(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("listener", "reason"),
     [
-        (_host.Listener("127.0.0.1", 4000, os.getpid(), "litellm"), ""),
+        (_listeners.Listener("127.0.0.1", 4000, os.getpid(), "litellm"), ""),
         (None, "nobody listens on port 4000"),
-        (_host.Listener("127.0.0.1", 4000, 1, "docker-proxy (process 1)"), "port 4000 is held by docker-proxy (process 1)"),
-        (_host.Listener("127.0.0.1", 4000, None, "a process that cannot be seen from here"), "port 4000 is held by a process that cannot be seen from here"),
+        (_listeners.Listener("127.0.0.1", 4000, 1, "docker-proxy (process 1)"), "port 4000 is held by docker-proxy (process 1)"),
+        (_listeners.Listener("127.0.0.1", 4000, None, "a process that cannot be seen from here"), "port 4000 is held by a process that cannot be seen from here"),
     ],
     ids=["its own", "nobody", "another", "unknown"],
 )
 def test_serving_means_that_the_units_process_holds_the_port(run: Run, monkeypatch: pytest.MonkeyPatch, listener: Any, reason: str) -> None:
     deployment = type("Deployment", (), {"facts": {"pid": os.getpid(), "port": 4000}})
     monkeypatch.setattr(_legacy, "discover", lambda unit, account: deployment)
-    monkeypatch.setattr(_host, "listeners", lambda: [listener] if listener else [])
+    monkeypatch.setattr(_listeners, "listeners", lambda: [listener] if listener else [])
     result = run(legacy_info, unit="litellm.service")
     assert (result["serves"], result["reason"], result["legacy"]) == (not reason, reason, deployment.facts)  # type: ignore[attr-defined]
 
@@ -193,7 +194,7 @@ def test_redis_is_carried_or_refused(run: Run, monkeypatch: pytest.MonkeyPatch, 
         seen.append(source)
         return {"databases": {}, "bytes": 1, "differences": differences}
 
-    monkeypatch.setattr(_redis, "carry", carry)
+    monkeypatch.setattr(_transfer, "carry", carry)
     monkeypatch.setattr(_redis.Container, "state", lambda self: "running")
     monkeypatch.setattr(_redis.Container, "ask", lambda self, *words: held)
     result = run(redis_copy, container="litellm-redis", env_file=str(tmp_path / "env"), replace=replace)

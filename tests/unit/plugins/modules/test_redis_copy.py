@@ -10,6 +10,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
+from ansible_collections.llmops.litellm.plugins.module_utils._redis import transfer as _transfer
 from ansible_collections.llmops.litellm.plugins.modules import redis_copy
 
 NATIVE = "db0:keys=12,expires=11\r\ndb3:keys=1,expires=0\r\n"
@@ -25,7 +26,7 @@ class Engine:
         monkeypatch.setattr(_redis.Container, "start", lambda _self, deadline: self.done.append("start within %g" % deadline))
         monkeypatch.setattr(_redis.Container, "ask", lambda _self, *words: self.done.append("ask") or held)
         monkeypatch.setattr(_redis.Native, "ask", lambda native, *words: self.done.append("native %s" % native.password) or NATIVE)
-        monkeypatch.setattr(_redis, "carry", lambda *_given: self.done.append("carry") or {
+        monkeypatch.setattr(_transfer, "carry", lambda *_given: self.done.append("carry") or {
             "databases": {}, "keys": 13, "bytes": 5, "seconds": 0.5, "differences": []})
 
 

@@ -16,6 +16,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._backup import sett
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.backup import How
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.retention import Policy
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._host import settings_file as _settings_file
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 
@@ -54,7 +55,7 @@ def test_file_that_must_be_there_is_ordered_whether_it_is_or_not(tmp_path: Path)
     del told["deployments"]["compose"]["files"][1]["optional"]
     assert load(tmp_path, told).order("compose").files["schema"] == "/nosuch/schema.prisma"
     told["deployments"]["compose"]["files"][1]["optional"] = "no"
-    with pytest.raises(_settings.SettingsError, match=r"deployments.compose.files\[1\].optional must be true or false"):
+    with pytest.raises(_settings_file.SettingsError, match=r"deployments.compose.files\[1\].optional must be true or false"):
         load(tmp_path, told)
 
 
@@ -66,7 +67,7 @@ def test_everything_wrong_comes_at_once_with_file_and_key(tmp_path: Path) -> Non
     told["deployments"]["compose"]["files"] = [{"src": "relative"}, {"src": "/a/x"}, {"src": "/b/x"}, "y"]
     told["deployments"]["legacy"]["database"] = {"container": "a", "host": "x"}
     told["backup"].update(keep_daily=-1, compression=True, timezone="Mars", metrics="x")
-    with pytest.raises(_settings.SettingsError) as refused:
+    with pytest.raises(_settings_file.SettingsError) as refused:
         load(tmp_path, told)
     path = tmp_path / "ops.json"
     assert str(refused.value).splitlines() == ["%s: %s" % (path, line) for line in (
@@ -107,7 +108,7 @@ def test_keys_and_places_that_are_wrong_are_said_and_not_shown(tmp_path: Path) -
     secret = "AGE-SECRET-KEY-1HUNTER2"
     told["backup"].update(jobs=0, parallel_from=-1, encrypt_to=[secret, "x", 5],
                           copy={"tool": "tar", "to": "x", "environment_file": "copy.env", "prune": 1, "keep": 3})
-    with pytest.raises(_settings.SettingsError) as refused:
+    with pytest.raises(_settings_file.SettingsError) as refused:
         load(tmp_path, told)
     assert [line.partition(": ")[2].replace("backup.", "") for line in str(refused.value).splitlines()] == [
         "encrypt_to[0] is a secret key: whoever reads it can read the backups. Give its public half (age-keygen -y FILE), and make a new key",
@@ -116,16 +117,16 @@ def test_keys_and_places_that_are_wrong_are_said_and_not_shown(tmp_path: Path) -
         "copy.tool must be restic or rclone", "copy.environment_file must be an absolute path", "copy.prune must be true or false", "copy.keep is not known"]
     assert secret not in str(refused.value)
     told["backup"] = {**good(tmp_path)["backup"], "copy": {"tool": "restic", "to": "rest:https://a:hunter2@v/"}}
-    with pytest.raises(_settings.SettingsError, match="(?s)copy.environment_file is missing.*copy.to has a password") as refused:
+    with pytest.raises(_settings_file.SettingsError, match="(?s)copy.environment_file is missing.*copy.to has a password") as refused:
         load(tmp_path, told)
     assert "hunter2" not in str(refused.value)
 
 
 @pytest.mark.parametrize(("told", "said"), [("{", "is not JSON"), ("[]", "it holds no object"), ("{}", "state_dir is missing")])
 def test_file_that_is_none(tmp_path: Path, told: str, said: str) -> None:
-    with pytest.raises(_settings.SettingsError, match=said):
+    with pytest.raises(_settings_file.SettingsError, match=said):
         load(tmp_path, told)
-    with pytest.raises(_settings.SettingsError, match="the role llmops.litellm.backup writes it"):
+    with pytest.raises(_settings_file.SettingsError, match="the role llmops.litellm.backup writes it"):
         _settings.load(str(tmp_path / "nosuch"), os.geteuid())
 
 
@@ -133,16 +134,16 @@ def test_policy_that_keeps_nothing_and_no_deployment(tmp_path: Path) -> None:
     told = good(tmp_path)
     told["deployments"] = {}
     told["backup"].update(dict.fromkeys(_settings.RULES, 0))
-    with pytest.raises(_settings.SettingsError, match="(?s)deployments must have compose.*backup: a policy of zeros keeps nothing"):
+    with pytest.raises(_settings_file.SettingsError, match="(?s)deployments must have compose.*backup: a policy of zeros keeps nothing"):
         load(tmp_path, told)
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602])
 def test_file_that_others_can_write_is_not_believed(tmp_path: Path, mode: int) -> None:
-    with pytest.raises(_settings.SettingsError, match="writable for nobody else"):
+    with pytest.raises(_settings_file.SettingsError, match="writable for nobody else"):
         load(tmp_path, good(tmp_path), mode)
     load(tmp_path, good(tmp_path))
-    with pytest.raises(_settings.SettingsError, match="must belong to account 1234567"):
+    with pytest.raises(_settings_file.SettingsError, match="must belong to account 1234567"):
         _settings.load(str(tmp_path / "ops.json"), 1234567)
 
 
@@ -161,7 +162,7 @@ def test_deployment_that_serves_is_meant(tmp_path: Path, state: Any, kinds: Any,
     found = load(tmp_path, told)
     assert found.deployment().kind == chosen
     if len(kinds) == 1:
-        with pytest.raises(_settings.SettingsError, match="there is none in the settings"):
+        with pytest.raises(_settings_file.SettingsError, match="there is none in the settings"):
             found.deployment({"compose": "legacy", "legacy": "compose"}[kinds[0]])
 
 
@@ -169,5 +170,5 @@ def test_deployment_that_serves_is_meant(tmp_path: Path, state: Any, kinds: Any,
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
     st.sampled_from(("format", "project", "deployments", "compose", "database", "files", "backup", "keep_daily", "folder")), inner)))
 def test_nothing_but_settings_errors_is_raised(tmp_path: Path, told: Any) -> None:
-    with pytest.raises(_settings.SettingsError):
+    with pytest.raises(_settings_file.SettingsError):
         load(tmp_path, told)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import compose_project as _restore_compose
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_project import DeploymentError
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
-from ansible_collections.llmops.litellm.plugins.module_utils._restore.state import RestoreError
+from ansible_collections.llmops.litellm.plugins.module_utils._redis import snapshot as _snapshot
 
 CONFIG = {
     "name": "litellm",
@@ -70,7 +71,7 @@ def test_proxy_in_the_hosts_network_is_where_its_command_says(engine: Engine) ->
                                         **CONFIG, "services": {**CONFIG["services"], "litellm": {"image": "hunter2"}}}), "")])  # type: ignore[dict-item]
 def test_what_is_no_project_is_said_without_its_secrets(engine: Engine, answer: _host.Result) -> None:
     engine.answer = answer
-    with pytest.raises(RestoreError, match="/opt/litellm/compose.yaml") as caught:
+    with pytest.raises(DeploymentError, match="/opt/litellm/compose.yaml") as caught:
         _restore_compose.read("/opt/litellm")
     assert "hunter2" not in str(caught.value)
 
@@ -82,9 +83,9 @@ def test_only_the_proxy_is_stopped_and_started(engine: Engine) -> None:
     assert stop[6:] == ["stop", "--timeout", "90", "litellm"] and patience > 90
     assert start[6:] == ["up", "--detach", "--wait", "--wait-timeout", "240", "--no-deps", "--no-build", "--pull", "never", "litellm"] and longer > 240
     engine.answer = _host.Result(1, "", "Container litellm-proxy  Waiting\ncontainer litellm-proxy is unhealthy\n\n")
-    with pytest.raises(RestoreError, match="the proxy does not start: container litellm-proxy is unhealthy"):
+    with pytest.raises(DeploymentError, match="the proxy does not start: container litellm-proxy is unhealthy"):
         _restore_compose.start_proxy("/opt/litellm", ("docker",), 240)
-    with pytest.raises(RestoreError, match="the proxy does not stop"):
+    with pytest.raises(DeploymentError, match="the proxy does not stop"):
         _restore_compose.stop_proxy("/opt/litellm", ("docker",))
 
 
@@ -120,7 +121,7 @@ class Redis:
 def test_keys_are_put_aside_once_and_come_back(tmp_path: Path) -> None:
     redis = Redis()
     snapshot = tmp_path / "restore-redis.rdb"
-    aside = _restore_compose.RedisAside(redis, str(snapshot))  # type: ignore[arg-type]
+    aside = _snapshot.RedisAside(redis, str(snapshot))  # type: ignore[arg-type]
     (tmp_path / "restore-redis.rdb.growing").write_text("half")
     assert aside.clear()
     assert aside.clear()  # by the run after one that was killed: what is in there now is not what was in there first
@@ -137,10 +138,10 @@ def test_keys_are_put_aside_once_and_come_back(tmp_path: Path) -> None:
 def test_redis_that_is_not_there_is_left_alone(tmp_path: Path) -> None:
     redis = Redis()
     redis.runs = ""
-    assert not _restore_compose.RedisAside(redis, str(tmp_path / "x")).clear()  # type: ignore[arg-type]
+    assert not _snapshot.RedisAside(redis, str(tmp_path / "x")).clear()  # type: ignore[arg-type]
     assert redis.log == []
 
 
 def test_snapshot_is_in_the_state_folder() -> None:
-    aside = _restore_compose.aside("gate", "/var/lib/llmops-litellm", ("docker",))
+    aside = _snapshot.aside("gate", "/var/lib/llmops-litellm", ("docker",))
     assert (aside.container, aside.snapshot) == (_redis.Container("gate-redis"), "/var/lib/llmops-litellm/restore-redis.rdb")

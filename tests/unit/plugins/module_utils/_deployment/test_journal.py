@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
 from ansible_collections.llmops.litellm.plugins.modules import journal as module
 
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=timezone.utc)
@@ -134,7 +135,7 @@ def test_interrupted_write_leaves_the_old_journal(tmp_path: Path, monkeypatch: p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["journal.json", "lock"]
 
 
-FORWARD = [*_journal.BEFORE_CUTOVER[1:], "cutover", *_journal.SERVING]
+FORWARD = [*_steps.of(_steps.PREPARE, _steps.CUTOVER, _steps.SERVE)]
 
 
 def reached(*steps: str, state: str = "running") -> dict[str, Any]:
@@ -165,11 +166,11 @@ def reached(*steps: str, state: str = "running") -> dict[str, Any]:
     ],
 )
 def test_killed_run_has_one_way_on_and_one_back(steps: list[str], on: Any, back: list[str]) -> None:
-    assert (_journal.steps_on(reached(*steps)), _journal.steps_back(reached(*steps))) == (on, back)
+    assert (_steps.steps_on(reached(*steps)), _steps.steps_back(reached(*steps))) == (on, back)
 
 
 def test_migrated_host_comes_back_with_its_rows() -> None:
-    assert _journal.steps_back(reached(*FORWARD, state="migrated")) == ["leave", "carry", "return", "check", "clear"]
+    assert _steps.steps_back(reached(*FORWARD, state="migrated")) == ["leave", "carry", "return", "check", "clear"]
 
 
 @pytest.mark.parametrize(

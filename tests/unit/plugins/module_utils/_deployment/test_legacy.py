@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
-from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Listener
+from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Manager, Unit
 
 WORD = st.text("abcdefgh-/_.@0123456789", min_size=1, max_size=8).filter(lambda word: not word.startswith("-"))

@@ -13,6 +13,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import incl
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _deployed
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
 from ansible_collections.llmops.litellm.plugins.module_utils._health import target as _health_target
 from ansible_collections.llmops.litellm.plugins.module_utils._health.settings import Settings
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import endpoint as _endpoint
@@ -54,19 +55,19 @@ def settings(tmp_path: Path) -> Settings:
 )
 def test_deployment_that_serves_is_meant(settings: Settings, tmp_path: Path, state: str, steps: Any, kind: str) -> None:
     journal(tmp_path, state, *steps)
-    assert _deployed.find(settings).kind == kind
+    assert _deployed.find(settings.where).kind == kind
 
 
 def test_host_without_a_journal_is_what_its_folder_says(settings: Settings, tmp_path: Path) -> None:
-    assert _deployed.serving(None, settings.project_dir) == "compose"
-    assert _deployed.serving(None, str(tmp_path / "nosuch")) == "legacy"
-    told = _deployed.find(settings)
+    assert _steps.serving(None, settings.project_dir) == "compose"
+    assert _steps.serving(None, str(tmp_path / "nosuch")) == "legacy"
+    told = _deployed.find(settings.where)
     assert (told.kind, told.url, told.lacking) == ("compose", "http://127.0.0.1:4001", ())
 
 
 def test_compose_deployment_is_looked_at_as_its_proxy_sees_it(settings: Settings, tmp_path: Path) -> None:
     journal(tmp_path, "migrated", found={**FOUND, "project_dir": settings.project_dir})
-    told = _deployed.find(settings)
+    told = _deployed.find(settings.where)
     assert told.published == (("litellm-proxy", 4001), ("litellm-postgres", 5434), ("litellm-redis", 6379))
     assert [(model.name, model.address) for model in told.models] == [
         ("port 8079", "host.docker.internal:8079"), ("embed.service", "host.docker.internal:8082")]
@@ -81,13 +82,13 @@ def test_compose_deployment_is_looked_at_as_its_proxy_sees_it(settings: Settings
 def test_proxy_in_the_hosts_network_is_where_its_command_says(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "project/compose.yaml").write_text(
         '    command: ["--config", "/app/config.yaml", "--host", "127.0.0.1", "--port", "4002"]\n    network_mode: host\n')
-    assert _deployed.find(settings).url == "http://127.0.0.1:4002"
+    assert _deployed.find(settings.where).url == "http://127.0.0.1:4002"
 
 
 def test_legacy_deployment_is_known_without_its_process(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_endpoint, "find_bindir", lambda host, port: "/usr/bin")
     journal(tmp_path, "migrated", found={**FOUND, "legacy": {**FOUND["legacy"], "unit": {**UNIT, "active": "inactive"}}})  # type: ignore[dict-item]
-    told = _deployed.find(settings, "legacy")
+    told = _deployed.find(settings.where, "legacy")
     assert [(unit["name"], unit["active"]) for unit in told.units] == [("litellm.service", "active"), ("postgresql.service", "active")]
     assert told.database is not None and (told.database.port, told.database.password) == (5434, PASSWORD)
     assert told.redis == _redis.Native("127.0.0.1", 6379, "", PASSWORD)
@@ -97,14 +98,14 @@ def test_legacy_deployment_is_known_without_its_process(settings: Settings, tmp_
 def test_what_is_not_found_is_said_and_hides_nothing(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "journal.json").write_text("{")
     (tmp_path / "project/.env").unlink()
-    told = _deployed.find(settings)
+    told = _deployed.find(settings.where)
     assert (told.kind, told.database, [part for part, _why in told.lacking]) == ("compose", None, ["journal", "postgresql"])
 
     def discover(name: str, account: str) -> Any:
         raise _legacy.LegacyError("no such unit.", "Set legacy_unit.")
 
     monkeypatch.setattr(_legacy, "discover", discover)
-    told = _deployed.find(settings, "legacy")
+    told = _deployed.find(settings.where, "legacy")
     assert told.lacking[-1] == ("legacy unit", "no such unit. Set legacy_unit.")
     checks = _health_target.target(settings, told)
     assert ("legacy unit", "no such unit. Set legacy_unit.") in checks.lacking
@@ -113,7 +114,7 @@ def test_what_is_not_found_is_said_and_hides_nothing(settings: Settings, tmp_pat
 def test_settings_come_first(settings: Settings, tmp_path: Path) -> None:
     other = {"url": "https://llm.example.com", "containers": ("litellm-proxy",), "database": {"container": "other", "database": "d", "user": "u"},
              "units": [{"name": "a.service", "account": ""}], "models": [{"name": "m", "address": "h:1", "unit": "m.service", "account": ""}]}
-    told = _deployed.find(settings._replace(deployments={"compose": other}))
+    told = _deployed.find(settings._replace(deployments={"compose": other}).where)
     assert (told.url, told.containers, told.redis, told.published) == ("https://llm.example.com", ("litellm-proxy",), None, (("litellm-proxy", 4001),))
     assert told.database is not None and told.database.container == "other"
     assert told.units == ({"name": "a.service", "account": "", "active": "active"},)
@@ -121,7 +122,7 @@ def test_settings_come_first(settings: Settings, tmp_path: Path) -> None:
 
 
 def test_backups_are_looked_at_where_somebody_makes_them(settings: Settings, tmp_path: Path) -> None:
-    told = _deployed.find(settings)
+    told = _deployed.find(settings.where)
     assert _health_target.target(settings._replace(backup_settings=str(tmp_path / "nosuch")), told).outcomes == ""
     (tmp_path / "ops.json").write_text("{}")
     target = _health_target.target(settings._replace(backup_settings=str(tmp_path / "ops.json")), told)
@@ -135,7 +136,7 @@ def test_included_files_are_read_with_the_configuration(settings: Settings, tmp_
     (project / "config.compose.yaml").write_text(
         _included.MARK + "\ninclude: [config.compose.1-more.yaml, gone.yaml]\ngeneral_settings: {master_key: sk-old}\n")
     (project / "config.compose.1-more.yaml").write_text("include: [config.yaml]\nx: http://host.docker.internal:8077/v1\n")
-    assert [model.address for model in _deployed.find(settings).models] == ["host.docker.internal:8077"]
+    assert [model.address for model in _deployed.find(settings.where).models] == ["host.docker.internal:8077"]
     configuration = _deployed._configuration(str(project / "config.compose.yaml"))
     assert _deployed._client_key({}, configuration) == "sk-old"
     # a section of an included file takes the place of the whole one

@@ -12,10 +12,10 @@ import pytest
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import compose_project as _restore_compose
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import service as _restore_service
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_project import DeploymentError
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
-from ansible_collections.llmops.litellm.plugins.module_utils._restore.state import RestoreError
 
 TARGET = _postgres.Endpoint("litellm", "litellm", "litellm-postgres")
 
@@ -51,7 +51,7 @@ def test_proxy_that_serves_is_proved(service: _restore_service.Service, proxy: f
 )
 def test_proxy_that_does_not_serve_is_told(service: _restore_service.Service, proxy: fake_proxy.FakeProxy, path: str, reply: Any, words: str) -> None:
     proxy.replies[path] = reply
-    with pytest.raises(RestoreError) as caught:
+    with pytest.raises(DeploymentError) as caught:
         service.verify()
     assert words in str(caught.value)
     assert fake_proxy.MASTER not in str(caught.value)
@@ -70,7 +70,7 @@ def test_proxy_is_waited_for(service: _restore_service.Service, proxy: fake_prox
 
 def test_key_that_is_not_there_is_said(service: _restore_service.Service) -> None:
     Path(service.deployment.salt_key_file).write_text("A=1\n")
-    with pytest.raises(RestoreError, match="has no LITELLM_MASTER_KEY"):
+    with pytest.raises(DeploymentError, match="has no LITELLM_MASTER_KEY"):
         service.verify()
 
 
@@ -115,7 +115,7 @@ def test_legacy_kind_is_stopped_by_its_own_manager(monkeypatch: pytest.MonkeyPat
     assert manager.asked == [("reset-failed", "--", "litellm.service"), ("start", "--", "litellm.service")]
     assert service.redis is None
     manager.rc = 1
-    with pytest.raises(RestoreError, match="litellm.service does not start: Job failed"):
+    with pytest.raises(DeploymentError, match="litellm.service does not start: Job failed"):
         service.start()
 
 
@@ -124,5 +124,5 @@ def test_unit_that_is_gone_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         raise _legacy.LegacyError("no such unit.", "Set it.")
 
     monkeypatch.setattr(_legacy, "find_unit", find)
-    with pytest.raises(RestoreError, match="no such unit. Set it."):
+    with pytest.raises(DeploymentError, match="no such unit. Set it."):
         _restore_service.of(_restore_service.Deployment("legacy", TARGET, unit="x"), "/x", 1).stop()

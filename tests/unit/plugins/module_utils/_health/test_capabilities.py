@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._health import capabilities as _capabilities
 from ansible_collections.llmops.litellm.plugins.module_utils._health import probe as _probe
-from ansible_collections.llmops.litellm.plugins.module_utils._litellm.answer import Answer
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm.client import Answer
 
 ALL = {capability.name: capability for capabilities in _capabilities.BY_MODE.values() for capability in capabilities}
 

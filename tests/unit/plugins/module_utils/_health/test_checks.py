@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment.locate import ModelHost
 from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _health
 from ansible_collections.llmops.litellm.plugins.module_utils._health import host_checks as _health_host
 from ansible_collections.llmops.litellm.plugins.module_utils._health.checks import (
@@ -29,7 +30,6 @@ from ansible_collections.llmops.litellm.plugins.module_utils._health.host_checks
     OK,
     UNKNOWN,
     Limits,
-    ModelHost,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
@@ -209,7 +209,7 @@ def test_readiness_is_what_is_proved(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         ready, database, cache, version = verdict
         return _readiness.Verdict(ready, database, cache, version, "1.100", [])
 
-    monkeypatch.setattr(_health._asked, "readiness", readiness)
+    monkeypatch.setattr(_health._readiness, "ask", readiness)
     found = _health.readiness("http://127.0.0.1:1", str(path), 5)
     assert found[0] == state
     assert asked == [KEY]

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
 from ansible_collections.llmops.litellm.plugins.module_utils._health import settings as _settings_health
 from ansible_collections.llmops.litellm.plugins.module_utils._health.settings import Settings
+from ansible_collections.llmops.litellm.plugins.module_utils._host import settings_file as _settings_file
 
 GOOD: dict[str, Any] = {"format": 1, "state_dir": "/var/lib/llmops-litellm", "project": {"name": "litellm", "folder": "/opt/litellm"}}
 
@@ -41,7 +41,7 @@ def test_everything_that_is_said_counts(tmp_path: Path) -> None:
 
 
 def test_everything_wrong_comes_at_once_with_file_and_key(tmp_path: Path) -> None:
-    with pytest.raises(_settings.SettingsError) as refused:
+    with pytest.raises(_settings_file.SettingsError) as refused:
         load(tmp_path, {**GOOD, "colour": 1, "health": {"seconds": "x", "disk_degraded": 0.99, "disk_failed": 0.9, "alarm_after": 0},
                         "probe": {"scope": "paid", "names": "x"}, "deployments": {"compose": {"database": {}, "units": [{}]}, "swarm": {}}})
     assert [line.partition(": ")[2] for line in str(refused.value).splitlines()] == [
@@ -54,7 +54,7 @@ def test_everything_wrong_comes_at_once_with_file_and_key(tmp_path: Path) -> Non
 def test_host_without_settings_is_looked_at_with_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_settings_health, "PATH", str(tmp_path / "nosuch"))
     assert _settings_health.load(str(tmp_path / "nosuch"), os.geteuid()) == Settings()
-    with pytest.raises(_settings.SettingsError, match="the role llmops.litellm.health writes it"):
+    with pytest.raises(_settings_file.SettingsError, match="the role llmops.litellm.health writes it"):
         _settings_health.load(str(tmp_path / "other"), os.geteuid())
 
 
@@ -68,5 +68,5 @@ NAMES = ("format", "state_dir", "project", "health", "probe", "deployments", "le
 def test_no_settings_break_the_reading(tmp_path: Path, told: Any) -> None:
     try:
         assert isinstance(load(tmp_path, {**GOOD, **told}), Settings)
-    except _settings.SettingsError as error:
+    except _settings_file.SettingsError as error:
         assert str(error)

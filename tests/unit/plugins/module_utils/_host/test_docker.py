@@ -11,10 +11,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
-from ansible_collections.llmops.litellm.plugins.module_utils._host.process import (
-    Result,
-    parse_listeners,
-)
+from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import parse_listeners
+from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 
 DIGEST = "sha256:" + "a" * 64
 

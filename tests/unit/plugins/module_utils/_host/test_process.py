@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
+from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 
 TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -26,18 +28,18 @@ TCP6 = """  sl  local_address                         remote_address            
 
 
 def test_listeners_are_read() -> None:
-    assert _host.parse_listeners(TCP) == [("127.0.0.1", 4000, 12345), ("0.0.0.0", 8080, 12346)]
-    assert _host.parse_listeners(TCP6) == [("::1", 6379, 777)]
+    assert _listeners.parse_listeners(TCP) == [("127.0.0.1", 4000, 12345), ("0.0.0.0", 8080, 12346)]
+    assert _listeners.parse_listeners(TCP6) == [("::1", 6379, 777)]
 
 
 def test_real_listener_is_found_with_its_process() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        found = _host.holder(_host.listeners(), port)
+        found = _listeners.holder(_listeners.listeners(), port)
         assert found is not None
         assert found.pid == os.getpid()
         assert str(os.getpid()) in found.command
-    assert _host.holder(_host.listeners(), port) is None
+    assert _listeners.holder(_listeners.listeners(), port) is None
 
 
 def test_handle_that_closes_meanwhile_hides_no_other(tmp_path: Path) -> None:
@@ -45,7 +47,7 @@ def test_handle_that_closes_meanwhile_hides_no_other(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "0").write_text("")  # no link: readlink fails, as for a handle that is gone
     (folder / "1").symlink_to("socket:[12345]")
-    assert _host._socket_owners(str(tmp_path)) == {12345: 7}
+    assert _listeners._socket_owners(str(tmp_path)) == {12345: 7}
 
 
 @pytest.mark.parametrize(
@@ -53,9 +55,9 @@ def test_handle_that_closes_meanwhile_hides_no_other(tmp_path: Path) -> None:
     [("127.0.0.1", True), ("127.0.1.1", True), ("::1", True), ("0.0.0.0", True), ("::", True), ("10.0.0.1", False)],
 )
 def test_who_answers_on_loopback(address: str, found: bool) -> None:
-    listener = _host.Listener(address, 4000, 1, "x")
-    assert (_host.holder([listener], 4000) is not None) == found
-    assert _host.holder([listener], 4001) is None
+    listener = _listeners.Listener(address, 4000, 1, "x")
+    assert (_listeners.holder([listener], 4000) is not None) == found
+    assert _listeners.holder([listener], 4001) is None
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def test_program_runs_as_another_account() -> None:
 
 def test_file_is_written_whole_with_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "a"
-    _host.write_atomically(str(path), "é\r\n", 0o640, (65534, 65534))
+    _files.write_atomically(str(path), "é\r\n", 0o640, (65534, 65534))
     assert path.read_bytes() == "é\r\n".encode()
     told = path.stat()
     assert (told.st_mode & 0o777, told.st_uid, told.st_gid) == (0o640, 65534, 65534)
@@ -162,13 +164,13 @@ def test_interrupted_write_leaves_the_old_file_alone(tmp_path: Path, monkeypatch
     with monkeypatch.context() as patched:
         patched.setattr(broken, fail)
         with pytest.raises(KeyboardInterrupt):
-            _host.write_atomically(str(path), "new")
+            _files.write_atomically(str(path), "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_space_is_that_of_the_nearest_folder(tmp_path: Path) -> None:
-    assert _host.free_bytes(str(tmp_path / "not" / "there")) > 0
-    assert _host.device_of(str(tmp_path / "not" / "there")) == tmp_path.stat().st_dev
+    assert _files.free_bytes(str(tmp_path / "not" / "there")) > 0
+    assert _files.device_of(str(tmp_path / "not" / "there")) == tmp_path.stat().st_dev
     blocks = subprocess.run(["stat", "-f", "-c", "%a %S", str(tmp_path)], capture_output=True, text=True, check=True).stdout.split()
-    assert abs(_host.free_bytes(str(tmp_path)) - int(blocks[0]) * int(blocks[1])) < 1 << 30
+    assert abs(_files.free_bytes(str(tmp_path)) - int(blocks[0]) * int(blocks[1])) < 1 << 30

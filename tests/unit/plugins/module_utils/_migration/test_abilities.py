@@ -9,7 +9,6 @@ import fake_proxy
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm.client import Client
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import abilities as _abilities
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import snapshot as _proxy
 
 
@@ -102,9 +101,9 @@ def test_a_journal_that_is_older_than_capabilities_is_compared(proxy: fake_proxy
 )
 def test_which_changes_are_losses(old: str, new: str, found: list[str]) -> None:
     row = {"model": "m", "capability": "tools", "why": "why", "seconds": 0.1}
-    assert _abilities.differences([{**row, "state": old}], [{**row, "state": new}]) == found
+    assert _proxy.differences([{**row, "state": old}], [{**row, "state": new}]) == found
 
 
 def test_what_was_not_asked_again_is_a_loss() -> None:
     row = {"model": "m", "capability": "tools", "state": "no", "why": "", "seconds": 0.1}
-    assert _abilities.differences([row], []) == ["model m, tools: it was not asked again"]
+    assert _proxy.differences([row], []) == ["model m, tools: it was not asked again"]

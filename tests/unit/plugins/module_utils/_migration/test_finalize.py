@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import unit_removal as _retirement
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import Problem
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import report_text as _report_text
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import status as _status
-from ansible_collections.llmops.litellm.plugins.module_utils._migration.requirements import Problem
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import native_server as _native_server
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
@@ -215,7 +216,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(_native_server, "running", running)
     monkeypatch.setattr(_fingerprint, "fingerprint", lambda endpoint: told["held"])
     monkeypatch.setattr(_postgres, "database_size", lambda endpoint: 1 << 20)
-    monkeypatch.setattr(_host, "free_bytes", lambda path: 1 << 30)
+    monkeypatch.setattr(_files, "free_bytes", lambda path: 1 << 30)
     monkeypatch.setattr(_status, "look", lambda settings, now: {"proxy": told["proxy"], "legacy": {"units": [], "servers": []}})
     told["journal"] = journal()
     told["journal"]["steps"][0]["facts"]["path"] = backup(tmp_path / "before")
@@ -237,7 +238,7 @@ def test_every_reason_comes_at_once(host: dict[str, Any], monkeypatch: pytest.Mo
     host["proxy"]["kind"] = "nobody"
     host["settings"]["observation_days"] = 30
     host["journal"]["steps"][0]["facts"] = {}
-    monkeypatch.setattr(_host, "free_bytes", lambda path: 1)
+    monkeypatch.setattr(_files, "free_bytes", lambda path: 1)
     found = _finalize.look(host["settings"], host["journal"], NOW)
     assert subjects(found.problems) == ["finalize_observation_days", "backup", "port 4000", "legacy database", host["settings"]["backup_dir"]]
 
@@ -272,7 +273,7 @@ def test_report_says_what_went_what_stays_and_that_there_is_no_way_back() -> Non
     told = journal(entry("last_dump", path="/b/legacy-final", rows=20025, tables=77, hash="abcdef0123456789"),
                    entry("retire", removed=["/u/litellm.service.d/own.conf"], stays=[{"path": "/repo/x.service", "reason": "elsewhere"}]),
                    entry("drop", dropped=["llm"]), state="finalized")
-    text = "\n".join(_finalize.report(told))
+    text = "\n".join(_report_text.report(told))
     for words in ("no way back from here except to restore a backup", "`/b/legacy-final`, pinned: 20,025 rows in 77 tables, content hash abcdef012345",
                   "- /nosuch/litellm.service", "- /u/litellm.service.d/own.conf", "- database llm", "- /repo/x.service (elsewhere)",
                   "- /l/my config.yaml: configuration", "- /l/models.yaml: configuration", "- /l/venv: Python environment",
@@ -282,7 +283,7 @@ def test_report_says_what_went_what_stays_and_that_there_is_no_way_back() -> Non
     told = journal(entry("last_dump", path="/b/legacy-final"), entry("retire"))
     told["facts"]["found"].update(redis=None, database={"name": "llm"})
     told["facts"]["found"]["legacy"]["python"] = None
-    text = "\n".join(_finalize.report(told))
+    text = "\n".join(_report_text.report(told))
     assert "Redis" not in text
     assert "Python" not in text
 

@@ -21,14 +21,20 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import incl
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host import images as _images
+from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
-from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Listener, Result
+from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import Problem
+from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Manager, Unit
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import salt_key as _salt
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import preflight as _survey
-from ansible_collections.llmops.litellm.plugins.module_utils._migration.requirements import Problem
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import preflight_source as _preflight_source
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import preflight_stores as _preflight_stores
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import preflight_target as _preflight_target
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import native_server as _native_server
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
@@ -92,7 +98,7 @@ def git(folder: Path, *words: str) -> None:
 def look(folder: Path, legacy: str = "/nosuch/legacy") -> tuple[list[str], list[str]]:
     """Subjects of the problems and of the warnings."""
     warnings: list[Problem] = []
-    problems = _survey._folder(str(folder), legacy, warnings)
+    problems = _preflight_source._folder(str(folder), legacy, warnings)
     return [item.subject for item in problems], [item.subject for item in warnings]
 
 
@@ -109,7 +115,7 @@ def test_folder_of_the_legacy_proxy_is_refused_by_whatever_name(folder: Path) ->
 
 
 def test_folder_without_a_parent_is_named(folder: Path) -> None:
-    problems = _survey._folder(str(folder / "a" / "b"), "/nosuch/legacy", [])
+    problems = _preflight_source._folder(str(folder / "a" / "b"), "/nosuch/legacy", [])
     assert texts(problems).startswith("litellm_project_dir: %s does not exist" % (folder / "a"))
 
 
@@ -126,13 +132,13 @@ def test_tracked_secret_is_refused(open_folder: Path, owner: int) -> None:
     folder = open_folder
     git(folder, "init")
     (folder / ".env").write_text("")
-    (folder / "compose.yaml").write_text(_survey.OWN_MARK)
+    (folder / "compose.yaml").write_text(_preflight_source.OWN_MARK)
     assert look(folder)[0] == []
     git(folder, "add", "--all")
     git(folder, "commit", "-m", "oops")
     for path in (folder, *folder.rglob("*")):
         os.chown(path, owner, owner)
-    problems = _survey._folder(str(folder), "/nosuch/legacy", [])
+    problems = _preflight_source._folder(str(folder), "/nosuch/legacy", [])
     assert [item.subject for item in problems] == [str(folder / ".env")]  # compose.yaml may be tracked
     assert "git rm --cached .env" in problems[0].remedy
 
@@ -149,14 +155,14 @@ def test_secret_tracked_in_a_folder_that_is_gone_is_refused(folder: Path) -> Non
 
 def test_repository_that_git_cannot_read_is_a_problem(folder: Path) -> None:
     (folder / ".git").mkdir()
-    problems = _survey._folder(str(folder), "/nosuch/legacy", [])
+    problems = _preflight_source._folder(str(folder), "/nosuch/legacy", [])
     assert "git cannot say what it tracks" in texts(problems)
 
 
-@pytest.mark.parametrize("name", _survey.OWN_FILES)
+@pytest.mark.parametrize("name", _preflight_source.OWN_FILES)
 @pytest.mark.parametrize(
     ("text", "ours"),
-    [("services: {}\n", False), ("# mine\n" + _survey.OWN_MARK, False), ("", True), (_survey.OWN_MARK + ", role compose.\n", True),
+    [("services: {}\n", False), ("# mine\n" + _preflight_source.OWN_MARK, False), ("", True), (_preflight_source.OWN_MARK + ", role compose.\n", True),
      (_environment_text.env_text({"A": "1"}), True)],
     ids=["a stranger's", "marked later", "empty", "ours", "our env file"],
 )
@@ -177,7 +183,7 @@ def test_folder_or_dangling_link_of_our_name_is_not_replaced(folder: Path) -> No
 def files(path: Path, optional: bool = False) -> tuple[str, str]:
     """Problems and warnings of an EnvironmentFile."""
     warnings: list[Problem] = []
-    problems = _survey._environment_file(str(path), optional, warnings)
+    problems = _preflight_source._environment_file(str(path), optional, warnings)
     return texts(problems), texts(warnings)
 
 
@@ -243,7 +249,7 @@ def test_configuration_is_judged(tmp_path: Path, config: Any, there: bool, said:
     if there and config:
         path.write_text(config)
     legacy = deployment({}, config or "", config=str(path) if config else None)
-    found = texts(_survey._deployment(legacy, settings(tmp_path), {}, []))
+    found = texts(_preflight_source._deployment(legacy, settings(tmp_path), {}, []))
     assert bool(found) == bool(said), found
     assert said in found
     assert SECRET not in found
@@ -253,20 +259,20 @@ def test_configuration_is_judged(tmp_path: Path, config: Any, there: bool, said:
 def test_master_key_may_be_in_the_configuration(tmp_path: Path, config: str) -> None:
     (tmp_path / "config.yaml").write_text(config)
     legacy = deployment({}, config, config=str(tmp_path / "config.yaml"))._replace(environment={})
-    assert ("LITELLM_MASTER_KEY" in texts(_survey._deployment(legacy, settings(tmp_path), {}, []))) == (not config)
+    assert ("LITELLM_MASTER_KEY" in texts(_preflight_source._deployment(legacy, settings(tmp_path), {}, []))) == (not config)
 
 
 def test_project_folder_is_told_without_a_slash_at_its_end(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG)
     facts: dict[str, Any] = {}
     legacy = deployment(config=str(tmp_path / "config.yaml"))
-    found = _survey._deployment(legacy, settings(tmp_path, project_dir=str(tmp_path / "llm") + "/"), facts, [])
+    found = _preflight_source._deployment(legacy, settings(tmp_path, project_dir=str(tmp_path / "llm") + "/"), facts, [])
     assert (found, facts["project_dir"]) == ([], str(tmp_path / "llm"))
 
 
 @given(st.dictionaries(st.sampled_from(["database", "redis", "legacy"]), st.none() | st.integers(1, 65535).map(lambda port: {"port": port})))
 def test_native_ports_are_those_of_what_moves(facts: dict[str, Any]) -> None:
-    assert _survey.native_ports(facts) == [facts[name]["port"] for name in ("database", "redis") if facts.get(name)]
+    assert _preflight_source.native_ports(facts) == [facts[name]["port"] for name in ("database", "redis") if facts.get(name)]
 
 
 # The lock
@@ -352,17 +358,17 @@ def test_what_goes_down_with_the_servers_is_refused_or_accepted(monkeypatch: pyt
     monkeypatch.setattr(_systemd, "dependants", dependants)
     database["neighbours"] = ["reports"]
     facts: dict[str, Any] = {"legacy": {"units": [UNIT.record()]}, "redis": {"unit": None}}
-    assert _survey._database(deployment({"DATABASE_URL": URL}), facts, servers) == []
-    said = texts(_survey._neighbours(settings(tmp_path), facts))
+    assert _preflight_stores._database(deployment({"DATABASE_URL": URL}), facts, servers) == []
+    said = texts(_preflight_stores._neighbours(settings(tmp_path), facts))
     assert "unit reporting.service: needs postgresql@15-main.service and goes down with it" in said
     assert "database reports: is on the native PostgreSQL that is stopped at the cutover" in said
     assert asked == ["litellm.service", "postgresql@15-main.service"]
-    assert _survey._neighbours(settings(tmp_path, accept_down=["reports", "reporting.service"]), facts) == []
+    assert _preflight_stores._neighbours(settings(tmp_path, accept_down=["reports", "reporting.service"]), facts) == []
 
 
 def test_database_is_told_without_its_password(servers: list[Listener], database: dict[str, Any]) -> None:
     facts: dict[str, Any] = {}
-    assert _survey._database(deployment({"DATABASE_URL": URL, "LITELLM_SALT_KEY": "salt"}), facts, servers) == []
+    assert _preflight_stores._database(deployment({"DATABASE_URL": URL, "LITELLM_SALT_KEY": "salt"}), facts, servers) == []
     told = facts["database"]
     assert (told["port"], told["name"], told["user"], told["major"], told["bytes"]) == (5434, "llm_gateway", "gateway", 15, 1000)
     assert (told["stored_models"], told["migrations"], told["salt_key_proved"], told["max_connections"]) == (1, ["a", "b"], True, 100)
@@ -373,14 +379,14 @@ def test_database_is_told_without_its_password(servers: list[Listener], database
 
 
 def test_without_a_salt_key_the_master_key_is_tried(servers: list[Listener], database: dict[str, Any]) -> None:
-    _survey._database(deployment({"DATABASE_URL": URL}), {}, servers)
+    _preflight_stores._database(deployment({"DATABASE_URL": URL}), {}, servers)
     assert database["keys"] == {"sk-" + SECRET}
 
 
 def test_database_without_a_ledger_has_no_migrations(servers: list[Listener], database: dict[str, Any]) -> None:
     database["ledger"] = None
     facts: dict[str, Any] = {}
-    _survey._database(deployment({"DATABASE_URL": URL}), facts, servers)
+    _preflight_stores._database(deployment({"DATABASE_URL": URL}), facts, servers)
     assert facts["database"]["migrations"] is None
 
 
@@ -392,7 +398,7 @@ def test_database_without_a_ledger_has_no_migrations(servers: list[Listener], da
 def test_salt_key_is_proved_by_what_it_opens(servers: list[Listener], database: dict[str, Any], outcomes: Any, proved: bool, refused: bool) -> None:
     database["outcomes"] = dict(zip(("gAAA", "bBBB"), outcomes))
     facts: dict[str, Any] = {}
-    found = texts(_survey._database(deployment({"DATABASE_URL": URL}), facts, servers))
+    found = texts(_preflight_stores._database(deployment({"DATABASE_URL": URL}), facts, servers))
     assert facts["database"]["salt_key_proved"] == proved
     assert ("LITELLM_SALT_KEY: the key that the proxy runs with cannot decrypt" in found) == refused
 
@@ -409,7 +415,7 @@ def test_salt_key_is_proved_by_what_it_opens(servers: list[Listener], database: 
     ids=["none", "empty", "another program", "nobody listens", "another host"],
 )
 def test_database_that_cannot_be_moved_is_refused(servers: list[Listener], database: dict[str, Any], url: Any, said: str) -> None:
-    found = texts(_survey._database(deployment({} if url is None else {"DATABASE_URL": url}), {}, servers))
+    found = texts(_preflight_stores._database(deployment({} if url is None else {"DATABASE_URL": url}), {}, servers))
     assert said in found
     assert SECRET not in found
 
@@ -419,9 +425,9 @@ def test_servers_that_systemd_does_not_know_are_refused(servers: list[Listener],
     monkeypatch.setattr(_host, "unit_of", lambda pid: None)
     monkeypatch.setattr(_host, "run", lambda argv: Result(0, "Redis server v=7.0.15 sha=00000000:0", ""))
     legacy = deployment({"DATABASE_URL": URL, "REDIS_PORT": "6379"})
-    found = _survey._database(legacy, {}, servers) + _survey._redis_of(legacy, settings(tmp_path), {}, servers)
+    found = _preflight_stores._database(legacy, {}, servers) + _preflight_stores._redis_of(legacy, settings(tmp_path), {}, servers)
     assert [item.subject for item in found] == ["port 5434", "port 6379"]
-    assert all("belongs to no systemd unit" in item.problem and item.remedy == _survey.ORPHANED for item in found)
+    assert all("belongs to no systemd unit" in item.problem and item.remedy == _preflight_stores.ORPHANED for item in found)
 
 
 def test_database_that_does_not_answer_is_refused(servers: list[Listener], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -429,7 +435,7 @@ def test_database_that_does_not_answer_is_refused(servers: list[Listener], monke
         raise _postgres.PostgresError("password authentication failed")
 
     monkeypatch.setattr(_postgres, "server_version", refuse)
-    assert "DATABASE_URL: password authentication failed" in texts(_survey._database(deployment({"DATABASE_URL": URL}), {}, servers))
+    assert "DATABASE_URL: password authentication failed" in texts(_preflight_stores._database(deployment({"DATABASE_URL": URL}), {}, servers))
 
 
 @pytest.fixture
@@ -470,7 +476,7 @@ CACHE = "litellm_settings:\n  cache_params: {type: redis, host: localhost, port:
 def test_redis_is_found_where_the_proxy_finds_it(servers: list[Listener], pings: list[_redis.Native], tmp_path: Path, environment: Any, config: str,
                                                  port: Any) -> None:
     facts: dict[str, Any] = {}
-    assert _survey._redis_of(deployment(environment, config), settings(tmp_path), facts, servers) == []
+    assert _preflight_stores._redis_of(deployment(environment, config), settings(tmp_path), facts, servers) == []
     assert (facts["redis"] and facts["redis"]["port"]) == port
     assert [item.port for item in pings] == ([] if port is None else [port])
     assert facts["redis"] is None or facts["redis"]["major"] == 7
@@ -478,16 +484,16 @@ def test_redis_is_found_where_the_proxy_finds_it(servers: list[Listener], pings:
 
 def test_redis_is_asked_with_the_proxys_password(servers: list[Listener], pings: list[_redis.Native], tmp_path: Path) -> None:
     facts: dict[str, Any] = {}
-    found = _survey._redis_of(deployment({"REDIS_PORT": "6379", "REDIS_PASSWORD": "wrong"}), settings(tmp_path), facts, servers)
+    found = _preflight_stores._redis_of(deployment({"REDIS_PORT": "6379", "REDIS_PASSWORD": "wrong"}), settings(tmp_path), facts, servers)
     assert texts(found).startswith("port 6379: native Redis on port 6379: WRONGPASS -> ")
     assert "wrong" not in texts(found) + json.dumps(facts)
-    _survey._redis_of(deployment({"REDIS_PORT": "6379", "REDIS_PASSWORD": SECRET, "REDIS_USERNAME": "u"}), settings(tmp_path), facts, servers)
+    _preflight_stores._redis_of(deployment({"REDIS_PORT": "6379", "REDIS_PASSWORD": SECRET, "REDIS_USERNAME": "u"}), settings(tmp_path), facts, servers)
     assert pings[-1] == _redis.Native("127.0.0.1", 6379, "u", SECRET)
     assert SECRET not in json.dumps(facts)
 
 
 def test_port_that_is_none_is_not_repeated(pings: list[_redis.Native], tmp_path: Path) -> None:
-    found = texts(_survey._redis_of(deployment({"REDIS_PORT": "redis://:%s@h" % SECRET}), settings(tmp_path), {}, []))
+    found = texts(_preflight_stores._redis_of(deployment({"REDIS_PORT": "redis://:%s@h" % SECRET}), settings(tmp_path), {}, []))
     assert found.startswith("REDIS_PORT: ")
     assert SECRET not in found
 
@@ -495,7 +501,7 @@ def test_port_that_is_none_is_not_repeated(pings: list[_redis.Native], tmp_path:
 @pytest.mark.parametrize("value", ["true", "True", '"true"', "false"])
 def test_spend_that_only_redis_has_is_not_left_behind(servers: list[Listener], pings: list[_redis.Native], tmp_path: Path, value: str) -> None:
     legacy = deployment({"REDIS_PORT": "6379"}, "general_settings:\n  use_redis_transaction_buffer: %s\n" % value)
-    found = texts(_survey._redis_of(legacy, settings(tmp_path, carry_redis=False), {}, servers))
+    found = texts(_preflight_stores._redis_of(legacy, settings(tmp_path, carry_redis=False), {}, servers))
     assert ("litellm_carry_redis: is false" in found) == (value != "false")
     assert pings == []
 
@@ -505,7 +511,7 @@ def test_spend_that_only_redis_has_is_not_left_behind(servers: list[Listener], p
 
 def test_model_servers_are_told_and_silent_ones_warned_of(servers: list[Listener], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "proxyd").write_text("")
-    monkeypatch.setattr(_survey, "PROXYD", str(tmp_path / "proxyd"))
+    monkeypatch.setattr(_preflight_stores, "PROXYD", str(tmp_path / "proxyd"))
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_server(("127.0.0.1", 0)) as gone:
         port, silent = server.getsockname()[1], gone.getsockname()[1]
         gone.close()
@@ -513,7 +519,7 @@ def test_model_servers_are_told_and_silent_ones_warned_of(servers: list[Listener
         legacy = deployment({"RERANK_BASE": "http://localhost:%d/v1" % silent, "SELF": "http://127.0.0.1:4000", "DATABASE_URL": URL}, config)
         facts = {"legacy": legacy.facts, "database": {"port": 5434}, "redis": None}
         warnings: list[Problem] = []
-        problems = _survey._models(legacy, facts, [*servers, Listener("0.0.0.0", port, None, "llama-server")], warnings)
+        problems = _preflight_stores._models(legacy, facts, [*servers, Listener("0.0.0.0", port, None, "llama-server")], warnings)
     assert problems == []
     assert {entry["port"]: (entry["answers"], entry["loopback"]) for entry in facts["model_hosts"]} == {port: (True, False), silent: (False, True)}
     assert "model server 127.0.0.1:%d: does not answer now" % silent in texts(warnings)
@@ -522,17 +528,17 @@ def test_model_servers_are_told_and_silent_ones_warned_of(servers: list[Listener
 
 @pytest.mark.parametrize(("address", "needed"), [("127.0.0.1", True), ("::1", True), ("0.0.0.0", False)])
 def test_bridges_need_their_program(servers: list[Listener], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str, needed: bool) -> None:
-    monkeypatch.setattr(_survey, "PROXYD", str(tmp_path / "nosuch"))
-    monkeypatch.setattr(_survey, "_answers", lambda port: True)
-    problems = _survey._models(deployment(), {"legacy": deployment().facts}, [Listener(address, 8082, None, "llama-server")], [])
+    monkeypatch.setattr(_preflight_stores, "PROXYD", str(tmp_path / "nosuch"))
+    monkeypatch.setattr(_preflight_stores, "_answers", lambda port: True)
+    problems = _preflight_stores._models(deployment(), {"legacy": deployment().facts}, [Listener(address, 8082, None, "llama-server")], [])
     assert texts(problems).startswith("systemd-socket-proxyd: is not installed") == needed
 
 
 def test_ports_of_the_legacy_deployment_are_its_own(servers: list[Listener], tmp_path: Path) -> None:
     facts = {"legacy": deployment().facts, "database": {"port": 5434}, "redis": {"port": 6379}}
     staged = Listener("127.0.0.1", 14000, 9, "docker-proxy (process 9)")
-    assert _survey._ports(settings(tmp_path), facts, [*servers, staged]) == []
-    assert _survey._ports(settings(tmp_path), {}, []) == []
+    assert _preflight_target._ports(settings(tmp_path), facts, [*servers, staged]) == []
+    assert _preflight_target._ports(settings(tmp_path), {}, []) == []
 
 
 @pytest.mark.parametrize(
@@ -548,7 +554,7 @@ def test_ports_of_the_legacy_deployment_are_its_own(servers: list[Listener], tmp
 )
 def test_strangers_on_a_port_are_refused(servers: list[Listener], tmp_path: Path, listener: Listener, subject: str) -> None:
     facts = {"legacy": deployment().facts, "database": {"port": 5434}, "redis": {"port": 6379}}
-    found = _survey._ports(settings(tmp_path), facts, [listener])
+    found = _preflight_target._ports(settings(tmp_path), facts, [listener])
     assert [item.subject for item in found] == [subject]
     assert listener.command in found[0].problem
 
@@ -557,7 +563,7 @@ def test_strangers_on_a_port_are_refused(servers: list[Listener], tmp_path: Path
 def test_unused_native_server_must_not_hold_a_port_of_ours(servers: list[Listener], tmp_path: Path, name: str, number: int) -> None:
     """The deployment does not use it, so nobody will stop it."""
     facts = {"legacy": deployment().facts, "database": {"port": 5434}, "redis": {"port": 6379}, name: None}
-    assert [item.subject for item in _survey._ports(settings(tmp_path), facts, servers)] == ["port %d (%s)" % (number, name)]
+    assert [item.subject for item in _preflight_target._ports(settings(tmp_path), facts, servers)] == ["port %d (%s)" % (number, name)]
 
 
 # Docker
@@ -591,7 +597,7 @@ def test_images_are_judged_together(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(_images, "look", find)
     facts = {"legacy": {"litellm_version": "1.102.4"}, "database": {"major": 15}, "redis": {"major": 7}}
     wanted = settings(tmp_path, images={"litellm": "l", "postgres": "p", "redis": "r"})
-    found = _survey._images_of({**wanted, **settings_}, facts, {"platform": "linux/amd64", "insecure": []}, [])
+    found = _preflight_target._images_of({**wanted, **settings_}, facts, {"platform": "linux/amd64", "insecure": []}, [])
     assert len(found) == len(said), texts(found)
     assert [part for part in said if part not in texts(found)] == []
 
@@ -617,7 +623,7 @@ def test_names_are_free_or_ours(request: pytest.FixtureRequest, monkeypatch: pyt
     if known:
         (tmp_path / "state").mkdir()
         (tmp_path / "state/journal.json").write_text("{}")
-    found = _survey._names(settings(tmp_path, project_name="team"), {"project_dir": "here"})
+    found = _preflight_target._names(settings(tmp_path, project_name="team"), {"project_dir": "here"})
     ours = known and "our" in request.node.callspec.id.split("-")[0].split()
     assert [item.subject for item in found] == ([] if ours else [subject])
 
@@ -632,21 +638,21 @@ def test_subnet_is_free_or_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
         monkeypatch.setattr(_engine, name, lambda name: None)
     monkeypatch.setattr(_engine, "subnets", lambda: networks)
     monkeypatch.setattr(_engine, "routes", lambda: [("172.30.0.0/16", "route by eth1", "eth1")])
-    found = texts(_survey._names(settings(tmp_path), {}))
+    found = texts(_preflight_target._names(settings(tmp_path), {}))
     assert bool(found) == bool(said)
     assert said in found
 
 
 def test_space_counts_only_what_must_be_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(_host, "free_bytes", lambda path: _survey.RESERVE + 5000)
-    monkeypatch.setattr(_host, "device_of", lambda path: 1)
+    monkeypatch.setattr(_files, "free_bytes", lambda path: _preflight_target.RESERVE + 5000)
+    monkeypatch.setattr(_files, "device_of", lambda path: 1)
     facts: dict[str, Any] = {"database": {"bytes": 1000}, "images": {"a": {"bytes": 500, "present": False}, "b": {"bytes": 9 << 30, "present": True}}}
-    assert _survey._space(settings(tmp_path), facts, {"root": "/docker"}) == []
-    assert [(entry["path"], entry["needed"]) for entry in facts["space"]] == [("/docker", 3000 + _survey.RESERVE), (str(tmp_path / "backup"), 1000)]
+    assert _preflight_target._space(settings(tmp_path), facts, {"root": "/docker"}) == []
+    assert [(entry["path"], entry["needed"]) for entry in facts["space"]] == [("/docker", 3000 + _preflight_target.RESERVE), (str(tmp_path / "backup"), 1000)]
     facts["database"]["bytes"] = 1500
-    assert _survey._space(settings(tmp_path), facts, {"root": "/docker"}) == []
+    assert _preflight_target._space(settings(tmp_path), facts, {"root": "/docker"}) == []
     facts["database"]["bytes"] = 1501
-    assert "disk space: /docker and " in texts(_survey._space(settings(tmp_path), facts, {"root": "/docker"}))
+    assert "disk space: /docker and " in texts(_preflight_target._space(settings(tmp_path), facts, {"root": "/docker"}))
 
 
 # Everything
@@ -657,8 +663,8 @@ def test_everything_wrong_is_told_in_one_go(monkeypatch: pytest.MonkeyPatch, tmp
         raise _legacy.LegacyError("no systemd unit named %s" % unit, "Set legacy_unit")
 
     monkeypatch.setattr(_legacy, "discover", discover)
-    monkeypatch.setattr(_host, "listeners", lambda: servers)
-    monkeypatch.setattr(_host, "free_bytes", lambda path: 0)
+    monkeypatch.setattr(_listeners, "listeners", lambda: servers)
+    monkeypatch.setattr(_files, "free_bytes", lambda path: 0)
     monkeypatch.setattr(_engine, "describe", lambda: {"client": False, "server": "", "error": "", "compose": "", "compose_v1": "", "root": str(tmp_path)})
     found = _survey.survey(settings(tmp_path, overrides={"UI_PASSWORD": "x"}), NOW)
     assert [item.subject for item in found.problems] == [
@@ -673,8 +679,8 @@ def test_host_with_which_nothing_is_wrong_is_told_without_secrets(monkeypatch: p
     legacy = deployment({"DATABASE_URL": URL, "REDIS_HOST": "127.0.0.1", "REDIS_PORT": "6379", "LITELLM_SALT_KEY": SECRET[::-1]},
                         config=str(tmp_path / "config.yaml"), environment_files=[{"path": str(tmp_path / "secrets.env")}])
     monkeypatch.setattr(_legacy, "discover", lambda unit, account: legacy)
-    monkeypatch.setattr(_host, "listeners", lambda: [*servers, Listener("0.0.0.0", 8082, None, "llama-server")])
-    monkeypatch.setattr(_host, "free_bytes", lambda path: 1 << 40)
+    monkeypatch.setattr(_listeners, "listeners", lambda: [*servers, Listener("0.0.0.0", 8082, None, "llama-server")])
+    monkeypatch.setattr(_files, "free_bytes", lambda path: 1 << 40)
     monkeypatch.setattr(_engine, "describe", lambda: {"client": True, "server": "26.1.5", "error": "", "compose": "2.26.1", "compose_v1": "",
                                                       "platform": "linux/amd64", "root": str(tmp_path), "insecure": []})
     for name in ("volume_labels", "container"):
@@ -709,7 +715,7 @@ def read(path: Path, environment: Any = None) -> _legacy.Deployment:
 
 def test_included_file_is_no_problem(including: Path, tmp_path: Path) -> None:
     facts: dict[str, Any] = {}
-    assert _survey._deployment(read(including), settings(tmp_path), facts, []) == []
+    assert _preflight_source._deployment(read(including), settings(tmp_path), facts, []) == []
 
 
 @pytest.mark.parametrize(
@@ -727,7 +733,7 @@ def test_included_file_is_judged(including: Path, tmp_path: Path, text: Any, sai
     (tmp_path / "models.yaml").unlink()
     if text is not None:
         (tmp_path / "models.yaml").write_text(text)
-    found = texts(_survey._deployment(read(including), settings(tmp_path), {}, []))
+    found = texts(_preflight_source._deployment(read(including), settings(tmp_path), {}, []))
     assert found.startswith("%s/%s" % (tmp_path, said))
     assert len(found.splitlines()) == 1
     assert SECRET not in found
@@ -735,27 +741,27 @@ def test_included_file_is_judged(including: Path, tmp_path: Path, text: Any, sai
 
 def test_included_file_may_have_the_master_key(including: Path, tmp_path: Path) -> None:
     (tmp_path / "models.yaml").write_text("general_settings:\n  master_key: os.environ/KEY\n")
-    assert _survey._deployment(read(including)._replace(environment={}), settings(tmp_path), {}, []) == []
+    assert _preflight_source._deployment(read(including)._replace(environment={}), settings(tmp_path), {}, []) == []
 
 
 def test_view_of_an_included_file_replaces_nobodys_file(including: Path, tmp_path: Path) -> None:
     (tmp_path / "llm").mkdir()
     (tmp_path / "llm/config.compose.1-models.yaml").write_text("# Written by llmops.litellm, module config_file, from x\n")
-    assert _survey._deployment(read(including), settings(tmp_path), {}, []) == []
+    assert _preflight_source._deployment(read(including), settings(tmp_path), {}, []) == []
     (tmp_path / "llm/config.compose.1-models.yaml").write_text("a: 1\n")
-    found = texts(_survey._deployment(read(including), settings(tmp_path), {}, []))
+    found = texts(_preflight_source._deployment(read(including), settings(tmp_path), {}, []))
     assert "config.compose.1-models.yaml: was not written by this collection" in found
 
 
 def test_configuration_in_a_bucket_is_refused(including: Path, tmp_path: Path) -> None:
-    found = texts(_survey._deployment(read(including, {"LITELLM_CONFIG_BUCKET_NAME": SECRET}), settings(tmp_path), {}, []))
+    found = texts(_preflight_source._deployment(read(including, {"LITELLM_CONFIG_BUCKET_NAME": SECRET}), settings(tmp_path), {}, []))
     assert found.startswith("LITELLM_CONFIG_BUCKET_NAME: is set") and SECRET not in found
 
 
 def test_servers_and_redis_of_an_included_file_are_found(servers: list[Listener], pings: list[_redis.Native], including: Path, tmp_path: Path) -> None:
     (tmp_path / "models.yaml").write_text(CONFIG + CACHE + "  use_redis_transaction_buffer: true\n")
     facts: dict[str, Any] = {"legacy": {"port": 4000}}
-    assert _survey._models(read(including), facts, servers, []) == []
+    assert _preflight_stores._models(read(including), facts, servers, []) == []
     assert [item["port"] for item in facts["model_hosts"]] == [8082]
-    assert _survey._redis_of(read(including), settings(tmp_path), facts, servers) == []
+    assert _preflight_stores._redis_of(read(including), settings(tmp_path), facts, servers) == []
     assert (facts["redis"]["port"], facts["redis"]["holds_spend"]) == (6380, True)

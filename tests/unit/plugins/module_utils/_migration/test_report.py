@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import report as _report
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import report_text as _report_text
 
 STEPS = ("record", "images", "environment", "stage", "rehearse", "backup", "cutover", "serve", "verify", "hand_over")
 UNIT = {"name": "litellm.service", "scope": "user", "account": "litellm", "enabled": "enabled", "active": "active", "path": ""}
@@ -53,16 +54,16 @@ def test_every_journal_has_a_report(state: str, until: str) -> None:
     made = journal(state, until)
     made["steps"][-1].update(state="begun", ended=None)
     report = _report.build(made, "/var/lib/llmops-litellm")
-    assert report["outcome"] in _report.markdown(report)
-    assert _report.summary(report)[0] == report["outcome"]
-    assert "(not ended)" in "\n".join(_report.summary(report))
+    assert report["outcome"] in _report_text.markdown(report)
+    assert _report_text.summary(report)[0] == report["outcome"]
+    assert "(not ended)" in "\n".join(_report_text.summary(report))
     made["steps"][-1].update(state="failed", ended=made["steps"][-1]["begun"])
-    assert "(failed)" in _report.markdown(_report.build(made, "/var/lib/llmops-litellm"))
+    assert "(failed)" in _report_text.markdown(_report.build(made, "/var/lib/llmops-litellm"))
 
 
 def test_journal_without_anything_found_has_a_report() -> None:
     report = _report.build({"id": "x", "state": "untouched", "phase": "preflight", "created": "2026-11-23T15:00:00+00:00", "facts": {}, "steps": []}, "/state")
-    assert "was not touched" in _report.markdown(report)
+    assert "was not touched" in _report_text.markdown(report)
 
 
 def test_refused_time_is_from_the_stop_to_the_first_answer() -> None:
@@ -138,7 +139,7 @@ def test_other_hash_is_not_a_proof() -> None:
 
 
 def test_migrated_host_can_be_undone_by_what_is_said() -> None:
-    text = _report.markdown(_report.build(journal(), "/state"))
+    text = _report_text.markdown(_report.build(journal(), "/state"))
     assert "## How to undo it" in text
     assert "rollback.yml brings the legacy deployment back" in text
     assert "-e rollback_data=backup restores before-x instead" in text
@@ -148,10 +149,10 @@ def test_migrated_host_can_be_undone_by_what_is_said() -> None:
 
 def test_timers_of_the_hand_over_are_told() -> None:
     made = journal()
-    assert "litellm-ops" not in _report.markdown(_report.build(made, "/var/lib/llmops-litellm"))
+    assert "litellm-ops" not in _report_text.markdown(_report.build(made, "/var/lib/llmops-litellm"))
     made["steps"][-1]["facts"] = {"backups": {"on_calendar": "daily", "folder": "/b", "drill_on_calendar": "weekly"},
                                   "health": {"on_calendar": "minutely", "probe_on_calendar": "noon"}}
-    told = _report.markdown(_report.build(made, "/var/lib/llmops-litellm"))
+    told = _report_text.markdown(_report.build(made, "/var/lib/llmops-litellm"))
     assert "backups by litellm-ops: daily, into /b; the newest is restored and compared: weekly" in told
     assert "looked at by litellm-ops: minutely; models are asked what they can do: noon" in told
 
@@ -159,7 +160,7 @@ def test_timers_of_the_hand_over_are_told() -> None:
 def test_kept_rows_are_named() -> None:
     made = journal("rolled back", "serve")
     made["facts"].update(kept_database="litellm_x", failure="it was frozen")
-    text = _report.markdown(_report.build(made, "/state"))
+    text = _report_text.markdown(_report.build(made, "/state"))
     assert "litellm_x" in text
     assert "Reason: it was frozen" in text
 
@@ -189,7 +190,7 @@ def rolled_back(**carried: Any) -> dict[str, Any]:
 
 def test_rollback_tells_what_came_home() -> None:
     report = _report.build(rolled_back(), "/state")
-    text = _report.markdown(report)
+    text = _report_text.markdown(report)
     assert report["outcome"] == "The host is rolled back: the legacy deployment serves again, as it was."
     assert report["refused_seconds"] == 130.0  # from the begin of leave to the end of return
     assert all(proof["ok"] for proof in report["proofs"])
@@ -205,7 +206,7 @@ def test_rollback_tells_what_came_home() -> None:
 def test_rollback_to_the_backup_is_not_called_complete() -> None:
     made = rolled_back(data="backup")
     made["facts"]["kept_database"] = "litellm_x"
-    text = _report.markdown(_report.build(made, "/state"))
+    text = _report_text.markdown(_report.build(made, "/state"))
     assert "legacy database is as in the backup" in text
     assert "in database litellm_x" in text
 
@@ -214,7 +215,7 @@ def test_rollback_that_differs_says_so() -> None:
     made = rolled_back(equal=False)
     assert not _report.build(made, "/state")["proofs"][0]["ok"]
     made["steps"][-2]["facts"]["accepted"] = ["key ci: spend 2 became 1"]
-    assert "✘ differences that the operator took as they are: key ci: spend 2 became 1" in _report.markdown(_report.build(made, "/state"))
+    assert "✘ differences that the operator took as they are: key ci: spend 2 became 1" in _report_text.markdown(_report.build(made, "/state"))
 
 
 def test_failed_rollback_of_a_migrated_host_is_told() -> None:
@@ -237,7 +238,7 @@ def test_host_between_the_states_is_told_exactly(steps: int, said: str) -> None:
     made["facts"]["stuck"] = "engine gone"
     report = _report.build(made, "/state")
     assert said in " ".join(report["stuck"])
-    assert said in _report.markdown(report)
+    assert said in _report_text.markdown(report)
     assert report["outcome"] == "The run has not ended."
 
 

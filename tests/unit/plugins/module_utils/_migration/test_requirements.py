@@ -9,6 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
+from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host.images import Image
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import requirements as _preflight
 from ansible_collections.llmops.litellm.plugins.module_utils._migration.requirements import (
@@ -47,13 +49,13 @@ CHECKS: list[tuple[str, Any, list[str]]] = [
     ("stage port: fine", lambda: _preflight.check_stage_port(14000, [4000]), []),
     ("stage port: none", lambda: _preflight.check_stage_port(99999, [4000]), ["litellm_stage_port: 99999 is not a port"]),
     ("stage port: served", lambda: _preflight.check_stage_port(4000, [4000]), ["litellm_stage_port: 4000 is a port of the deployment itself"]),
-    ("engine: fine", lambda: _preflight.check_engine(ENGINE), []),
-    ("engine: no client", lambda: _preflight.check_engine({**ENGINE, "client": False}), ["Docker: no docker command on this host"]),
-    ("engine: does not answer", lambda: _preflight.check_engine({**ENGINE, "server": "", "error": "refused"}), ["the engine does not answer (refused)"]),
-    ("engine: old", lambda: _preflight.check_engine({**ENGINE, "server": "19.03.5"}), ["Docker: engine 19.03.5 is too old -> at least 20.10 is needed"]),
-    ("compose: only v1", lambda: _preflight.check_engine({**ENGINE, "compose": "", "compose_v1": "1.29.2"}), ["only Compose v1 (1.29.2) is installed"]),
-    ("compose: none", lambda: _preflight.check_engine({**ENGINE, "compose": ""}), ["`docker compose` is missing"]),
-    ("compose: old", lambda: _preflight.check_engine({**ENGINE, "compose": "v2.20.3"}), ["version v2.20.3 is too old -> at least 2.24.4 is needed"]),
+    ("engine: fine", lambda: _docker.check_engine(ENGINE), []),
+    ("engine: no client", lambda: _docker.check_engine({**ENGINE, "client": False}), ["Docker: no docker command on this host"]),
+    ("engine: does not answer", lambda: _docker.check_engine({**ENGINE, "server": "", "error": "refused"}), ["the engine does not answer (refused)"]),
+    ("engine: old", lambda: _docker.check_engine({**ENGINE, "server": "19.03.5"}), ["Docker: engine 19.03.5 is too old -> at least 20.10 is needed"]),
+    ("compose: only v1", lambda: _docker.check_engine({**ENGINE, "compose": "", "compose_v1": "1.29.2"}), ["only Compose v1 (1.29.2) is installed"]),
+    ("compose: none", lambda: _docker.check_engine({**ENGINE, "compose": ""}), ["`docker compose` is missing"]),
+    ("compose: old", lambda: _docker.check_engine({**ENGINE, "compose": "v2.20.3"}), ["version v2.20.3 is too old -> at least 2.24.4 is needed"]),
     ("image: fine", lambda: _preflight.check_image("litellm_images.redis", image(), "linux/amd64"), []),
     ("image: missing", lambda: _preflight.check_image("litellm_images.redis", image(error="the registry answered 404"), "linux/amd64"),
      ["litellm_images.redis: image redis:8: the registry answered 404"]),
@@ -109,7 +111,7 @@ SECRETS = st.one_of(st.text(max_size=30), st.sampled_from(sorted(_preflight.PUBL
                     st.builds("{}{}{}".format, st.text(max_size=9), st.sampled_from(["change" + "me", "your_", "xxxx"]), st.text(max_size=9)))
 
 
-def messages(secret: str) -> list[_preflight.Problem]:
+def messages(secret: str) -> list[_problem.Problem]:
     """All that is said of a secret."""
     environment = {"LITELLM_MASTER_KEY": secret, "LITELLM_SALT_KEY": secret}
     return _preflight.check_keys(environment, [], []) + _preflight.check_overrides({"UI_PASSWORD": secret})
@@ -141,8 +143,8 @@ def test_known_placeholder_and_short_keys_are_weak(text: str) -> None:
 
 @pytest.mark.parametrize(("text", "parts"), [("v2.26.1-ds1", (2, 26, 1)), ("26.1.5+dfsg1", (26, 1, 5)), ("", ()), ("x", ())])
 def test_versions_are_numbers(text: str, parts: tuple[int, ...]) -> None:
-    assert _preflight.numbers(text) == parts
+    assert _problem.numbers(text) == parts
 
 
 def test_problem_without_a_remedy_ends_there() -> None:
-    assert str(_preflight.Problem("a", "b", "")) == "a: b"
+    assert str(_problem.Problem("a", "b", "")) == "a: b"

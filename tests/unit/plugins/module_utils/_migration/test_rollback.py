@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import rollback as _rollback
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy_back as _carry
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
@@ -135,7 +135,7 @@ def test_journal_without_its_proof_carries_nothing(tmp_path: Path, database: dic
 @pytest.mark.parametrize(("free", "expected"), [(2 << 30, 0), (1 << 30, 1)])
 def test_room_for_the_rows_is_looked_at_with_numbers(tmp_path: Path, database: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
                                                      free: int, expected: int) -> None:
-    monkeypatch.setattr(_host, "free_bytes", lambda path: free)
+    monkeypatch.setattr(_files, "free_bytes", lambda path: free)
     found = {"legacy": legacy(tmp_path), "database": {"server": {"folder": str(tmp_path)}}}
     problems = _rollback.look(journal(found), ENDPOINT, "carry").problems
     assert len(problems) == expected

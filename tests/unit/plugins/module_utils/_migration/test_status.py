@@ -15,14 +15,17 @@ from ansible_collections.llmops.litellm.plugins.module_utils._backup import back
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
+from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
-from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Listener
+from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Manager, Unit
-from ansible_collections.llmops.litellm.plugins.module_utils._litellm import ask as _asked
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import readiness as _readiness
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import next_command as _next_command
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import status as _status
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import status_text as _status_text
 
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=timezone.utc)
 THEN = "2026-11-23T14:59:00.000000+00:00"
@@ -74,14 +77,14 @@ def upto(name: str) -> tuple[str, ...]:
     ids=lambda value: (value["state"] + " " + value["phase"] if isinstance(value, dict) else "none") if not isinstance(value, str) else "",
 )
 def test_next_commands(told: Any, forward: str, backward: str, end: str) -> None:
-    following = _status.next_commands(told)
+    following = _next_command.next_commands(told)
     assert list(following) == ["migrate.yml", "rollback.yml", "finalize.yml"]
     assert [text.startswith(words) for text, words in zip(following.values(), (forward, backward, end))] == [True, True, True], following
 
 
-@given(st.lists(st.sampled_from([*FORWARD, "leave", "carry", "return", "check", "clear", *_status.FINALIZING]), max_size=8), st.sampled_from(_journal.STATES))
+@given(st.lists(st.sampled_from([*FORWARD, "leave", "carry", "return", "check", "clear", *_steps.of(_steps.FINALIZE)]), max_size=8), st.sampled_from(_journal.STATES))
 def test_every_journal_has_a_next_command(steps: list[str], state: str) -> None:
-    assert all(_status.next_commands(journal(*steps, state=state)).values())
+    assert all(_next_command.next_commands(journal(*steps, state=state)).values())
 
 
 # The journal in words
@@ -171,9 +174,9 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     monkeypatch.setattr(_engine, "describe", lambda: engine)
     monkeypatch.setattr(_engine, "container", lambda name: container if name.endswith("proxy") else None)
     monkeypatch.setattr(_engine, "volume_labels", lambda name: {} if name == "litellm_postgres" else None)
-    monkeypatch.setattr(_host, "listeners", lambda: [Listener("127.0.0.1", 4000, 9, "docker-proxy (process 9)")])
+    monkeypatch.setattr(_listeners, "listeners", lambda: [Listener("127.0.0.1", 4000, 9, "docker-proxy (process 9)")])
     monkeypatch.setattr(_systemd, "show", lambda manager, names: [Unit(name, manager, "disabled", "inactive", {}) for name in names])
-    monkeypatch.setattr(_asked, "readiness", readiness)
+    monkeypatch.setattr(_readiness, "ask", readiness)
     _journal.save(str(tmp_path), journal(*FORWARD, state="migrated", kept_database="litellm_x"), NOW)
     (tmp_path / "legacy.env").write_text("LITELLM_MASTER_KEY=%s\n" % SECRET)
     settings = {"state_dir": str(tmp_path), "backup_dir": str(tmp_path / "backups"), "project_name": "litellm", "project_dir": "/opt/litellm",
@@ -196,7 +199,7 @@ def test_migrated_host(host: dict[str, Any]) -> None:
     assert told["compose"]["volumes"] == ["litellm_postgres"]
     assert told["compose"]["containers"]["litellm-redis"] is None
     assert host["asked"] == [SECRET]
-    shown = "\n".join(_status.screen(told))
+    shown = "\n".join(_status_text.screen(told))
     assert SECRET not in shown + json.dumps(told)
     assert fits(shown.splitlines())
     for words in ("migrated since 2026-11-23 14:59:00 UTC", "database litellm_x of the volume", "port 4000 has container litellm-proxy: ready",
@@ -214,7 +217,7 @@ def test_restore_that_has_not_ended_comes_before_everything(host: dict[str, Any]
     told = _status.look(host["settings"], NOW)
     assert told["restore"].startswith("a restore of x has not ended")
     assert told["next"] == dict.fromkeys(("migrate.yml", "rollback.yml", "finalize.yml"), "refuses: " + told["restore"])
-    shown = _status.screen(told)
+    shown = _status_text.screen(told)
     assert any(line.startswith("restore  a restore of x has not ended") for line in shown)
     assert fits(shown)
     (tmp_path / "restore.json").write_text("{")
@@ -227,7 +230,7 @@ def test_broken_journal_is_told_with_all_the_rest(host: dict[str, Any], tmp_path
         told = _status.look(host["settings"], NOW)
         assert all(does.startswith("refuses") for does in told["next"].values()), told["next"]
         assert told["compose"]["engine"]["version"] == "26.1"
-        assert fits(_status.screen(told))
+        assert fits(_status_text.screen(told))
 
 
 @pytest.mark.parametrize(("change", "said"), [({"server": "", "error": "Cannot connect"}, "the engine does not answer (Cannot connect)"),
@@ -237,7 +240,7 @@ def test_engine_that_is_stopped_is_told(host: dict[str, Any], change: dict[str, 
     told = _status.look(host["settings"], NOW)
     assert told["compose"]["error"] == said
     assert told["compose"]["containers"] == {}
-    assert said in "\n".join(_status.screen(told))
+    assert said in "\n".join(_status_text.screen(told))
     # somebody answers, and is not known: he gets no key
     assert told["proxy"]["kind"] == "other"
     assert host["asked"] == [None]
@@ -250,11 +253,11 @@ def test_whatever_breaks_is_told_in_plain_words(host: dict[str, Any], monkeypatc
     def broken(*_words: Any, **_named: Any) -> Any:
         raise error
 
-    for module, name in ((_systemd, "show"), (_engine, "describe"), (_host, "listeners"), (_status, "last_backup"), (_status, "answering")):
+    for module, name in ((_systemd, "show"), (_engine, "describe"), (_listeners, "listeners"), (_status, "last_backup"), (_status, "answering")):
         monkeypatch.setattr(module, name, broken)
     told = _status.look(host["settings"], NOW)
     assert (told["legacy"]["error"], told["compose"]["error"], told["backup"]["error"], told["proxy"]["error"]) == (said,) * 4
-    assert SECRET not in json.dumps(told) + "\n".join(_status.screen(told))
+    assert SECRET not in json.dumps(told) + "\n".join(_status_text.screen(told))
 
 
 def test_host_that_nobody_migrated(host: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,12 +268,12 @@ def test_host_that_nobody_migrated(host: dict[str, Any], tmp_path: Path, monkeyp
     monkeypatch.setattr(_legacy, "related_units", lambda found: [unit])
     monkeypatch.setattr(_legacy, "discover", lambda name, account: deployment)
     monkeypatch.setattr(_systemd, "show", lambda manager, names: [unit])
-    monkeypatch.setattr(_host, "listeners", lambda: [Listener("127.0.0.1", 4005, 8, "litellm (process 8)")])
+    monkeypatch.setattr(_listeners, "listeners", lambda: [Listener("127.0.0.1", 4005, 8, "litellm (process 8)")])
     monkeypatch.setattr(_host, "ancestors", lambda pid: [8, 7])
     told = _status.look(host["settings"], NOW)
     assert (told["journal"]["state"], told["legacy"]["port"], told["proxy"]["kind"], host["asked"]) == ("none", 4005, "legacy", [SECRET])
     assert told["legacy"]["units"][0]["recorded_enabled"] is None
-    assert "has port 4005" in "\n".join(_status.screen(told))
+    assert "has port 4005" in "\n".join(_status_text.screen(told))
     assert SECRET not in json.dumps(told)
     monkeypatch.setattr(_legacy, "find_unit", lambda name, account: unit._replace(active="failed", properties={}))
     assert _status.look(host["settings"], NOW)["legacy"]["error"] == "litellm.service is failed"
@@ -283,8 +286,8 @@ def test_host_with_nothing_at_all(host: dict[str, Any], tmp_path: Path, monkeypa
         raise _legacy.LegacyError("no systemd unit named %s" % name, "Set legacy_unit.")
 
     monkeypatch.setattr(_legacy, "find_unit", find)
-    monkeypatch.setattr(_host, "listeners", list)
-    shown = "\n".join(_status.screen(_status.look(host["settings"], NOW)))
+    monkeypatch.setattr(_listeners, "listeners", list)
+    shown = "\n".join(_status_text.screen(_status.look(host["settings"], NOW)))
     assert "no systemd unit named litellm.service" in shown
     assert "nobody listens on port 4000" in shown
 
@@ -294,7 +297,7 @@ def test_screen_is_one_screen_whatever_there_is(host: dict[str, Any]) -> None:
     told["legacy"]["units"] = [{**told["legacy"]["units"][0], "name": "litellm-%s.service" % ("x" * number)} for number in range(90)]
     told["proxy"]["reasons"] = ["long " * 60] * 9
     told["journal"]["problem"], told["compose"]["error"] = "long " * 90, "word" * 90
-    lines = _status.screen(told)
+    lines = _status_text.screen(told)
     assert fits(lines)
     assert any(line.startswith("  and ") for line in lines)
     assert any(line.startswith("  finalize.yml") for line in lines)
@@ -302,5 +305,5 @@ def test_screen_is_one_screen_whatever_there_is(host: dict[str, Any]) -> None:
 
 @given(st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner) | st.lists(inner), max_leaves=5), st.text())
 def test_times_and_texts_never_break_the_screen(time: Any, text: str) -> None:
-    assert _status._time(time if isinstance(time, str) else None)
-    assert all(len(line) <= 100 for line in _status._wrapped("head ", text))
+    assert _status_text._time(time if isinstance(time, str) else None)
+    assert all(len(line) <= 100 for line in _status_text._wrapped("head ", text))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import adoption as _adoption
 
@@ -20,7 +20,7 @@ def _unit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _systemd.Unit:
     unit = _systemd.Unit("llama.service", _systemd.Manager(None), "disabled", "inactive", {"FragmentPath": str(path), "MainPID": "0", "DropInPaths": ""})
     monkeypatch.setattr(_systemd, "managers", lambda _account="": [_systemd.Manager(None)])
     monkeypatch.setattr(_systemd, "show", lambda _manager, names: [unit] if names == ["llama.service"] else [])
-    monkeypatch.setattr(_host, "listeners", list)
+    monkeypatch.setattr(_listeners, "listeners", list)
     return unit
 
 

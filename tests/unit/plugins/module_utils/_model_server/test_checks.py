@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import checks as _model_checks
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import declaration as _model_server
@@ -86,9 +87,9 @@ def test_a_port_of_somebody_else_is_refused(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         one = server(gguf(tmp_path / "one.gguf"), port=taken.getsockname()[1])
         units = _model_unit.names(one, "litellm")
-        assert "is taken by" in "\n".join(_model_checks.ports(one, units, _host.listeners()))
+        assert "is taken by" in "\n".join(_model_checks.ports(one, units, _listeners.listeners()))
         assert "is taken by" in "\n".join(_model_checks.before_start(one, "u", ACCOUNT))
-    assert _model_checks.ports(one, units, _host.listeners()) == []
+    assert _model_checks.ports(one, units, _listeners.listeners()) == []
     assert _model_checks.before_start(one, "u", ACCOUNT) == []
 
 
@@ -98,7 +99,7 @@ def test_a_port_of_its_own_unit_is_free(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(_model_checks, "_owner", lambda listener, unit: "litellm-model-one.service")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         one = one._replace(port=taken.getsockname()[1])
-        assert _model_checks.ports(one, units, _host.listeners()) == []
+        assert _model_checks.ports(one, units, _listeners.listeners()) == []
 
 
 def test_everything_is_told_at_once_and_gpus_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import adoption as _adoption
@@ -41,7 +42,7 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _model_host.Place
     units["litellm-model-chat.service"] = unit("litellm-model-chat.service", "static", "inactive")
     units["llama.service"] = unit("llama.service", "disabled", "inactive")
     monkeypatch.setattr(_systemd, "show", lambda _manager, names: [units[name] for name in names if name in units])
-    monkeypatch.setattr(_host, "listeners", lambda: [_host.Listener("127.0.0.1", 2, 1, "systemd")])
+    monkeypatch.setattr(_listeners, "listeners", lambda: [_listeners.Listener("127.0.0.1", 2, 1, "systemd")])
     monkeypatch.setattr(_model_gpu, "look", lambda: _model_gpu.Gpus([], "this host has no nvidia-smi"))
     monkeypatch.setattr(_model_host, "answer_seconds", lambda port, _limit: 0.25 if port == 1 else None)
     monkeypatch.setattr(_bridge_proof, "inside", lambda _container, addresses, _seconds: {port: "answers" if port == 1 else "unknown" for port in addresses})
@@ -78,7 +79,7 @@ def test_the_screen_fits_a_terminal(place: _model_host.Place) -> None:
 def test_a_server_that_nobody_named_is_known_by_the_unit_of_its_process(
         place: _model_host.Place, monkeypatch: pytest.MonkeyPatch, mains: dict[Any, int], name: str, account: str) -> None:
     """Two managers may have units of the same name: it is the one whose process it is."""
-    monkeypatch.setattr(_host, "listeners", lambda: [_host.Listener("127.0.0.1", 9, 77, "llama-server")])
+    monkeypatch.setattr(_listeners, "listeners", lambda: [_listeners.Listener("127.0.0.1", 9, 77, "llama-server")])
     monkeypatch.setattr(_host, "unit_of", lambda _pid: "llama-rerank.service" if mains else None)
     monkeypatch.setattr(_host, "ancestors", lambda pid: [pid, 70])
     monkeypatch.setattr(_host, "command_line", lambda _pid: [])

@@ -16,6 +16,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._backup import encr
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import history as _outcome
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import offsite as _offhost
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import SystemdError
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import backup as _ops_backup
 from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as _ops
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import drill as _drill
@@ -61,7 +62,7 @@ def archive(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(archive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run the command; its exit code and what it printed."""
-    monkeypatch.setattr(_ops, "now", lambda: NOW)
+    monkeypatch.setattr(_ops_backup, "now", lambda: NOW)
 
     def call(*words: str) -> tuple[int, str, str]:
         code = _ops.main([words[0], "--settings", str(archive.parent / "ops.json"), *words[1:]])

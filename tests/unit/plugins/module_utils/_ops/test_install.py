@@ -12,7 +12,7 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as _ops
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import answer as _answer
 from ansible_collections.llmops.litellm.plugins.module_utils._ops import install as _program
 from ansible_collections.llmops.litellm.plugins.modules import ops_program
 
@@ -122,7 +122,7 @@ def test_module_installs_the_real_command(tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "ops.json").write_text("{}")
     (tmp_path / "ops.json").chmod(0o600)
     done = call(tmp_path, "status", "--settings", str(tmp_path / "ops.json"))
-    assert (done.returncode, "state_dir is missing" in done.stderr) == (_ops.USAGE, True), done.stderr
+    assert (done.returncode, "state_dir is missing" in done.stderr) == (_answer.USAGE, True), done.stderr
     assert run(state="absent")["changed"] is True
     assert list((tmp_path / "sbin").iterdir()) == []
     assert os.listdir(tmp_path / "sbin") == []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import drop as _drop
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import database as _database
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.database import Occupancy
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
@@ -49,28 +49,28 @@ class Server:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     fake = Server()
-    monkeypatch.setattr(_drop, "Session", fake.session)
-    monkeypatch.setattr(_drop, "inspect", lambda endpoint, session: fake.found)
+    monkeypatch.setattr(_database, "Session", fake.session)
+    monkeypatch.setattr(_database, "inspect", lambda endpoint, session: fake.found)
     monkeypatch.setattr(_fingerprint, "fingerprint", lambda endpoint: {"hash": fake.hash})
     return fake
 
 
 def test_database_that_the_backup_has_is_dropped(server: Server) -> None:
-    assert _drop.drop(PLACE, "h", check=True)
+    assert _database.drop(PLACE, "h", check=True)
     assert server.done == []
-    assert _drop.drop(PLACE, "h")
+    assert _database.drop(PLACE, "h")
     assert server.done == [("gateway", 'DROP DATABASE "llm"', {"default_transaction_read_only": "off"})]
 
 
 def test_role_that_may_not_gives_way_to_one_that_may(server: Server) -> None:
     server.roles = ["postgres"]
-    _drop.drop(PLACE, "h")
+    _database.drop(PLACE, "h")
     assert server.done[0][0] == "postgres"
 
 
 def test_database_that_is_not_there_is_no_failure(server: Server) -> None:
     server.found = Occupancy(False, None, [], [])
-    assert not _drop.drop(PLACE, "h")
+    assert not _database.drop(PLACE, "h")
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ def test_database_that_is_not_there_is_no_failure(server: Server) -> None:
 def test_anything_else_is_left_alone(server: Server, found: Occupancy, expect: Any, said: str) -> None:
     server.found = found
     with pytest.raises(PostgresError, match=said):
-        _drop.drop(PLACE, expect)
+        _database.drop(PLACE, expect)
     assert server.done == []
 
 
 def test_database_of_ours_is_dropped(server: Server) -> None:
     server.found = Occupancy(True, {"made_by": "llmops.litellm"}, ["table a"], [])
-    assert _drop.drop(PLACE, None)
+    assert _database.drop(PLACE, None)
     assert len(server.done) == 1

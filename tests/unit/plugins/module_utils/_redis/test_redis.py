@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
+from ansible_collections.llmops.litellm.plugins.module_utils._redis import transfer as _transfer
 
 # redis-cli INFO keyspace of Redis 8.0.2
 KEYSPACE = "# Keyspace\r\ndb0:keys=12,expires=11,avg_ttl=501234,subexpiry=0\r\ndb3:keys=1,expires=0,avg_ttl=0,subexpiry=0\r\n"
@@ -28,19 +29,19 @@ def test_writers_of_the_source_are_no_difference(counts: Any) -> None:
     """What the snapshot holds lies between what was there before and afterwards."""
     more = {name: {"keys": side["keys"] + 4, "expires": side["expires"] + 2} for name, side in counts.items()}
     between = {name: {"keys": side["keys"] + 2, "expires": side["expires"] + 1} for name, side in counts.items()}
-    assert _redis.differences(counts, more, between) == []
-    assert len(_redis.differences(counts, between, more)) == 2 * len(counts)
+    assert _transfer.differences(counts, more, between) == []
+    assert len(_transfer.differences(counts, between, more)) == 2 * len(counts)
 
 
 @given(COUNTS)
 def test_equal_sides_do_not_differ(counts: Any) -> None:
-    assert _redis.differences(counts, counts, counts) == []
+    assert _transfer.differences(counts, counts, counts) == []
 
 
 @given(COUNTS)
 def test_keys_may_expire_meanwhile(counts: Any) -> None:
     left = {name: {"keys": side["keys"] - side["expires"], "expires": 0} for name, side in counts.items()}
-    assert _redis.differences(counts, left, left) == []
+    assert _transfer.differences(counts, left, left) == []
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_keys_may_expire_meanwhile(counts: Any) -> None:
 )
 def test_differences_are_told(target: Any, said: str) -> None:
     source = {"db0": {"keys": 5, "expires": 3}}
-    assert said in _redis.differences(source, source, target)
+    assert said in _transfer.differences(source, source, target)
 
 
 def test_password_is_not_on_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,5 +165,5 @@ def test_snapshot_is_removed_when_the_target_refuses(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(_redis.Container, "load", refuse)
     with pytest.raises(_redis.RedisError, match="no"):
-        _redis.carry(_redis.Native("127.0.0.1", 6379, "", ""), _redis.Container("litellm-redis"), str(tmp_path), 5)
+        _transfer.carry(_redis.Native("127.0.0.1", 6379, "", ""), _redis.Container("litellm-redis"), str(tmp_path), 5)
     assert list(tmp_path.iterdir()) == []

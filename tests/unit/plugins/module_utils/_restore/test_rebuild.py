@@ -15,6 +15,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import incl
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import compose_project as _restore_compose
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import service as _restore_service
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
+from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import checks as _restore_checks
@@ -37,7 +38,7 @@ class World:
         self.log: list[str] = []
         self.fails = ""
         self.taken: set[str] = set()
-        self.listeners: list[_host.Listener] = []
+        self.listeners: list[_listeners.Listener] = []
         self.present = {"r@sha256:3"}
         self.order = _restore_host.Order(str(folder / "backups/b"), str(folder / "opt/litellm"), str(folder / "state"))
         self.backup = folder / "backups/b"
@@ -96,7 +97,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     fake.write()
     me = (os.geteuid(), os.getegid())
     monkeypatch.setattr(_restore_host, "run", fake.run)
-    monkeypatch.setattr(_host, "listeners", lambda: fake.listeners)
+    monkeypatch.setattr(_listeners, "listeners", lambda: fake.listeners)
     monkeypatch.setattr(_restore_compose, "compose", fake.compose)
     monkeypatch.setattr(_restore_compose, "read", fake.read)
     monkeypatch.setattr(_restore, "restore", fake.restore)
@@ -194,8 +195,8 @@ def test_what_has_the_names_is_not_used(world: World, name: str) -> None:
 
 
 def test_ports_that_others_hold_are_named_before_anything_is_made(world: World) -> None:
-    world.listeners = [_host.Listener("127.0.0.1", 6379, 9, "redis-server (process 9)"), _host.Listener("0.0.0.0", 5434, 8, "postgres (process 8)"),
-                       _host.Listener("10.0.0.1", 4000, 7, "another address")]
+    world.listeners = [_listeners.Listener("127.0.0.1", 6379, 9, "redis-server (process 9)"), _listeners.Listener("0.0.0.0", 5434, 8, "postgres (process 8)"),
+                       _listeners.Listener("10.0.0.1", 4000, 7, "another address")]
     with pytest.raises(RefusedError) as refused:
         world.rebuild()
     assert ("nothing was touched: port 5434 is held by postgres (process 8): stop it, or take another host; "

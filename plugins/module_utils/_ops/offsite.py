@@ -13,6 +13,7 @@ from .._backup import history as _outcome
 from .._backup import offsite as _offhost
 from .._backup import settings as _settings
 from .._backup.folder import BackupError
+from .._host import settings_file as _settings_file
 
 
 class Done(NamedTuple):
@@ -44,7 +45,7 @@ def copy(settings: _settings.Settings, entry: _archive.Entry, now: datetime) -> 
     :raises SettingsError: the settings name no place.
     """
     if settings.copy is None:
-        raise _settings.SettingsError("backup.copy: the settings name no place to copy backups to")
+        raise _settings_file.SettingsError("backup.copy: the settings name no place to copy backups to")
     try:
         pinned = [each.name for each in _archive.scan(settings.backup_dir, now).entries if each.pinned]
         done = _offhost.copy(settings.copy, entry.path, entry.pinned, settings.state_dir, settings.policy, pinned)

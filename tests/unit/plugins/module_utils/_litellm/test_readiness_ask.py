@@ -7,9 +7,9 @@ from typing import Optional
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._litellm import ask as _asked
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import client as _client
-from ansible_collections.llmops.litellm.plugins.module_utils._litellm.answer import Answer
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import readiness as _readiness
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm.client import Answer
 
 KEY = "sk-hunter2-4f9c0b7ad2e15386"
 PUBLIC, DETAILS, CACHE, READ = "/health/readiness", "/health/readiness/details", "/cache/ping", "/key/list?size=1"
@@ -37,6 +37,6 @@ def test_no_more_is_asked_than_proves_it(
         return Answer(status, json.dumps(body))
 
     monkeypatch.setattr(_client.Client, "get", get)
-    _asked.readiness(_client.Client("http://127.0.0.1:4000"), key)
+    _readiness.ask(_client.Client("http://127.0.0.1:4000"), key)
     assert [path for path, _key in seen] == asked
     assert [sent for _path, sent in seen] == [None] + [key] * (len(asked) - 1)

@@ -1,0 +1,25 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""TO BE WRITTEN"""
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Problem(NamedTuple):
+    """One reason to refuse (or, in a list of warnings, to think): what it is about, what is wrong, what to do."""
+
+    subject: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return "%s: %s" % self[:2] + (" -> %s" % self.remedy if self.remedy else "")
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """A version as comparable numbers: ``v2.26.1-ds1`` is (2, 26, 1)."""
+    match = re.search(r"\d+(\.\d+)*", text or "")
+    return tuple(int(part) for part in match.group(0).split(".")) if match else ()
