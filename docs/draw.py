@@ -40,14 +40,23 @@ def draw(report: dict[str, Any]) -> str:
         kind = "refused" if phase["name"] in REFUSED else "bar"
         width = max(2.0, phase["seconds"] * scale)
         parts.append(text(LEFT, y, phase["name"]))
-        parts.append(f'<rect x="{BAR_LEFT + begun * scale:.1f}" y="{y - 12}" width="{width:.1f}" height="14" rx="2" class="{kind}"/>')
+        parts.append(
+            f'<rect x="{BAR_LEFT + begun * scale:.1f}" y="{y - 12}" width="{width:.1f}" height="14" rx="2" class="{kind}"/>'
+        )
         parts.append(text(BAR_RIGHT + 12, y, f"{phase['seconds']:.1f} s", "dim"))
         parts.append(text(BAR_RIGHT + 72, y, phase["meaning"], "dim"))
         begun += phase["seconds"]
         y += LINE
     if report["refused_seconds"] is not None:
         y += 8
-        parts.append(text(LEFT, y, f"Clients were refused for at most {report['refused_seconds']:.1f} s of {total:.0f} s.", "big"))
+        parts.append(
+            text(
+                LEFT,
+                y,
+                f"Clients were refused for at most {report['refused_seconds']:.1f} s of {total:.0f} s.",
+                "big",
+            )
+        )
         y += LINE
     y += 8
     for proof in report["proofs"]:
@@ -57,9 +66,13 @@ def draw(report: dict[str, Any]) -> str:
             y += LINE - 4
             parts.append(text(LEFT + 22, y, line, "dim"))
         y += LINE + 2
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}" viewBox="0 0 {WIDTH} {y}" role="img">\n'
-            f'<title>{escape(report["outcome"])}</title>\n<style>{STYLE}</style>\n'
-            f'<rect class="sheet" x="0.5" y="0.5" width="{WIDTH - 1}" height="{y - 1}" rx="10"/>\n' + "\n".join(parts) + "\n</svg>\n")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}" viewBox="0 0 {WIDTH} {y}" role="img">\n'
+        f"<title>{escape(report['outcome'])}</title>\n<style>{STYLE}</style>\n"
+        f'<rect class="sheet" x="0.5" y="0.5" width="{WIDTH - 1}" height="{y - 1}" rx="10"/>\n'
+        + "\n".join(parts)
+        + "\n</svg>\n"
+    )
 
 
 def main() -> None:

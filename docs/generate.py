@@ -37,9 +37,19 @@ def rows(options: dict[str, Any], indent: str = "") -> list[str]:
         description = option["description"]
         sentences = [description] if isinstance(description, str) else list(description)
         if option.get("choices"):
-            sentences.append(f"One of {', '.join(literal(choice) for choice in option['choices'])}.")
-        kind = option.get("type", "str") + (f" of {option['elements']}" if option.get("elements") else "")
-        default = "**required**" if option.get("required") else literal(option["default"]) if "default" in option else ""
+            sentences.append(
+                f"One of {', '.join(literal(choice) for choice in option['choices'])}."
+            )
+        kind = option.get("type", "str") + (
+            f" of {option['elements']}" if option.get("elements") else ""
+        )
+        default = (
+            "**required**"
+            if option.get("required")
+            else literal(option["default"])
+            if "default" in option
+            else ""
+        )
         lines.append(f"| {indent}`{name}` | {kind} | {default} | {cell(' '.join(sentences))} |")
         lines += rows(option.get("options", {}), indent + "&nbsp;&nbsp;")
     return lines
@@ -48,7 +58,11 @@ def rows(options: dict[str, Any], indent: str = "") -> list[str]:
 def table(specs: dict[str, Any]) -> str:
     """The generated part of a role's README."""
     options = specs["argument_specs"]["main"].get("options", {})
-    body = ["| variable | type | default | meaning |", "|---|---|---|---|", *rows(options)] if options else ["None."]
+    body = (
+        ["| variable | type | default | meaning |", "|---|---|---|---|", *rows(options)]
+        if options
+        else ["None."]
+    )
     return "\n".join([BEGIN, "## Variables", "", *body, END])
 
 

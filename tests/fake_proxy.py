@@ -28,7 +28,12 @@ def model(
     }
     return {
         "model_name": name,
-        "litellm_params": {"model": "openai/" + name, "api_base": api_base, "use_in_pass_through": False, **params},
+        "litellm_params": {
+            "model": "openai/" + name,
+            "api_base": api_base,
+            "use_in_pass_through": False,
+            **params,
+        },
         "model_info": info,
     }
 
@@ -93,7 +98,9 @@ class FakeProxy:
         self.vector = [0.5, -0.25, 0.125] * 8
         self.scores = [0.2, 0.9, 0.1]
         self.said = ["The ", "answer"]
-        self.calls: list[bool] = []  # whether a tool is called, answer by answer; never when it is empty
+        self.calls: list[
+            bool
+        ] = []  # whether a tool is called, answer by answer; never when it is empty
 
     def answer(self, method: str, target: str, bearer: str, payload: Any) -> tuple[int, Any]:
         """Status and body (a string is sent as it is) for a request."""
@@ -105,11 +112,22 @@ class FakeProxy:
             return 200, {"status": "healthy", "db": "connected"}
         if bearer != MASTER:
             status = self.accepted.get(bearer, 401)
-            return status, {"data": []} if status == 200 else {"error": {"message": "Received API Key = %s" % bearer}}
+            return status, {"data": []} if status == 200 else {
+                "error": {"message": "Received API Key = %s" % bearer}
+            }
         if path == "/health/readiness/details":
-            return 200, {"status": "healthy", "db": "connected", "cache": "redis", "litellm_version": "1.102.4"}
+            return 200, {
+                "status": "healthy",
+                "db": "connected",
+                "cache": "redis",
+                "litellm_version": "1.102.4",
+            }
         if path == "/cache/ping":
-            return 200, {"status": "healthy", "ping_response": True, "set_cache_response": "success"}
+            return 200, {
+                "status": "healthy",
+                "ping_response": True,
+                "set_cache_response": "success",
+            }
         if path == "/model/info":
             if self.lag:
                 self.lag -= 1
@@ -117,7 +135,10 @@ class FakeProxy:
                 self.shown = copy.deepcopy(self.models)
             return 200, {"data": self.shown}
         if path == "/key/list":
-            size, page = 2, int(query.get("page", ["1"])[0])  # smaller pages than asked for, as a server may make them
+            size, page = (
+                2,
+                int(query.get("page", ["1"])[0]),
+            )  # smaller pages than asked for, as a server may make them
             rows = sorted(self.keys, key=lambda row: row["token"])
             return 200, {
                 "keys": rows[(page - 1) * size : page * size],
@@ -142,17 +163,27 @@ class FakeProxy:
         """What a model says."""
         if payload["model"] not in {row["model_name"] for row in self.models}:
             return 400, {
-                "error": {"message": "litellm.BadRequestError: no such model, key sk-provider-secret", "type": "None"}
+                "error": {
+                    "message": "litellm.BadRequestError: no such model, key sk-provider-secret",
+                    "type": "None",
+                }
             }
         if path.endswith("/embeddings"):
             return 200, {"data": [{"embedding": self.vector}]}
         if path.endswith("/rerank"):
             return 200, {
-                "results": [{"index": index, "relevance_score": score} for index, score in enumerate(self.scores)]
+                "results": [
+                    {"index": index, "relevance_score": score}
+                    for index, score in enumerate(self.scores)
+                ]
             }
         if path.endswith("/chat/completions") and payload.get("stream"):
-            events = [{"choices": [{"delta": {"content": piece}}]} for piece in self.said] + [{"choices": []}]
-            return 200, "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+            events = [{"choices": [{"delta": {"content": piece}}]} for piece in self.said] + [
+                {"choices": []}
+            ]
+            return 200, "".join(
+                f"data: {json.dumps(event)}\n\n" for event in events
+            ) + "data: [DONE]\n\n"
         if path.endswith("/chat/completions"):
             message: dict[str, Any] = {"content": "".join(self.said)}
             if payload.get("tools") and self.calls and self.calls.pop(0):

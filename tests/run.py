@@ -52,7 +52,9 @@ class Task:
     report: str = ""  # "junit", "sanity", "none" (no test) or "": the command is one test
     counts_itself: bool = False  # beside its report
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
-    cleanup: list[str] = dataclasses.field(default_factory=list)  # run if the command did not end well
+    cleanup: list[str] = dataclasses.field(
+        default_factory=list
+    )  # run if the command did not end well
     started: float = 0.0
     seconds: float = 0.0
     code: int | None = None
@@ -91,7 +93,9 @@ def tasks_of(steps: list[str], scenarios: list[str]) -> list[Task]:
         tasks.append(Task("sanity", [python, "tests/sanity.py"], 20, report="sanity"))
     if "integration" in steps:
         # with the test bed's PostgreSQL image the tests also cross major versions
-        tasks.append(Task("integration", [*pytest, "tests/integration"], 20, after="testbed", report="junit"))
+        tasks.append(
+            Task("integration", [*pytest, "tests/integration"], 20, after="testbed", report="junit")
+        )
     for scenario in scenarios if hosts else []:
         tasks.append(
             Task(
@@ -114,7 +118,9 @@ def count(task: Task) -> None:
     if task.report == "junit" and task.junit.exists():
         for case in ElementTree.parse(task.junit).iter("testcase"):
             bad = any(case.find(kind) is not None for kind in ("failure", "error", "skipped"))
-            (task.failed if bad else task.passed).append(f"{task.name}: {case.get('classname')}::{case.get('name')}")
+            (task.failed if bad else task.passed).append(
+                f"{task.name}: {case.get('classname')}::{case.get('name')}"
+            )
     if task.report == "sanity":
         # the list at the end has lines such as "pep8" and "import --python 3.11"
         _before, _found, listed = log.partition("listed below (out of")
@@ -191,11 +197,19 @@ class Run:
             with task.log.open("ab") as log:
                 environment = {**self.environment, **task.environment}
                 subprocess.run(
-                    task.cleanup, cwd=ROOT, env=environment, stdout=log, stderr=log, timeout=300, check=False
+                    task.cleanup,
+                    cwd=ROOT,
+                    env=environment,
+                    stdout=log,
+                    stderr=log,
+                    timeout=300,
+                    check=False,
                 )
         count(task)
         verdict = "ok    " if not task.failed else "FAILED"
-        self.say(f"{verdict} {task.name}: {len(task.passed)} passed, {len(task.failed)} failed in {task.seconds:.0f} s")
+        self.say(
+            f"{verdict} {task.name}: {len(task.passed)} passed, {len(task.failed)} failed in {task.seconds:.0f} s"
+        )
         if task.failed and task.log.exists() and not self.stopped:
             lines = task.log.read_text(encoding="utf-8", errors="replace").splitlines()
             print(f"----- the end of {task.log.relative_to(ROOT)}")
@@ -232,7 +246,13 @@ class Run:
 
     def look_for_engine(self) -> None:
         """Remember whether an engine answers already: only one that this run starts is stopped at its end."""
-        asked = subprocess.run([*TESTBED, "engine", "env"], cwd=ROOT, env=self.environment, capture_output=True, check=False)
+        asked = subprocess.run(
+            [*TESTBED, "engine", "env"],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            check=False,
+        )
         self.engine_ran = asked.returncode == 0
 
     def use_testbed(self) -> None:
@@ -241,7 +261,9 @@ class Run:
         self.environment["DOCKER_HOST"] = facts["docker_host"]
         for server in ("postgres", "redis"):
             ask = [sys.executable, "-c", f"import images; print(images.tag('{server}'))"]
-            answer = subprocess.run(ask, cwd=ROOT / "tests/testbed", check=True, capture_output=True, text=True)
+            answer = subprocess.run(
+                ask, cwd=ROOT / "tests/testbed", check=True, capture_output=True, text=True
+            )
             self.environment[f"LITELLM_TEST_{server.upper()}_IMAGES"] = answer.stdout.strip()
 
     def heartbeat(self) -> None:
@@ -250,8 +272,14 @@ class Run:
             if task.process and task.code is None:
                 with task.log.open("rb") as log:
                     log.seek(max(0, log.seek(0, os.SEEK_END) - 4000))
-                    lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-                self.say(f"...    {task.name} ({time.monotonic() - task.started:.0f} s): {(lines or [''])[-1][:110]}")
+                    lines = [
+                        line.strip()
+                        for line in log.read().decode(errors="replace").splitlines()
+                        if line.strip()
+                    ]
+                self.say(
+                    f"...    {task.name} ({time.monotonic() - task.started:.0f} s): {(lines or [''])[-1][:110]}"
+                )
 
     def all(self) -> int:
         """Run everything; the exit code."""
@@ -282,7 +310,9 @@ class Run:
                 self.finish(task)
         if has_testbed and not self.engine_ran:
             self.say("taking the test bed down")
-            subprocess.run([*TESTBED, "down"], cwd=ROOT, env=self.environment, timeout=300, check=False)
+            subprocess.run(
+                [*TESTBED, "down"], cwd=ROOT, env=self.environment, timeout=300, check=False
+            )
         return self.close()
 
     def close(self) -> int:
@@ -300,14 +330,34 @@ class Run:
 
 def install_packages(steps: list[str]) -> None:
     """Install the Debian packages that are missing for these steps."""
-    missing = [package for step in steps for shown_by, package in PACKAGES.get(step, []) if not any(Path("/").glob(shown_by[1:]))]
+    missing = [
+        package
+        for step in steps
+        for shown_by, package in PACKAGES.get(step, [])
+        if not any(Path("/").glob(shown_by[1:]))
+    ]
     if not missing:
         return
     print(f"installing {', '.join(missing)}", flush=True)
     sudo = [] if os.geteuid() == 0 else ["sudo"]
-    apt = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_SUSPEND=1", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
+    apt = [
+        *sudo,
+        "env",
+        "DEBIAN_FRONTEND=noninteractive",
+        "NEEDRESTART_SUSPEND=1",
+        "apt-get",
+        "-qq",
+        "-o",
+        "DPkg::Lock::Timeout=300",
+    ]
     for arguments in (["update"], ["install", "-y", *missing]):
-        done = subprocess.run([*apt, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        done = subprocess.run(
+            [*apt, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             sys.exit(f"{done.stdout}\napt-get {' '.join(arguments)} failed")
 
@@ -320,14 +370,27 @@ def size(scenario: str) -> int:
 def main() -> int:
     """Read the command line, run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("steps", nargs="*", metavar="STEP", help=f"of {', '.join(STEPS)}; all without any")
-    parser.add_argument("--jobs", type=int, default=max(2, os.cpu_count() or 2), help="how many tasks at a time (%(default)s)")
-    parser.add_argument("--scenario", action="append", help="only this Molecule scenario; may be given more than once")
+    parser.add_argument(
+        "steps", nargs="*", metavar="STEP", help=f"of {', '.join(STEPS)}; all without any"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=max(2, os.cpu_count() or 2),
+        help="how many tasks at a time (%(default)s)",
+    )
+    parser.add_argument(
+        "--scenario",
+        action="append",
+        help="only this Molecule scenario; may be given more than once",
+    )
     options = parser.parse_args()
     steps = options.steps or list(STEPS)
     if unknown := set(steps) - set(STEPS):
         parser.error(f"unknown step: {', '.join(sorted(unknown))}")
-    scenarios = options.scenario or sorted((path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")), key=size, reverse=True)
+    scenarios = options.scenario or sorted(
+        (path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")), key=size, reverse=True
+    )
     (ROOT / ".cache").mkdir(exist_ok=True)
     with (ROOT / ".cache/tests.lock").open("w") as lock:
         try:

@@ -20,14 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".cache" / "ansible-test"
 
 # ensurepip changes os.environ of its process (it drops PIP_CONFIG_FILE, for one): it gets a process of its own.
-BOOTSTRAP = '''\
+BOOTSTRAP = """\
 import subprocess
 import sys
 
 packages = [a for a in sys.argv[1:] if a not in ("--no-setuptools", "--no-wheel")]
 subprocess.run([sys.executable, "-m", "ensurepip", "--default-pip"], check=True, stdout=subprocess.DEVNULL)
 subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *packages], check=True)
-'''
+"""
 
 
 def project_files() -> list[str]:
@@ -42,7 +42,9 @@ def main(arguments: list[str]) -> int:
     cache = HOME / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     (cache / "get_pip_24_2.py").write_text(BOOTSTRAP, encoding="utf-8")
-    environment = dict(os.environ, HOME=str(HOME), PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    environment = dict(
+        os.environ, HOME=str(HOME), PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    )
     # the caller's pip settings and package cache stay in force
     environment.setdefault("XDG_CONFIG_HOME", str(Path.home() / ".config"))
     environment.setdefault("XDG_CACHE_HOME", str(Path.home() / ".cache"))

@@ -70,7 +70,9 @@ def main() -> int:
             files = sorted((UTILITIES / package).glob("*.py"))
             lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
             below = " ".join(sorted({arrow.target for arrow in found if arrow.source == package}))
-            print(f"{number:<6} {package:<15} {face:<13} {len(files):>5} {lines:>6}  {below or '-'}")
+            print(
+                f"{number:<6} {package:<15} {face:<13} {len(files):>5} {lines:>6}  {below or '-'}"
+            )
     up = upward(found)
     pairs = len({(arrow.source, arrow.target) for arrow in found})
     print(f"{sum(map(len, FLOORS))} packages on {len(FLOORS)} floors, {pairs} arrows, {len(up)} up")

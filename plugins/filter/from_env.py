@@ -11,10 +11,14 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
 
 
-def from_env(text: object, dialect: str = "compose", environment: Optional[Mapping[str, str]] = None) -> dict[str, str]:
+def from_env(
+    text: object, dialect: str = "compose", environment: Optional[Mapping[str, str]] = None
+) -> dict[str, str]:
     """The variables of an env file. No message holds a value."""
     if not isinstance(text, (str, bytes)):
-        raise AnsibleFilterError("from_env: the text of an env file is wanted, not %s." % type(text).__name__)
+        raise AnsibleFilterError(
+            "from_env: the text of an env file is wanted, not %s." % type(text).__name__
+        )
     try:
         return _envfile.loads(text, dialect, environment)
     except _envfile.EnvError as error:

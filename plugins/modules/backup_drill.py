@@ -99,7 +99,11 @@ def main() -> None:
     try:
         path = _restore_order.backup_path(params["path"], params["name"], now)
         manifest = _backup.manifest(path)
-        told = {"changed": False, "name": manifest.get("name"), "image": params["image"] or _drill.image_of(manifest)}
+        told = {
+            "changed": False,
+            "name": manifest.get("name"),
+            "image": params["image"] or _drill.image_of(manifest),
+        }
         if module.check_mode:
             module.exit_json(**told)
         done = _drill.drill(path, told["image"], now, identity=params["identity"] or "")
@@ -108,7 +112,11 @@ def main() -> None:
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror))
     if done["differences"]:
-        module.fail_json(msg="%s was restored and is not what its manifest says: %s" % (path, "; ".join(done["differences"])), **{**told, **done})
+        module.fail_json(
+            msg="%s was restored and is not what its manifest says: %s"
+            % (path, "; ".join(done["differences"])),
+            **{**told, **done},
+        )
     module.exit_json(**{**told, **done})
 
 

@@ -142,7 +142,9 @@ def main() -> None:
     )
     policy = _retention.Policy(*(module.params[name] for name in RULES), module.params["timezone"])
     try:
-        told = _archive.prune(module.params["path"], policy, datetime.now(timezone.utc), module.check_mode)
+        told = _archive.prune(
+            module.params["path"], policy, datetime.now(timezone.utc), module.check_mode
+        )
     except (ValueError, _backup.BackupError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:

@@ -145,14 +145,22 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import compose_project as _compose_project
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    compose_project as _compose_project,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
-from ansible_collections.llmops.litellm.plugins.module_utils._host import settings_file as _settings_file
+from ansible_collections.llmops.litellm.plugins.module_utils._host import (
+    settings_file as _settings_file,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _restore_order
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import rebuild as _restore_host
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import restore as _restore_deployment
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
+    rebuild as _restore_host,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
+    restore as _restore_deployment,
+)
 
 BACKUPS = "/var/backups/llmops-litellm"
 
@@ -162,10 +170,20 @@ def order_of(params: dict[str, Any], now: datetime) -> _restore_order.AnyOrder:
     identity = params["identity"] or ""
     if os.path.exists(params["settings"]):
         settings = _settings.load(params["settings"])
-        return _restore_order.order(settings, now, params["name"], params["kind"] or "", params["path"] or "", identity,
-                                    params["restore_point"], params["wait"])
+        return _restore_order.order(
+            settings,
+            now,
+            params["name"],
+            params["kind"] or "",
+            params["path"] or "",
+            identity,
+            params["restore_point"],
+            params["wait"],
+        )
     path = _restore_order.backup_path(params["path"] or BACKUPS, params["name"], now)
-    return _restore_host.Order(path, params["project_dir"], params["state_dir"], identity, patience=params["wait"])
+    return _restore_host.Order(
+        path, params["project_dir"], params["state_dir"], identity, patience=params["wait"]
+    )
 
 
 def main() -> None:
@@ -189,11 +207,25 @@ def main() -> None:
     try:
         order = order_of(module.params, now)
         if isinstance(order, _restore_host.Order):
-            done = _restore_host.foresee(order) if module.check_mode else _restore_host.rebuild(order, now, told.append)
+            done = (
+                _restore_host.foresee(order)
+                if module.check_mode
+                else _restore_host.rebuild(order, now, told.append)
+            )
         else:
-            done = _restore_deployment.foresee(order) if module.check_mode else _restore_deployment.restore(order, now, told.append)
-    except (_settings_file.SettingsError, _compose_project.DeploymentError, _postgres.PostgresError, _backup.BackupError, _journal.JournalError,
-            _systemd.SystemdError) as error:
+            done = (
+                _restore_deployment.foresee(order)
+                if module.check_mode
+                else _restore_deployment.restore(order, now, told.append)
+            )
+    except (
+        _settings_file.SettingsError,
+        _compose_project.DeploymentError,
+        _postgres.PostgresError,
+        _backup.BackupError,
+        _journal.JournalError,
+        _systemd.SystemdError,
+    ) as error:
         module.fail_json(msg=str(error), told=told)
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror), told=told)

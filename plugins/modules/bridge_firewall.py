@@ -75,8 +75,12 @@ volatile:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import firewall as _firewall_host
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import firewall_rules as _firewall
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    firewall as _firewall_host,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    firewall_rules as _firewall,
+)
 
 
 def main() -> None:
@@ -97,7 +101,11 @@ def main() -> None:
         if module.params["state"] == "absent":
             told = _firewall_host.remove(folder, module.check_mode)
         else:
-            wanted = _firewall.Wanted(module.params["subnet"], module.params["gateway"], tuple(sorted(set(module.params["ports"]))))
+            wanted = _firewall.Wanted(
+                module.params["subnet"],
+                module.params["gateway"],
+                tuple(sorted(set(module.params["ports"]))),
+            )
             told = _firewall_host.bring(wanted, folder, module.check_mode)
         module.exit_json(volatile=_firewall_host.volatile(folder), **told)
     except (_firewall_host.FirewallError, OSError) as error:

@@ -80,7 +80,9 @@ asked:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import bridge_proof as _bridge_proof
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    bridge_proof as _bridge_proof,
+)
 
 
 def main() -> None:
@@ -98,11 +100,22 @@ def main() -> None:
     )
     told = module.params
     ports = sorted(set(told["ports"]))
-    asked = _bridge_proof.look(ports, told["gateway_name"], told["gateway"], told["container"], told["network"], told["timeout"])
+    asked = _bridge_proof.look(
+        ports,
+        told["gateway_name"],
+        told["gateway"],
+        told["container"],
+        told["network"],
+        told["timeout"],
+    )
     verdict = _bridge_proof.judge(ports, asked)
     found = {**verdict._asdict(), "asked": asked._asdict()}
     if verdict.problems:
-        module.fail_json(msg="Bridges to model servers are not as they must be:\n- %s" % "\n- ".join(verdict.problems), **found)
+        module.fail_json(
+            msg="Bridges to model servers are not as they must be:\n- %s"
+            % "\n- ".join(verdict.problems),
+            **found,
+        )
     module.exit_json(changed=False, **found)
 
 

@@ -51,7 +51,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import docker
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec={"containers": {"type": "list", "elements": "str", "required": True}}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={"containers": {"type": "list", "elements": "str", "required": True}},
+        supports_check_mode=True,
+    )
     found = {name: _engine.container(name) for name in module.params["containers"]}
     module.exit_json(changed=False, containers=found, problems=_engine.faults(found))
 

@@ -136,7 +136,9 @@ from typing import Any, Callable, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._config import container_view as _config_view
+from ansible_collections.llmops.litellm.plugins.module_utils._config import (
+    container_view as _config_view,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
 from ansible_collections.llmops.litellm.plugins.module_utils._config.includes import MARK
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
@@ -175,13 +177,19 @@ def read(path: str) -> str:
 def read_own(path: str, sources: list[str], check: bool) -> Optional[str]:
     """What an earlier run wrote, ``None`` if there is nothing."""
     if os.path.realpath(path) in {os.path.realpath(source) for source in sources}:
-        raise Refusal("dest: %s is the legacy deployment's own configuration, which it needs for the way back. Name another file." % path)
+        raise Refusal(
+            "dest: %s is the legacy deployment's own configuration, which it needs for the way back. Name another file."
+            % path
+        )
     if not os.path.lexists(path):
         if not check and not os.path.isdir(os.path.dirname(path)):
             raise Refusal("dest: the folder %s does not exist." % os.path.dirname(path))
         return None
     if os.path.islink(path) or not os.path.isfile(path) or not _files.read(path).startswith(MARK):
-        raise Refusal("dest: %s was not written by this module and is not replaced. Move it away, or name another file." % path)
+        raise Refusal(
+            "dest: %s was not written by this module and is not replaced. Move it away, or name another file."
+            % path
+        )
     return read(path)
 
 
@@ -221,17 +229,38 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     src, dest = params["src"], params["dest"]
     folder, mode = os.path.dirname(dest), permissions(params["mode"])
-    owner = (number(params["owner"], "owner", os.geteuid(), lambda name: pwd.getpwnam(name).pw_uid),
-             number(params["group"], "group", os.getegid(), lambda name: grp.getgrnam(name).gr_gid))
+    owner = (
+        number(params["owner"], "owner", os.geteuid(), lambda name: pwd.getpwnam(name).pw_uid),
+        number(params["group"], "group", os.getegid(), lambda name: grp.getgrnam(name).gr_gid),
+    )
     tree = tree_of(src)
-    views = _config_view.views(tree, dest, _config_view.Addresses(
-        params["gateway_name"], params["own_ports"], params["ports"], params["redis_host"], params["redis_port"]))
+    views = _config_view.views(
+        tree,
+        dest,
+        _config_view.Addresses(
+            params["gateway_name"],
+            params["own_ports"],
+            params["ports"],
+            params["redis_host"],
+            params["redis_port"],
+        ),
+    )
     sources = [view.source for view in views]
-    before = {view.name: read_own(os.path.join(folder, view.name), sources, module.check_mode) for view in views}
+    before = {
+        view.name: read_own(os.path.join(folder, view.name), sources, module.check_mode)
+        for view in views
+    }
     for view in views:
         for item in view.unreachable:
-            module.warn("%s, line %d: %s is a loopback address of the host that containers cannot reach." % (view.source, item.line, item.old))
-    changed = [view for view in views if differs(os.path.join(folder, view.name), before[view.name], view.text, mode, owner)]
+            module.warn(
+                "%s, line %d: %s is a loopback address of the host that containers cannot reach."
+                % (view.source, item.line, item.old)
+            )
+    changed = [
+        view
+        for view in views
+        if differs(os.path.join(folder, view.name), before[view.name], view.text, mode, owner)
+    ]
     gone = _config_view.stale(folder, dest, [view.name for view in views])
     if not module.check_mode:
         # The first one last: it never names a view that is not there yet.
@@ -239,28 +268,55 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             _files.write_atomically(os.path.join(folder, view.name), view.text, mode, owner)
         for path in gone:
             os.unlink(path)
-    return {"changed": bool(changed or gone), "diff": [diff(view, folder) for view in changed] + [removal(path) for path in gone],
-            "rewritten": [{"file": view.source, "view": view.name, **item._asdict()} for view in views for item in view.rewritten],
-            "endpoints": [shown(view, item) for view in views for item in view.endpoints],
-            "unreachable": [shown(view, item) for view in views for item in view.unreachable],
-            "included": [{"file": view.source, "view": view.name} for view in views[1:]], "removed": gone}
+    return {
+        "changed": bool(changed or gone),
+        "diff": [diff(view, folder) for view in changed] + [removal(path) for path in gone],
+        "rewritten": [
+            {"file": view.source, "view": view.name, **item._asdict()}
+            for view in views
+            for item in view.rewritten
+        ],
+        "endpoints": [shown(view, item) for view in views for item in view.endpoints],
+        "unreachable": [shown(view, item) for view in views for item in view.unreachable],
+        "included": [{"file": view.source, "view": view.name} for view in views[1:]],
+        "removed": gone,
+    }
 
 
-def differs(path: str, before: Optional[str], after: str, mode: int, owner: tuple[int, int]) -> bool:
+def differs(
+    path: str, before: Optional[str], after: str, mode: int, owner: tuple[int, int]
+) -> bool:
     """Whether a file has another content, mode or owner than it should."""
     found = os.lstat(path) if before is not None else None
-    return found is None or before != after or (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) != (mode, *owner)
+    return (
+        found is None
+        or before != after
+        or (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) != (mode, *owner)
+    )
 
 
 def diff(view: _config_view.View, folder: str) -> dict[str, str]:
     """What is other in a view than in its source, without a secret."""
-    return {"before_header": view.source, "after_header": os.path.join(folder, view.name), **{
-        side: "".join("line %d: %s\n" % (item.line, getattr(item, name)) for item in view.rewritten) for side, name in (("before", "old"), ("after", "new"))}}
+    return {
+        "before_header": view.source,
+        "after_header": os.path.join(folder, view.name),
+        **{
+            side: "".join(
+                "line %d: %s\n" % (item.line, getattr(item, name)) for item in view.rewritten
+            )
+            for side, name in (("before", "old"), ("after", "new"))
+        },
+    }
 
 
 def removal(path: str) -> dict[str, str]:
     """A view that goes, for showing."""
-    return {"before_header": path, "after_header": path, "before": "a copy of a file that is not included any more\n", "after": ""}
+    return {
+        "before_header": path,
+        "after_header": path,
+        "before": "a copy of a file that is not included any more\n",
+        "after": "",
+    }
 
 
 def shown(view: _config_view.View, item: Any) -> dict[str, Any]:

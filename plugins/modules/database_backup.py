@@ -154,29 +154,61 @@ def order_of(params: dict) -> _backup.Order:
     if params["salt_key_file"]:
         key = _backup.salt_key(_endpoint.read_env(params["salt_key_file"]))
         if key is None:
-            raise _backup.BackupError("%s sets neither LITELLM_SALT_KEY nor LITELLM_MASTER_KEY" % params["salt_key_file"])
-    files = {entry["name"] or os.path.basename(entry["src"]): entry["src"] for entry in params["files"]}
+            raise _backup.BackupError(
+                "%s sets neither LITELLM_SALT_KEY nor LITELLM_MASTER_KEY" % params["salt_key_file"]
+            )
+    files = {
+        entry["name"] or os.path.basename(entry["src"]): entry["src"] for entry in params["files"]
+    }
     if len(files) != len(params["files"]):
-        raise _backup.BackupError("two of the files would have the same name in the backup: give them names")
+        raise _backup.BackupError(
+            "two of the files would have the same name in the backup: give them names"
+        )
     if not 0 <= params["compression"] <= 9 or params["jobs"] < 1 or params["parallel_from"] < 0:
-        raise _backup.BackupError("compression must be a number from 0 to 9, jobs one from 1 on, parallel_from one from 0 on")
-    how = _backup.How(params["compression"], params["jobs"], params["parallel_from"] << 20, tuple(params["encrypt_to"]))
+        raise _backup.BackupError(
+            "compression must be a number from 0 to 9, jobs one from 1 on, parallel_from one from 0 on"
+        )
+    how = _backup.How(
+        params["compression"],
+        params["jobs"],
+        params["parallel_from"] << 20,
+        tuple(params["encrypt_to"]),
+    )
     found = _included.with_included(files)
-    return _backup.Order(_postgres.Endpoint.from_params(params["source"]), params["path"], params["kind"], params["name"], params["pinned"],
-                         found.files, params["facts"], key, how, found.absent)
+    return _backup.Order(
+        _postgres.Endpoint.from_params(params["source"]),
+        params["path"],
+        params["kind"],
+        params["name"],
+        params["pinned"],
+        found.files,
+        params["facts"],
+        key,
+        how,
+        found.absent,
+    )
 
 
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "source": {"type": "dict", "required": True, "options": _postgres.ENDPOINT_OPTIONS, **_postgres.ENDPOINT_RULES},
+            "source": {
+                "type": "dict",
+                "required": True,
+                "options": _postgres.ENDPOINT_OPTIONS,
+                **_postgres.ENDPOINT_RULES,
+            },
             "path": {"type": "path", "required": True},
             "name": {"type": "str"},
             "kind": {"type": "str", "choices": ["legacy", "compose"], "required": True},
             "pinned": {"type": "bool", "default": False},
-            "files": {"type": "list", "elements": "dict", "default": [],
-                      "options": {"src": {"type": "path", "required": True}, "name": {"type": "str"}}},
+            "files": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {"src": {"type": "path", "required": True}, "name": {"type": "str"}},
+            },
             "salt_key_file": {"type": "path", "no_log": False},
             "facts": {"type": "dict", "default": {}},
             "compression": {"type": "int", "default": 6},

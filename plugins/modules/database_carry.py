@@ -112,21 +112,44 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres import se
 
 def main() -> None:
     """Entry point."""
-    endpoint = {"type": "dict", "required": True, "options": _postgres.ENDPOINT_OPTIONS, **_postgres.ENDPOINT_RULES}
-    module = AnsibleModule(argument_spec={"source": endpoint, "target": endpoint, "expect": {"type": "str"}}, supports_check_mode=True)
+    endpoint = {
+        "type": "dict",
+        "required": True,
+        "options": _postgres.ENDPOINT_OPTIONS,
+        **_postgres.ENDPOINT_RULES,
+    }
+    module = AnsibleModule(
+        argument_spec={"source": endpoint, "target": endpoint, "expect": {"type": "str"}},
+        supports_check_mode=True,
+    )
     try:
-        source, target = (_postgres.Endpoint.from_params(module.params[side]) for side in ("source", "target"))
+        source, target = (
+            _postgres.Endpoint.from_params(module.params[side]) for side in ("source", "target")
+        )
         if module.check_mode:
             action, tables = _carry.foresee(source, target, module.params["expect"])
             module.exit_json(changed=action != "none", action=action, tables=tables)
         done = _carry.carry(source, target, module.params["expect"])
     except _postgres.PostgresError as error:
         module.fail_json(msg=str(error))
-    result = {"changed": done.action != "none" and not done.differences, "action": done.action, "equal": not done.differences,
-              "differences": done.differences, "source": done.source, "target": done.target, "tables": done.tables, "bytes": done.bytes,
-              "seconds": round(sum(done.seconds.values()), 3), "phases": done.seconds}
+    result = {
+        "changed": done.action != "none" and not done.differences,
+        "action": done.action,
+        "equal": not done.differences,
+        "differences": done.differences,
+        "source": done.source,
+        "target": done.target,
+        "tables": done.tables,
+        "bytes": done.bytes,
+        "seconds": round(sum(done.seconds.values()), 3),
+        "phases": done.seconds,
+    }
     if done.differences:
-        module.fail_json(msg="the rows that were carried are not equal to the source's, and were taken back: %s" % "; ".join(done.differences), **result)
+        module.fail_json(
+            msg="the rows that were carried are not equal to the source's, and were taken back: %s"
+            % "; ".join(done.differences),
+            **result,
+        )
     module.exit_json(**result)
 
 

@@ -106,28 +106,48 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres import se
 
 def main() -> None:
     """Entry point."""
-    endpoint = {"type": "dict", "required": True, "options": _postgres.ENDPOINT_OPTIONS, **_postgres.ENDPOINT_RULES}
+    endpoint = {
+        "type": "dict",
+        "required": True,
+        "options": _postgres.ENDPOINT_OPTIONS,
+        **_postgres.ENDPOINT_RULES,
+    }
     module = AnsibleModule(
         argument_spec={
-            "source": endpoint, "target": endpoint,
+            "source": endpoint,
+            "target": endpoint,
             "replace": {"type": "str", "choices": ["unchanged", "ours"], "default": "unchanged"},
         },
         supports_check_mode=True,
     )
     try:
-        source, target = (_postgres.Endpoint.from_params(module.params[side]) for side in ("source", "target"))
+        source, target = (
+            _postgres.Endpoint.from_params(module.params[side]) for side in ("source", "target")
+        )
         if module.check_mode:
             action = _copy.foresee(source, target, module.params["replace"])
             module.exit_json(changed=action != "none", action=action)
         done = _copy.copy(source, target, module.params["replace"], datetime.now(timezone.utc))
     except _postgres.PostgresError as error:
         module.fail_json(msg=str(error))
-    result = {"changed": done.action != "none", "action": done.action, "equal": not done.differences, "differences": done.differences,
-              "source": done.source, "target": done.target, "bytes": done.bytes, "seconds": round(sum(done.seconds.values()), 3),
-              "phases": done.seconds}
+    result = {
+        "changed": done.action != "none",
+        "action": done.action,
+        "equal": not done.differences,
+        "differences": done.differences,
+        "source": done.source,
+        "target": done.target,
+        "bytes": done.bytes,
+        "seconds": round(sum(done.seconds.values()), 3),
+        "phases": done.seconds,
+    }
     if done.differences:
         result["changed"] = False  # the copy that differs was removed
-        module.fail_json(msg="the copy is not equal to the source and was removed: %s" % "; ".join(done.differences), **result)
+        module.fail_json(
+            msg="the copy is not equal to the source and was removed: %s"
+            % "; ".join(done.differences),
+            **result,
+        )
     module.exit_json(**result)
 
 

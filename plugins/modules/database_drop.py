@@ -53,7 +53,12 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "endpoint": {"type": "dict", "required": True, "options": _postgres.ENDPOINT_OPTIONS, **_postgres.ENDPOINT_RULES},
+            "endpoint": {
+                "type": "dict",
+                "required": True,
+                "options": _postgres.ENDPOINT_OPTIONS,
+                **_postgres.ENDPOINT_RULES,
+            },
             "expect": {"type": "str"},
         },
         supports_check_mode=True,

@@ -83,7 +83,9 @@ fingerprint:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    fingerprint as _fingerprint,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 
 
@@ -91,7 +93,12 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "endpoint": {"type": "dict", "required": True, "options": _postgres.ENDPOINT_OPTIONS, **_postgres.ENDPOINT_RULES},
+            "endpoint": {
+                "type": "dict",
+                "required": True,
+                "options": _postgres.ENDPOINT_OPTIONS,
+                **_postgres.ENDPOINT_RULES,
+            },
             "snapshot": {"type": "str"},
         },
         supports_check_mode=True,

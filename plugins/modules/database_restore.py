@@ -68,7 +68,12 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            "target": {"type": "dict", "required": True, "options": _postgres.ENDPOINT_OPTIONS, **_postgres.ENDPOINT_RULES},
+            "target": {
+                "type": "dict",
+                "required": True,
+                "options": _postgres.ENDPOINT_OPTIONS,
+                **_postgres.ENDPOINT_RULES,
+            },
         },
         supports_check_mode=True,
     )
@@ -85,8 +90,13 @@ def main() -> None:
     except (_postgres.PostgresError, _backup.BackupError) as error:
         module.fail_json(msg=str(error))
     if done["differences"]:
-        module.fail_json(msg="the restored database is not what was backed up, and was removed: %s" % "; ".join(done["differences"]))
-    module.exit_json(changed=True, fingerprint=done["fingerprint"], created=done["manifest"]["created"])
+        module.fail_json(
+            msg="the restored database is not what was backed up, and was removed: %s"
+            % "; ".join(done["differences"])
+        )
+    module.exit_json(
+        changed=True, fingerprint=done["fingerprint"], created=done["manifest"]["created"]
+    )
 
 
 if __name__ == "__main__":

@@ -174,18 +174,30 @@ from typing import Any, Optional
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
-from ansible_collections.llmops.litellm.plugins.module_utils._config import environment as _environment
-from ansible_collections.llmops.litellm.plugins.module_utils._config import environment_files as _environment_files
-from ansible_collections.llmops.litellm.plugins.module_utils._config import environment_text as _environment_text
+from ansible_collections.llmops.litellm.plugins.module_utils._config import (
+    environment as _environment,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._config import (
+    environment_files as _environment_files,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._config import (
+    environment_text as _environment_text,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 
 ARGUMENTS: dict[str, Any] = {
     "legacy_env": {"type": "path", "required": True},
-    "legacy_files": {"type": "list", "elements": "dict", "default": [], "options": {
-        "path": {"type": "path", "required": True},
-        "dialect": {"type": "str", "choices": list(_envfile.DIALECTS), "default": "systemd"}}},
+    "legacy_files": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "path": {"type": "path", "required": True},
+            "dialect": {"type": "str", "choices": list(_envfile.DIALECTS), "default": "systemd"},
+        },
+    },
     "config": {"type": "path"},
     "dest": {"type": "path", "required": True},
     "redis_conf": {"type": "path"},
@@ -208,25 +220,42 @@ class Refusal(Exception):
     """What stands in the way and what to do, without a value."""
 
 
-def read_legacy(params: dict[str, Any]) -> tuple[dict[str, str], list[_environment_files.LegacyFile], list[dict[str, Any]]]:
+def read_legacy(
+    params: dict[str, Any],
+) -> tuple[dict[str, str], list[_environment_files.LegacyFile], list[dict[str, Any]]]:
     """The process's environment, its files, and findings about files that are not there."""
     running = re.fullmatch(r"/proc/([0-9]+)/environ", params["legacy_env"])
     try:
         if running:
             found = _host.process_environment(int(running.group(1)))
-            process = {name: value for name, value in found.items() if not _envfile.fault(name, value)}
+            process = {
+                name: value for name, value in found.items() if not _envfile.fault(name, value)
+            }
         else:
             process = _envfile.loads(_files.read(params["legacy_env"]), "systemd")
     except OSError as error:
         raise Refusal("legacy_env: %s: %s." % (params["legacy_env"], error.strerror)) from None
     except _envfile.EnvError as error:
-        raise Refusal("legacy_env: %s, line %d: %s." % (params["legacy_env"], error.line, error.message)) from None
+        raise Refusal(
+            "legacy_env: %s, line %d: %s." % (params["legacy_env"], error.line, error.message)
+        ) from None
     files, missing = [], []
     for item in params["legacy_files"]:
         try:
-            files.append(_environment_files.LegacyFile(item["path"], item["dialect"], _files.read(item["path"])))
+            files.append(
+                _environment_files.LegacyFile(
+                    item["path"], item["dialect"], _files.read(item["path"])
+                )
+            )
         except OSError as error:
-            missing.append({"path": item["path"], "line": 0, "name": "", "reason": "cannot be read: %s" % error.strerror})
+            missing.append(
+                {
+                    "path": item["path"],
+                    "line": 0,
+                    "name": "",
+                    "reason": "cannot be read: %s" % error.strerror,
+                }
+            )
     return process, files, missing
 
 
@@ -234,8 +263,13 @@ def read_own(params: dict[str, Any]) -> str:
     """The ``.env`` of an earlier run, empty if there is none."""
     path = params["dest"]
     elsewhere = "Set env_file_project_dir (litellm_project_dir) to a folder of its own, or move the file away."
-    if os.path.realpath(path) in {os.path.realpath(item["path"]) for item in params["legacy_files"]}:
-        raise Refusal("%s is an env file of the legacy deployment, which needs it for the way back. %s" % (path, elsewhere))
+    if os.path.realpath(path) in {
+        os.path.realpath(item["path"]) for item in params["legacy_files"]
+    }:
+        raise Refusal(
+            "%s is an env file of the legacy deployment, which needs it for the way back. %s"
+            % (path, elsewhere)
+        )
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             raise Refusal("%s is not a regular file. %s" % (path, elsewhere))
@@ -243,11 +277,16 @@ def read_own(params: dict[str, Any]) -> str:
         return ""
     text = _files.read(path)
     if not _environment_text.is_ours(text):
-        raise Refusal("%s was not written by this collection and is not replaced. %s" % (path, elsewhere))
+        raise Refusal(
+            "%s was not written by this collection and is not replaced. %s" % (path, elsewhere)
+        )
     try:
         _envfile.loads(text, "systemd")
     except _envfile.EnvError as error:
-        raise Refusal("%s, line %d: %s. Mend it: the passwords in it are those of the containers." % (path, error.line, error.message)) from None
+        raise Refusal(
+            "%s, line %d: %s. Mend it: the passwords in it are those of the containers."
+            % (path, error.line, error.message)
+        ) from None
     return text
 
 
@@ -257,15 +296,24 @@ def has_master_key(path: Optional[str]) -> bool:
         texts = _included.follow(path).texts if path else []
     except OSError as error:
         raise Refusal("config: %s: %s." % (path, error.strerror)) from None
-    lines = [line for text in texts for line in re.findall(r"^\s+[\"']?master_key[\"']?\s*:\s*(.*)$", text, re.M)]
-    return any(not re.match(r"[\"']?os\.environ/LITELLM_MASTER_KEY[\"']?\s*(#.*)?$", value) for value in lines)
+    lines = [
+        line
+        for text in texts
+        for line in re.findall(r"^\s+[\"']?master_key[\"']?\s*:\s*(.*)$", text, re.M)
+    ]
+    return any(
+        not re.match(r"[\"']?os\.environ/LITELLM_MASTER_KEY[\"']?\s*(#.*)?$", value)
+        for value in lines
+    )
 
 
 def differs(path: str, text: str, mode: int, owner: Optional[tuple[int, int]]) -> bool:
     """Whether a file has another content, mode or owner than it should."""
     try:
         found = os.stat(path)
-        same = stat.S_IMODE(found.st_mode) == mode and (owner is None or (found.st_uid, found.st_gid) == owner)
+        same = stat.S_IMODE(found.st_mode) == mode and (
+            owner is None or (found.st_uid, found.st_gid) == owner
+        )
         return not same or _files.read(path) != text
     except FileNotFoundError:
         return True
@@ -276,13 +324,25 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     process, files, missing = read_legacy(params)
     before = read_own(params)
     settings = _environment.Settings(
-        database=params["database"], user=params["user"], postgres_host=params["postgres_host"], redis_host=params["redis_host"],
-        gateway_name=params["gateway_name"], own_ports=params["own_ports"], native_ports=params["native_ports"],
-        bridged_ports=params["bridged_ports"], master_key_in_config=has_master_key(params["config"]),
-        overrides=params["overrides"], adopt=params["adopt"], existing=_envfile.loads(before, "systemd"), on_host=os.path.exists)
+        database=params["database"],
+        user=params["user"],
+        postgres_host=params["postgres_host"],
+        redis_host=params["redis_host"],
+        gateway_name=params["gateway_name"],
+        own_ports=params["own_ports"],
+        native_ports=params["native_ports"],
+        bridged_ports=params["bridged_ports"],
+        master_key_in_config=has_master_key(params["config"]),
+        overrides=params["overrides"],
+        adopt=params["adopt"],
+        existing=_envfile.loads(before, "systemd"),
+        on_host=os.path.exists,
+    )
     planned = _environment.plan(process, files, settings)
-    told = {"comparison": [item._asdict() for item in planned.entries],
-            "findings": missing + [item._asdict() for item in planned.findings]}
+    told = {
+        "comparison": [item._asdict() for item in planned.entries],
+        "findings": missing + [item._asdict() for item in planned.findings],
+    }
     for text in planned.warnings:
         module.warn(text)
     if planned.problems:
@@ -290,13 +350,26 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     after = _environment_text.env_text(planned.values)
     wanted = [(params["dest"], after, 0o600, (os.geteuid(), os.getegid()))]
     if params["redis_conf"]:
-        wanted.append((params["redis_conf"], _environment_text.redis_text(planned.values["REDIS_PASSWORD"]), 0o400,
-                       (params["redis_uid"], params["redis_gid"])))
+        wanted.append(
+            (
+                params["redis_conf"],
+                _environment_text.redis_text(planned.values["REDIS_PASSWORD"]),
+                0o400,
+                (params["redis_uid"], params["redis_gid"]),
+            )
+        )
     changed = [item for item in wanted if differs(*item)]
     for path, text, mode, owner in [] if module.check_mode else changed:
         _files.write_atomically(path, text, mode, owner)
     shown = _environment_text.shown(before, after)
-    diff = [{"before_header": params["dest"], "after_header": params["dest"], "before": shown[0], "after": shown[1]}]
+    diff = [
+        {
+            "before_header": params["dest"],
+            "after_header": params["dest"],
+            "before": shown[0],
+            "after": shown[1],
+        }
+    ]
     return {"changed": bool(changed), "diff": diff, **told}
 
 

@@ -150,10 +150,20 @@ def main() -> None:
         module.fail_json(msg=str(error))
     standing, why = _finalize.standing(journal)
     if journal is None or standing != _finalize.READY:
-        module.exit_json(changed=False, standing=standing, why=why, problems=[], warnings_found=[], facts={})
-    found = _finalize.look({**module.params, "check": module.check_mode}, journal, datetime.now(timezone.utc))
-    module.exit_json(changed=False, standing=standing, why=why, facts=found.facts, problems=[str(item) for item in found.problems],
-                     warnings_found=[str(item) for item in found.warnings])
+        module.exit_json(
+            changed=False, standing=standing, why=why, problems=[], warnings_found=[], facts={}
+        )
+    found = _finalize.look(
+        {**module.params, "check": module.check_mode}, journal, datetime.now(timezone.utc)
+    )
+    module.exit_json(
+        changed=False,
+        standing=standing,
+        why=why,
+        facts=found.facts,
+        problems=[str(item) for item in found.problems],
+        warnings_found=[str(item) for item in found.warnings],
+    )
 
 
 if __name__ == "__main__":

@@ -49,19 +49,25 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import report_text as _report_text
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    report_text as _report_text,
+)
 
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec={"folder": {"type": "path", "required": True}}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={"folder": {"type": "path", "required": True}}, supports_check_mode=True
+    )
     folder = module.params["folder"]
     try:
         journal = _journal.load(folder)
     except _journal.JournalError as error:
         module.fail_json(msg=str(error))
     if journal is None:
-        module.fail_json(msg="%s does not exist: there was no migration." % _journal.path_of(folder))
+        module.fail_json(
+            msg="%s does not exist: there was no migration." % _journal.path_of(folder)
+        )
     lines = _report_text.report(journal)
     path, text = os.path.join(folder, "finalized.md"), "\n".join(lines).rstrip() + "\n"
     changed = not os.path.exists(path) or _files.read(path) != text

@@ -69,10 +69,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _deployed
 from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _health
-from ansible_collections.llmops.litellm.plugins.module_utils._health import settings as _settings_health
+from ansible_collections.llmops.litellm.plugins.module_utils._health import (
+    settings as _settings_health,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._health import target as _health_target
 from ansible_collections.llmops.litellm.plugins.module_utils._health import watch as _health_watch
-from ansible_collections.llmops.litellm.plugins.module_utils._host import settings_file as _settings_file
+from ansible_collections.llmops.litellm.plugins.module_utils._host import (
+    settings_file as _settings_file,
+)
 
 
 def main() -> None:
@@ -82,11 +86,18 @@ def main() -> None:
         settings = _settings_health.from_params(module.params, os.geteuid())
     except _settings_file.SettingsError as error:
         module.fail_json(msg=str(error))
-    target = _health_target.target(settings, _deployed.find(settings.where, module.params["kind"] or ""))
+    target = _health_target.target(
+        settings, _deployed.find(settings.where, module.params["kind"] or "")
+    )
     checks = _health.look(target)
     outcome = _health.outcome(checks)
-    module.exit_json(changed=False, outcome=outcome, kind=target.kind, checks=[check._asdict() for check in checks],
-                     screen=_health_watch.screen(target.kind, outcome, checks))
+    module.exit_json(
+        changed=False,
+        outcome=outcome,
+        kind=target.kind,
+        checks=[check._asdict() for check in checks],
+        screen=_health_watch.screen(target.kind, outcome, checks),
+    )
 
 
 if __name__ == "__main__":

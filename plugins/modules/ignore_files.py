@@ -74,20 +74,33 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     folder = module.params["path"]
     try:
-        found = (_ignore.gitignore(folder, module.params["git"]), _ignore.dockerignore(folder, module.params["docker"]))
+        found = (
+            _ignore.gitignore(folder, module.params["git"]),
+            _ignore.dockerignore(folder, module.params["docker"]),
+        )
         changed = [item for item in found if item is not None and item.changed]
         for item in [] if module.check_mode else changed:
             _ignore.write(item)
         if not module.check_mode and _ignore.in_work_tree(folder):
             left = _ignore.not_ignored(folder, module.params["git"])
             if left:
-                raise _ignore.IgnoreError("git still does not ignore %s in %s. Take the pattern that brings it back out of the "
-                                          "repository's ignore files." % (" ".join(left), folder))
+                raise _ignore.IgnoreError(
+                    "git still does not ignore %s in %s. Take the pattern that brings it back out of the "
+                    "repository's ignore files." % (" ".join(left), folder)
+                )
     except _ignore.IgnoreError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s: %s." % (error.filename or folder, error.strerror))
-    diff = [{"before_header": item.path, "after_header": item.path, "before": item.before or "", "after": item.after} for item in changed]
+    diff = [
+        {
+            "before_header": item.path,
+            "after_header": item.path,
+            "before": item.before or "",
+            "after": item.after,
+        }
+        for item in changed
+    ]
     module.exit_json(changed=bool(changed), files=[item.path for item in changed], diff=diff)
 
 

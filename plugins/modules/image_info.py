@@ -57,7 +57,9 @@ refused:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import requirements as _preflight
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    requirements as _preflight,
+)
 
 # The proxy runs as its image says, the servers never as root.
 USERS = {"litellm": "", "postgres": "postgres", "redis": "redis"}
@@ -65,20 +67,36 @@ USERS = {"litellm": "", "postgres": "postgres", "redis": "redis"}
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec={
-        "images": {"type": "dict", "required": True},
-        "legacy_release": {"type": "str", "default": ""},
-        "applied_migrations": {"type": "list", "elements": "str"},
-    }, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={
+            "images": {"type": "dict", "required": True},
+            "legacy_release": {"type": "str", "default": ""},
+            "applied_migrations": {"type": "list", "elements": "str"},
+        },
+        supports_check_mode=True,
+    )
     missing = sorted(set(USERS) - set(module.params["images"]))
     if missing:
         module.fail_json(msg="images: no image is given for %s." % ", ".join(missing))
     try:
-        found = {service: _engine.identity(module.params["images"][service], user, python=service == "litellm") for service, user in USERS.items()}
+        found = {
+            service: _engine.identity(
+                module.params["images"][service], user, python=service == "litellm"
+            )
+            for service, user in USERS.items()
+        }
     except ValueError as error:
         module.fail_json(msg=str(error))
-    refused = _preflight.check_release("litellm_images.litellm", found["litellm"]["litellm_version"], module.params["legacy_release"] or None)
-    refused += _preflight.check_migrations("litellm_images.litellm", found["litellm"].pop("migrations"), module.params["applied_migrations"])
+    refused = _preflight.check_release(
+        "litellm_images.litellm",
+        found["litellm"]["litellm_version"],
+        module.params["legacy_release"] or None,
+    )
+    refused += _preflight.check_migrations(
+        "litellm_images.litellm",
+        found["litellm"].pop("migrations"),
+        module.params["applied_migrations"],
+    )
     module.exit_json(changed=False, images=found, refused=[str(item) for item in refused])
 
 

@@ -113,10 +113,17 @@ def take(params: dict, journal: Optional[dict], now: datetime) -> dict:
         raise _journal.JournalError("Refused: %s." % restoring)
     owner = {key: params["run"][key] for key in ("controller", "run")}
     if params["operation"] != "open":
-        taken = {"resume": (_journal.RUNNING,), "turn": (_journal.RUNNING, _journal.MIGRATED)}[params["operation"]]
+        taken = {"resume": (_journal.RUNNING,), "turn": (_journal.RUNNING, _journal.MIGRATED)}[
+            params["operation"]
+        ]
         if journal is None or journal["state"] not in taken:
-            raise _journal.JournalError("%s tells of no run that was killed%s." % (
-                _journal.path_of(folder), ", and of no migrated host" if params["operation"] == "turn" else ""))
+            raise _journal.JournalError(
+                "%s tells of no run that was killed%s."
+                % (
+                    _journal.path_of(folder),
+                    ", and of no migrated host" if params["operation"] == "turn" else "",
+                )
+            )
         journal.update(owner=owner, state=_journal.RUNNING)
         return _journal.save(folder, journal, now)
     if journal is not None:
@@ -147,15 +154,25 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "folder": {"type": "path", "required": True},
-            "operation": {"type": "str", "required": True, "choices": ["open", "resume", "turn", "begin", "done", "failed", "facts", "close"]},
+            "operation": {
+                "type": "str",
+                "required": True,
+                "choices": ["open", "resume", "turn", "begin", "done", "failed", "facts", "close"],
+            },
             "name": {"type": "str"},
             "facts": {"type": "dict", "default": {}},
-            "state": {"type": "str", "choices": ["migrated", "rolled back", "untouched", "finalized"]},
+            "state": {
+                "type": "str",
+                "choices": ["migrated", "rolled back", "untouched", "finalized"],
+            },
             "run": {"type": "dict"},
             "patience": {"type": "int", "default": 7200},
         },
-        required_if=[*(("operation", name, ["run"]) for name in TAKES), *(("operation", name, ["name"]) for name in ("begin", "done", "failed")),
-                     ("operation", "close", ["state"])],
+        required_if=[
+            *(("operation", name, ["run"]) for name in TAKES),
+            *(("operation", name, ["name"]) for name in ("begin", "done", "failed")),
+            ("operation", "close", ["state"]),
+        ],
         supports_check_mode=True,
     )
     try:

@@ -92,8 +92,14 @@ from ansible_collections.llmops.litellm.plugins.module_utils._restore import sta
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec={"folder": {"type": "path", "required": True}, "run": {"type": "dict"},
-                                          "patience": {"type": "int", "default": 7200}}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={
+            "folder": {"type": "path", "required": True},
+            "run": {"type": "dict"},
+            "patience": {"type": "int", "default": 7200},
+        },
+        supports_check_mode=True,
+    )
     run = module.params["run"]
     try:
         journal = _journal.load(module.params["folder"])
@@ -101,11 +107,33 @@ def main() -> None:
     except (_journal.JournalError, _restore_state.RestoreError) as error:
         module.fail_json(msg=str(error))
     if journal is None:
-        module.exit_json(changed=False, state="none", phase="", busy="", restoring=restoring, steps_on=[], steps_back=[], half_staged=False, journal={})
-    busy = _journal.refusal(journal, run, datetime.now(timezone.utc), module.params["patience"]) if run else None
-    module.exit_json(changed=False, state=journal["state"], phase=journal["phase"], busy=busy or "", restoring=restoring,
-                     steps_on=_steps.steps_on(journal), steps_back=_steps.steps_back(journal),
-                     half_staged=_journal.half_staged(module.params["folder"]), journal=journal)
+        module.exit_json(
+            changed=False,
+            state="none",
+            phase="",
+            busy="",
+            restoring=restoring,
+            steps_on=[],
+            steps_back=[],
+            half_staged=False,
+            journal={},
+        )
+    busy = (
+        _journal.refusal(journal, run, datetime.now(timezone.utc), module.params["patience"])
+        if run
+        else None
+    )
+    module.exit_json(
+        changed=False,
+        state=journal["state"],
+        phase=journal["phase"],
+        busy=busy or "",
+        restoring=restoring,
+        steps_on=_steps.steps_on(journal),
+        steps_back=_steps.steps_back(journal),
+        half_staged=_journal.half_staged(module.params["folder"]),
+        journal=journal,
+    )
 
 
 if __name__ == "__main__":

@@ -72,7 +72,9 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._host import file_snapshot as _kept_files
+from ansible_collections.llmops.litellm.plugins.module_utils._host import (
+    file_snapshot as _kept_files,
+)
 
 
 def main() -> None:
@@ -89,11 +91,17 @@ def main() -> None:
     try:
         if module.params["state"] == "restored":
             told = _kept_files.put_back(folder, paths, module.check_mode)
-            module.exit_json(changed=any(told.values()), files=[entry["path"] for entry in _kept_files.kept(folder)], **told)
+            module.exit_json(
+                changed=any(told.values()),
+                files=[entry["path"] for entry in _kept_files.kept(folder)],
+                **told,
+            )
         if module.check_mode and not os.path.isdir(folder):
             module.exit_json(changed=True, files=_kept_files.found(paths))
         changed = _kept_files.keep(folder, paths)
-        module.exit_json(changed=changed, files=[entry["path"] for entry in _kept_files.kept(folder)])
+        module.exit_json(
+            changed=changed, files=[entry["path"] for entry in _kept_files.kept(folder)]
+        )
     except (OSError, ValueError) as error:
         module.fail_json(msg=str(error))
 

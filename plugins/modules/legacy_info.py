@@ -78,8 +78,13 @@ def look(unit: str, account: str) -> tuple[str, dict[str, Any]]:
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec={"unit": {"type": "str", "required": True}, "account": {"type": "str", "default": ""}},
-                           supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={
+            "unit": {"type": "str", "required": True},
+            "account": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
     try:
         reason, told = look(module.params["unit"], module.params["account"])
     except OSError as error:  # the process ended while we looked

@@ -60,20 +60,41 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import proces
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec={"pid": {"type": "int", "required": True}, "dest": {"type": "path", "required": True}},
-                           supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={
+            "pid": {"type": "int", "required": True},
+            "dest": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
     dest = module.params["dest"]
     try:
         environment = _host.process_environment(module.params["pid"])
     except OSError:
-        module.fail_json(msg="Process %d is gone: the legacy proxy was restarted meanwhile. Run again." % module.params["pid"])
-    left_out = {name: fault for name, value in environment.items() for fault in [_envfile.fault(name, value)] if fault}
-    text = _envfile.dumps({name: value for name, value in environment.items() if name not in left_out})
-    changed = not os.path.exists(dest) or _files.read(dest) != text or os.stat(dest).st_mode & 0o777 != 0o600
+        module.fail_json(
+            msg="Process %d is gone: the legacy proxy was restarted meanwhile. Run again."
+            % module.params["pid"]
+        )
+    left_out = {
+        name: fault
+        for name, value in environment.items()
+        for fault in [_envfile.fault(name, value)]
+        if fault
+    }
+    text = _envfile.dumps(
+        {name: value for name, value in environment.items() if name not in left_out}
+    )
+    changed = (
+        not os.path.exists(dest)
+        or _files.read(dest) != text
+        or os.stat(dest).st_mode & 0o777 != 0o600
+    )
     if changed and not module.check_mode:
         os.makedirs(os.path.dirname(dest), mode=0o700, exist_ok=True)
         _files.write_atomically(dest, text)
-    module.exit_json(changed=changed, variables=sorted(set(environment) - set(left_out)), left_out=left_out)
+    module.exit_json(
+        changed=changed, variables=sorted(set(environment) - set(left_out)), left_out=left_out
+    )
 
 
 if __name__ == "__main__":

@@ -81,7 +81,9 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import unit_removal as _retirement
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    unit_removal as _retirement,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 
 
@@ -89,14 +91,19 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "units": {"type": "list", "elements": "dict", "required": True, "options": {
-                "name": {"type": "str", "required": True},
-                "scope": {"type": "str", "choices": ["system", "user"], "default": "system"},
-                "account": {"type": "str", "default": ""},
-                "enabled": {"type": "str"},
-                "active": {"type": "str"},
-                "path": {"type": "str", "default": ""},
-            }},
+            "units": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "scope": {"type": "str", "choices": ["system", "user"], "default": "system"},
+                    "account": {"type": "str", "default": ""},
+                    "enabled": {"type": "str"},
+                    "active": {"type": "str"},
+                    "path": {"type": "str", "default": ""},
+                },
+            },
             "backup": {"type": "path", "required": True},
         },
         supports_check_mode=True,
@@ -107,17 +114,26 @@ def main() -> None:
         if not (module.check_mode and not os.path.exists(backup)):
             wrong = _backup.verify(backup)
             if wrong:
-                module.fail_json(msg="Nothing was removed: the backup is not sound: %s" % "; ".join(wrong))
+                module.fail_json(
+                    msg="Nothing was removed: the backup is not sound: %s" % "; ".join(wrong)
+                )
             hashes = {entry["sha256"] for entry in _backup.manifest(backup)["files"]}
         planned = _retirement.plan(units, hashes)
         if planned.problems:
-            module.fail_json(msg="Nothing was removed. %s" % " ".join(str(item) for item in planned.problems))
+            module.fail_json(
+                msg="Nothing was removed. %s" % " ".join(str(item) for item in planned.problems)
+            )
         removed = _retirement.remove(planned, units, module.check_mode)
     except (_backup.BackupError, _systemd.SystemdError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror))
-    diff = {"before": "".join(path + "\n" for path in removed), "after": "", "before_header": "legacy units", "after_header": "legacy units"}
+    diff = {
+        "before": "".join(path + "\n" for path in removed),
+        "after": "",
+        "before_header": "legacy units",
+        "after_header": "legacy units",
+    }
     module.exit_json(changed=bool(removed), removed=removed, stays=planned.stays, diff=diff)
 
 

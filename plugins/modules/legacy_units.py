@@ -93,14 +93,19 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "units": {"type": "list", "elements": "dict", "required": True, "options": {
-                "name": {"type": "str", "required": True},
-                "scope": {"type": "str", "choices": ["system", "user"], "default": "system"},
-                "account": {"type": "str", "default": ""},
-                "enabled": {"type": "str", "required": True},
-                "active": {"type": "str", "required": True},
-                "path": {"type": "str", "default": ""},
-            }},
+            "units": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "scope": {"type": "str", "choices": ["system", "user"], "default": "system"},
+                    "account": {"type": "str", "default": ""},
+                    "enabled": {"type": "str", "required": True},
+                    "active": {"type": "str", "required": True},
+                    "path": {"type": "str", "default": ""},
+                },
+            },
             "state": {"type": "str", "required": True, "choices": ["retired", "recorded"]},
             "proxy": {"type": "str", "default": ""},
         },
@@ -112,7 +117,11 @@ def main() -> None:
             if module.params["state"] == "recorded":
                 done = _systemd.restore(unit, check=module.check_mode)
             elif unit["name"] == module.params["proxy"]:
-                done = _systemd.retire(unit, check=module.check_mode, alone=lambda pid: _legacy.is_proxy(_host.command_line(pid)))
+                done = _systemd.retire(
+                    unit,
+                    check=module.check_mode,
+                    alone=lambda pid: _legacy.is_proxy(_host.command_line(pid)),
+                )
             else:
                 done = _systemd.retire(unit, check=module.check_mode)
         except _systemd.SystemdError as error:

@@ -56,26 +56,44 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import report as _report
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import report_text as _report_text
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    report_text as _report_text,
+)
 
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec={"folder": {"type": "path", "required": True}}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={"folder": {"type": "path", "required": True}}, supports_check_mode=True
+    )
     folder = module.params["folder"]
     try:
         journal = _journal.load(folder)
     except _journal.JournalError as error:
         module.fail_json(msg=str(error))
     if journal is None:
-        module.fail_json(msg="%s does not exist: there was no migration to report of." % _journal.path_of(folder))
+        module.fail_json(
+            msg="%s does not exist: there was no migration to report of." % _journal.path_of(folder)
+        )
     report = _report.build(journal, folder)
     path = os.path.join(folder, "report.md")
-    wanted = {path: _report_text.markdown(report), os.path.join(folder, "report.json"): json.dumps(report, indent=1, sort_keys=True) + "\n"}
-    changed = {name: text for name, text in wanted.items() if not os.path.exists(name) or _files.read(name) != text}
+    wanted = {
+        path: _report_text.markdown(report),
+        os.path.join(folder, "report.json"): json.dumps(report, indent=1, sort_keys=True) + "\n",
+    }
+    changed = {
+        name: text
+        for name, text in wanted.items()
+        if not os.path.exists(name) or _files.read(name) != text
+    }
     for name, text in ({} if module.check_mode else changed).items():
         _files.write_atomically(name, text)
-    module.exit_json(changed=bool(changed), summary=[*_report_text.summary(report), "", "Report: " + path], path=path, stuck=report["stuck"])
+    module.exit_json(
+        changed=bool(changed),
+        summary=[*_report_text.summary(report), "", "Report: " + path],
+        path=path,
+        stuck=report["stuck"],
+    )
 
 
 if __name__ == "__main__":

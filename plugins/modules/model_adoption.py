@@ -68,7 +68,9 @@ differs:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import adoption as _adoption
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    adoption as _adoption,
+)
 
 
 def main() -> None:
@@ -86,8 +88,14 @@ def main() -> None:
     folder = module.params["state_dir"]
     try:
         if module.params["state"] == "absent":
-            module.exit_json(changed=_adoption.forget(folder, module.check_mode), adopted=[], differs=[])
-        found, problems = _adoption.find(module.params["units"], module.params["project_name"] + "-model-", module.params["account"])
+            module.exit_json(
+                changed=_adoption.forget(folder, module.check_mode), adopted=[], differs=[]
+            )
+        found, problems = _adoption.find(
+            module.params["units"],
+            module.params["project_name"] + "-model-",
+            module.params["account"],
+        )
         if problems:
             module.fail_json(msg="Model servers can't be adopted:\n- %s" % "\n- ".join(problems))
         module.exit_json(**_adoption.adopt(found, folder, module.check_mode))

@@ -124,7 +124,9 @@ from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import inspect as _model_host
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    inspect as _model_host,
+)
 
 
 def main() -> None:
@@ -141,7 +143,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     told = module.params
-    place = _model_host.Place(told["project_name"], told["state_dir"], told["container"], told["gateway_name"], tuple(told["ports"]), told["timeout"])
+    place = _model_host.Place(
+        told["project_name"],
+        told["state_dir"],
+        told["container"],
+        told["gateway_name"],
+        tuple(told["ports"]),
+        told["timeout"],
+    )
     found = _model_host.look(place, datetime.now(timezone.utc), not module.check_mode)
     module.exit_json(changed=False, screen=_model_host.screen(found), **found)
 

@@ -78,8 +78,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _deployed
 from ansible_collections.llmops.litellm.plugins.module_utils._health import probe_run as _looked
-from ansible_collections.llmops.litellm.plugins.module_utils._health import settings as _settings_health
-from ansible_collections.llmops.litellm.plugins.module_utils._host import settings_file as _settings_file
+from ansible_collections.llmops.litellm.plugins.module_utils._health import (
+    settings as _settings_health,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._host import (
+    settings_file as _settings_file,
+)
 
 
 def main() -> None:
@@ -89,7 +93,9 @@ def main() -> None:
         settings = _settings_health.from_params(module.params, os.geteuid())
     except _settings_file.SettingsError as error:
         module.fail_json(msg=str(error))
-    told = _looked.with_model_hosts(settings, _deployed.find(settings.where, module.params["kind"] or ""))
+    told = _looked.with_model_hosts(
+        settings, _deployed.find(settings.where, module.params["kind"] or "")
+    )
     module.exit_json(changed=False, screen=_looked.inventory_screen(told), **told)
 
 

@@ -106,8 +106,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _deployed
 from ansible_collections.llmops.litellm.plugins.module_utils._health import probe_run as _looked
-from ansible_collections.llmops.litellm.plugins.module_utils._health import settings as _settings_health
-from ansible_collections.llmops.litellm.plugins.module_utils._host import settings_file as _settings_file
+from ansible_collections.llmops.litellm.plugins.module_utils._health import (
+    settings as _settings_health,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._host import (
+    settings_file as _settings_file,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import client as _client
 
 
@@ -131,19 +135,40 @@ def main() -> None:
         settings = _settings_health.from_params(params, os.geteuid())
         told = _deployed.find(settings.where, params["kind"] or "")
         told = told._replace(url=params["url"]) if params["url"] else told
-        given = {name: params[name] for name in ("scope", "models", "requests", "tokens") if params[name] is not None}
-        options = settings.probe._replace(**given, names=settings.probe.names if params["names"] is None else tuple(params["names"]))
+        given = {
+            name: params[name]
+            for name in ("scope", "models", "requests", "tokens")
+            if params[name] is not None
+        }
+        options = settings.probe._replace(
+            **given,
+            names=settings.probe.names if params["names"] is None else tuple(params["names"]),
+        )
         _models, tasks = _looked.planned(settings, told, options)
         plan = [{"model": task.model, "capability": task.capability.name} for task in tasks]
         if module.check_mode:
-            module.exit_json(changed=bool(plan), plan=plan, screen=["would ask %(model)s: %(capability)s" % task for task in plan])
-        report, findings, texts, paths = _looked.probe(settings, told, options, fresh=params["fresh"])
+            module.exit_json(
+                changed=bool(plan),
+                plan=plan,
+                screen=["would ask %(model)s: %(capability)s" % task for task in plan],
+            )
+        report, findings, texts, paths = _looked.probe(
+            settings, told, options, fresh=params["fresh"]
+        )
     except (_settings_file.SettingsError, _client.ProxyError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror))
-    module.exit_json(changed=bool(paths), outcome=report["outcome"], plan=plan, report=report, findings=findings, paths=paths, page=texts["html"],
-                     screen=_looked.screen(report, findings))
+    module.exit_json(
+        changed=bool(paths),
+        outcome=report["outcome"],
+        plan=plan,
+        report=report,
+        findings=findings,
+        paths=paths,
+        page=texts["html"],
+        screen=_looked.screen(report, findings),
+    )
 
 
 if __name__ == "__main__":

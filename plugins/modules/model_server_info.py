@@ -76,10 +76,16 @@ systemd:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import checks as _model_checks
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import declaration as _model_server
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    checks as _model_checks,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    declaration as _model_server,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import gpu as _model_gpu
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import unit as _model_unit
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    unit as _model_unit,
+)
 
 
 def main() -> None:
@@ -100,12 +106,27 @@ def main() -> None:
         problems, notes, gpus = _model_checks.check(servers, units, account)
     told = {"notes": notes, "problems": problems, "gpus": gpus, "systemd": release}
     if problems:
-        module.fail_json(msg="Model servers can't be set up as declared:\n- %s" % "\n- ".join(problems), **told)
+        module.fail_json(
+            msg="Model servers can't be set up as declared:\n- %s" % "\n- ".join(problems), **told
+        )
     devices = _model_gpu.devices()
-    module.exit_json(changed=False, servers=[{
-        **_model_unit.describe(server, project, _model_checks.size_of(server), devices, release),
-        "file": _model_server.dump(_model_server.Installed(server, _model_unit.names(server, project)["service"], account)),
-    } for server in servers], **told)
+    module.exit_json(
+        changed=False,
+        servers=[
+            {
+                **_model_unit.describe(
+                    server, project, _model_checks.size_of(server), devices, release
+                ),
+                "file": _model_server.dump(
+                    _model_server.Installed(
+                        server, _model_unit.names(server, project)["service"], account
+                    )
+                ),
+            }
+            for server in servers
+        ],
+        **told,
+    )
 
 
 if __name__ == "__main__":

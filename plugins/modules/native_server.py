@@ -98,7 +98,9 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import native_server as _native_server
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    native_server as _native_server,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 
 
@@ -107,12 +109,15 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "required": True, "choices": ["started", "stopped"]},
-            "server": {"type": "dict", "options": {
-                "argv": {"type": "list", "elements": "str", "required": True},
-                "program": {"type": "path", "required": True},
-                "account": {"type": "str", "required": True},
-                "folder": {"type": "path", "required": True},
-            }},
+            "server": {
+                "type": "dict",
+                "options": {
+                    "argv": {"type": "list", "elements": "str", "required": True},
+                    "program": {"type": "path", "required": True},
+                    "account": {"type": "str", "required": True},
+                    "folder": {"type": "path", "required": True},
+                },
+            },
             "env_file": {"type": "path"},
             "unit": {"type": "str", "default": ""},
             "name": {"type": "str", "default": _native_server.NAME},
@@ -125,11 +130,21 @@ def main() -> None:
     params = module.params
     where = _native_server.place(params["name"])
     if module.check_mode:
-        module.exit_json(changed=params["state"] == "started" or os.path.lexists(where.folder), env_file=where.env_file)
+        module.exit_json(
+            changed=params["state"] == "started" or os.path.lexists(where.folder),
+            env_file=where.env_file,
+        )
     try:
         changed = True
         if params["state"] == "started":
-            _native_server.start(params["server"], params["env_file"], where, params["writable"], params["unit"], params["timeout"])
+            _native_server.start(
+                params["server"],
+                params["env_file"],
+                where,
+                params["writable"],
+                params["unit"],
+                params["timeout"],
+            )
         else:
             changed = _native_server.stop(where)
     except (_native_server.NativeServerError, _postgres.PostgresError, OSError) as error:

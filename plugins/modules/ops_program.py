@@ -90,8 +90,16 @@ def main() -> None:
             told = _program.remove(library, command, module.check_mode)
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror))
-    module.exit_json(changed=told["changed"], folder=told["folder"],
-                     diff={"before": told["before"], "after": told["after"], "before_header": command, "after_header": command})
+    module.exit_json(
+        changed=told["changed"],
+        folder=told["folder"],
+        diff={
+            "before": told["before"],
+            "after": told["after"],
+            "before_header": command,
+            "after_header": command,
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -182,8 +182,12 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     found = _survey.survey(module.params)
-    module.exit_json(changed=False, facts=found.facts, problems=[str(item) for item in found.problems],
-                     warnings_found=[str(item) for item in found.warnings])
+    module.exit_json(
+        changed=False,
+        facts=found.facts,
+        problems=[str(item) for item in found.problems],
+        warnings_found=[str(item) for item in found.warnings],
+    )
 
 
 if __name__ == "__main__":

@@ -173,7 +173,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import client as _client
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import client_keys as _client_keys
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    client_keys as _client_keys,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import snapshot as _proxy
 
 
@@ -213,10 +215,25 @@ def main() -> None:
         keys, chat_model = keys_of(params["keys_file"]) if params["keys_file"] else ([], None)
         if earlier is not None and exercise is None:
             exercise = list(dict.fromkeys(result["model"] for result in earlier["exercised"]))
-        found = _proxy.snapshot(_client.Client(params["url"], key, params["timeout"]), exercise, keys, chat_model,
-                                bogus=params["bogus"], local_hosts=params["local_hosts"], own_ports=params["own_ports"],
-                                capabilities=params["capabilities"], earlier=earlier)
-        result = {} if earlier is None else {"differences": _proxy.compare(earlier, found), "table": _proxy.table(earlier, found)}
+        found = _proxy.snapshot(
+            _client.Client(params["url"], key, params["timeout"]),
+            exercise,
+            keys,
+            chat_model,
+            bogus=params["bogus"],
+            local_hosts=params["local_hosts"],
+            own_ports=params["own_ports"],
+            capabilities=params["capabilities"],
+            earlier=earlier,
+        )
+        result = (
+            {}
+            if earlier is None
+            else {
+                "differences": _proxy.compare(earlier, found),
+                "table": _proxy.table(earlier, found),
+            }
+        )
     except _client.ProxyError as error:
         module.fail_json(msg=str(error))
     except (KeyError, TypeError, AttributeError):

@@ -123,7 +123,11 @@ from ansible_collections.llmops.litellm.plugins.module_utils._litellm import rea
 
 def missing(verdict: _readiness.Verdict, require: list[str]) -> list[str]:
     """What is required and not proved."""
-    return ["%s is required and %s" % (name, getattr(verdict, name)) for name in require if getattr(verdict, name) != _readiness.CONNECTED]
+    return [
+        "%s is required and %s" % (name, getattr(verdict, name))
+        for name in require
+        if getattr(verdict, name) != _readiness.CONNECTED
+    ]
 
 
 def main() -> None:
@@ -137,7 +141,12 @@ def main() -> None:
             "retries": {"type": "int", "default": 0},
             "delay": {"type": "float", "default": 1},
             "timeout": {"type": "float", "default": 10},
-            "require": {"type": "list", "elements": "str", "choices": ["database", "cache"], "default": []},
+            "require": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["database", "cache"],
+                "default": [],
+            },
         },
         mutually_exclusive=[("api_key", "api_key_file")],
         supports_check_mode=True,
@@ -150,18 +159,34 @@ def main() -> None:
             module.no_log_values.add(key)
         public = _client.Client(params["url"], None, params["timeout"])
     except _client.ProxyError as error:
-        module.fail_json(msg=str(error), ready=False, database="unknown", cache="unknown", version=None, generation="unknown",
-                         reasons=[str(error)], attempts=0)
+        module.fail_json(
+            msg=str(error),
+            ready=False,
+            database="unknown",
+            cache="unknown",
+            version=None,
+            generation="unknown",
+            reasons=[str(error)],
+            attempts=0,
+        )
     attempts = 0
     while True:
         attempts += 1
         verdict = _readiness.ask(public, key or None)
         lacking = missing(verdict, params["require"])
-        result = {**verdict._asdict(), "reasons": [*lacking, *verdict.reasons], "attempts": attempts}
+        result = {
+            **verdict._asdict(),
+            "reasons": [*lacking, *verdict.reasons],
+            "attempts": attempts,
+        }
         if verdict.ready and not lacking:
             module.exit_json(changed=False, **result)
         if attempts > params["retries"]:
-            module.fail_json(msg="The proxy is not proved ready, asked %d times: %s" % (attempts, "; ".join(result["reasons"])), **result)
+            module.fail_json(
+                msg="The proxy is not proved ready, asked %d times: %s"
+                % (attempts, "; ".join(result["reasons"])),
+                **result,
+            )
         time.sleep(params["delay"])
 
 

@@ -103,20 +103,30 @@ from ansible_collections.llmops.litellm.plugins.module_utils._redis import trans
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec={
-        "host": {"type": "str", "default": "127.0.0.1"},
-        "port": {"type": "int", "default": 6379},
-        "env_file": {"type": "path"},
-        "variable": {"type": "str", "default": "REDIS_PASSWORD"},
-        "container": {"type": "str", "required": True},
-        "replace": {"type": "bool", "default": False},
-        "folder": {"type": "path", "default": "/var/tmp"},
-        "timeout": {"type": "float", "default": 600},
-    }, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={
+            "host": {"type": "str", "default": "127.0.0.1"},
+            "port": {"type": "int", "default": 6379},
+            "env_file": {"type": "path"},
+            "variable": {"type": "str", "default": "REDIS_PASSWORD"},
+            "container": {"type": "str", "required": True},
+            "replace": {"type": "bool", "default": False},
+            "folder": {"type": "path", "default": "/var/tmp"},
+            "timeout": {"type": "float", "default": 600},
+        },
+        supports_check_mode=True,
+    )
     params = module.params
     try:
-        known = _envfile.loads(_files.read(params["env_file"]), "compose") if params["env_file"] else {}
-        source = _redis.Native(params["host"], params["port"], known.get("REDIS_USERNAME", ""), known.get(params["variable"], ""))
+        known = (
+            _envfile.loads(_files.read(params["env_file"]), "compose") if params["env_file"] else {}
+        )
+        source = _redis.Native(
+            params["host"],
+            params["port"],
+            known.get("REDIS_USERNAME", ""),
+            known.get(params["variable"], ""),
+        )
         target = _redis.Container(params["container"])
         state = target.state()
         if not module.check_mode and not state:
@@ -130,15 +140,22 @@ def main() -> None:
             module.fail_json(msg="container %s holds keys already (%s)." % (target.name, counts))
         if module.check_mode:
             found = _redis.parse_keyspace(source.ask("INFO", "keyspace"))
-            module.exit_json(changed=True, databases={name: {"source": counts} for name, counts in found.items()},
-                             keys=sum(counts["keys"] for counts in found.values()))
+            module.exit_json(
+                changed=True,
+                databases={name: {"source": counts} for name, counts in found.items()},
+                keys=sum(counts["keys"] for counts in found.values()),
+            )
         done = _transfer.carry(source, target, params["folder"], params["timeout"])
     except _envfile.EnvError as error:
         module.fail_json(msg="%s, line %d: %s" % (params["env_file"], error.line, error.message))
     except (_redis.RedisError, OSError) as error:
         module.fail_json(msg=str(error))
     if done["differences"]:
-        module.fail_json(msg="the container does not hold what the native Redis held: %s" % "; ".join(done["differences"]), **done)
+        module.fail_json(
+            msg="the container does not hold what the native Redis held: %s"
+            % "; ".join(done["differences"]),
+            **done,
+        )
     del done["differences"]
     module.exit_json(changed=True, **done)
 

@@ -114,22 +114,35 @@ def bring(params: dict[str, Any], native: _redis.Native, container: _redis.Conta
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec={
-        "container": {"type": "str", "required": True},
-        "unit": {"type": "dict", "required": True},
-        "data": {"type": "dict"},
-        "major": {"type": "int"},
-        "port": {"type": "int", "required": True},
-        "env_file": {"type": "path"},
-        "required": {"type": "bool", "default": False},
-        "timeout": {"type": "float", "default": 600},
-    }, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={
+            "container": {"type": "str", "required": True},
+            "unit": {"type": "dict", "required": True},
+            "data": {"type": "dict"},
+            "major": {"type": "int"},
+            "port": {"type": "int", "required": True},
+            "env_file": {"type": "path"},
+            "required": {"type": "bool", "default": False},
+            "timeout": {"type": "float", "default": 600},
+        },
+        supports_check_mode=True,
+    )
     params = module.params
     container = _redis.Container(params["container"])
     try:
-        known = _envfile.loads(_files.read(params["env_file"]), "compose") if params["env_file"] else {}
-        native = _redis.Native("127.0.0.1", params["port"], known.get("REDIS_USERNAME", ""), known.get("REDIS_PASSWORD", ""))
-        keys = sum(counts["keys"] for counts in _redis.parse_keyspace(container.ask("INFO", "keyspace")).values())
+        known = (
+            _envfile.loads(_files.read(params["env_file"]), "compose") if params["env_file"] else {}
+        )
+        native = _redis.Native(
+            "127.0.0.1",
+            params["port"],
+            known.get("REDIS_USERNAME", ""),
+            known.get("REDIS_PASSWORD", ""),
+        )
+        keys = sum(
+            counts["keys"]
+            for counts in _redis.parse_keyspace(container.ask("INFO", "keyspace")).values()
+        )
         reason = _transfer.hindrance(container, params["data"], params["major"])
         if not reason and not module.check_mode:
             reason = bring(params, native, container)
@@ -140,7 +153,10 @@ def main() -> None:
     except (_redis.RedisError, _systemd.SystemdError, OSError) as error:
         module.fail_json(msg=str(error))
     if reason and params["required"]:
-        module.fail_json(msg="keys of Redis can't come home, and there may be spend in them that no database has: %s" % reason)
+        module.fail_json(
+            msg="keys of Redis can't come home, and there may be spend in them that no database has: %s"
+            % reason
+        )
     module.exit_json(changed=not reason, carried=not reason, reason=reason, keys=keys)
 
 

@@ -114,11 +114,20 @@ def main() -> None:
     except _journal.JournalError as error:
         module.fail_json(msg=str(error))
     if journal is None:
-        module.fail_json(msg="%s does not exist: there was no migration to come back from." % _journal.path_of(params["folder"]))
-    endpoint = _postgres.Endpoint(database=params["database"], user=params["user"], container=params["container"])
+        module.fail_json(
+            msg="%s does not exist: there was no migration to come back from."
+            % _journal.path_of(params["folder"])
+        )
+    endpoint = _postgres.Endpoint(
+        database=params["database"], user=params["user"], container=params["container"]
+    )
     found = _rollback.look(journal, endpoint, params["data"])
-    module.exit_json(changed=False, facts=found.facts, problems=[str(item) for item in found.problems],
-                     warnings_found=[str(item) for item in found.warnings])
+    module.exit_json(
+        changed=False,
+        facts=found.facts,
+        problems=[str(item) for item in found.problems],
+        warnings_found=[str(item) for item in found.warnings],
+    )
 
 
 if __name__ == "__main__":

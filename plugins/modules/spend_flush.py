@@ -54,7 +54,9 @@ seconds:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._litellm import spend_flush as _spend_flush
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
+    spend_flush as _spend_flush,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 
 
@@ -62,13 +64,20 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "source": {"type": "dict", "required": True, "options": _postgres.ENDPOINT_OPTIONS, **_postgres.ENDPOINT_RULES},
+            "source": {
+                "type": "dict",
+                "required": True,
+                "options": _postgres.ENDPOINT_OPTIONS,
+                **_postgres.ENDPOINT_RULES,
+            },
             "limit": {"type": "float", "default": _spend_flush.LIMIT},
         },
         supports_check_mode=True,
     )
     try:
-        told = _spend_flush.wait(_postgres.Endpoint.from_params(module.params["source"]), module.params["limit"])
+        told = _spend_flush.wait(
+            _postgres.Endpoint.from_params(module.params["source"]), module.params["limit"]
+        )
     except _postgres.PostgresError as error:
         told = _spend_flush.Flush(False, str(error), 0.0)
     module.exit_json(changed=False, **told._asdict())

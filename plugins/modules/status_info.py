@@ -113,7 +113,9 @@ screen:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import status as _status
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import status_text as _status_text
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    status_text as _status_text,
+)
 
 
 def main() -> None:

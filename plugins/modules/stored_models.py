@@ -119,7 +119,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import client as _client
-from ansible_collections.llmops.litellm.plugins.module_utils._litellm import stored_models as _stored_models
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
+    stored_models as _stored_models,
+)
 
 
 def main() -> None:
@@ -139,22 +141,44 @@ def main() -> None:
         supports_check_mode=True,
     )
     params: dict[str, Any] = module.params
-    if not all(isinstance(item.get(name), str) for item in params["earlier"] for name in ("id", "old")):
+    if not all(
+        isinstance(item.get(name), str) for item in params["earlier"] for name in ("id", "old")
+    ):
         module.fail_json(msg="earlier is not what this module returned as rewritten")
     try:
         key = _client.key_from_file(params["key_file"], params["key_variable"])
         module.no_log_values.add(key)
         client = _client.Client(params["url"], key, params["timeout"])
-        changes = _stored_models.plan(_stored_models.stored(client), params["state"], params["gateway_name"], params["own_ports"],
-                                      params["ports"], params["earlier"])
+        changes = _stored_models.plan(
+            _stored_models.stored(client),
+            params["state"],
+            params["gateway_name"],
+            params["own_ports"],
+            params["ports"],
+            params["earlier"],
+        )
         if changes and not module.check_mode:
             _stored_models.apply(client, changes, params["timeout"])
     except _client.ProxyError as error:
         module.fail_json(msg=str(error))
     shown = [change.shown() for change in changes]
-    lines = {side: "".join("%s (%s) %s: %s\n" % (item["name"], item["id"], item["field"], item[side]) for item in shown) for side in ("old", "new")}
-    module.exit_json(changed=bool(changes), rewritten=shown,
-                     diff={"before_header": "stored models", "after_header": "stored models", "before": lines["old"], "after": lines["new"]})
+    lines = {
+        side: "".join(
+            "%s (%s) %s: %s\n" % (item["name"], item["id"], item["field"], item[side])
+            for item in shown
+        )
+        for side in ("old", "new")
+    }
+    module.exit_json(
+        changed=bool(changes),
+        rewritten=shown,
+        diff={
+            "before_header": "stored models",
+            "after_header": "stored models",
+            "before": lines["old"],
+            "after": lines["new"],
+        },
+    )
 
 
 if __name__ == "__main__":

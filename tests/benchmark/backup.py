@@ -11,6 +11,7 @@ is its own. The rounds go through all ways in turn, and the figures are their me
     fingerprint      the fingerprint alone: what of ours is the hashing of rows
     hashing          the SHA-256 of the bare program's file, twice: what of ours is the hashing of files
 """
+
 from __future__ import annotations
 
 import argparse
@@ -34,7 +35,9 @@ from database import SPEND
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.backup import How
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    fingerprint as _fingerprint,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
     Endpoint,
     Session,
@@ -52,7 +55,9 @@ CREATE INDEX ON "LiteLLM_SpendLogs" ("startTime"); CREATE INDEX ON "LiteLLM_Spen
 
 def ours(source: Endpoint, folder: str, **how: Any) -> None:
     """A backup."""
-    _backup.backup(_backup.Order(source, folder, "compose", how=How(**how)), datetime.now(timezone.utc))
+    _backup.backup(
+        _backup.Order(source, folder, "compose", how=How(**how)), datetime.now(timezone.utc)
+    )
 
 
 def bare(source: Endpoint, folder: str, jobs: int = 1) -> None:
@@ -83,7 +88,11 @@ def hashing(source: Endpoint, folder: str) -> None:
 
 def encrypted(source: Endpoint, folder: str) -> None:
     """Ours to a key that nobody has."""
-    ours(source, folder, recipients=("age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",))
+    ours(
+        source,
+        folder,
+        recipients=("age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",),
+    )
 
 
 WAYS: dict[str, tuple[str, Callable[[Endpoint, str], None]]] = {
@@ -92,7 +101,10 @@ WAYS: dict[str, tuple[str, Callable[[Endpoint, str], None]]] = {
     "fingerprint": ("… its fingerprint, alone", fingerprint),
     "hashing": ("… SHA-256 of its dump, twice, alone", hashing),
     "pg_dump -j": ("bare `pg_dump -Fd -j 2`", lambda source, folder: bare(source, folder, 2)),
-    "ours -j": ("a backup of ours as a folder, 2 jobs", lambda source, folder: ours(source, folder, jobs=2, parallel_from=1)),
+    "ours -j": (
+        "a backup of ours as a folder, 2 jobs",
+        lambda source, folder: ours(source, folder, jobs=2, parallel_from=1),
+    ),
     "encrypted": ("a backup of ours, encrypted", encrypted),
     "naive": ("naive: text in Python's memory, then written", naive),
 }
@@ -101,7 +113,9 @@ WAYS: dict[str, tuple[str, Callable[[Endpoint, str], None]]] = {
 @contextmanager
 def server() -> Iterator[Endpoint]:
     """A PostgreSQL with fsync on and defaults otherwise, on a socket in a folder of its own."""
-    binaries = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))[-1]
+    binaries = sorted(
+        glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4])
+    )[-1]
     folder = tempfile.mkdtemp(prefix="llmops-benchmark-", dir="/var/tmp")
     account: dict[str, Any] = {}
     if os.geteuid() == 0:
@@ -110,11 +124,25 @@ def server() -> Iterator[Endpoint]:
         os.chown(folder, entry.pw_uid, entry.pw_gid)
 
     def run(program: str, *words: str) -> None:
-        subprocess.run([os.path.join(binaries, program), "--pgdata", folder + "/data", *words], check=True, cwd="/", stdout=subprocess.DEVNULL, **account)
+        subprocess.run(
+            [os.path.join(binaries, program), "--pgdata", folder + "/data", *words],
+            check=True,
+            cwd="/",
+            stdout=subprocess.DEVNULL,
+            **account,
+        )
 
     run("initdb", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust")
     try:
-        run("pg_ctl", "--wait", "--log", folder + "/log", "--options", "-c listen_addresses= -c unix_socket_directories=" + folder, "start")
+        run(
+            "pg_ctl",
+            "--wait",
+            "--log",
+            folder + "/log",
+            "--options",
+            "-c listen_addresses= -c unix_socket_directories=" + folder,
+            "start",
+        )
         yield Endpoint("benchmark", "postgres", host=folder, bindir=binaries)
         run("pg_ctl", "--wait", "--mode=fast", "stop")
     finally:
@@ -130,7 +158,14 @@ def fill(source: Endpoint, gib: float, migrations: Optional[Path]) -> None:
         admin.execute("CREATE DATABASE benchmark TEMPLATE template0 ENCODING 'UTF8'")
     with Session(source) as session:
         session.execute("SET client_min_messages = warning")
-        for text in [path.read_text(encoding="utf-8") for path in sorted(migrations.glob("*/migration.sql"))] if migrations else [TABLE]:
+        for text in (
+            [
+                path.read_text(encoding="utf-8")
+                for path in sorted(migrations.glob("*/migration.sql"))
+            ]
+            if migrations
+            else [TABLE]
+        ):
             session.execute(text)
         session.execute(SPEND % int(gib * 2**30 / ROW_BYTES))
         session.execute("VACUUM ANALYZE")
@@ -142,9 +177,24 @@ def measured(name: str, source: Endpoint) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         if name == "hashing":
             bare(source, folder)
-        words = [sys.executable, __file__, "--way", name, "--socket", source.host, "--bindir", source.bindir, "--folder", folder]
-        told: dict[str, Any] = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout)
-        told["bytes"] = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+        words = [
+            sys.executable,
+            __file__,
+            "--way",
+            name,
+            "--socket",
+            source.host,
+            "--bindir",
+            source.bindir,
+            "--folder",
+            folder,
+        ]
+        told: dict[str, Any] = json.loads(
+            subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout
+        )
+        told["bytes"] = sum(
+            path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()
+        )
     return told
 
 
@@ -153,43 +203,84 @@ def one(name: str, source: Endpoint, folder: str) -> None:
     begun = time.monotonic()
     WAYS[name][1](source, folder)
     seconds = time.monotonic() - begun
-    peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    peaks = [
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    ]
     print(json.dumps({"seconds": seconds, "python": peaks[0] * 1024, "programs": peaks[1] * 1024}))
 
 
 def table(rows: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     """Markdown."""
-    middle = {name: {key: statistics.median(each[key] for each in found) for key in found[0]} for name, found in rows.items()}
+    middle = {
+        name: {key: statistics.median(each[key] for each in found) for key in found[0]}
+        for name, found in rows.items()
+    }
     yield "| | time | of the bare one's | peak memory: Python, its programs | size |"
     yield "|---|---|---|---|---|"
     for name, (words, _act) in WAYS.items():
         if name in middle:
             told = middle[name]
             base = middle["pg_dump -j" if name == "ours -j" else "pg_dump"]["seconds"]
-            ratio = "" if name in ("fingerprint", "hashing") or name.startswith("pg_dump") else "%.2f" % (told["seconds"] / base)
-            size = "" if name in ("fingerprint", "hashing") else "%.1f MiB" % (told["bytes"] / 2**20)
-            yield "| %s | %.2f s | %s | %.0f, %.0f MiB | %s |" % (words, told["seconds"], ratio, told["python"] / 2**20, told["programs"] / 2**20, size)
+            ratio = (
+                ""
+                if name in ("fingerprint", "hashing") or name.startswith("pg_dump")
+                else "%.2f" % (told["seconds"] / base)
+            )
+            size = (
+                "" if name in ("fingerprint", "hashing") else "%.1f MiB" % (told["bytes"] / 2**20)
+            )
+            yield "| %s | %.2f s | %s | %.0f, %.0f MiB | %s |" % (
+                words,
+                told["seconds"],
+                ratio,
+                told["python"] / 2**20,
+                told["programs"] / 2**20,
+                size,
+            )
     hashed = middle["fingerprint"]["seconds"] + middle["hashing"]["seconds"]
     allowed = 1.1 * middle["pg_dump"]["seconds"] + hashed
     yield ""
-    yield "ours %.2f s; allowed, the bare one and 10 %% plus the hashing: %.2f s; without the hashing ours is %.2f of the bare one" % (
-        middle["ours"]["seconds"], allowed, (middle["ours"]["seconds"] - hashed) / middle["pg_dump"]["seconds"])
+    yield (
+        "ours %.2f s; allowed, the bare one and 10 %% plus the hashing: %.2f s; without the hashing ours is %.2f of the bare one"
+        % (
+            middle["ours"]["seconds"],
+            allowed,
+            (middle["ours"]["seconds"] - hashed) / middle["pg_dump"]["seconds"],
+        )
+    )
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--migrations", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", nargs="+", choices=WAYS, default=list(WAYS), help="these ways; the four that are compared are always among them")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=WAYS,
+        default=list(WAYS),
+        help="these ways; the four that are compared are always among them",
+    )
     parser.add_argument("gib", nargs="*", type=float)
     for hidden in ("--way", "--socket", "--bindir", "--folder"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.way:
-        one(asked.way, Endpoint("benchmark", "postgres", host=asked.socket, bindir=asked.bindir), asked.folder)
+        one(
+            asked.way,
+            Endpoint("benchmark", "postgres", host=asked.socket, bindir=asked.bindir),
+            asked.folder,
+        )
         return
-    ways = [name for name in WAYS if name in asked.only or name in ("pg_dump", "ours", "fingerprint", "hashing")]
+    ways = [
+        name
+        for name in WAYS
+        if name in asked.only or name in ("pg_dump", "ours", "fingerprint", "hashing")
+    ]
     with server() as source:
         for gib in asked.gib or [0.1]:
             fill(source, gib, asked.migrations)

@@ -3,6 +3,7 @@
 SOURCE is a URL, TARGET a URL or ``container:NAME:USER``; their databases (names as in the URL; ``benchmark`` in a container) are
 MADE AND DROPPED here. DIR is a copy of litellm_proxy_extras/migrations. Each figure is of one run; the order is as printed.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -18,7 +19,9 @@ from typing import Callable, TypeVar
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    fingerprint as _fingerprint,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
     Endpoint,
     Session,
@@ -54,13 +57,18 @@ def renew(endpoint: Endpoint, make: bool) -> None:
     with Session(endpoint.on("postgres")) as admin:
         admin.execute("DROP DATABASE IF EXISTS %s" % identifier(endpoint.database))
         if make:
-            admin.execute("CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8'" % identifier(endpoint.database))
+            admin.execute(
+                "CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8'"
+                % identifier(endpoint.database)
+            )
 
 
 def bare(source: Endpoint, target: Endpoint) -> None:
     """What a person would type: pg_dump -Fc -Z0 | pg_restore."""
     dump = source.start("pg_dump", "-Fc", "-Z0", stdout=subprocess.PIPE)
-    restore = target.start("pg_restore", "--no-owner", "--no-acl", "--single-transaction", stdin=dump.stdout)
+    restore = target.start(
+        "pg_restore", "--no-owner", "--no-acl", "--single-transaction", stdin=dump.stdout
+    )
     if dump.stdout:
         dump.stdout.close()
     if restore.wait() or dump.wait():
@@ -69,7 +77,14 @@ def bare(source: Endpoint, target: Endpoint) -> None:
 
 def naive(source: Endpoint) -> str:
     """A content hash as scripts take it: every row, in order, out of the server and through a hash."""
-    dump = source.start("psql", "-X", "-q", "-c", 'COPY (SELECT * FROM "LiteLLM_SpendLogs" ORDER BY request_id) TO STDOUT', stdout=subprocess.PIPE)
+    dump = source.start(
+        "psql",
+        "-X",
+        "-q",
+        "-c",
+        'COPY (SELECT * FROM "LiteLLM_SpendLogs" ORDER BY request_id) TO STDOUT',
+        stdout=subprocess.PIPE,
+    )
     digest = hashlib.md5()
     if dump.stdout:
         for chunk in iter(lambda: dump.stdout.read(1 << 20) if dump.stdout else b"", b""):
@@ -95,7 +110,11 @@ def main() -> None:
     source = Endpoint.from_url(asked.source)
     if asked.target.startswith("container:"):
         _word, name, user = asked.target.split(":")
-        engine = ("docker", "--host", os.environ["DOCKER_HOST"]) if "DOCKER_HOST" in os.environ else ("docker",)
+        engine = (
+            ("docker", "--host", os.environ["DOCKER_HOST"])
+            if "DOCKER_HOST" in os.environ
+            else ("docker",)
+        )
         target = Endpoint("benchmark", user, container=name, engine=engine)
     else:
         target = Endpoint.from_url(asked.target)
@@ -108,20 +127,35 @@ def main() -> None:
         session.execute(SPEND % asked.rows)
         session.execute("VACUUM ANALYZE")
         session.execute("CHECKPOINT")
-    print("%d spend rows, %.0f MiB on disk, PostgreSQL %s to %s" % (
-        asked.rows, database_size(source) / 2**20, server_version(source)[0].split()[0], server_version(target.on("postgres"))[0].split()[0]))
+    print(
+        "%d spend rows, %.0f MiB on disk, PostgreSQL %s to %s"
+        % (
+            asked.rows,
+            database_size(source) / 2**20,
+            server_version(source)[0].split()[0],
+            server_version(target.on("postgres"))[0].split()[0],
+        )
+    )
     timed("fingerprint", lambda: _fingerprint.fingerprint(source))
     timed("naive hash of one table (COPY … ORDER BY through MD5)", lambda: naive(source))
     for _round in range(2):
         renew(target, True)
         timed("bare pg_dump -Fc -Z0 | pg_restore, nothing proved", lambda: bare(source, target))
         renew(target, False)
-        done = timed("database_copy: the same, ANALYZE, both fingerprints", lambda: _copy.copy(source, target, "ours", now))
-        print("  %s, %.0f MiB crossed, equal: %s" % (done.seconds, done.bytes / 2**20, not done.differences))
+        done = timed(
+            "database_copy: the same, ANALYZE, both fingerprints",
+            lambda: _copy.copy(source, target, "ours", now),
+        )
+        print(
+            "  %s, %.0f MiB crossed, equal: %s"
+            % (done.seconds, done.bytes / 2**20, not done.differences)
+        )
     with tempfile.TemporaryDirectory() as folder:
         timed("bare pg_dump -Fc to a file", lambda: dump_only(source, folder + "/bare.dump"))
-        made = timed("database_backup: the same, fingerprint, checksums, read back twice",
-                     lambda: _backup.backup(_backup.Order(source, folder + "/b", "legacy"), now))
+        made = timed(
+            "database_backup: the same, fingerprint, checksums, read back twice",
+            lambda: _backup.backup(_backup.Order(source, folder + "/b", "legacy"), now),
+        )
         print("  %.1f MiB" % (made["bytes"] / 2**20))
     found = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text(encoding="ascii"))
     print("peak memory of this process: %.1f MiB" % (int(found.group(1)) / 1024 if found else 0))

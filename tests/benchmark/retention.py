@@ -26,17 +26,34 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 def main() -> None:
     """Print the seconds of the clock and of the processor, best and worst of five."""
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    backups = [Backup("%06d" % index, NOW - timedelta(minutes=10 * index)) for index in range(number)]
+    backups = [
+        Backup("%06d" % index, NOW - timedelta(minutes=10 * index)) for index in range(number)
+    ]
     random.Random(1).shuffle(backups)
-    for policy in (Policy(), Policy(timezone="Europe/Berlin"), Policy(50, 9999, 999, 99, 9, "Europe/Berlin")):
+    for policy in (
+        Policy(),
+        Policy(timezone="Europe/Berlin"),
+        Policy(50, 9999, 999, 99, 9, "Europe/Berlin"),
+    ):
         clock, processor = [], []
         for _run in range(5):
             begun = time.perf_counter(), time.process_time()
             decided = plan(backups, policy)
             clock.append(time.perf_counter() - begun[0])
             processor.append(time.process_time() - begun[1])
-        print("%d backups, %s, zone %s: %.2f to %.2f s (processor %.2f to %.2f s), %d kept" % (
-            number, words(policy), policy.timezone or "of the host", min(clock), max(clock), min(processor), max(processor), len(decided.kept)))
+        print(
+            "%d backups, %s, zone %s: %.2f to %.2f s (processor %.2f to %.2f s), %d kept"
+            % (
+                number,
+                words(policy),
+                policy.timezone or "of the host",
+                min(clock),
+                max(clock),
+                min(processor),
+                max(processor),
+                len(decided.kept),
+            )
+        )
 
 
 if __name__ == "__main__":

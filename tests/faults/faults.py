@@ -33,20 +33,50 @@ WRITTEN = "/root/faults/written.jsonl"
 JOURNAL = "/var/lib/llmops-litellm/journal.json"
 # The representative part, in an order in which each case begins where the one before ended.
 KILLS = [
-    Case("killed within", "migrate", "roles/compose/tasks/rehearse.yml llmops.litellm.compose : rehearse | New proxy runs, away from the legacy port",
-         "rehearse", "rollback", 5.0),
-    Case("killed within", "migrate", "roles/database/tasks/copy.yml llmops.litellm.database : copy | Target holds what the source holds #2",
-         "cutover", "migrate", 2.0),
-    Case("killed within", "rollback", "roles/rollback/tasks/data.yml llmops.litellm.rollback : data | Legacy database holds what it shall",
-         "carry", "rollback", 2.0),
-    Case("killed within", "migrate", "roles/compose/tasks/up.yml llmops.litellm.compose : up | Compose deployment runs", "serve", "rollback", 5.0),
+    Case(
+        "killed within",
+        "migrate",
+        "roles/compose/tasks/rehearse.yml llmops.litellm.compose : rehearse | New proxy runs, away from the legacy port",
+        "rehearse",
+        "rollback",
+        5.0,
+    ),
+    Case(
+        "killed within",
+        "migrate",
+        "roles/database/tasks/copy.yml llmops.litellm.database : copy | Target holds what the source holds #2",
+        "cutover",
+        "migrate",
+        2.0,
+    ),
+    Case(
+        "killed within",
+        "rollback",
+        "roles/rollback/tasks/data.yml llmops.litellm.rollback : data | Legacy database holds what it shall",
+        "carry",
+        "rollback",
+        2.0,
+    ),
+    Case(
+        "killed within",
+        "migrate",
+        "roles/compose/tasks/up.yml llmops.litellm.compose : up | Compose deployment runs",
+        "serve",
+        "rollback",
+        5.0,
+    ),
 ]
 FAULT = "wrong salt key"
 EVIDENCE = {
-    "journal.json": f"cat {JOURNAL}", "report.md": "cat /var/lib/llmops-litellm/report.md", "written.jsonl": f"cat {WRITTEN}",
-    "containers.txt": "docker ps --all --no-trunc", "postgres.log": "docker logs --timestamps --tail 300 litellm-postgres 2>&1",
-    "proxy.log": "docker logs --timestamps --tail 1000 litellm-proxy 2>&1", "journal.log": "journalctl --no-pager --lines 3000 --output short-precise",
-    "processes.txt": "ps -eo pid,ppid,lstart,args --forest"}
+    "journal.json": f"cat {JOURNAL}",
+    "report.md": "cat /var/lib/llmops-litellm/report.md",
+    "written.jsonl": f"cat {WRITTEN}",
+    "containers.txt": "docker ps --all --no-trunc",
+    "postgres.log": "docker logs --timestamps --tail 300 litellm-postgres 2>&1",
+    "proxy.log": "docker logs --timestamps --tail 1000 litellm-proxy 2>&1",
+    "journal.log": "journalctl --no-pager --lines 3000 --output short-precise",
+    "processes.txt": "ps -eo pid,ppid,lstart,args --forest",
+}
 FLUSH = 120.0  # seconds in which LiteLLM has to write what it acknowledged
 
 
@@ -75,9 +105,16 @@ class Host:
         self.inventory = self.folder / "inventory.yml"
         images = json.loads((ROOT / ".cache/testbed/testbed.json").read_text(encoding="utf-8"))
         os.environ["DOCKER_HOST"] = images["docker_host"]
-        variables = {"ansible_connection": "community.docker.docker", "ansible_python_interpreter": "/usr/bin/python3",
-                     "litellm_images": images["images"], "litellm_keys_file": "/root/testbed/keys.json", "litellm_wait": 150}
-        self.inventory.write_text(json.dumps({"litellm": {"hosts": {name: {}}, "vars": variables}}), encoding="utf-8")
+        variables = {
+            "ansible_connection": "community.docker.docker",
+            "ansible_python_interpreter": "/usr/bin/python3",
+            "litellm_images": images["images"],
+            "litellm_keys_file": "/root/testbed/keys.json",
+            "litellm_wait": 150,
+        }
+        self.inventory.write_text(
+            json.dumps({"litellm": {"hosts": {name: {}}, "vars": variables}}), encoding="utf-8"
+        )
         self.runs = 0
         self.built = False
         self.fresh = False
@@ -88,12 +125,26 @@ class Host:
         self.runs += 1
         tag = "LLMOPS_FAULTS_RUN=%s" % uuid.uuid4()
         path = ROOT / (playbook if "/" in playbook else "playbooks/%s.yml" % playbook)
-        told = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback"),
-                "ANSIBLE_CALLBACKS_ENABLED": "killer", "LLMOPS_FAULTS_RUN": tag.partition("=")[2], **environment}
+        told = {
+            **os.environ,
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback"),
+            "ANSIBLE_CALLBACKS_ENABLED": "killer",
+            "LLMOPS_FAULTS_RUN": tag.partition("=")[2],
+            **environment,
+        }
         log = OUTPUT / ("%s-%03d-%s.log" % (self.name, self.runs, Path(playbook).stem))
         with log.open("wb") as output:
-            process = subprocess.Popen([BIN / "ansible-playbook", "-i", self.inventory, path], cwd=ROOT, env=told, stdin=subprocess.DEVNULL,
-                                       stdout=output, stderr=output, start_new_session=True)
+            process = subprocess.Popen(
+                [BIN / "ansible-playbook", "-i", self.inventory, path],
+                cwd=ROOT,
+                env=told,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
         process.tag, process.log = tag, log  # type: ignore[attr-defined]
         self.running.append(process)
         self.fresh = self.fresh and "/" in playbook
@@ -125,7 +176,12 @@ class Host:
 
     def sh(self, command: str, check: bool = True) -> str:
         """What a command on the host prints."""
-        done = subprocess.run(["docker", "exec", self.name, "sh", "-c", command], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["docker", "exec", self.name, "sh", "-c", command],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if check and done.returncode:
             raise RuntimeError("%s: %s" % (command, done.stderr.strip()))
         return done.stdout.strip()
@@ -141,7 +197,12 @@ class Host:
 
     def adopt(self) -> bool:
         """Take a host that runs already, where there is one."""
-        told = subprocess.run(["docker", "inspect", "--format", "{{.State.Running}}", self.name], capture_output=True, text=True, check=False)
+        told = subprocess.run(
+            ["docker", "inspect", "--format", "{{.State.Running}}", self.name],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if told.stdout.strip() != "true":
             return False
         self.built = True
@@ -153,9 +214,15 @@ class Host:
         self.sh("mkdir -p -m 700 /root/faults")
         for path in (HERE / "host").iterdir():
             if path.suffix == ".py":
-                subprocess.run(["docker", "cp", "--quiet", path, f"{self.name}:/root/faults/{path.name}"], check=True, stdout=subprocess.DEVNULL)
-        self.sh(f"systemctl stop writer 2> /dev/null; systemctl reset-failed writer 2> /dev/null; systemd-run --quiet --unit=writer --property=Restart=always "
-                f"python3 -B /root/faults/writer.py {WRITTEN}")
+                subprocess.run(
+                    ["docker", "cp", "--quiet", path, f"{self.name}:/root/faults/{path.name}"],
+                    check=True,
+                    stdout=subprocess.DEVNULL,
+                )
+        self.sh(
+            f"systemctl stop writer 2> /dev/null; systemctl reset-failed writer 2> /dev/null; systemd-run --quiet --unit=writer --property=Restart=always "
+            f"python3 -B /root/faults/writer.py {WRITTEN}"
+        )
 
     def look(self) -> dict[str, Any]:
         """What is true now."""
@@ -174,7 +241,10 @@ class Host:
 
     def forget(self) -> None:
         """Begin a new list of rows: what this case was allowed to lose is not asked of the next one."""
-        self.sh(f"systemctl stop writer; mv {WRITTEN} {WRITTEN}.$(date +%s); systemctl reset-failed writer 2> /dev/null", check=False)
+        self.sh(
+            f"systemctl stop writer; mv {WRITTEN} {WRITTEN}.$(date +%s); systemctl reset-failed writer 2> /dev/null",
+            check=False,
+        )
         self.begin()
 
     def settled(self, code: Optional[int], spend: bool, states: tuple[str, ...]) -> dict[str, Any]:
@@ -182,15 +252,21 @@ class Host:
         self.sh(f"cp {WRITTEN} {WRITTEN}.now")
         limit = time.monotonic() + FLUSH
         while True:
-            seen: dict[str, Any] = json.loads(self.sh(f"python3 -B /root/faults/look.py {WRITTEN}.now"))
+            seen: dict[str, Any] = json.loads(
+                self.sh(f"python3 -B /root/faults/look.py {WRITTEN}.now")
+            )
             if not verdict.end(seen, code, spend, states) or time.monotonic() > limit:
                 return seen
             time.sleep(1)
 
     def refused(self, since: float) -> float:
         """The longest time in which the client was refused."""
-        spans = [json.loads(line) for line in self.sh(f"grep refused {WRITTEN} || true").splitlines()]
-        return max((span["end"] - span["begin"] for span in spans if span["end"] > since), default=0.0)
+        spans = [
+            json.loads(line) for line in self.sh(f"grep refused {WRITTEN} || true").splitlines()
+        ]
+        return max(
+            (span["end"] - span["begin"] for span in spans if span["end"] > since), default=0.0
+        )
 
     def now(self) -> float:
         """The host's clock."""
@@ -198,8 +274,19 @@ class Host:
 
     def reaches(self, phase: str, run: subprocess.Popen[bytes], then: str = "") -> bool:
         """Wait, on the host, until the journal of a run that goes on names this phase; then do something there at once."""
-        at = f"grep -qs '\"state\": \"running\"' {JOURNAL} && grep -qs '\"phase\": \"{phase}\"' {JOURNAL}"
-        watcher = subprocess.Popen(["docker", "exec", self.name, "timeout", "900", "sh", "-c", f"until {at}; do sleep 0.05; done; {then or 'true'}"])
+        at = f'grep -qs \'"state": "running"\' {JOURNAL} && grep -qs \'"phase": "{phase}"\' {JOURNAL}'
+        watcher = subprocess.Popen(
+            [
+                "docker",
+                "exec",
+                self.name,
+                "timeout",
+                "900",
+                "sh",
+                "-c",
+                f"until {at}; do sleep 0.05; done; {then or 'true'}",
+            ]
+        )
         while watcher.poll() is None and run.poll() is None:
             time.sleep(0.05)
         try:
@@ -239,8 +326,13 @@ class Matrix:
         self.fresh = False
         seen = self.host.look()
         there = "migrated" if seen["state"] == "migrated" else "legacy"
-        if seen["state"] not in verdict.FINAL or (there != state and self.host.play("migrate" if state == "migrated" else "rollback")):
-            say("host %s is not where it should be (%s): a fresh one" % (self.host.name, describe(seen)))
+        if seen["state"] not in verdict.FINAL or (
+            there != state and self.host.play("migrate" if state == "migrated" else "rollback")
+        ):
+            say(
+                "host %s is not where it should be (%s): a fresh one"
+                % (self.host.name, describe(seen))
+            )
             self.host.build()
             if state == "migrated" and self.host.play("migrate"):
                 raise RuntimeError("migrate.yml fails on a fresh host, see %s" % OUTPUT)
@@ -260,20 +352,54 @@ class Matrix:
 
     def every(self) -> list[Case]:
         """All kills of both playbooks, each with one way to go on; then those that have another."""
-        return [case for other in (False, True) for playbook in verdict.WAYS for case in verdict.cases(playbook, self.record(playbook), other)]
+        return [
+            case
+            for other in (False, True)
+            for playbook in verdict.WAYS
+            for case in verdict.cases(playbook, self.record(playbook), other)
+        ]
 
-    def close(self, case: Case, begun: float, first: dict[str, Any], wrong: list[str], code: Optional[int], spend: bool,
-              states: tuple[str, ...] = verdict.FINAL) -> bool:
+    def close(
+        self,
+        case: Case,
+        begun: float,
+        first: dict[str, Any],
+        wrong: list[str],
+        code: Optional[int],
+        spend: bool,
+        states: tuple[str, ...] = verdict.FINAL,
+    ) -> bool:
         """Judge a case that is over, and keep its result."""
         seen = self.host.settled(code, spend, states)
         wrong = wrong + verdict.end(seen, code, spend, states)
-        rows = seen["rows"].get("compose" if seen["state"] == "migrated" else "legacy") or {"acknowledged": 0, "missing": 0, "keys_missing": 0}
-        told = {"name": case.name, **case._asdict(), "moment": describe(first), "state": seen["state"], "acknowledged": rows["acknowledged"],
-                "present": rows["acknowledged"] - rows["missing"], "lost": rows["missing" if spend else "keys_missing"],
-                "refused": round(self.host.refused(begun), 1), "verdict": "; ".join(wrong) or "good", "time": time.strftime("%Y-%m-%dT%H:%M:%S")}
+        rows = seen["rows"].get("compose" if seen["state"] == "migrated" else "legacy") or {
+            "acknowledged": 0,
+            "missing": 0,
+            "keys_missing": 0,
+        }
+        told = {
+            "name": case.name,
+            **case._asdict(),
+            "moment": describe(first),
+            "state": seen["state"],
+            "acknowledged": rows["acknowledged"],
+            "present": rows["acknowledged"] - rows["missing"],
+            "lost": rows["missing" if spend else "keys_missing"],
+            "refused": round(self.host.refused(begun), 1),
+            "verdict": "; ".join(wrong) or "good",
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S"),
+        }
         with self.results.open("a", encoding="utf-8") as log:
             log.write(json.dumps(told) + "\n")
-        say("%-5s %s -> %s%s" % ("good" if not wrong else "BAD", case.name, seen["state"], "" if not wrong else ": " + "; ".join(wrong)))
+        say(
+            "%-5s %s -> %s%s"
+            % (
+                "good" if not wrong else "BAD",
+                case.name,
+                seen["state"],
+                "" if not wrong else ": " + "; ".join(wrong),
+            )
+        )
         if wrong:
             self.keep(case, seen)
             self.host.built = False  # nobody knows what the next case would show on it
@@ -293,12 +419,22 @@ class Matrix:
         """Kill a run at one point, then run the next command once."""
         self.at("legacy" if case.playbook == "migrate" else "migrated")
         begun = self.host.now()
-        code = self.host.play(case.playbook, LLMOPS_FAULTS_KILL=json.dumps({"point": case.point, "after": case.after}))
+        code = self.host.play(
+            case.playbook, LLMOPS_FAULTS_KILL=json.dumps({"point": case.point, "after": case.after})
+        )
         first = self.host.blow()
         wrong = verdict.moment(first)
         if code != -signal.SIGKILL:
             wrong.append("the run ended with %d before it could be killed" % code)
-        return self.close(case, begun, first, wrong, self.host.play(case.then), True, verdict.expected(case.then, first))
+        return self.close(
+            case,
+            begun,
+            first,
+            wrong,
+            self.host.play(case.then),
+            True,
+            verdict.expected(case.then, first),
+        )
 
     def strike(self, fault: strikes.Strike) -> bool:
         """Let the host fail under a migration, undo the fault, and run the next command where the run left work."""
@@ -317,8 +453,14 @@ class Matrix:
         if not self.host.reaches(fault.phase, run, fault.strike):
             wrong.append("the run never came to %s, or the fault could not strike" % fault.phase)
         if fault.outside == "restart":
-            subprocess.run(["docker", "restart", "--time", "120", self.host.name], check=True, stdout=subprocess.DEVNULL)
-            self.host.sh("timeout 240 sh -c 'until [ -S /run/systemd/private ]; do sleep 0.1; done; systemctl is-system-running --wait' || true")
+            subprocess.run(
+                ["docker", "restart", "--time", "120", self.host.name],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
+            self.host.sh(
+                "timeout 240 sh -c 'until [ -S /run/systemd/private ]; do sleep 0.1; done; systemctl is-system-running --wait' || true"
+            )
             self.host.begin()
         elif fault.outside == "cut":
             # a client that has just brought its answer is cut in vain
@@ -335,7 +477,10 @@ class Matrix:
             first = {**first, "rows": self.host.blow()["rows"]}
         wrong += verdict.moment(first)
         if first["state"] not in fault.ends:
-            wrong.append("the run left the host %s, and %s was to be expected" % (first["state"], " or ".join(fault.ends)))
+            wrong.append(
+                "the run left the host %s, and %s was to be expected"
+                % (first["state"], " or ".join(fault.ends))
+            )
         if (code == 0) is not (first["state"] == "migrated"):
             wrong.append("the run ended with %d and left the host %s" % (code, first["state"]))
         again = self.host.play("migrate") if first["state"] != "migrated" else None
@@ -358,37 +503,78 @@ class Matrix:
                 wrong.append("%s.yml did not refuse by the file's name" % playbook)
         self.host.sh(f"mv {JOURNAL}.kept {JOURNAL}")
         first = self.host.blow()
-        return self.close(case, begun, first, wrong + verdict.moment(first), None, True, ("migrated",))
+        return self.close(
+            case, begun, first, wrong + verdict.moment(first), None, True, ("migrated",)
+        )
 
     def backwards(self) -> bool:
         """A run is killed in the cutover, and then the clock is an hour earlier than the journal says."""
         case = Case("clock an hour back", "migrate", "", "cutover", "migrate")
         self.at("legacy")
         begun = self.host.now()
-        point = next(item for item in verdict.cases("migrate", self.record("migrate")) if item.step == "cutover" and item.after)
-        self.host.play("migrate", LLMOPS_FAULTS_KILL=json.dumps({"point": point.point, "after": point.after}))
-        later = "import json, re, datetime as d; p = '%s'; t = open(p).read(); f = lambda m: (d.datetime.fromisoformat(m[0]) + d.timedelta(hours=1))" \
-                ".isoformat(timespec='microseconds'); open(p, 'w').write(re.sub(r'20\\d\\d-\\d\\d-\\d\\dT[0-9:.]+\\+00:00', f, t))" % JOURNAL
+        point = next(
+            item
+            for item in verdict.cases("migrate", self.record("migrate"))
+            if item.step == "cutover" and item.after
+        )
+        self.host.play(
+            "migrate", LLMOPS_FAULTS_KILL=json.dumps({"point": point.point, "after": point.after})
+        )
+        later = (
+            "import json, re, datetime as d; p = '%s'; t = open(p).read(); f = lambda m: (d.datetime.fromisoformat(m[0]) + d.timedelta(hours=1))"
+            ".isoformat(timespec='microseconds'); open(p, 'w').write(re.sub(r'20\\d\\d-\\d\\d-\\d\\dT[0-9:.]+\\+00:00', f, t))"
+            % JOURNAL
+        )
         self.host.sh('python3 -c "%s"' % later)
         first = self.host.blow()
-        return self.close(case, begun, first, verdict.moment(first), self.host.play("migrate"), True, ("migrated",))
+        return self.close(
+            case,
+            begun,
+            first,
+            verdict.moment(first),
+            self.host.play("migrate"),
+            True,
+            ("migrated",),
+        )
 
     def faults(self, only: str) -> list[bool]:
         """Every fault of the host."""
         todo: list[tuple[str, Callable[..., bool], tuple[Any, ...]]] = [
-            (Case(fault.name, "migrate", "", fault.phase, "migrate").name, self.strike, (fault,)) for fault in strikes.STRIKES]
-        todo += [(Case(name, "migrate", "(%d)" % number, "", "migrate").name, self.damage, (name, command, number))
-                 for number, (name, command) in enumerate(strikes.damaged(JOURNAL), 1)]
-        todo.append((Case("clock an hour back", "migrate", "", "cutover", "migrate").name, self.backwards, ()))
+            (Case(fault.name, "migrate", "", fault.phase, "migrate").name, self.strike, (fault,))
+            for fault in strikes.STRIKES
+        ]
+        todo += [
+            (
+                Case(name, "migrate", "(%d)" % number, "", "migrate").name,
+                self.damage,
+                (name, command, number),
+            )
+            for number, (name, command) in enumerate(strikes.damaged(JOURNAL), 1)
+        ]
+        todo.append(
+            (
+                Case("clock an hour back", "migrate", "", "cutover", "migrate").name,
+                self.backwards,
+                (),
+            )
+        )
         done = self.done()
-        return [self.guarded(name, act, *words) for name, act, words in todo if name not in done and re.search(only, name)]
+        return [
+            self.guarded(name, act, *words)
+            for name, act, words in todo
+            if name not in done and re.search(only, name)
+        ]
 
     def kills(self, every: list[Case]) -> list[bool]:
         """Kills, each taken when the host stands where it begins, so that one case's end is another's beginning."""
         done, good = self.done(), []
         left = [case for case in every if case.name not in done]
         while left:
-            playbook = "rollback" if self.host.built and self.host.look()["state"] == "migrated" else "migrate"
+            playbook = (
+                "rollback"
+                if self.host.built and self.host.look()["state"] == "migrated"
+                else "migrate"
+            )
             case = next((item for item in left if item.playbook == playbook), left[0])
             left.remove(case)
             good.append(self.guarded(case.name, self.kill, case))
@@ -410,7 +596,11 @@ def cut(run: subprocess.Popen[bytes]) -> None:
     tag = run.tag.encode()  # type: ignore[attr-defined]
     for folder in Path("/proc").iterdir():
         try:
-            if folder.name.isdigit() and tag in (folder / "environ").read_bytes() and (folder / "cmdline").read_bytes().split(b"\0")[0].endswith(b"docker"):
+            if (
+                folder.name.isdigit()
+                and tag in (folder / "environ").read_bytes()
+                and (folder / "cmdline").read_bytes().split(b"\0")[0].endswith(b"docker")
+            ):
                 os.kill(int(folder.name), signal.SIGKILL)
         except OSError:
             continue
@@ -419,14 +609,20 @@ def cut(run: subprocess.Popen[bytes]) -> None:
 def version() -> str:
     """A name for the playbooks and roles as they are: what was recorded with others names other lines."""
     digest = hashlib.sha256()
-    for path in sorted(path for folder in ("playbooks", "roles") for path in (ROOT / folder).rglob("*.yml")):
+    for path in sorted(
+        path for folder in ("playbooks", "roles") for path in (ROOT / folder).rglob("*.yml")
+    ):
         digest.update(b"%s\0%s\0" % (str(path.relative_to(ROOT)).encode(), path.read_bytes()))
     return digest.hexdigest()[:12]
 
 
 def load(path: Path) -> list[dict[str, Any]]:
     """The lines of a file of JSON lines; nothing where there is none."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    return (
+        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        if path.exists()
+        else []
+    )
 
 
 def main() -> int:
@@ -435,14 +631,30 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("run", "table", "steps"):
         one = commands.add_parser(name)
-        one.add_argument("--results", type=Path, action="append", help="file of results (test-output/faults/results.jsonl)")
+        one.add_argument(
+            "--results",
+            type=Path,
+            action="append",
+            help="file of results (test-output/faults/results.jsonl)",
+        )
         if name != "table":
-            one.add_argument("--host", default="llmops-faults", help="name of the test host (%(default)s)")
+            one.add_argument(
+                "--host", default="llmops-faults", help="name of the test host (%(default)s)"
+            )
         if name == "run":
             one.add_argument("--only", default="", metavar="REGEX", help="cases whose name matches")
-            one.add_argument("--kind", choices=("kills", "faults", "all"), default="all", help="which of the two parts (%(default)s)")
-            one.add_argument("--representative", action="store_true",
-                             help="one kill in each of %s, and a new proxy with the %s" % (", ".join(case.step for case in KILLS), FAULT))
+            one.add_argument(
+                "--kind",
+                choices=("kills", "faults", "all"),
+                default="all",
+                help="which of the two parts (%(default)s)",
+            )
+            one.add_argument(
+                "--representative",
+                action="store_true",
+                help="one kill in each of %s, and a new proxy with the %s"
+                % (", ".join(case.step for case in KILLS), FAULT),
+            )
             one.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N parts")
             one.add_argument("--keep", action="store_true", help="leave the host up")
     options = parser.parse_args()
@@ -475,7 +687,13 @@ def run(matrix: Matrix, options: argparse.Namespace) -> int:
     else:
         every = matrix.every() if options.kind != "faults" else []
         # in pairs, so that both ways to go on fall to each host
-        chosen = [case for number, case in enumerate(case for case in every if re.search(options.only, case.name)) if number // 2 % parts == part - 1]
+        chosen = [
+            case
+            for number, case in enumerate(
+                case for case in every if re.search(options.only, case.name)
+            )
+            if number // 2 % parts == part - 1
+        ]
         good = matrix.kills(chosen) if options.kind != "faults" else []
         good += matrix.faults(options.only) if options.kind != "kills" and part == 1 else []
     print("\n%s" % verdict.table(load(matrix.results)))

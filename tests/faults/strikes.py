@@ -10,8 +10,10 @@ from typing import NamedTuple
 COMPOSE_DATA = "/var/lib/docker/volumes/litellm_postgres/_data"
 BACKUPS = "/var/backups/llmops-litellm"
 # A file system of its own for the volume (the servers must not run) ... which is full from some moment on.
-OWN_DISK = (f"mountpoint -q {COMPOSE_DATA} || mount -t tmpfs -o size=4g,mode=0700,uid=$(stat -c %u {COMPOSE_DATA}),gid=$(stat -c %g {COMPOSE_DATA}) "
-            f"tmpfs {COMPOSE_DATA}")
+OWN_DISK = (
+    f"mountpoint -q {COMPOSE_DATA} || mount -t tmpfs -o size=4g,mode=0700,uid=$(stat -c %u {COMPOSE_DATA}),gid=$(stat -c %g {COMPOSE_DATA}) "
+    f"tmpfs {COMPOSE_DATA}"
+)
 FULL = f"mount -o remount,size=$(( $(du -sk {COMPOSE_DATA} | cut -f1) + 512 ))k {COMPOSE_DATA}"
 # Until a copy or a dump is under way. The brackets keep the pattern from finding this very command.
 COPYING = "timeout 60 sh -c 'until pgrep -f \"[p]g_dump .*--format=custom\" > /dev/null; do sleep 0.05; done'"
@@ -41,38 +43,96 @@ class Strike(NamedTuple):
 
 def crash(phase: str, *ends: str) -> Strike:
     """The host's Docker daemon is killed; systemd starts it again."""
-    return Strike("Docker daemon killed", phase, "systemctl kill --signal=KILL docker.service",
-                  "systemctl reset-failed docker.service; systemctl start docker.service", spend=False, ends=ends)
+    return Strike(
+        "Docker daemon killed",
+        phase,
+        "systemctl kill --signal=KILL docker.service",
+        "systemctl reset-failed docker.service; systemctl start docker.service",
+        spend=False,
+        ends=ends,
+    )
 
 
 STRIKES = [
-    crash("stage", "untouched", "migrated"), crash("cutover", "migrated", "rolled back"), crash("serve", "migrated", "rolled back"),
-    Strike("Docker daemon and initdb killed", "environment", "timeout 120 sh -c 'until pgrep -x initdb > /dev/null; do sleep 0.02; done'; "
-           "kill -9 $(systemctl show -p MainPID --value docker) $(pgrep -x initdb) $(pgrep -f '[d]ocker-entrypoint.sh postgres')",
-           "systemctl reset-failed docker.service; systemctl start docker.service", ends=("untouched", "migrated"), fresh=True),
-    Strike("PostgreSQL container killed during the copy", "rehearse", f"{COPYING}; docker kill litellm-postgres", ends=("untouched",)),
-    Strike("PostgreSQL container killed during the copy", "cutover", f"{COPYING}; docker kill litellm-postgres", ends=("rolled back",)),
-    Strike("legacy PostgreSQL stopped under the dump", "backup", f"{COPYING}; systemctl stop postgresql@15-main",
-           "systemctl start postgresql@15-main", spend=False, ends=("untouched",)),
-    Strike("disk full in the backup folder", "rehearse", f"mkdir -p {BACKUPS} && mount -t tmpfs -o size=64k tmpfs {BACKUPS}", f"umount {BACKUPS}",
-           ends=("untouched",)),
-    *(Strike("disk full in Docker's volume", phase, FULL, f"mount -o remount,size=4g {COMPOSE_DATA}", ends=ends, before=OWN_DISK,
-             after=f"umount {COMPOSE_DATA}")
-      for phase, ends in (("rehearse", ("untouched",)), ("cutover", ("rolled back",)))),
+    crash("stage", "untouched", "migrated"),
+    crash("cutover", "migrated", "rolled back"),
+    crash("serve", "migrated", "rolled back"),
+    Strike(
+        "Docker daemon and initdb killed",
+        "environment",
+        "timeout 120 sh -c 'until pgrep -x initdb > /dev/null; do sleep 0.02; done'; "
+        "kill -9 $(systemctl show -p MainPID --value docker) $(pgrep -x initdb) $(pgrep -f '[d]ocker-entrypoint.sh postgres')",
+        "systemctl reset-failed docker.service; systemctl start docker.service",
+        ends=("untouched", "migrated"),
+        fresh=True,
+    ),
+    Strike(
+        "PostgreSQL container killed during the copy",
+        "rehearse",
+        f"{COPYING}; docker kill litellm-postgres",
+        ends=("untouched",),
+    ),
+    Strike(
+        "PostgreSQL container killed during the copy",
+        "cutover",
+        f"{COPYING}; docker kill litellm-postgres",
+        ends=("rolled back",),
+    ),
+    Strike(
+        "legacy PostgreSQL stopped under the dump",
+        "backup",
+        f"{COPYING}; systemctl stop postgresql@15-main",
+        "systemctl start postgresql@15-main",
+        spend=False,
+        ends=("untouched",),
+    ),
+    Strike(
+        "disk full in the backup folder",
+        "rehearse",
+        f"mkdir -p {BACKUPS} && mount -t tmpfs -o size=64k tmpfs {BACKUPS}",
+        f"umount {BACKUPS}",
+        ends=("untouched",),
+    ),
+    *(
+        Strike(
+            "disk full in Docker's volume",
+            phase,
+            FULL,
+            f"mount -o remount,size=4g {COMPOSE_DATA}",
+            ends=ends,
+            before=OWN_DISK,
+            after=f"umount {COMPOSE_DATA}",
+        )
+        for phase, ends in (("rehearse", ("untouched",)), ("cutover", ("rolled back",)))
+    ),
     Strike("host restarted", "cutover", outside="restart", spend=False, ends=("running",)),
     Strike("connection to the host cut", "cutover", outside="cut", ends=("rolled back", "running")),
     Strike("connection to the host cut", "serve", outside="cut", ends=("rolled back", "running")),
-    Strike("new proxy crashes again and again", "cutover", "systemd-run --unit=saboteur --collect python3 -B /root/faults/saboteur.py",
-           "systemctl stop saboteur", spend=False, ends=("rolled back",)),
-    Strike("new proxy has the wrong salt key", "backup",
-           "sed -i 's/^LITELLM_SALT_KEY=.*/LITELLM_SALT_KEY=sk-wrong-salt-key-0123456789abcdef/' /opt/litellm/.env",
-           ends=("rolled back",)),
+    Strike(
+        "new proxy crashes again and again",
+        "cutover",
+        "systemd-run --unit=saboteur --collect python3 -B /root/faults/saboteur.py",
+        "systemctl stop saboteur",
+        spend=False,
+        ends=("rolled back",),
+    ),
+    Strike(
+        "new proxy has the wrong salt key",
+        "backup",
+        "sed -i 's/^LITELLM_SALT_KEY=.*/LITELLM_SALT_KEY=sk-wrong-salt-key-0123456789abcdef/' /opt/litellm/.env",
+        ends=("rolled back",),
+    ),
     Strike("second run at the same time", "rehearse", outside="second", ends=("migrated",)),
 ]
 
 
 def damaged(path: str) -> list[tuple[str, str]]:
     """Ways to spoil a journal: what they are called, and the command."""
-    return [("journal truncated", f"truncate -s $(( $(stat -c %s {path}) / 2 )) {path}"),
-            ("journal edited into nonsense", f"sed -i 's/\"state\": \"migrated\"/\"state\": \"whatever\"/' {path}"),
-            ("journal edited into nonsense", f"sed -i 's/\"steps\": \\[/\"steps\": 3, \"_\": [/' {path}")]
+    return [
+        ("journal truncated", f"truncate -s $(( $(stat -c %s {path}) / 2 )) {path}"),
+        (
+            "journal edited into nonsense",
+            f'sed -i \'s/"state": "migrated"/"state": "whatever"/\' {path}',
+        ),
+        ("journal edited into nonsense", f'sed -i \'s/"steps": \\[/"steps": 3, "_": [/\' {path}'),
+    ]

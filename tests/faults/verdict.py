@@ -9,7 +9,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Optional
 
 # They run on the controller, or only look: to be killed there is to be killed before the next task that does something.
-QUIET = ("assert", "debug", "fail", "include_tasks", "import_tasks", "import_role", "include_role", "meta", "set_fact", "validate_argument_spec")
+QUIET = (
+    "assert",
+    "debug",
+    "fail",
+    "include_tasks",
+    "import_tasks",
+    "import_role",
+    "include_role",
+    "meta",
+    "set_fact",
+    "validate_argument_spec",
+)
 LONG = 1.0  # seconds; a task that takes longer is also struck in its middle
 FINAL = ("none", "untouched", "migrated", "rolled back")
 # Before these nothing of the legacy deployment is touched, and one way to go on says as much as the other.
@@ -48,12 +59,23 @@ def cases(playbook: str, recorded: Iterable[dict[str, Any]], other: bool = False
     turn, still = 0, False
     for told in points(recorded):
         long = told["seconds"] > LONG
-        moments = ([] if still else [("killed before", 0.0)]) + ([("killed within", round(told["seconds"] / 2, 2))] if long else [])
+        moments = ([] if still else [("killed before", 0.0)]) + (
+            [("killed within", round(told["seconds"] / 2, 2))] if long else []
+        )
         still = not told["changed"] and not long
         for fault, after in moments:
             turn += 1
             if not other or told["step"] not in EARLY:
-                found.append(Case(fault, playbook, told["point"], told["step"], WAYS[(turn + (not other)) % 2], after))
+                found.append(
+                    Case(
+                        fault,
+                        playbook,
+                        told["point"],
+                        told["step"],
+                        WAYS[(turn + (not other)) % 2],
+                        after,
+                    )
+                )
     return found
 
 
@@ -76,10 +98,19 @@ def expected(then: str, before: dict[str, Any]) -> tuple[str, ...]:
         return ("migrated",)
     if before["state"] in ("none", "untouched", "rolled back"):
         return (str(before["state"]),)
-    return ("untouched",) if before["state"] == "running" and before["phase"] in EARLY + ("preflight",) else ("rolled back",)
+    return (
+        ("untouched",)
+        if before["state"] == "running" and before["phase"] in EARLY + ("preflight",)
+        else ("rolled back",)
+    )
 
 
-def end(seen: dict[str, Any], code: Optional[int], spend: bool = True, wanted_states: Sequence[str] = FINAL) -> list[str]:
+def end(
+    seen: dict[str, Any],
+    code: Optional[int],
+    spend: bool = True,
+    wanted_states: Sequence[str] = FINAL,
+) -> list[str]:
     """What is wrong when all is over. ``code``: exit code of the next command; ``spend``: whether spend rows count as well."""
     found = []
     if code:
@@ -87,7 +118,10 @@ def end(seen: dict[str, Any], code: Optional[int], spend: bool = True, wanted_st
     if seen["state"] not in FINAL:
         found.append("the host is between the states: %s in %s" % (seen["state"], seen["phase"]))
     elif seen["state"] not in wanted_states:
-        found.append("the host is %s, and %s was to be expected" % (seen["state"], " or ".join(wanted_states)))
+        found.append(
+            "the host is %s, and %s was to be expected"
+            % (seen["state"], " or ".join(wanted_states))
+        )
     wanted = "compose" if seen["state"] == "migrated" else "legacy"
     if seen["serves"] != wanted or seen["writers"] != [wanted]:
         found.append("%s serves, and %s should alone" % (seen["serves"], wanted))
@@ -97,17 +131,38 @@ def end(seen: dict[str, Any], code: Optional[int], spend: bool = True, wanted_st
     if not told:
         found.append("the database of the %s deployment can't be read" % wanted)
     elif told["missing" if spend else "keys_missing"]:
-        found.append("%d acknowledged rows are missing, %d of them keys" % (told["missing"], told["keys_missing"]))
+        found.append(
+            "%d acknowledged rows are missing, %d of them keys"
+            % (told["missing"], told["keys_missing"])
+        )
     return found
 
 
 def table(results: Sequence[dict[str, Any]]) -> str:
     """All results as Markdown."""
-    lines = ["| fault | at | next | then | state after | rows acknowledged | rows present | refused | verdict |", "|---|---|---|---|---|---:|---:|---:|---|"]
+    lines = [
+        "| fault | at | next | then | state after | rows acknowledged | rows present | refused | verdict |",
+        "|---|---|---|---|---|---:|---:|---:|---|",
+    ]
     for told in results:
-        lines.append("| %s | %s %s: %s | %s | %s | %s | %d | %d | %.0f s | %s |" % (
-            told["fault"], told["playbook"], told["step"] or "begin", told["point"].partition(" ")[2] or told["point"], told["then"], told["moment"],
-            told["state"], told["acknowledged"], told["present"], told["refused"], told["verdict"]))
+        lines.append(
+            "| %s | %s %s: %s | %s | %s | %s | %d | %d | %.0f s | %s |"
+            % (
+                told["fault"],
+                told["playbook"],
+                told["step"] or "begin",
+                told["point"].partition(" ")[2] or told["point"],
+                told["then"],
+                told["moment"],
+                told["state"],
+                told["acknowledged"],
+                told["present"],
+                told["refused"],
+                told["verdict"],
+            )
+        )
     good = sum(told["verdict"] == "good" for told in results)
     lost = sum(told["lost"] for told in results)
-    return "\n".join([*lines, "", "%d cases, %d good, %d acknowledged rows lost." % (len(results), good, lost)])
+    return "\n".join(
+        [*lines, "", "%d cases, %d good, %d acknowledged rows lost." % (len(results), good, lost)]
+    )

@@ -32,10 +32,14 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command as text. Its output goes to stderr, or into the result with `capture`. Raises TestbedError."""
     outputs: dict[str, Any] = (
-        {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} if capture else {"stdout": sys.stderr}
+        {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        if capture
+        else {"stdout": sys.stderr}
     )
     try:
-        done = subprocess.run([str(word) for word in command], text=True, check=False, **{**outputs, **options})
+        done = subprocess.run(
+            [str(word) for word in command], text=True, check=False, **{**outputs, **options}
+        )
     except FileNotFoundError as error:
         raise TestbedError(f"{command[0]} is not installed") from error
     if check and done.returncode:
@@ -54,7 +58,9 @@ def install(*packages: str) -> None:
     if shutil.which("apt-get") is None:
         raise TestbedError(f"this is not Debian: install {' '.join(packages)} by hand")
     say(f"installing {' '.join(packages)}")
-    apt = as_root(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"])
+    apt = as_root(
+        ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
+    )
     run([*apt, "update"])
     run([*apt, "install", "-y", "--no-install-recommends", *packages])
 

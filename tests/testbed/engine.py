@@ -28,7 +28,12 @@ def answers(host: str | None) -> bool:
         return False
     environment = {**os.environ, **({"DOCKER_HOST": host} if host else {})}
     return (
-        run(["docker", "info", "--format", "{{.ServerVersion}}"], capture=True, check=False, env=environment).returncode
+        run(
+            ["docker", "info", "--format", "{{.ServerVersion}}"],
+            capture=True,
+            check=False,
+            env=environment,
+        ).returncode
         == 0
     )
 
@@ -65,7 +70,9 @@ def up() -> None:
             f"a Docker engine is at {DEFAULT_SOCKET}, and you may not use it: join its group or become root"
         )
     missing = [
-        package for package, program in (("docker.io", "dockerd"), ("iptables", "iptables")) if not installed(program)
+        package
+        for package, program in (("docker.io", "dockerd"), ("iptables", "iptables"))
+        if not installed(program)
     ]
     if missing:
         # docker.io's own service must not come up beside ours: it would be the machine's, not the test bed's
@@ -73,7 +80,9 @@ def up() -> None:
         if answers(None):
             return
     if len(str(SOCKET)) > LONGEST_SOCKET:
-        raise TestbedError(f"the socket's path is too long, choose a shorter LLMOPS_CACHE: {SOCKET}")
+        raise TestbedError(
+            f"the socket's path is too long, choose a shorter LLMOPS_CACHE: {SOCKET}"
+        )
     FOLDER.mkdir(parents=True, exist_ok=True)
     command = as_root(
         [
@@ -88,7 +97,9 @@ def up() -> None:
     )
     say(f"starting a Docker engine, its log is {LOG}")
     with LOG.open("ab") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
 
     def ready() -> bool:
         if process.poll() is not None:

@@ -45,10 +45,17 @@ IMAGES = {
     for image in (
         Image("base", suite="trixie"),
         Image("litellm", folder="litellm", upon=(("BASE", "base"),)),
-        Image("postgres", folder="postgres", arguments=(("MAJOR", "17"),), upon=(("BASE", "base"),)),
+        Image(
+            "postgres", folder="postgres", arguments=(("MAJOR", "17"),), upon=(("BASE", "base"),)
+        ),
         Image("base-bullseye", suite="bullseye"),
         # only for a refusal: its major is lower than the legacy server's
-        Image("postgres13", folder="postgres", arguments=(("MAJOR", "13"),), upon=(("BASE", "base-bullseye"),)),
+        Image(
+            "postgres13",
+            folder="postgres",
+            arguments=(("MAJOR", "13"),),
+            upon=(("BASE", "base-bullseye"),),
+        ),
         Image("redis", folder="redis", upon=(("BASE", "base"),)),
         Image("registry", folder="registry", upon=(("BASE", "base"),)),
         # last, since it waits for litellm's environment while the others are built
@@ -129,7 +136,9 @@ def builder() -> list[str]:
         if run([client, "buildx", "version"], capture=True, check=False).returncode == 0:
             return [client, "buildx", "build", "--load"]
     for client in clients():
-        answer = run([client, "version", "--format", "{{.Client.Version}}"], capture=True, check=False).stdout
+        answer = run(
+            [client, "version", "--format", "{{.Client.Version}}"], capture=True, check=False
+        ).stdout
         if int((answer or "99").split(".", maxsplit=1)[0]) < 23:
             return [client, "build"]
     install("docker-buildx")
@@ -138,16 +147,31 @@ def builder() -> list[str]:
 
 def ca_bundle() -> Path | None:
     """The machine's trust store: where it holds a private CA, a build needs it to reach PyPI and npm."""
-    candidates = [os.environ.get("PIP_CERT"), os.environ.get("SSL_CERT_FILE"), "/etc/ssl/certs/ca-certificates.crt"]
+    candidates = [
+        os.environ.get("PIP_CERT"),
+        os.environ.get("SSL_CERT_FILE"),
+        "/etc/ssl/certs/ca-certificates.crt",
+    ]
     return next((Path(name) for name in candidates if name and Path(name).is_file()), None)
 
 
 def bootstrap(image: Image, log: Path) -> None:
     """Make a Debian root file system and import it."""
     with log.open("wb") as output:
-        maker = subprocess.Popen(as_root([*MMDEBSTRAP, image.suite, "-"]), stdout=subprocess.PIPE, stderr=output)
+        maker = subprocess.Popen(
+            as_root([*MMDEBSTRAP, image.suite, "-"]), stdout=subprocess.PIPE, stderr=output
+        )
         imported = subprocess.run(
-            ["docker", "import", "--change", 'CMD ["bash"]', "--change", f"LABEL {PREFIX}=image", "-", tag(image.name)],
+            [
+                "docker",
+                "import",
+                "--change",
+                'CMD ["bash"]',
+                "--change",
+                f"LABEL {PREFIX}=image",
+                "-",
+                tag(image.name),
+            ],
             stdin=maker.stdout,
             stdout=output,
             stderr=output,
@@ -177,7 +201,16 @@ def build_one(image: Image, command: list[str]) -> None:
             options += ["--secret", f"id=ca,src={bundle}"]
         with log.open("wb") as output:
             done = subprocess.run(
-                [*command, "--progress=plain", "--label", f"{PREFIX}=image", "--tag", reference, *options, "-"],
+                [
+                    *command,
+                    "--progress=plain",
+                    "--label",
+                    f"{PREFIX}=image",
+                    "--tag",
+                    reference,
+                    *options,
+                    "-",
+                ],
                 input=context(HERE / "images" / image.folder),
                 stdout=output,
                 stderr=output,
@@ -185,7 +218,9 @@ def build_one(image: Image, command: list[str]) -> None:
                 env={**os.environ, "DOCKER_BUILDKIT": "1"},
             )
         if done.returncode:
-            raise TestbedError(f"building {image.name} failed, the whole log is {log}:\n{tail(log)}")
+            raise TestbedError(
+                f"building {image.name} failed, the whole log is {log}:\n{tail(log)}"
+            )
     say(f"built {reference} in {time.monotonic() - started:.0f} s")
 
 

@@ -37,7 +37,17 @@ def legacy_tag() -> str:
 
 def privileged() -> bool:
     """Whether the engine can start privileged containers: not on a machine that itself lacks a capability."""
-    probe = ["docker", "run", "--rm", "--privileged", "--network", "none", "--entrypoint", "true", tag("base")]
+    probe = [
+        "docker",
+        "run",
+        "--rm",
+        "--privileged",
+        "--network",
+        "none",
+        "--entrypoint",
+        "true",
+        tag("base"),
+    ]
     return run(probe, capture=True, check=False).returncode == 0
 
 
@@ -67,10 +77,23 @@ def playbook(path: Path, inventory: Path, log: Path, **variables: object) -> Non
     ansible = Path(sys.executable).parent / "ansible-playbook"
     if not ansible.exists():
         ansible = CHECKOUT / ".venv" / "bin" / "ansible-playbook"
-    command: list[str | Path] = [ansible, "--inventory", inventory, path, "--extra-vars", json.dumps(variables)]
-    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")}
+    command: list[str | Path] = [
+        ansible,
+        "--inventory",
+        inventory,
+        path,
+        "--extra-vars",
+        json.dumps(variables),
+    ]
+    environment = {
+        **os.environ,
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
+    }
     with log.open("a", encoding="utf-8") as output:
-        done = run(command, check=False, cwd=CHECKOUT, env=environment, stdout=output, stderr=output)
+        done = run(
+            command, check=False, cwd=CHECKOUT, env=environment, stdout=output, stderr=output
+        )
     if done.returncode:
         raise TestbedError(
             f"{path.name} failed on {BUILDER} (which is left as it is), the whole log is {log}:\n{tail(log, 40)}"
@@ -89,10 +112,15 @@ def snapshot(testbed: dict[str, object]) -> None:
     log.write_text("", encoding="utf-8")
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         inventory = Path(folder) / "inventory.yml"
-        host = {"ansible_connection": "community.docker.docker", "ansible_python_interpreter": "/usr/bin/python3"}
+        host = {
+            "ansible_connection": "community.docker.docker",
+            "ansible_python_interpreter": "/usr/bin/python3",
+        }
         inventory.write_text(json.dumps({"litellm": {"hosts": {BUILDER: host}}}), encoding="utf-8")
         playbook(SHARED / "destroy.yml", inventory, log, testbed=testbed)
-        playbook(SHARED / "create.yml", inventory, log, testbed={**testbed, "host_image": tag("host")})
+        playbook(
+            SHARED / "create.yml", inventory, log, testbed={**testbed, "host_image": tag("host")}
+        )
         playbook(HERE / "legacy" / "install.yml", inventory, log)
         # systemd ends every service, so PostgreSQL's and Redis's files are those of a clean stop
         run(["docker", "stop", "--time", "120", BUILDER], capture=True)
@@ -100,6 +128,9 @@ def snapshot(testbed: dict[str, object]) -> None:
         empty = Path(folder) / "machine-id"
         empty.touch(0o444)
         run(["docker", "cp", empty, f"{BUILDER}:/etc/machine-id"], capture=True)
-        run(["docker", "commit", "--change", f"LABEL {PREFIX}=image", BUILDER, reference], capture=True)
+        run(
+            ["docker", "commit", "--change", f"LABEL {PREFIX}=image", BUILDER, reference],
+            capture=True,
+        )
         playbook(SHARED / "destroy.yml", inventory, log, testbed=testbed)
     say(f"built {reference} in {time.monotonic() - started:.0f} s")

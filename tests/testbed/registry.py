@@ -44,7 +44,9 @@ def up() -> None:
 
 def port() -> str:
     """Where the registry listens on this machine's loopback."""
-    text = inspect("container", CONTAINER, '{{(index (index .NetworkSettings.Ports "5000/tcp") 0).HostPort}}')
+    text = inspect(
+        "container", CONTAINER, '{{(index (index .NetworkSettings.Ports "5000/tcp") 0).HostPort}}'
+    )
     if not text:
         raise TestbedError("the registry does not run: run 'testbed.py up'")
     return text
@@ -62,7 +64,9 @@ def answers() -> bool:
 def digest(name: str) -> str | None:
     """The digest under which the registry has the current image of this name."""
     version = tag(name).rsplit(":", maxsplit=1)[1]
-    request = urllib.request.Request(f"http://127.0.0.1:{port()}/v2/{name}/manifests/{version}", method="HEAD")
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port()}/v2/{name}/manifests/{version}", method="HEAD"
+    )
     request.add_header("Accept", MANIFESTS)
     try:
         with OPENER.open(request, timeout=30) as response:

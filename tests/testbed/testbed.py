@@ -60,7 +60,11 @@ def up() -> None:
 
 def objects(kind: str, value: str) -> list[str]:
     """Identifiers of what carries our label with this value."""
-    listing = {"container": ["ps", "--all"], "volume": ["volume", "ls"], "network": ["network", "ls"]}[kind]
+    listing = {
+        "container": ["ps", "--all"],
+        "volume": ["volume", "ls"],
+        "network": ["network", "ls"],
+    }[kind]
     return run(
         ["docker", *listing, "--quiet", "--filter", f"label={images.PREFIX}={value}"], capture=True
     ).stdout.split()
@@ -85,9 +89,12 @@ def clean() -> None:
     """Remove images that the current inputs do not make and no container uses."""
     engine.select()
     current = {images.tag(name) for name in images.IMAGES} | {legacy.legacy_tag()}
-    current |= set(run(["docker", "ps", "--all", "--format", "{{.Image}}"], capture=True).stdout.split())
+    current |= set(
+        run(["docker", "ps", "--all", "--format", "{{.Image}}"], capture=True).stdout.split()
+    )
     listed = run(
-        ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}", f"{images.PREFIX}/*"], capture=True
+        ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}", f"{images.PREFIX}/*"],
+        capture=True,
     ).stdout.split()
     for reference in sorted(set(listed) - current):
         run(["docker", "rmi", reference], capture=True)
@@ -104,7 +111,9 @@ def environment() -> None:
 
 def main() -> int:
     """Read the command line, do it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("up", "down", "images", "clean"):
         commands.add_parser(name)

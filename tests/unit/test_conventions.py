@@ -45,13 +45,23 @@ def offending(pattern: str, *folders: str) -> list[str]:
             lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
         except UnicodeDecodeError:
             continue
-        found += [f"{path}:{number}: {line.strip()}" for number, line in enumerate(lines, 1) if re.search(pattern, line)]
+        found += [
+            f"{path}:{number}: {line.strip()}"
+            for number, line in enumerate(lines, 1)
+            if re.search(pattern, line)
+        ]
     return found
 
 
 @pytest.mark.parametrize("role", ROLES, ids=name_of)
 def test_role_has_its_shape(role: Path) -> None:
-    wanted = ("README.md", "defaults/main.yml", "meta/main.yml", "meta/argument_specs.yml", "tasks/main.yml")
+    wanted = (
+        "README.md",
+        "defaults/main.yml",
+        "meta/main.yml",
+        "meta/argument_specs.yml",
+        "tasks/main.yml",
+    )
     assert [name for name in wanted if not (role / name).is_file()] == []
 
 
@@ -87,9 +97,13 @@ def test_every_variable_is_documented(role: Path) -> None:
 def test_roles_do_not_read_each_others_variables(role: Path) -> None:
     others = "|".join(other.name for other in ROLES if other != role)
     strange = []
-    for path in sorted((role / "tasks").rglob("*.yml")) + sorted((role / "templates").rglob("*.j2")):
+    for path in sorted((role / "tasks").rglob("*.yml")) + sorted(
+        (role / "templates").rglob("*.j2")
+    ):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if "llmops.litellm." not in line and re.search(rf"(?:{{{{|when: |that:).*\b(?:__)?(?:{others})_[a-z]", line):
+            if "llmops.litellm." not in line and re.search(
+                rf"(?:{{{{|when: |that:).*\b(?:__)?(?:{others})_[a-z]", line
+            ):
                 strange.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()}")
     assert strange == []
 
@@ -104,9 +118,17 @@ def test_utilities_need_only_the_standard_library_and_each_other(path: Path) -> 
     strange = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            strange += [alias.name for alias in node.names if alias.name.split(".")[0] not in sys.stdlib_module_names]
+            strange += [
+                alias.name
+                for alias in node.names
+                if alias.name.split(".")[0] not in sys.stdlib_module_names
+            ]
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            strange += [node.module] if (node.module or "").split(".")[0] not in sys.stdlib_module_names else []
+            strange += (
+                [node.module]
+                if (node.module or "").split(".")[0] not in sys.stdlib_module_names
+                else []
+            )
         elif isinstance(node, ast.ImportFrom) and node.level > 2:
             strange.append("." * node.level + (node.module or ""))
     assert strange == []
@@ -120,7 +142,15 @@ def test_plugins_are_python_3_9_and_name_their_licence(path: Path) -> None:
 
 
 # A fragment is documentation itself, of what others give examples of.
-@pytest.mark.parametrize("path", [path for path in PLUGINS if path.relative_to(ROOT).parts[1] not in ("module_utils", "doc_fragments")], ids=name_of)
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in PLUGINS
+        if path.relative_to(ROOT).parts[1] not in ("module_utils", "doc_fragments")
+    ],
+    ids=name_of,
+)
 def test_plugins_are_documented(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     beside = list(path.parent.glob("*.yml"))
@@ -145,7 +175,12 @@ def test_dependencies_are_those_that_are_used() -> None:
     for path in FILES:
         if path.parts[0] in ("roles", "playbooks", "plugins") and path.suffix in (".yml", ".py"):
             text = (ROOT / path).read_text(encoding="utf-8")
-            used |= set(re.findall(r"\b((?:community|ansible)\.(?!builtin\b|module_utils\b|plugins\b)[a-z0-9_]+)\.[a-z]", text))
+            used |= set(
+                re.findall(
+                    r"\b((?:community|ansible)\.(?!builtin\b|module_utils\b|plugins\b)[a-z0-9_]+)\.[a-z]",
+                    text,
+                )
+            )
     assert used == set(load(ROOT / "galaxy.yml")["dependencies"])
 
 
@@ -159,7 +194,11 @@ def test_there_is_something_to_look_at() -> None:
 def test_versions_agree() -> None:
     version = load(ROOT / "galaxy.yml")["version"]
     assert version in load(ROOT / "changelogs/changelog.yaml")["releases"]
-    assert re.search(rf"^## v{re.escape(version)}$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert re.search(
+        rf"^## v{re.escape(version)}$",
+        (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
 
 
 # One letter of each word is in brackets, so that this file does not match itself.
@@ -173,7 +212,14 @@ def test_versions_agree() -> None:
         (r"(?<![\w.])/wor[k]/(?:main|shared)|/farm[/]|/tmp/(?:tea[m]|bash_job[s])", ()),
         (r"changem[e]", ("roles", "playbooks")),
     ],
-    ids=["left for later", "waved through", "waits by the clock", "does not run", "paths of one machine", "weak default"],
+    ids=[
+        "left for later",
+        "waved through",
+        "waits by the clock",
+        "does not run",
+        "paths of one machine",
+        "weak default",
+    ],
 )
 def test_nothing_of_the_kind(pattern: str, folders: tuple[str, ...]) -> None:
     assert offending(pattern, *folders) == []

@@ -19,9 +19,23 @@ for days in range(1, count + 1):
     name = time.strftime("%Y%m%dT%H%M%SZ")
     path = os.path.join(folder, name)
     os.mkdir(path, 0o700)
-    texts = {"database.dump": os.urandom(4096), "manifest.json": json.dumps({
-        "format": 1, "name": name, "created": time.isoformat(timespec="seconds"), "source": "compose", "pinned": False, "rows_total": 1}).encode()}
-    texts["SHA256SUMS"] = "".join("%s  %s\n" % (hashlib.sha256(text).hexdigest(), entry) for entry, text in sorted(texts.items())).encode()
+    texts = {
+        "database.dump": os.urandom(4096),
+        "manifest.json": json.dumps(
+            {
+                "format": 1,
+                "name": name,
+                "created": time.isoformat(timespec="seconds"),
+                "source": "compose",
+                "pinned": False,
+                "rows_total": 1,
+            }
+        ).encode(),
+    }
+    texts["SHA256SUMS"] = "".join(
+        "%s  %s\n" % (hashlib.sha256(text).hexdigest(), entry)
+        for entry, text in sorted(texts.items())
+    ).encode()
     for entry, text in texts.items():
         with open(os.path.join(path, entry), "wb") as handle:
             handle.write(text)

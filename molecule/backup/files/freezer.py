@@ -11,14 +11,33 @@ import subprocess
 import sys
 import time
 
-started = subprocess.Popen(["docker", "events", "--filter", "container=litellm-proxy", "--filter", "event=start", "--format", "{{.ID}}"],
-                           stdout=subprocess.PIPE, text=True)
+started = subprocess.Popen(
+    [
+        "docker",
+        "events",
+        "--filter",
+        "container=litellm-proxy",
+        "--filter",
+        "event=start",
+        "--format",
+        "{{.ID}}",
+    ],
+    stdout=subprocess.PIPE,
+    text=True,
+)
 print("waiting", flush=True)
 container = (started.stdout or sys.stdin).readline().strip()
-init = subprocess.run(["docker", "inspect", "--format", "{{.State.Pid}}", container], capture_output=True, text=True, check=True).stdout.strip()
+init = subprocess.run(
+    ["docker", "inspect", "--format", "{{.State.Pid}}", container],
+    capture_output=True,
+    text=True,
+    check=True,
+).stdout.strip()
 limit = time.monotonic() + 10
 children: list[str] = []
-while not children and time.monotonic() < limit:  # the init process first has to start what it is there for
+while (
+    not children and time.monotonic() < limit
+):  # the init process first has to start what it is there for
     with open(f"/proc/{init}/task/{init}/children", encoding="ascii") as handle:
         children = handle.read().split()
 for pid in children:

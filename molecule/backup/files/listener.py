@@ -19,5 +19,8 @@ while True:
                 continue
             if line and line not in seen:
                 seen.add(line)
-                print(line.replace(b"\0", b" ").decode("utf-8", "replace").replace("\n", " "), flush=True)
+                print(
+                    line.replace(b"\0", b" ").decode("utf-8", "replace").replace("\n", " "),
+                    flush=True,
+                )
     time.sleep(0.002)  # as often as two cores allow; there is no event to wait for

@@ -22,13 +22,30 @@ UNIT = "litellm-ops-backup"
 OTHER = "llmops-backup-other"
 # What a migration leaves on purpose.
 OURS = (STATE, BACKUPS, "/opt/litellm")
-NAMES = ["SHA256SUMS", "compose.yaml", "config.compose.yaml", "config.yaml", "database.dump", "env", "manifest.json", "redis.conf"]
+NAMES = [
+    "SHA256SUMS",
+    "compose.yaml",
+    "config.compose.yaml",
+    "config.yaml",
+    "database.dump",
+    "env",
+    "manifest.json",
+    "redis.conf",
+]
 
 
-def play(name: str, *words: str, inventory: str = "inventory.yml") -> subprocess.CompletedProcess[str]:
+def play(
+    name: str, *words: str, inventory: str = "inventory.yml"
+) -> subprocess.CompletedProcess[str]:
     """The operator's own command."""
-    return subprocess.run(["ansible-playbook", "-i", str(SCENARIO / inventory), f"playbooks/{name}.yml", *words],
-                          cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return subprocess.run(
+        ["ansible-playbook", "-i", str(SCENARIO / inventory), f"playbooks/{name}.yml", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
 
 
 def words(run: subprocess.CompletedProcess[str]) -> str:
@@ -43,7 +60,10 @@ def told(host: Any, name: str) -> Any:
 
 def listed(host: Any) -> list[str]:
     """Names of the backups, oldest first."""
-    return [entry["name"] for entry in json.loads(host.check_output("litellm-ops list --json"))["backups"]]
+    return [
+        entry["name"]
+        for entry in json.loads(host.check_output("litellm-ops list --json"))["backups"]
+    ]
 
 
 def manifest(host: Any, name: str) -> Any:
@@ -64,23 +84,29 @@ def until(host: Any, command: str, seconds: float = 60) -> str:
 
 def client(host: Any, action: str, name: str) -> Any:
     """What the client did or sees."""
-    printed = host.check_output(f"python3 -B /root/observer/client.py {action} /root/observer/{name}.json")
+    printed = host.check_output(
+        f"python3 -B /root/observer/client.py {action} /root/observer/{name}.json"
+    )
     return json.loads(printed) if printed else None
 
 
 def models(host: Any, name: str) -> int:
     """The status with which the client's key is answered."""
-    script = ("import json, urllib.request as r, urllib.error as e\n"
-              f"key = json.load(open('/root/observer/{name}.json'))['key']\n"
-              "try: print(r.urlopen(r.Request('http://127.0.0.1:4000/v1/models', headers={'Authorization': 'Bearer ' + key}), timeout=30).status)\n"
-              "except e.HTTPError as error: print(error.code)")
+    script = (
+        "import json, urllib.request as r, urllib.error as e\n"
+        f"key = json.load(open('/root/observer/{name}.json'))['key']\n"
+        "try: print(r.urlopen(r.Request('http://127.0.0.1:4000/v1/models', headers={'Authorization': 'Bearer ' + key}), timeout=30).status)\n"
+        "except e.HTTPError as error: print(error.code)"
+    )
     return int(host.check_output("python3 -c %s", script))
 
 
 def state(host: Any) -> dict[str, Any]:
     """The host's state, without what a migration leaves on purpose."""
     seen = json.loads(host.check_output("python3 -B /root/observer/host_state.py"))
-    seen["files"] = {path: text for path, text in seen["files"].items() if not path.startswith(OURS)}
+    seen["files"] = {
+        path: text for path, text in seen["files"].items() if not path.startswith(OURS)
+    }
     del seen["docker"]["volume"], seen["docker"]["image"]
     return dict(seen)
 
@@ -97,7 +123,9 @@ def legacy(host: Any) -> dict[str, Any]:
     return state(host)
 
 
-def test_legacy_deployment_is_backed_up_by_the_same_playbook(host: Any, legacy: dict[str, Any]) -> None:
+def test_legacy_deployment_is_backed_up_by_the_same_playbook(
+    host: Any, legacy: dict[str, Any]
+) -> None:
     (name,) = listed(host)
     made = manifest(host, name)
     assert (made["source"], made["facts"]["litellm_version"]) == ("legacy", "1.102.4")
@@ -105,7 +133,9 @@ def test_legacy_deployment_is_backed_up_by_the_same_playbook(host: Any, legacy: 
     assert "litellm-ops-backup.timer" in legacy["units"]["system active"]
     again = play("backup")
     assert re.search(r"changed=1 ", again.stdout), again.stdout  # the backup itself
-    assert len(listed(host)) == 1 and listed(host) != [name]  # retention keeps the newer one of a day
+    assert len(listed(host)) == 1 and listed(host) != [
+        name
+    ]  # retention keeps the newer one of a day
 
 
 # The compose deployment and its timers
@@ -121,15 +151,32 @@ def migrated(host: Any, legacy: dict[str, Any]) -> dict[str, Any]:
     return dict(client(host, "read", "first"))
 
 
-def test_hand_over_puts_the_timers_of_the_compose_deployment_in_place(host: Any, migrated: dict[str, Any]) -> None:
+def test_hand_over_puts_the_timers_of_the_compose_deployment_in_place(
+    host: Any, migrated: dict[str, Any]
+) -> None:
     assert migrated["chat"] == 200
-    assert list(json.loads(host.check_output("cat /etc/llmops-litellm/ops.json"))["deployments"]) == ["compose"]
+    assert list(
+        json.loads(host.check_output("cat /etc/llmops-litellm/ops.json"))["deployments"]
+    ) == ["compose"]
     for name in (UNIT, "litellm-ops-drill"):
-        timer = dict(line.split("=", 1) for line in host.check_output(f"systemctl show {name}.timer").splitlines() if "=" in line)
-        assert (timer["ActiveState"], timer["UnitFileState"], timer["Persistent"]) == ("active", "enabled", "yes")
+        timer = dict(
+            line.split("=", 1)
+            for line in host.check_output(f"systemctl show {name}.timer").splitlines()
+            if "=" in line
+        )
+        assert (timer["ActiveState"], timer["UnitFileState"], timer["Persistent"]) == (
+            "active",
+            "enabled",
+            "yes",
+        )
         assert timer["NextElapseUSecRealtime"]
     # the legacy one rests
-    assert host.run("systemctl --user --machine=litellm@ is-active litellm-backup.timer").stdout.strip() != "active"
+    assert (
+        host.run(
+            "systemctl --user --machine=litellm@ is-active litellm-backup.timer"
+        ).stdout.strip()
+        != "active"
+    )
     assert "backups by litellm-ops: *-*-* 02:30:00" in host.check_output(f"cat {STATE}/report.md")
 
 
@@ -148,29 +195,49 @@ def timed(host: Any, migrated: dict[str, Any]) -> str:
     before = listed(host)
     drop_in = f"/etc/systemd/system/{UNIT}.timer.d"
     sooner = "[Timer]\\nOnCalendar=\\nOnActiveSec=\\nOnActiveSec=1\\nRandomizedDelaySec=0\\nAccuracySec=100ms\\n"
-    host.check_output(f"mkdir {drop_in} && printf '{sooner}' > {drop_in}/now.conf && systemctl daemon-reload && systemctl restart {UNIT}.timer")
+    host.check_output(
+        f"mkdir {drop_in} && printf '{sooner}' > {drop_in}/now.conf && systemctl daemon-reload && systemctl restart {UNIT}.timer"
+    )
     try:
-        until(host, f"test $(systemctl show --property ExecMainExitTimestampMonotonic --value {UNIT}.service) != 0 && "
-                    f"test $(systemctl show --property ActiveState --value {UNIT}.service) = inactive", 120)
+        until(
+            host,
+            f"test $(systemctl show --property ExecMainExitTimestampMonotonic --value {UNIT}.service) != 0 && "
+            f"test $(systemctl show --property ActiveState --value {UNIT}.service) = inactive",
+            120,
+        )
     finally:
-        host.check_output(f"rm -r {drop_in} && systemctl daemon-reload && systemctl restart {UNIT}.timer")
+        host.check_output(
+            f"rm -r {drop_in} && systemctl daemon-reload && systemctl restart {UNIT}.timer"
+        )
     (name,) = [name for name in listed(host) if name not in before]
     return name
 
 
 def test_timer_fires_and_a_backup_appears(host: Any, timed: str) -> None:
-    assert host.check_output(f"systemctl show --property Result --value {UNIT}.service") == "success"
+    assert (
+        host.check_output(f"systemctl show --property Result --value {UNIT}.service") == "success"
+    )
     assert sorted(host.check_output(f"ls {BACKUPS}/{timed}").split()) == NAMES
-    modes = host.check_output(f"stat -c '%a %U' {BACKUPS} {BACKUPS}/{timed}; stat -c '%a %U' {BACKUPS}/{timed}/* | sort -u").splitlines()
+    modes = host.check_output(
+        f"stat -c '%a %U' {BACKUPS} {BACKUPS}/{timed}; stat -c '%a %U' {BACKUPS}/{timed}/* | sort -u"
+    ).splitlines()
     assert modes == ["700 root", "700 root", "600 root"]
     made = manifest(host, timed)
-    assert (made["source"], made["pinned"], made["facts"]["litellm_version"]) == ("compose", False, "1.102.4")
+    assert (made["source"], made["pinned"], made["facts"]["litellm_version"]) == (
+        "compose",
+        False,
+        "1.102.4",
+    )
     assert all("@sha256:" in image for image in made["facts"]["images"].values())
-    assert made["rows"]["LiteLLM_VerificationToken"] == int(host.check_output(f"{PSQL} 'SELECT count(*) FROM \"LiteLLM_VerificationToken\"'"))
+    assert made["rows"]["LiteLLM_VerificationToken"] == int(
+        host.check_output(f"{PSQL} 'SELECT count(*) FROM \"LiteLLM_VerificationToken\"'")
+    )
     assert host.run(f"cd {BACKUPS}/{timed} && sha256sum --check --quiet SHA256SUMS").rc == 0
     assert host.run(f"litellm-ops verify {timed}").rc == 0
     assert told(host, "backup")["backup"]["name"] == timed
-    assert f"{timed} is made and verified" in host.check_output(f"journalctl --unit {UNIT} --output cat")
+    assert f"{timed} is made and verified" in host.check_output(
+        f"journalctl --unit {UNIT} --output cat"
+    )
 
 
 def test_drill_restores_it_and_leaves_nothing(host: Any, timed: str) -> None:
@@ -178,9 +245,14 @@ def test_drill_restores_it_and_leaves_nothing(host: Any, timed: str) -> None:
     drill = told(host, "backup")["drill"]
     assert (drill["ok"], drill["name"], drill["problem"]) == (True, timed, None)
     assert host.check_output("docker ps --all --quiet --filter label=llmops.litellm.drill") == ""
-    assert "can be restored" in host.check_output("journalctl --unit litellm-ops-drill --output cat")
+    assert "can be restored" in host.check_output(
+        "journalctl --unit litellm-ops-drill --output cat"
+    )
     metrics = host.check_output(f"cat {METRICS}").splitlines()
-    for line in ('litellm_ops_last_run_ok{what="drill"} 1', 'litellm_ops_last_run_ok{what="backup"} 1'):
+    for line in (
+        'litellm_ops_last_run_ok{what="drill"} 1',
+        'litellm_ops_last_run_ok{what="backup"} 1',
+    ):
         assert line in metrics
     assert any(line.startswith('litellm_ops_size_bytes{what="backup"}') for line in metrics)
 
@@ -193,16 +265,25 @@ def test_no_secret_is_told(host: Any, timed: str) -> None:
     finally:
         host.check_output("systemctl stop listener")
     secrets = json.loads(host.check_output("cat /root/testbed/secrets.json"))
-    for line in host.check_output("grep -E '^(POSTGRES|REDIS)_PASSWORD=' /opt/litellm/.env").splitlines():
+    for line in host.check_output(
+        "grep -E '^(POSTGRES|REDIS)_PASSWORD=' /opt/litellm/.env"
+    ).splitlines():
         secrets[line.partition("=")[0]] = line.partition("=")[2].strip("'\"")
     texts = {
         "command lines": host.check_output("journalctl --unit listener --output cat"),
         "journal": host.check_output("journalctl --unit 'litellm-ops-*' --output cat"),
-        "files": host.check_output(f"cat /etc/llmops-litellm/ops.json {STATE}/backup.json {METRICS} {BACKUPS}/{timed}/manifest.json"),
+        "files": host.check_output(
+            f"cat /etc/llmops-litellm/ops.json {STATE}/backup.json {METRICS} {BACKUPS}/{timed}/manifest.json"
+        ),
         "status": host.check_output("litellm-ops status --json; litellm-ops list --json"),
     }
     assert "pg_dump" in texts["command lines"] and "pg_restore" in texts["command lines"]
-    assert [(where, name) for where, text in texts.items() for name, value in secrets.items() if value in text or json.dumps(value)[1:-1] in text] == []
+    assert [
+        (where, name)
+        for where, text in texts.items()
+        for name, value in secrets.items()
+        if value in text or json.dumps(value)[1:-1] in text
+    ] == []
 
 
 # What goes wrong
@@ -210,7 +291,9 @@ def test_no_secret_is_told(host: Any, timed: str) -> None:
 
 def test_full_disk_is_said_with_numbers_and_the_operator_hears_of_it(host: Any, timed: str) -> None:
     kept = listed(host)
-    host.check_output(f"mkdir /root/aside && mount --bind {BACKUPS} /root/aside && mount -t tmpfs -o size=256k tmpfs {BACKUPS}")
+    host.check_output(
+        f"mkdir /root/aside && mount --bind {BACKUPS} /root/aside && mount -t tmpfs -o size=256k tmpfs {BACKUPS}"
+    )
     try:
         assert host.run(f"systemctl start {UNIT}.service").rc != 0
         assert host.check_output(f"ls -A {BACKUPS}") == ""
@@ -232,15 +315,22 @@ def test_full_disk_is_said_with_numbers_and_the_operator_hears_of_it(host: Any, 
 @pytest.fixture
 def slow(host: Any) -> Iterator[None]:
     """A table is locked, so that a dump begins and waits."""
-    lock = "BEGIN; LOCK TABLE \"LiteLLM_AuditLog\"; SELECT pg_sleep(50)"
+    lock = 'BEGIN; LOCK TABLE "LiteLLM_AuditLog"; SELECT pg_sleep(50)'
     host.check_output(f"systemd-run --quiet --unit=lock {PSQL} '{lock}'")
-    until(host, f"{PSQL} \"SELECT 1 FROM pg_locks WHERE relation = '\\\"LiteLLM_AuditLog\\\"'::regclass AND mode = 'AccessExclusiveLock'\" | grep 1")
+    until(
+        host,
+        f"{PSQL} \"SELECT 1 FROM pg_locks WHERE relation = '\\\"LiteLLM_AuditLog\\\"'::regclass AND mode = 'AccessExclusiveLock'\" | grep 1",
+    )
     yield
     host.run("systemctl stop lock")
-    host.check_output(f"{PSQL} \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'\"")
+    host.check_output(
+        f"{PSQL} \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'\""
+    )
 
 
-def test_backup_that_is_killed_leaves_nothing_that_looks_like_one(host: Any, timed: str, slow: None) -> None:
+def test_backup_that_is_killed_leaves_nothing_that_looks_like_one(
+    host: Any, timed: str, slow: None
+) -> None:
     kept = listed(host)
     host.check_output("systemd-run --quiet --unit=victim litellm-ops backup")
     until(host, f"ls -d {BACKUPS}/.incomplete-*/database.dump")
@@ -272,7 +362,10 @@ def archive(host: Any, timed: str) -> str:
     settings["backup"]["folder"] = "/root/archive"
     settings["state_dir"] = "/root/archive-state"
     settings["backup"]["metrics"] = ""
-    host.check_output("mkdir -m 700 /root/archive-state && umask 077 && printf %s > /root/archive.json", json.dumps(settings))
+    host.check_output(
+        "mkdir -m 700 /root/archive-state && umask 077 && printf %s > /root/archive.json",
+        json.dumps(settings),
+    )
     return "--settings /root/archive.json"
 
 
@@ -284,20 +377,37 @@ def names(host: Any) -> set[str]:
 def test_prune_says_what_would_go_and_why(host: Any, archive: str) -> None:
     before = names(host)
     said = json.loads(host.check_output(f"litellm-ops prune --dry-run --json {archive}"))
-    assert (len(said["kept"]) + len(said["removed"]), said["foreign"]) == (400, ["notes.txt", "photos"])
+    assert (len(said["kept"]) + len(said["removed"]), said["foreign"]) == (
+        400,
+        ["notes.txt", "photos"],
+    )
     # a backup each day: 7 days, and the newest of the 4 weeks and 3 months that are not among them already
     newest = sorted((name for name in before if name.startswith("20")), reverse=True)
     assert [entry["name"] for entry in said["kept"]][:7] == newest[:7]
     rules = [reason.split()[0] for entry in said["kept"] for reason in entry["reasons"]]
-    assert {rule: rules.count(rule) for rule in set(rules)} == {"last": 1, "daily": 7, "weekly": 4, "monthly": 3}
+    assert {rule: rules.count(rule) for rule in set(rules)} == {
+        "last": 1,
+        "daily": 7,
+        "weekly": 4,
+        "monthly": 3,
+    }
     assert names(host) == before
 
 
 def test_prune_that_is_killed_leaves_only_whole_backups(host: Any, archive: str) -> None:
-    kept = {entry["name"] for entry in json.loads(host.check_output(f"litellm-ops prune --dry-run --json {archive}"))["kept"]}
+    kept = {
+        entry["name"]
+        for entry in json.loads(host.check_output(f"litellm-ops prune --dry-run --json {archive}"))[
+            "kept"
+        ]
+    }
     # on the host itself, since all of it takes less than a second: as soon as the first name has changed
-    strike = "until ls -d /root/archive/.removing-*; do :; done; systemctl kill --signal=KILL pruner"
-    host.check_output(f"systemd-run --quiet --unit=pruner litellm-ops prune {archive}; timeout 60 sh -c '{strike}' > /dev/null 2>&1")
+    strike = (
+        "until ls -d /root/archive/.removing-*; do :; done; systemctl kill --signal=KILL pruner"
+    )
+    host.check_output(
+        f"systemd-run --quiet --unit=pruner litellm-ops prune {archive}; timeout 60 sh -c '{strike}' > /dev/null 2>&1"
+    )
     until(host, "test $(systemctl show --property ActiveState --value pruner) != active")
     host.run("systemctl reset-failed pruner")
     assert [name for name in names(host) if name.startswith(".removing-")]
@@ -324,7 +434,10 @@ def test_check_mode_tells_what_a_restore_would_lose(host: Any, chosen: str) -> N
     run = play("restore", "--check", "-e", f"restore_name={chosen}")
     assert run.returncode == 0, run.stdout
     assert "WILL BE LOST:" in run.stdout
-    assert re.search(r"LiteLLM_VerificationToken: [0-9]+ rows now, [0-9]+ in the backup: 1 or more are newer and will be lost", words(run))
+    assert re.search(
+        r"LiteLLM_VerificationToken: [0-9]+ rows now, [0-9]+ in the backup: 1 or more are newer and will be lost",
+        words(run),
+    )
     assert "changed=0" in run.stdout or "changed=1" in run.stdout
     assert models(host, "second") == 200
     assert not host.file(f"{STATE}/restore.json").exists
@@ -332,7 +445,9 @@ def test_check_mode_tells_what_a_restore_would_lose(host: Any, chosen: str) -> N
 
 def test_backup_that_is_damaged_is_refused_by_the_files_name(host: Any, chosen: str) -> None:
     copy = f"/root/copies/{chosen}"
-    host.check_output(f"mkdir -m 700 /root/copies && cp -a {BACKUPS}/{chosen} /root/copies/ && printf x | dd of={copy}/env bs=1 seek=9 conv=notrunc")
+    host.check_output(
+        f"mkdir -m 700 /root/copies && cp -a {BACKUPS}/{chosen} /root/copies/ && printf x | dd of={copy}/env bs=1 seek=9 conv=notrunc"
+    )
     run = play("restore", "-e", "restore_path=/root/copies", "-e", f"restore_name={chosen}")
     assert run.returncode != 0
     assert f"{copy}/env: its checksum does not match" in words(run)
@@ -358,7 +473,9 @@ def restored(host: Any, chosen: str) -> subprocess.CompletedProcess[str]:
     return play("restore", "-e", f"restore_name={chosen}")
 
 
-def test_dropped_table_comes_back(host: Any, chosen: str, migrated: dict[str, Any], restored: subprocess.CompletedProcess[str]) -> None:
+def test_dropped_table_comes_back(
+    host: Any, chosen: str, migrated: dict[str, Any], restored: subprocess.CompletedProcess[str]
+) -> None:
     assert restored.returncode == 0, restored.stdout
     made = manifest(host, chosen)
     count = int(host.check_output(f"{PSQL} 'SELECT count(*) FROM \"LiteLLM_BudgetTable\"'"))
@@ -368,31 +485,48 @@ def test_dropped_table_comes_back(host: Any, chosen: str, migrated: dict[str, An
     assert "the schemas differ: the backup's comes back" in words(restored)
 
 
-def test_what_was_there_is_kept_twice(host: Any, restored: subprocess.CompletedProcess[str]) -> None:
+def test_what_was_there_is_kept_twice(
+    host: Any, restored: subprocess.CompletedProcess[str]
+) -> None:
     assert restored.returncode == 0
     point = [name for name in listed(host) if name.startswith("before-restore-")]
     assert len(point) == 1 and manifest(host, point[0])["pinned"]
-    kept = host.check_output(f"{PSQL} \"SELECT datname FROM pg_database WHERE datname LIKE 'litellm_before_%'\"").split()
+    kept = host.check_output(
+        f"{PSQL} \"SELECT datname FROM pg_database WHERE datname LIKE 'litellm_before_%'\""
+    ).split()
     assert len(kept) == 1
     rows = "docker exec litellm-postgres psql -U litellm -d %s -XAtc 'SELECT count(*) FROM \"LiteLLM_VerificationToken\"'"
     assert int(host.check_output(rows % kept[0])) == int(host.check_output(rows % "litellm")) + 1
 
 
-def test_wrong_migration_is_taken_back_by_hand(host: Any, chosen: str, migrated: dict[str, Any], restored: subprocess.CompletedProcess[str]) -> None:
+def test_wrong_migration_is_taken_back_by_hand(
+    host: Any, chosen: str, migrated: dict[str, Any], restored: subprocess.CompletedProcess[str]
+) -> None:
     assert restored.returncode == 0
-    ledger = ("INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count) "
-              "VALUES (\\$\\$x\\$\\$, \\$\\$x\\$\\$, \\$\\$20990101000000_wrong\\$\\$, now(), 1)")
-    host.check_output(f"{PSQL} 'ALTER TABLE \"LiteLLM_VerificationToken\" DROP COLUMN metadata CASCADE' && {PSQL} \"{ledger}\"")
+    ledger = (
+        "INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count) "
+        "VALUES (\\$\\$x\\$\\$, \\$\\$x\\$\\$, \\$\\$20990101000000_wrong\\$\\$, now(), 1)"
+    )
+    host.check_output(
+        f'{PSQL} \'ALTER TABLE "LiteLLM_VerificationToken" DROP COLUMN metadata CASCADE\' && {PSQL} "{ledger}"'
+    )
     done = host.run(f"litellm-ops restore {chosen} --json")
     assert done.rc == 0, done.stderr
     answer = json.loads(done.stdout)
     assert "the schemas differ: the backup's comes back" in answer["loses"]
     assert 0 < answer["stopped"] < 120
     assert client(host, "read", "first") == migrated
-    assert host.check_output(f"{PSQL} \"SELECT count(*) FROM _prisma_migrations WHERE migration_name LIKE '2099%'\"") == "0"
+    assert (
+        host.check_output(
+            f"{PSQL} \"SELECT count(*) FROM _prisma_migrations WHERE migration_name LIKE '2099%'\""
+        )
+        == "0"
+    )
 
 
-def test_proxy_that_never_gets_healthy_brings_back_what_was_there(host: Any, chosen: str, restored: subprocess.CompletedProcess[str]) -> None:
+def test_proxy_that_never_gets_healthy_brings_back_what_was_there(
+    host: Any, chosen: str, restored: subprocess.CompletedProcess[str]
+) -> None:
     assert restored.returncode == 0
     client(host, "write", "third")
     host.check_output("systemd-run --quiet --unit=freezer python3 -B /root/observer/freezer.py")
@@ -407,11 +541,15 @@ def test_proxy_that_never_gets_healthy_brings_back_what_was_there(host: Any, cho
 
 @pytest.mark.parametrize("stage", ["loading", "stopping", "starting"])
 def test_restore_that_is_killed_keeps_others_out_and_is_ended_by_the_next(
-    host: Any, chosen: str, migrated: dict[str, Any], stage: str, restored: subprocess.CompletedProcess[str]
+    host: Any,
+    chosen: str,
+    migrated: dict[str, Any],
+    stage: str,
+    restored: subprocess.CompletedProcess[str],
 ) -> None:
     assert restored.returncode == 0
     host.check_output(f"systemd-run --quiet --unit=victim litellm-ops restore {chosen}")
-    until(host, f"grep -qs '\"stage\": \"{stage}\"' {STATE}/restore.json", 120)
+    until(host, f'grep -qs \'"stage": "{stage}"\' {STATE}/restore.json', 120)
     host.check_output("systemctl kill --signal=KILL victim")
     until(host, "test $(systemctl show --property ActiveState --value victim) != active")
     host.run("systemctl reset-failed victim")
@@ -420,7 +558,9 @@ def test_restore_that_is_killed_keeps_others_out_and_is_ended_by_the_next(
     why = "has not ended (it was killed, or failed, in its stage"
     for name in ("migrate", "rollback", "finalize", "backup") if stage == "stopping" else ():
         run = play(name)
-        assert run.returncode != 0 and why in words(run) and "Nothing was touched" in words(run), run.stdout
+        assert run.returncode != 0 and why in words(run) and "Nothing was touched" in words(run), (
+            run.stdout
+        )
     assert why in words(play("status"))
     assert host.run("litellm-ops backup").rc == 3
     run = play("restore", "-e", f"restore_name={chosen}")
@@ -433,18 +573,38 @@ def test_restore_that_is_killed_keeps_others_out_and_is_ended_by_the_next(
 # Another host
 
 
-def test_host_that_never_saw_the_original_serves_the_old_keys(host: Any, chosen: str, tmp_path: Path) -> None:
+def test_host_that_never_saw_the_original_serves_the_old_keys(
+    host: Any, chosen: str, tmp_path: Path
+) -> None:
     docker = ["docker"]
-    for source, target in ((f"llmops-backup:{BACKUPS}/{chosen}", tmp_path / chosen), ("llmops-backup:/root/observer/first.json", tmp_path / "first.json")):
-        subprocess.run([*docker, "cp", "--quiet", source, str(target)], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run([*docker, "exec", OTHER, "mkdir", "-p", "/mnt/copies", "/root/observer"], check=True)
-    subprocess.run([*docker, "cp", "--quiet", str(tmp_path / chosen), f"{OTHER}:/mnt/copies/"], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run([*docker, "cp", "--quiet", str(tmp_path / "first.json"), f"{OTHER}:/root/observer/"], check=True, stdout=subprocess.DEVNULL)
+    for source, target in (
+        (f"llmops-backup:{BACKUPS}/{chosen}", tmp_path / chosen),
+        ("llmops-backup:/root/observer/first.json", tmp_path / "first.json"),
+    ):
+        subprocess.run(
+            [*docker, "cp", "--quiet", source, str(target)], check=True, stdout=subprocess.DEVNULL
+        )
+    subprocess.run(
+        [*docker, "exec", OTHER, "mkdir", "-p", "/mnt/copies", "/root/observer"], check=True
+    )
+    subprocess.run(
+        [*docker, "cp", "--quiet", str(tmp_path / chosen), f"{OTHER}:/mnt/copies/"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    subprocess.run(
+        [*docker, "cp", "--quiet", str(tmp_path / "first.json"), f"{OTHER}:/root/observer/"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     other = type(host).get_host(f"docker://{OTHER}")
     assert not other.file("/opt/litellm").exists
     # a Redis of the host's own runs there: it is named, and left to its owner
     refused = play("restore", "-e", "restore_path=/mnt/copies", inventory="files/other.yml")
-    assert refused.returncode != 0 and "nothing was touched: port 6379 is held by redis-server" in words(refused)
+    assert (
+        refused.returncode != 0
+        and "nothing was touched: port 6379 is held by redis-server" in words(refused)
+    )
     assert not other.file("/opt/litellm").exists
     other.check_output("systemctl disable --now redis-server.service")
     run = play("restore", "-e", "restore_path=/mnt/copies", inventory="files/other.yml")
@@ -462,7 +622,9 @@ def test_host_that_never_saw_the_original_serves_the_old_keys(host: Any, chosen:
 # And back
 
 
-def test_rollback_brings_the_legacy_backups_back(host: Any, legacy: dict[str, Any], chosen: str, migrated: dict[str, Any]) -> None:
+def test_rollback_brings_the_legacy_backups_back(
+    host: Any, legacy: dict[str, Any], chosen: str, migrated: dict[str, Any]
+) -> None:
     run = play("rollback")
     assert run.returncode == 0, run.stdout
     assert state(host) == legacy

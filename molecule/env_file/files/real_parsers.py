@@ -24,16 +24,36 @@ SHELL_OWN = {"PWD", "OLDPWD", "SHLVL", "_", "PATH", "HOME"}
 def variables(output: bytes) -> dict[str, str]:
     """What ``env -0`` printed."""
     text = output.decode("utf-8", "surrogateescape")
-    return {name: value for name, _equals, value in (item.partition("=") for item in text.split("\0") if "=" in item)}
+    return {
+        name: value
+        for name, _equals, value in (
+            item.partition("=") for item in text.split("\0") if "=" in item
+        )
+    }
 
 
 def compose(path: Path) -> dict[str, str] | None:
     """By ``env_file:``; what it prints has each dollar doubled."""
     project = path.with_suffix(".compose.json")
-    project.write_text(json.dumps({"name": "p", "services": {"s": {"image": "x", "env_file": [path.name]}}}))
+    project.write_text(
+        json.dumps({"name": "p", "services": {"s": {"image": "x", "env_file": [path.name]}}})
+    )
     done = subprocess.run(
-        [*CLEAN, "/usr/bin/docker", "compose", "--env-file", "/dev/null", "--file", str(project), "config", "--format", "json"],
-        capture_output=True, check=False)
+        [
+            *CLEAN,
+            "/usr/bin/docker",
+            "compose",
+            "--env-file",
+            "/dev/null",
+            "--file",
+            str(project),
+            "config",
+            "--format",
+            "json",
+        ],
+        capture_output=True,
+        check=False,
+    )
     if done.returncode:
         return None
     found = json.loads(done.stdout)["services"]["s"].get("environment") or {}
@@ -46,29 +66,56 @@ def compose_interpolation(path: Path, names: list[str]) -> dict[str, str]:
     service = {"image": "x", "environment": {name: "${%s}" % name for name in names}}
     project.write_text(json.dumps({"name": "p", "services": {"s": service}}))
     done = subprocess.run(
-        [*CLEAN, "/usr/bin/docker", "compose", "--env-file", str(path), "--file", str(project), "config", "--format", "json"],
-        capture_output=True, check=True)
-    return {name: value.replace("$$", "$") for name, value in json.loads(done.stdout)["services"]["s"]["environment"].items()}
+        [
+            *CLEAN,
+            "/usr/bin/docker",
+            "compose",
+            "--env-file",
+            str(path),
+            "--file",
+            str(project),
+            "config",
+            "--format",
+            "json",
+        ],
+        capture_output=True,
+        check=True,
+    )
+    return {
+        name: value.replace("$$", "$")
+        for name, value in json.loads(done.stdout)["services"]["s"]["environment"].items()
+    }
 
 
 def transient(path: Path | None) -> dict[str, str] | None:
     """The environment of a transient unit with this ``EnvironmentFile=``."""
     option = [f"--property=EnvironmentFile={path}"] if path else []
-    done = subprocess.run(["systemd-run", "--quiet", "--wait", "--collect", "--pipe", *option, "/usr/bin/env", "-0"],
-                          stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    done = subprocess.run(
+        ["systemd-run", "--quiet", "--wait", "--collect", "--pipe", *option, "/usr/bin/env", "-0"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
     return variables(done.stdout) if done.returncode == 0 else None
 
 
 def systemd(path: Path, own: set[str]) -> dict[str, str] | None:
     """Without what every unit has."""
     found = transient(path)
-    return None if found is None else {name: value for name, value in found.items() if name not in own}
+    return (
+        None if found is None else {name: value for name, value in found.items() if name not in own}
+    )
 
 
 def bash(path: Path) -> dict[str, str] | None:
     """By ``source``, whatever it says meanwhile."""
     script = 'exec 3>&1 >/dev/null 2>&1; set -a; . "$0"; /usr/bin/env -0 >&3'
-    done = subprocess.run([*CLEAN, "/usr/bin/bash", "-c", script, str(path)], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    done = subprocess.run(
+        [*CLEAN, "/usr/bin/bash", "-c", script, str(path)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
     return {name: value for name, value in variables(done.stdout).items() if name not in SHELL_OWN}
 
 
@@ -76,7 +123,9 @@ def main(arguments: list[str]) -> None:
     if arguments[0] == "--file":
         texts = [Path(arguments[1]).read_bytes()]
     else:
-        texts = [case.text for case in env_cases.CASES] + env_cases.random_files(int(arguments[0]), int(arguments[1]))
+        texts = [case.text for case in env_cases.CASES] + env_cases.random_files(
+            int(arguments[0]), int(arguments[1])
+        )
     # not /tmp: what systemd reads need not be the /tmp that this process sees
     with tempfile.TemporaryDirectory(dir="/run") as folder, ThreadPoolExecutor(4) as pool:
         paths = [Path(folder) / f"{number}.env" for number in range(len(texts))]

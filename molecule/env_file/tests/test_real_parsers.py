@@ -13,8 +13,12 @@ from ansible_collections.llmops.litellm.tests import env_cases
 
 SEED, COUNT = 20261123, 150
 # What we refuse for a shell, bash runs: there is nothing to compare.
-JUDGED = [(number, dialect) for number, case in enumerate(env_cases.CASES) for dialect in _envfile.DIALECTS
-          if dialect != "shell" or case.shell is not None]
+JUDGED = [
+    (number, dialect)
+    for number, case in enumerate(env_cases.CASES)
+    for dialect in _envfile.DIALECTS
+    if dialect != "shell" or case.shell is not None
+]
 SCRIPT = "cd /root/real_parsers && python3 -B real_parsers.py"
 
 
@@ -27,13 +31,21 @@ def real(host: Any) -> dict[str, list[Any]]:
     return found
 
 
-@pytest.mark.parametrize("number, dialect", JUDGED, ids=[f"{env_cases.CASES[number].id}, {dialect}" for number, dialect in JUDGED])
-def test_the_table_says_what_the_real_program_does(real: dict[str, list[Any]], number: int, dialect: str) -> None:
+@pytest.mark.parametrize(
+    "number, dialect",
+    JUDGED,
+    ids=[f"{env_cases.CASES[number].id}, {dialect}" for number, dialect in JUDGED],
+)
+def test_the_table_says_what_the_real_program_does(
+    real: dict[str, list[Any]], number: int, dialect: str
+) -> None:
     assert real[dialect][number] == getattr(env_cases.CASES[number], dialect)
 
 
 @pytest.mark.parametrize("dialect", _envfile.DIALECTS)
-def test_random_files_are_read_as_the_real_program_does(real: dict[str, list[Any]], dialect: str) -> None:
+def test_random_files_are_read_as_the_real_program_does(
+    real: dict[str, list[Any]], dialect: str
+) -> None:
     different, judged = [], 0
     for text, wanted in zip(real["files"], real[dialect]):
         try:
@@ -51,9 +63,16 @@ def test_random_files_are_read_as_the_real_program_does(real: dict[str, list[Any
 
 def test_what_we_write_is_read_alike_by_all(host: Any) -> None:
     values = env_cases.nasty_values(SEED, 400)
-    for_bash = {name: value for name, value in values.items() if not ("`" in value and ("'" in value or value.endswith("\\")))}
+    for_bash = {
+        name: value
+        for name, value in values.items()
+        if not ("`" in value and ("'" in value or value.endswith("\\")))
+    }
     assert 300 < len(for_bash) < len(values)
-    for mapping, readers in ((values, ("compose", "systemd", "interpolation")), (for_bash, ("shell",))):
+    for mapping, readers in (
+        (values, ("compose", "systemd", "interpolation")),
+        (for_bash, ("shell",)),
+    ):
         text = base64.b64encode(_envfile.dumps(mapping).encode()).decode()
         host.check_output("umask 077; echo %s | base64 --decode > /run/written.env", text)
         found = json.loads(host.check_output(f"{SCRIPT} --file /run/written.env"))

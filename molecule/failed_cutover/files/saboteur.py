@@ -30,15 +30,49 @@ def freeze(init: int) -> None:
 
 
 def main() -> None:
-    events = subprocess.Popen(["docker", "events", "--filter", "container=litellm-proxy", "--filter", "event=start", "--format", "{{.ID}}"],
-                              stdout=subprocess.PIPE, text=True)
+    events = subprocess.Popen(
+        [
+            "docker",
+            "events",
+            "--filter",
+            "container=litellm-proxy",
+            "--filter",
+            "event=start",
+            "--format",
+            "{{.ID}}",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     for line in events.stdout or ():
-        told = json.loads(subprocess.run(["docker", "inspect", line.strip()], capture_output=True, text=True, check=True).stdout)[0]
-        ports = [item["HostPort"] for hosts in told["HostConfig"]["PortBindings"].values() for item in hosts]
+        told = json.loads(
+            subprocess.run(
+                ["docker", "inspect", line.strip()], capture_output=True, text=True, check=True
+            ).stdout
+        )[0]
+        ports = [
+            item["HostPort"]
+            for hosts in told["HostConfig"]["PortBindings"].values()
+            for item in hosts
+        ]
         if "4000" in ports:
             freeze(told["State"]["Pid"])
-            subprocess.run(["docker", "exec", "litellm-postgres", "psql", "-U", "litellm", "-d", "litellm", "-c",
-                            'ALTER TABLE "LiteLLM_TeamTable" ADD COLUMN later text'], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [
+                    "docker",
+                    "exec",
+                    "litellm-postgres",
+                    "psql",
+                    "-U",
+                    "litellm",
+                    "-d",
+                    "litellm",
+                    "-c",
+                    'ALTER TABLE "LiteLLM_TeamTable" ADD COLUMN later text',
+                ],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
             print("frozen", flush=True)
 
 

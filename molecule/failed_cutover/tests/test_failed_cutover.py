@@ -18,31 +18,61 @@ OURS = ("/var/lib/llmops-litellm", "/var/backups/llmops-litellm", "/opt/litellm"
 
 def migrate(*words: str) -> subprocess.CompletedProcess[str]:
     """The operator's own command."""
-    return subprocess.run(["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), "playbooks/migrate.yml", *words],
-                          cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return subprocess.run(
+        [
+            "ansible-playbook",
+            "-i",
+            str(SCENARIO / "inventory.yml"),
+            "playbooks/migrate.yml",
+            *words,
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
 
 
 def state(host: Any) -> dict[str, Any]:
     """The host's state, without what a migration leaves on purpose."""
     told = json.loads(host.check_output("python3 -B /root/observer/host_state.py"))
-    told["files"] = {path: text for path, text in told["files"].items() if not path.startswith(OURS)}
+    told["files"] = {
+        path: text for path, text in told["files"].items() if not path.startswith(OURS)
+    }
     del told["docker"]["volume"], told["docker"]["image"]
     return told
 
 
 def test_failure_before_the_cutover_touches_nothing(host: Any) -> None:
     before = state(host)
-    pid = host.check_output("systemctl --user --machine=litellm@ show --property MainPID --value litellm.service")
-    run = migrate("-e", "litellm_wait=1")  # seconds; no PostgreSQL makes its first data folder in that time
+    pid = host.check_output(
+        "systemctl --user --machine=litellm@ show --property MainPID --value litellm.service"
+    )
+    run = migrate(
+        "-e", "litellm_wait=1"
+    )  # seconds; no PostgreSQL makes its first data folder in that time
     assert run.returncode != 0
     assert "the legacy deployment was not touched and serves" in " ".join(run.stdout.split())
     journal = json.loads(host.check_output("cat /var/lib/llmops-litellm/journal.json"))
     assert (journal["state"], journal["phase"]) == ("untouched", "stage")
-    status = subprocess.run(["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), "playbooks/status.yml"],
-                            cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
-    assert "the legacy deployment serves; the last migration touched nothing of it" in " ".join(status.split())
+    status = subprocess.run(
+        ["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), "playbooks/status.yml"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    assert "the legacy deployment serves; the last migration touched nothing of it" in " ".join(
+        status.split()
+    )
     assert state(host) == before
-    assert host.check_output("systemctl --user --machine=litellm@ show --property MainPID --value litellm.service") == pid
+    assert (
+        host.check_output(
+            "systemctl --user --machine=litellm@ show --property MainPID --value litellm.service"
+        )
+        == pid
+    )
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +83,12 @@ def sabotaged(host: Any) -> dict[str, Any]:
     run = migrate("-e", "litellm_max_downtime=75")  # seconds; enough for a cutover that ends well
     host.check_output("systemctl stop saboteur")
     journal = json.loads(host.check_output("cat /var/lib/llmops-litellm/journal.json"))
-    return {"before": before, "run": run, "journal": journal, "frozen": host.check_output("journalctl -u saboteur -o cat")}
+    return {
+        "before": before,
+        "run": run,
+        "journal": journal,
+        "frozen": host.check_output("journalctl -u saboteur -o cat"),
+    }
 
 
 def test_run_fails_and_says_what_is_true_now(sabotaged: dict[str, Any]) -> None:
@@ -66,7 +101,13 @@ def test_run_fails_and_says_what_is_true_now(sabotaged: dict[str, Any]) -> None:
     states = {step["name"]: step["state"] for step in sabotaged["journal"]["steps"]}
     assert states["serve"] == "failed"
     # its schema is not the legacy one any more: rows are not guessed into it, and the legacy deployment serves all the same
-    assert [states[name] for name in ("leave", "carry", "return", "check", "clear")] == ["done", "failed", "done", "done", "done"]
+    assert [states[name] for name in ("leave", "carry", "return", "check", "clear")] == [
+        "done",
+        "failed",
+        "done",
+        "done",
+        "done",
+    ]
 
 
 def test_host_is_as_it_was(host: Any, sabotaged: dict[str, Any]) -> None:
@@ -74,7 +115,9 @@ def test_host_is_as_it_was(host: Any, sabotaged: dict[str, Any]) -> None:
 
 
 def test_legacy_proxy_itself_serves(host: Any) -> None:
-    pid = host.check_output("systemctl --user --machine=litellm@ show --property MainPID --value litellm.service")
+    pid = host.check_output(
+        "systemctl --user --machine=litellm@ show --property MainPID --value litellm.service"
+    )
     assert f"pid={pid}," in host.check_output("ss -Hltnp sport = :4000")
     probe = "import json, urllib.request as r; print(json.load(r.urlopen('http://127.0.0.1:4000/health/readiness', timeout=5))['db'])"
     assert host.check_output("python3 -c %s", probe) == "connected"
@@ -88,11 +131,23 @@ def test_rows_of_the_failed_deployment_are_kept(host: Any, sabotaged: dict[str, 
     assert "Reason:" in report
 
 
-def test_next_run_migrates_and_starts_with_an_empty_redis(host: Any, sabotaged: dict[str, Any]) -> None:
+def test_next_run_migrates_and_starts_with_an_empty_redis(
+    host: Any, sabotaged: dict[str, Any]
+) -> None:
     host.check_output("redis-cli SET left-behind yes")
     run = migrate("-e", '{"litellm_carry_redis": false}')
     assert run.returncode == 0, run.stdout[-3000:]
-    assert json.loads(host.check_output("cat /var/lib/llmops-litellm/journal.json"))["state"] == "migrated"
-    names = host.check_output("docker exec litellm-postgres psql -U litellm -d postgres -XAtc 'SELECT datname FROM pg_database'").split()
+    assert (
+        json.loads(host.check_output("cat /var/lib/llmops-litellm/journal.json"))["state"]
+        == "migrated"
+    )
+    names = host.check_output(
+        "docker exec litellm-postgres psql -U litellm -d postgres -XAtc 'SELECT datname FROM pg_database'"
+    ).split()
     assert sabotaged["journal"]["facts"]["kept_database"] in names
-    assert host.check_output("docker exec litellm-redis sh -c 'REDISCLI_AUTH=$REDIS_PASSWORD redis-cli EXISTS left-behind'") == "0"
+    assert (
+        host.check_output(
+            "docker exec litellm-redis sh -c 'REDISCLI_AUTH=$REDIS_PASSWORD redis-cli EXISTS left-behind'"
+        )
+        == "0"
+    )

@@ -17,8 +17,10 @@ SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
 ROOT = SCENARIO.parent.parent
 STATE, BACKUPS = "/var/lib/llmops-litellm", "/var/backups/llmops-litellm"
 UNITS = "/home/litellm/.config/systemd/user"
-SINGLE = ("runuser -u postgres -- /usr/lib/postgresql/15/bin/postgres --single -D /var/lib/postgresql/15/main"
-          " -c config_file=/etc/postgresql/15/main/postgresql.conf")
+SINGLE = (
+    "runuser -u postgres -- /usr/lib/postgresql/15/bin/postgres --single -D /var/lib/postgresql/15/main"
+    " -c config_file=/etc/postgresql/15/main/postgresql.conf"
+)
 KEPT = "litellm_20261101t000000z-0000"
 NOW = ("-e", "finalize_observation_days=0")
 ALL = ("-e", "finalize_drop_database=true", "-e", "finalize_remove_kept=true")
@@ -26,8 +28,20 @@ ALL = ("-e", "finalize_drop_database=true", "-e", "finalize_remove_kept=true")
 
 def play(name: str, *words: str) -> subprocess.CompletedProcess[str]:
     """The operator's own command."""
-    return subprocess.run(["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), f"playbooks/{name}.yml", *words],
-                          cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return subprocess.run(
+        [
+            "ansible-playbook",
+            "-i",
+            str(SCENARIO / "inventory.yml"),
+            f"playbooks/{name}.yml",
+            *words,
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
 
 
 def words(run: subprocess.CompletedProcess[str]) -> str:
@@ -55,26 +69,48 @@ def legacy(host: Any, statement: str, database: str = "llm_gateway") -> str:
 
 def files(host: Any) -> str:
     """What finalizing could remove or make, with the contents' hashes; not what timers write meanwhile."""
-    return host.check_output(f"find {UNITS} {STATE} {BACKUPS} /etc/systemd/system -type f -not -name 'health.json*' -not -name 'probe.*'"
-                             " -exec sha256sum {} + | sort; ls /run | grep legacy-look; true")
+    return host.check_output(
+        f"find {UNITS} {STATE} {BACKUPS} /etc/systemd/system -type f -not -name 'health.json*' -not -name 'probe.*'"
+        " -exec sha256sum {} + | sort; ls /run | grep legacy-look; true"
+    )
 
 
 def secrets(host: Any) -> list[str]:
     """What nobody may read anywhere."""
-    return [value for value in json.loads(host.check_output("cat /root/testbed/secrets.json")).values() if len(value) > 8]
+    return [
+        value
+        for value in json.loads(host.check_output("cat /root/testbed/secrets.json")).values()
+        if len(value) > 8
+    ]
 
 
 def test_status_tells_both_deployments(host: Any, tmp_path: Path) -> None:
     told = status(tmp_path)
-    assert (told["journal"]["state"], told["journal"]["working"], told["journal"]["problem"]) == ("migrated", "no", None)
-    assert (told["proxy"]["kind"], told["proxy"]["name"], told["proxy"]["ready"], told["proxy"]["database"]) == (
-        "compose", "container litellm-proxy", True, "connected")
+    assert (told["journal"]["state"], told["journal"]["working"], told["journal"]["problem"]) == (
+        "migrated",
+        "no",
+        None,
+    )
+    assert (
+        told["proxy"]["kind"],
+        told["proxy"]["name"],
+        told["proxy"]["ready"],
+        told["proxy"]["database"],
+    ) == ("compose", "container litellm-proxy", True, "connected")
     units = {unit["name"]: unit for unit in told["legacy"]["units"] + told["legacy"]["servers"]}
-    assert (units["litellm.service"]["recorded_enabled"], units["litellm.service"]["enabled"]) == ("enabled", "disabled")
+    assert (units["litellm.service"]["recorded_enabled"], units["litellm.service"]["enabled"]) == (
+        "enabled",
+        "disabled",
+    )
     assert units["postgresql@15-main.service"]["enabled"] == "masked"
-    assert {name: found["state"] for name, found in told["compose"]["containers"].items()} == dict.fromkeys(
-        ["litellm-proxy", "litellm-postgres", "litellm-redis"], "running")
-    assert told["compose"]["unit"] == {"name": "litellm-compose.service", "enabled": "enabled", "active": "active"}
+    assert {
+        name: found["state"] for name, found in told["compose"]["containers"].items()
+    } == dict.fromkeys(["litellm-proxy", "litellm-postgres", "litellm-redis"], "running")
+    assert told["compose"]["unit"] == {
+        "name": "litellm-compose.service",
+        "enabled": "enabled",
+        "active": "active",
+    }
     assert told["backup"]["last"]["name"] == "before-migration-" + journal(host)["id"]
     assert told["backup"]["last"]["pinned"]
 
@@ -89,11 +125,15 @@ def test_status_has_no_secret_and_changes_nothing(host: Any) -> None:
 
 
 def test_status_survives_what_is_broken(host: Any, tmp_path: Path) -> None:
-    host.check_output(f"cp -p {STATE}/journal.json /root/journal.json && echo broken > {STATE}/journal.json && systemctl stop docker.socket docker.service")
+    host.check_output(
+        f"cp -p {STATE}/journal.json /root/journal.json && echo broken > {STATE}/journal.json && systemctl stop docker.socket docker.service"
+    )
     try:
         told = status(tmp_path)
     finally:
-        host.check_output(f"mv /root/journal.json {STATE}/journal.json && systemctl start docker.service && systemctl restart litellm-compose.service")
+        host.check_output(
+            f"mv /root/journal.json {STATE}/journal.json && systemctl start docker.service && systemctl restart litellm-compose.service"
+        )
     assert told["journal"]["state"] == "unreadable"
     assert "does not answer" in told["compose"]["error"]
     assert told["proxy"]["kind"] == "nobody"
@@ -113,7 +153,9 @@ def test_host_is_watched_for_a_week(host: Any, check: tuple[str, ...]) -> None:
 def test_every_reason_comes_at_once_and_nothing_is_touched(host: Any) -> None:
     backup = f"{BACKUPS}/before-migration-{journal(host)['id']}"
     legacy(host, "INSERT INTO \"LiteLLM_Config\" (param_name) VALUES ('late')")
-    host.check_output(f"mv {backup}/database.dump /root/ && docker stop litellm-proxy && systemctl --user --machine=litellm@ start litellm-healthcheck.timer")
+    host.check_output(
+        f"mv {backup}/database.dump /root/ && docker stop litellm-proxy && systemctl --user --machine=litellm@ start litellm-healthcheck.timer"
+    )
     before = files(host)
     try:
         run = play("finalize", *NOW)
@@ -142,7 +184,9 @@ def wait_for(host: Any, condition: str) -> None:
 
 
 def test_check_mode_tells_what_would_go(host: Any) -> None:
-    wait_for(host, "docker inspect --format '{{.State.Health.Status}}' litellm-proxy | grep -qx healthy")
+    wait_for(
+        host, "docker inspect --format '{{.State.Health.Status}}' litellm-proxy | grep -qx healthy"
+    )
     before = files(host)
     run = play("finalize", *NOW, *ALL, "--check", "--diff")
     assert run.returncode == 0, run.stdout
@@ -155,11 +199,31 @@ def test_check_mode_tells_what_would_go(host: Any) -> None:
 def killed(host: Any) -> dict[str, Any]:
     """A run that is killed while its last backup is made, and the journal then."""
     mark = json.dumps({"made_by": "llmops.litellm"})
-    for statement in (f'CREATE DATABASE "{KEPT}"', "CREATE DATABASE foreign_one", f"COMMENT ON DATABASE \"{KEPT}\" IS '{mark}'"):
-        host.check_output("docker exec litellm-postgres psql -U litellm -d postgres -c %s", statement)
-    host.check_output(f"echo '{json.dumps({'facts': {'kept_database': KEPT}})}' > {STATE}/journal-20261101t000000z-0000.json")
-    victim = subprocess.Popen(["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), "playbooks/finalize.yml", *NOW, *ALL], cwd=ROOT,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    for statement in (
+        f'CREATE DATABASE "{KEPT}"',
+        "CREATE DATABASE foreign_one",
+        f"COMMENT ON DATABASE \"{KEPT}\" IS '{mark}'",
+    ):
+        host.check_output(
+            "docker exec litellm-postgres psql -U litellm -d postgres -c %s", statement
+        )
+    host.check_output(
+        f"echo '{json.dumps({'facts': {'kept_database': KEPT}})}' > {STATE}/journal-20261101t000000z-0000.json"
+    )
+    victim = subprocess.Popen(
+        [
+            "ansible-playbook",
+            "-i",
+            str(SCENARIO / "inventory.yml"),
+            "playbooks/finalize.yml",
+            *NOW,
+            *ALL,
+        ],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     limit = time.monotonic() + 180
     while journal(host)["phase"] != "last_dump":
         assert time.monotonic() < limit
@@ -170,7 +234,9 @@ def killed(host: Any) -> dict[str, Any]:
     return journal(host)
 
 
-def test_status_says_what_ends_a_run_that_was_killed(killed: dict[str, Any], tmp_path: Path) -> None:
+def test_status_says_what_ends_a_run_that_was_killed(
+    killed: dict[str, Any], tmp_path: Path
+) -> None:
     assert killed["state"] == "running"
     told = status(tmp_path)
     assert told["journal"]["words"].startswith("a run was killed in its step last_dump")
@@ -185,7 +251,9 @@ def finalized(killed: dict[str, Any]) -> subprocess.CompletedProcess[str]:
     return play("finalize", *ALL)
 
 
-def test_legacy_deployment_is_gone_and_in_its_last_backup(host: Any, finalized: subprocess.CompletedProcess[str]) -> None:
+def test_legacy_deployment_is_gone_and_in_its_last_backup(
+    host: Any, finalized: subprocess.CompletedProcess[str]
+) -> None:
     assert finalized.returncode == 0, finalized.stdout
     told = journal(host)
     assert told["state"] == "finalized"
@@ -196,22 +264,47 @@ def test_legacy_deployment_is_gone_and_in_its_last_backup(host: Any, finalized: 
     assert held["fingerprint"]["hash"] == cutover["facts"]["source"]["hash"]
     assert (held["pinned"], held["source"]) == (True, "legacy")
     names = " ".join(entry["name"] for entry in held["files"])
-    assert all(name in names for name in ("config.yaml", "env.litellm", "secrets.env", "legacy.env", "litellm.service", "litellm-backup.timer"))
-    assert "litellm" not in host.check_output("systemctl --user --machine=litellm@ list-unit-files --no-legend --plain")
+    assert all(
+        name in names
+        for name in (
+            "config.yaml",
+            "env.litellm",
+            "secrets.env",
+            "legacy.env",
+            "litellm.service",
+            "litellm-backup.timer",
+        )
+    )
+    assert "litellm" not in host.check_output(
+        "systemctl --user --machine=litellm@ list-unit-files --no-legend --plain"
+    )
     assert host.check_output(f"find {UNITS} -type f -o -type l") == ""
-    assert host.check_output("systemctl is-enabled postgresql@15-main.service redis-server.service; true").split() == ["masked", "disabled"]
+    assert host.check_output(
+        "systemctl is-enabled postgresql@15-main.service redis-server.service; true"
+    ).split() == ["masked", "disabled"]
 
 
-def test_nothing_of_the_look_is_left(host: Any, finalized: subprocess.CompletedProcess[str]) -> None:
+def test_nothing_of_the_look_is_left(
+    host: Any, finalized: subprocess.CompletedProcess[str]
+) -> None:
     assert finalized.returncode == 0
-    assert host.check_output("systemctl list-units --all --no-legend 'litellm-legacy*'; ls /run | grep legacy-look; true") == ""
+    assert (
+        host.check_output(
+            "systemctl list-units --all --no-legend 'litellm-legacy*'; ls /run | grep legacy-look; true"
+        )
+        == ""
+    )
     assert not host.file("/var/lib/postgresql/15/main/postmaster.pid").exists
 
 
-def test_only_databases_that_were_named_are_dropped(host: Any, finalized: subprocess.CompletedProcess[str]) -> None:
+def test_only_databases_that_were_named_are_dropped(
+    host: Any, finalized: subprocess.CompletedProcess[str]
+) -> None:
     assert finalized.returncode == 0
     assert "llm_gateway" not in legacy(host, "SELECT datname FROM pg_database", "postgres")
-    names = host.check_output("docker exec litellm-postgres psql -U litellm -d postgres -XAtc 'SELECT datname FROM pg_database'").split()
+    names = host.check_output(
+        "docker exec litellm-postgres psql -U litellm -d postgres -XAtc 'SELECT datname FROM pg_database'"
+    ).split()
     assert KEPT not in names
     assert {"litellm", "foreign_one"} <= set(names)
 
@@ -225,10 +318,16 @@ def test_report_says_what_is_where(host: Any, finalized: subprocess.CompletedPro
     assert [value for value in secrets(host) if value in report + finalized.stdout] == []
 
 
-def test_compose_deployment_serves_and_says_so(finalized: subprocess.CompletedProcess[str], tmp_path: Path) -> None:
+def test_compose_deployment_serves_and_says_so(
+    finalized: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
     assert finalized.returncode == 0
     told = status(tmp_path)
-    assert (told["journal"]["state"], told["proxy"]["kind"], told["proxy"]["ready"]) == ("finalized", "compose", True)
+    assert (told["journal"]["state"], told["proxy"]["kind"], told["proxy"]["ready"]) == (
+        "finalized",
+        "compose",
+        True,
+    )
 
 
 def test_again_it_changes_nothing(host: Any, finalized: subprocess.CompletedProcess[str]) -> None:

@@ -10,7 +10,12 @@ import signal
 import subprocess
 import sys
 
-init = subprocess.run(["docker", "inspect", "--format", "{{.State.Pid}}", "litellm-proxy"], capture_output=True, text=True, check=True).stdout.strip()
+init = subprocess.run(
+    ["docker", "inspect", "--format", "{{.State.Pid}}", "litellm-proxy"],
+    capture_output=True,
+    text=True,
+    check=True,
+).stdout.strip()
 with open(f"/proc/{init}/task/{init}/children", encoding="ascii") as handle:
     children = handle.read().split()
 for pid in children:

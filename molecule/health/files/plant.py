@@ -17,7 +17,11 @@ with open("/root/testbed/secrets.json", encoding="utf-8") as handle:
 
 def ask(path: str, body: Any) -> Any:
     """The JSON that the proxy answers."""
-    request = urllib.request.Request(URL + path, json.dumps(body).encode(), {"Authorization": f"Bearer {MASTER}", "Content-Type": "application/json"})
+    request = urllib.request.Request(
+        URL + path,
+        json.dumps(body).encode(),
+        {"Authorization": f"Bearer {MASTER}", "Content-Type": "application/json"},
+    )
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
@@ -26,8 +30,18 @@ def add() -> str:
     """The model's id."""
     with open("/etc/chat-standin.key", encoding="utf-8") as handle:
         key = handle.read().strip()
-    made = ask("/model/new", {"model_name": "claims", "model_info": {"mode": "chat", "supports_function_calling": True}, "litellm_params": {
-        "model": "openai/stand-in-chat", "api_base": "http://host.docker.internal:8081/v1", "api_key": key}})
+    made = ask(
+        "/model/new",
+        {
+            "model_name": "claims",
+            "model_info": {"mode": "chat", "supports_function_calling": True},
+            "litellm_params": {
+                "model": "openai/stand-in-chat",
+                "api_base": "http://host.docker.internal:8081/v1",
+                "api_key": key,
+            },
+        },
+    )
     return str(made["model_id"])
 
 

@@ -24,15 +24,39 @@ PSQL = "docker exec litellm-postgres psql -U litellm -d litellm -XAtc"
 UNIT = "litellm-ops-health"
 # What a migration leaves on purpose.
 OURS = (STATE, BACKUPS, PROJECT)
-PARTS = ["engine", "containers", "postgresql", "redis", "liveness", "readiness", "bogus key", "model hosts", "disk", "backup", "drill"]
+PARTS = [
+    "engine",
+    "containers",
+    "postgresql",
+    "redis",
+    "liveness",
+    "readiness",
+    "bogus key",
+    "model hosts",
+    "disk",
+    "backup",
+    "drill",
+]
 # Of one part; a look takes hardly longer, however much hangs.
 LIMIT = 5.0
 
 
 def play(name: str, *words: str) -> subprocess.CompletedProcess[str]:
     """The operator's own command."""
-    return subprocess.run(["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), f"playbooks/{name}.yml", *words],
-                          cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return subprocess.run(
+        [
+            "ansible-playbook",
+            "-i",
+            str(SCENARIO / "inventory.yml"),
+            f"playbooks/{name}.yml",
+            *words,
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
 
 
 def words(run: subprocess.CompletedProcess[str]) -> str:
@@ -87,7 +111,9 @@ def broken(host: Any, how: str, mended: str) -> Iterator[None]:
 def state(host: Any) -> dict[str, Any]:
     """The host's state, without what a migration leaves on purpose."""
     seen = json.loads(host.check_output("python3 -B /root/observer/host_state.py"))
-    seen["files"] = {path: text for path, text in seen["files"].items() if not path.startswith(OURS)}
+    seen["files"] = {
+        path: text for path, text in seen["files"].items() if not path.startswith(OURS)
+    }
     del seen["docker"]["volume"], seen["docker"]["image"]
     return dict(seen)
 
@@ -108,7 +134,9 @@ def looked(legacy: dict[str, Any]) -> subprocess.CompletedProcess[str]:
     return play("health")
 
 
-def test_legacy_deployment_is_looked_at_and_nothing_is_left(host: Any, legacy: dict[str, Any], looked: subprocess.CompletedProcess[str]) -> None:
+def test_legacy_deployment_is_looked_at_and_nothing_is_left(
+    host: Any, legacy: dict[str, Any], looked: subprocess.CompletedProcess[str]
+) -> None:
     assert looked.returncode == 0, looked.stdout
     assert re.search(r"healthy +the legacy deployment", words(looked)), looked.stdout
     assert "changed=0" in looked.stdout
@@ -128,20 +156,34 @@ def migrated(looked: subprocess.CompletedProcess[str], host: Any) -> Look:
 
 
 def test_all_is_green(migrated: Look) -> None:
-    assert (migrated.code, migrated.outcome, list(migrated.states), migrated.wrong()) == (0, "healthy", PARTS, {})
+    assert (migrated.code, migrated.outcome, list(migrated.states), migrated.wrong()) == (
+        0,
+        "healthy",
+        PARTS,
+        {},
+    )
 
 
 def test_hand_over_puts_the_timers_in_place(host: Any, migrated: Look) -> None:
     assert migrated
     for name in ("health", "probe"):
-        timer = dict(line.split("=", 1) for line in host.check_output(f"systemctl show litellm-ops-{name}.timer").splitlines() if "=" in line)
+        timer = dict(
+            line.split("=", 1)
+            for line in host.check_output(f"systemctl show litellm-ops-{name}.timer").splitlines()
+            if "=" in line
+        )
         assert (timer["ActiveState"], timer["UnitFileState"]) == ("active", "enabled")
         said = host.check_output(f"systemd-analyze security --no-pager litellm-ops-{name}.service")
         level = re.search(r"Overall exposure level for \S+: ([0-9.]+)", said)
         assert level and float(level[1]) <= 2.2, said.splitlines()[-1]
     assert host.check_output("stat -c '%a %U' /etc/llmops-litellm/health.json") == "600 root"
     # the legacy ones rest
-    assert host.run("systemctl --user --machine=litellm@ is-active litellm-healthcheck.timer").stdout.strip() != "active"
+    assert (
+        host.run(
+            "systemctl --user --machine=litellm@ is-active litellm-healthcheck.timer"
+        ).stdout.strip()
+        != "active"
+    )
     assert "looked at by litellm-ops: *-*-* *:*:00" in host.check_output(f"cat {STATE}/report.md")
 
 
@@ -159,10 +201,17 @@ def test_unit_looks_with_no_more_rights_than_it_has(host: Any, migrated: Look) -
     assert migrated
     host.check_output(f"systemctl start {UNIT}.service")
     kept = json.loads(host.check_output(f"cat {STATE}/health.json"))
-    assert {check["name"]: (check["state"], check["detail"]) for check in kept["checks"] if check["state"] != "ok"} == {}
+    assert {
+        check["name"]: (check["state"], check["detail"])
+        for check in kept["checks"]
+        if check["state"] != "ok"
+    } == {}
     assert [check["name"] for check in kept["checks"]] == PARTS
     assert "litellm_health 0" in host.check_output(f"cat {METRICS}").splitlines()
-    assert host.check_output(f"stat -c %a {STATE}/health.json {STATE}/health.jsonl").split() == ["600", "600"]
+    assert host.check_output(f"stat -c %a {STATE}/health.json {STATE}/health.jsonl").split() == [
+        "600",
+        "600",
+    ]
 
 
 def test_both_deployments_can_be_looked_at(migrated: Look) -> None:
@@ -181,7 +230,12 @@ def test_postgresql_container_is_stopped(host: Any, migrated: Look) -> None:
         look = until(host, lambda seen: seen.states["readiness"] == "failed")
         assert (look.code, look.outcome) == (2, "failed")
         # whether a key is refused a proxy may not know without its database
-        assert {**look.wrong(), "bogus key": ""} == {"containers": "failed", "postgresql": "failed", "readiness": "failed", "bogus key": ""}
+        assert {**look.wrong(), "bogus key": ""} == {
+            "containers": "failed",
+            "postgresql": "failed",
+            "readiness": "failed",
+            "bogus key": "",
+        }
         assert "container litellm-postgres is exited" in look.details["containers"]
 
 
@@ -190,30 +244,50 @@ def test_postgresql_container_is_paused_and_answers_hang(host: Any, migrated: Lo
         begun = time.monotonic()
         look = Look(host)
         assert time.monotonic() - begun < LIMIT + 5
-        assert look.code == 2 and look.states["postgresql"] == "failed" and look.states["containers"] == "failed"
+        assert (
+            look.code == 2
+            and look.states["postgresql"] == "failed"
+            and look.states["containers"] == "failed"
+        )
         assert "container litellm-postgres is paused" in look.details["containers"]
         assert (look.states["redis"], look.states["liveness"]) == ("ok", "ok")
 
 
 def test_postgresql_has_another_password(host: Any, migrated: Look) -> None:
-    kept = host.check_output(f"{PSQL} \"SELECT rolpassword FROM pg_authid WHERE rolname = 'litellm'\"").replace("$", "\\$")
-    with broken(host, f"{PSQL} \"ALTER ROLE litellm PASSWORD 'another'\"", f"{PSQL} \"ALTER ROLE litellm PASSWORD '{kept}'\""):
+    kept = host.check_output(
+        f"{PSQL} \"SELECT rolpassword FROM pg_authid WHERE rolname = 'litellm'\""
+    ).replace("$", "\\$")
+    with broken(
+        host,
+        f"{PSQL} \"ALTER ROLE litellm PASSWORD 'another'\"",
+        f"{PSQL} \"ALTER ROLE litellm PASSWORD '{kept}'\"",
+    ):
         look = Look(host)
-        assert (look.code, look.states["postgresql"], look.states["containers"]) == (2, "failed", "ok")
+        assert (look.code, look.states["postgresql"], look.states["containers"]) == (
+            2,
+            "failed",
+            "ok",
+        )
         assert "password authentication failed" in look.details["postgresql"]
 
 
 def test_redis_container_is_stopped(host: Any, migrated: Look) -> None:
     with broken(host, "docker stop litellm-redis", "docker start litellm-redis"):
         look = Look(host)
-        assert (look.code, look.states["containers"], look.states["redis"]) == (2, "failed", "degraded")
+        assert (look.code, look.states["containers"], look.states["redis"]) == (
+            2,
+            "failed",
+            "degraded",
+        )
         assert (look.states["postgresql"], look.states["liveness"]) == ("ok", "ok")
 
 
 def test_redis_has_another_password(host: Any, migrated: Look) -> None:
     """Who is logged in stays so: the proxy does not notice, the check does."""
     inside = "docker exec litellm-redis sh -c"
-    change = f"{inside} 'REDISCLI_AUTH=\"$REDIS_PASSWORD\" redis-cli config set requirepass another'"
+    change = (
+        f"{inside} 'REDISCLI_AUTH=\"$REDIS_PASSWORD\" redis-cli config set requirepass another'"
+    )
     back = f"{inside} 'REDISCLI_AUTH=another redis-cli config set requirepass \"$REDIS_PASSWORD\"'"
     with broken(host, change, back):
         look = Look(host)
@@ -225,8 +299,16 @@ def test_proxy_is_stopped(host: Any, migrated: Look) -> None:
     with broken(host, "docker stop litellm-proxy", "docker start litellm-proxy"):
         look = Look(host)
         assert (look.code, look.outcome) == (2, "failed")
-        assert {name: look.states[name] for name in ("containers", "liveness", "readiness", "bogus key", "model hosts")} == {
-            "containers": "failed", "liveness": "failed", "readiness": "failed", "bogus key": "unknown", "model hosts": "unknown"}
+        assert {
+            name: look.states[name]
+            for name in ("containers", "liveness", "readiness", "bogus key", "model hosts")
+        } == {
+            "containers": "failed",
+            "liveness": "failed",
+            "readiness": "failed",
+            "bogus key": "unknown",
+            "model hosts": "unknown",
+        }
         assert (look.states["postgresql"], look.states["redis"]) == ("ok", "ok")
 
 
@@ -236,19 +318,36 @@ def test_proxy_is_frozen_and_then_unhealthy(host: Any, migrated: Look) -> None:
         begun = time.monotonic()
         look = Look(host)
         assert time.monotonic() - begun < LIMIT + 5
-        assert (look.code, look.states["liveness"], look.states["readiness"]) == (2, "failed", "failed")
-        assert (look.states["postgresql"], look.states["redis"], look.states["model hosts"]) == ("ok", "ok", "ok")
+        assert (look.code, look.states["liveness"], look.states["readiness"]) == (
+            2,
+            "failed",
+            "failed",
+        )
+        assert (look.states["postgresql"], look.states["redis"], look.states["model hosts"]) == (
+            "ok",
+            "ok",
+            "ok",
+        )
         look = until(host, lambda seen: seen.states["containers"] == "failed")
         assert "container litellm-proxy is running, unhealthy" in look.details["containers"]
 
 
 def test_port_is_published_to_everybody(host: Any, migrated: Look) -> None:
     redis = f"{COMPOSE} up --detach --wait --no-deps redis"
-    edit = f"sed -i 's/\"127.0.0.1:6379:6379\"/\"0.0.0.0:6379:6379\"/' {PROJECT}/compose.yaml && {redis}"
-    with broken(host, edit, f"sed -i 's/\"0.0.0.0:6379:6379\"/\"127.0.0.1:6379:6379\"/' {PROJECT}/compose.yaml && {redis}"):
+    edit = (
+        f'sed -i \'s/"127.0.0.1:6379:6379"/"0.0.0.0:6379:6379"/\' {PROJECT}/compose.yaml && {redis}'
+    )
+    with broken(
+        host,
+        edit,
+        f'sed -i \'s/"0.0.0.0:6379:6379"/"127.0.0.1:6379:6379"/\' {PROJECT}/compose.yaml && {redis}',
+    ):
         look = Look(host)
         assert (look.code, look.states["containers"], look.states["redis"]) == (2, "failed", "ok")
-        assert "publishes 6379/tcp on 0.0.0.0:6379, not on the loopback address alone" in look.details["containers"]
+        assert (
+            "publishes 6379/tcp on 0.0.0.0:6379, not on the loopback address alone"
+            in look.details["containers"]
+        )
 
 
 def test_proxy_without_a_master_key_is_open(host: Any, migrated: Look) -> None:
@@ -268,20 +367,37 @@ def test_model_server_is_stopped_on_purpose(host: Any, migrated: Look) -> None:
 
 
 def test_model_server_does_not_answer(host: Any, migrated: Look) -> None:
-    with broken(host, "systemctl kill --signal=STOP llama-rerank", "systemctl kill --signal=CONT llama-rerank"):
+    with broken(
+        host,
+        "systemctl kill --signal=STOP llama-rerank",
+        "systemctl kill --signal=CONT llama-rerank",
+    ):
         look = Look(host)
-        assert (look.code, look.outcome, look.wrong()) == (1, "degraded", {"model hosts": "degraded"})
-        assert "llama-rerank.service (host.docker.internal:8079) does not answer in time, its unit is active" in look.details["model hosts"]
+        assert (look.code, look.outcome, look.wrong()) == (
+            1,
+            "degraded",
+            {"model hosts": "degraded"},
+        )
+        assert (
+            "llama-rerank.service (host.docker.internal:8079) does not answer in time, its unit is active"
+            in look.details["model hosts"]
+        )
 
 
 @pytest.mark.parametrize(("kilobytes", "said", "code"), [(950, "degraded", 1), (1010, "failed", 2)])
-def test_disk_is_nearly_full(host: Any, migrated: Look, kilobytes: int, said: str, code: int) -> None:
+def test_disk_is_nearly_full(
+    host: Any, migrated: Look, kilobytes: int, said: str, code: int
+) -> None:
     settings = json.loads(host.check_output("cat /etc/llmops-litellm/health.json"))
     settings["health"]["folders"] = ["/root/full"]
     host.check_output("umask 077; printf %s > /root/health.json", json.dumps(settings))
-    host.check_output(f"mkdir /root/full && mount -t tmpfs -o size=1024k tmpfs /root/full && head -c {kilobytes}k /dev/zero > /root/full/x")
+    host.check_output(
+        f"mkdir /root/full && mount -t tmpfs -o size=1024k tmpfs /root/full && head -c {kilobytes}k /dev/zero > /root/full/x"
+    )
     try:
-        look = until(host, lambda seen: set(seen.wrong()) == {"disk"}, options="--settings /root/health.json")
+        look = until(
+            host, lambda seen: set(seen.wrong()) == {"disk"}, options="--settings /root/health.json"
+        )
         assert (look.code, look.states["disk"]) == (code, said)
         assert "/root/full is" in look.details["disk"]
     finally:
@@ -293,7 +409,9 @@ def test_backup_is_three_days_old(host: Any, migrated: Look) -> None:
     until(host, well)
     kept = json.loads(host.check_output(f"cat {STATE}/backup.json"))
     old = json.loads(json.dumps(kept))
-    old["backup"]["last_success"]["time"] = (datetime.now(timezone.utc) - timedelta(days=3)).isoformat()
+    old["backup"]["last_success"]["time"] = (
+        datetime.now(timezone.utc) - timedelta(days=3)
+    ).isoformat()
     host.check_output("umask 077; printf %s > " + f"{STATE}/backup.json", json.dumps(old))
     try:
         look = Look(host)
@@ -305,7 +423,11 @@ def test_backup_is_three_days_old(host: Any, migrated: Look) -> None:
 
 def test_alarm_begins_once_and_ends(host: Any, migrated: Look) -> None:
     def heard() -> int:
-        return host.run("journalctl --identifier operator --output cat").stdout.split().count(f"{UNIT}.service")
+        return (
+            host.run("journalctl --identifier operator --output cat")
+            .stdout.split()
+            .count(f"{UNIT}.service")
+        )
 
     # so often systemd starts nothing by itself
     start = f"systemctl reset-failed {UNIT}.service; systemctl start {UNIT}.service"
@@ -323,7 +445,9 @@ def test_alarm_begins_once_and_ends(host: Any, migrated: Look) -> None:
     host.check_output(start)
     assert json.loads(host.check_output(f"cat {STATE}/health.json"))["alarm"] is False
     assert heard() == before + 1
-    assert "alarm: failed 2 times in a row" in host.check_output(f"journalctl --unit {UNIT} --output cat")
+    assert "alarm: failed 2 times in a row" in host.check_output(
+        f"journalctl --unit {UNIT} --output cat"
+    )
 
 
 # Probe and inventory
@@ -334,28 +458,52 @@ def planted(host: Any, migrated: Look) -> Iterator[None]:
     """A model that claims tools and has none, and an alias that leads nowhere."""
     assert migrated
     model = host.check_output("python3 -B /root/observer/plant.py add")
-    host.check_output(f"cp {PROJECT}/config.compose.yaml /root/config.kept && "
-                      f"printf 'router_settings:\\n  model_group_alias: {{ghost: nowhere}}\\n' >> {PROJECT}/config.compose.yaml")
+    host.check_output(
+        f"cp {PROJECT}/config.compose.yaml /root/config.kept && "
+        f"printf 'router_settings:\\n  model_group_alias: {{ghost: nowhere}}\\n' >> {PROJECT}/config.compose.yaml"
+    )
     yield
-    host.check_output(f"cat /root/config.kept > {PROJECT}/config.compose.yaml && rm /root/config.kept && python3 -B /root/observer/plant.py remove {model}")
+    host.check_output(
+        f"cat /root/config.kept > {PROJECT}/config.compose.yaml && rm /root/config.kept && python3 -B /root/observer/plant.py remove {model}"
+    )
 
 
 def test_probe_finds_what_was_planted(host: Any, planted: None) -> None:
-    assert host.run("systemctl start litellm-ops-probe.service").rc == 0  # what differs is in the report
+    assert (
+        host.run("systemctl start litellm-ops-probe.service").rc == 0
+    )  # what differs is in the report
     report = json.loads(host.check_output(f"cat {STATE}/probe.json"))
     seen = {(row["model"], row["capability"]): row for row in report["rows"]}
     assert report["outcome"] == "degraded"
-    assert {key: seen[key]["state"] for key in (("chat", "chat"), ("chat", "stream"), ("embed", "embedding"), ("embed-stored", "embedding"),
-                                                ("rerank", "rerank"), ("claims", "chat"))} == {
-        ("chat", "chat"): "yes", ("chat", "stream"): "yes", ("embed", "embedding"): "yes", ("embed-stored", "embedding"): "yes",
-        ("rerank", "rerank"): "yes", ("claims", "chat"): "yes"}
+    assert {
+        key: seen[key]["state"]
+        for key in (
+            ("chat", "chat"),
+            ("chat", "stream"),
+            ("embed", "embedding"),
+            ("embed-stored", "embedding"),
+            ("rerank", "rerank"),
+            ("claims", "chat"),
+        )
+    } == {
+        ("chat", "chat"): "yes",
+        ("chat", "stream"): "yes",
+        ("embed", "embedding"): "yes",
+        ("embed-stored", "embedding"): "yes",
+        ("rerank", "rerank"): "yes",
+        ("claims", "chat"): "yes",
+    }
     assert "claims, tools: declared, not seen (no tool was called)" in report["differences"]
     assert seen[("chat", "stream")]["first"] is not None
     left = {model["name"]: model["left_out"] for model in report["models"] if model["left_out"]}
-    assert left == dict.fromkeys(("deepseek-chat", "gemini-flash"), "not on this host, so it may cost money")
+    assert left == dict.fromkeys(
+        ("deepseek-chat", "gemini-flash"), "not on this host, so it may cost money"
+    )
     assert "alias: alias ghost" in host.check_output(f"cat {STATE}/probe.md")
     secrets = json.loads(host.check_output("cat /root/testbed/secrets.json"))
-    kept = host.check_output(f"cat {STATE}/probe.json {STATE}/probe.md {STATE}/probe.html {STATE}/health.json {METRICS}")
+    kept = host.check_output(
+        f"cat {STATE}/probe.json {STATE}/probe.md {STATE}/probe.html {STATE}/health.json {METRICS}"
+    )
     kept += host.check_output("journalctl --unit 'litellm-ops-*' --output cat")
     assert [name for name, value in secrets.items() if value in kept] == []
 
@@ -363,7 +511,9 @@ def test_probe_finds_what_was_planted(host: Any, planted: None) -> None:
 def test_same_probe_from_the_controller(planted: None, tmp_path: Path) -> None:
     run = play("probe", "--check")
     assert run.returncode == 0 and "would ask claims: tools" in words(run), run.stdout
-    run = play("probe", "-e", f"probe_page={tmp_path}/page.html", "-e", '{"probe_names": ["claims"]}')
+    run = play(
+        "probe", "-e", f"probe_page={tmp_path}/page.html", "-e", '{"probe_names": ["claims"]}'
+    )
     assert run.returncode == 0, run.stdout
     assert "declared, not seen" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
@@ -372,8 +522,15 @@ def test_inventory_finds_what_was_planted(host: Any, planted: None) -> None:
     done = host.run("litellm-ops inventory --json")
     told = json.loads(done.stdout)
     assert done.rc == 1
-    assert [(finding["what"], finding["name"]) for finding in told["findings"] if finding["problem"]] == [("alias", "ghost")]
+    assert [
+        (finding["what"], finding["name"]) for finding in told["findings"] if finding["problem"]
+    ] == [("alias", "ghost")]
     rows = {row["name"]: (row["config"], row["database"], row["listed"]) for row in told["rows"]}
-    assert (rows["embed"], rows["embed-stored"], rows["claims"]) == ((1, 0, True), (0, 1, True), (0, 1, True))
+    assert (rows["embed"], rows["embed-stored"], rows["claims"]) == (
+        (1, 0, True),
+        (0, 1, True),
+        (0, 1, True),
+    )
     assert {server["address"] for server in told["servers"] if server["answers"]} == {
-        f"http://host.docker.internal:{port}" for port in (8079, 8081, 8082)}
+        f"http://host.docker.internal:{port}" for port in (8079, 8081, 8082)
+    }

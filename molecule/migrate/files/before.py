@@ -38,19 +38,41 @@ def output(*words: str) -> str:
 def query(sql: str, container: str) -> str:
     """The rows of a query, in psql's plain form."""
     if container:
-        return output("docker", "exec", container, "psql", "-U", "litellm", "-d", "litellm", "-XAtc", sql)
-    return output("runuser", "-u", "postgres", "--", "psql", "-p", "5434", "-d", "llm_gateway", "-XAtc", sql)
+        return output(
+            "docker", "exec", container, "psql", "-U", "litellm", "-d", "litellm", "-XAtc", sql
+        )
+    return output(
+        "runuser", "-u", "postgres", "--", "psql", "-p", "5434", "-d", "llm_gateway", "-XAtc", sql
+    )
 
 
 def main() -> None:
     container = sys.argv[1] if len(sys.argv) > 1 else ""
-    told: dict = {"tables": {name: query(sql, container).splitlines() for name, sql in TABLES.items()},
-                  "numbers": {name: float(query(sql, container)) for name, sql in NUMBERS.items()},
-                  "servers": {name: output("systemctl", "show", "--property", "MainPID,ActiveEnterTimestamp", name) for name in SERVERS}}
+    told: dict = {
+        "tables": {name: query(sql, container).splitlines() for name, sql in TABLES.items()},
+        "numbers": {name: float(query(sql, container)) for name, sql in NUMBERS.items()},
+        "servers": {
+            name: output("systemctl", "show", "--property", "MainPID,ActiveEnterTimestamp", name)
+            for name in SERVERS
+        },
+    }
     if container:
-        environment = subprocess.run(["docker", "exec", "litellm-proxy", "cat", "/proc/1/environ"], capture_output=True, check=True).stdout
+        environment = subprocess.run(
+            ["docker", "exec", "litellm-proxy", "cat", "/proc/1/environ"],
+            capture_output=True,
+            check=True,
+        ).stdout
     else:
-        pid = output("systemctl", "--user", "--machine=litellm@", "show", "--property", "MainPID", "--value", "litellm.service")
+        pid = output(
+            "systemctl",
+            "--user",
+            "--machine=litellm@",
+            "show",
+            "--property",
+            "MainPID",
+            "--value",
+            "litellm.service",
+        )
         with open("/proc/%s/environ" % pid, "rb") as handle:
             environment = handle.read()
     told["environment"] = base64.b64encode(environment).decode()

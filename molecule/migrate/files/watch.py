@@ -51,10 +51,16 @@ def leaks(known: dict[str, str]) -> set[str]:
         if folder.name.isdigit():
             try:
                 words = (folder / "cmdline").read_bytes().decode(errors="replace")
-                where = "on the host" if os.readlink(folder / "ns/pid") == here else "in a container"
+                where = (
+                    "on the host" if os.readlink(folder / "ns/pid") == here else "in a container"
+                )
             except OSError:
                 continue
-            found |= {"%s in %s %s" % (name, os.path.basename(words.split("\0")[0]), where) for name, value in known.items() if value in words}
+            found |= {
+                "%s in %s %s" % (name, os.path.basename(words.split("\0")[0]), where)
+                for name, value in known.items()
+                if value in words
+            }
     return found
 
 

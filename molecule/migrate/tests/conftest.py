@@ -19,7 +19,10 @@ def load(host: Any, path: str) -> Any:
 def environment(told: dict[str, Any]) -> dict[str, str]:
     """A process's environment as before.py recorded it."""
     text = base64.b64decode(told["environment"]).decode()
-    return {name: value for name, _equals, value in (item.partition("=") for item in text.split("\0") if item)}
+    return {
+        name: value
+        for name, _equals, value in (item.partition("=") for item in text.split("\0") if item)
+    }
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,12 @@ def prepared(host: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def containers(host: Any) -> dict[str, dict[str, Any]]:
     """What the engine itself says of the three containers."""
-    return {item["Name"].lstrip("/"): item for item in json.loads(host.check_output("docker inspect litellm-proxy litellm-postgres litellm-redis"))}
+    return {
+        item["Name"].lstrip("/"): item
+        for item in json.loads(
+            host.check_output("docker inspect litellm-proxy litellm-postgres litellm-redis")
+        )
+    }
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +90,10 @@ def secrets(host: Any, keys: dict[str, Any], new: dict[str, str]) -> dict[str, s
     found = dict(load(host, "/root/testbed/secrets.json"))
     found.update({"virtual key " + item["alias"]: item["key"] for item in keys["keys"]})
     found["credential of the stored model"] = keys["stored_model"]["api_key"]
-    found.update({"new " + name: new[name] for name in ("REDIS_PASSWORD", "DATABASE_URL", "GATEWAY_TOKEN")})
-    found["new POSTGRES_PASSWORD"] = host.check_output("docker exec litellm-postgres printenv POSTGRES_PASSWORD")
+    found.update(
+        {"new " + name: new[name] for name in ("REDIS_PASSWORD", "DATABASE_URL", "GATEWAY_TOKEN")}
+    )
+    found["new POSTGRES_PASSWORD"] = host.check_output(
+        "docker exec litellm-postgres printenv POSTGRES_PASSWORD"
+    )
     return found

@@ -28,14 +28,21 @@ except urllib.error.HTTPError as error:
 
 def ask(host: Any, who: str, path: str, body: Any = None) -> tuple[int, str]:
     """One request from the host, with the key of this alias, or the bogus or the master key."""
-    status, text = json.loads(host.check_output("python3 -c %s %s", CLIENT, json.dumps([who, path, body])))
+    status, text = json.loads(
+        host.check_output("python3 -c %s %s", CLIENT, json.dumps([who, path, body]))
+    )
     return status, text
 
 
 @pytest.mark.parametrize("number", range(6))
 def test_keys_do_what_they_did(host: Any, keys: dict[str, Any], number: int) -> None:
     item = keys["keys"][number]
-    status, text = ask(host, item["alias"], "/v1/chat/completions", {"model": "chat", "messages": [{"role": "user", "content": f"key {number}"}]})
+    status, text = ask(
+        host,
+        item["alias"],
+        "/v1/chat/completions",
+        {"model": "chat", "messages": [{"role": "user", "content": f"key {number}"}]},
+    )
     assert status == ANSWERS[item["expect"]], item["alias"]
     assert status != 200 or "stand-in" in json.loads(text)["choices"][0]["message"]["content"]
 
@@ -45,7 +52,12 @@ def test_bogus_key_is_refused(host: Any) -> None:
 
 
 def test_chat_streams(host: Any) -> None:
-    status, text = ask(host, FREE, "/v1/chat/completions", {"model": "chat", "stream": True, "messages": [{"role": "user", "content": "stream"}]})
+    status, text = ask(
+        host,
+        FREE,
+        "/v1/chat/completions",
+        {"model": "chat", "stream": True, "messages": [{"role": "user", "content": "stream"}]},
+    )
     assert status == 200
     assert text.count("data: {") > 2
     assert text.rstrip().endswith("data: [DONE]")
@@ -53,13 +65,20 @@ def test_chat_streams(host: Any) -> None:
 
 @pytest.mark.parametrize("model", ["embed", "embed-stored"])
 def test_embeddings_answer(host: Any, model: str) -> None:
-    status, text = ask(host, FREE, "/v1/embeddings", {"model": model, "input": f"a text for {model}"})
+    status, text = ask(
+        host, FREE, "/v1/embeddings", {"model": model, "input": f"a text for {model}"}
+    )
     assert status == 200
     assert len(json.loads(text)["data"][0]["embedding"]) > 10
 
 
 def test_rerank_answers(host: Any) -> None:
-    status, text = ask(host, FREE, "/v1/rerank", {"model": "rerank", "query": "a proxy", "documents": ["a gateway", "an apple"]})
+    status, text = ask(
+        host,
+        FREE,
+        "/v1/rerank",
+        {"model": "rerank", "query": "a proxy", "documents": ["a gateway", "an apple"]},
+    )
     assert status == 200
     assert {item["index"] for item in json.loads(text)["results"]} == {0, 1}
 

@@ -14,7 +14,20 @@ def test_check_mode_changed_nothing(host: Any, prepared: dict[str, Any]) -> None
 def test_host_is_migrated(journal: dict[str, Any]) -> None:
     assert journal["state"] == "migrated"
     assert {step["name"]: step["state"] for step in journal["steps"]} == dict.fromkeys(
-        ["record", "images", "environment", "stage", "rehearse", "backup", "cutover", "serve", "verify", "hand_over"], "done")
+        [
+            "record",
+            "images",
+            "environment",
+            "stage",
+            "rehearse",
+            "backup",
+            "cutover",
+            "serve",
+            "verify",
+            "hand_over",
+        ],
+        "done",
+    )
 
 
 def test_backup_is_whole_and_pinned(host: Any, journal: dict[str, Any]) -> None:
@@ -26,7 +39,13 @@ def test_backup_is_whole_and_pinned(host: Any, journal: dict[str, Any]) -> None:
 
 def test_report_tells_what_a_person_wants_to_know(host: Any, report: dict[str, Any]) -> None:
     text = host.file("/var/lib/llmops-litellm/report.md").content_string
-    for wanted in ("keys that worked before work now", "equal fingerprints", "Clients were refused for at most", "How to undo it",
-                   "litellm-healthcheck.timer", "config.compose.yaml line"):
+    for wanted in (
+        "keys that worked before work now",
+        "equal fingerprints",
+        "Clients were refused for at most",
+        "How to undo it",
+        "litellm-healthcheck.timer",
+        "config.compose.yaml line",
+    ):
         assert wanted in text
     assert all(proof["ok"] for proof in report["proofs"])

@@ -11,8 +11,14 @@ if not included.exists():
     text = config.read_text(encoding="utf-8")
     begin = text.index(ENTRY)
     end = text.index("\n\n", begin) + 1
-    included.write_text("# models of this machine; restart after every change\nmodel_list:\n" + text[begin:end], encoding="utf-8")
-    config.write_text(f"include:\n  - {included}  # of this machine\n{text[:begin]}{text[end + 1:]}", encoding="utf-8")
+    included.write_text(
+        "# models of this machine; restart after every change\nmodel_list:\n" + text[begin:end],
+        encoding="utf-8",
+    )
+    config.write_text(
+        f"include:\n  - {included}  # of this machine\n{text[:begin]}{text[end + 1 :]}",
+        encoding="utf-8",
+    )
     owner = config.stat()
     os.chown(included, owner.st_uid, owner.st_gid)
     included.chmod(owner.st_mode & 0o777)

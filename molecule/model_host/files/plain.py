@@ -9,9 +9,18 @@ async def answer(reader, writer):
     """One request, whatever it asks."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"content-length:")), 0)
+        length = next(
+            (
+                int(line.split(b":")[1])
+                for line in head.split(b"\r\n")
+                if line.startswith(b"content-length:")
+            ),
+            0,
+        )
         await reader.readexactly(length)
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+        )
         await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
@@ -22,7 +31,9 @@ async def answer(reader, writer):
 async def main():
     """Listen on loopback."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    async with await asyncio.start_server(answer, "127.0.0.1", int(sys.argv[1]), backlog=1024) as server:
+    async with await asyncio.start_server(
+        answer, "127.0.0.1", int(sys.argv[1]), backlog=1024
+    ) as server:
         await server.serve_forever()
 
 

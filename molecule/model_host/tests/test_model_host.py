@@ -26,20 +26,64 @@ print(len(json.load(urllib.request.urlopen(request, timeout=120))["data"][0]["em
 """
 EMBED = ("/v1/embeddings", json.dumps({"model": "steady", "input": "word"}))
 RERANK = ("/v1/rerank", json.dumps({"model": "waking", "query": "a", "documents": ["a", "b"]}))
-STEADY = {"name": "steady", "server": "llama_cpp", "task": "embedding", "model": "/srv/models/embed.gguf", "port": 8091, "arguments": ["--threads", "1"]}
-WAKING = {"name": "waking", "server": "rerank", "model": "/srv/models/rerank.gguf", "port": 8092, "boot": "on_demand", "idle": 5, "wait": 20,
-          "arguments": ["--threads", "1"]}
-CHAT = ("/v1/chat/completions", json.dumps({"messages": [{"role": "user", "content": "word"}], "max_tokens": 8}))
-TALKING = {"name": "talking", "server": "llama_cpp", "model": "/srv/models/chat.gguf", "port": 8096, "arguments": ["--threads", "1"]}
-PLAIN = {"name": "plain", "server": "command", "task": "other", "command": ["/usr/bin/python3", "/srv/plain.py", "{port}"], "port": 8095,
-         "health": "", "warm_up": {"path": "/", "body": {}}}
+STEADY = {
+    "name": "steady",
+    "server": "llama_cpp",
+    "task": "embedding",
+    "model": "/srv/models/embed.gguf",
+    "port": 8091,
+    "arguments": ["--threads", "1"],
+}
+WAKING = {
+    "name": "waking",
+    "server": "rerank",
+    "model": "/srv/models/rerank.gguf",
+    "port": 8092,
+    "boot": "on_demand",
+    "idle": 5,
+    "wait": 20,
+    "arguments": ["--threads", "1"],
+}
+CHAT = (
+    "/v1/chat/completions",
+    json.dumps({"messages": [{"role": "user", "content": "word"}], "max_tokens": 8}),
+)
+TALKING = {
+    "name": "talking",
+    "server": "llama_cpp",
+    "model": "/srv/models/chat.gguf",
+    "port": 8096,
+    "arguments": ["--threads", "1"],
+}
+PLAIN = {
+    "name": "plain",
+    "server": "command",
+    "task": "other",
+    "command": ["/usr/bin/python3", "/srv/plain.py", "{port}"],
+    "port": 8095,
+    "health": "",
+    "warm_up": {"path": "/", "body": {}},
+}
 UNIT = "litellm-model-%s.service"
 
 
 def play(name: str, **variables: Any) -> subprocess.CompletedProcess[str]:
     """The operator's own command."""
-    return subprocess.run(["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), f"playbooks/{name}.yml", "-e", json.dumps(variables)],
-                          cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return subprocess.run(
+        [
+            "ansible-playbook",
+            "-i",
+            str(SCENARIO / "inventory.yml"),
+            f"playbooks/{name}.yml",
+            "-e",
+            json.dumps(variables),
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
 
 
 def state(host: Any, unit: str, field: str = "ActiveState") -> str:
@@ -58,46 +102,96 @@ def until(host: Any, command: str, seconds: float = 90) -> str:
         time.sleep(0.2)
 
 
-def many(host: Any, port: int, idle: int, busy: int, request: tuple[str, str], address: str = "127.0.0.1", where: str = "") -> Any:
+def many(
+    host: Any,
+    port: int,
+    idle: int,
+    busy: int,
+    request: tuple[str, str],
+    address: str = "127.0.0.1",
+    where: str = "",
+) -> Any:
     """What many connections saw, from the host or from a container."""
     if where:
-        return json.loads(host.check_output(f"docker exec -i {where} python3 - %s %s %s %s %s %s < /root/observer/many.py",
-                                            address, str(port), str(idle), str(busy), *request))
-    return json.loads(host.check_output("python3 /root/observer/many.py %s %s %s %s %s %s", address, str(port), str(idle), str(busy), *request))
+        return json.loads(
+            host.check_output(
+                f"docker exec -i {where} python3 - %s %s %s %s %s %s < /root/observer/many.py",
+                address,
+                str(port),
+                str(idle),
+                str(busy),
+                *request,
+            )
+        )
+    return json.loads(
+        host.check_output(
+            "python3 /root/observer/many.py %s %s %s %s %s %s",
+            address,
+            str(port),
+            str(idle),
+            str(busy),
+            *request,
+        )
+    )
 
 
 def test_adopted_servers_are_untouched(host: Any) -> None:
     host.check_output("sha256sum --quiet -c /root/observer/units")
-    host.check_output("systemctl show --property=Id,ActiveState,UnitFileState,MainPID llama-embeddings llama-rerank | cmp - /root/observer/states")
-    adopted = {entry["name"]: entry for entry in json.loads(host.check_output("cat /var/lib/llmops-litellm/model_hosts.json"))["adopted"]}
-    assert {name: entry["port"] for name, entry in adopted.items()} == {"llama-embeddings.service": 8082, "llama-rerank.service": 8079}
+    host.check_output(
+        "systemctl show --property=Id,ActiveState,UnitFileState,MainPID llama-embeddings llama-rerank | cmp - /root/observer/states"
+    )
+    adopted = {
+        entry["name"]: entry
+        for entry in json.loads(host.check_output("cat /var/lib/llmops-litellm/model_hosts.json"))[
+            "adopted"
+        ]
+    }
+    assert {name: entry["port"] for name, entry in adopted.items()} == {
+        "llama-embeddings.service": 8082,
+        "llama-rerank.service": 8079,
+    }
 
 
 def test_included_file_has_a_view_with_the_bridge(host: Any) -> None:
     host.check_output("sha256sum --quiet -c /root/observer/configuration")
-    old, view = host.file(f"{LEGACY}/local-models.yaml"), host.file(f"{PROJECT}/config.compose.1-local-models.yaml")
+    old, view = (
+        host.file(f"{LEGACY}/local-models.yaml"),
+        host.file(f"{PROJECT}/config.compose.1-local-models.yaml"),
+    )
     assert "http://localhost:8082/v1" in old.content_string
-    assert view.content_string.partition("\n")[2] == old.content_string.replace("http://localhost:8082/v1", "http://host.docker.internal:8082/v1")
+    assert view.content_string.partition("\n")[2] == old.content_string.replace(
+        "http://localhost:8082/v1", "http://host.docker.internal:8082/v1"
+    )
     first = host.file(f"{PROJECT}/config.compose.yaml")
     assert (view.user, view.group, view.mode) == (first.user, first.group, first.mode)
     assert "- config.compose.1-local-models.yaml  # of this machine" in first.content_string
-    mounts = json.loads(host.check_output("docker inspect --format '{{json .Mounts}}' litellm-proxy"))
-    assert {mount["Destination"]: mount["RW"] for mount in mounts if mount["Source"].startswith(PROJECT)} == {
-        "/app/config.yaml": False, "/app/config.compose.1-local-models.yaml": False}
-    assert "config.compose.1-local-models.yaml line 6: http://localhost:8082 is http://host.docker.internal:8082" in host.file(
-        "/var/lib/llmops-litellm/report.md").content_string
+    mounts = json.loads(
+        host.check_output("docker inspect --format '{{json .Mounts}}' litellm-proxy")
+    )
+    assert {
+        mount["Destination"]: mount["RW"] for mount in mounts if mount["Source"].startswith(PROJECT)
+    } == {"/app/config.yaml": False, "/app/config.compose.1-local-models.yaml": False}
+    assert (
+        "config.compose.1-local-models.yaml line 6: http://localhost:8082 is http://host.docker.internal:8082"
+        in host.file("/var/lib/llmops-litellm/report.md").content_string
+    )
     assert int(host.check_output("python3 -c %s", ASK)) > 0
 
 
 def test_managed_servers_are_as_declared(host: Any) -> None:
-    assert (state(host, UNIT % "steady"), state(host, UNIT % "steady", "UnitFileState")) == ("active", "enabled")
+    assert (state(host, UNIT % "steady"), state(host, UNIT % "steady", "UnitFileState")) == (
+        "active",
+        "enabled",
+    )
     assert state(host, "litellm-model-waking.socket") == "active"
     assert state(host, UNIT % "byhand") == "inactive"
     assert many(host, 8096, 0, 1, CHAT)["answers"] == {"200": 1}
     assert many(host, 8091, 0, 1, EMBED)["answers"] == {"200": 1}
     assert state(host, UNIT % "steady", "User") == "litellm-model"
     for port in (8091, 8092):
-        assert {line.split()[3] for line in host.check_output(f"ss -Hltn sport = :{port}").splitlines()} == {f"127.0.0.1:{port}", f"{GATEWAY}:{port}"}
+        assert {
+            line.split()[3] for line in host.check_output(f"ss -Hltn sport = :{port}").splitlines()
+        } == {f"127.0.0.1:{port}", f"{GATEWAY}:{port}"}
 
 
 def test_twenty_first_clients_start_it_and_none_is_lost(host: Any) -> None:
@@ -112,7 +206,10 @@ def test_twelve_ordinary_cycles_end_nothing(host: Any) -> None:
     for _cycle in range(12):
         assert many(host, 8092, 0, 1, RERANK)["answers"] == {"200": 1}
         host.check_output("systemctl stop litellm-model-waking-door.service")
-        until(host, "test $(systemctl show --property=ActiveState --value litellm-model-waking.service) = inactive")
+        until(
+            host,
+            "test $(systemctl show --property=ActiveState --value litellm-model-waking.service) = inactive",
+        )
     assert many(host, 8092, 0, 1, RERANK)["answers"] == {"200": 1}
 
 
@@ -121,7 +218,9 @@ def test_ten_kills_end_it_with_a_message_after_ever_longer_pauses(host: Any) -> 
     pauses: list[float] = []
     limit = time.monotonic() + 300
     while state(host, unit) != "failed":
-        assert time.monotonic() < limit, host.run(f"journalctl -u {unit} --no-pager | tail -50").stdout
+        assert time.monotonic() < limit, host.run(
+            f"journalctl -u {unit} --no-pager | tail -50"
+        ).stdout
         if state(host, unit) == "active":
             pauses.append(float(state(host, unit, "RestartUSecNext").removesuffix("s")))
             host.check_output(f"systemctl kill --kill-whom=main --signal=KILL {unit}")
@@ -129,36 +228,76 @@ def test_ten_kills_end_it_with_a_message_after_ever_longer_pauses(host: Any) -> 
         time.sleep(0.1)
     assert len(pauses) == 10, pauses
     assert (pauses[0], pauses[-1]) == (1, 3) and pauses == sorted(pauses), pauses
-    assert f"journalctl -u {unit}" in until(host, "journalctl --no-pager -u litellm-model-failed@fragile | grep 'not started any more'")
+    assert f"journalctl -u {unit}" in until(
+        host, "journalctl --no-pager -u litellm-model-failed@fragile | grep 'not started any more'"
+    )
     # the operator hears of the end, and of none of the restarts
     assert until(host, "journalctl --identifier operator --output cat | grep .").split() == [unit]
     host.check_output(f"systemctl reset-failed {unit} && systemctl start {unit}")
 
 
 def test_clients_of_a_server_that_cannot_start_get_a_503(host: Any) -> None:
-    until(host, "! systemctl is-active --quiet litellm-model-waking.service litellm-model-waking-door.service")
+    until(
+        host,
+        "! systemctl is-active --quiet litellm-model-waking.service litellm-model-waking-door.service",
+    )
     host.check_output("mv /srv/models/rerank.gguf /srv/models/away")
     try:
         assert many(host, 8092, 0, 3, RERANK)["answers"] == {"503": 3}
     finally:
         host.check_output("mv /srv/models/away /srv/models/rerank.gguf")
-        host.check_output("systemctl stop litellm-model-waking-door.service litellm-model-waking.service && systemctl reset-failed 'litellm-model-waking*'")
+        host.check_output(
+            "systemctl stop litellm-model-waking-door.service litellm-model-waking.service && systemctl reset-failed 'litellm-model-waking*'"
+        )
     assert many(host, 8092, 0, 1, RERANK)["answers"] == {"200": 1}
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"model": "/srv/models/none.gguf"}, "does not exist"), ({"model": "/etc/hostname"}, "is not a GGUF file"), ({"port": 4000}, "port 4000 is taken by"),
-    ({"gpus": [0], "vram": "1G"}, "GPU 0 is declared and not there"), ({"gpus": ["GPU-0123abcd"]}, "GPU GPU-0123abcd is declared and not there")])
-def test_what_cannot_work_is_refused_before_anything_changes(host: Any, change: dict[str, Any], words: str) -> None:
-    before = host.check_output("find /etc/systemd/system /etc/llmops-litellm -type f | sort | xargs sha256sum")
-    run = play("model_hosts", model_host_servers=[STEADY, WAKING, TALKING, PLAIN, {**STEADY, "name": "more", "port": 8094, **change}])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"model": "/srv/models/none.gguf"}, "does not exist"),
+        ({"model": "/etc/hostname"}, "is not a GGUF file"),
+        ({"port": 4000}, "port 4000 is taken by"),
+        ({"gpus": [0], "vram": "1G"}, "GPU 0 is declared and not there"),
+        ({"gpus": ["GPU-0123abcd"]}, "GPU GPU-0123abcd is declared and not there"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_changes(
+    host: Any, change: dict[str, Any], words: str
+) -> None:
+    before = host.check_output(
+        "find /etc/systemd/system /etc/llmops-litellm -type f | sort | xargs sha256sum"
+    )
+    run = play(
+        "model_hosts",
+        model_host_servers=[
+            STEADY,
+            WAKING,
+            TALKING,
+            PLAIN,
+            {**STEADY, "name": "more", "port": 8094, **change},
+        ],
+    )
     assert run.returncode != 0
     assert words in " ".join(run.stdout.split())
-    assert host.check_output("find /etc/systemd/system /etc/llmops-litellm -type f | sort | xargs sha256sum") == before
+    assert (
+        host.check_output(
+            "find /etc/systemd/system /etc/llmops-litellm -type f | sort | xargs sha256sum"
+        )
+        == before
+    )
 
 
 def test_declarations_change_and_go(host: Any) -> None:
-    run = play("model_hosts", model_host_servers=[{**STEADY, "alias": "renamed", "settings": {"Nice": 5}}, WAKING, TALKING, PLAIN])
+    run = play(
+        "model_hosts",
+        model_host_servers=[
+            {**STEADY, "alias": "renamed", "settings": {"Nice": 5}},
+            WAKING,
+            TALKING,
+            PLAIN,
+        ],
+    )
     assert run.returncode == 0, run.stdout
     assert "renamed" in state(host, UNIT % "steady", "ExecStart")
     assert state(host, UNIT % "steady", "Nice") == "5"
@@ -174,20 +313,33 @@ def test_declarations_change_and_go(host: Any) -> None:
 
 # llama-server has a thread for each connection, and few of them; the bridge is measured before a server that has no such limit.
 def test_bridges_carry_many_and_hear_the_project_only(host: Any) -> None:
-    assert many(host, 8095, 1000, 200, ("/", "{}"), "host.docker.internal", "litellm-proxy") == {"held": 1000, "answers": {"200": 200}}
+    assert many(host, 8095, 1000, 200, ("/", "{}"), "host.docker.internal", "litellm-proxy") == {
+        "held": 1000,
+        "answers": {"200": 200},
+    }
     image = host.check_output("docker inspect --format '{{.Image}}' litellm-proxy")
     probe = f"import socket; socket.create_connection(('{GATEWAY}', 8091), timeout=3)"
-    assert host.run("docker run --rm --network bridge --entrypoint python3 %s -c %s", image, probe).rc != 0
+    assert (
+        host.run("docker run --rm --network bridge --entrypoint python3 %s -c %s", image, probe).rc
+        != 0
+    )
 
 
 # A firewall as people have it: nothing comes in but answers and what is local. How it is switched on, and off, and what it says. firewalld that starts
 # after Docker knows nothing of Docker's networks.
 FIREWALLS = {
     "ufw": ("ufw --force enable", "ufw --force disable", "ufw show added"),
-    "firewalld": ("systemctl start firewalld", "systemctl stop firewalld",
-                  "firewall-cmd --list-all; firewall-cmd --permanent --list-all"),
-    "nftables": ("nft 'table inet guard { chain input { type filter hook input priority 0; policy drop; "
-                 "ct state established,related accept; iifname lo accept; }; }'", "nft delete table inet guard", "nft list table inet guard"),
+    "firewalld": (
+        "systemctl start firewalld",
+        "systemctl stop firewalld",
+        "firewall-cmd --list-all; firewall-cmd --permanent --list-all",
+    ),
+    "nftables": (
+        "nft 'table inet guard { chain input { type filter hook input priority 0; policy drop; "
+        "ct state established,related accept; iifname lo accept; }; }'",
+        "nft delete table inet guard",
+        "nft list table inet guard",
+    ),
 }
 
 
@@ -200,9 +352,31 @@ def reachable(host: Any) -> bool:
 def rules_for(ports: list[int]) -> str:
     """The module alone, as the role calls it: what it says."""
     subnet = GATEWAY.rpartition(".")[0] + ".0/24"
-    words = json.dumps({"subnet": subnet, "gateway": GATEWAY, "ports": ports, "state_dir": "/var/lib/llmops-litellm"})
-    run = subprocess.run(["ansible", "-i", str(SCENARIO / "inventory.yml"), NAME, "-m", "llmops.litellm.bridge_firewall", "-a", words],
-                         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    words = json.dumps(
+        {
+            "subnet": subnet,
+            "gateway": GATEWAY,
+            "ports": ports,
+            "state_dir": "/var/lib/llmops-litellm",
+        }
+    )
+    run = subprocess.run(
+        [
+            "ansible",
+            "-i",
+            str(SCENARIO / "inventory.yml"),
+            NAME,
+            "-m",
+            "llmops.litellm.bridge_firewall",
+            "-a",
+            words,
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
     assert run.returncode == 0, run.stdout
     return run.stdout
 
@@ -224,7 +398,9 @@ def test_firewalls_let_containers_through_and_their_rules_go_with_them(host: Any
             if kind == "nftables":  # forgotten, as by a restart of its service
                 host.check_output(f"{off} && {on} && systemctl restart litellm-bridge-firewall")
                 assert reachable(host)
-            assert "all rules are there" in host.check_output("litellm-ops firewall --state-dir /var/lib/llmops-litellm")
+            assert "all rules are there" in host.check_output(
+                "litellm-ops firewall --state-dir /var/lib/llmops-litellm"
+            )
         finally:
             host.check_output(off)
         # off is no reason to leave a rule behind that comes back with it
@@ -241,7 +417,11 @@ def test_firewalls_let_containers_through_and_their_rules_go_with_them(host: Any
 
 def again(host: Any) -> None:
     """The playbook's own proof, once the proxy serves."""
-    until(host, "test $(docker inspect --format '{{.State.Health.Status}}' litellm-proxy) = healthy", 300)
+    until(
+        host,
+        "test $(docker inspect --format '{{.State.Health.Status}}' litellm-proxy) = healthy",
+        300,
+    )
     run = play("model_hosts")
     assert run.returncode == 0, run.stdout
     assert "changed=0" in run.stdout
@@ -249,31 +429,53 @@ def again(host: Any) -> None:
 
 def test_bridges_survive_docker_and_their_network(host: Any) -> None:
     host.check_output("systemctl restart docker.service")
-    until(host, "test $(docker inspect --format '{{.State.Health.Status}}' litellm-proxy) = healthy", 300)
-    host.check_output("docker compose --project-directory /opt/litellm down && ! docker network inspect litellm && systemctl restart litellm-compose.service")
+    until(
+        host,
+        "test $(docker inspect --format '{{.State.Health.Status}}' litellm-proxy) = healthy",
+        300,
+    )
+    host.check_output(
+        "docker compose --project-directory /opt/litellm down && ! docker network inspect litellm && systemctl restart litellm-compose.service"
+    )
     again(host)
 
 
 def test_status_shows_each_server(host: Any) -> None:
     told = " ".join(play("status").stdout.split())
-    for words in ("steady 8091: active, as intended", "waking 8092:", "llama-embeddings 8082: active, as intended", "also to containers"):
+    for words in (
+        "steady 8091: active, as intended",
+        "waking 8092:",
+        "llama-embeddings 8082: active, as intended",
+        "also to containers",
+    ):
         assert words in told
 
 
 def test_host_comes_back_after_a_reboot(host: Any) -> None:
     subprocess.run(["docker", "restart", "--time", "120", NAME], check=True, capture_output=True)
-    until(host, "systemctl is-active --quiet litellm-model-steady.service litellm-model-waking.socket litellm-bridge-8082.socket", 240)
+    until(
+        host,
+        "systemctl is-active --quiet litellm-model-steady.service litellm-model-waking.socket litellm-bridge-8082.socket",
+        240,
+    )
     again(host)
 
 
 def test_rollback_takes_the_bridges_those_of_earlier_code_too(host: Any) -> None:
     socket = "[Socket]\\nListenStream=172.30.40.1:9999\\nFreeBind=true\\n[Install]\\nWantedBy=sockets.target\\n"
     service = "[Service]\\nExecStart=/usr/lib/systemd/systemd-socket-proxyd 127.0.0.1:8082\\n"
-    host.check_output(f"cd /etc/systemd/system && printf '{socket}' > litellm-bridge-9999.socket && printf '{service}' > litellm-bridge-9999.service"
-                      " && systemctl daemon-reload && systemctl enable --now litellm-bridge-9999.socket")
+    host.check_output(
+        f"cd /etc/systemd/system && printf '{socket}' > litellm-bridge-9999.socket && printf '{service}' > litellm-bridge-9999.service"
+        " && systemctl daemon-reload && systemctl enable --now litellm-bridge-9999.socket"
+    )
     run = play("rollback")
     assert run.returncode == 0, run.stdout
-    assert host.run("ls /etc/systemd/system/litellm-bridge-* /etc/systemd/system/sockets.target.wants/litellm-bridge-*").stdout == ""
+    assert (
+        host.run(
+            "ls /etc/systemd/system/litellm-bridge-* /etc/systemd/system/sockets.target.wants/litellm-bridge-*"
+        ).stdout
+        == ""
+    )
     assert host.check_output("ss -Hltn").count(GATEWAY) == 0
     host.check_output("sha256sum --quiet -c /root/observer/units /root/observer/configuration")
     assert int(host.check_output("python3 -c %s", ASK)) > 0

@@ -22,8 +22,20 @@ NATIVE = "runuser -u postgres -- psql -p 5434 -d llm_gateway -XAtc"
 
 def play(name: str, *words: str) -> subprocess.CompletedProcess[str]:
     """The operator's own command."""
-    return subprocess.run(["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), f"playbooks/{name}.yml", *words],
-                          cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return subprocess.run(
+        [
+            "ansible-playbook",
+            "-i",
+            str(SCENARIO / "inventory.yml"),
+            f"playbooks/{name}.yml",
+            *words,
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
 
 
 def words(run: subprocess.CompletedProcess[str]) -> str:
@@ -34,7 +46,9 @@ def words(run: subprocess.CompletedProcess[str]) -> str:
 def state(host: Any) -> dict[str, Any]:
     """The host's state, without what a migration leaves on purpose."""
     told = json.loads(host.check_output("python3 -B /root/observer/host_state.py"))
-    told["files"] = {path: text for path, text in told["files"].items() if not path.startswith(OURS)}
+    told["files"] = {
+        path: text for path, text in told["files"].items() if not path.startswith(OURS)
+    }
     del told["docker"]["volume"], told["docker"]["image"]
     return told
 
@@ -51,18 +65,29 @@ def stand(tmp_path: Path) -> tuple[str, str, str, str]:
     assert run.returncode == 0, run.stdout
     told = json.loads(path.read_text())["llmops-rollback"]
     assert told["proxy"]["kind"] == "nobody" or told["proxy"]["ready"]
-    return told["journal"]["state"], told["proxy"]["kind"], told["next"]["migrate.yml"], told["next"]["rollback.yml"]
+    return (
+        told["journal"]["state"],
+        told["proxy"]["kind"],
+        told["next"]["migrate.yml"],
+        told["next"]["rollback.yml"],
+    )
 
 
 def client(host: Any, action: str, name: str) -> Any:
     """What the client did or sees."""
-    told = host.check_output(f"python3 -B /root/observer/client.py {action} /root/observer/{name}.json")
+    told = host.check_output(
+        f"python3 -B /root/observer/client.py {action} /root/observer/{name}.json"
+    )
     return json.loads(told) if told else None
 
 
 def spend_rows(host: Any, query: str, told: dict[str, Any]) -> int:
     """The rows of one request in a database."""
-    return int(host.check_output(f"{query} \"SELECT count(*) FROM \\\"LiteLLM_SpendLogs\\\" WHERE request_id = '{told['request']}'\""))
+    return int(
+        host.check_output(
+            f'{query} "SELECT count(*) FROM \\"LiteLLM_SpendLogs\\" WHERE request_id = \'{told["request"]}\'"'
+        )
+    )
 
 
 def redis(host: Any, command: str) -> str:
@@ -84,9 +109,15 @@ def before(host: Any) -> dict[str, Any]:
     return state(host)
 
 
-def test_host_without_a_migration_is_left_as_it_is(host: Any, before: dict[str, Any], tmp_path: Path) -> None:
-    assert stand(tmp_path) == ("none", "legacy", "looks at everything, then migrates, or says why not before anything is touched",
-                               "changes nothing: no migration was ever begun")
+def test_host_without_a_migration_is_left_as_it_is(
+    host: Any, before: dict[str, Any], tmp_path: Path
+) -> None:
+    assert stand(tmp_path) == (
+        "none",
+        "legacy",
+        "looks at everything, then migrates, or says why not before anything is touched",
+        "changes nothing: no migration was ever begun",
+    )
     run = play("rollback")
     assert run.returncode == 0, run.stdout
     assert "is not migrated (no migration was ever begun). Nothing was changed." in words(run)
@@ -102,11 +133,16 @@ def migrated(host: Any, before: dict[str, Any]) -> dict[str, Any]:
     client(host, "write", "first")
     told = client(host, "read", "first")
     wait_for_spend(host, told)
-    redis(host, "docker exec litellm-redis sh -c 'REDISCLI_AUTH=$REDIS_PASSWORD redis-cli SET since then'")
+    redis(
+        host,
+        "docker exec litellm-redis sh -c 'REDISCLI_AUTH=$REDIS_PASSWORD redis-cli SET since then'",
+    )
     return told
 
 
-def test_check_mode_tells_what_each_choice_keeps_and_loses(host: Any, migrated: dict[str, Any], tmp_path: Path) -> None:
+def test_check_mode_tells_what_each_choice_keeps_and_loses(
+    host: Any, migrated: dict[str, Any], tmp_path: Path
+) -> None:
     assert migrated["embedding"] == 200
     assert stand(tmp_path)[:2] == ("migrated", "compose")
     kept = journal(host)
@@ -121,7 +157,9 @@ def test_check_mode_tells_what_each_choice_keeps_and_loses(host: Any, migrated: 
     assert client(host, "read", "first")["chat"] == 200
 
 
-def test_schema_that_moved_on_is_refused_with_the_choices(host: Any, migrated: dict[str, Any]) -> None:
+def test_schema_that_moved_on_is_refused_with_the_choices(
+    host: Any, migrated: dict[str, Any]
+) -> None:
     assert migrated
     host.check_output(f"{PSQL} 'ALTER TABLE \"LiteLLM_TeamTable\" ADD COLUMN later text'")
     try:
@@ -157,7 +195,9 @@ def rolled_back(migrated: dict[str, Any]) -> subprocess.CompletedProcess[str]:
     return play("rollback", "-vvv")
 
 
-def test_rows_come_home(host: Any, migrated: dict[str, Any], rolled_back: subprocess.CompletedProcess[str]) -> None:
+def test_rows_come_home(
+    host: Any, migrated: dict[str, Any], rolled_back: subprocess.CompletedProcess[str]
+) -> None:
     assert rolled_back.returncode == 0, rolled_back.stdout
     assert "✔ rows came home, with equal fingerprints" in rolled_back.stdout
     now = client(host, "read", "first")
@@ -167,51 +207,86 @@ def test_rows_come_home(host: Any, migrated: dict[str, Any], rolled_back: subpro
     assert redis(host, "redis-cli GET since") == "then"
 
 
-def test_log_report_and_journal_hold_no_secret(host: Any, rolled_back: subprocess.CompletedProcess[str]) -> None:
+def test_log_report_and_journal_hold_no_secret(
+    host: Any, rolled_back: subprocess.CompletedProcess[str]
+) -> None:
     secrets = json.loads(host.check_output("cat /root/testbed/secrets.json"))
-    for line in host.check_output("grep -E '^(POSTGRES|REDIS)_PASSWORD=' /opt/litellm/.env").splitlines():
-        secrets[line.partition("=")[0] + " of the compose deployment"] = line.partition("=")[2].strip("'\"")
+    for line in host.check_output(
+        "grep -E '^(POSTGRES|REDIS)_PASSWORD=' /opt/litellm/.env"
+    ).splitlines():
+        secrets[line.partition("=")[0] + " of the compose deployment"] = line.partition("=")[
+            2
+        ].strip("'\"")
     secrets["key"] = json.loads(host.check_output("cat /root/observer/first.json"))["key"]
-    texts = {"log": rolled_back.stdout, "files": host.check_output("cat /var/lib/llmops-litellm/journal.json /var/lib/llmops-litellm/report.*")}
+    texts = {
+        "log": rolled_back.stdout,
+        "files": host.check_output(
+            "cat /var/lib/llmops-litellm/journal.json /var/lib/llmops-litellm/report.*"
+        ),
+    }
     assert "EXEC" in texts["log"]
-    assert [(where, name) for where, text in texts.items() for name, value in secrets.items() if value in text or json.dumps(value)[1:-1] in text] == []
+    assert [
+        (where, name)
+        for where, text in texts.items()
+        for name, value in secrets.items()
+        if value in text or json.dumps(value)[1:-1] in text
+    ] == []
 
 
-def test_host_is_what_it_was(host: Any, before: dict[str, Any], rolled_back: subprocess.CompletedProcess[str]) -> None:
+def test_host_is_what_it_was(
+    host: Any, before: dict[str, Any], rolled_back: subprocess.CompletedProcess[str]
+) -> None:
     assert rolled_back.returncode == 0
     assert state(host) == before
 
 
-def test_legacy_proxy_itself_serves(host: Any, rolled_back: subprocess.CompletedProcess[str]) -> None:
+def test_legacy_proxy_itself_serves(
+    host: Any, rolled_back: subprocess.CompletedProcess[str]
+) -> None:
     assert rolled_back.returncode == 0
-    pid = host.check_output("systemctl --user --machine=litellm@ show --property MainPID --value litellm.service")
+    pid = host.check_output(
+        "systemctl --user --machine=litellm@ show --property MainPID --value litellm.service"
+    )
     assert f"pid={pid}," in host.check_output("ss -Hltnp sport = :4000")
     assert play("health").returncode == 0
 
 
-def test_compose_deployment_is_stopped_not_destroyed(host: Any, rolled_back: subprocess.CompletedProcess[str]) -> None:
+def test_compose_deployment_is_stopped_not_destroyed(
+    host: Any, rolled_back: subprocess.CompletedProcess[str]
+) -> None:
     assert rolled_back.returncode == 0
     assert host.check_output("docker ps --all --quiet") == ""
-    assert host.check_output("docker volume ls --quiet").split() == ["litellm_postgres", "litellm_redis"]
+    assert host.check_output("docker volume ls --quiet").split() == [
+        "litellm_postgres",
+        "litellm_redis",
+    ]
 
 
 def test_report_says_how_to_go_on(host: Any, rolled_back: subprocess.CompletedProcess[str]) -> None:
     assert rolled_back.returncode == 0
     told = journal(host)
     assert told["state"] == "rolled back"
-    assert {step["name"]: step["state"] for step in told["steps"][-5:]} == dict.fromkeys(["leave", "carry", "return", "check", "clear"], "done")
+    assert {step["name"]: step["state"] for step in told["steps"][-5:]} == dict.fromkeys(
+        ["leave", "carry", "return", "check", "clear"], "done"
+    )
     report = json.loads(host.check_output("cat /var/lib/llmops-litellm/report.json"))
     assert all(proof["ok"] for proof in report["proofs"])
     assert report["refused_seconds"] > 0
-    assert "migrate.yml goes forward again" in host.check_output("cat /var/lib/llmops-litellm/report.md")
+    assert "migrate.yml goes forward again" in host.check_output(
+        "cat /var/lib/llmops-litellm/report.md"
+    )
 
 
 def test_second_rollback_changes_nothing(
     host: Any, before: dict[str, Any], rolled_back: subprocess.CompletedProcess[str], tmp_path: Path
 ) -> None:
     assert rolled_back.returncode == 0
-    assert stand(tmp_path) == ("rolled back", "legacy", "goes forward again, takes up images, volumes and files that are there, and migrates",
-                               "changes nothing: the host runs its legacy deployment")
+    assert stand(tmp_path) == (
+        "rolled back",
+        "legacy",
+        "goes forward again, takes up images, volumes and files that are there, and migrates",
+        "changes nothing: the host runs its legacy deployment",
+    )
     run = play("rollback")
     assert run.returncode == 0, run.stdout
     assert "changed=0" in run.stdout
@@ -230,7 +305,10 @@ def again(host: Any, name: str, *words: str) -> dict[str, Any]:
 
 
 def test_rows_that_are_not_wanted_stay_in_the_volume(
-    host: Any, migrated: dict[str, Any], rolled_back: subprocess.CompletedProcess[str], before: dict[str, Any]
+    host: Any,
+    migrated: dict[str, Any],
+    rolled_back: subprocess.CompletedProcess[str],
+    before: dict[str, Any],
 ) -> None:
     assert rolled_back.returncode == 0
     told = again(host, "second")
@@ -238,22 +316,43 @@ def test_rows_that_are_not_wanted_stay_in_the_volume(
     assert run.returncode == 0, run.stdout
     assert (spend_rows(host, NATIVE, migrated), spend_rows(host, NATIVE, told)) == (1, 0)
     assert journal(host)["facts"]["kept_database"].startswith("litellm_")
-    assert journal(host)["facts"]["kept_database"] in host.check_output("cat /var/lib/llmops-litellm/report.md")
+    assert journal(host)["facts"]["kept_database"] in host.check_output(
+        "cat /var/lib/llmops-litellm/report.md"
+    )
     assert state(host) == before
 
 
 # The rollback is killed when the data has been decided on and the legacy proxy begins to serve; the next one need not be told of the choice.
 def test_backup_from_before_the_migration_comes_back_from_the_hosts_network(
-    host: Any, migrated: dict[str, Any], rolled_back: subprocess.CompletedProcess[str], before: dict[str, Any], tmp_path: Path
+    host: Any,
+    migrated: dict[str, Any],
+    rolled_back: subprocess.CompletedProcess[str],
+    before: dict[str, Any],
+    tmp_path: Path,
 ) -> None:
     assert rolled_back.returncode == 0
     told = again(host, "third", "-e", "litellm_network=host")
-    assert host.check_output("docker inspect --format '{{.HostConfig.NetworkMode}}' litellm-proxy") == "host"
+    assert (
+        host.check_output("docker inspect --format '{{.HostConfig.NetworkMode}}' litellm-proxy")
+        == "host"
+    )
     assert host.check_output("ss -Hltn sport = :4000").split()[3] == "127.0.0.1:4000"
     assert host.run("ls /etc/systemd/system/litellm-bridge-*").rc != 0
     assert play("health").returncode == 0
-    victim = subprocess.Popen(["ansible-playbook", "-i", str(SCENARIO / "inventory.yml"), "playbooks/rollback.yml", "-e", "rollback_data=backup"],
-                              cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    victim = subprocess.Popen(
+        [
+            "ansible-playbook",
+            "-i",
+            str(SCENARIO / "inventory.yml"),
+            "playbooks/rollback.yml",
+            "-e",
+            "rollback_data=backup",
+        ],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     limit = time.monotonic() + 300
     while journal(host)["phase"] != "return":
         assert time.monotonic() < limit
@@ -262,11 +361,17 @@ def test_backup_from_before_the_migration_comes_back_from_the_hosts_network(
     os.killpg(victim.pid, signal.SIGKILL)
     victim.wait()
     stands = stand(tmp_path)
-    assert (stands[0], *stands[2:]) == ("running", "brings the legacy deployment back first, and ends rolled back", "goes on, and ends rolled back")
+    assert (stands[0], *stands[2:]) == (
+        "running",
+        "brings the legacy deployment back first, and ends rolled back",
+        "goes on, and ends rolled back",
+    )
     run = play("rollback")
     assert run.returncode == 0, run.stdout
     assert client(host, "read", "first") == {**migrated, "api_base": "http://127.0.0.1:8082/v1"}
     assert (spend_rows(host, NATIVE, migrated), spend_rows(host, NATIVE, told)) == (1, 0)
     assert "✔ legacy database is as in the backup" in run.stdout
-    assert journal(host)["facts"]["kept_database"] in host.check_output("cat /var/lib/llmops-litellm/report.md")
+    assert journal(host)["facts"]["kept_database"] in host.check_output(
+        "cat /var/lib/llmops-litellm/report.md"
+    )
     assert state(host) == before

@@ -24,7 +24,9 @@ MASTER = json.load(open("/root/testbed/secrets.json", encoding="utf-8"))["LITELL
 def ask(key: str, path: str, body: Any = None) -> tuple[int, Any]:
     """Status and JSON of one request."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(URL + path, data, {"Authorization": f"Bearer {key}", "Content-Type": "application/json"})
+    request = urllib.request.Request(
+        URL + path, data, {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    )
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, json.load(answer)
@@ -34,25 +36,69 @@ def ask(key: str, path: str, body: Any = None) -> tuple[int, Any]:
 
 def chat(key: str, said: str) -> tuple[int, Any]:
     """One request to the stand-in's model, whose answer has the same id for the same words."""
-    return ask(key, "/v1/chat/completions", {"model": "chat", "messages": [{"role": "user", "content": said}]})
+    return ask(
+        key,
+        "/v1/chat/completions",
+        {"model": "chat", "messages": [{"role": "user", "content": said}]},
+    )
 
 
 def write(path: str) -> None:
-    made = ask(MASTER, "/key/generate", {"key_alias": os.path.basename(path), "max_budget": 7.5, "metadata": {"note": "Grüße\\\t'\""}})[1]
-    model = ask(MASTER, "/model/new", {"model_name": "late", "litellm_params": {
-        "model": "openai/embed", "api_base": "http://host.docker.internal:8082/v1", "api_key": "sk-none"}, "model_info": {"mode": "embedding"}})[1]
-    with open(path, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as kept:
-        json.dump({"key": made["key"], "request": chat(made["key"], path)[1]["id"], "model": model["model_id"]}, kept)
+    made = ask(
+        MASTER,
+        "/key/generate",
+        {
+            "key_alias": os.path.basename(path),
+            "max_budget": 7.5,
+            "metadata": {"note": "Grüße\\\t'\""},
+        },
+    )[1]
+    model = ask(
+        MASTER,
+        "/model/new",
+        {
+            "model_name": "late",
+            "litellm_params": {
+                "model": "openai/embed",
+                "api_base": "http://host.docker.internal:8082/v1",
+                "api_key": "sk-none",
+            },
+            "model_info": {"mode": "embedding"},
+        },
+    )[1]
+    with open(
+        path, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)
+    ) as kept:
+        json.dump(
+            {
+                "key": made["key"],
+                "request": chat(made["key"], path)[1]["id"],
+                "model": model["model_id"],
+            },
+            kept,
+        )
 
 
 def read(path: str) -> None:
     told = json.load(open(path, encoding="utf-8"))
     key = told.pop("key")
     info = ask(MASTER, "/key/info?key=" + key)[1]["info"]
-    models = {item["model_info"]["id"]: item["litellm_params"].get("api_base") for item in ask(MASTER, "/model/info")[1]["data"]}
-    json.dump({**told, "hash": hashlib.sha256(key.encode()).hexdigest(), "budget": info["max_budget"], "note": info["metadata"].get("note"),
-               "chat": chat(key, "read")[0], "api_base": models.get(told["model"]),
-               "embedding": ask(MASTER, "/v1/embeddings", {"model": "late", "input": "x"})[0]}, sys.stdout)
+    models = {
+        item["model_info"]["id"]: item["litellm_params"].get("api_base")
+        for item in ask(MASTER, "/model/info")[1]["data"]
+    }
+    json.dump(
+        {
+            **told,
+            "hash": hashlib.sha256(key.encode()).hexdigest(),
+            "budget": info["max_budget"],
+            "note": info["metadata"].get("note"),
+            "chat": chat(key, "read")[0],
+            "api_base": models.get(told["model"]),
+            "embedding": ask(MASTER, "/v1/embeddings", {"model": "late", "input": "x"})[0],
+        },
+        sys.stdout,
+    )
 
 
 if __name__ == "__main__":

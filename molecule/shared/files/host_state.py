@@ -12,13 +12,29 @@ import re
 import subprocess
 import sys
 
-FOLDERS = ("/etc/systemd/system", "/etc/redis", "/etc/postgresql", "/etc/docker", "/etc/llmops-litellm", "/usr/local/lib/llmops-litellm", "/usr/local/sbin",
-           "/home/litellm/llm@team", "/home/litellm/.config", "/opt/litellm", "/var/lib/llmops-litellm", "/var/backups/llmops-litellm")
+FOLDERS = (
+    "/etc/systemd/system",
+    "/etc/redis",
+    "/etc/postgresql",
+    "/etc/docker",
+    "/etc/llmops-litellm",
+    "/usr/local/lib/llmops-litellm",
+    "/usr/local/sbin",
+    "/home/litellm/llm@team",
+    "/home/litellm/.config",
+    "/opt/litellm",
+    "/var/lib/llmops-litellm",
+    "/var/backups/llmops-litellm",
+)
 UNITS = re.compile(r"litellm|llama|postgres|redis|docker|chat")
 # From here on ports are given at random, such as that of the proxy's own database engine.
 EPHEMERAL = 32768
-DOCKER = (["ps", "--all", "--format", "{{.Names}}"], ["volume", "ls", "--quiet"], ["network", "ls", "--format", "{{.Name}}"],
-          ["image", "ls", "--quiet", "--no-trunc"])
+DOCKER = (
+    ["ps", "--all", "--format", "{{.Names}}"],
+    ["volume", "ls", "--quiet"],
+    ["network", "ls", "--format", "{{.Name}}"],
+    ["image", "ls", "--quiet", "--no-trunc"],
+)
 
 
 def run(*words: str) -> list[str]:
@@ -50,15 +66,32 @@ def units() -> dict[str, list[str]]:
     found = {}
     for scope, words in (("system", []), ("litellm", ["--user", "--machine=litellm@"])):
         base = ["systemctl", *words, "--no-legend", "--plain", "--no-pager"]
-        found[scope + " files"] = [" ".join(line.split()[:2]) for line in run(*base, "list-unit-files") if UNITS.search(line)]
-        found[scope + " active"] = [line.split()[0] for line in run(*base, "list-units", "--state=active", "--type=service,timer,socket")
-                                    if UNITS.search(line)]
+        found[scope + " files"] = [
+            " ".join(line.split()[:2])
+            for line in run(*base, "list-unit-files")
+            if UNITS.search(line)
+        ]
+        found[scope + " active"] = [
+            line.split()[0]
+            for line in run(*base, "list-units", "--state=active", "--type=service,timer,socket")
+            if UNITS.search(line)
+        ]
     return found
 
 
 def main() -> None:
-    state = {"files": files(), "units": units(), "docker": {words[0]: run("docker", *words) for words in DOCKER},
-             "listeners": sorted({address for address in (line.split()[3] for line in run("ss", "-Hltn")) if int(address.rpartition(":")[2]) < EPHEMERAL})}
+    state = {
+        "files": files(),
+        "units": units(),
+        "docker": {words[0]: run("docker", *words) for words in DOCKER},
+        "listeners": sorted(
+            {
+                address
+                for address in (line.split()[3] for line in run("ss", "-Hltn"))
+                if int(address.rpartition(":")[2]) < EPHEMERAL
+            }
+        ),
+    }
     json.dump(state, sys.stdout, indent=1, sort_keys=True)
 
 

@@ -6,6 +6,7 @@
 Times come from manifests, else from names, never from the file system. Only what this collection has made is ever removed: a folder that is
 removed is first renamed to ``.removing-NAME``, so that nothing half removed looks like a backup. ``NAME.pinned`` beside a backup pins it.
 """
+
 from __future__ import annotations
 
 import difflib
@@ -62,7 +63,11 @@ def scan(folder: str, now: datetime, there: Optional[tzinfo] = None) -> Archive:
         found = []
     names = {item.name for item in found}
     for item in found:
-        if item.name.endswith(PINNED) and item.name[:-len(PINNED)] in names and item.is_file(follow_symlinks=False):
+        if (
+            item.name.endswith(PINNED)
+            and item.name[: -len(PINNED)] in names
+            and item.is_file(follow_symlinks=False)
+        ):
             continue
         shown = item.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         if not item.is_dir(follow_symlinks=False) or shown != item.name:
@@ -84,8 +89,9 @@ def _begun(item: Any, now: datetime) -> datetime:
     """When a backup that is not whole was begun: by its name, else by the file system, which here decides over nothing that anybody has."""
     growing = _GROWING.match(item.name)
     try:
-        return (_archive_entry.named_time(growing["name"]) if growing else None) or datetime.fromtimestamp(
-            item.stat(follow_symlinks=False).st_mtime, timezone.utc)
+        return (
+            _archive_entry.named_time(growing["name"]) if growing else None
+        ) or datetime.fromtimestamp(item.stat(follow_symlinks=False).st_mtime, timezone.utc)
     except FileNotFoundError:
         # it became whole while we looked
         return now
@@ -93,12 +99,19 @@ def _begun(item: Any, now: datetime) -> datetime:
 
 def newest(folder: str, now: datetime) -> Optional[Entry]:
     """The newest backup of this collection that nothing is known against and that is not of the future."""
-    return max((entry for entry in _usable(folder, now) if entry.time <= now + AHEAD),
-               key=lambda entry: (entry.time, not entry.copy_of, entry.name), default=None)
+    return max(
+        (entry for entry in _usable(folder, now) if entry.time <= now + AHEAD),
+        key=lambda entry: (entry.time, not entry.copy_of, entry.name),
+        default=None,
+    )
 
 
 def _usable(folder: str, now: datetime) -> list[Entry]:
-    return [entry for entry in scan(folder, now).entries if entry.layout == "folder" and not entry.problem]
+    return [
+        entry
+        for entry in scan(folder, now).entries
+        if entry.layout == "folder" and not entry.problem
+    ]
 
 
 def find(folder: str, name: str, now: datetime) -> Entry:
@@ -111,15 +124,26 @@ def find(folder: str, name: str, now: datetime) -> Entry:
         if found:
             return found
         future = [entry.name for entry in _usable(folder, now)]
-        raise _backup.BackupError("%s holds no backup%s" % (
-            folder, " but of the future (is the clock right?): %s; name one of them instead of latest" % ", ".join(future[-3:]) if future else ""))
+        raise _backup.BackupError(
+            "%s holds no backup%s"
+            % (
+                folder,
+                " but of the future (is the clock right?): %s; name one of them instead of latest"
+                % ", ".join(future[-3:])
+                if future
+                else "",
+            )
+        )
     entries = scan(folder, now).entries
     for entry in entries:
         if entry.name == name:
             return entry
     names = [entry.name for entry in entries]
     near = difflib.get_close_matches(name, names, 3, 0.5) or names[-3:]
-    raise _backup.BackupError("%s holds no backup %s%s" % (folder, name, "; there are %s" % ", ".join(near) if near else ", nor any other"))
+    raise _backup.BackupError(
+        "%s holds no backup %s%s"
+        % (folder, name, "; there are %s" % ", ".join(near) if near else ", nor any other")
+    )
 
 
 def pin(folder: str, name: str, pinned: bool, now: datetime) -> bool:
@@ -159,23 +183,54 @@ def prune(folder: str, policy: Policy, now: datetime, check: bool = False) -> di
     if not os.path.isdir(folder):
         if os.path.lexists(folder):
             raise _backup.BackupError("%s is not a folder" % folder)
-        return {"changed": False, "kept": [], "removed": [], "foreign": [], "incomplete": [], "cleared": [], "broken": []}
+        return {
+            "changed": False,
+            "kept": [],
+            "removed": [],
+            "foreign": [],
+            "incomplete": [],
+            "cleared": [],
+            "broken": [],
+        }
     with nullcontext() if check else _backup.locked(folder):
         archive = scan(folder, now, _retention.zone(policy))
         entries = {entry.name: entry for entry in archive.entries}
         broken = {name: entry.problem for name, entry in entries.items() if entry.problem}
-        apart = [Decision(entry.name, entry.time, [reason]) for entry in archive.entries for reason in [_apart(entry, now)] if reason]
-        candidates = {name: entry for name, entry in entries.items() if name not in {decision.name for decision in apart}}
+        apart = [
+            Decision(entry.name, entry.time, [reason])
+            for entry in archive.entries
+            for reason in [_apart(entry, now)]
+            if reason
+        ]
+        candidates = {
+            name: entry
+            for name, entry in entries.items()
+            if name not in {decision.name for decision in apart}
+        }
         decided = _decide(candidates, broken, policy)
         cleared = [left for left in archive.incomplete if left.removable]
         if not check:
-            _remove(folder, [left.path for left in cleared], [decision.name for decision in decided.removed])
+            _remove(
+                folder,
+                [left.path for left in cleared],
+                [decision.name for decision in decided.removed],
+            )
         return {
             "changed": bool(decided.removed or cleared),
-            "kept": [_told(decision) for decision in sorted(decided.kept + apart, key=lambda item: (item.time, item.name), reverse=True)],
+            "kept": [
+                _told(decision)
+                for decision in sorted(
+                    decided.kept + apart, key=lambda item: (item.time, item.name), reverse=True
+                )
+            ],
             "removed": [_told(decision) for decision in decided.removed],
-            "foreign": archive.foreign, "incomplete": [left.name for left in archive.incomplete], "cleared": [left.name for left in cleared],
-            "broken": [{"name": name, "time": _time(entries[name].time), "problem": problem} for name, problem in sorted(broken.items())],
+            "foreign": archive.foreign,
+            "incomplete": [left.name for left in archive.incomplete],
+            "cleared": [left.name for left in cleared],
+            "broken": [
+                {"name": name, "time": _time(entries[name].time), "problem": problem}
+                for name, problem in sorted(broken.items())
+            ],
         }
 
 
@@ -188,24 +243,42 @@ def _apart(entry: Entry, now: datetime) -> str:
     return "from the future" if entry.time > now + AHEAD and not entry.problem else ""
 
 
-def _decide(candidates: dict[str, Entry], broken: dict[str, str], policy: Policy) -> _retention.Plan:
+def _decide(
+    candidates: dict[str, Entry], broken: dict[str, str], policy: Policy
+) -> _retention.Plan:
     """The policy's decision over what is sound; what turns out not to be is added to ``broken``."""
     sound: set[str] = set()
     while True:
-        decided = _retention.plan([Backup(entry.name, entry.time) for entry in candidates.values() if entry.name not in broken], policy)
+        decided = _retention.plan(
+            [
+                Backup(entry.name, entry.time)
+                for entry in candidates.values()
+                if entry.name not in broken
+            ],
+            policy,
+        )
         if not decided.removed:
             return decided
-        problems = {decision.name: verify(candidates[decision.name]) for decision in decided.kept if decision.name not in sound}
+        problems = {
+            decision.name: verify(candidates[decision.name])
+            for decision in decided.kept
+            if decision.name not in sound
+        }
         sound.update(name for name, problem in problems.items() if not problem)
         if not any(problems.values()):
-            problems = {decision.name: _archive_entry.verify_manifest(candidates[decision.name]) for decision in decided.removed}
+            problems = {
+                decision.name: _archive_entry.verify_manifest(candidates[decision.name])
+                for decision in decided.removed
+            }
         found = {name: problem for name, problem in problems.items() if problem}
         if not found:
             return _with_a_proved_one(decided, candidates, broken)
         broken.update(found)
 
 
-def _with_a_proved_one(decided: _retention.Plan, candidates: dict[str, Entry], broken: dict[str, str]) -> _retention.Plan:
+def _with_a_proved_one(
+    decided: _retention.Plan, candidates: dict[str, Entry], broken: dict[str, str]
+) -> _retention.Plan:
     """The same, where a backup that a restore takes is kept. Otherwise the newest sound one stays too: those of the older layout, which may be newer
     (where an operator's script still runs), can't take the place of the last that is proved."""
     if any(candidates[decision.name].layout == "folder" for decision in decided.kept):

@@ -10,6 +10,7 @@ encrypted, all but these two end in ``.age``. It grows under ``.incomplete-…``
 client_major, dump}, fingerprint, sequences_after, rows: {table: count}, rows_total, files: [{name, bytes, sha256, from}]}``; times are UTC in ISO
 8601, sizes bytes, ``absent`` what should have been in it and was not there, in words.
 """
+
 from __future__ import annotations
 
 import fcntl
@@ -49,8 +50,28 @@ from .folder import (
     verify,
 )
 
-__all__ = ["DUMP", "FORMAT", "INCOMPLETE", "MANIFEST", "SUMS", "BackupError", "How", "Order", "backup", "check_names", "foresee", "locked", "manifest",
-           "name_of", "salt_key", "salt_key_fingerprint", "sha256", "size", "sums", "verify"]
+__all__ = [
+    "DUMP",
+    "FORMAT",
+    "INCOMPLETE",
+    "MANIFEST",
+    "SUMS",
+    "BackupError",
+    "How",
+    "Order",
+    "backup",
+    "check_names",
+    "foresee",
+    "locked",
+    "manifest",
+    "name_of",
+    "salt_key",
+    "salt_key_fingerprint",
+    "sha256",
+    "size",
+    "sums",
+    "verify",
+]
 
 INCOMPLETE = ".incomplete-"
 # For the manifest, the sums and the file system's own needs.
@@ -83,13 +104,19 @@ def salt_key(environment: Mapping[str, str]) -> Optional[str]:
 
 def salt_key_fingerprint(key: str) -> str:
     """32 hexadecimal digits that are equal for equal keys; slow to compute, so that a weak key is not found from it in passing."""
-    return hashlib.pbkdf2_hmac("sha256", key.encode("utf-8", "surrogateescape"), b"llmops.litellm salt key", 200_000).hex()[:32]
+    return hashlib.pbkdf2_hmac(
+        "sha256", key.encode("utf-8", "surrogateescape"), b"llmops.litellm salt key", 200_000
+    ).hex()[:32]
 
 
 def name_of(now: datetime, taken: Any = ()) -> str:
     """A backup's name; names sort by time."""
     name = now.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    return next(candidate for candidate in [name] + ["%s-%d" % (name, number) for number in range(2, 100)] if candidate not in taken)
+    return next(
+        candidate
+        for candidate in [name] + ["%s-%d" % (name, number) for number in range(2, 100)]
+        if candidate not in taken
+    )
 
 
 def space(order: Order) -> dict[str, int]:
@@ -105,8 +132,10 @@ def check_names(order: Order) -> None:
     """:raises BackupError: the backup's name or a file's is no good."""
     for name in [*order.files, *([order.name] if order.name is not None else [])]:
         if not _NAME.fullmatch(name) or name in _TAKEN or name.endswith(SEALED):
-            raise BackupError("%r is no name for a backup or a file in it (letters, digits, dot, hyphen, underscore; not %s, nor with %s at the end)"
-                              % (name, ", ".join(_TAKEN), SEALED))
+            raise BackupError(
+                "%r is no name for a backup or a file in it (letters, digits, dot, hyphen, underscore; not %s, nor with %s at the end)"
+                % (name, ", ".join(_TAKEN), SEALED)
+            )
 
 
 def check_space(order: Order) -> dict[str, int]:
@@ -116,7 +145,10 @@ def check_space(order: Order) -> dict[str, int]:
     """
     found = space(order)
     if found["free"] < found["needed"]:
-        raise BackupError("%s has %.1f MiB free, the backup may need %.1f MiB" % (order.folder, found["free"] / 2**20, found["needed"] / 2**20))
+        raise BackupError(
+            "%s has %.1f MiB free, the backup may need %.1f MiB"
+            % (order.folder, found["free"] / 2**20, found["needed"] / 2**20)
+        )
     return found
 
 
@@ -146,7 +178,10 @@ def locked(folder: str) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if monotonic() > deadline:
-                    raise BackupError("another backup into %s is under way, for more than %g s" % (folder, PATIENCE)) from None
+                    raise BackupError(
+                        "another backup into %s is under way, for more than %g s"
+                        % (folder, PATIENCE)
+                    ) from None
             sleep(0.5)
         yield
     finally:
@@ -180,21 +215,52 @@ def _fill(order: Order, folder: str, name: str, now: datetime) -> dict[str, Any]
         digests.update(copied)
         origins.update({entry: {"from": path} for entry in copied})
     # What pg_dump has written itself is read here for the first time.
-    digests.update({entry: sha256(os.path.join(folder, entry)) for entry in names(folder)[0] if entry not in digests})
+    digests.update(
+        {
+            entry: sha256(os.path.join(folder, entry))
+            for entry in names(folder)[0]
+            if entry not in digests
+        }
+    )
     held = dumped.fingerprint
     made = {
-        "format": FORMAT, "name": name, "created": now.astimezone(timezone.utc).isoformat(timespec="seconds"), "host": os.uname().nodename,
-        "source": order.kind, "pinned": order.pinned, "facts": dict(order.facts), "absent": list(order.absent),
-        "encrypted": bool(order.how.recipients), "recipients": [_sealing.shown(recipient) for recipient in order.how.recipients],
-        "salt_key_fingerprint": None if order.salt_key is None else salt_key_fingerprint(order.salt_key),
-        "database": {"name": order.source.database, "bytes": occupied, "server_version": held["server_version"],
-                     "client_major": client_version(order.source, "pg_dump"), "dump": dumped.name},
-        "fingerprint": held, "sequences_after": dumped.sequences_after,
-        "rows": {table["name"]: table["rows"] for table in held["tables"]}, "rows_total": held["rows_total"],
-        "files": [{"name": entry, "bytes": os.stat(os.path.join(folder, entry)).st_size, "sha256": digest, **origins.get(entry, {})}
-                  for entry, digest in sorted(digests.items())],
+        "format": FORMAT,
+        "name": name,
+        "created": now.astimezone(timezone.utc).isoformat(timespec="seconds"),
+        "host": os.uname().nodename,
+        "source": order.kind,
+        "pinned": order.pinned,
+        "facts": dict(order.facts),
+        "absent": list(order.absent),
+        "encrypted": bool(order.how.recipients),
+        "recipients": [_sealing.shown(recipient) for recipient in order.how.recipients],
+        "salt_key_fingerprint": None
+        if order.salt_key is None
+        else salt_key_fingerprint(order.salt_key),
+        "database": {
+            "name": order.source.database,
+            "bytes": occupied,
+            "server_version": held["server_version"],
+            "client_major": client_version(order.source, "pg_dump"),
+            "dump": dumped.name,
+        },
+        "fingerprint": held,
+        "sequences_after": dumped.sequences_after,
+        "rows": {table["name"]: table["rows"] for table in held["tables"]},
+        "rows_total": held["rows_total"],
+        "files": [
+            {
+                "name": entry,
+                "bytes": os.stat(os.path.join(folder, entry)).st_size,
+                "sha256": digest,
+                **origins.get(entry, {}),
+            }
+            for entry, digest in sorted(digests.items())
+        ],
     }
-    text = (json.dumps(made, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8", "surrogateescape")
+    text = (json.dumps(made, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(
+        "utf-8", "surrogateescape"
+    )
     digests[MANIFEST] = hashlib.sha256(text).hexdigest()
     _write(os.path.join(folder, MANIFEST), text)
     _write(os.path.join(folder, SUMS), listed(digests).encode())
@@ -203,7 +269,9 @@ def _fill(order: Order, folder: str, name: str, now: datetime) -> dict[str, Any]
     sync_folder(folder)
     problems = verify(folder)
     if problems:
-        raise BackupError("the backup did not read back as it was written: %s" % "; ".join(problems))
+        raise BackupError(
+            "the backup did not read back as it was written: %s" % "; ".join(problems)
+        )
     return made
 
 
@@ -219,7 +287,11 @@ def backup(order: Order, now: datetime) -> dict[str, Any]:
     os.makedirs(order.folder, mode=0o700, exist_ok=True)
     with locked(order.folder):
         if order.name is not None and os.path.lexists(os.path.join(order.folder, order.name)):
-            return {"changed": False, **_existing(order.folder, order.name), "seconds": round(monotonic() - begun, 3)}
+            return {
+                "changed": False,
+                **_existing(order.folder, order.name),
+                "seconds": round(monotonic() - begun, 3),
+            }
         check_space(order)
         name = order.name or name_of(now, os.listdir(order.folder))
         growing = tempfile.mkdtemp(prefix="%s%s-" % (INCOMPLETE, name), dir=order.folder)
@@ -228,12 +300,18 @@ def backup(order: Order, now: datetime) -> dict[str, Any]:
             os.rename(growing, os.path.join(order.folder, name))
         except OSError as error:
             shutil.rmtree(growing)
-            raise BackupError("the backup was not made: %s: %s" % (error.filename or order.folder, error.strerror)) from None
+            raise BackupError(
+                "the backup was not made: %s: %s" % (error.filename or order.folder, error.strerror)
+            ) from None
         except BaseException:
             shutil.rmtree(growing)
             raise
         sync_folder(order.folder)
-        return {"changed": True, **_existing(order.folder, name, proved=True), "seconds": round(monotonic() - begun, 3)}
+        return {
+            "changed": True,
+            **_existing(order.folder, name, proved=True),
+            "seconds": round(monotonic() - begun, 3),
+        }
 
 
 def _existing(folder: str, name: str, proved: bool = False) -> dict[str, Any]:
@@ -241,5 +319,4 @@ def _existing(folder: str, name: str, proved: bool = False) -> dict[str, Any]:
     problems = [] if proved else verify(path)
     if problems:
         raise BackupError("%s is there but not sound: %s" % (path, "; ".join(problems)))
-    return {"name": name, "path": path, "manifest": manifest(path),
-            "bytes": size(path)}
+    return {"name": name, "path": path, "manifest": manifest(path), "bytes": size(path)}

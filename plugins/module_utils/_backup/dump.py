@@ -6,6 +6,7 @@
 Whatever the form, memory stays flat, and pg_restore has read the whole dump before it counts: from the disk, or, where it is encrypted, what goes to
 age on its way there, since afterwards this host can't read it any more.
 """
+
 from __future__ import annotations
 
 import os
@@ -24,7 +25,11 @@ from . import encryption as _sealing
 from .folder import DUMP, DUMP_FOLDER, SEALED, place, private
 
 # Where a container's pg_dump puts a folder until it is here. What a run that was killed has left goes when it is older than a day.
-INSIDE, PREFIX, ABANDONED = "/tmp", "llmops-litellm-backup-", "+1440"  # minutes, as find writes them
+INSIDE, PREFIX, ABANDONED = (
+    "/tmp",
+    "llmops-litellm-backup-",
+    "+1440",
+)  # minutes, as find writes them
 _OPTIONS = ("--no-owner", "--no-acl", "--lock-wait-timeout=60000")
 _CHUNK = 1 << 18
 CUSTOM, DIRECTORY, ENCRYPTED = "custom", "directory", "encrypted"
@@ -55,7 +60,11 @@ def form(source: Endpoint, how: How, size: int) -> str:
         return ENCRYPTED
     large = how.jobs > 1 and 0 < how.parallel_from <= size
     # A container's goes into its own temporary folder first.
-    return DIRECTORY if large and (not source.container or _endpoint.free_bytes(source, INSIDE) > size) else CUSTOM
+    return (
+        DIRECTORY
+        if large and (not source.container or _endpoint.free_bytes(source, INSIDE) > size)
+        else CUSTOM
+    )
 
 
 def dump(source: Endpoint, folder: str, how: How, size: int) -> Dump:
@@ -64,13 +73,19 @@ def dump(source: Endpoint, folder: str, how: How, size: int) -> Dump:
     :raises BackupError, PostgresError, OSError: it is not whole.
     """
     chosen = form(source, how, size)
-    kind = {CUSTOM: _File, ENCRYPTED: _Encrypted, DIRECTORY: _FromContainer if source.container else _Folder}[chosen]
+    kind = {
+        CUSTOM: _File,
+        ENCRYPTED: _Encrypted,
+        DIRECTORY: _FromContainer if source.container else _Folder,
+    }[chosen]
     with kind(source, folder, how) as way:
         with Session(source, _fingerprint.SETTINGS) as session:
             _fingerprint.begin(session)
             snapshot = str(session.query("SELECT pg_export_snapshot()")[0][0])
             before = _fingerprint.sequences(session)
-            with way.running([*_OPTIONS, "--compress=%d" % how.compression, "--snapshot=" + snapshot]):
+            with way.running(
+                [*_OPTIONS, "--compress=%d" % how.compression, "--snapshot=" + snapshot]
+            ):
                 held = _fingerprint.take(session)
             # Sequences are outside of snapshots: the dump has a value between these two
             after = _fingerprint.sequences(session)
@@ -80,7 +95,9 @@ def dump(source: Endpoint, folder: str, how: How, size: int) -> Dump:
     return Dump(way.name, held, after, way.digests)
 
 
-def _ended(source: Endpoint, program: str, process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
+def _ended(
+    source: Endpoint, program: str, process: subprocess.Popen[bytes], said: IO[bytes]
+) -> None:
     """:raises PostgresError: a client program failed. ``said``: its standard error."""
     if process.wait():
         said.seek(0)
@@ -100,8 +117,15 @@ def check(source: Endpoint, path: str, folder: bool = False) -> None:
     :raises PostgresError: it cannot be read to its end.
     """
     with tempfile.TemporaryFile() as said, open(os.devnull if folder else path, "rb") as stream:
-        process = source.start("pg_restore", "--file=" + os.devnull, *([path] if folder else []), connect=False,
-                               stdin=stream, stdout=subprocess.DEVNULL, stderr=said)
+        process = source.start(
+            "pg_restore",
+            "--file=" + os.devnull,
+            *([path] if folder else []),
+            connect=False,
+            stdin=stream,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
         try:
             _ended(source, "pg_restore", process, said)
         except BaseException:
@@ -131,7 +155,14 @@ class _Way:
         :raises PostgresError: it failed.
         """
         with tempfile.TemporaryFile() as said:
-            process = self.source.start("pg_dump", "--format=" + self.format, *words, stdin=subprocess.DEVNULL, stderr=said, **options)
+            process = self.source.start(
+                "pg_dump",
+                "--format=" + self.format,
+                *words,
+                stdin=subprocess.DEVNULL,
+                stderr=said,
+                **options,
+            )
             try:
                 yield
                 _ended(self.source, "pg_dump", process, said)
@@ -166,7 +197,11 @@ class _Folder(_Way):
     @contextmanager
     def running(self, words: Sequence[str], **options: Any) -> Iterator[None]:
         # Its files are synced by pg_dump itself.
-        with super().running([*words, "--jobs=%d" % self.how.jobs, "--file=" + self._target()], stdout=subprocess.DEVNULL, umask=0o077):
+        with super().running(
+            [*words, "--jobs=%d" % self.how.jobs, "--file=" + self._target()],
+            stdout=subprocess.DEVNULL,
+            umask=0o077,
+        ):
             yield
 
     def _target(self) -> str:
@@ -182,7 +217,22 @@ class _FromContainer(_Folder):
     def __enter__(self) -> _FromContainer:
         self.inside = "%s/%s%s" % (INSIDE, PREFIX, secrets.token_hex(8))
         # Those of runs that were killed.
-        _endpoint.run(self.source, "find", INSIDE, "-maxdepth", "1", "-name", PREFIX + "*", "-mmin", ABANDONED, "-exec", "rm", "-rf", "{}", ";")
+        _endpoint.run(
+            self.source,
+            "find",
+            INSIDE,
+            "-maxdepth",
+            "1",
+            "-name",
+            PREFIX + "*",
+            "-mmin",
+            ABANDONED,
+            "-exec",
+            "rm",
+            "-rf",
+            "{}",
+            ";",
+        )
         return self
 
     def _target(self) -> str:
@@ -196,21 +246,44 @@ class _FromContainer(_Folder):
     def finish(self) -> None:
         check(self.source, self.inside, folder=True)
         # A stream that ends between two files looks like one that is whole.
-        listed = _endpoint.run(self.source, "find", self.inside, "-type", "f", "-exec", "stat", "-c", "%s %n", "{}", "+").splitlines()
+        listed = _endpoint.run(
+            self.source,
+            "find",
+            self.inside,
+            "-type",
+            "f",
+            "-exec",
+            "stat",
+            "-c",
+            "%s %n",
+            "{}",
+            "+",
+        ).splitlines()
         os.mkdir(self.path, 0o700)
         with tempfile.TemporaryFile() as said:
-            process = subprocess.Popen(_endpoint.command(self.source, "tar", "-c", "-f", "-", "-C", self.inside, "."), env=self.source.environment(), cwd="/",
-                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said)
+            process = subprocess.Popen(
+                _endpoint.command(self.source, "tar", "-c", "-f", "-", "-C", self.inside, "."),
+                env=self.source.environment(),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=said,
+            )
             try:
                 self._receive(process.stdout)  # type: ignore[arg-type]
                 _ended(self.source, "tar", process, said)
             except tarfile.TarError as error:
                 _ended(self.source, "tar", process, said)
-                raise PostgresError("%s: the dump did not come out of it: %s" % (self.source, error)) from None
+                raise PostgresError(
+                    "%s: the dump did not come out of it: %s" % (self.source, error)
+                ) from None
             finally:
                 _stop(process)
                 process.stdout.close()  # type: ignore[union-attr]
-        if sorted(listed) != sorted("%d %s/%s" % (os.stat(os.path.join(self.path, name)).st_size, self.inside, name) for name in os.listdir(self.path)):
+        if sorted(listed) != sorted(
+            "%d %s/%s" % (os.stat(os.path.join(self.path, name)).st_size, self.inside, name)
+            for name in os.listdir(self.path)
+        ):
             raise PostgresError("%s: the dump did not come out of it whole" % self.source)
 
     def _receive(self, stream: IO[bytes]) -> None:
@@ -219,7 +292,9 @@ class _FromContainer(_Folder):
                 name = os.path.normpath(item.name)
                 content = archive.extractfile(item)
                 if content is not None and name == os.path.basename(name):
-                    self.digests["%s/%s" % (self.name, name)] = place(content, os.path.join(self.path, name))
+                    self.digests["%s/%s" % (self.name, name)] = place(
+                        content, os.path.join(self.path, name)
+                    )
         while stream.read(_CHUNK):  # what pads the archive
             pass
 
@@ -229,9 +304,18 @@ class _Encrypted(_Way):
 
     @contextmanager
     def running(self, words: Sequence[str], **options: Any) -> Iterator[None]:
-        with tempfile.TemporaryFile() as said, _sealing.sealed(self.path + SEALED, self.how.recipients) as out:
-            reader = self.source.start("pg_restore", "--file=" + os.devnull, connect=False,
-                                       stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
+        with (
+            tempfile.TemporaryFile() as said,
+            _sealing.sealed(self.path + SEALED, self.how.recipients) as out,
+        ):
+            reader = self.source.start(
+                "pg_restore",
+                "--file=" + os.devnull,
+                connect=False,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+            )
             try:
                 with self._pumped(out, reader, words):
                     yield
@@ -241,7 +325,9 @@ class _Encrypted(_Way):
         self.digests[self.name + SEALED] = out.digest
 
     @contextmanager
-    def _pumped(self, out: _sealing.Seal, reader: subprocess.Popen[bytes], words: Sequence[str]) -> Iterator[None]:
+    def _pumped(
+        self, out: _sealing.Seal, reader: subprocess.Popen[bytes], words: Sequence[str]
+    ) -> Iterator[None]:
         read, write = os.pipe()
         with open(read, "rb", buffering=0) as stream:
             pump = _Pump(stream, out, reader.stdin)  # type: ignore[arg-type]

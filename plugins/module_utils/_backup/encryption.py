@@ -5,6 +5,7 @@
 
 Only public keys are needed for that, so a host can make backups that it can't read.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -28,7 +29,11 @@ def refusal(recipient: str) -> str:
     """Why this is no public key for age, empty where it looks like one. The text itself is not shown: it may be a secret key."""
     if recipient.upper().startswith("AGE-SECRET-KEY-") or "PRIVATE KEY" in recipient:
         return "is a secret key: whoever reads it can read the backups. Give its public half (age-keygen -y FILE), and make a new key"
-    return "" if _RECIPIENT.fullmatch(recipient) else "is no public key: age1…, ssh-ed25519 … or ssh-rsa …"
+    return (
+        ""
+        if _RECIPIENT.fullmatch(recipient)
+        else "is no public key: age1…, ssh-ed25519 … or ssh-rsa …"
+    )
 
 
 def shown(recipient: str) -> str:
@@ -48,24 +53,41 @@ def check(recipients: Sequence[str]) -> None:
     if not recipients:
         return
     if shutil.which(PROGRAM, path=PATH) is None:
-        raise BackupError("backups are to be encrypted, and the program age is not installed on this host (Debian: age)")
+        raise BackupError(
+            "backups are to be encrypted, and the program age is not installed on this host (Debian: age)"
+        )
     for recipient in recipients:
         process = _start([recipient], subprocess.PIPE)
         errors = process.communicate()[1]
         if process.returncode:
-            raise BackupError("age does not take %s as a public key: %s" % (shown(recipient), said(errors, process.returncode)))
+            raise BackupError(
+                "age does not take %s as a public key: %s"
+                % (shown(recipient), said(errors, process.returncode))
+            )
 
 
 def said(errors: bytes, code: int) -> str:
     """What age says of its failure."""
-    lines = [line for line in errors.decode("utf-8", "replace").splitlines() if line.startswith("age: error")]
+    lines = [
+        line
+        for line in errors.decode("utf-8", "replace").splitlines()
+        if line.startswith("age: error")
+    ]
     return (lines or ["age ended with exit code %d" % code])[0]
 
 
 def _start(recipients: Sequence[str], errors: object) -> subprocess.Popen[bytes]:
-    words = [PROGRAM, "--encrypt"] + [word for recipient in recipients for word in ("--recipient", shown(recipient))]
-    return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,  # type: ignore[call-overload]
-                            env={"PATH": PATH, "LC_ALL": "C", "HOME": "/nonexistent"}, cwd="/")
+    words = [PROGRAM, "--encrypt"] + [
+        word for recipient in recipients for word in ("--recipient", shown(recipient))
+    ]
+    return subprocess.Popen(
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,  # type: ignore[call-overload]
+        env={"PATH": PATH, "LC_ALL": "C", "HOME": "/nonexistent"},
+        cwd="/",
+    )
 
 
 class Seal:
@@ -110,7 +132,9 @@ class Seal:
         if self._failure:
             raise self._failure
         if self._age.returncode:
-            raise BackupError("%s cannot be encrypted: %s" % (self.path, said(errors, self._age.returncode)))
+            raise BackupError(
+                "%s cannot be encrypted: %s" % (self.path, said(errors, self._age.returncode))
+            )
 
     def abandon(self) -> None:
         """It will never be whole."""

@@ -6,6 +6,7 @@
 Ours is a folder that our manifest calls by its name, that is named by time and has a manifest, or whose ``SHA256SUMS`` speaks of a manifest. So
 a backup whose manifest is damaged is still ours, and other programs' ``manifest.json`` are not. Symbolic links count as nothing.
 """
+
 from __future__ import annotations
 
 import json
@@ -58,20 +59,33 @@ def read(name: str, path: str, pinned: bool, there: Optional[tzinfo]) -> Optiona
         except _backup.BackupError as error:
             problem = str(error)
     named = told.get("name")
-    if not (named == name or (_OWN.match(name) and _is_file(manifest)) or _backup.MANIFEST in _sums(path)):
+    if not (
+        named == name
+        or (_OWN.match(name) and _is_file(manifest))
+        or _backup.MANIFEST in _sums(path)
+    ):
         return None
     time = _aware(told.get("created"))
     if not problem and not time:
         problem = "%s has no time" % manifest
-    return Entry(name, path, time or named_time(name) or EPOCH, "folder", pinned or told.get("pinned") is True, problem,
-                 named if isinstance(named, str) and named != name else "")
+    return Entry(
+        name,
+        path,
+        time or named_time(name) or EPOCH,
+        "folder",
+        pinned or told.get("pinned") is True,
+        problem,
+        named if isinstance(named, str) and named != name else "",
+    )
 
 
 def named_time(name: str) -> Optional[datetime]:
     """The time that a backup of this collection is named by."""
     own = _OWN.match(name)
     try:
-        return datetime.strptime(own[1], "%Y%m%dT%H%M%S").replace(tzinfo=timezone.utc) if own else None
+        return (
+            datetime.strptime(own[1], "%Y%m%dT%H%M%S").replace(tzinfo=timezone.utc) if own else None
+        )
     except ValueError:
         return None
 
@@ -80,7 +94,11 @@ def verify(entry: Entry) -> str:
     """What is wrong with a backup, every byte of it read; empty where nothing is."""
     if entry.problem:
         return entry.problem
-    return "; ".join(_backup.verify(entry.path)) if entry.layout == "folder" else _old_problem(entry.path)
+    return (
+        "; ".join(_backup.verify(entry.path))
+        if entry.layout == "folder"
+        else _old_problem(entry.path)
+    )
 
 
 def verify_manifest(entry: Entry) -> str:
@@ -92,7 +110,11 @@ def verify_manifest(entry: Entry) -> str:
         now = _backup.sha256(path)
     except OSError as error:
         return "%s cannot be read: %s" % (path, error.strerror)
-    return "" if _sums(entry.path).get(_backup.MANIFEST) == now else "%s: its checksum does not match" % path
+    return (
+        ""
+        if _sums(entry.path).get(_backup.MANIFEST) == now
+        else "%s: its checksum does not match" % path
+    )
 
 
 def _is_file(path: str) -> bool:
@@ -143,7 +165,11 @@ def _old_time(path: str, stamp: str, there: Optional[tzinfo]) -> Optional[dateti
             return time
     try:
         local = datetime.strptime(stamp, "%Y%m%d-%H%M%S")
-        return (local.replace(tzinfo=there) if there else local).astimezone(timezone.utc) if local.year in _YEARS else None
+        return (
+            (local.replace(tzinfo=there) if there else local).astimezone(timezone.utc)
+            if local.year in _YEARS
+            else None
+        )
     except (ValueError, OverflowError):
         return None
 
@@ -155,8 +181,11 @@ def _old_problem(folder: str) -> str:
         if os.path.lexists(path):
             return _old_sums(folder, path)
         with os.scandir(folder) as listing:
-            holds = any(item.is_file(follow_symlinks=False) and item.stat(follow_symlinks=False).st_size
-                        for item in listing if item.name != _backup.MANIFEST)
+            holds = any(
+                item.is_file(follow_symlinks=False) and item.stat(follow_symlinks=False).st_size
+                for item in listing
+                if item.name != _backup.MANIFEST
+            )
     except OSError as error:
         return "%s cannot be read: %s" % (error.filename or folder, error.strerror)
     return "" if holds else "%s holds nothing" % folder
@@ -169,7 +198,9 @@ def _old_sums(folder: str, path: str) -> str:
     problems = []
     for name, digest in found.items():
         file = os.path.join(folder, name)
-        if not os.path.realpath(file).startswith(os.path.realpath(folder) + os.sep) or not _is_file(file):
+        if not os.path.realpath(file).startswith(os.path.realpath(folder) + os.sep) or not _is_file(
+            file
+        ):
             problems.append("%s: is no file of this backup" % file)
         elif _backup.sha256(file) != digest:
             problems.append("%s: its checksum does not match" % file)

@@ -5,6 +5,7 @@
 
 A name is the path below the folder, with ``/`` for what lies in a dump that is a folder itself. Nothing but plain files belongs there.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -80,7 +81,9 @@ def listed(digests: Mapping[str, str]) -> str:
 
 def sums(folder: str) -> str:
     """The text of SHA256SUMS for what is in a folder now."""
-    return listed({name: sha256(os.path.join(folder, name)) for name in names(folder)[0] if name != SUMS})
+    return listed(
+        {name: sha256(os.path.join(folder, name)) for name in names(folder)[0] if name != SUMS}
+    )
 
 
 def verify(folder: str) -> list[str]:
@@ -96,8 +99,16 @@ def verify(folder: str) -> list[str]:
         return ["%s cannot be read: %s" % (error.filename, error.strerror)]
     written, present = _parsed(text), _parsed(now)
     problems = ["%s: is missing" % name for name in written if name not in present]
-    problems += ["%s: its checksum does not match" % name for name, digest in written.items() if name in present and present[name] != digest]
-    problems += ["%s: was not there when the backup was made" % name for name in [*present, *strange] if name not in written]
+    problems += [
+        "%s: its checksum does not match" % name
+        for name, digest in written.items()
+        if name in present and present[name] != digest
+    ]
+    problems += [
+        "%s: was not there when the backup was made" % name
+        for name in [*present, *strange]
+        if name not in written
+    ]
     if not problems and text != now:
         problems.append("%s: is not what was written" % SUMS)
     if MANIFEST not in written:

@@ -6,6 +6,7 @@
 ``{kind: {time (UTC), ok, name, seconds, bytes, problem, note, last_success: {time, name, seconds, bytes} or null}}`` for the kinds in :data:`KINDS`.
 ``ok`` is null where there was neither a success nor a failure, and ``note`` says why: a drill of an encrypted backup on a host without the key.
 """
+
 from __future__ import annotations
 
 import json
@@ -31,10 +32,22 @@ def load(folder: str) -> dict[str, Any]:
             told = json.load(handle)
     except (OSError, ValueError):
         return {}
-    return {kind: told[kind] for kind in KINDS if isinstance(told.get(kind), dict)} if isinstance(told, dict) else {}
+    return (
+        {kind: told[kind] for kind in KINDS if isinstance(told.get(kind), dict)}
+        if isinstance(told, dict)
+        else {}
+    )
 
 
-def record(folder: str, kind: str, now: datetime, problem: Optional[str] = None, metrics: str = "", note: str = "", **facts: Any) -> dict[str, Any]:
+def record(
+    folder: str,
+    kind: str,
+    now: datetime,
+    problem: Optional[str] = None,
+    metrics: str = "",
+    note: str = "",
+    **facts: Any,
+) -> dict[str, Any]:
     """Remember how something went.
 
     :param problem: why it failed; ``None`` where it did not.
@@ -46,8 +59,13 @@ def record(folder: str, kind: str, now: datetime, problem: Optional[str] = None,
     time = now.astimezone(timezone.utc).isoformat(timespec="seconds")
     entry = {"time": time, **{field: facts.get(field) for field in FIELDS}}
     well = False if problem is not None else None if note else True
-    told[kind] = {**entry, "ok": well, "problem": problem, "note": None if problem else note or None,
-                  "last_success": entry if well else told.get(kind, {}).get("last_success")}
+    told[kind] = {
+        **entry,
+        "ok": well,
+        "problem": problem,
+        "note": None if problem else note or None,
+        "last_success": entry if well else told.get(kind, {}).get("last_success"),
+    }
     write_atomically(path_of(folder), json.dumps(told, indent=1, sort_keys=True) + "\n")
     if metrics:
         write_atomically(metrics, render(told), 0o644)
@@ -56,12 +74,31 @@ def record(folder: str, kind: str, now: datetime, problem: Optional[str] = None,
 
 _METRICS = (
     ("last_run_timestamp_seconds", "When it ran last.", lambda entry: _seconds(entry.get("time"))),
-    ("last_run_ok", "Whether its last run went well. None where it could do neither.", lambda entry: None if entry.get("ok") is None else int(entry["ok"])),
-    ("last_run_sealed", "Whether its last run could not be tried here: the backup is encrypted, and the key is elsewhere.",
-     lambda entry: int(entry.get("ok") is None)),
-    ("last_success_timestamp_seconds", "When it went well last.", lambda entry: _seconds((entry.get("last_success") or {}).get("time"))),
-    ("duration_seconds", "How long its last run that went well took.", lambda entry: (entry.get("last_success") or {}).get("seconds")),
-    ("size_bytes", "Bytes of its last run that went well.", lambda entry: (entry.get("last_success") or {}).get("bytes")),
+    (
+        "last_run_ok",
+        "Whether its last run went well. None where it could do neither.",
+        lambda entry: None if entry.get("ok") is None else int(entry["ok"]),
+    ),
+    (
+        "last_run_sealed",
+        "Whether its last run could not be tried here: the backup is encrypted, and the key is elsewhere.",
+        lambda entry: int(entry.get("ok") is None),
+    ),
+    (
+        "last_success_timestamp_seconds",
+        "When it went well last.",
+        lambda entry: _seconds((entry.get("last_success") or {}).get("time")),
+    ),
+    (
+        "duration_seconds",
+        "How long its last run that went well took.",
+        lambda entry: (entry.get("last_success") or {}).get("seconds"),
+    ),
+    (
+        "size_bytes",
+        "Bytes of its last run that went well.",
+        lambda entry: (entry.get("last_success") or {}).get("bytes"),
+    ),
 )
 
 
@@ -82,6 +119,11 @@ def render(told: dict[str, Any]) -> str:
             if isinstance(number, (int, float)):
                 values.append((kind, number))
         if values:
-            lines += ["# HELP litellm_ops_%s %s" % (name, words), "# TYPE litellm_ops_%s gauge" % name]
-            lines += ['litellm_ops_%s{what="%s"} %.12g' % (name, kind, number) for kind, number in values]
+            lines += [
+                "# HELP litellm_ops_%s %s" % (name, words),
+                "# TYPE litellm_ops_%s gauge" % name,
+            ]
+            lines += [
+                'litellm_ops_%s{what="%s"} %.12g' % (name, kind, number) for kind, number in values
+            ]
     return "".join(line + "\n" for line in lines)

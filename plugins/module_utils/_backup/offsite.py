@@ -7,6 +7,7 @@ Passwords come from an env file that only its owner can read, and reach the prog
 far as its tool can: rclone compares every file, restic reads the backup's checksums back out of the repository. What it does over there is whole or
 looks like nothing: rclone gets the manifest and the checksums last.
 """
+
 from __future__ import annotations
 
 import json
@@ -32,7 +33,10 @@ TAG = "llmops.litellm"
 LIMIT = 5 * 3600.0  # seconds for one command; the unit's own limit is 6 h
 # As both tools would take a password in an address: URLs with a user's, and rclone's options in front of the colon.
 _PASSWORD = re.compile(r"://[^/@]*:[^/@]*@|^[^/]*,[^/]*=")
-_KEYS = (("RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND"), ("RESTIC_REPOSITORY", "RESTIC_REPOSITORY_FILE"))
+_KEYS = (
+    ("RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND"),
+    ("RESTIC_REPOSITORY", "RESTIC_REPOSITORY_FILE"),
+)
 
 
 class Copy(NamedTuple):
@@ -63,10 +67,16 @@ def environment(copy: Copy) -> dict[str, str]:
     try:
         about = os.stat(path)
         if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid() or about.st_mode & 0o077:
-            raise BackupError("%s must be a file of this account that nobody else can read or write (0600): it holds the password of the copies" % path)
+            raise BackupError(
+                "%s must be a file of this account that nobody else can read or write (0600): it holds the password of the copies"
+                % path
+            )
         values = read_env(path)
     except OSError as error:
-        raise BackupError("%s cannot be read: %s. It holds what %s needs to log in" % (path, error.strerror, copy.tool)) from None
+        raise BackupError(
+            "%s cannot be read: %s. It holds what %s needs to log in"
+            % (path, error.strerror, copy.tool)
+        ) from None
     except PostgresError as error:
         raise BackupError(str(error)) from None
     return values
@@ -79,12 +89,17 @@ def check(copy: Copy) -> None:
     """
     problems = []
     if shutil.which(copy.tool, path=PATH) is None:
-        problems.append("the program %s is not installed on this host (Debian: %s)" % (copy.tool, copy.tool))
+        problems.append(
+            "the program %s is not installed on this host (Debian: %s)" % (copy.tool, copy.tool)
+        )
     try:
         values = environment(copy)
         if copy.tool == "restic":
-            problems += ["%s sets none of %s" % (copy.environment_file, ", ".join(names)) for names in (_KEYS if not copy.to else _KEYS[:1])
-                         if not any(values.get(name) for name in names)]
+            problems += [
+                "%s sets none of %s" % (copy.environment_file, ", ".join(names))
+                for names in (_KEYS if not copy.to else _KEYS[:1])
+                if not any(values.get(name) for name in names)
+            ]
     except BackupError as error:
         problems.append(str(error))
     if problems:
@@ -99,8 +114,15 @@ class _Program:
         self.secret = environment(copy)
         more = {"RESTIC_REPOSITORY": copy.to} if copy.to and copy.tool == "restic" else {}
         # Neither may ask anybody, nor write where a unit can't.
-        self.environment = {"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": "/root", "RESTIC_CACHE_DIR": os.path.join(state_dir, "restic-cache"),
-                            "RCLONE_ASK_PASSWORD": "false", **self.secret, **more}
+        self.environment = {
+            "PATH": PATH,
+            "LC_ALL": "C.UTF-8",
+            "HOME": "/root",
+            "RESTIC_CACHE_DIR": os.path.join(state_dir, "restic-cache"),
+            "RCLONE_ASK_PASSWORD": "false",
+            **self.secret,
+            **more,
+        }
 
     def __call__(self, *words: str, folder: str = "/") -> str:
         """What it prints.
@@ -109,28 +131,59 @@ class _Program:
         """
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
             try:
-                done = subprocess.run([self.copy.tool, *words], env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=said, check=False,
-                                      cwd=folder, timeout=LIMIT)
+                done = subprocess.run(
+                    [self.copy.tool, *words],
+                    env=self.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=said,
+                    check=False,
+                    cwd=folder,
+                    timeout=LIMIT,
+                )
             except FileNotFoundError:
-                raise BackupError("the program %s is not installed on this host (Debian: %s)" % (self.copy.tool, self.copy.tool)) from None
+                raise BackupError(
+                    "the program %s is not installed on this host (Debian: %s)"
+                    % (self.copy.tool, self.copy.tool)
+                ) from None
             except subprocess.TimeoutExpired:
-                raise BackupError("%s %s took more than %g s" % (self.copy.tool, words[0], LIMIT)) from None
+                raise BackupError(
+                    "%s %s took more than %g s" % (self.copy.tool, words[0], LIMIT)
+                ) from None
             for stream in (out, said):
                 stream.seek(0)
             if done.returncode:
-                raise BackupError("%s %s: %s" % (self.copy.tool, words[0], self._why(said.read().decode("utf-8", "replace"), done.returncode)))
+                raise BackupError(
+                    "%s %s: %s"
+                    % (
+                        self.copy.tool,
+                        words[0],
+                        self._why(said.read().decode("utf-8", "replace"), done.returncode),
+                    )
+                )
             return out.read().decode("utf-8", "replace")
 
     def _why(self, text: str, code: int) -> str:
         lines = [line.strip() for line in text.splitlines() if line.strip()]
-        telling = [re.sub(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ", "", line) for line in lines if re.search(r"fatal|error|failed|unable|not found", line, re.I)]
+        telling = [
+            re.sub(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ", "", line)
+            for line in lines
+            if re.search(r"fatal|error|failed|unable|not found", line, re.I)
+        ]
         words = " / ".join(dict.fromkeys((telling or lines)[-3:])) or "exit code %d" % code
         for value in sorted(self.secret.values(), key=len, reverse=True):
             words = words.replace(value, "***") if len(value) > 3 else words
         return words
 
 
-def copy(wanted: Copy, path: str, pinned: bool, state_dir: str, policy: _retention.Policy, keeps: Sequence[str] = ()) -> dict[str, Any]:
+def copy(
+    wanted: Copy,
+    path: str,
+    pinned: bool,
+    state_dir: str,
+    policy: _retention.Policy,
+    keeps: Sequence[str] = (),
+) -> dict[str, Any]:
     """Copy a backup off the host, and prove that it is there.
 
     :param path: its folder, verified by the caller. ``pinned``: retention leaves it alone, over there too.
@@ -141,15 +194,24 @@ def copy(wanted: Copy, path: str, pinned: bool, state_dir: str, policy: _retenti
     begun = time.monotonic()
     check(wanted)
     run = _Program(wanted, state_dir)
-    send, prune = {"restic": (_restic, _restic_prune), "rclone": (_rclone, _rclone_prune)}[wanted.tool]
+    send, prune = {"restic": (_restic, _restic_prune), "rclone": (_rclone, _rclone_prune)}[
+        wanted.tool
+    ]
     send(run, wanted, path, pinned)
     removed: list[str] = []
     if wanted.prune:
         try:
             removed = prune(run, wanted, policy, set(keeps))
         except BackupError as error:
-            raise BackupError("the copy is there and proved, but what retention does not keep could not be removed: %s" % error) from None
-    return {"seconds": round(time.monotonic() - begun, 3), "bytes": _backup_folder.size(path), "removed": removed}
+            raise BackupError(
+                "the copy is there and proved, but what retention does not keep could not be removed: %s"
+                % error
+            ) from None
+    return {
+        "seconds": round(time.monotonic() - begun, 3),
+        "bytes": _backup_folder.size(path),
+        "removed": removed,
+    }
 
 
 def _checksums(path: str) -> str:
@@ -168,13 +230,30 @@ def _restic(run: Callable[..., str], wanted: Copy, path: str, pinned: bool) -> N
         raise BackupError("what restic has of %s is not what is here" % name)
 
 
-def _restic_prune(run: Callable[..., str], wanted: Copy, policy: _retention.Policy, keeps: set[str]) -> list[str]:
+def _restic_prune(
+    run: Callable[..., str], wanted: Copy, policy: _retention.Policy, keeps: set[str]
+) -> list[str]:
     numbers = zip(("last", "daily", "weekly", "monthly", "yearly"), policy[:5])
     words = [word for unit, number in numbers if number for word in ("--keep-" + unit, str(number))]
     # All snapshots of this host are one group: each has a path of its own.
-    told = run("forget", "--json", "--prune", "--tag", TAG, "--host", os.uname().nodename, "--group-by", "host", "--keep-tag", "pinned", *words)
+    told = run(
+        "forget",
+        "--json",
+        "--prune",
+        "--tag",
+        TAG,
+        "--host",
+        os.uname().nodename,
+        "--group-by",
+        "host",
+        "--keep-tag",
+        "pinned",
+        *words,
+    )
     groups = json.loads(next((line for line in told.splitlines() if line.startswith("[")), "[]"))
-    return [str(snapshot.get("short_id")) for group in groups for snapshot in group.get("remove") or []]
+    return [
+        str(snapshot.get("short_id")) for group in groups for snapshot in group.get("remove") or []
+    ]
 
 
 def _rclone(run: Callable[..., str], wanted: Copy, path: str, pinned: bool) -> None:
@@ -189,14 +268,18 @@ def _below(place: str, name: str) -> str:
     return place + name if place.endswith((":", "/")) else "%s/%s" % (place, name)
 
 
-def _rclone_prune(run: Callable[..., str], wanted: Copy, policy: _retention.Policy, keeps: set[str]) -> list[str]:
+def _rclone_prune(
+    run: Callable[..., str], wanted: Copy, policy: _retention.Policy, keeps: set[str]
+) -> list[str]:
     times: dict[str, datetime] = {}
     for line in run("lsf", "--dirs-only", wanted.to).splitlines():
         time_is = _archive_entry.named_time(line.rstrip("/"))
         if time_is and line.rstrip("/") not in keeps:
             times[line.rstrip("/")] = time_is
     removed = []
-    for decision in _retention.plan([_retention.Backup(name, when) for name, when in times.items()], policy).removed:
+    for decision in _retention.plan(
+        [_retention.Backup(name, when) for name, when in times.items()], policy
+    ).removed:
         there = _below(wanted.to, decision.name)
         if _is_ours(run, there, decision.name):
             run("purge", there)
@@ -210,4 +293,8 @@ def _is_ours(run: Callable[..., str], there: str, name: str) -> bool:
         told: Mapping[str, Any] = json.loads(run("cat", _below(there, MANIFEST)))
     except (BackupError, ValueError):
         return False
-    return isinstance(told, dict) and (told.get("name"), told.get("host"), told.get("pinned")) == (name, os.uname().nodename, False)
+    return isinstance(told, dict) and (told.get("name"), told.get("host"), told.get("pinned")) == (
+        name,
+        os.uname().nodename,
+        False,
+    )

@@ -6,6 +6,7 @@
 As restic and borg count: a rule keeps the newest backup of each of the last n days (weeks, months, years) *that have one*, so a missed
 day shifts nothing, and one backup may serve several rules. Days are the calendar's in the policy's time zone.
 """
+
 from __future__ import annotations
 
 from datetime import date, datetime, tzinfo
@@ -62,7 +63,9 @@ def check(policy: Policy) -> None:
     if min(counts) < 0:
         raise ValueError("the policy has a negative number: %s" % words(policy))
     if not any(counts):
-        raise ValueError("a policy of zeros keeps nothing: set at least one of keep_last, keep_daily, keep_weekly, keep_monthly, keep_yearly")
+        raise ValueError(
+            "a policy of zeros keeps nothing: set at least one of keep_last, keep_daily, keep_weekly, keep_monthly, keep_yearly"
+        )
     zone(policy)
 
 
@@ -76,7 +79,10 @@ def zone(policy: Policy) -> Optional[tzinfo]:
     try:
         return ZoneInfo(policy.timezone)
     except (OSError, ValueError, KeyError):
-        raise ValueError("%r is no time zone that this host knows (one is written like Europe/Berlin; Debian: tzdata)" % policy.timezone) from None
+        raise ValueError(
+            "%r is no time zone that this host knows (one is written like Europe/Berlin; Debian: tzdata)"
+            % policy.timezone
+        ) from None
 
 
 def words(policy: Policy) -> str:
@@ -104,12 +110,26 @@ def plan(backups: Iterable[Backup], policy: Policy) -> Plan:
     kept = {number: ["last %d" % (number + 1)] for number in range(min(len(ordered), policy.last))}
     if ordered and not policy.last:
         kept[0] = ["newest"]
-    filled = {rule: _keep(rule, most, newest, kept) for rule, most in zip(policy._fields[1:5], policy[1:5]) if most}
+    filled = {
+        rule: _keep(rule, most, newest, kept)
+        for rule, most in zip(policy._fields[1:5], policy[1:5])
+        if most
+    }
     # one list for a day's many
     kept_days, last = {days[number] for number in kept}, max(kept, default=0)
     why = {day: [_why(day, newest[day] > last, kept_days, filled, policy)] for day in newest}
-    return Plan([Decision(backup.name, backup.time, kept[number]) for number, backup in enumerate(ordered) if number in kept],
-                [Decision(backup.name, backup.time, why[days[number]]) for number, backup in enumerate(ordered) if number not in kept])
+    return Plan(
+        [
+            Decision(backup.name, backup.time, kept[number])
+            for number, backup in enumerate(ordered)
+            if number in kept
+        ],
+        [
+            Decision(backup.name, backup.time, why[days[number]])
+            for number, backup in enumerate(ordered)
+            if number not in kept
+        ],
+    )
 
 
 def _day(time: datetime, there: Optional[tzinfo]) -> date:
@@ -133,7 +153,9 @@ def _keep(rule: str, most: int, newest: dict[date, int], kept: dict[int, list[st
     return filled
 
 
-def _why(day: date, oldest: bool, kept: set[date], filled: dict[str, set[str]], policy: Policy) -> str:
+def _why(
+    day: date, oldest: bool, kept: set[date], filled: dict[str, set[str]], policy: Policy
+) -> str:
     """Why what is not kept of a day goes. Where an older one stays, some rule has met this day's bucket before, with a newer one."""
     if day in kept:
         return "another one of %s is kept" % day

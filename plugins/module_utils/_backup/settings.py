@@ -8,6 +8,7 @@
 "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "timezone", "compression", "jobs", "parallel_from" (MiB), "encrypt_to": [public key],
 "copy": {"tool": "restic" or "rclone", "to", "environment_file", "prune"?}, "metrics"}}``.
 """
+
 from __future__ import annotations
 
 import os
@@ -40,15 +41,34 @@ class Deployment(NamedTuple):
     salt_key_file: str
     facts: dict[str, Any]
 
-    def order(self, folder: str, name: Optional[str], pinned: bool, how: _backup.How) -> _backup.Order:
+    def order(
+        self, folder: str, name: Optional[str], pinned: bool, how: _backup.How
+    ) -> _backup.Order:
         """A backup of it, with what its configs include.
 
         :raises BackupError, PostgresError, OSError: the salt key can't be read, or the database's address, or a config.
         """
-        key = _backup.salt_key(_endpoint.read_env(self.salt_key_file)) if self.salt_key_file else None
-        files = {target: source for target, source in self.files.items() if target not in self.optional or os.path.exists(source)}
+        key = (
+            _backup.salt_key(_endpoint.read_env(self.salt_key_file)) if self.salt_key_file else None
+        )
+        files = {
+            target: source
+            for target, source in self.files.items()
+            if target not in self.optional or os.path.exists(source)
+        }
         found = _included.with_included(files)
-        return _backup.Order(_postgres.Endpoint.from_params(self.database), folder, self.kind, name, pinned, found.files, self.facts, key, how, found.absent)
+        return _backup.Order(
+            _postgres.Endpoint.from_params(self.database),
+            folder,
+            self.kind,
+            name,
+            pinned,
+            found.files,
+            self.facts,
+            key,
+            how,
+            found.absent,
+        )
 
 
 class Settings(NamedTuple):
@@ -73,12 +93,18 @@ class Settings(NamedTuple):
         if not kind:
             journal = _journal.load(self.state_dir)
             serving = journal is None or journal["state"] in (_journal.MIGRATED, _journal.FINALIZED)
-            kind = "compose" if "compose" in self.deployments and (serving or "legacy" not in self.deployments) else "legacy"
+            kind = (
+                "compose"
+                if "compose" in self.deployments and (serving or "legacy" not in self.deployments)
+                else "legacy"
+            )
         if kind not in self.deployments:
             raise SettingsError("deployments.%s: there is none in the settings" % kind)
         return self.deployments[kind]
 
-    def order(self, kind: str = "", name: Optional[str] = None, pinned: bool = False) -> _backup.Order:
+    def order(
+        self, kind: str = "", name: Optional[str] = None, pinned: bool = False
+    ) -> _backup.Order:
         """A backup of a deployment (see :meth:`deployment`), made as the settings say."""
         return self.deployment(kind).order(self.backup_dir, name, pinned, self.how)
 
@@ -100,20 +126,41 @@ def load(path: str = PATH, owner: int = 0) -> Settings:
 
 
 def _settings(top: _Reader) -> Settings:
-    top.get("format", int, None, lambda value: value == FORMAT, "%d; it was written by another release of this collection" % FORMAT)
+    top.get(
+        "format",
+        int,
+        None,
+        lambda value: value == FORMAT,
+        "%d; it was written by another release of this collection" % FORMAT,
+    )
     project, backup, named = top.inner("project"), top.inner("backup"), top.inner("deployments")
-    deployments = {kind: _deployment(kind, named.inner(kind)) for kind in KINDS if kind in named.told}
+    deployments = {
+        kind: _deployment(kind, named.inner(kind)) for kind in KINDS if kind in named.told
+    }
     if not deployments:
         named.problems.append("deployments must have compose, legacy or both")
-    last, daily, weekly, monthly, yearly = (backup.get(rule, int, default, lambda value: value >= 0, "a number from 0 on")
-                                            for rule, default in zip(RULES, _retention.Policy()[:5]))
-    policy = _retention.Policy(last, daily, weekly, monthly, yearly, backup.get("timezone", str, ""))
+    last, daily, weekly, monthly, yearly = (
+        backup.get(rule, int, default, lambda value: value >= 0, "a number from 0 on")
+        for rule, default in zip(RULES, _retention.Policy()[:5])
+    )
+    policy = _retention.Policy(
+        last, daily, weekly, monthly, yearly, backup.get("timezone", str, "")
+    )
     try:
         _retention.check(policy)
     except ValueError as error:
         backup.problems.append("backup: %s" % error)
-    settings = Settings(top.path("state_dir"), project.get("name", str, None, bool, "a name"), project.path("folder"), deployments,
-                        backup.path("folder"), policy, _how(backup), backup.path("metrics", ""), _copy(backup))
+    settings = Settings(
+        top.path("state_dir"),
+        project.get("name", str, None, bool, "a name"),
+        project.path("folder"),
+        deployments,
+        backup.path("folder"),
+        policy,
+        _how(backup),
+        backup.path("metrics", ""),
+        _copy(backup),
+    )
     for reader in (top, project, backup, named):
         reader.end()
     return settings
@@ -126,9 +173,19 @@ def _how(told: _Reader) -> _backup.How:
         why = _sealing.refusal(key) if isinstance(key, str) else "must be a text"
         if why:
             told.wrong("encrypt_to[%d]" % number, why)
-    return _backup.How(told.get("compression", int, 6, lambda value: 0 <= value <= 9, "a number from 0 to 9"),
-                       told.get("jobs", int, JOBS, lambda value: value >= 1, "a number from 1 on"),
-                       told.get("parallel_from", int, PARALLEL_FROM, lambda value: value >= 0, "a number from 0 on, in MiB") << 20, tuple(keys))
+    return _backup.How(
+        told.get("compression", int, 6, lambda value: 0 <= value <= 9, "a number from 0 to 9"),
+        told.get("jobs", int, JOBS, lambda value: value >= 1, "a number from 1 on"),
+        told.get(
+            "parallel_from",
+            int,
+            PARALLEL_FROM,
+            lambda value: value >= 0,
+            "a number from 0 on, in MiB",
+        )
+        << 20,
+        tuple(keys),
+    )
 
 
 def _copy(told: _Reader) -> Optional[_offhost.Copy]:
@@ -136,8 +193,15 @@ def _copy(told: _Reader) -> Optional[_offhost.Copy]:
     if not told.get("copy", dict, {}):
         return None
     inner = told.inner("copy")
-    tool = inner.get("tool", str, None, lambda value: value in _offhost.TOOLS, " or ".join(_offhost.TOOLS))
-    made = _offhost.Copy(tool, inner.get("to", str, ""), inner.path("environment_file"), inner.get("prune", bool, False, form="true or false"))
+    tool = inner.get(
+        "tool", str, None, lambda value: value in _offhost.TOOLS, " or ".join(_offhost.TOOLS)
+    )
+    made = _offhost.Copy(
+        tool,
+        inner.get("to", str, ""),
+        inner.path("environment_file"),
+        inner.get("prune", bool, False, form="true or false"),
+    )
     why = _offhost.refusal(made) if tool else ""
     if why:
         inner.wrong("to", why)
@@ -147,16 +211,27 @@ def _copy(told: _Reader) -> Optional[_offhost.Copy]:
 
 def _deployment(kind: str, told: _Reader) -> Deployment:
     database = told.inner("database")
-    fields = {name: database.get(name, str, "") or None for name in ("container", "env_file", "variable", "database", "user")}
+    fields = {
+        name: database.get(name, str, "") or None
+        for name in ("container", "env_file", "variable", "database", "user")
+    }
     if bool(fields["container"]) == bool(fields["env_file"]):
-        database.problems.append("%s must have either container or env_file" % database.prefix.rstrip("."))
+        database.problems.append(
+            "%s must have either container or env_file" % database.prefix.rstrip(".")
+        )
     elif fields["container"] and not (fields["database"] and fields["user"]):
-        database.problems.append("%s needs database and user beside container" % database.prefix.rstrip("."))
+        database.problems.append(
+            "%s needs database and user beside container" % database.prefix.rstrip(".")
+        )
     database.end()
     files: dict[str, str] = {}
     optional: set[str] = set()
     for number, entry in enumerate(told.get("files", list, [])):
-        inner = _Reader(entry if isinstance(entry, dict) else {}, "%sfiles[%d]." % (told.prefix, number), told.problems)
+        inner = _Reader(
+            entry if isinstance(entry, dict) else {},
+            "%sfiles[%d]." % (told.prefix, number),
+            told.problems,
+        )
         source = inner.path("src")
         name = inner.get("name", str, os.path.basename(source))
         if name and name in files:
@@ -165,6 +240,13 @@ def _deployment(kind: str, told: _Reader) -> Deployment:
         if inner.get("optional", bool, False, form="true or false"):
             optional.add(name)
         inner.end()
-    made = Deployment(kind, fields, files, frozenset(optional), told.path("salt_key_file", ""), told.get("facts", dict, {}))
+    made = Deployment(
+        kind,
+        fields,
+        files,
+        frozenset(optional),
+        told.path("salt_key_file", ""),
+        told.get("facts", dict, {}),
+    )
     told.end()
     return made

@@ -6,6 +6,7 @@
 A container's 127.0.0.1 is the container. Servers that stay on the host are reached by a name for the host; Redis and PostgreSQL
 become services. Nothing that is shown here holds more of a URL than scheme, host and port.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -30,7 +31,11 @@ from .loopback import (
 from .yaml_values import Value
 
 # A literal there wins over the environment's DATABASE_URL.
-DATABASE = (("general_settings", "database_url"), (*ENVIRONMENT, "DATABASE_URL"), (*ENVIRONMENT, "DIRECT_URL"))
+DATABASE = (
+    ("general_settings", "database_url"),
+    (*ENVIRONMENT, "DATABASE_URL"),
+    (*ENVIRONMENT, "DIRECT_URL"),
+)
 
 
 class Rewritten(NamedTuple):
@@ -57,33 +62,74 @@ def find(text: str) -> list[Found]:
     """The loopback addresses in a config.yaml, in its order; comments are not looked at. A Redis that the environment
     names in part (``host: os.environ/REDIS_HOST``) is among them."""
     config = _Config(text)
-    databases = [Found(line_of(text, value.start), port_of(match), "database", shown(match), value.start, value.end)
-                 for value in config.databases for match in [URL.match(config.of(value))] if match]
-    return sorted([*config.urls, *(_endpoints_redis.look(text, place) for place in config.redis), *databases])
+    databases = [
+        Found(
+            line_of(text, value.start),
+            port_of(match),
+            "database",
+            shown(match),
+            value.start,
+            value.end,
+        )
+        for value in config.databases
+        for match in [URL.match(config.of(value))]
+        if match
+    ]
+    return sorted(
+        [*config.urls, *(_endpoints_redis.look(text, place) for place in config.redis), *databases]
+    )
 
 
-def unreachable(text: str, own_ports: Sequence[int] = (4000,), ports: Optional[Sequence[int]] = None) -> list[Found]:
+def unreachable(
+    text: str, own_ports: Sequence[int] = (4000,), ports: Optional[Sequence[int]] = None
+) -> list[Found]:
     """What :func:`rewrite` leaves and a container will not reach: ports without a bridge, Redis and database URLs in other
     places, addresses without a scheme (port 0 where they have none)."""
     config = _Config(text)
-    return sorted(item for item in [*config.urls, *config.bare]
-                  if item.port not in own_ports and (item in config.bare or item.kind != "model" or not _bridged(item, ports)))
+    return sorted(
+        item
+        for item in [*config.urls, *config.bare]
+        if item.port not in own_ports
+        and (item in config.bare or item.kind != "model" or not _bridged(item, ports))
+    )
 
 
 def problems(text: str) -> list[Problem]:
     """Why a config.yaml cannot be rewritten as a whole."""
     config = _Config(text)
-    found = [(offset, "a quote or a bracket is opened and never closed") for offset in config.scan.faults]
-    found += [(offset, "%s: names several Redis servers of this host, and the deployment has one. Name it by host and port" % name)
-              for offset, name in _endpoints_redis.clusters(text, config.scan)]
-    found += [(value.start, "%s: is not a database of this host, and wins over DATABASE_URL. Write %sDATABASE_URL, and put the address into the "
-               "environment" % (".".join(value.path), REFERENCE)) for value in config.databases if not URL.match(config.of(value))]
+    found = [
+        (offset, "a quote or a bracket is opened and never closed") for offset in config.scan.faults
+    ]
+    found += [
+        (
+            offset,
+            "%s: names several Redis servers of this host, and the deployment has one. Name it by host and port"
+            % name,
+        )
+        for offset, name in _endpoints_redis.clusters(text, config.scan)
+    ]
+    found += [
+        (
+            value.start,
+            "%s: is not a database of this host, and wins over DATABASE_URL. Write %sDATABASE_URL, and put the address into the "
+            "environment" % (".".join(value.path), REFERENCE),
+        )
+        for value in config.databases
+        if not URL.match(config.of(value))
+    ]
     return [Problem(line_of(text, offset), message) for offset, message in sorted(found)]
 
 
-def rewrite(text: str, gateway_name: str, own_ports: Sequence[int] = (4000,), ports: Optional[Sequence[int]] = None,
-            redis_host: str = "redis", redis_port: int = 6379, database_url: str = "os.environ/DATABASE_URL",
-            more: Sequence[Edit] = ()) -> tuple[str, list[Rewritten]]:
+def rewrite(
+    text: str,
+    gateway_name: str,
+    own_ports: Sequence[int] = (4000,),
+    ports: Optional[Sequence[int]] = None,
+    redis_host: str = "redis",
+    redis_port: int = 6379,
+    database_url: str = "os.environ/DATABASE_URL",
+    more: Sequence[Edit] = (),
+) -> tuple[str, list[Rewritten]]:
     """A config.yaml as a container has to read it; all other bytes, comments and order stay.
 
     :param gateway_name: the host, as containers know it.
@@ -93,7 +139,14 @@ def rewrite(text: str, gateway_name: str, own_ports: Sequence[int] = (4000,), po
     :param more: other replacements, of names below ``include:``.
     """
     config = _Config(text)
-    edits = [*more, *(edit for place in config.redis for edit in _endpoints_redis.edits(text, place, redis_host, redis_port))]
+    edits = [
+        *more,
+        *(
+            edit
+            for place in config.redis
+            for edit in _endpoints_redis.edits(text, place, redis_host, redis_port)
+        ),
+    ]
     for value in config.databases:
         match = URL.match(config.of(value))
         if match:
@@ -102,14 +155,23 @@ def rewrite(text: str, gateway_name: str, own_ports: Sequence[int] = (4000,), po
     for item in config.urls:
         match = URL.match(text, item.start, item.end)
         if match and item.kind == "model" and item.port not in own_ports and _bridged(item, ports):
-            edits.append(Edit(item.start, item.end, moved(match, gateway_name), (item.old, shown(match, gateway_name))))
+            edits.append(
+                Edit(
+                    item.start,
+                    item.end,
+                    moved(match, gateway_name),
+                    (item.old, shown(match, gateway_name)),
+                )
+            )
     # Two places can share a value by an anchor.
     edits = sorted(set(edits))
     pieces, at = [], 0
     for edit in edits:
-        pieces += [text[at:edit.start], edit.text]
+        pieces += [text[at : edit.start], edit.text]
         at = edit.end
-    return "".join(pieces) + text[at:], [Rewritten(line_of(text, edit.start), *edit.shown) for edit in edits]
+    return "".join(pieces) + text[at:], [
+        Rewritten(line_of(text, edit.start), *edit.shown) for edit in edits
+    ]
 
 
 def _bridged(item: Found, ports: Optional[Sequence[int]]) -> bool:
@@ -123,13 +185,32 @@ class _Config:
         self.text = text
         self.scan = _yaml_values.scan(text)
         self.redis = _endpoints_redis.places(text, self.scan)
-        self.databases = [value for value in self.scan.values if value.path in DATABASE and not self.of(value).startswith(REFERENCE)]
-        taken = {value for place in self.redis for value in place.fields.values()} | set(self.databases)
-        others = [value for value in self.scan.values if value not in taken and value.path[:1] != INCLUDE]
+        self.databases = [
+            value
+            for value in self.scan.values
+            if value.path in DATABASE and not self.of(value).startswith(REFERENCE)
+        ]
+        taken = {value for place in self.redis for value in place.fields.values()} | set(
+            self.databases
+        )
+        others = [
+            value for value in self.scan.values if value not in taken and value.path[:1] != INCLUDE
+        ]
         self.urls = [item for value in others for item in urls(text, value.start, value.end)]
-        self.bare = [Found(line_of(text, value.start), int(match[1] or 0), "model", self.of(value), value.start, value.end)
-                     for value in others for match in [BARE_ADDRESS.match(self.of(value))] if match]
+        self.bare = [
+            Found(
+                line_of(text, value.start),
+                int(match[1] or 0),
+                "model",
+                self.of(value),
+                value.start,
+                value.end,
+            )
+            for value in others
+            for match in [BARE_ADDRESS.match(self.of(value))]
+            if match
+        ]
 
     def of(self, value: Value) -> str:
         """What is written there, without quotes."""
-        return self.text[value.start:value.end]
+        return self.text[value.start : value.end]

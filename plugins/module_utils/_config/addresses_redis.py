@@ -6,6 +6,7 @@
 As read in LiteLLM 1.102: a password that is not given comes from ``REDIS_PASSWORD``, but a URL takes no password from elsewhere. So
 a URL becomes host, port and database, and a password the environment's.
 """
+
 from __future__ import annotations
 
 import re
@@ -20,9 +21,20 @@ from .yaml_values import Path, Scan, Value
 CACHE = ("litellm_settings", "cache_params")
 ENVIRONMENT = ("environment_variables",)
 # Where a Redis is described, and how the names of its settings begin there.
-PLACES = {CACHE: "", ("router_settings",): "redis_", ("general_settings", "coordination_redis"): "", ENVIRONMENT: "REDIS_"}
+PLACES = {
+    CACHE: "",
+    ("router_settings",): "redis_",
+    ("general_settings", "coordination_redis"): "",
+    ENVIRONMENT: "REDIS_",
+}
 FIELDS = ("host", "port", "url", "password", "username", "ssl", "db")
-CLUSTER = ("startup_nodes", "redis_startup_nodes", "sentinel_nodes", "REDIS_CLUSTER_NODES", "REDIS_SENTINEL_NODES")
+CLUSTER = (
+    "startup_nodes",
+    "redis_startup_nodes",
+    "sentinel_nodes",
+    "REDIS_CLUSTER_NODES",
+    "REDIS_SENTINEL_NODES",
+)
 
 
 class Place(NamedTuple):
@@ -37,13 +49,21 @@ def places(text: str, scan: Scan) -> list[Place]:
     found = []
     for place, paths in _merged(scan).items():
         inside = {value.path[-1]: value for value in scan.values if value.path[:-1] in paths}
-        kind = text[inside["type"].start:inside["type"].end] if place == CACHE and "type" in inside else "redis"
+        kind = (
+            text[inside["type"].start : inside["type"].end]
+            if place == CACHE and "type" in inside
+            else "redis"
+        )
         prefix = PLACES[place]
         names = {prefix + (field.upper() if prefix.isupper() else field): field for field in FIELDS}
         if place == CACHE:
             names["redis_url"] = "url"
         fields = {names[name]: value for name, value in inside.items() if name in names}
-        if re.match("redis|valkey|" + REFERENCE, kind) and {"host", "port", "url", "password"} & set(fields) and _is_local(text, fields):
+        if (
+            re.match("redis|valkey|" + REFERENCE, kind)
+            and {"host", "port", "url", "password"} & set(fields)
+            and _is_local(text, fields)
+        ):
             found.append(Place(prefix, fields))
     return found
 
@@ -63,8 +83,10 @@ def _merged(scan: Scan) -> dict[Path, set[Path]]:
 
 def _is_local(text: str, fields: dict[str, Value]) -> bool:
     """Whether it is the host's own Redis, or what the environment's REDIS_HOST and REDIS_URL name, which is."""
+
     def read(name: str) -> str:
-        return text[fields[name].start:fields[name].end] if name in fields else ""
+        return text[fields[name].start : fields[name].end] if name in fields else ""
+
     if read("url") not in ("", REFERENCE + "REDIS_URL"):
         return bool(URL.match(read("url")))
     return read("host") in ("", REFERENCE + "REDIS_HOST") or is_loopback(read("host"))
@@ -72,49 +94,98 @@ def _is_local(text: str, fields: dict[str, Value]) -> bool:
 
 def look(text: str, place: Place) -> Found:
     """What the place names."""
+
     def read(name: str) -> str:
-        return text[place.fields[name].start:place.fields[name].end] if name in place.fields else ""
-    source = next(place.fields[name] for name in ("url", "host", "port", "password") if name in place.fields)
+        return (
+            text[place.fields[name].start : place.fields[name].end] if name in place.fields else ""
+        )
+
+    source = next(
+        place.fields[name] for name in ("url", "host", "port", "password") if name in place.fields
+    )
     url = URL.match(read("url"))
-    number = port_of(url) if url else int(read("port")) if re.match(r"[0-9]{1,5}\Z", read("port")) else REDIS_PORT
-    return Found(line_of(text, source.start), number, "redis", shown(url) if url else "%s:%d" % (read("host") or "REDIS_HOST", number),
-                 source.start, source.end)
+    number = (
+        port_of(url)
+        if url
+        else int(read("port"))
+        if re.match(r"[0-9]{1,5}\Z", read("port"))
+        else REDIS_PORT
+    )
+    return Found(
+        line_of(text, source.start),
+        number,
+        "redis",
+        shown(url) if url else "%s:%d" % (read("host") or "REDIS_HOST", number),
+        source.start,
+        source.end,
+    )
 
 
 def edits(text: str, place: Place, host: str, port: int) -> Iterator[Edit]:
     """What makes the place name the container's Redis."""
-    wanted = {"host": host, "port": str(port), "password": REFERENCE + "REDIS_PASSWORD", "username": "default", "ssl": "false"}
+    wanted = {
+        "host": host,
+        "port": str(port),
+        "password": REFERENCE + "REDIS_PASSWORD",
+        "username": "default",
+        "ssl": "false",
+    }
     for name, value in place.fields.items():
-        old = text[value.start:value.end]
-        if name == "db" or (name in ("host", "port", "url") and old.startswith(REFERENCE)) or (name == "ssl" and old.lower() != "true"):
+        old = text[value.start : value.end]
+        if (
+            name == "db"
+            or (name in ("host", "port", "url") and old.startswith(REFERENCE))
+            or (name == "ssl" and old.lower() != "true")
+        ):
             continue
         if name == "url" and not place.prefix.isupper():
             yield _without_url(text, place, host, port)
             continue
         new = REFERENCE + place.prefix + name.upper() if place.prefix.isupper() else wanted[name]
         if old != new:
-            yield Edit(value.start, value.end, new, ({"password": "(a password)", "url": "(a URL)"}.get(name, old), new))
+            yield Edit(
+                value.start,
+                value.end,
+                new,
+                ({"password": "(a password)", "url": "(a URL)"}.get(name, old), new),
+            )
 
 
 def _without_url(text: str, place: Place, host: str, port: int) -> Edit:
     value = place.fields["url"]
-    old = text[value.start:value.end]
+    old = text[value.start : value.end]
     match = URL.match(old)
     number = re.match(r"/([0-9]+)\Z", urlsplit(old).path)
     parts = {"host": host, "port": str(port)}
     if number and number[1] != "0":
         parts["db"] = number[1]
     # No name twice: those that are there already have edits of their own.
-    missing = {place.prefix + name: part for name, part in parts.items() if name not in place.fields} or {value.path[-1]: "null"}
+    missing = {
+        place.prefix + name: part for name, part in parts.items() if name not in place.fields
+    } or {value.path[-1]: "null"}
     column = value.key - text.rfind("\n", 0, value.key) - 1
-    made = (", " if value.flow else "\n" + " " * column).join("%s: %s" % item for item in missing.items())
-    return Edit(value.key, value.end + value.quoted, made, (shown(match) if match else "(a URL)", "%s:%d" % (host, port)))
+    made = (", " if value.flow else "\n" + " " * column).join(
+        "%s: %s" % item for item in missing.items()
+    )
+    return Edit(
+        value.key,
+        value.end + value.quoted,
+        made,
+        (shown(match) if match else "(a URL)", "%s:%d" % (host, port)),
+    )
 
 
 def clusters(text: str, scan: Scan) -> Iterator[tuple[int, str]]:
     """Several Redis servers on the host, which one cannot stand for: offset and name of the setting."""
     for path, offset in scan.keys.items():
         if path[-1] in CLUSTER and path[:-1] in PLACES:
-            below = [text[value.start:value.end] for value in scan.values if value.path[:len(path)] == path]
-            if any(re.search(r"(?<![\w.-])(?:%s)(?![\w.-])" % LOOPBACK_HOST, value, re.I) for value in below):
+            below = [
+                text[value.start : value.end]
+                for value in scan.values
+                if value.path[: len(path)] == path
+            ]
+            if any(
+                re.search(r"(?<![\w.-])(?:%s)(?![\w.-])" % LOOPBACK_HOST, value, re.I)
+                for value in below
+            ):
                 yield offset, path[-1]

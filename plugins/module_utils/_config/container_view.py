@@ -6,6 +6,7 @@
 The views lie in one folder, on the host and in the container, and name each other without a folder. So whoever follows them finds the same in
 both places, and in a backup.
 """
+
 from __future__ import annotations
 
 import os
@@ -59,11 +60,19 @@ def problems(tree: Tree) -> list[Problem]:
     found = []
     for number, part in enumerate(tree.parts):
         misnamed = list(_misnamed(part.text))
-        broken = [*_unreadable(part.text), *((item.line, item.message) for item in _endpoints.problems(part.text)), *misnamed]
+        broken = [
+            *_unreadable(part.text),
+            *((item.line, item.message) for item in _endpoints.problems(part.text)),
+            *misnamed,
+        ]
         if number and not broken:
             broken += _no_mapping(part.text)
         found += [Problem(part.path, line, message) for line, message in sorted(broken)]
-        found += [Problem(item.by, item.line, _why(item)) for item in tree.lost if item.by == part.path and not misnamed]
+        found += [
+            Problem(item.by, item.line, _why(item))
+            for item in tree.lost
+            if item.by == part.path and not misnamed
+        ]
     return found
 
 
@@ -71,7 +80,10 @@ def _unreadable(text: str) -> Iterator[tuple[int, str]]:
     """What no YAML library reads."""
     match = _SURROGATE.search(text)
     if match:
-        yield line_of(text, match.start()), "not UTF-8, which is all that LiteLLM reads. Write the file as UTF-8"
+        yield (
+            line_of(text, match.start()),
+            "not UTF-8, which is all that LiteLLM reads. Write the file as UTF-8",
+        )
     if "\0" in text:
         yield line_of(text, text.index("\0")), "holds a NUL byte, so it is no YAML"
 
@@ -84,33 +96,60 @@ def _misnamed(text: str) -> Iterator[tuple[int, str]]:
     line = line_of(text, scan.keys[INCLUDE])
     if any(path[:1] == INCLUDE for path, _name in scan.aliases):
         yield line, "include: holds an alias (*). Write the names of the files themselves"
-    elif (INCLUDE not in {path for path, _offset in scan.items}
-          or any(path[:1] == INCLUDE and path not in (INCLUDE, (*INCLUDE, "-")) for path in [*scan.keys, *(value.path for value in scan.values)])
-          or any(value.path == INCLUDE for value in scan.values)):
-        yield line, "include: is no list of file names, so LiteLLM would not start with it. Write it as a list"
-    elif any(re.match(r"\s|\Z", text[value.start:]) or text[value.end - 1] in "\r\n"
-             for value in scan.values if value.path[:1] == INCLUDE and not value.quoted):
-        yield line, "include: has a name that is written as a block (| or >). Write it behind its dash"
+    elif (
+        INCLUDE not in {path for path, _offset in scan.items}
+        or any(
+            path[:1] == INCLUDE and path not in (INCLUDE, (*INCLUDE, "-"))
+            for path in [*scan.keys, *(value.path for value in scan.values)]
+        )
+        or any(value.path == INCLUDE for value in scan.values)
+    ):
+        yield (
+            line,
+            "include: is no list of file names, so LiteLLM would not start with it. Write it as a list",
+        )
+    elif any(
+        re.match(r"\s|\Z", text[value.start :]) or text[value.end - 1] in "\r\n"
+        for value in scan.values
+        if value.path[:1] == INCLUDE and not value.quoted
+    ):
+        yield (
+            line,
+            "include: has a name that is written as a block (| or >). Write it behind its dash",
+        )
 
 
 def _no_mapping(text: str) -> Iterator[tuple[int, str]]:
     """What stands at the top of an included file and is no key; an empty file is fine."""
     scan = _yaml_values.scan(text)
-    offsets = [value.start for value in scan.values if not value.path] + [offset for path, offset in scan.items if not path]
+    offsets = [value.start for value in scan.values if not value.path] + [
+        offset for path, offset in scan.items if not path
+    ]
     if offsets:
-        yield (line_of(text, min(offsets)), "is included, and no mapping (key: value) there, so LiteLLM would not start with it. Write it as a mapping, or "
-               "take the file out of include:")
+        yield (
+            line_of(text, min(offsets)),
+            "is included, and no mapping (key: value) there, so LiteLLM would not start with it. Write it as a mapping, or "
+            "take the file out of include:",
+        )
 
 
 def _why(item: _included.Lost) -> str:
     """Why an included file can't be read; an address that may have a password in it is not shown."""
     scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", item.written)
     if scheme:
-        return "includes an address (%s…), and LiteLLM includes files. Put what it holds into a file, and name that" % scheme[0]
+        return (
+            "includes an address (%s…), and LiteLLM includes files. Put what it holds into a file, and name that"
+            % scheme[0]
+        )
     if item.error is None:
-        return "includes %s, and %s is not there, so LiteLLM would not start again. Restore the file, or take it out of include:" % (
-            " ".join(item.written.split()), item.place)
-    return "includes %s, which cannot be read (%s). Make it readable, or take it out of include:" % (item.place, item.error.strerror)
+        return (
+            "includes %s, and %s is not there, so LiteLLM would not start again. Restore the file, or take it out of include:"
+            % (" ".join(item.written.split()), item.place)
+        )
+    return (
+        "includes %s, which cannot be read (%s). Make it readable, or take it out of include:"
+        % (item.place, item.error.strerror)
+    )
 
 
 def names(tree: Tree, dest: str) -> dict[str, str]:
@@ -118,7 +157,9 @@ def names(tree: Tree, dest: str) -> dict[str, str]:
     stem = _EXTENSION.sub("", os.path.basename(dest))
     made = {}
     for number, part in enumerate(tree.parts[1:], 1):
-        called = re.sub(r"[^A-Za-z0-9_-]", "_", _EXTENSION.sub("", os.path.basename(part.path)))[:_LONGEST]
+        called = re.sub(r"[^A-Za-z0-9_-]", "_", _EXTENSION.sub("", os.path.basename(part.path)))[
+            :_LONGEST
+        ]
         made[part.path] = "%s.%d-%s.yaml" % (stem, number, called)
     return made
 
@@ -130,12 +171,32 @@ def views(tree: Tree, dest: str, addresses: Addresses) -> list[View]:
     inside = {os.path.abspath(tree.parts[0].path): INSIDE, **called}
     found = []
     for part in tree.parts:
-        edits = [Edit(value.start - value.quoted, value.end + value.quoted, inside[place], (part.text[value.start:value.end], inside[place]))
-                 for value, place in part.entries]
+        edits = [
+            Edit(
+                value.start - value.quoted,
+                value.end + value.quoted,
+                inside[place],
+                (part.text[value.start : value.end], inside[place]),
+            )
+            for value, place in part.entries
+        ]
         text, rewritten = _endpoints.rewrite(part.text, *addresses, more=edits)
-        text = "%s, from %s: change that file and run again.\n%s" % (MARK, part.path.replace("\n", " "), text.lstrip("\ufeff"))
+        text = "%s, from %s: change that file and run again.\n%s" % (
+            MARK,
+            part.path.replace("\n", " "),
+            text.lstrip("\ufeff"),
+        )
         left = _endpoints.unreachable(part.text, addresses.own_ports, addresses.ports)
-        found.append(View(part.path, called.get(part.path, os.path.basename(dest)), text, rewritten, _endpoints.find(part.text), left))
+        found.append(
+            View(
+                part.path,
+                called.get(part.path, os.path.basename(dest)),
+                text,
+                rewritten,
+                _endpoints.find(part.text),
+                left,
+            )
+        )
     return found
 
 
@@ -144,6 +205,19 @@ def stale(folder: str, dest: str, wanted: Sequence[str]) -> list[str]:
 
     :raises OSError: one of them can't be read.
     """
-    mine = re.compile(re.escape(_EXTENSION.sub("", os.path.basename(dest))) + r"\.[1-9][0-9]*-[A-Za-z0-9_-]*\.yaml")
-    found = [os.path.join(folder, name) for name in sorted(os.listdir(folder) if os.path.isdir(folder) else []) if mine.fullmatch(name) and name not in wanted]
-    return [path for path in found if os.path.isfile(path) and not os.path.islink(path) and _included.exact(path).startswith(MARK)]
+    mine = re.compile(
+        re.escape(_EXTENSION.sub("", os.path.basename(dest)))
+        + r"\.[1-9][0-9]*-[A-Za-z0-9_-]*\.yaml"
+    )
+    found = [
+        os.path.join(folder, name)
+        for name in sorted(os.listdir(folder) if os.path.isdir(folder) else [])
+        if mine.fullmatch(name) and name not in wanted
+    ]
+    return [
+        path
+        for path in found
+        if os.path.isfile(path)
+        and not os.path.islink(path)
+        and _included.exact(path).startswith(MARK)
+    ]

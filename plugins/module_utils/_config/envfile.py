@@ -5,6 +5,7 @@
 
 Text may come as bytes, or as a string in which bytes that are not UTF-8 are surrogates (``errors="surrogateescape"``).
 """
+
 from __future__ import annotations
 
 import re
@@ -19,10 +20,22 @@ from .envfile_common import NAME, STRAY_BYTE, Dropped, EnvError, decode
 DIALECTS = ("compose", "systemd", "shell")
 BARE = re.compile(r"[A-Za-z0-9_./:@%+,-]*\Z")
 
-__all__ = ["DIALECTS", "Dropped", "EnvError", "adoptable", "dropped", "dumps", "fault", "loads", "unclosed_quote"]
+__all__ = [
+    "DIALECTS",
+    "Dropped",
+    "EnvError",
+    "adoptable",
+    "dropped",
+    "dumps",
+    "fault",
+    "loads",
+    "unclosed_quote",
+]
 
 
-def loads(text: Union[str, bytes], dialect: str, environment: Optional[Mapping[str, str]] = None) -> dict[str, str]:
+def loads(
+    text: Union[str, bytes], dialect: str, environment: Optional[Mapping[str, str]] = None
+) -> dict[str, str]:
     """The variables of an env file.
 
     :param dialect: ``compose``, ``systemd`` (``EnvironmentFile=``) or ``shell`` (``source`` in bash, assignments only).
@@ -70,7 +83,7 @@ def adoptable(text: Union[str, bytes]) -> dict[str, str]:
         if name:
             found.pop(name, None)
             try:
-                found.update(_envfile_shell.loads(plain[item.start:item.end], {}))
+                found.update(_envfile_shell.loads(plain[item.start : item.end], {}))
             except EnvError:
                 continue
     return found

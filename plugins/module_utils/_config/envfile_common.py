@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the readers of env files share: the text, places in it, and the error. No message ever holds a value."""
+
 from __future__ import annotations
 
 import re

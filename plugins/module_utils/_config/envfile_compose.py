@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Env files as Docker Compose reads them for ``env_file:`` and ``.env`` (measured on 2.26.1), variables in values included."""
+
 from __future__ import annotations
 
 import re
@@ -13,12 +14,26 @@ from .envfile_common import BOM, STRAY_BYTE, EnvError, error_at, refuse
 
 # Blanks within a line, and all that Unicode calls white space (Python's str.isspace takes a few more).
 LINE_BLANK = "\t\v\f\r \x85\xa0"
-SPACE = LINE_BLANK + "\n\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+SPACE = (
+    LINE_BLANK
+    + "\n\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
 EXPORT = re.compile(r"export[\t\n\f\r ]+")
 ESCAPE = re.compile(r'\\(?:[abcfnrtv$"\\]|0[0-9]{0,3})')
-LETTER_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", '"': '"', "\\": "\\",
-                  # the dollar is doubled, so that the interpolation that follows leaves it alone
-                  "$": "$$", "c": "\\c"}
+LETTER_ESCAPES = {
+    "a": "\a",
+    "b": "\b",
+    "f": "\f",
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "v": "\v",
+    '"': '"',
+    "\\": "\\",
+    # the dollar is doubled, so that the interpolation that follows leaves it alone
+    "$": "$$",
+    "c": "\\c",
+}
 # Case-insensitive in Compose, where that brings in two more letters.
 VARIABLE = "[_A-Za-z\u017f\u212a][_A-Za-z0-9\u017f\u212a]*"
 NAMED = re.compile(VARIABLE)
@@ -56,12 +71,12 @@ def _interpolate(text: str, known: Mapping[str, str]) -> str:
             # Compose takes all up to the line's last brace, then closes at the one that fits and reads the rest by itself.
             whole = braced.group()
             close = _closing(whole)
-            inner = BRACED.match(whole[:close + 1]) if close >= 0 else braced
+            inner = BRACED.match(whole[: close + 1]) if close >= 0 else braced
             if not inner:
                 raise _Template("${ without a variable's name and a closing brace in the same line")
             parts.append(_variable(inner.group(1), inner.group(2), inner.group(3), known))
             if close >= 0:
-                parts.append(_interpolate(whole[close + 1:], known))
+                parts.append(_interpolate(whole[close + 1 :], known))
             at = braced.end()
         else:
             parts.append("$")
@@ -77,7 +92,9 @@ def _closing(text: str) -> int:
     return -1
 
 
-def _variable(name: str, operator: Optional[str], argument: Optional[str], known: Mapping[str, str]) -> str:
+def _variable(
+    name: str, operator: Optional[str], argument: Optional[str], known: Mapping[str, str]
+) -> str:
     value = known.get(name)
     if operator is None:
         return value or ""
@@ -149,11 +166,15 @@ class _Reader:
         for index in range(self.at, len(self.text)):
             char = self.text[index]
             if char in "=:\n":
-                key = self.text[self.at:index].rstrip(SPACE)
+                key = self.text[self.at : index].rstrip(SPACE)
                 self.at = index + 1
                 self._skip(LINE_BLANK)
                 return key, char == "\n"
-            if char not in LINE_BLANK and char not in "_.-[]" and unicodedata.category(char)[0] not in "LN":
+            if (
+                char not in LINE_BLANK
+                and char not in "_.-[]"
+                and unicodedata.category(char)[0] not in "LN"
+            ):
                 raise error_at(self.text, index, "an unexpected character in what should be a name")
         # Without a separator up to the end of the file, Compose takes it for the value of a variable without a name.
         self._skip(LINE_BLANK)
@@ -161,7 +182,7 @@ class _Reader:
 
     def _value(self) -> str:
         start = self.at
-        quote = self.text[start:start + 1]
+        quote = self.text[start : start + 1]
         if quote in ("'", '"'):
             value = self._quoted(quote)
             if quote == "'":
@@ -188,7 +209,7 @@ class _Reader:
                 return "".join(parts)
             if char == "\\":
                 index += 1
-                following = self.text[index:index + 1]
+                following = self.text[index : index + 1]
                 parts.append(following if following == quote else char + following)
             else:
                 parts.append(char)
@@ -204,7 +225,10 @@ def loads(text: str, environment: Mapping[str, str]) -> dict[str, str]:
     """
     refuse(text, "\0", "a NUL character; no variable can hold one")
     found = _Reader(text, environment).run()
-    return {STRAY_BYTE.sub("\ufffd", key): STRAY_BYTE.sub("\ufffd", value) for key, value in found.items()}
+    return {
+        STRAY_BYTE.sub("\ufffd", key): STRAY_BYTE.sub("\ufffd", value)
+        for key, value in found.items()
+    }
 
 
 __all__ = ["EnvError", "loads"]

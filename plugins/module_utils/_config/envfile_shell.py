@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Env files as ``source FILE`` in bash reads them (measured on 5.2), as long as that only assigns: whatever would run a
 command, or depends on the shell that reads it, is an error."""
+
 from __future__ import annotations
 
 import re
@@ -14,12 +15,37 @@ ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
 VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
 BLANK = " \t"
 COMMAND = "this would run a command"
-OPERATORS = {"&": COMMAND, "|": COMMAND, "(": "an array or a subshell", ")": "a parenthesis that is not quoted",
-             "<": "a redirection", ">": "a redirection", "`": COMMAND}
+OPERATORS = {
+    "&": COMMAND,
+    "|": COMMAND,
+    "(": "an array or a subshell",
+    ")": "a parenthesis that is not quoted",
+    "<": "a redirection",
+    ">": "a redirection",
+    "`": COMMAND,
+}
 # Bash refuses to set the first line's, and what it gives back for the others is not what was assigned.
-SPECIAL = {"BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID",
-           "BASHPID", "BASH_ARGV0", "BASH_COMMAND", "BASH_SUBSHELL", "EPOCHREALTIME", "EPOCHSECONDS", "FUNCNAME", "GROUPS",
-           "LINENO", "RANDOM", "SECONDS", "SRANDOM", "_"}
+SPECIAL = {
+    "BASHOPTS",
+    "BASH_VERSINFO",
+    "EUID",
+    "PPID",
+    "SHELLOPTS",
+    "UID",
+    "BASHPID",
+    "BASH_ARGV0",
+    "BASH_COMMAND",
+    "BASH_SUBSHELL",
+    "EPOCHREALTIME",
+    "EPOCHSECONDS",
+    "FUNCNAME",
+    "GROUPS",
+    "LINENO",
+    "RANDOM",
+    "SECONDS",
+    "SRANDOM",
+    "_",
+}
 
 
 class _Reader:
@@ -36,7 +62,7 @@ class _Reader:
         return self.found
 
     def _char(self, offset: int = 0) -> str:
-        return self.text[self.at + offset:self.at + offset + 1]
+        return self.text[self.at + offset : self.at + offset + 1]
 
     def _blanks(self) -> None:
         while True:
@@ -107,7 +133,9 @@ class _Reader:
             if char in OPERATORS:
                 raise error_at(self.text, self.at, OPERATORS[char])
             if char == "~" and tilde:
-                raise error_at(self.text, self.at, "a tilde that the shell replaces by a home directory")
+                raise error_at(
+                    self.text, self.at, "a tilde that the shell replaces by a home directory"
+                )
             if exports and char == "{":
                 raise error_at(self.text, self.at, "a brace that the shell may expand")
             tilde = char == ":"
@@ -122,7 +150,9 @@ class _Reader:
                 self.at += 1
             elif char == "$":
                 if self._char(1) in ("'", '"') and self._char(1):
-                    raise error_at(self.text, self.at, "a $ before a quote, which not every shell reads alike")
+                    raise error_at(
+                        self.text, self.at, "a $ before a quote, which not every shell reads alike"
+                    )
                 parts.append(self._dollar(" \t\n;"))
             else:
                 parts.append(char)
@@ -132,7 +162,7 @@ class _Reader:
         end = self.text.find("'", self.at + 1)
         if end < 0:
             raise error_at(self.text, self.at, "a quote that is never closed")
-        value = self.text[self.at + 1:end]
+        value = self.text[self.at + 1 : end]
         self.at = end + 1
         return value
 
@@ -152,7 +182,13 @@ class _Reader:
             if char == "\\":
                 self.at += 1
                 following = self._char()
-                char = "" if following == "\n" else following if following and following in '$`"\\' else char + following
+                char = (
+                    ""
+                    if following == "\n"
+                    else following
+                    if following and following in '$`"\\'
+                    else char + following
+                )
             parts.append(char)
             self.at += 1
         self.at += 1
@@ -164,13 +200,21 @@ class _Reader:
         if named:
             name = named.group(1) or named.group(2)
             if name not in self.environment:
-                raise error_at(self.text, self.at, "%s is not set in this file before this line" % name)
+                raise error_at(
+                    self.text, self.at, "%s is not set in this file before this line" % name
+                )
             self.at = named.end()
             return self.environment[name]
         following = self._char(1)
         if following and following in "({[" or re.match(r"[A-Za-z0-9_@*#?$!-]", following):
-            what = {"(": COMMAND, "{": "an expansion that only a shell can do", "[": "a sum that only a shell can do"}
-            raise error_at(self.text, self.at, what.get(following, "a variable that only a shell knows"))
+            what = {
+                "(": COMMAND,
+                "{": "an expansion that only a shell can do",
+                "[": "a sum that only a shell can do",
+            }
+            raise error_at(
+                self.text, self.at, what.get(following, "a variable that only a shell knows")
+            )
         self.at += 1
         return "$"
 
@@ -182,5 +226,9 @@ def loads(text: str, environment: Mapping[str, str]) -> dict[str, str]:
     """
     refuse(text, "\0", "a NUL character; no variable can hold one")
     if text.startswith(BOM):
-        raise error_at(text, 0, "the file begins with a byte order mark, which a shell takes for a part of a command")
+        raise error_at(
+            text,
+            0,
+            "the file begins with a byte order mark, which a shell takes for a part of a command",
+        )
     return _Reader(text, environment).run()

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Env files as systemd reads them for ``EnvironmentFile=`` (measured on 257; releases before 254 read the line after a
 comment that ends in a backslash as a comment too)."""
+
 from __future__ import annotations
 
 import re
@@ -13,7 +14,7 @@ from .envfile_common import BOM, NAME, STRAY_BYTE, Dropped, error_at, refuse
 BLANK = " \t\n\r"
 LINE_END = "\n\r"
 # In double quotes a backslash takes only these literally; before anything else it stays.
-ESCAPABLE = "\"\\`$"
+ESCAPABLE = '"\\`$'
 SHOWABLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 
 
@@ -64,7 +65,7 @@ class _Reader:
         if self.at == len(self.text) or self.text[self.at] != "=":
             self.ignored.append(Ignored(start, self.at))
             return
-        key = self.text[start:self.at].rstrip(BLANK)
+        key = self.text[start : self.at].rstrip(BLANK)
         self.at += 1
         value = self._value()
         self.assignments.append(Assignment(start, self.at, key, value))
@@ -91,7 +92,7 @@ class _Reader:
         end = self.text.find("'", self.at + 1)
         if end < 0:
             self.unclosed, end = self.at, len(self.text)
-        value = self.text[self.at + 1:end]
+        value = self.text[self.at + 1 : end]
         self.at = end + 1
         return value
 
@@ -105,7 +106,7 @@ class _Reader:
                 parts.append(char)
             else:
                 self.at += 1
-                following = self.text[self.at:self.at + 1]
+                following = self.text[self.at : self.at + 1]
                 if following in ESCAPABLE:
                     parts.append(following)
                 elif following != "\n":
@@ -124,7 +125,7 @@ class _Reader:
             char = self.text[self.at]
             if char == "\\":
                 self.at += 1
-                following = self.text[self.at:self.at + 1]
+                following = self.text[self.at : self.at + 1]
                 if following not in LINE_END:
                     parts.append(following)
                 keep = len(parts)
@@ -144,7 +145,11 @@ def _read(text: str) -> _Reader:
         found = STRAY_BYTE.search(item.key + item.value)
         if found:
             place = STRAY_BYTE.search(text, item.start)
-            raise error_at(text, place.start() if place else item.start, "not UTF-8; systemd refuses the file and the unit does not start")
+            raise error_at(
+                text,
+                place.start() if place else item.start,
+                "not UTF-8; systemd refuses the file and the unit does not start",
+            )
     return reader
 
 
@@ -182,10 +187,14 @@ def exported_name(key: str) -> str:
 def _fault(key: str) -> tuple[str, str]:
     """Name and reason for a key that systemd drops. Of a strange key nothing is shown: it may be a piece of a secret."""
     if exported_name(key):
-        return exported_name(key), "systemd does not know `export`; it drops the line with a warning"
+        return exported_name(
+            key
+        ), "systemd does not know `export`; it drops the line with a warning"
     bare = key.lstrip(BOM)
     if bare != key:
-        return (bare if NAME.match(bare) else ""), "the file begins with a byte order mark, which systemd takes for a part of the name"
+        return (
+            bare if NAME.match(bare) else ""
+        ), "the file begins with a byte order mark, which systemd takes for a part of the name"
     if SHOWABLE.match(key):
         return key, "not a name: only letters, digits and _ are allowed, and no digit at the start"
     return "", "what is before the = is not a name"
@@ -197,15 +206,22 @@ def dropped(text: str) -> list[Dropped]:
     :raises EnvError: systemd refuses the file.
     """
     reader = _read(text)
-    found = [(item.start, *_fault(item.key)) for item in reader.assignments if not NAME.match(item.key)]
+    found = [
+        (item.start, *_fault(item.key)) for item in reader.assignments if not NAME.match(item.key)
+    ]
     for item in reader.ignored:
-        line = text[item.start:item.end]
+        line = text[item.start : item.end]
         exported = re.match(r"export[ \t]+([A-Za-z_][A-Za-z0-9_]*)[ \t]*\Z", line)
         colon = re.match(r"([A-Z_][A-Z0-9_]*)[ \t]*:[ \t]", line)
         if exported:
             found.append((item.start, exported.group(1), "a line without =; systemd ignores it"))
         elif colon:
-            found.append((item.start, colon.group(1), "a colon in the place of =; systemd ignores the line"))
+            found.append(
+                (item.start, colon.group(1), "a colon in the place of =; systemd ignores the line")
+            )
         else:
             found.append((item.start, "", "a line without =; systemd ignores it"))
-    return [Dropped(text.count("\n", 0, start) + 1, name, reason) for start, name, reason in sorted(found)]
+    return [
+        Dropped(text.count("\n", 0, start) + 1, name, reason)
+        for start, name, reason in sorted(found)
+    ]

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The compose deployment's ``.env``, decided from the environment that the legacy process really had. Pure: the one thing
 that is not decided but drawn, a new password, comes from a function in the settings."""
+
 from __future__ import annotations
 
 import re
@@ -68,20 +69,36 @@ class EnvironmentPlan(NamedTuple):
     problems: list[str]
 
 
-def plan(process_env: Mapping[str, str], files: Sequence[LegacyFile], settings: Settings) -> EnvironmentPlan:
+def plan(
+    process_env: Mapping[str, str], files: Sequence[LegacyFile], settings: Settings
+) -> EnvironmentPlan:
     """Decide every variable of the new ``.env``."""
     return _Planner(process_env, files, settings).run()
 
 
-def database_url(user: str, password: str, host: str, port: int, database: str, old: str = "") -> str:
+def database_url(
+    user: str, password: str, host: str, port: int, database: str, old: str = ""
+) -> str:
     """A PostgreSQL URL with everything percent-encoded; the parameters of the old one that still hold are kept as written."""
-    wanted = [item for item in old.partition("?")[2].partition("#")[0].split("&") if item.partition("=")[0] in rules.URL_PARAMETERS]
-    made = "postgresql://%s:%s@%s:%d/%s" % (quote(user, safe=""), quote(password, safe=""), host, port, quote(database, safe=""))
+    wanted = [
+        item
+        for item in old.partition("?")[2].partition("#")[0].split("&")
+        if item.partition("=")[0] in rules.URL_PARAMETERS
+    ]
+    made = "postgresql://%s:%s@%s:%d/%s" % (
+        quote(user, safe=""),
+        quote(password, safe=""),
+        host,
+        port,
+        quote(database, safe=""),
+    )
     return made + ("?" + "&".join(wanted) if wanted else "")
 
 
 class _Planner:
-    def __init__(self, process: Mapping[str, str], files: Sequence[LegacyFile], settings: Settings) -> None:
+    def __init__(
+        self, process: Mapping[str, str], files: Sequence[LegacyFile], settings: Settings
+    ) -> None:
         self.process, self.settings = process, settings
         self.compared = compare(process, files)
         self.values: dict[str, str] = {}
@@ -103,11 +120,22 @@ class _Planner:
         self._no_proxy()
         self._check()
         for name, (origin, _value) in self.compared.adoptable.items():
-            self._note(name, "ignored", origin, "systemd dropped the line, so the proxy never had it; if it is wanted: env_file_adopt: [%s]" % name)
+            self._note(
+                name,
+                "ignored",
+                origin,
+                "systemd dropped the line, so the proxy never had it; if it is wanted: env_file_adopt: [%s]"
+                % name,
+            )
         order = {name: index for index, name in enumerate(rules.ORDER)}
         names = sorted(self.values, key=lambda name: (order.get(name, len(rules.ORDER)), name))
-        return EnvironmentPlan({name: self.values[name] for name in names}, sorted(self.entries.values()),
-                               self.compared.findings, self.warnings, self.problems)
+        return EnvironmentPlan(
+            {name: self.values[name] for name in names},
+            sorted(self.entries.values()),
+            self.compared.findings,
+            self.warnings,
+            self.problems,
+        )
 
     # What the steps are made of: the first one to decide on a name has it.
 
@@ -128,14 +156,22 @@ class _Planner:
         if self.process.get(name) == value:
             self._set(name, value, "kept", self._origin(name), "")
         else:
-            self._set(name, value, "replaced" if name in self.process else "added", "default", reason)
+            self._set(
+                name, value, "replaced" if name in self.process else "added", "default", reason
+            )
 
     def _generated(self, name: str, reason: str, keep: bool = True) -> None:
         """A password: of the process (``keep``), of an earlier run, or a new one."""
         if name in self.entries or (keep and name in self.process):
             return
         earlier = self.settings.existing.get(name)
-        self._set(name, earlier or self.settings.generate(), "generated", "earlier run" if earlier else "new", reason)
+        self._set(
+            name,
+            earlier or self.settings.generate(),
+            "generated",
+            "earlier run" if earlier else "new",
+            reason,
+        )
 
     # The steps.
 
@@ -149,43 +185,79 @@ class _Planner:
                 self.problems.append("%s: %s: %s." % (OVERRIDES, name, wrong))
                 continue
             same = self.process.get(name) == value
-            self._set(name, value, "kept" if same else "replaced" if name in self.process else "added", OVERRIDES,
-                      "" if same else "the operator's value")
+            self._set(
+                name,
+                value,
+                "kept" if same else "replaced" if name in self.process else "added",
+                OVERRIDES,
+                "" if same else "the operator's value",
+            )
 
     def _keys(self) -> None:
         """Master key and salt key: never invented. Without a salt key the master key encrypts what is stored."""
         master = self.process.get("LITELLM_MASTER_KEY")
         in_config = self.settings.master_key_in_config
         if master is None:
-            self._note("LITELLM_MASTER_KEY", "absent", "config.yaml" if in_config else "",
-                       "general_settings.master_key has it" if in_config else "the process had none")
+            self._note(
+                "LITELLM_MASTER_KEY",
+                "absent",
+                "config.yaml" if in_config else "",
+                "general_settings.master_key has it" if in_config else "the process had none",
+            )
         salt = self.process.get("LITELLM_SALT_KEY")
         if salt is None and "LITELLM_SALT_KEY" in self.settings.adopt:
-            self.problems.append("env_file_adopt: LITELLM_SALT_KEY: the proxy never had it, so what is stored was encrypted without it "
-                                 "and could not be read any more. Take it off the list.")
+            self.problems.append(
+                "env_file_adopt: LITELLM_SALT_KEY: the proxy never had it, so what is stored was encrypted without it "
+                "and could not be read any more. Take it off the list."
+            )
         if salt is None and "LITELLM_SALT_KEY" not in self.entries:
             if master and not in_config:
-                self._set("LITELLM_SALT_KEY", master, "added", "LITELLM_MASTER_KEY of the " + PROCESS,
-                          "without a salt key the proxy encrypted with its master key; written out, so that the master key can change")
+                self._set(
+                    "LITELLM_SALT_KEY",
+                    master,
+                    "added",
+                    "LITELLM_MASTER_KEY of the " + PROCESS,
+                    "without a salt key the proxy encrypted with its master key; written out, so that the master key can change",
+                )
             else:
-                self._note("LITELLM_SALT_KEY", "absent", "config.yaml" if in_config else "",
-                           "the process had none and encrypts with its master key; a new one would make stored credentials unreadable")
+                self._note(
+                    "LITELLM_SALT_KEY",
+                    "absent",
+                    "config.yaml" if in_config else "",
+                    "the process had none and encrypts with its master key; a new one would make stored credentials unreadable",
+                )
         if self.entries.get("LITELLM_SALT_KEY", Entry("", "", "", "")).origin == OVERRIDES:
             old = master if salt is None else salt
-            new = self.values.get("LITELLM_SALT_KEY", self.settings.overrides.get("LITELLM_MASTER_KEY", master))
+            new = self.values.get(
+                "LITELLM_SALT_KEY", self.settings.overrides.get("LITELLM_MASTER_KEY", master)
+            )
             if old is not None and new != old:
-                self.warnings.append("%s: LITELLM_SALT_KEY: the legacy proxy encrypts with another key, so credentials of models that are stored "
-                                     "in the database cannot be read. Take it off the list unless none are stored." % OVERRIDES)
+                self.warnings.append(
+                    "%s: LITELLM_SALT_KEY: the legacy proxy encrypts with another key, so credentials of models that are stored "
+                    "in the database cannot be read. Take it off the list unless none are stored."
+                    % OVERRIDES
+                )
 
     def _postgres(self) -> None:
         given = self.settings
         self._replace("POSTGRES_USER", given.user, "the role in the container")
         self._replace("POSTGRES_DB", given.database, "the database in the container")
-        self._generated("POSTGRES_PASSWORD", "the container's database has a password of its own", keep=False)
+        self._generated(
+            "POSTGRES_PASSWORD", "the container's database has a password of its own", keep=False
+        )
         for name in ("DATABASE_URL", "DIRECT_URL"):
             if name == "DATABASE_URL" or name in self.process:
-                part = [self.values.get("POSTGRES_" + key, "") for key in ("USER", "PASSWORD", "DB")]
-                url = database_url(part[0], part[1], given.postgres_host, given.postgres_port, part[2], self.process.get(name, ""))
+                part = [
+                    self.values.get("POSTGRES_" + key, "") for key in ("USER", "PASSWORD", "DB")
+                ]
+                url = database_url(
+                    part[0],
+                    part[1],
+                    given.postgres_host,
+                    given.postgres_port,
+                    part[2],
+                    self.process.get(name, ""),
+                )
                 self._replace(name, url, "names the database in the container")
 
     def _redis(self) -> None:
@@ -199,15 +271,24 @@ class _Planner:
         for name, named in (("REDIS_HOST", host), ("REDIS_URL", url_host)):
             if name in self.entries or not named or rules.is_loopback(named):
                 continue
-            self.problems.append("%s: names a Redis on another host, which this release does not carry over. To start with the container's "
-                                 "instead: %s: {%s: %s}." % (name, OVERRIDES, name, "null" if name == "REDIS_URL" else given.redis_host))
+            self.problems.append(
+                "%s: names a Redis on another host, which this release does not carry over. To start with the container's "
+                "instead: %s: {%s: %s}."
+                % (name, OVERRIDES, name, "null" if name == "REDIS_URL" else given.redis_host)
+            )
         self._replace("REDIS_HOST", given.redis_host, "the Redis in the container")
         self._replace("REDIS_PORT", str(given.redis_port), "the Redis in the container")
-        self._generated("REDIS_PASSWORD", "the container's Redis has a password of its own", keep=False)
+        self._generated(
+            "REDIS_PASSWORD", "the container's Redis has a password of its own", keep=False
+        )
         if url is not None:
             number = re.search(r"[^/]/([0-9]+)(?:[?#]|\Z)", url)
-            made = "redis://:%s@%s:%d%s" % (quote(self.values.get("REDIS_PASSWORD", ""), safe=""), given.redis_host, given.redis_port,
-                                            "/" + number.group(1) if number else "")
+            made = "redis://:%s@%s:%d%s" % (
+                quote(self.values.get("REDIS_PASSWORD", ""), safe=""),
+                given.redis_host,
+                given.redis_port,
+                "/" + number.group(1) if number else "",
+            )
             self._replace("REDIS_URL", made, "the Redis in the container")
 
     def _carry_over(self) -> None:
@@ -219,20 +300,30 @@ class _Planner:
             if why:
                 self._note(name, "dropped", self._origin(name), why)
             elif wrong:
-                self.problems.append("%s of the legacy process cannot be written: %s. Give it, or null, in %s." % (name, wrong, OVERRIDES))
+                self.problems.append(
+                    "%s of the legacy process cannot be written: %s. Give it, or null, in %s."
+                    % (name, wrong, OVERRIDES)
+                )
             else:
                 self._carry(name, value, "kept", self._origin(name), "")
 
     def _carry(self, name: str, value: str, status: str, origin: str, reason: str) -> None:
         moved = self._rewrite(name, value)
         if moved != value:
-            self._set(name, moved, "replaced" if status == "kept" else status, origin,
-                      "a container reaches the host's loopback address as %s" % self.settings.gateway_name)
+            self._set(
+                name,
+                moved,
+                "replaced" if status == "kept" else status,
+                origin,
+                "a container reaches the host's loopback address as %s"
+                % self.settings.gateway_name,
+            )
         else:
             self._set(name, value, status, origin, reason)
 
     def _rewrite(self, name: str, value: str) -> str:
         """Loopback URLs of servers that stay on the host, as the container has to write them."""
+
         def replace(match: "re.Match[str]") -> str:
             port = port_of(match)
             if not port or port in self.settings.own_ports:
@@ -242,45 +333,76 @@ class _Planner:
                 self._unreachable(name)
                 return match.group()
             return moved(match, self.settings.gateway_name)
+
         if BARE_ADDRESS.match(value):
             self._unreachable(name)
         return URL.sub(replace, value)
 
     def _unreachable(self, name: str) -> None:
-        self.warnings.append("%s names a loopback address of the host that containers cannot reach. If the proxy needs it, "
-                             "set what it shall be in %s." % (name, OVERRIDES))
+        self.warnings.append(
+            "%s names a loopback address of the host that containers cannot reach. If the proxy needs it, "
+            "set what it shall be in %s." % (name, OVERRIDES)
+        )
 
     def _adopt(self) -> None:
         for name in self.settings.adopt:
             if name in self.process:
-                self.warnings.append("env_file_adopt: the process has %s already, and its value is kept." % name)
+                self.warnings.append(
+                    "env_file_adopt: the process has %s already, and its value is kept." % name
+                )
             elif name not in self.compared.adoptable:
-                self.problems.append("env_file_adopt: no legacy file has a line for %s that systemd drops and that can be read without a "
-                                     "shell. Give its value in %s." % (name, OVERRIDES))
+                self.problems.append(
+                    "env_file_adopt: no legacy file has a line for %s that systemd drops and that can be read without a "
+                    "shell. Give its value in %s." % (name, OVERRIDES)
+                )
             else:
                 origin, value = self.compared.adoptable[name]
-                self._carry(name, value, "added", origin, "systemd dropped the line; the operator wants it")
+                self._carry(
+                    name, value, "added", origin, "systemd dropped the line; the operator wants it"
+                )
 
     def _no_proxy(self) -> None:
         """An outgoing proxy must not get what went to the loopback address before."""
         for name in ("NO_PROXY", "no_proxy"):
             listed = [item.strip() for item in self.values.get(name, "").split(",")]
-            if self.entries.get(name, Entry("", "", OVERRIDES, "")).origin == OVERRIDES or not any(map(rules.is_loopback, listed)):
+            if self.entries.get(name, Entry("", "", OVERRIDES, "")).origin == OVERRIDES or not any(
+                map(rules.is_loopback, listed)
+            ):
                 continue
-            wanted = [host for host in (self.settings.gateway_name, self.settings.redis_host) if host not in listed]
+            wanted = [
+                host
+                for host in (self.settings.gateway_name, self.settings.redis_host)
+                if host not in listed
+            ]
             self.values[name] = ",".join([self.values[name], *wanted])
             if wanted:
-                self.entries[name] = Entry(name, "replaced", self.entries[name].origin, "with the names of what was on the loopback address")
+                self.entries[name] = Entry(
+                    name,
+                    "replaced",
+                    self.entries[name].origin,
+                    "with the names of what was on the loopback address",
+                )
 
     def _check(self) -> None:
         """What cannot work, and what would surprise after the move."""
         for name in ("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB", "REDIS_PASSWORD"):
             if not self.values.get(name) and name in self.settings.overrides:
-                self.problems.append("%s: %s must not be empty: the containers do not start without it." % (OVERRIDES, name))
+                self.problems.append(
+                    "%s: %s must not be empty: the containers do not start without it."
+                    % (OVERRIDES, name)
+                )
         for name, value in self.values.items():
             first = value.split(":")[0]
-            if re.match(r"/[^\n]*[^/\n]\Z", first) and self.entries[name].origin != OVERRIDES and self.settings.on_host(first):
-                self.warnings.append("%s is a path on this host, and the container has files of its own. Mount it there, and give "
-                                     "the path inside in %s." % (name, OVERRIDES))
+            if (
+                re.match(r"/[^\n]*[^/\n]\Z", first)
+                and self.entries[name].origin != OVERRIDES
+                and self.settings.on_host(first)
+            ):
+                self.warnings.append(
+                    "%s is a path on this host, and the container has files of its own. Mount it there, and give "
+                    "the path inside in %s." % (name, OVERRIDES)
+                )
         if self.values.get("LITELLM_LOG", "").upper() == "DEBUG":
-            self.warnings.append("LITELLM_LOG is DEBUG: LiteLLM writes prompts and keys into its log.")
+            self.warnings.append(
+                "LITELLM_LOG is DEBUG: LiteLLM writes prompts and keys into its log."
+            )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The legacy deployment's env files against what its process really had, line by line and without a value."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -51,10 +52,16 @@ class Comparison(NamedTuple):
 
 def _statements(file: LegacyFile) -> list[_Said]:
     if file.dialect != "systemd":
-        return [_Said(file.path, 0, name, value) for name, value in _envfile.loads(file.text, file.dialect).items()]
+        return [
+            _Said(file.path, 0, name, value)
+            for name, value in _envfile.loads(file.text, file.dialect).items()
+        ]
     plain = decode(file.text)
-    return [_Said(file.path, plain.count("\n", 0, item.start) + 1, item.key, item.value)
-            for item in _envfile_systemd.assignments(plain) if NAME.match(item.key)]
+    return [
+        _Said(file.path, plain.count("\n", 0, item.start) + 1, item.key, item.value)
+        for item in _envfile_systemd.assignments(plain)
+        if NAME.match(item.key)
+    ]
 
 
 def compare(process: Mapping[str, str], files: Sequence[LegacyFile]) -> Comparison:
@@ -79,14 +86,32 @@ def compare(process: Mapping[str, str], files: Sequence[LegacyFile]) -> Comparis
         final = last[each.name]
         if each is not final:
             if each.value != final.value:
-                findings.append(Finding(each.path, each.line, each.name, "overridden later, by %s" % final.place))
+                findings.append(
+                    Finding(
+                        each.path, each.line, each.name, "overridden later, by %s" % final.place
+                    )
+                )
         elif each.name not in process:
-            findings.append(Finding(each.path, each.line, each.name,
-                                    "the process does not have it: the line is newer than its start, or the unit unsets it"))
+            findings.append(
+                Finding(
+                    each.path,
+                    each.line,
+                    each.name,
+                    "the process does not have it: the line is newer than its start, or the unit unsets it",
+                )
+            )
         elif process[each.name] != each.value:
-            findings.append(Finding(each.path, each.line, each.name,
-                                    "the process has another value: the file has changed since its start, or something else sets it"))
+            findings.append(
+                Finding(
+                    each.path,
+                    each.line,
+                    each.name,
+                    "the process has another value: the file has changed since its start, or something else sets it",
+                )
+            )
         else:
             origins[each.name] = each.place
     places = {file.path: index for index, file in enumerate(files)}
-    return Comparison(sorted(findings, key=lambda item: (places[item.path], item.line)), origins, adoptable)
+    return Comparison(
+        sorted(findings, key=lambda item: (places[item.path], item.line)), origins, adoptable
+    )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The files that are made of an environment, as text: ``.env`` and Redis' configuration; and what of them can be shown."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -9,10 +10,15 @@ from collections.abc import Mapping
 from . import envfile as _envfile
 
 MARK = "# Written by llmops.litellm, role env_file."
-HEADER = MARK + """ Change the inventory's variables (env_file_overrides), not this file:
+HEADER = (
+    MARK
+    + """ Change the inventory's variables (env_file_overrides), not this file:
 # the next run writes it again. Compose and systemd read it as the same values; do not source it, do not cut it at =.
 """
-REDIS_HEADER = "# Written by llmops.litellm, role env_file: the password is REDIS_PASSWORD in .env.\n"
+)
+REDIS_HEADER = (
+    "# Written by llmops.litellm, role env_file: the password is REDIS_PASSWORD in .env.\n"
+)
 
 
 def env_text(values: Mapping[str, str]) -> str:
@@ -25,8 +31,12 @@ def env_text(values: Mapping[str, str]) -> str:
     for dialect in ("compose", "systemd"):
         found = _envfile.loads(text, dialect)
         if found != dict(values):
-            names = sorted(name for name in {*found, *values} if found.get(name) != values.get(name))
-            raise ValueError("%s would read other values than were meant: %s" % (dialect, ", ".join(names)))
+            names = sorted(
+                name for name in {*found, *values} if found.get(name) != values.get(name)
+            )
+            raise ValueError(
+                "%s would read other values than were meant: %s" % (dialect, ", ".join(names))
+            )
     return text
 
 
@@ -40,8 +50,15 @@ def redis_text(password: str) -> str:
 
     A snapshot a minute after a change and no append-only file: Redis holds a cache here, and counters that may be a minute old.
     """
-    safe = "".join(chr(byte) if 0x20 < byte < 0x7f and byte not in b'"\\' else "\\x%02x" % byte for byte in password.encode())
-    return REDIS_HEADER + 'bind * -::*\nport 6379\nprotected-mode yes\nrequirepass "%s"\ndir /data\nsave 60 1\nappendonly no\n' % safe
+    safe = "".join(
+        chr(byte) if 0x20 < byte < 0x7F and byte not in b'"\\' else "\\x%02x" % byte
+        for byte in password.encode()
+    )
+    return (
+        REDIS_HEADER
+        + 'bind * -::*\nport 6379\nprotected-mode yes\nrequirepass "%s"\ndir /data\nsave 60 1\nappendonly no\n'
+        % safe
+    )
 
 
 def shown(before: str, after: str) -> tuple[str, str]:
@@ -50,8 +67,13 @@ def shown(before: str, after: str) -> tuple[str, str]:
         old, new = _envfile.loads(before, "systemd"), _envfile.loads(after, "systemd")
     except _envfile.EnvError:
         return "(cannot be read)\n", "(readable)\n"
-    changed = {name for name in {*old, *new} if name in old and name in new and old[name] != new[name]}
+    changed = {
+        name for name in {*old, *new} if name in old and name in new and old[name] != new[name]
+    }
 
     def lines(values: Mapping[str, str], word: str) -> str:
-        return "".join("%s=(secret%s)\n" % (name, word if name in changed else "") for name in values)
+        return "".join(
+            "%s=(secret%s)\n" % (name, word if name in changed else "") for name in values
+        )
+
     return lines(old, ", the old value"), lines(new, ", the new value")

@@ -7,6 +7,7 @@ An entry of ``include:`` is looked for beside the file that has it, and else bes
 merged in the order in which they are named, those that included files name last; a file that was read already is not read again. Lists are
 made longer, every other value of the top level is replaced as a whole.
 """
+
 from __future__ import annotations
 
 import errno
@@ -27,9 +28,30 @@ _YAML = (".yaml", ".yml")
 _COMPOSE = re.compile(r"(docker-)?compose\b")
 _LINE_END = re.compile(r"\r\n|[\r\n]")
 _FOLD = re.compile(r"[ \t]*(?P<lines>(?:(?:\r\n|[\r\n])[ \t]*)+)")
-_DOUBLE = re.compile(r"\\(?:(?P<code>x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8})|(?P<joined>(?:\r\n|[\r\n])[ \t]*)|(?P<sign>.))|%s" % _FOLD.pattern)
-_ESCAPES = {"0": "\0", "a": "\a", "b": "\b", "t": "\t", "\t": "\t", "n": "\n", "v": "\v", "f": "\f", "r": "\r", "e": "\x1b", " ": " ", '"': '"', "/": "/",
-            "\\": "\\", "N": "\x85", "_": "\xa0", "L": "\u2028", "P": "\u2029"}
+_DOUBLE = re.compile(
+    r"\\(?:(?P<code>x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8})|(?P<joined>(?:\r\n|[\r\n])[ \t]*)|(?P<sign>.))|%s"
+    % _FOLD.pattern
+)
+_ESCAPES = {
+    "0": "\0",
+    "a": "\a",
+    "b": "\b",
+    "t": "\t",
+    "\t": "\t",
+    "n": "\n",
+    "v": "\v",
+    "f": "\f",
+    "r": "\r",
+    "e": "\x1b",
+    " ": " ",
+    '"': '"',
+    "/": "/",
+    "\\": "\\",
+    "N": "\x85",
+    "_": "\xa0",
+    "L": "\u2028",
+    "P": "\u2029",
+}
 _ODD = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -70,7 +92,9 @@ class Tree(NamedTuple):
 
     def having(self, key: str) -> str:
         """The text of the file whose value counts for a key of the top level that is no list: the last one that has it; empty without one."""
-        return next((text for text in reversed(self.texts) if (key,) in _yaml_values.scan(text).keys), "")
+        return next(
+            (text for text in reversed(self.texts) if (key,) in _yaml_values.scan(text).keys), ""
+        )
 
 
 def exact(path: str) -> str:
@@ -81,13 +105,19 @@ def exact(path: str) -> str:
 
 def entries(text: str) -> list[tuple[str, Value]]:
     """What a config.yaml names under ``include:``, in its order, and where."""
-    return [(_meant(text, value), value) for value in _yaml_values.scan(text).values if value.path == (*INCLUDE, "-")]
+    return [
+        (_meant(text, value), value)
+        for value in _yaml_values.scan(text).values
+        if value.path == (*INCLUDE, "-")
+    ]
 
 
 def _meant(text: str, value: Value) -> str:
     """What a scalar that is no block says: quotes within quotes, escapes and line ends are read as YAML reads them."""
-    quote, written = text[value.start - 1] if value.quoted else "", text[value.start:value.end]
-    return (_DOUBLE if quote == '"' else _FOLD).sub(_read, written.replace("''", "'") if quote == "'" else written)
+    quote, written = text[value.start - 1] if value.quoted else "", text[value.start : value.end]
+    return (_DOUBLE if quote == '"' else _FOLD).sub(
+        _read, written.replace("''", "'") if quote == "'" else written
+    )
 
 
 def _read(match: re.Match[str]) -> str:
@@ -122,18 +152,36 @@ def follow(path: str, read: Callable[[str], str] = exact) -> Tree:
             parts.append(_part(place, read(place), first))
             pending += [(parts[-1], entry) for entry in parts[-1].entries]
         except (OSError, ValueError) as error:  # ValueError: no file can have such a name
-            why = error if isinstance(error, OSError) and not isinstance(error, FileNotFoundError) else None
-            lost.append(Lost(by.path, line_of(by.text, value.start), by.text[value.start:value.end], place, why))
+            why = (
+                error
+                if isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
+                else None
+            )
+            lost.append(
+                Lost(
+                    by.path,
+                    line_of(by.text, value.start),
+                    by.text[value.start : value.end],
+                    place,
+                    why,
+                )
+            )
     return Tree(tuple(parts), tuple(lost))
 
 
 def _part(path: str, text: str, first: str) -> Part:
-    return Part(path, text, tuple((value, _place(name, os.path.abspath(path), first)) for name, value in entries(text)))
+    return Part(
+        path,
+        text,
+        tuple((value, _place(name, os.path.abspath(path), first)) for name, value in entries(text)),
+    )
 
 
 def _place(name: str, by: str, first: str) -> str:
     """The file that a name in a file means."""
-    beside, instead = (os.path.abspath(os.path.join(os.path.dirname(each), name)) for each in (by, first))
+    beside, instead = (
+        os.path.abspath(os.path.join(os.path.dirname(each), name)) for each in (by, first)
+    )
     return instead if os.path.exists(instead) and not os.path.exists(beside) else beside
 
 
@@ -154,7 +202,11 @@ def name_in(path: str, config: str, taken: Mapping[str, str]) -> str:
     base = os.path.dirname(os.path.abspath(config))
     way = os.path.relpath(path, base)
     name = _ODD.sub("_", way.replace("../", "").replace("/", "--"))[-90:].lstrip(".-_")
-    return next(each for each in [name] + ["%d-%s" % (number, name) for number in range(2, 10000)] if each not in taken)
+    return next(
+        each
+        for each in [name] + ["%d-%s" % (number, name) for number in range(2, 10000)]
+        if each not in taken
+    )
 
 
 def with_included(files: Mapping[str, str]) -> Files:
@@ -165,7 +217,11 @@ def with_included(files: Mapping[str, str]) -> Files:
     """
     made, absent = dict(files), []
     for path in files.values():
-        if path.endswith(_YAML) and not _COMPOSE.match(os.path.basename(path)) and os.path.isfile(path):
+        if (
+            path.endswith(_YAML)
+            and not _COMPOSE.match(os.path.basename(path))
+            and os.path.isfile(path)
+        ):
             found, missing = find(path)
             absent += ["%s includes %s, which is not there" % (path, each) for each in missing]
             for each in found:

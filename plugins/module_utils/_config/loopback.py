@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """URLs of the host itself, wherever they are written, and how they are shown: scheme, host and port, never userinfo or a query."""
+
 from __future__ import annotations
 
 import re
@@ -9,12 +10,33 @@ from typing import NamedTuple, Optional
 
 from .environment_rules import LOOPBACK_HOST
 
-URL = re.compile(r"(?P<head>\b(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[^\s/@?#'\"]*@)?)(?P<host>%s)(?::(?P<port>[0-9]{1,5}))?(?![\w.:-])" % LOOPBACK_HOST, re.I)
+URL = re.compile(
+    r"(?P<head>\b(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[^\s/@?#'\"]*@)?)(?P<host>%s)(?::(?P<port>[0-9]{1,5}))?(?![\w.:-])"
+    % LOOPBACK_HOST,
+    re.I,
+)
 BARE_ADDRESS = re.compile(r"(?:%s)(?::([0-9]{1,5}))?\Z" % LOOPBACK_HOST, re.I)
 REDIS_PORT = 6379
-PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "redis": REDIS_PORT, "rediss": REDIS_PORT, "valkey": REDIS_PORT,
-         "valkeys": REDIS_PORT, "postgres": 5432, "postgresql": 5432}
-KINDS = {"redis": "redis", "rediss": "redis", "valkey": "redis", "valkeys": "redis", "postgres": "database", "postgresql": "database"}
+PORTS = {
+    "http": 80,
+    "https": 443,
+    "ws": 80,
+    "wss": 443,
+    "redis": REDIS_PORT,
+    "rediss": REDIS_PORT,
+    "valkey": REDIS_PORT,
+    "valkeys": REDIS_PORT,
+    "postgres": 5432,
+    "postgresql": 5432,
+}
+KINDS = {
+    "redis": "redis",
+    "rediss": "redis",
+    "valkey": "redis",
+    "valkeys": "redis",
+    "postgres": "database",
+    "postgresql": "database",
+}
 REFERENCE = "os.environ/"
 
 
@@ -51,7 +73,11 @@ def moved(match: re.Match[str], name: str) -> str:
 
 def shown(match: re.Match[str], host: Optional[str] = None) -> str:
     """A match of :data:`URL` without userinfo."""
-    return "%s://%s%s" % (match["scheme"], host or match["host"], ":" + match["port"] if match["port"] else "")
+    return "%s://%s%s" % (
+        match["scheme"],
+        host or match["host"],
+        ":" + match["port"] if match["port"] else "",
+    )
 
 
 def line_of(text: str, offset: int) -> int:
@@ -62,5 +88,13 @@ def line_of(text: str, offset: int) -> int:
 def urls(text: str, start: int, end: int) -> list[Found]:
     """The loopback URLs in a part of a text; those without a port, such as ``file://localhost/x``, are nobody's address."""
     matches = [match for match in URL.finditer(text, start, end) if port_of(match)]
-    return [Found(line_of(text, match.start()), port_of(match), KINDS.get(match["scheme"].lower(), "model"), shown(match), *match.span())
-            for match in matches]
+    return [
+        Found(
+            line_of(text, match.start()),
+            port_of(match),
+            KINDS.get(match["scheme"].lower(), "model"),
+            shown(match),
+            *match.span(),
+        )
+        for match in matches
+    ]

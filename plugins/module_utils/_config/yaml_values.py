@@ -6,6 +6,7 @@
 A YAML library is not to be had on every host, and none keeps comments, quotes and order. This knows block and flow collections,
 all five styles of scalars, comments, anchors, aliases and tags. It does not judge: a text that is not YAML gives some result.
 """
+
 from __future__ import annotations
 
 import re
@@ -22,13 +23,20 @@ FLOW_INDICATOR = re.compile(r"\?(?=[ \t%s])|[:,]" % _BREAK)
 NAME = re.compile(r"[^\s,\[\]{}]*")
 DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.S)
 SINGLE = re.compile(r"'((?:[^']|'')*)'")
-PLAIN = re.compile(r"(?:[^ \t:#%s]|:(?![ \t%s]|\Z)|(?<=[^ \t%s])#|[ \t]+(?![ \t#%s]|\Z))+" % ((_BREAK,) * 4))
-FLOW_PLAIN = re.compile(r"(?:[^ \t:#,\[\]{}%s]|:(?![ \t,\[\]{}%s]|\Z)|(?<=[^ \t%s])#|[ \t%s]+(?![ \t#,\[\]{}%s]|\Z))+" % ((_BREAK,) * 5))
+PLAIN = re.compile(
+    r"(?:[^ \t:#%s]|:(?![ \t%s]|\Z)|(?<=[^ \t%s])#|[ \t]+(?![ \t#%s]|\Z))+" % ((_BREAK,) * 4)
+)
+FLOW_PLAIN = re.compile(
+    r"(?:[^ \t:#,\[\]{}%s]|:(?![ \t,\[\]{}%s]|\Z)|(?<=[^ \t%s])#|[ \t%s]+(?![ \t#,\[\]{}%s]|\Z))+"
+    % ((_BREAK,) * 5)
+)
 KEY = re.compile(r"[ \t]*:(?=[ \t%s]|\Z)" % _BREAK)
 FLOW_KEY = re.compile(r"[ \t%s]*:(?=[ \t,\[\]{}%s]|\Z)" % (_BREAK, _BREAK))
 FLOW_QUOTED_KEY = re.compile(r"[ \t%s]*:" % _BREAK)
 NEXT_LINE = re.compile(r"(?:[ \t]*(?:\r\n|[%s]))+([ \t]*)(?![ \t#%s]|\Z)" % (_BREAK, _BREAK))
-BLOCK_HEADER = re.compile(r"[|>](?:[+-]?([1-9])?|([1-9])[+-])(?:[ \t]+#[^%s]*|[ \t]*)(?:\r\n|[%s]|\Z)" % (_BREAK, _BREAK))
+BLOCK_HEADER = re.compile(
+    r"[|>](?:[+-]?([1-9])?|([1-9])[+-])(?:[ \t]+#[^%s]*|[ \t]*)(?:\r\n|[%s]|\Z)" % (_BREAK, _BREAK)
+)
 SPACES = re.compile(" *")
 REST = re.compile(r"[^\r\n]*")
 BREAK = re.compile(r"\r\n|[\r\n]|\Z")
@@ -85,7 +93,9 @@ class _Scanner:
                 self._token(self.text[self.at])
 
     def _document(self) -> bool:
-        match = MARKER.match(self.text, self.at) or (None if self.block or self.flow else DIRECTIVE.match(self.text, self.at))
+        match = MARKER.match(self.text, self.at) or (
+            None if self.block or self.flow else DIRECTIVE.match(self.text, self.at)
+        )
         if match is None:
             return False
         self.found.faults.extend(self.opened)
@@ -93,7 +103,10 @@ class _Scanner:
         return True
 
     def _path(self) -> Path:
-        return (*(key for column, key in self.block if column < self.column), *(level[1] for level in self.flow))
+        return (
+            *(key for column, key in self.block if column < self.column),
+            *(level[1] for level in self.flow),
+        )
 
     def _token(self, char: str) -> None:
         indicator = (FLOW_INDICATOR if self.flow else INDICATOR).match(self.text, self.at)
@@ -127,7 +140,10 @@ class _Scanner:
 
         A key may be called "-" as well, so an item is one because its caller says so.
         """
-        while self.block and (self.block[-1][0] > self.column or (self.block[-1][0] == self.column and (not item or self.block[-1][1] == "-"))):
+        while self.block and (
+            self.block[-1][0] > self.column
+            or (self.block[-1][0] == self.column and (not item or self.block[-1][1] == "-"))
+        ):
             self.block.pop()
         self.block.append((self.column, key))
         if item:
@@ -140,7 +156,7 @@ class _Scanner:
 
     def _property(self, char: str) -> None:
         end = NAME.match(self.text, self.at + 1).end()  # type: ignore[union-attr]
-        name, self.at = self.text[self.at + 1:end], end
+        name, self.at = self.text[self.at + 1 : end], end
         if char == "&":
             self.found.anchors[name] = self._path()
         elif char == "*":
@@ -187,7 +203,11 @@ class _Scanner:
             return
         while not self.flow:
             following = NEXT_LINE.match(self.text, self.at)
-            if not following or len(following[1]) <= self._parent() or (not following[1] and MARKER.match(self.text, following.end())):
+            if (
+                not following
+                or len(following[1]) <= self._parent()
+                or (not following[1] and MARKER.match(self.text, following.end()))
+            ):
                 break
             match = PLAIN.match(self.text, following.end())
             if match is None:

@@ -8,6 +8,7 @@ Every change is on disk, synced, before the step that it announces begins. The j
 Shape: ``{format, id, state, phase, owner, created, updated, facts: {name: value}, steps: [{name, state, begun, ended, facts}]}``;
 times are UTC in ISO 8601 with microseconds; ``state`` is one of :data:`STATES`, a step's is ``begun``, ``done`` or ``failed``.
 """
+
 from __future__ import annotations
 
 import json
@@ -18,7 +19,13 @@ from typing import Any, Optional
 from .._host.files import write_atomically
 
 FORMAT = 1
-RUNNING, MIGRATED, ROLLED_BACK, UNTOUCHED, FINALIZED = "running", "migrated", "rolled back", "untouched", "finalized"
+RUNNING, MIGRATED, ROLLED_BACK, UNTOUCHED, FINALIZED = (
+    "running",
+    "migrated",
+    "rolled back",
+    "untouched",
+    "finalized",
+)
 STATES = (RUNNING, MIGRATED, ROLLED_BACK, UNTOUCHED, FINALIZED)
 
 
@@ -53,30 +60,61 @@ def load(folder: str) -> Optional[dict]:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise JournalError("%s cannot be read (%s). Move it away only if you know that no migration has begun." % (path, error)) from error
+        raise JournalError(
+            "%s cannot be read (%s). Move it away only if you know that no migration has begun."
+            % (path, error)
+        ) from error
     if not isinstance(journal, dict) or journal.get("format") != FORMAT:
-        raise JournalError("%s is not a journal of format %d. It was written by another release of this collection." % (path, FORMAT))
+        raise JournalError(
+            "%s is not a journal of format %d. It was written by another release of this collection."
+            % (path, FORMAT)
+        )
     wrong = nonsense(journal)
     if wrong:
-        raise JournalError("%s was edited or damaged: %s. Nothing is guessed from it; docs/operations.md says what to do." % (path, "; ".join(wrong)))
+        raise JournalError(
+            "%s was edited or damaged: %s. Nothing is guessed from it; docs/operations.md says what to do."
+            % (path, "; ".join(wrong))
+        )
     return journal
 
 
-_STEP: dict[str, Any] = {"name": str, "state": str, "begun": str, "ended": (str, type(None)), "facts": dict}
-_SHAPE: dict[str, Any] = {"id": str, "state": str, "phase": str, "owner": dict, "created": str, "updated": str, "facts": dict, "steps": list}
+_STEP: dict[str, Any] = {
+    "name": str,
+    "state": str,
+    "begun": str,
+    "ended": (str, type(None)),
+    "facts": dict,
+}
+_SHAPE: dict[str, Any] = {
+    "id": str,
+    "state": str,
+    "phase": str,
+    "owner": dict,
+    "created": str,
+    "updated": str,
+    "facts": dict,
+    "steps": list,
+}
 
 
 def nonsense(journal: dict) -> list[str]:
     """Everything in a journal that this module never writes, in words."""
-    found = ["%s is not there, or not what it should be" % name for name, kind in _SHAPE.items() if not isinstance(journal.get(name), kind)]
+    found = [
+        "%s is not there, or not what it should be" % name
+        for name, kind in _SHAPE.items()
+        if not isinstance(journal.get(name), kind)
+    ]
     if found:
         return found
     if journal["state"] not in STATES:
         found.append("the state %r is none" % journal["state"])
     times = [journal["created"], journal["updated"]]
     for number, entry in enumerate(journal["steps"], 1):
-        if not isinstance(entry, dict) or any(not isinstance(entry.get(name, 0), kind) for name, kind in _STEP.items()) or entry["state"] not in (
-                "begun", "done", "failed"):
+        if (
+            not isinstance(entry, dict)
+            or any(not isinstance(entry.get(name, 0), kind) for name, kind in _STEP.items())
+            or entry["state"] not in ("begun", "done", "failed")
+        ):
             found.append("step %d is none" % number)
         else:
             times += [time for time in (entry["begun"], entry["ended"]) if time is not None]
@@ -108,7 +146,9 @@ def half_staged(folder: str) -> bool:
                 entry = step(told, "stage")
                 if entry and entry["state"] == "done":
                     return False
-                found = found or (entry is not None and (current is None or told["id"] != current["id"]))
+                found = found or (
+                    entry is not None and (current is None or told["id"] != current["id"])
+                )
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 return False
     return found
@@ -127,8 +167,16 @@ def _text(journal: dict) -> str:
 
 def create(identity: str, owner: dict, now: datetime) -> dict:
     """A new journal for a run that begins."""
-    return {"format": FORMAT, "id": identity, "state": RUNNING, "phase": "preflight", "owner": owner,
-            "created": stamp(now), "facts": {}, "steps": []}
+    return {
+        "format": FORMAT,
+        "id": identity,
+        "state": RUNNING,
+        "phase": "preflight",
+        "owner": owner,
+        "created": stamp(now),
+        "facts": {},
+        "steps": [],
+    }
 
 
 def archive(folder: str, journal: dict) -> None:
@@ -147,7 +195,9 @@ def step(journal: dict, name: str) -> Optional[dict]:
 def begin(journal: dict, name: str, now: datetime) -> dict:
     """Announce a step; the journal must be saved before the step touches anything."""
     journal["phase"] = name
-    journal["steps"].append({"name": name, "state": "begun", "begun": stamp(now), "ended": None, "facts": {}})
+    journal["steps"].append(
+        {"name": name, "state": "begun", "begun": stamp(now), "ended": None, "facts": {}}
+    )
     return journal
 
 
@@ -185,4 +235,8 @@ def refusal(journal: Optional[dict], here: dict, now: datetime, patience: float)
     if not lives(journal["owner"], here, journal["updated"], now, patience):
         return None
     return "run %s of controller %s is at work on this host (phase %s, last sign of life %s)" % (
-        journal["owner"].get("run"), journal["owner"].get("controller"), journal["phase"], journal["updated"])
+        journal["owner"].get("run"),
+        journal["owner"].get("controller"),
+        journal["phase"],
+        journal["updated"],
+    )

@@ -6,6 +6,7 @@
 The truth about its environment is the running process, not the files: systemd drops lines that a shell would read.
 Nothing returned here is a secret; secrets stay in :class:`Deployment`'s other fields.
 """
+
 from __future__ import annotations
 
 import glob
@@ -65,14 +66,21 @@ def find_unit(name: str, account: str = "") -> Unit:
         return found[0]
     if found:
         where = ", ".join(unit.manager.account or "the system" for unit in found)
-        raise LegacyError("%s exists more than once: for %s." % (name, where),
-                          "Set legacy_account to the account whose unit serves the proxy.")
+        raise LegacyError(
+            "%s exists more than once: for %s." % (name, where),
+            "Set legacy_account to the account whose unit serves the proxy.",
+        )
     candidates = candidate_units()
     raise LegacyError(
-        "no systemd unit named %s, neither of the system nor of %s." % (
-            name, "the account " + account if account else "any account with a running user manager"),
-        "Set legacy_unit to one of: %s." % ", ".join(candidates) if candidates else
-        "No unit that looks like LiteLLM was found. Is its user manager running (loginctl enable-linger ACCOUNT)?")
+        "no systemd unit named %s, neither of the system nor of %s."
+        % (
+            name,
+            "the account " + account if account else "any account with a running user manager",
+        ),
+        "Set legacy_unit to one of: %s." % ", ".join(candidates)
+        if candidates
+        else "No unit that looks like LiteLLM was found. Is its user manager running (loginctl enable-linger ACCOUNT)?",
+    )
 
 
 def candidate_units() -> list[str]:
@@ -81,7 +89,9 @@ def candidate_units() -> list[str]:
     for manager in managers():
         for unit in show(manager, list_unit_files(manager, "*.service")):
             if "litellm" in unit.name or "litellm" in unit.properties.get("ExecStart", ""):
-                found.append("%s (%s)" % (unit.name, manager.account) if manager.account else unit.name)
+                found.append(
+                    "%s (%s)" % (unit.name, manager.account) if manager.account else unit.name
+                )
     return sorted(found)
 
 
@@ -101,13 +111,18 @@ def parse_command(argv: list[str]) -> dict:
     """
     told: dict = {"host": None, "port": None, "config": None, "options": []}
     start = next((i for i, word in enumerate(argv) if PROGRAM.search(word)), 0) + 1
-    words = [part for word in argv[start:] for part in
-             (word.split("=", 1) if word.startswith("--") and "=" in word else [word])]
+    words = [
+        part
+        for word in argv[start:]
+        for part in (word.split("=", 1) if word.startswith("--") and "=" in word else [word])
+    ]
     position = 0
     while position < len(words):
         word = words[position]
         values: list[str] = []
-        while position + 1 + len(values) < len(words) and not words[position + 1 + len(values)].startswith("-"):
+        while position + 1 + len(values) < len(words) and not words[
+            position + 1 + len(values)
+        ].startswith("-"):
             values.append(words[position + 1 + len(values)])
         if word in OWN_OPTIONS:
             key = {"-p": "port", "-c": "config"}.get(word, word.lstrip("-"))
@@ -143,8 +158,10 @@ def installed(python: str) -> dict:
     version, traces = None, []
     for site in sorted(glob.glob(os.path.join(root, "lib", "python3*", "site-packages"))):
         for path in glob.glob(os.path.join(site, "litellm-[0-9]*.dist-info")):
-            version = os.path.basename(path)[len("litellm-"):-len(".dist-info")]
-        traces += [os.path.join(site, name) for name in TRACES if os.path.exists(os.path.join(site, name))]
+            version = os.path.basename(path)[len("litellm-") : -len(".dist-info")]
+        traces += [
+            os.path.join(site, name) for name in TRACES if os.path.exists(os.path.join(site, name))
+        ]
     return {"version": version, "traces": traces}
 
 
@@ -164,22 +181,48 @@ def discover(name: str, account: str = "") -> Deployment:
     """
     unit = find_unit(name, account)
     if unit.pid is None:
-        raise LegacyError("%s is %s; its environment can only be read while it runs." % (unit.name, unit.active),
-                          "Start it: systemctl %sstart %s" % ("--user --machine=%s@ " % unit.manager.account if unit.manager.account else "", unit.name))
+        raise LegacyError(
+            "%s is %s; its environment can only be read while it runs." % (unit.name, unit.active),
+            "Start it: systemctl %sstart %s"
+            % (
+                "--user --machine=%s@ " % unit.manager.account if unit.manager.account else "",
+                unit.name,
+            ),
+        )
     running = _host.command_line(unit.pid)
-    argv = next((words for words in (running, parse_exec(unit.properties.get("ExecStart", ""))) if any(map(PROGRAM.search, words))), running)
+    argv = next(
+        (
+            words
+            for words in (running, parse_exec(unit.properties.get("ExecStart", "")))
+            if any(map(PROGRAM.search, words))
+        ),
+        running,
+    )
     command = parse_command(argv)
     folder = os.path.realpath(os.path.join("/proc", str(unit.pid), "cwd"))
     config = os.path.join(folder, command["config"]) if command["config"] else None
     try:
         environment = _host.process_environment(unit.pid)
     except OSError as error:
-        raise LegacyError("%s ended while it was looked at (%s)." % (unit.name, error.strerror),
-                          "Look why: systemctl %sstatus %s" % ("--user " if unit.manager.account else "", unit.name)) from error
+        raise LegacyError(
+            "%s ended while it was looked at (%s)." % (unit.name, error.strerror),
+            "Look why: systemctl %sstatus %s"
+            % ("--user " if unit.manager.account else "", unit.name),
+        ) from error
     python = parse_process_python(running) or parse_process_python(argv)
     files = parse_environment_files(unit.properties.get("EnvironmentFiles", ""))
-    schema = os.path.join(os.path.dirname(config or folder), "schema.prisma")  # of an own build of the database client, where somebody made one
-    paths = [item for item in [config, unit.properties.get("FragmentPath"), *(path for path, _optional in files)] if item and os.path.isfile(item)]
+    schema = os.path.join(
+        os.path.dirname(config or folder), "schema.prisma"
+    )  # of an own build of the database client, where somebody made one
+    paths = [
+        item
+        for item in [
+            config,
+            unit.properties.get("FragmentPath"),
+            *(path for path, _optional in files),
+        ]
+        if item and os.path.isfile(item)
+    ]
     saved = dict.fromkeys(paths + [schema] * os.path.isfile(schema))
     tree = _included.follow(config) if config and os.path.isfile(config) else _included.Tree()
     included = [part.path for part in tree.parts[1:]]
@@ -197,11 +240,17 @@ def discover(name: str, account: str = "") -> Deployment:
         "optional_files": [path for path, optional in files if optional],
         "variables": sorted(environment),
         "python": python,
-        **({"litellm_" + key: value for key, value in installed(python).items()} if python else
-           {"litellm_version": None, "litellm_traces": []}),
+        **(
+            {"litellm_" + key: value for key, value in installed(python).items()}
+            if python
+            else {"litellm_version": None, "litellm_traces": []}
+        ),
         "hashes": {path: file_hash(path) for path in [*paths, *included]},
         # As a backup takes them, which finds by itself what is included: two files may have the same name in different folders.
-        "files": [{"src": path, "name": "%d-%s" % (number, os.path.basename(path))} for number, path in enumerate(saved, 1)],
+        "files": [
+            {"src": path, "name": "%d-%s" % (number, os.path.basename(path))}
+            for number, path in enumerate(saved, 1)
+        ],
     }
     return Deployment(unit, environment, tree, facts)
 
@@ -211,7 +260,13 @@ def service_behind(port: int, found: list[_listeners.Listener]) -> Optional[dict
     listener = _listeners.holder(found, port)
     if listener is None:
         return None
-    record: dict = {"port": port, "address": listener.address, "process": listener.command, "pid": listener.pid, "unit": None}
+    record: dict = {
+        "port": port,
+        "address": listener.address,
+        "process": listener.command,
+        "pid": listener.pid,
+        "unit": None,
+    }
     name = _host.unit_of(listener.pid) if listener.pid else None
     if name:
         units = show(Manager(None), [name])
@@ -227,7 +282,15 @@ def redis_port(environment: dict[str, str], configs: Sequence[str]) -> Optional[
     """
     told = environment.get("REDIS_PORT")
     if told is None:
-        told = next((str(item.port) for config in reversed(configs) for item in _endpoints.find(config) if item.kind == "redis"), None)
+        told = next(
+            (
+                str(item.port)
+                for config in reversed(configs)
+                for item in _endpoints.find(config)
+                if item.kind == "redis"
+            ),
+            None,
+        )
     if told is None and "REDIS_URL" in environment:
         named = re.search(r":(\d+)(?:[/?]|$)", environment["REDIS_URL"])
         told = named.group(1) if named else "6379"
@@ -236,7 +299,9 @@ def redis_port(environment: dict[str, str], configs: Sequence[str]) -> Optional[
 
 def model_ports(environment: dict[str, str], configs: Sequence[str]) -> set[int]:
     """The ports of the loopback address that the configuration, what it includes, and the environment name, but for Redis' and databases'."""
-    ports = {item.port for config in configs for item in _endpoints.find(config) if item.kind == "model"}
+    ports = {
+        item.port for config in configs for item in _endpoints.find(config) if item.kind == "model"
+    }
     for value in environment.values():
         ports |= {item.port for item in _endpoints.find_value(value) if item.kind == "model"}
     return ports

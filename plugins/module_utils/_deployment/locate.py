@@ -4,6 +4,7 @@
 """Where the parts of a host's deployment are, whichever serves: told by the journal, the project's folder and, on a host that was never migrated,
 the running process. What can't be found is said and hides nothing else.
 """
+
 from __future__ import annotations
 
 import os
@@ -99,7 +100,9 @@ def find(where: Where, kind: str = "") -> Deployed:
         told = _recorded(where, found, lacking)
     else:
         told = _running(where, lacking)
-    return _differently(told, where.deployments.get(kind, {}), lacking)._replace(lacking=tuple(lacking))
+    return _differently(told, where.deployments.get(kind, {}), lacking)._replace(
+        lacking=tuple(lacking)
+    )
 
 
 def _read(path: str) -> str:
@@ -123,21 +126,34 @@ def _compose(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]]
     names = {part: "%s-%s" % (where.project_name, part) for part in CONTAINERS}
     # The project's own file is newer than what a migration has found.
     text = _read(os.path.join(folder, "compose.yaml"))
-    ports = {part: _port(text, inside) or (found.get(known) or {}).get("port")
-             for (part, inside), known in zip(INSIDE.items(), ("legacy", "database", "redis"))}
+    ports = {
+        part: _port(text, inside) or (found.get(known) or {}).get("port")
+        for (part, inside), known in zip(INSIDE.items(), ("legacy", "database", "redis"))
+    }
     config = os.path.join(folder, "config.compose.yaml")
     asked = _gateway_ports(_configuration(config).texts, where.gateway_name)
     database = None
     try:
         # As the proxy logs in: by network and password. The container's own socket would let anybody in.
-        database = _postgres.Endpoint(**_endpoint.parse_url(environment.get("DATABASE_URL", "")), container=names["postgres"])
+        database = _postgres.Endpoint(
+            **_endpoint.parse_url(environment.get("DATABASE_URL", "")), container=names["postgres"]
+        )
     except _postgres.PostgresError as error:
         if environment:
             lacking.append(("postgresql", "%s: %s" % (path, error)))
     return Deployed(
-        _steps.COMPOSE, "http://127.0.0.1:%d" % (ports["proxy"] or 4000), path, environment=environment, database=database, redis=_redis.Container(names["redis"]),
-        containers=tuple(names.values()), published=tuple((names[part], int(port)) for part, port in ports.items() if port), proxy=names["proxy"],
-        models=_models(found.get("model_hosts") or [], asked, where.gateway_name), config=config)
+        _steps.COMPOSE,
+        "http://127.0.0.1:%d" % (ports["proxy"] or 4000),
+        path,
+        environment=environment,
+        database=database,
+        redis=_redis.Container(names["redis"]),
+        containers=tuple(names.values()),
+        published=tuple((names[part], int(port)) for part, port in ports.items() if port),
+        proxy=names["proxy"],
+        models=_models(found.get("model_hosts") or [], asked, where.gateway_name),
+        config=config,
+    )
 
 
 def _environment(path: str, lacking: list[tuple[str, str]]) -> dict[str, str]:
@@ -151,15 +167,27 @@ def _environment(path: str, lacking: list[tuple[str, str]]) -> dict[str, str]:
 def _port(compose: str, inside: int) -> Optional[int]:
     """The port of the host that a compose.yaml of ours gives to a port of a container."""
     match = re.search(r'^\s+ports: \["(?:[^"]*:)?(\d+):%d"\]$' % inside, compose, re.M)
-    if match is None and inside == INSIDE["proxy"] and re.search(r"^\s+network_mode: host$", compose, re.M):
+    if (
+        match is None
+        and inside == INSIDE["proxy"]
+        and re.search(r"^\s+network_mode: host$", compose, re.M)
+    ):
         match = re.search(r'^\s+command: \[.*"--port", "(\d+)"', compose, re.M)
     return int(match[1]) if match else None
 
 
 def _gateway_ports(configs: Sequence[str], name: str) -> set[int]:
     """The ports at which a container's configuration names the host."""
-    values = [config[value.start:value.end] for config in configs for value in _yaml_values.scan(config).values]
-    return {int(port) for value in values for port in re.findall(r"https?://%s:(\d{1,5})(?![\w.:-])" % re.escape(name), value)}
+    values = [
+        config[value.start : value.end]
+        for config in configs
+        for value in _yaml_values.scan(config).values
+    ]
+    return {
+        int(port)
+        for value in values
+        for port in re.findall(r"https?://%s:(\d{1,5})(?![\w.:-])" % re.escape(name), value)
+    }
 
 
 def _models(known: list[dict[str, Any]], ports: set[int], host: str) -> tuple[ModelHost, ...]:
@@ -168,7 +196,9 @@ def _models(known: list[dict[str, Any]], ports: set[int], host: str) -> tuple[Mo
     found = []
     for port in sorted({*units, *ports}):
         unit = units.get(port)
-        found.append(ModelHost(unit["name"] if unit else "port %d" % port, "%s:%d" % (host, port), unit))
+        found.append(
+            ModelHost(unit["name"] if unit else "port %d" % port, "%s:%d" % (host, port), unit)
+        )
     return tuple(found)
 
 
@@ -177,11 +207,23 @@ def _recorded(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]
     legacy, path = found["legacy"], os.path.join(where.state_dir, "legacy.env")
     environment = _environment(path, lacking)
     config = legacy.get("config") or ""
-    services = [legacy["unit"], *((found.get(name) or {}).get("unit") for name in ("database", "redis"))]
+    services = [
+        legacy["unit"],
+        *((found.get(name) or {}).get("unit") for name in ("database", "redis")),
+    ]
     redis = found.get("redis") or {}
-    told = Deployed(_steps.LEGACY, "http://127.0.0.1:%d" % legacy["port"], path, _client_key(environment, _configuration(config)), environment,
-                    _database(environment, lacking), _native_redis(environment, redis.get("port")), units=tuple(unit for unit in services if unit),
-                    models=_models(found.get("model_hosts") or [], set(), HERE), config=config)
+    told = Deployed(
+        _steps.LEGACY,
+        "http://127.0.0.1:%d" % legacy["port"],
+        path,
+        _client_key(environment, _configuration(config)),
+        environment,
+        _database(environment, lacking),
+        _native_redis(environment, redis.get("port")),
+        units=tuple(unit for unit in services if unit),
+        models=_models(found.get("model_hosts") or [], set(), HERE),
+        config=config,
+    )
     # A unit that was down when it was looked at is not what serves.
     return told._replace(units=tuple({**unit, "active": "active"} for unit in told.units))
 
@@ -198,26 +240,55 @@ def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
     database = _database(environment, lacking)
     texts = legacy.configuration.texts
     port = _legacy.redis_port(environment, texts)
-    services = [_legacy.service_behind(number, listeners) for number in (database.port if database else None, port) if number]
+    services = [
+        _legacy.service_behind(number, listeners)
+        for number in (database.port if database else None, port)
+        if number
+    ]
     taken = {facts["port"], port, database.port if database else None}
-    known = [{"port": number, "unit": (_legacy.service_behind(number, listeners) or {}).get("unit")}
-             for number in sorted(_legacy.model_ports(environment, texts) - taken)]
-    return Deployed(_steps.LEGACY, "http://127.0.0.1:%d" % facts["port"], "", _client_key(environment, legacy.configuration), environment, database,
-                    _native_redis(environment, port), units=tuple({**unit, "active": "active"} for unit in [
-                        facts["unit"], *(service["unit"] for service in services if service and service["unit"])]),
-                    models=_models(known, set(), HERE), config=facts["config"] or "")
+    known = [
+        {"port": number, "unit": (_legacy.service_behind(number, listeners) or {}).get("unit")}
+        for number in sorted(_legacy.model_ports(environment, texts) - taken)
+    ]
+    return Deployed(
+        _steps.LEGACY,
+        "http://127.0.0.1:%d" % facts["port"],
+        "",
+        _client_key(environment, legacy.configuration),
+        environment,
+        database,
+        _native_redis(environment, port),
+        units=tuple(
+            {**unit, "active": "active"}
+            for unit in [
+                facts["unit"],
+                *(service["unit"] for service in services if service and service["unit"]),
+            ]
+        ),
+        models=_models(known, set(), HERE),
+        config=facts["config"] or "",
+    )
 
 
 def _client_key(environment: dict[str, str], configuration: _included.Tree) -> str:
     """The master key: the environment's, or the one that the configuration has in plain text."""
     config = configuration.having(MASTER_KEY[0])
-    written = next((config[value.start:value.end] for value in _yaml_values.scan(config).values if value.path == MASTER_KEY), "")
+    written = next(
+        (
+            config[value.start : value.end]
+            for value in _yaml_values.scan(config).values
+            if value.path == MASTER_KEY
+        ),
+        "",
+    )
     if written.startswith(_loopback.REFERENCE):
-        written = environment.get(written[len(_loopback.REFERENCE):], "")
+        written = environment.get(written[len(_loopback.REFERENCE) :], "")
     return written or environment.get(_client.MASTER_KEY, "")
 
 
-def _database(environment: dict[str, str], lacking: list[tuple[str, str]]) -> Optional[_postgres.Endpoint]:
+def _database(
+    environment: dict[str, str], lacking: list[tuple[str, str]]
+) -> Optional[_postgres.Endpoint]:
     if not environment:
         return None
     try:
@@ -233,7 +304,10 @@ def _native_redis(environment: dict[str, str], port: Optional[int]) -> Optional[
     user, password = environment.get("REDIS_USERNAME", ""), environment.get("REDIS_PASSWORD", "")
     try:
         parts = urlsplit(environment.get("REDIS_URL", ""))
-        user, password = user or unquote(parts.username or ""), password or unquote(parts.password or "")
+        user, password = (
+            user or unquote(parts.username or ""),
+            password or unquote(parts.password or ""),
+        )
     except ValueError:
         pass  # not an address: what the other variables say has to do
     return _redis.Native("127.0.0.1", port, user, password)
@@ -249,8 +323,13 @@ def _differently(told: Deployed, given: dict[str, Any], lacking: list[tuple[str,
         told = told._replace(key="")
     if "containers" in given:
         names = given["containers"]
-        told = told._replace(containers=names, published=tuple(item for item in told.published if item[0] in names),
-                             redis=told.redis if not isinstance(told.redis, _redis.Container) or told.redis.name in names else None)
+        told = told._replace(
+            containers=names,
+            published=tuple(item for item in told.published if item[0] in names),
+            redis=told.redis
+            if not isinstance(told.redis, _redis.Container) or told.redis.name in names
+            else None,
+        )
     if "database" in given:
         try:
             told = told._replace(database=_postgres.Endpoint.from_params(given["database"]))
@@ -260,6 +339,14 @@ def _differently(told: Deployed, given: dict[str, Any], lacking: list[tuple[str,
     if "units" in given:
         told = told._replace(units=tuple({**unit, "active": "active"} for unit in given["units"]))
     if "models" in given:
-        told = told._replace(models=tuple(ModelHost(item["name"], item["address"], {"name": item["unit"], "account": item["account"]} if item["unit"] else None)
-                                          for item in given["models"]))
+        told = told._replace(
+            models=tuple(
+                ModelHost(
+                    item["name"],
+                    item["address"],
+                    {"name": item["unit"], "account": item["account"]} if item["unit"] else None,
+                )
+                for item in given["models"]
+            )
+        )
     return told

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The proxy of a deployment, stopped and started for a restore, and asked whether it serves."""
+
 from __future__ import annotations
 
 import time
@@ -72,7 +73,9 @@ class Service:
             return
         unit = self._unit()
         unit.manager.systemctl("reset-failed", "--", unit.name)
-        _restore_compose.must(unit.manager.systemctl("start", "--", unit.name), "%s does not start" % unit.name)
+        _restore_compose.must(
+            unit.manager.systemctl("start", "--", unit.name), "%s does not start" % unit.name
+        )
 
     def _unit(self) -> _systemd.Unit:
         try:
@@ -103,8 +106,13 @@ class Service:
                     client.with_key(key).json("GET", KEYS)
                     return
                 if time.monotonic() > limit:
-                    raise DeploymentError("the proxy at %s is not proved ready: %s" % (self.deployment.url, "; ".join(
-                        ["its database is %s" % verdict.database, *verdict.reasons])))
+                    raise DeploymentError(
+                        "the proxy at %s is not proved ready: %s"
+                        % (
+                            self.deployment.url,
+                            "; ".join(["its database is %s" % verdict.database, *verdict.reasons]),
+                        )
+                    )
                 time.sleep(DELAY)
         except _client.ProxyError as error:
             raise DeploymentError("the proxy at %s: %s" % (self.deployment.url, error)) from None

@@ -6,6 +6,7 @@
 A step's group says what a run that was killed in it has touched, so a step that is added to this table can't be taken for one of
 another group. The playbooks run ``playbooks/tasks/steps/NAME.yml`` for each.
 """
+
 from __future__ import annotations
 
 import os
@@ -15,7 +16,14 @@ from .journal import FINALIZED, MIGRATED, RUNNING, step
 
 # In PREPARE the legacy deployment is not stopped, in CUTOVER nothing is written to the new database yet, in SERVE the new proxy
 # writes. In LEAVE the legacy proxy has written nothing since the cutover, from RETURN on it may. FINALIZE removes what is legacy.
-PREPARE, CUTOVER, SERVE, LEAVE, RETURN, FINALIZE = "prepare", "cutover", "serve", "leave", "return", "finalize"
+PREPARE, CUTOVER, SERVE, LEAVE, RETURN, FINALIZE = (
+    "prepare",
+    "cutover",
+    "serve",
+    "leave",
+    "return",
+    "finalize",
+)
 # The two deployments of a host.
 COMPOSE, LEGACY = "compose", "legacy"
 # The journal's phase until the first step begins.
@@ -78,7 +86,7 @@ def steps_on(journal: dict) -> Optional[list[str]]:
         return []
     if group == RETURN or step(journal, serving[0]) is None:
         return None
-    return list(serving[serving.index(journal["phase"]):] if group == SERVE else serving)
+    return list(serving[serving.index(journal["phase"]) :] if group == SERVE else serving)
 
 
 def steps_back(journal: dict) -> list[str]:

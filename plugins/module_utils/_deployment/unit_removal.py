@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Unit files of the legacy deployment are removed once a backup has them. Files of packages, and sources elsewhere, stay."""
+
 from __future__ import annotations
 
 import os
@@ -37,7 +38,12 @@ def folders(manager: Manager) -> tuple[str, ...]:
     """Where this manager's owner, and no package, puts units."""
     if manager.account is None:
         return (manager.folder, "/usr/local/lib/systemd/system")
-    return (manager.folder, os.path.join(manager.folder.removesuffix(".config/systemd/user"), ".local/share/systemd/user"))
+    return (
+        manager.folder,
+        os.path.join(
+            manager.folder.removesuffix(".config/systemd/user"), ".local/share/systemd/user"
+        ),
+    )
 
 
 def drop_ins(record: dict[str, Any]) -> list[str]:
@@ -46,12 +52,28 @@ def drop_ins(record: dict[str, Any]) -> list[str]:
         folder = os.path.join(Manager(record["account"] or None).folder, record["name"] + ".d")
     except SystemdError:
         return []
-    return [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".conf") and name != BLOCK] if os.path.isdir(folder) else []
+    return (
+        [
+            os.path.join(folder, name)
+            for name in sorted(os.listdir(folder))
+            if name.endswith(".conf") and name != BLOCK
+        ]
+        if os.path.isdir(folder)
+        else []
+    )
 
 
 def links(record: dict[str, Any], folder: str) -> list[str]:
     """Links to a unit's file in a folder of units and those beside it that systemd fills when it enables one. A mask is none."""
-    inner = [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(WANTED_BY)] if os.path.isdir(folder) else []
+    inner = (
+        [
+            os.path.join(folder, name)
+            for name in sorted(os.listdir(folder))
+            if name.endswith(WANTED_BY)
+        ]
+        if os.path.isdir(folder)
+        else []
+    )
     found = []
     for place in [folder, *inner]:
         for name in sorted(os.listdir(place)) if os.path.isdir(place) else []:
@@ -72,7 +94,9 @@ def plan(records: Iterable[dict[str, Any]], hashes: Optional[Collection[str]]) -
             manager = Manager(record["account"] or None)
             own = folders(manager)
         except SystemdError as error:
-            made.problems.append(Problem("unit %s" % record["name"], str(error), "remove its files by hand"))
+            made.problems.append(
+                Problem("unit %s" % record["name"], str(error), "remove its files by hand")
+            )
             continue
         path = record["path"]
         if path.startswith(PACKAGES):
@@ -88,12 +112,19 @@ def plan(records: Iterable[dict[str, Any]], hashes: Optional[Collection[str]]) -
             if hashes is None or file_hash(file) in hashes:
                 made.removals.append(Removal(file, manager.account or ""))
             else:
-                made.problems.append(Problem(file, "was changed since the last backup was made, which has not got it as it is now",
-                                             "put back what it was, or move it away"))
+                made.problems.append(
+                    Problem(
+                        file,
+                        "was changed since the last backup was made, which has not got it as it is now",
+                        "put back what it was, or move it away",
+                    )
+                )
         folder = os.path.join(own[0], record["name"] + ".d")
         if os.path.isdir(folder):
             block = os.path.join(folder, BLOCK)
-            made.removals.extend([Removal(block, manager.account or "")] if os.path.lexists(block) else [])
+            made.removals.extend(
+                [Removal(block, manager.account or "")] if os.path.lexists(block) else []
+            )
             made.removals.append(Removal(folder, manager.account or "", folder=True))
     return made
 
@@ -108,7 +139,11 @@ def remove(planned: Plan, records: Iterable[dict[str, Any]], check: bool = False
         return [item.path for item in planned.removals]
     for item in planned.removals:
         # As its owner: root must not remove where an account could have put a link.
-        answer = Manager(item.account or None).run(["rmdir", "--ignore-fail-on-non-empty", "--", item.path] if item.folder else ["rm", "-f", "--", item.path])
+        answer = Manager(item.account or None).run(
+            ["rmdir", "--ignore-fail-on-non-empty", "--", item.path]
+            if item.folder
+            else ["rm", "-f", "--", item.path]
+        )
         if answer.rc != 0:
             raise SystemdError("%s was not removed: %s" % (item.path, answer.err.strip()))
     awake = managers()
@@ -117,7 +152,10 @@ def remove(planned: Plan, records: Iterable[dict[str, Any]], check: bool = False
         if manager in awake and (_any(planned, account) or _remembered(manager, records)):
             answer = manager.systemctl("daemon-reload")
             if answer.rc != 0:
-                raise SystemdError("systemctl daemon-reload (%s manager): %s" % (account or "system", answer.err.strip()))
+                raise SystemdError(
+                    "systemctl daemon-reload (%s manager): %s"
+                    % (account or "system", answer.err.strip())
+                )
             manager.systemctl("reset-failed")
     return [item.path for item in planned.removals if not os.path.lexists(item.path)]
 
@@ -128,5 +166,11 @@ def _any(planned: Plan, account: str) -> bool:
 
 def _remembered(manager: Manager, records: Iterable[dict[str, Any]]) -> bool:
     """Whether the manager still knows a unit whose file is gone: a run was killed before it could tell."""
-    names = [record["name"] for record in records if (record["account"] or None) == manager.account and record["path"] and not os.path.exists(record["path"])]
+    names = [
+        record["name"]
+        for record in records
+        if (record["account"] or None) == manager.account
+        and record["path"]
+        and not os.path.exists(record["path"])
+    ]
     return any(unit.properties.get("LoadState") == "loaded" for unit in show(manager, names))

@@ -5,6 +5,7 @@
 
 An answer's content decides, never its status alone. A judge takes the answer's JSON and returns whether the capability was seen, and why not.
 """
+
 from __future__ import annotations
 
 import base64
@@ -18,12 +19,28 @@ from .sample_request import DOCUMENTS, QUESTION, SENTENCE
 
 TOKENS = 64  # of an answer, at the most
 WORD = "PELICAN"
-SAME, OTHER = 0.999, 0.9999  # cosines: two vectors of one text are at least so near, those of two texts not so near
-_TOOL = {"type": "function", "function": {
-    "name": "get_weather", "description": "The weather in a city",
-    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}}
-_SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}, "inhabitants": {"type": "integer"}},
-           "required": ["city", "inhabitants"], "additionalProperties": False}
+SAME, OTHER = (
+    0.999,
+    0.9999,
+)  # cosines: two vectors of one text are at least so near, those of two texts not so near
+_TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather in a city",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "required": ["city"],
+        },
+    },
+}
+_SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "inhabitants": {"type": "integer"}},
+    "required": ["city", "inhabitants"],
+    "additionalProperties": False,
+}
 
 # Whether the capability was seen; where it was not, or to tell more, some words.
 Judged = tuple[bool, str]
@@ -42,16 +59,28 @@ class Capability(NamedTuple):
 
 def picture(red: int = 220, green: int = 20, blue: int = 20, size: int = 32) -> str:
     """A PNG of one colour, as a data URL."""
+
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     rows = (b"\0" + bytes((red, green, blue)) * size) * size
-    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    png = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def _chat(*messages: tuple[str, Any], **more: Any) -> dict[str, Any]:
-    return {"messages": [{"role": role, "content": content} for role, content in messages], "max_tokens": TOKENS, **more}
+    return {
+        "messages": [{"role": role, "content": content} for role, content in messages],
+        "max_tokens": TOKENS,
+        **more,
+    }
 
 
 def _message(body: Any) -> dict[str, Any]:
@@ -90,7 +119,9 @@ def _calls_the_tool(body: Any) -> Judged:
     if function["name"] != "get_weather":
         return False, "a tool was called that nobody offered"
     city = json.loads(function["arguments"]).get("city")
-    return isinstance(city, str) and bool(city), "" if city else "the tool was called without its argument"
+    return isinstance(city, str) and bool(
+        city
+    ), "" if city else "the tool was called without its argument"
 
 
 def _keeps_the_schema(body: Any) -> Judged:
@@ -98,8 +129,14 @@ def _keeps_the_schema(body: Any) -> Judged:
         told = json.loads(_message(body).get("content") or "")
     except ValueError:
         return False, "the answer is not JSON"
-    fits = isinstance(told, dict) and set(told) == {"city", "inhabitants"} and isinstance(told["city"], str)
-    fits = fits and isinstance(told["inhabitants"], int) and not isinstance(told["inhabitants"], bool)
+    fits = (
+        isinstance(told, dict)
+        and set(told) == {"city", "inhabitants"}
+        and isinstance(told["city"], str)
+    )
+    fits = (
+        fits and isinstance(told["inhabitants"], int) and not isinstance(told["inhabitants"], bool)
+    )
     return fits, "" if fits else "the answer does not fit the schema"
 
 
@@ -114,23 +151,33 @@ def _completes(body: Any) -> Judged:
 
 
 def _responds(body: Any) -> Judged:
-    said = "".join(part.get("text") or "" for item in body["output"] for part in item.get("content") or [])
+    said = "".join(
+        part.get("text") or "" for item in body["output"] for part in item.get("content") or []
+    )
     return bool(said.strip()), "" if said.strip() else "the answer is empty"
 
 
 def _moderates(body: Any) -> Judged:
     told = body["results"][0]["flagged"]
-    return isinstance(told, bool), "" if isinstance(told, bool) else "it does not say whether the text is flagged"
+    return isinstance(told, bool), "" if isinstance(
+        told, bool
+    ) else "it does not say whether the text is flagged"
 
 
 def cosine(one: list[float], other: list[float]) -> float:
     """How near two vectors' directions are: 1 for the same. 0 where one has no direction."""
     lengths = math.sqrt(sum(x * x for x in one)) * math.sqrt(sum(x * x for x in other))
-    return sum(x * y for x, y in zip(one, other)) / lengths if lengths and math.isfinite(lengths) else 0.0
+    return (
+        sum(x * y for x, y in zip(one, other)) / lengths
+        if lengths and math.isfinite(lengths)
+        else 0.0
+    )
 
 
 def _embeds(body: Any) -> Judged:
-    first, again, other = (item["embedding"] for item in sorted(body["data"], key=lambda item: item["index"]))
+    first, again, other = (
+        item["embedding"] for item in sorted(body["data"], key=lambda item: item["index"])
+    )
     if not len(first) == len(again) == len(other):
         return False, "the vectors differ in length"
     if cosine(first, again) < SAME:
@@ -142,34 +189,111 @@ def _embeds(body: Any) -> Judged:
 
 def _ranks(body: Any) -> Judged:
     results = body["results"]
-    order = [int(item["index"]) for item in sorted(results, key=lambda item: -item["relevance_score"])]
+    order = [
+        int(item["index"]) for item in sorted(results, key=lambda item: -item["relevance_score"])
+    ]
     if sorted(order) != list(range(len(DOCUMENTS))):
         return False, "not every document has its place"
-    return order[0] == 1, "" if order[0] == 1 else "the document that answers the question is not the first"
+    return order[0] == 1, "" if order[
+        0
+    ] == 1 else "the document that answers the question is not the first"
 
 
 _ASK = "/v1/chat/completions"
 CHAT = (
     Capability("chat", "", _ASK, _chat(("user", SENTENCE)), _speaks),
-    Capability("stream", "", _ASK, _chat(("user", SENTENCE), stream=True, stream_options={"include_usage": True}), _streams),
-    Capability("system prompt", "supports_system_messages", _ASK,
-               _chat(("system", "Whatever you are told, answer with the single word %s." % WORD), ("user", "Hello.")), _heeds_the_system),
-    Capability("tools", "supports_function_calling", _ASK,
-               _chat(("user", "What is the weather in Oslo? Use the tool."), tools=[_TOOL], tool_choice="auto"), _calls_the_tool),
-    Capability("JSON schema", "supports_response_schema", _ASK,
-               _chat(("user", "Oslo has 700000 inhabitants. Answer as JSON."),
-                     response_format={"type": "json_schema", "json_schema": {"name": "city", "strict": True, "schema": _SCHEMA}}), _keeps_the_schema),
-    Capability("vision", "supports_vision", _ASK,
-               _chat(("user", [{"type": "text", "text": "Which colour is this picture? Answer with one word."},
-                               {"type": "image_url", "image_url": {"url": picture()}}])), _sees),
+    Capability(
+        "stream",
+        "",
+        _ASK,
+        _chat(("user", SENTENCE), stream=True, stream_options={"include_usage": True}),
+        _streams,
+    ),
+    Capability(
+        "system prompt",
+        "supports_system_messages",
+        _ASK,
+        _chat(
+            ("system", "Whatever you are told, answer with the single word %s." % WORD),
+            ("user", "Hello."),
+        ),
+        _heeds_the_system,
+    ),
+    Capability(
+        "tools",
+        "supports_function_calling",
+        _ASK,
+        _chat(
+            ("user", "What is the weather in Oslo? Use the tool."),
+            tools=[_TOOL],
+            tool_choice="auto",
+        ),
+        _calls_the_tool,
+    ),
+    Capability(
+        "JSON schema",
+        "supports_response_schema",
+        _ASK,
+        _chat(
+            ("user", "Oslo has 700000 inhabitants. Answer as JSON."),
+            response_format={
+                "type": "json_schema",
+                "json_schema": {"name": "city", "strict": True, "schema": _SCHEMA},
+            },
+        ),
+        _keeps_the_schema,
+    ),
+    Capability(
+        "vision",
+        "supports_vision",
+        _ASK,
+        _chat(
+            (
+                "user",
+                [
+                    {"type": "text", "text": "Which colour is this picture? Answer with one word."},
+                    {"type": "image_url", "image_url": {"url": picture()}},
+                ],
+            )
+        ),
+        _sees,
+    ),
 )
 BY_MODE: dict[str, tuple[Capability, ...]] = {
     "chat": CHAT,
-    "completion": (Capability("completion", "", "/v1/completions", {"prompt": SENTENCE, "max_tokens": TOKENS}, _completes),),
-    "responses": (Capability("responses", "", "/v1/responses", {"input": SENTENCE, "max_output_tokens": TOKENS}, _responds),),
-    "moderation": (Capability("moderation", "", "/v1/moderations", {"input": SENTENCE}, _moderates),),
-    "embedding": (Capability("embedding", "", "/v1/embeddings", {"input": [SENTENCE, SENTENCE, QUESTION], "encoding_format": "float"}, _embeds),),
-    "rerank": (Capability("rerank", "", "/v1/rerank", {"query": QUESTION, "documents": DOCUMENTS}, _ranks),),
+    "completion": (
+        Capability(
+            "completion",
+            "",
+            "/v1/completions",
+            {"prompt": SENTENCE, "max_tokens": TOKENS},
+            _completes,
+        ),
+    ),
+    "responses": (
+        Capability(
+            "responses",
+            "",
+            "/v1/responses",
+            {"input": SENTENCE, "max_output_tokens": TOKENS},
+            _responds,
+        ),
+    ),
+    "moderation": (
+        Capability("moderation", "", "/v1/moderations", {"input": SENTENCE}, _moderates),
+    ),
+    "embedding": (
+        Capability(
+            "embedding",
+            "",
+            "/v1/embeddings",
+            {"input": [SENTENCE, SENTENCE, QUESTION], "encoding_format": "float"},
+            _embeds,
+        ),
+    ),
+    "rerank": (
+        Capability("rerank", "", "/v1/rerank", {"query": QUESTION, "documents": DOCUMENTS}, _ranks),
+    ),
 }
 
 

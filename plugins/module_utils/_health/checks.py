@@ -5,6 +5,7 @@
 
 Nothing is changed, nothing costs money (LiteLLM's own ``/health`` is never called), and nothing that is said holds a secret.
 """
+
 from __future__ import annotations
 
 import secrets
@@ -84,9 +85,13 @@ def look(target: Target, now: Optional[datetime] = None) -> list[Check]:
         begun = time.monotonic()
         try:
             state, detail = check()
-        except Exception as error:  # a check that breaks is no proof of anything, and must not hide the others
+        except (
+            Exception
+        ) as error:  # a check that breaks is no proof of anything, and must not hide the others
             state, detail = UNKNOWN, "could not be looked at: %s" % type(error).__name__
-        done[name] = Check(name, state, " ".join(detail.split())[:LONGEST], round(time.monotonic() - begun, 3))
+        done[name] = Check(
+            name, state, " ".join(detail.split())[:LONGEST], round(time.monotonic() - begun, 3)
+        )
 
     threads = [threading.Thread(target=ask, args=item, daemon=True) for item in asked.items()]
     for thread in threads:
@@ -94,7 +99,12 @@ def look(target: Target, now: Optional[datetime] = None) -> list[Check]:
     deadline = time.monotonic() + target.limits.seconds + 1
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    late = Check("", FAILED, "gave no answer within %g seconds" % target.limits.seconds, target.limits.seconds)
+    late = Check(
+        "",
+        FAILED,
+        "gave no answer within %g seconds" % target.limits.seconds,
+        target.limits.seconds,
+    )
     return [done.get(name, late._replace(name=name)) for name in asked]
 
 
@@ -116,15 +126,21 @@ def checks(target: Target, now: datetime) -> dict[str, Callable[[], Said]]:
     found["readiness"] = lambda: readiness(target.url, target.key_file, seconds, target.key)
     found["bogus key"] = lambda: bogus_key(target.url, seconds)
     if target.models:
-        found["model hosts"] = lambda: _health_host.model_hosts(target.models, target.proxy, seconds)
+        found["model hosts"] = lambda: _health_host.model_hosts(
+            target.models, target.proxy, seconds
+        )
     if target.url.startswith("https:"):
         found["certificate"] = lambda: _health_host.certificate(target.url, now, limits)
     if target.folders:
         found["disk"] = lambda: _health_host.disk(target.folders, limits)
     if target.outcomes and limits.backup_hours:
-        found["backup"] = lambda: _health_host.age(target.outcomes, "backup", now, limits.backup_hours, target.since)
+        found["backup"] = lambda: _health_host.age(
+            target.outcomes, "backup", now, limits.backup_hours, target.since
+        )
     if target.outcomes and limits.drill_hours:
-        found["drill"] = lambda: _health_host.age(target.outcomes, "drill", now, limits.drill_hours, target.since)
+        found["drill"] = lambda: _health_host.age(
+            target.outcomes, "drill", now, limits.drill_hours, target.since
+        )
     for name, why in target.lacking:
         found[name] = lambda why=why: (UNKNOWN, why)  # type: ignore[misc]
     return found
@@ -133,11 +149,19 @@ def checks(target: Target, now: datetime) -> dict[str, Callable[[], Said]]:
 def engine(limit: float) -> Said:
     """The container engine answers."""
     told = _engine.version(limit)
-    return (OK, "answers (%s)" % told.out.strip()) if told.rc == 0 and told.out.strip() else (
-        FAILED, "does not answer: %s" % (told.err.strip().splitlines() or ["no reason given"])[-1])
+    return (
+        (OK, "answers (%s)" % told.out.strip())
+        if told.rc == 0 and told.out.strip()
+        else (
+            FAILED,
+            "does not answer: %s" % (told.err.strip().splitlines() or ["no reason given"])[-1],
+        )
+    )
 
 
-def containers(names: tuple[str, ...], limit: float, published: tuple[tuple[str, int], ...] = ()) -> Said:
+def containers(
+    names: tuple[str, ...], limit: float, published: tuple[tuple[str, int], ...] = ()
+) -> Said:
     """Every container exists, runs, is healthy, and is published where it should be: on the loopback address only."""
     told = _engine.containers(names, limit)
     if isinstance(told, str):
@@ -145,15 +169,26 @@ def containers(names: tuple[str, ...], limit: float, published: tuple[tuple[str,
     faults = _engine.faults(told)
     for name, port in published:
         found = told.get(name)
-        hosts = [host for listed in ((found or {}).get("ports") or {}).values() for host in listed or []]
-        if found is not None and found["state"] == "running" and not any(host["HostPort"] == str(port) for host in hosts):
+        hosts = [
+            host for listed in ((found or {}).get("ports") or {}).values() for host in listed or []
+        ]
+        if (
+            found is not None
+            and found["state"] == "running"
+            and not any(host["HostPort"] == str(port) for host in hosts)
+        ):
             faults.append("container %s is not published on port %d" % (name, port))
     return (FAILED, "; ".join(faults)) if faults else (OK, "%d run, healthy" % len(names))
 
 
 def units(records: tuple[dict[str, str], ...]) -> Said:
     """Every unit is as it was recorded."""
-    wrong = ["%s is %s" % (record["name"], state) for record in records for state in [_health_host.state_of(record)] if state != record["active"]]
+    wrong = [
+        "%s is %s" % (record["name"], state)
+        for record in records
+        for state in [_health_host.state_of(record)]
+        if state != record["active"]
+    ]
     return (FAILED, "; ".join(wrong)) if wrong else (OK, "%d as recorded" % len(records))
 
 
@@ -180,7 +215,10 @@ def liveness(url: str, limit: float) -> Said:
     answer = _client.Client(url, None, limit).get("/health/liveliness")
     if answer.status == 200:
         return OK, "answers"
-    return FAILED, "no answer: %s" % answer.body if answer.status is None else "HTTP %d" % answer.status
+    return (
+        FAILED,
+        "no answer: %s" % answer.body if answer.status is None else "HTTP %d" % answer.status,
+    )
 
 
 def readiness(url: str, key_file: str, limit: float, key: Optional[str] = "") -> Said:
@@ -190,10 +228,16 @@ def readiness(url: str, key_file: str, limit: float, key: Optional[str] = "") ->
     except _client.ProxyError as error:
         return UNKNOWN, str(error)
     verdict = _readiness.ask(_client.Client(url, None, limit, time.monotonic() + limit), key)
-    detail = "; ".join(verdict.reasons) or "LiteLLM %s, database %s, cache %s" % (verdict.version or "of an unknown release", verdict.database, verdict.cache)
+    detail = "; ".join(verdict.reasons) or "LiteLLM %s, database %s, cache %s" % (
+        verdict.version or "of an unknown release",
+        verdict.database,
+        verdict.cache,
+    )
     if verdict.database == _readiness.UNKNOWN and verdict.version is not None:
         return UNKNOWN, detail
-    if not verdict.ready or verdict.database != _readiness.CONNECTED:  # a deployment of ours has a database, whatever its proxy knows of
+    if (
+        not verdict.ready or verdict.database != _readiness.CONNECTED
+    ):  # a deployment of ours has a database, whatever its proxy knows of
         return FAILED, detail
     return (DEGRADED if verdict.cache == _readiness.DISCONNECTED else OK), detail
 
@@ -205,4 +249,9 @@ def bogus_key(url: str, limit: float) -> Said:
         return FAILED, "the proxy is open: a key that does not exist was let in"
     if answer.status in (401, 403):
         return OK, "refused"
-    return UNKNOWN, "no answer: %s" % answer.body if answer.status is None else "neither let in nor refused: HTTP %d" % answer.status
+    return (
+        UNKNOWN,
+        "no answer: %s" % answer.body
+        if answer.status is None
+        else "neither let in nor refused: HTTP %d" % answer.status,
+    )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a deployment stands on: its model servers, its certificate, its disks, and how old its backups are. Each check gives its state and why."""
+
 from __future__ import annotations
 
 import json
@@ -38,9 +39,14 @@ threads = [threading.Thread(target=ask, args=(address,)) for address in sys.argv
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
 print(json.dumps(told))"""
-REASONS = {"ConnectionRefusedError": "refuses connections", "timeout": "does not answer in time", "TimeoutError": "does not answer in time",
-           "gaierror": "its name is not known", "RemoteDisconnected": "ends connections without an answer",
-           "ConnectionResetError": "ends connections without an answer"}
+REASONS = {
+    "ConnectionRefusedError": "refuses connections",
+    "timeout": "does not answer in time",
+    "TimeoutError": "does not answer in time",
+    "gaierror": "its name is not known",
+    "RemoteDisconnected": "ends connections without an answer",
+    "ConnectionResetError": "ends connections without an answer",
+}
 
 
 class Limits(NamedTuple):
@@ -59,11 +65,15 @@ def model_hosts(models: tuple[ModelHost, ...], proxy: str, limit: float) -> Said
     """Every model server answers where the proxy looks for it, unless it was stopped on purpose."""
     addresses = [model.address for model in models]
     argv = ["docker", "exec", proxy] if proxy else []
-    answer = _host.run([*argv, "python3", "-c", _INSIDE, "%g" % (limit / 2), *addresses], timeout=limit)
+    answer = _host.run(
+        [*argv, "python3", "-c", _INSIDE, "%g" % (limit / 2), *addresses], timeout=limit
+    )
     try:
         told = json.loads(answer.out)
     except ValueError:
-        return UNKNOWN, "could not be asked: %s" % (answer.err.strip().splitlines() or ["no answer"])[-1][:200]
+        return UNKNOWN, "could not be asked: %s" % (
+            answer.err.strip().splitlines() or ["no answer"]
+        )[-1][:200]
     wrong, resting = [], []
     for model in models:
         if isinstance(told.get(model.address), int):
@@ -72,8 +82,15 @@ def model_hosts(models: tuple[ModelHost, ...], proxy: str, limit: float) -> Said
         if state == "inactive":
             resting.append(model.name)
         else:
-            wrong.append("%s (%s) %s%s" % (model.name, model.address, REASONS.get(told.get(model.address), "cannot be reached"),
-                                           ", its unit is %s" % state if state else ""))
+            wrong.append(
+                "%s (%s) %s%s"
+                % (
+                    model.name,
+                    model.address,
+                    REASONS.get(told.get(model.address), "cannot be reached"),
+                    ", its unit is %s" % state if state else "",
+                )
+            )
     detail = ["%d of %d answer" % (len(models) - len(wrong) - len(resting), len(models))]
     detail += ["stopped on purpose: %s" % ", ".join(resting)] if resting else []
     return (DEGRADED if wrong else OK), "; ".join(wrong or detail)
@@ -127,7 +144,9 @@ def disk(folders: tuple[str, ...], limits: Limits) -> Said:
     return worst, "; ".join(said)
 
 
-def age(path: str, what: str, now: datetime, hours: float, since: Optional[datetime] = None) -> Said:
+def age(
+    path: str, what: str, now: datetime, hours: float, since: Optional[datetime] = None
+) -> Said:
     """The last success of a backup or drill is not too old; where they were set up ``since`` then, the first may still be to come."""
     told: dict[str, Any] = {}
     try:
@@ -137,9 +156,16 @@ def age(path: str, what: str, now: datetime, hours: float, since: Optional[datet
         passed = (now - last).total_seconds() / 3600
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         new = since is not None and -1 < (now - since).total_seconds() / 3600 < hours
-        return (OK, "the first is still to come") if new and not told else (DEGRADED, "none has succeeded yet")
+        return (
+            (OK, "the first is still to come")
+            if new and not told
+            else (DEGRADED, "none has succeeded yet")
+        )
     if passed > hours:
-        return DEGRADED, "the last one that succeeded is %.0f hours old, more than %.0f" % (passed, hours)
+        return DEGRADED, "the last one that succeeded is %.0f hours old, more than %.0f" % (
+            passed,
+            hours,
+        )
     if told.get("ok") is False:
         return DEGRADED, "the last one failed: %s" % told.get("problem")
     return OK, "%.1f hours old" % max(0.0, passed)

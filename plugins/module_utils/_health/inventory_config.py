@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The models, fallbacks and aliases that a LiteLLM configuration names, with their files and lines. Pure; no secret of it is kept."""
+
 from __future__ import annotations
 
 import bisect
@@ -63,7 +64,11 @@ def place(item: Entry | Fallback | Alias) -> str:
     return "%sline %d" % (item.file + " " if item.file else "", item.line) if item.line else ""
 
 
-def read(text: str, environment: Optional[Mapping[str, str]] = None, included: Iterable[tuple[str, str]] = ()) -> Config:
+def read(
+    text: str,
+    environment: Optional[Mapping[str, str]] = None,
+    included: Iterable[tuple[str, str]] = (),
+) -> Config:
     """The models, fallbacks and aliases of a config.yaml.
 
     :param environment: the proxy's, for addresses that the configuration leaves to it.
@@ -75,9 +80,13 @@ def read(text: str, environment: Optional[Mapping[str, str]] = None, included: I
     for file, inner in reversed([("", text), *included]):
         scan = _yaml_values.scan(inner)
         sections = set(_SECTIONS) - replaced
-        made = Config([entry._replace(file=file) for entry in _entries(inner, scan, environment or {})] + made.entries,
-                      [item._replace(file=file) for item in _fallbacks(inner, scan, sections)] + made.fallbacks,
-                      [item._replace(file=file) for item in _aliases(inner, scan, sections)] + made.aliases)
+        made = Config(
+            [entry._replace(file=file) for entry in _entries(inner, scan, environment or {})]
+            + made.entries,
+            [item._replace(file=file) for item in _fallbacks(inner, scan, sections)]
+            + made.fallbacks,
+            [item._replace(file=file) for item in _aliases(inner, scan, sections)] + made.aliases,
+        )
         replaced |= {section for section in sections if (section,) in scan.keys}
     return made
 
@@ -88,15 +97,31 @@ def _entries(text: str, scan: _yaml_values.Scan, environment: Mapping[str, str])
     for value in scan.values:
         number = bisect.bisect_right(begins, value.start) - 1
         if value.path[:2] == _MODELS and number >= 0:
-            items[number].setdefault(value.path[2:], text[value.start:value.end])
+            items[number].setdefault(value.path[2:], text[value.start : value.end])
     found = []
     for begin, item in zip(begins, items):
         name = item.get(("model_name",), "")
         if name:
-            address = next((item[("litellm_params", key)] for key in ADDRESSES if item.get(("litellm_params", key))), "")
+            address = next(
+                (
+                    item[("litellm_params", key)]
+                    for key in ADDRESSES
+                    if item.get(("litellm_params", key))
+                ),
+                "",
+            )
             if address.startswith(REFERENCE):
-                address = environment.get(address[len(REFERENCE):], "")
-            found.append(Entry(name, CONFIG, item.get(("litellm_params", "model"), ""), address, item.get(("model_info", "mode"), ""), line_of(text, begin)))
+                address = environment.get(address[len(REFERENCE) :], "")
+            found.append(
+                Entry(
+                    name,
+                    CONFIG,
+                    item.get(("litellm_params", "model"), ""),
+                    address,
+                    item.get(("model_info", "mode"), ""),
+                    line_of(text, begin),
+                )
+            )
     return found
 
 
@@ -106,10 +131,16 @@ def _fallbacks(text: str, scan: _yaml_values.Scan, sections: set[str]) -> list[F
         section, kind, *rest = (*value.path, "", "")[:2] + tuple(value.path[2:])
         if section not in sections:
             continue
-        target, line = text[value.start:value.end], line_of(text, value.start)
+        target, line = text[value.start : value.end], line_of(text, value.start)
         if kind == "default_fallbacks" and rest == ["-"]:
             found.append(Fallback(kind, "", target, line))
-        elif kind in _FALLBACKS and len(rest) >= 3 and rest[0] == "-" and rest[2] == "-" and (len(rest) == 3 or rest[3:] == ["model"]):
+        elif (
+            kind in _FALLBACKS
+            and len(rest) >= 3
+            and rest[0] == "-"
+            and rest[2] == "-"
+            and (len(rest) == 3 or rest[3:] == ["model"])
+        ):
             found.append(Fallback(kind, rest[1], target, line))
     return found
 
@@ -118,8 +149,10 @@ def _aliases(text: str, scan: _yaml_values.Scan, sections: set[str]) -> list[Ali
     found = []
     for value in scan.values if _ROUTER in sections else ():
         path = value.path
-        if path[:2] == (_ROUTER, "model_group_alias") and (len(path) == 3 or (len(path) == 4 and path[3] == "model")):
-            found.append(Alias(path[2], text[value.start:value.end], line_of(text, value.start)))
+        if path[:2] == (_ROUTER, "model_group_alias") and (
+            len(path) == 3 or (len(path) == 4 and path[3] == "model")
+        ):
+            found.append(Alias(path[2], text[value.start : value.end], line_of(text, value.start)))
     return found
 
 
@@ -136,7 +169,11 @@ def of_router(told: Any) -> tuple[list[Fallback], list[Alias]]:
                     if isinstance(named, str):
                         fallbacks.append(Fallback(kind, str(name), named))
     usual = settings.get("default_fallbacks")
-    fallbacks += [Fallback("default_fallbacks", "", target) for target in (usual if isinstance(usual, list) else []) if isinstance(target, str)]
+    fallbacks += [
+        Fallback("default_fallbacks", "", target)
+        for target in (usual if isinstance(usual, list) else [])
+        if isinstance(target, str)
+    ]
     aliases = settings.get("model_group_alias")
     found = []
     for name, target in aliases.items() if isinstance(aliases, dict) else ():

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the model servers of this host say that they serve, asked from where the proxy is: in its container, or on the host."""
+
 from __future__ import annotations
 
 import json
@@ -51,12 +52,18 @@ def base_of(address: str, local_hosts: Iterable[str] = (), own_ports: Iterable[i
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
         return ""
-    if parts.scheme not in ("http", "https") or not (is_loopback(host) or host in set(local_hosts)) or port in set(own_ports):
+    if (
+        parts.scheme not in ("http", "https")
+        or not (is_loopback(host) or host in set(local_hosts))
+        or port in set(own_ports)
+    ):
         return ""
     return "%s://%s:%d" % (parts.scheme, "[%s]" % host if ":" in host else host, port)
 
 
-def ask(bases: Iterable[str], container: str = "", limit: float = 10.0) -> tuple[dict[str, Server], str]:
+def ask(
+    bases: Iterable[str], container: str = "", limit: float = 10.0
+) -> tuple[dict[str, Server], str]:
     """What each server lists.
 
     :param container: the proxy's; empty for the host itself.
@@ -65,7 +72,17 @@ def ask(bases: Iterable[str], container: str = "", limit: float = 10.0) -> tuple
     wanted = sorted(set(bases))
     if not wanted:
         return {}, ""
-    answer = _host.run([*(["docker", "exec", container] if container else []), "python3", "-c", _INSIDE, "%g" % (limit / 2), *wanted], timeout=limit)
+    answer = _host.run(
+        [
+            *(["docker", "exec", container] if container else []),
+            "python3",
+            "-c",
+            _INSIDE,
+            "%g" % (limit / 2),
+            *wanted,
+        ],
+        timeout=limit,
+    )
     try:
         told = json.loads(answer.out)
     except ValueError:
@@ -77,5 +94,9 @@ def server(told: Any) -> Server:
     """One server, from what was told of it."""
     if isinstance(told, list) and len(told) == 2:
         names = told[1]
-        return Server(True, sorted({str(name) for name in names})[:MOST] if isinstance(names, list) else None)
-    return Server(False, None, told if isinstance(told, str) and told.isidentifier() else "no answer")
+        return Server(
+            True, sorted({str(name) for name in names})[:MOST] if isinstance(names, list) else None
+        )
+    return Server(
+        False, None, told if isinstance(told, str) and told.isidentifier() else "no answer"
+    )

@@ -6,6 +6,7 @@
 A result is ``{model, capability, state, why, seconds, first (seconds to the first words of a stream), tokens}``; its ``state`` is ``yes``, ``no``
 (answered, but without it), ``failed`` (no usable answer) or ``skipped``.
 """
+
 from __future__ import annotations
 
 import fnmatch
@@ -56,8 +57,12 @@ class Task(NamedTuple):
     capability: Capability
 
 
-def models(told: Iterable[Any], local_hosts: Iterable[str] = (), own_ports: Iterable[int] = (),
-           aliases: Optional[dict[str, str]] = None) -> list[Model]:
+def models(
+    told: Iterable[Any],
+    local_hosts: Iterable[str] = (),
+    own_ports: Iterable[int] = (),
+    aliases: Optional[dict[str, str]] = None,
+) -> list[Model]:
     """The models of ``GET /model/info``, each name once, local ones first.
 
     :param own_ports: the proxy's own; a model at one of them is behind a proxy, and nobody knows what it costs.
@@ -68,17 +73,33 @@ def models(told: Iterable[Any], local_hosts: Iterable[str] = (), own_ports: Iter
     for item in told:
         if not isinstance(item, dict):
             continue
-        name, info, params = str(item.get("model_name")), _object(item, "model_info"), _object(item, "litellm_params")
+        name, info, params = (
+            str(item.get("model_name")),
+            _object(item, "model_info"),
+            _object(item, "litellm_params"),
+        )
         local = any(_is_local(params.get(key), hosts, own) for key in ("api_base", "base_url"))
-        declared = {field: info.get(field) if isinstance(info.get(field), bool) else None
-                    for field in (capability.declared_by for capability in _capabilities.CHAT) if field}
+        declared = {
+            field: info.get(field) if isinstance(info.get(field), bool) else None
+            for field in (capability.declared_by for capability in _capabilities.CHAT)
+            if field
+        }
         earlier = found.get(name)
         if earlier:  # one name for several deployments: the proxy chooses among them
             local = local and earlier.local
-            declared = {field: value if value == earlier.declared.get(field) else None for field, value in declared.items()}
+            declared = {
+                field: value if value == earlier.declared.get(field) else None
+                for field, value in declared.items()
+            }
         mode, size = info.get("mode"), whole(info.get("output_vector_size"))
-        found[name] = Model(name, mode if isinstance(mode, str) and mode else "chat", local, declared,
-                            size if not earlier or size == earlier.dimensions else None, (aliases or {}).get(name, ""))
+        found[name] = Model(
+            name,
+            mode if isinstance(mode, str) and mode else "chat",
+            local,
+            declared,
+            size if not earlier or size == earlier.dimensions else None,
+            (aliases or {}).get(name, ""),
+        )
     return sorted(found.values(), key=lambda model: (not model.local, model.name))
 
 
@@ -99,7 +120,12 @@ def _is_local(address: Any, hosts: set[str], own_ports: set[int]) -> bool:
 def plan(found: list[Model], options: Options) -> list[Task]:
     """The questions, in the order in which they are asked."""
     out = left_out(found, options)
-    return [Task(model.name, capability) for model in found if model.name not in out for capability in _capabilities.BY_MODE[model.mode]]
+    return [
+        Task(model.name, capability)
+        for model in found
+        if model.name not in out
+        for capability in _capabilities.BY_MODE[model.mode]
+    ]
 
 
 def left_out(found: list[Model], options: Options) -> dict[str, str]:
@@ -111,7 +137,9 @@ def left_out(found: list[Model], options: Options) -> dict[str, str]:
             out[model.name] = "a pattern, not a model"
         elif model.alias_of:
             out[model.name] = "another name for %s" % model.alias_of
-        elif options.names and not any(fnmatch.fnmatchcase(model.name, pattern) for pattern in options.names):
+        elif options.names and not any(
+            fnmatch.fnmatchcase(model.name, pattern) for pattern in options.names
+        ):
             out[model.name] = "not named"
         elif options.scope != "all" and not model.local:
             out[model.name] = "not on this host, so it may cost money"
@@ -137,32 +165,65 @@ def ask(client: Client, task: Task) -> dict[str, Any]:
             return
         pieces.append(piece)
         try:
-            if _capabilities.events(b"".join(pieces).rpartition(b"\n")[0].decode("utf-8", "replace"))["text"]:
+            if _capabilities.events(
+                b"".join(pieces).rpartition(b"\n")[0].decode("utf-8", "replace")
+            )["text"]:
                 first.append(round(time.monotonic() - begun, 3))
         except (ValueError, TypeError, AttributeError):
             return  # the whole of it is judged later
 
     answer = client.request("POST", task.capability.path, payload, watch)
-    return {"model": task.model, "capability": task.capability.name, "seconds": round(time.monotonic() - begun, 3), "first": first[0] if first else None,
-            **judge(task.capability, answer)}
+    return {
+        "model": task.model,
+        "capability": task.capability.name,
+        "seconds": round(time.monotonic() - begun, 3),
+        "first": first[0] if first else None,
+        **judge(task.capability, answer),
+    }
 
 
 def judge(capability: Capability, answer: Answer) -> dict[str, Any]:
     """``state``, ``why`` and ``tokens`` of an answer."""
     if answer.status != 200:
         lacking = answer.status in REFUSED and bool(capability.declared_by)
-        return {"state": NO if lacking else BROKEN, "why": _exercise.reason_of(answer), "tokens": None}
+        return {
+            "state": NO if lacking else BROKEN,
+            "why": _exercise.reason_of(answer),
+            "tokens": None,
+        }
     try:
-        body = _capabilities.events(str(answer.body)) if capability.payload.get("stream") else json.loads(answer.body)
+        body = (
+            _capabilities.events(str(answer.body))
+            if capability.payload.get("stream")
+            else json.loads(answer.body)
+        )
         seen, why = capability.judge(body)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError):
-        return {"state": BROKEN, "why": "the answer has not the form that it should have", "tokens": None}
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+    ):
+        return {
+            "state": BROKEN,
+            "why": "the answer has not the form that it should have",
+            "tokens": None,
+        }
     used = body.get("tokens") if capability.payload.get("stream") else _capabilities.tokens(body)
     return {"state": YES if seen else NO, "why": why, "tokens": used}
 
 
-def run(client: Client, tasks: list[Task], options: Options, done: list[dict[str, Any]], keep: Callable[[dict[str, Any]], None],
-        tell: Callable[[str], None] = lambda line: None) -> list[dict[str, Any]]:
+def run(
+    client: Client,
+    tasks: list[Task],
+    options: Options,
+    done: list[dict[str, Any]],
+    keep: Callable[[dict[str, Any]], None],
+    tell: Callable[[str], None] = lambda line: None,
+) -> list[dict[str, Any]]:
     """Ask everything that is not in ``done`` yet, within the budget: nothing more is asked once it is used up. An answer that does not say how
     many tokens it took counts for as many as it may have taken. A model that can't even do what its mode says is asked nothing more.
 
@@ -177,13 +238,28 @@ def run(client: Client, tasks: list[Task], options: Options, done: list[dict[str
     first: dict[str, str] = {}
     for task in tasks:
         first.setdefault(task.model, task.capability.name)
-    silent = {result["model"] for result in results if result["state"] == BROKEN and result["capability"] == first[result["model"]]}
+    silent = {
+        result["model"]
+        for result in results
+        if result["state"] == BROKEN and result["capability"] == first[result["model"]]
+    }
     left = [task for task in tasks if (task.model, task.capability.name) not in there]
     for number, task in enumerate(left, len(there) + 1):
-        spent = (options.requests and requests >= options.requests) or (options.tokens and tokens >= options.tokens)
+        spent = (options.requests and requests >= options.requests) or (
+            options.tokens and tokens >= options.tokens
+        )
         if spent or task.model in silent:
-            results.append({"model": task.model, "capability": task.capability.name, "state": SKIPPED, "why": BUDGET if spent else SILENT,
-                            "seconds": 0.0, "first": None, "tokens": None})
+            results.append(
+                {
+                    "model": task.model,
+                    "capability": task.capability.name,
+                    "state": SKIPPED,
+                    "why": BUDGET if spent else SILENT,
+                    "seconds": 0.0,
+                    "first": None,
+                    "tokens": None,
+                }
+            )
             continue
         result = ask(client, task)
         requests, tokens = requests + 1, tokens + _cost(result)
@@ -192,7 +268,10 @@ def run(client: Client, tasks: list[Task], options: Options, done: list[dict[str
         if result["state"] == BROKEN and task.capability.name == first[task.model]:
             silent.add(task.model)
         why = " (%s)" % result["why"] if result["why"] else ""
-        tell("%d of %d  %s, %s: %s%s" % (number, len(tasks), task.model, task.capability.name, result["state"], why))
+        tell(
+            "%d of %d  %s, %s: %s%s"
+            % (number, len(tasks), task.model, task.capability.name, result["state"], why)
+        )
     return results
 
 
@@ -204,10 +283,18 @@ def _cost(result: dict[str, Any]) -> int:
 
 def shown(result: dict[str, Any]) -> str:
     """What is compared with another run: the state and, of vectors, their dimensions."""
-    return "%s (%s)" % (result["state"], result["why"]) if result["capability"] == "embedding" and result["state"] == YES else str(result["state"])
+    return (
+        "%s (%s)" % (result["state"], result["why"])
+        if result["capability"] == "embedding" and result["state"] == YES
+        else str(result["state"])
+    )
 
 
-def matrix(found: list[Model], results: list[dict[str, Any]], earlier: Optional[dict[tuple[str, str], dict[str, Any]]] = None) -> list[dict[str, Any]]:
+def matrix(
+    found: list[Model],
+    results: list[dict[str, Any]],
+    earlier: Optional[dict[tuple[str, str], dict[str, Any]]] = None,
+) -> list[dict[str, Any]]:
     """Declared against observed: ``{model, mode, local, capability, declared, state, why, seconds, first, tokens, differs, drift, before}`` for each
     result.
 
@@ -224,9 +311,22 @@ def matrix(found: list[Model], results: list[dict[str, Any]], earlier: Optional[
         declared = model.declared.get(field) if field else True
         was = memory.get((result["model"], result["capability"]))
         skipped = result["state"] == SKIPPED
-        drift = was["shown"] if was is not None and not skipped and was["shown"] != shown(result) else None
-        rows.append({**result, "mode": model.mode, "local": model.local, "declared": declared, "differs": _differs(model, result, declared),
-                     "drift": drift, "before": was["seconds"] if was is not None and not skipped else None})
+        drift = (
+            was["shown"]
+            if was is not None and not skipped and was["shown"] != shown(result)
+            else None
+        )
+        rows.append(
+            {
+                **result,
+                "mode": model.mode,
+                "local": model.local,
+                "declared": declared,
+                "differs": _differs(model, result, declared),
+                "drift": drift,
+                "before": was["seconds"] if was is not None and not skipped else None,
+            }
+        )
     return rows
 
 
@@ -235,6 +335,11 @@ def _differs(model: Model, result: dict[str, Any], declared: Optional[bool]) -> 
         return "declared, not seen"
     if declared is False and result["state"] == YES:
         return "seen, not declared"
-    if result["capability"] == "embedding" and result["state"] == YES and model.dimensions and result["why"] != "%d dimensions" % model.dimensions:
+    if (
+        result["capability"] == "embedding"
+        and result["state"] == YES
+        and model.dimensions
+        and result["why"] != "%d dimensions" % model.dimensions
+    ):
         return "declared with %d dimensions" % model.dimensions
     return ""

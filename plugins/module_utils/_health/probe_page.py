@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A probe's report as one page of HTML: nothing is fetched, nothing runs, light and dark as the reader has it."""
+
 from __future__ import annotations
 
 from html import escape
@@ -46,36 +47,83 @@ def page(report: dict[str, Any], findings: Optional[Sequence[str]] = None) -> st
     """
     parts = [
         "<h1>What the models can do</h1>",
-        '<p class="dim">%s deployment at %s, looked at %s%s</p>' % tuple(map(escape, (
-            report["kind"].capitalize(), report["url"], report["time"], ", compared with %s" % report["before"] if report["before"] else ""))),
+        '<p class="dim">%s deployment at %s, looked at %s%s</p>'
+        % tuple(
+            map(
+                escape,
+                (
+                    report["kind"].capitalize(),
+                    report["url"],
+                    report["time"],
+                    ", compared with %s" % report["before"] if report["before"] else "",
+                ),
+            )
+        ),
         _figures(report),
-        _list("Otherwise than declared", report["differences"], "", "Everything that was asked is as declared."),
+        _list(
+            "Otherwise than declared",
+            report["differences"],
+            "",
+            "Everything that was asked is as declared.",
+        ),
         _list("Otherwise than in the run before", report["drift"], "drift", ""),
-        _list("Inventory", list(findings), "", "Configuration, database, proxy and model servers agree.") if findings is not None else "",
+        _list(
+            "Inventory",
+            list(findings),
+            "",
+            "Configuration, database, proxy and model servers agree.",
+        )
+        if findings is not None
+        else "",
     ]
-    parts += [_matrix(report["rows"], mode) for mode in dict.fromkeys(row["mode"] for row in report["rows"])]
+    parts += [
+        _matrix(report["rows"], mode)
+        for mode in dict.fromkeys(row["mode"] for row in report["rows"])
+    ]
     parts.append(_details(report["rows"]))
-    parts.append(_list("Not asked", ["%s: %s" % (model["name"], model["left_out"]) for model in report["models"] if model["left_out"]], "quiet", ""))
-    return ('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-            '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">'
-            "<title>What the models can do</title>\n<style>%s</style></head>\n<body><main>\n%s\n</main></body></html>\n" % (
-                _STYLE, "\n".join(filter(None, parts))))
+    parts.append(
+        _list(
+            "Not asked",
+            [
+                "%s: %s" % (model["name"], model["left_out"])
+                for model in report["models"]
+                if model["left_out"]
+            ],
+            "quiet",
+            "",
+        )
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        "<title>What the models can do</title>\n<style>%s</style></head>\n<body><main>\n%s\n</main></body></html>\n"
+        % (_STYLE, "\n".join(filter(None, parts)))
+    )
 
 
 def _figures(report: dict[str, Any]) -> str:
     states = [row["state"] for row in report["rows"]]
     asked = len({row["model"] for row in report["rows"] if row["state"] != SKIPPED})
-    shown = [("%d of %d" % (asked, len(report["models"])), "models asked"), (states.count(YES), "seen"), (states.count(NO), "not seen"),
-             (states.count(BROKEN), "failed"), (len(report["differences"]), "otherwise than declared"), (len(report["drift"]), "changed since"),
-             (report["requests"], "requests"), (report["tokens"], "tokens")]
-    return '<div class="figures">%s</div>' % "".join('<div><b>%s</b><span class="dim">%s</span></div>' % item for item in shown)
+    shown = [
+        ("%d of %d" % (asked, len(report["models"])), "models asked"),
+        (states.count(YES), "seen"),
+        (states.count(NO), "not seen"),
+        (states.count(BROKEN), "failed"),
+        (len(report["differences"]), "otherwise than declared"),
+        (len(report["drift"]), "changed since"),
+        (report["requests"], "requests"),
+        (report["tokens"], "tokens"),
+    ]
+    return '<div class="figures">%s</div>' % "".join(
+        '<div><b>%s</b><span class="dim">%s</span></div>' % item for item in shown
+    )
 
 
 def _list(title: str, lines: list[str], kind: str, otherwise: str) -> str:
     if not lines:
         return '<h2>%s</h2>\n<p class="dim">%s</p>' % (title, otherwise) if otherwise else ""
     items = "".join("<li>%s</li>" % escape(line) for line in lines)
-    return '<h2>%s</h2>\n<ul%s>%s</ul>' % (title, ' class="%s"' % kind if kind else "", items)
+    return "<h2>%s</h2>\n<ul%s>%s</ul>" % (title, ' class="%s"' % kind if kind else "", items)
 
 
 def _matrix(rows: list[dict[str, Any]], mode: str) -> str:
@@ -86,29 +134,64 @@ def _matrix(rows: list[dict[str, Any]], mode: str) -> str:
         if row["mode"] == mode:
             by_model.setdefault(row["model"], {})[row["capability"]] = row
     head = "".join("<th>%s</th>" % escape(name) for name in columns)
-    body = "".join("<tr><th>%s<small class=\"dim\">%s</small></th>%s</tr>" % (
-        escape(name), "" if any(row["local"] for row in cells.values()) else " elsewhere",
-        "".join(_cell(cells[column]) if column in cells else "<td></td>" for column in columns)) for name, cells in by_model.items())
+    body = "".join(
+        '<tr><th>%s<small class="dim">%s</small></th>%s</tr>'
+        % (
+            escape(name),
+            "" if any(row["local"] for row in cells.values()) else " elsewhere",
+            "".join(_cell(cells[column]) if column in cells else "<td></td>" for column in columns),
+        )
+        for name, cells in by_model.items()
+    )
     narrow = ' class="narrow"' if len(columns) == 1 else ""
-    return '<h2>%s</h2>\n<div class="scroll"><table%s><thead><tr><th>model</th>%s</tr></thead><tbody>%s</tbody></table></div>' % (
-        escape(mode), narrow, head, body)
+    return (
+        '<h2>%s</h2>\n<div class="scroll"><table%s><thead><tr><th>model</th>%s</tr></thead><tbody>%s</tbody></table></div>'
+        % (escape(mode), narrow, head, body)
+    )
 
 
 def _cell(row: dict[str, Any]) -> str:
     kind = row["state"] + (" differs" if row["differs"] else "")
-    notes = [escape(note) for note in (row["differs"], row["why"] if row["state"] != SKIPPED else "", "was %s" % row["drift"] if row["drift"] else "") if note]
+    notes = [
+        escape(note)
+        for note in (
+            row["differs"],
+            row["why"] if row["state"] != SKIPPED else "",
+            "was %s" % row["drift"] if row["drift"] else "",
+        )
+        if note
+    ]
     if row["state"] != SKIPPED:
-        notes.append("%.2f s" % row["seconds"] + (", first words %.2f s" % row["first"] if row["first"] is not None else ""))
+        notes.append(
+            "%.2f s" % row["seconds"]
+            + (", first words %.2f s" % row["first"] if row["first"] is not None else "")
+        )
     return '<td class="%s"><b>%s %s</b>%s</td>' % (
-        kind, _probe_report.SIGNS[row["state"]], _probe_report.MARKS[row["state"]].lower(), "".join("<small>%s</small>" % note for note in notes))
+        kind,
+        _probe_report.SIGNS[row["state"]],
+        _probe_report.MARKS[row["state"]].lower(),
+        "".join("<small>%s</small>" % note for note in notes),
+    )
 
 
 def _details(rows: list[dict[str, Any]]) -> str:
     """Everything, a line each."""
     if not rows:
         return ""
-    body = "".join('<tr><th>%s</th><td>%s</td><td>%s</td><td class="%s">%s</td><td>%s</td><td>%s</td></tr>' % (
-        escape(row["model"]), escape(row["capability"]), _probe_report.declared(row), row["state"], _probe_report.MARKS[row["state"]].lower(),
-        escape("; ".join(filter(None, (row["differs"], row["why"])))), _probe_report.seconds(row)) for row in rows)
-    return ('<h2>Declared against observed</h2>\n<div class="scroll"><table><thead><tr><th>model</th><th>capability</th><th>declared</th><th>observed</th>'
-            "<th>why</th><th>time</th></tr></thead><tbody>%s</tbody></table></div>" % body)
+    body = "".join(
+        '<tr><th>%s</th><td>%s</td><td>%s</td><td class="%s">%s</td><td>%s</td><td>%s</td></tr>'
+        % (
+            escape(row["model"]),
+            escape(row["capability"]),
+            _probe_report.declared(row),
+            row["state"],
+            _probe_report.MARKS[row["state"]].lower(),
+            escape("; ".join(filter(None, (row["differs"], row["why"])))),
+            _probe_report.seconds(row),
+        )
+        for row in rows
+    )
+    return (
+        '<h2>Declared against observed</h2>\n<div class="scroll"><table><thead><tr><th>model</th><th>capability</th><th>declared</th><th>observed</th>'
+        "<th>why</th><th>time</th></tr></thead><tbody>%s</tbody></table></div>" % body
+    )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The whole of a probe: asked, judged, compared with the run before, told as JSON, as Markdown and on a terminal. The page is made by :mod:`_probe_page`."""
+
 from __future__ import annotations
 
 import time
@@ -29,12 +30,21 @@ def listed(client: _client.Client) -> list[Any]:
     body = client.json("GET", "/model/info")
     rows = body.get("data") if isinstance(body, dict) else None
     if not isinstance(rows, list):
-        raise _client.ProxyError("GET /model/info: the answer has not the form that LiteLLM gives it")
+        raise _client.ProxyError(
+            "GET /model/info: the answer has not the form that LiteLLM gives it"
+        )
     return rows
 
 
-def probe(client: _client.Client, kind: str, options: _probe.Options, keeper: _probe_keep.Keeper, found: list[_probe.Model], done: list[dict[str, Any]],
-          tell: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+def probe(
+    client: _client.Client,
+    kind: str,
+    options: _probe.Options,
+    keeper: _probe_keep.Keeper,
+    found: list[_probe.Model],
+    done: list[dict[str, Any]],
+    tell: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
     """Ask, and make the report; an interruption goes through, with what was found kept.
 
     :param found: the proxy's models.
@@ -51,11 +61,26 @@ def probe(client: _client.Client, kind: str, options: _probe.Options, keeper: _p
     rows = _probe.matrix(found, results, memory)
     time_is = datetime.now(timezone.utc)
     report = {
-        "format": _probe_keep.FORMAT, "time": time_is.isoformat(timespec="seconds"), "before": earlier.get("time"), "kind": kind, "url": client.url,
-        "options": {**options._asdict(), "names": list(options.names)}, "seconds": round(time.monotonic() - begun, 1),
-        "requests": sum(row["state"] != SKIPPED for row in rows), "tokens": sum(row["tokens"] or 0 for row in rows),
-        "models": [{"name": model.name, "mode": model.mode, "local": model.local, "left_out": out.get(model.name)} for model in found],
-        "rows": rows, "memory": _probe_keep.remembered(memory, results, {model.name for model in found}, time_is),
+        "format": _probe_keep.FORMAT,
+        "time": time_is.isoformat(timespec="seconds"),
+        "before": earlier.get("time"),
+        "kind": kind,
+        "url": client.url,
+        "options": {**options._asdict(), "names": list(options.names)},
+        "seconds": round(time.monotonic() - begun, 1),
+        "requests": sum(row["state"] != SKIPPED for row in rows),
+        "tokens": sum(row["tokens"] or 0 for row in rows),
+        "models": [
+            {
+                "name": model.name,
+                "mode": model.mode,
+                "local": model.local,
+                "left_out": out.get(model.name),
+            }
+            for model in found
+        ],
+        "rows": rows,
+        "memory": _probe_keep.remembered(memory, results, {model.name for model in found}, time_is),
     }
     report["differences"], report["drift"] = differences(rows), drifts(rows)
     report["outcome"] = outcome(report)
@@ -67,21 +92,44 @@ def differences(rows: list[dict[str, Any]]) -> list[str]:
     found = []
     for row in rows:
         if row["state"] == BROKEN:
-            found.append("%s, %s: no usable answer (%s)" % (row["model"], row["capability"], row["why"]))
+            found.append(
+                "%s, %s: no usable answer (%s)" % (row["model"], row["capability"], row["why"])
+            )
         elif row["differs"]:
-            found.append("%s, %s: %s%s" % (row["model"], row["capability"], row["differs"], " (%s)" % row["why"] if row["why"] else ""))
+            found.append(
+                "%s, %s: %s%s"
+                % (
+                    row["model"],
+                    row["capability"],
+                    row["differs"],
+                    " (%s)" % row["why"] if row["why"] else "",
+                )
+            )
     return found
 
 
 def drifts(rows: list[dict[str, Any]]) -> list[str]:
     """What is otherwise than in the run before, in words."""
-    found = ["%s, %s: %s became %s" % (row["model"], row["capability"], row["drift"], _probe.shown(row)) for row in rows if row["drift"]]
-    return found + ["%s, %s: %.1f s became %.1f s" % (row["model"], row["capability"], row["before"], row["seconds"]) for row in rows if is_slower(row)]
+    found = [
+        "%s, %s: %s became %s" % (row["model"], row["capability"], row["drift"], _probe.shown(row))
+        for row in rows
+        if row["drift"]
+    ]
+    return found + [
+        "%s, %s: %.1f s became %.1f s"
+        % (row["model"], row["capability"], row["before"], row["seconds"])
+        for row in rows
+        if is_slower(row)
+    ]
 
 
 def is_slower(row: dict[str, Any]) -> bool:
     """Whether an answer took much longer than in the run before."""
-    return row["before"] is not None and row["seconds"] > SLOWER * row["before"] and row["seconds"] - row["before"] > SECONDS
+    return (
+        row["before"] is not None
+        and row["seconds"] > SLOWER * row["before"]
+        and row["seconds"] - row["before"] > SECONDS
+    )
 
 
 def outcome(report: dict[str, Any]) -> str:
@@ -99,7 +147,10 @@ def seconds(row: dict[str, Any]) -> str:
     """How long an answer took, and for a stream the time to its first words."""
     if row["state"] == SKIPPED:
         return ""
-    return "%.2f s%s" % (row["seconds"], ", first words after %.2f s" % row["first"] if row["first"] is not None else "")
+    return "%.2f s%s" % (
+        row["seconds"],
+        ", first words after %.2f s" % row["first"] if row["first"] is not None else "",
+    )
 
 
 def declared(row: dict[str, Any]) -> str:
@@ -111,10 +162,24 @@ def summary(report: dict[str, Any]) -> str:
     """The report in one sentence."""
     asked = len({row["model"] for row in report["rows"] if row["state"] != SKIPPED})
     states = [row["state"] for row in report["rows"]]
-    parts = ["%d %s" % (states.count(state), words) for state, words in ((YES, "seen"), (NO, "not seen"), (BROKEN, "failed"), (SKIPPED, "not asked"))
-             if state in states]
+    parts = [
+        "%d %s" % (states.count(state), words)
+        for state, words in (
+            (YES, "seen"),
+            (NO, "not seen"),
+            (BROKEN, "failed"),
+            (SKIPPED, "not asked"),
+        )
+        if state in states
+    ]
     return "%d of %d models asked, %d requests, %d tokens, %.1f s: %s" % (
-        asked, len(report["models"]), report["requests"], report["tokens"], report["seconds"], ", ".join(parts) or "nothing was asked")
+        asked,
+        len(report["models"]),
+        report["requests"],
+        report["tokens"],
+        report["seconds"],
+        ", ".join(parts) or "nothing was asked",
+    )
 
 
 def screen(report: dict[str, Any], colours: bool = False) -> list[str]:
@@ -125,13 +190,29 @@ def screen(report: dict[str, Any], colours: bool = False) -> list[str]:
     for row in report["rows"]:
         state = "%-9s" % MARKS[row["state"]]
         state = "\033[%dm%s\033[0m" % (codes[row["state"]], state) if colours else state
-        notes = [row["differs"], row["why"], "was %s" % row["drift"] if row["drift"] else "",
-                 "first words after %.2f s" % row["first"] if row["first"] is not None else ""]
+        notes = [
+            row["differs"],
+            row["why"],
+            "was %s" % row["drift"] if row["drift"] else "",
+            "first words after %.2f s" % row["first"] if row["first"] is not None else "",
+        ]
         took = "" if row["state"] == SKIPPED else "%.2f s" % row["seconds"]
-        cells = (state, row["model"].ljust(width), "%-13s" % row["capability"], took.rjust(8), "; ".join(filter(None, notes)))
+        cells = (
+            state,
+            row["model"].ljust(width),
+            "%-13s" % row["capability"],
+            took.rjust(8),
+            "; ".join(filter(None, notes)),
+        )
         lines.append("  ".join(cells).rstrip())
-    lines += ["not asked  %s: %s" % (model["name"], model["left_out"]) for model in report["models"] if model["left_out"]]
-    lines += ["differs    " + line for line in report["differences"]] + ["changed    " + line for line in report["drift"]]
+    lines += [
+        "not asked  %s: %s" % (model["name"], model["left_out"])
+        for model in report["models"]
+        if model["left_out"]
+    ]
+    lines += ["differs    " + line for line in report["differences"]] + [
+        "changed    " + line for line in report["drift"]
+    ]
     return [*lines, summary(report)]
 
 
@@ -146,12 +227,45 @@ def markdown(report: dict[str, Any], findings: Optional[list[str]] = None) -> st
     """
     about = (report["kind"].capitalize(), report["url"], report["time"], summary(report))
     lines = ["# What the models can do", "", "%s deployment at %s, %s. %s." % about, ""]
-    sections = (("Otherwise than declared", report["differences"]), ("Otherwise than in the run before", report["drift"]), ("Inventory", findings or []))
+    sections = (
+        ("Otherwise than declared", report["differences"]),
+        ("Otherwise than in the run before", report["drift"]),
+        ("Inventory", findings or []),
+    )
     for title, told in sections:
         lines += ["## " + title, "", *("- " + _cell(line) for line in told), ""] if told else []
-    lines += ["## Declared against observed", "", "| model | | declared | observed | why | seconds |", "|---|---|---|---|---|---|"]
-    lines += ["| %s |" % " | ".join(map(_cell, (row["model"], row["capability"], declared(row), MARKS[row["state"]], row["why"], seconds(row))))
-              for row in report["rows"]]
+    lines += [
+        "## Declared against observed",
+        "",
+        "| model | | declared | observed | why | seconds |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        "| %s |"
+        % " | ".join(
+            map(
+                _cell,
+                (
+                    row["model"],
+                    row["capability"],
+                    declared(row),
+                    MARKS[row["state"]],
+                    row["why"],
+                    seconds(row),
+                ),
+            )
+        )
+        for row in report["rows"]
+    ]
     out = [model for model in report["models"] if model["left_out"]]
-    lines += ["", "## Not asked", "", *("- %s: %s" % (_cell(model["name"]), _cell(model["left_out"])) for model in out)] if out else []
+    lines += (
+        [
+            "",
+            "## Not asked",
+            "",
+            *("- %s: %s" % (_cell(model["name"]), _cell(model["left_out"])) for model in out),
+        ]
+        if out
+        else []
+    )
     return "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A probe and an inventory of a deployment of this host, as the command and the modules make them."""
+
 from __future__ import annotations
 
 import os
@@ -42,7 +43,9 @@ def local_hosts(settings: Settings) -> list[str]:
     return [settings.gateway_name, *settings.local_hosts]
 
 
-def planned(settings: Settings, told: Deployed, options: _probe.Options) -> tuple[list[_probe.Model], list[_probe.Task]]:
+def planned(
+    settings: Settings, told: Deployed, options: _probe.Options
+) -> tuple[list[_probe.Model], list[_probe.Task]]:
     """The proxy's models, and what would be asked of them.
 
     :raises ProxyError: the proxy does not tell its models.
@@ -50,12 +53,22 @@ def planned(settings: Settings, told: Deployed, options: _probe.Options) -> tupl
     client = client_of(told, settings.probe_seconds)
     # within its container the proxy has the port that it has there
     aliases = {alias.name: alias.target for alias in _router(client)[1]}
-    found = _probe.models(_probe_report.listed(client), local_hosts(settings), {client.port, 4000} if told.kind == COMPOSE else {client.port}, aliases)
+    found = _probe.models(
+        _probe_report.listed(client),
+        local_hosts(settings),
+        {client.port, 4000} if told.kind == COMPOSE else {client.port},
+        aliases,
+    )
     return found, _probe.plan(found, options)
 
 
-def probe(settings: Settings, told: Deployed, options: _probe.Options, tell: Callable[[str], None] = lambda line: None,
-          fresh: bool = False) -> tuple[dict[str, Any], list[str], dict[str, str], dict[str, str]]:
+def probe(
+    settings: Settings,
+    told: Deployed,
+    options: _probe.Options,
+    tell: Callable[[str], None] = lambda line: None,
+    fresh: bool = False,
+) -> tuple[dict[str, Any], list[str], dict[str, str], dict[str, str]]:
     """Ask, judge, compare and keep.
 
     :returns: the report, the inventory's findings, the report's other forms (``md``, ``html``), and what is where.
@@ -63,11 +76,21 @@ def probe(settings: Settings, told: Deployed, options: _probe.Options, tell: Cal
     """
     client = client_of(told, settings.probe_seconds)
     found, _tasks = planned(settings, told, options)
-    about = {"url": client.url, "kind": told.kind, "scope": options.scope, "names": list(options.names)}
+    about = {
+        "url": client.url,
+        "kind": told.kind,
+        "scope": options.scope,
+        "names": list(options.names),
+    }
     keeper = _probe_keep.Keeper(settings.state_dir, about, datetime.now(timezone.utc))
-    report = _probe_report.probe(client, told.kind, options, keeper, found, keeper.begin(fresh), tell)
+    report = _probe_report.probe(
+        client, told.kind, options, keeper, found, keeper.begin(fresh), tell
+    )
     findings = _inventory.words(inventory(settings, told))
-    texts = {"md": _probe_report.markdown(report, findings), "html": _probe_page.page(report, findings)}
+    texts = {
+        "md": _probe_report.markdown(report, findings),
+        "html": _probe_page.page(report, findings),
+    }
     return report, findings, texts, keeper.end(report, texts)
 
 
@@ -79,14 +102,28 @@ def screen(report: dict[str, Any], findings: list[str], colours: bool = False) -
 
 def inventory(settings: Settings, told: Deployed) -> dict[str, Any]:
     """Everything side by side. What can't be asked is told among the findings."""
-    problems: list[tuple[str, str]] = [(part, why) for part, why in told.lacking if part in ("journal", "legacy unit")]
+    problems: list[tuple[str, str]] = [
+        (part, why) for part, why in told.lacking if part in ("journal", "legacy unit")
+    ]
     config: Optional[_inventory_config.Config] = None
     try:
         tree = _included.follow(told.config)
-        config = _inventory_config.read(tree.parts[0].text, told.environment, [(os.path.basename(part.path), part.text) for part in tree.parts[1:]])
-        problems += [("configuration", "%s: line %d includes %s, which cannot be read" % (item.by, item.line, item.place)) for item in tree.lost]
+        config = _inventory_config.read(
+            tree.parts[0].text,
+            told.environment,
+            [(os.path.basename(part.path), part.text) for part in tree.parts[1:]],
+        )
+        problems += [
+            (
+                "configuration",
+                "%s: line %d includes %s, which cannot be read" % (item.by, item.line, item.place),
+            )
+            for item in tree.lost
+        ]
     except OSError as error:
-        problems.append(("configuration", "%s: %s" % (told.config or "config.yaml", error.strerror)))
+        problems.append(
+            ("configuration", "%s: %s" % (told.config or "config.yaml", error.strerror))
+        )
     rows: Optional[list[_inventory_config.Entry]] = None
     listed: Optional[list[str]] = None
     router: tuple[list[_inventory_config.Fallback], list[_inventory_config.Alias]] = ([], [])
@@ -96,28 +133,52 @@ def inventory(settings: Settings, told: Deployed) -> dict[str, Any]:
         own = [client.port, 4000] if told.kind == COMPOSE else [client.port]
         rows = _inventory.entries(_probe_report.listed(client))
         body = client.json("GET", "/v1/models")
-        listed = [str(row.get("id")) for row in body.get("data") or [] if isinstance(row, dict)] if isinstance(body, dict) else []
+        listed = (
+            [str(row.get("id")) for row in body.get("data") or [] if isinstance(row, dict)]
+            if isinstance(body, dict)
+            else []
+        )
         router = _router(client)
     except _client.ProxyError as error:
         problems.append(("proxy", str(error)))
     place = _inventory.Place(told.kind == COMPOSE, local_hosts(settings), own, told.config)
     entries = [*(config.entries if config else []), *(rows or [])]
     bases = [_inventory_hosts.base_of(entry.address, place.local_hosts, own) for entry in entries]
-    servers, problem = _inventory_hosts.ask([base for base in bases if base], told.proxy, settings.limits.seconds * 2)
+    servers, problem = _inventory_hosts.ask(
+        [base for base in bases if base], told.proxy, settings.limits.seconds * 2
+    )
     problems += [("model servers", problem)] if problem else []
-    return {"kind": told.kind, **_inventory.judge(_inventory.Sources(config, rows, listed, router, servers, problems), place)}
+    return {
+        "kind": told.kind,
+        **_inventory.judge(
+            _inventory.Sources(config, rows, listed, router, servers, problems), place
+        ),
+    }
 
 
 def with_model_hosts(settings: Settings, told: Deployed) -> dict[str, Any]:
     """An inventory and, as ``model_hosts``, the units, GPUs and answers of this host's model servers (:func:`_model_host.look`)."""
-    place = _model_host.Place(settings.project_name, settings.state_dir, told.proxy, settings.gateway_name, seconds=settings.limits.seconds)
-    return {**inventory(settings, told), "model_hosts": _model_host.look(place, datetime.now(timezone.utc))}
+    place = _model_host.Place(
+        settings.project_name,
+        settings.state_dir,
+        told.proxy,
+        settings.gateway_name,
+        seconds=settings.limits.seconds,
+    )
+    return {
+        **inventory(settings, told),
+        "model_hosts": _model_host.look(place, datetime.now(timezone.utc)),
+    }
 
 
-def _router(client: _client.Client) -> tuple[list[_inventory_config.Fallback], list[_inventory_config.Alias]]:
+def _router(
+    client: _client.Client,
+) -> tuple[list[_inventory_config.Fallback], list[_inventory_config.Alias]]:
     """The router's settings that the proxy works with. The answer holds secrets beside them, of which nothing is taken."""
     try:
         body = client.json("GET", "/get/config/callbacks")
     except _client.ProxyError:
         return [], []  # releases differ; what the configuration says is known anyway
-    return _inventory_config.of_router(body.get("router_settings") if isinstance(body, dict) else None)
+    return _inventory_config.of_router(
+        body.get("router_settings") if isinstance(body, dict) else None
+    )

@@ -6,6 +6,7 @@
 In the state folder, 0600: ``probe.partial.jsonl`` while a run is under way (its first line says which), ``probe.json`` of the last run that ended,
 ``probe.md`` and ``probe.html`` of the same. A folder that is not there keeps nothing.
 """
+
 from __future__ import annotations
 
 import json
@@ -19,8 +20,15 @@ from . import probe as _probe
 FORMAT = 1
 # A run that was interrupted is taken up while what it has found is as new as this.
 FRESH = 24 * 3600.0
-_FIELDS: dict[str, Any] = {"model": str, "capability": str, "state": str, "why": str, "seconds": (int, float), "first": (int, float, type(None)),
-                           "tokens": (int, type(None))}
+_FIELDS: dict[str, Any] = {
+    "model": str,
+    "capability": str,
+    "state": str,
+    "why": str,
+    "seconds": (int, float),
+    "first": (int, float, type(None)),
+    "tokens": (int, type(None)),
+}
 
 
 class Keeper:
@@ -42,7 +50,9 @@ class Keeper:
         """
         done = [] if fresh or not self.folder else self._resumable()
         if self.folder and not done:
-            write_atomically(self.partial, json.dumps({"about": self.about, "begun": _stamp(self.now)}) + "\n")
+            write_atomically(
+                self.partial, json.dumps({"about": self.about, "begun": _stamp(self.now)}) + "\n"
+            )
         return done
 
     def _resumable(self) -> list[dict[str, Any]]:
@@ -69,13 +79,19 @@ class Keeper:
     def keep(self, result: dict[str, Any]) -> None:
         """Keep one result at once."""
         if self.folder:
-            with open(os.open(self.partial, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as handle:
+            with open(
+                os.open(self.partial, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600),
+                "a",
+                encoding="utf-8",
+            ) as handle:
                 handle.write(json.dumps(result) + "\n")
 
     def earlier(self) -> dict[str, Any]:
         """The report of the last run that ended; nothing where there is none that can be understood."""
         try:
-            with open(os.path.join(self.folder or "/nonexistent", "probe.json"), encoding="utf-8") as handle:
+            with open(
+                os.path.join(self.folder or "/nonexistent", "probe.json"), encoding="utf-8"
+            ) as handle:
                 told = json.load(handle)
         except (OSError, ValueError, RecursionError):
             return {}
@@ -86,7 +102,10 @@ class Keeper:
         if not self.folder:
             return {}
         paths = {}
-        for end, text in {"json": json.dumps(report, indent=1, sort_keys=True) + "\n", **texts}.items():
+        for end, text in {
+            "json": json.dumps(report, indent=1, sort_keys=True) + "\n",
+            **texts,
+        }.items():
             paths[end] = os.path.join(self.folder, "probe." + end)
             write_atomically(paths[end], text)
         if os.path.exists(self.partial):
@@ -96,7 +115,9 @@ class Keeper:
 
 def is_result(told: Any) -> bool:
     """Whether something is a result as :func:`_probe.ask` makes it."""
-    return isinstance(told, dict) and all(isinstance(told.get(name), kind) for name, kind in _FIELDS.items())
+    return isinstance(told, dict) and all(
+        isinstance(told.get(name), kind) for name, kind in _FIELDS.items()
+    )
 
 
 def memory(report: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -104,18 +125,44 @@ def memory(report: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
     listed = report.get("memory")
     found = {}
     for entry in listed if isinstance(listed, list) else []:
-        if isinstance(entry, dict) and all(isinstance(entry.get(name), str) for name in ("model", "capability", "shown", "time")) and isinstance(
-                entry.get("seconds"), (int, float)):
-            found[(entry["model"], entry["capability"])] = {name: entry[name] for name in ("shown", "seconds", "time")}
+        if (
+            isinstance(entry, dict)
+            and all(
+                isinstance(entry.get(name), str)
+                for name in ("model", "capability", "shown", "time")
+            )
+            and isinstance(entry.get("seconds"), (int, float))
+        ):
+            found[(entry["model"], entry["capability"])] = {
+                name: entry[name] for name in ("shown", "seconds", "time")
+            }
     return found
 
 
-def remembered(earlier: dict[tuple[str, str], dict[str, Any]], results: list[dict[str, Any]], there: set[str], now: datetime) -> list[dict[str, Any]]:
+def remembered(
+    earlier: dict[tuple[str, str], dict[str, Any]],
+    results: list[dict[str, Any]],
+    there: set[str],
+    now: datetime,
+) -> list[dict[str, Any]]:
     """The memory with these results in it, without models that are not ``there`` any more."""
-    new = {(result["model"], result["capability"]): {"shown": _probe.shown(result), "seconds": result["seconds"], "time": _stamp(now)}
-           for result in results if result["state"] != _probe.SKIPPED}
-    return [{"model": key[0], "capability": key[1], **value} for key, value in sorted({**earlier, **new}.items()) if key[0] in there]
+    new = {
+        (result["model"], result["capability"]): {
+            "shown": _probe.shown(result),
+            "seconds": result["seconds"],
+            "time": _stamp(now),
+        }
+        for result in results
+        if result["state"] != _probe.SKIPPED
+    }
+    return [
+        {"model": key[0], "capability": key[1], **value}
+        for key, value in sorted({**earlier, **new}.items())
+        if key[0] in there
+    ]
 
 
 def _stamp(now: Optional[datetime]) -> str:
-    return (now or datetime.now(timezone.utc)).astimezone(timezone.utc).isoformat(timespec="seconds")
+    return (
+        (now or datetime.now(timezone.utc)).astimezone(timezone.utc).isoformat(timespec="seconds")
+    )

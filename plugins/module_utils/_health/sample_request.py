@@ -5,6 +5,7 @@
 
 The proxy's response cache and its fallbacks to other models are kept out: an answer is the named model's own, given now.
 """
+
 from __future__ import annotations
 
 import json
@@ -17,7 +18,11 @@ from .._litellm.client import Answer, Client
 
 OWN = {"cache": {"no-cache": True, "no-store": True}, "disable_fallbacks": True}
 SENTENCE = "The gateway moves house and keeps its address."
-DOCUMENTS = ["Bread is baked from flour and water.", "The gateway keeps its address when it moves.", "Ships anchor in the harbour."]
+DOCUMENTS = [
+    "Bread is baked from flour and water.",
+    "The gateway keeps its address when it moves.",
+    "Ships anchor in the harbour.",
+]
 QUESTION = "What happens to the address of the gateway?"
 SKETCH = 16  # numbers that stand for a vector
 # How far two of them may be apart: servers on a GPU repeat themselves only nearly.
@@ -29,7 +34,12 @@ Judged = tuple[bool, dict[str, Any]]
 
 def kinds_of(mode: str) -> list[str]:
     """The requests by which a model of a mode is exercised; empty where none is known."""
-    return {"chat": ["chat", "stream"], "embedding": ["embedding"], "rerank": ["rerank"], "completion": ["completion"]}.get(mode, [])
+    return {
+        "chat": ["chat", "stream"],
+        "embedding": ["embedding"],
+        "rerank": ["rerank"],
+        "completion": ["completion"],
+    }.get(mode, [])
 
 
 def exercise(client: Client, model: str, mode: str) -> list[dict[str, Any]]:
@@ -38,7 +48,15 @@ def exercise(client: Client, model: str, mode: str) -> list[dict[str, Any]]:
     :return: ``{model, mode (kind of request), status (``None``: no answer), ok, detail, seconds}`` each.
     """
     return [_one(client, model, kind) for kind in kinds_of(mode)] or [
-        {"model": model, "mode": mode, "status": None, "ok": False, "detail": {"reason": "no request is known for this mode"}, "seconds": 0.0}]
+        {
+            "model": model,
+            "mode": mode,
+            "status": None,
+            "ok": False,
+            "detail": {"reason": "no request is known for this mode"},
+            "seconds": 0.0,
+        }
+    ]
 
 
 def _one(client: Client, model: str, kind: str) -> dict[str, Any]:
@@ -50,19 +68,43 @@ def _one(client: Client, model: str, kind: str) -> dict[str, Any]:
     if answer.status == 200:
         try:
             ok, detail = judge(answer.body)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError):
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            IndexError,
+            AttributeError,
+            RecursionError,
+            OverflowError,
+        ):
             ok, detail = False, {"reason": "the answer has not the form that it should have"}
-    return {"model": model, "mode": kind, "status": answer.status, "ok": ok, "detail": detail, "seconds": seconds}
+    return {
+        "model": model,
+        "mode": kind,
+        "status": answer.status,
+        "ok": ok,
+        "detail": detail,
+        "seconds": seconds,
+    }
 
 
 def reason_of(answer: Answer) -> str:
     """Why a request failed: LiteLLM's name for it and no more, since its messages quote keys and addresses."""
     if answer.status is None:
         return str(answer.body)
-    found = re.search(r"litellm\.([A-Za-z]{3,40}(?:Error|Exceeded|Timeout))|\"type\" ?: ?\"([a-z_]{3,40})\"", str(answer.body))
+    found = re.search(
+        r"litellm\.([A-Za-z]{3,40}(?:Error|Exceeded|Timeout))|\"type\" ?: ?\"([a-z_]{3,40})\"",
+        str(answer.body),
+    )
     name = (found[1] or found[2]) if found else ""
-    unreachable = re.search(r"Connection error|Cannot connect|Connection refused|timed out", str(answer.body))
-    return " ".join(filter(None, ["HTTP %d" % answer.status, name, "(%s)" % unreachable[0] if unreachable else ""]))
+    unreachable = re.search(
+        r"Connection error|Cannot connect|Connection refused|timed out", str(answer.body)
+    )
+    return " ".join(
+        filter(
+            None, ["HTTP %d" % answer.status, name, "(%s)" % unreachable[0] if unreachable else ""]
+        )
+    )
 
 
 def chat(**more: Any) -> dict[str, Any]:
@@ -91,7 +133,9 @@ def _judge_stream(body: str) -> Judged:
             if "error" in chunk:
                 return False, {"reason": "the stream broke off with an error"}
             for choice in chunk.get("choices", []):
-                text = (choice["delta"].get("content") or "") + (choice["delta"].get("reasoning_content") or "")
+                text = (choice["delta"].get("content") or "") + (
+                    choice["delta"].get("reasoning_content") or ""
+                )
                 said, pieces = said + len(text), pieces + bool(text)
     return done and said > 0, {"characters": said, "pieces": pieces, "done": done}
 
@@ -111,7 +155,9 @@ def _judge_embedding(body: str) -> Judged:
 
 def _judge_rerank(body: str) -> Judged:
     results = json.loads(body)["results"]
-    order = [int(item["index"]) for item in sorted(results, key=lambda item: -item["relevance_score"])]
+    order = [
+        int(item["index"]) for item in sorted(results, key=lambda item: -item["relevance_score"])
+    ]
     return sorted(order) == list(range(len(DOCUMENTS))), {"order": order}
 
 
@@ -119,7 +165,11 @@ _REQUESTS: dict[str, tuple[str, dict[str, Any], Callable[[str], Judged]]] = {
     "chat": ("/v1/chat/completions", chat(), _judge_chat),
     "stream": ("/v1/chat/completions", chat(stream=True), _judge_stream),
     "completion": ("/v1/completions", {"prompt": SENTENCE, "max_tokens": 16}, _judge_completion),
-    "embedding": ("/v1/embeddings", {"input": SENTENCE, "encoding_format": "float"}, _judge_embedding),
+    "embedding": (
+        "/v1/embeddings",
+        {"input": SENTENCE, "encoding_format": "float"},
+        _judge_embedding,
+    ),
     "rerank": ("/v1/rerank", {"query": QUESTION, "documents": DOCUMENTS}, _judge_rerank),
 }
 
@@ -131,8 +181,12 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         return ["%s: %s became %s" % (name, _words(old), _words(new))]
     before, after = old["detail"], new["detail"]
     if before.get("dimension") != after.get("dimension"):
-        return ["%s: %s dimensions became %s" % (name, before.get("dimension"), after.get("dimension"))]
-    apart = max((abs(a - b) for a, b in zip(before.get("sketch", []), after.get("sketch", []))), default=0)
+        return [
+            "%s: %s dimensions became %s" % (name, before.get("dimension"), after.get("dimension"))
+        ]
+    apart = max(
+        (abs(a - b) for a, b in zip(before.get("sketch", []), after.get("sketch", []))), default=0
+    )
     if apart > NEAR:
         return ["%s: the vector for the same text is another one" % name]
     if before.get("order") != after.get("order"):
@@ -142,4 +196,9 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 def _words(result: dict[str, Any]) -> str:
     reason = result["detail"].get("reason")
-    return "an answer" if result["ok"] else "a failure (%s)" % (reason or "HTTP %s with an empty or incomplete answer" % result["status"])
+    return (
+        "an answer"
+        if result["ok"]
+        else "a failure (%s)"
+        % (reason or "HTTP %s with an empty or incomplete answer" % result["status"])
+    )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a health check of a deployment looks at, from where its parts are."""
+
 from __future__ import annotations
 
 import os
@@ -16,7 +17,10 @@ from .settings import Settings
 
 def target(settings: Settings, told: Deployed) -> Target:
     """What there is to look at."""
-    own = [settings.state_dir, settings.project_dir if told.kind == COMPOSE else os.path.dirname(told.config)]
+    own = [
+        settings.state_dir,
+        settings.project_dir if told.kind == COMPOSE else os.path.dirname(told.config),
+    ]
     outcomes = _outcome.path_of(settings.state_dir)
     since = None
     try:
@@ -24,5 +28,21 @@ def target(settings: Settings, told: Deployed) -> Target:
     except OSError:
         # nobody has set backups up, and none was ever made
         outcomes = outcomes if os.path.exists(outcomes) else ""
-    return Target(told.kind, told.url, told.key_file, told.database, told.redis, told.containers, told.units, told.proxy, told.models,
-                  tuple(folder for folder in (*own, *settings.folders) if folder), outcomes, settings.limits, told.published, told.key, since, told.lacking)
+    return Target(
+        told.kind,
+        told.url,
+        told.key_file,
+        told.database,
+        told.redis,
+        told.containers,
+        told.units,
+        told.proxy,
+        told.models,
+        tuple(folder for folder in (*own, *settings.folders) if folder),
+        outcomes,
+        settings.limits,
+        told.published,
+        told.key,
+        since,
+        told.lacking,
+    )

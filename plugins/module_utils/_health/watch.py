@@ -6,6 +6,7 @@
 ``health.json`` (0600) in the state folder: ``{outcome, time, since, alarm (bool), bad, good (looks in a row), checks: [{name, state, detail, seconds}]}``;
 ``health.jsonl`` beside it has one line for each look: ``{time, outcome, checks: {name: state}, seconds}``.
 """
+
 from __future__ import annotations
 
 import json
@@ -30,13 +31,27 @@ class Thresholds(NamedTuple):
     history: int = 10080  # a week of minutes
 
 
-def advance(previous: dict[str, Any], outcome: str, now: datetime, thresholds: Thresholds) -> tuple[dict[str, Any], Optional[str]]:
+def advance(
+    previous: dict[str, Any], outcome: str, now: datetime, thresholds: Thresholds
+) -> tuple[dict[str, Any], Optional[str]]:
     """What is remembered after one more look, and ``alarm`` or ``all-clear`` where one begins with it.
 
     Only ``failed`` counts as bad: what is degraded is told and wakes nobody. What could not be told neither raises nor ends an alarm.
     """
-    bad = _count(previous, "bad") + 1 if outcome == FAILED else _count(previous, "bad") if outcome == UNKNOWN else 0
-    good = 0 if outcome == FAILED else _count(previous, "good") if outcome == UNKNOWN else _count(previous, "good") + 1
+    bad = (
+        _count(previous, "bad") + 1
+        if outcome == FAILED
+        else _count(previous, "bad")
+        if outcome == UNKNOWN
+        else 0
+    )
+    good = (
+        0
+        if outcome == FAILED
+        else _count(previous, "good")
+        if outcome == UNKNOWN
+        else _count(previous, "good") + 1
+    )
     alarm = previous.get("alarm") is True
     event = None
     if not alarm and bad >= thresholds.bad:
@@ -44,14 +59,29 @@ def advance(previous: dict[str, Any], outcome: str, now: datetime, thresholds: T
     elif alarm and good >= thresholds.good:
         alarm, event = False, ALL_CLEAR
     time = now.astimezone(timezone.utc).isoformat(timespec="seconds")
-    since = previous.get("since") if previous.get("outcome") == outcome and isinstance(previous.get("since"), str) else time
-    return {"outcome": outcome, "time": time, "since": since, "alarm": alarm, "bad": bad, "good": good}, event
+    since = (
+        previous.get("since")
+        if previous.get("outcome") == outcome and isinstance(previous.get("since"), str)
+        else time
+    )
+    return {
+        "outcome": outcome,
+        "time": time,
+        "since": since,
+        "alarm": alarm,
+        "bad": bad,
+        "good": good,
+    }, event
 
 
 def meaning(event: str, told: dict[str, Any]) -> str:
     """An alarm or its end, in words."""
     if event == ALARM:
-        failed = ["%s (%s)" % (check["name"], check["detail"]) for check in told["checks"] if check["state"] == FAILED]
+        failed = [
+            "%s (%s)" % (check["name"], check["detail"])
+            for check in told["checks"]
+            if check["state"] == FAILED
+        ]
         return "failed %d times in a row: %s" % (told["bad"], "; ".join(failed))
     return "well %d times in a row" % told["good"]
 
@@ -61,13 +91,22 @@ def _count(previous: dict[str, Any], name: str) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
 
 
-def remember(folder: str, outcome: str, checks: Sequence[Check], now: datetime, thresholds: Thresholds) -> tuple[dict[str, Any], Optional[str]]:
+def remember(
+    folder: str, outcome: str, checks: Sequence[Check], now: datetime, thresholds: Thresholds
+) -> tuple[dict[str, Any], Optional[str]]:
     """:func:`advance` with the files of a state folder. A file that cannot be understood counts as none."""
     told, event = advance(_load(os.path.join(folder, "health.json")), outcome, now, thresholds)
     told["checks"] = [check._asdict() for check in checks]
-    _append(os.path.join(folder, "health.jsonl"), {
-        "time": told["time"], "outcome": outcome, "checks": {check.name: check.state for check in checks},
-        "seconds": max((check.seconds for check in checks), default=0.0)}, thresholds.history)
+    _append(
+        os.path.join(folder, "health.jsonl"),
+        {
+            "time": told["time"],
+            "outcome": outcome,
+            "checks": {check.name: check.state for check in checks},
+            "seconds": max((check.seconds for check in checks), default=0.0),
+        },
+        thresholds.history,
+    )
     write_atomically(os.path.join(folder, "health.json"), json.dumps(told, indent=1) + "\n")
     return told, event
 
@@ -83,7 +122,9 @@ def _load(path: str) -> dict[str, Any]:
 
 def _append(path: str, entry: dict[str, Any], most: int) -> None:
     """Add a line; a file of twice as many lines as are wanted is cut, so that it is rarely written anew."""
-    with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as handle:
+    with open(
+        os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8"
+    ) as handle:
         handle.write(json.dumps(entry) + "\n")
     with open(path, encoding="utf-8", errors="replace") as handle:
         lines = handle.readlines()
@@ -93,25 +134,49 @@ def _append(path: str, entry: dict[str, Any], most: int) -> None:
 
 def metrics(told: dict[str, Any]) -> str:
     """What was remembered, for node_exporter's textfile collector."""
-    lines = ["# HELP litellm_health 0 healthy, 1 degraded, 2 could not tell, 3 failed.", "# TYPE litellm_health gauge",
-             "litellm_health %d" % RANKS[told["outcome"]],
-             "# HELP litellm_health_alarm Whether an alarm is on.", "# TYPE litellm_health_alarm gauge", "litellm_health_alarm %d" % told["alarm"],
-             "# HELP litellm_health_timestamp_seconds When it was looked at last.", "# TYPE litellm_health_timestamp_seconds gauge",
-             "litellm_health_timestamp_seconds %d" % datetime.fromisoformat(told["time"]).timestamp(),
-             "# HELP litellm_health_check One part: 0 ok, 1 degraded, 2 could not tell, 3 failed.", "# TYPE litellm_health_check gauge"]
-    lines += ['litellm_health_check{check="%s"} %d' % (check["name"], RANKS[check["state"]]) for check in told["checks"]]
-    lines += ["# HELP litellm_health_check_seconds How long the answer took.", "# TYPE litellm_health_check_seconds gauge"]
-    lines += ['litellm_health_check_seconds{check="%s"} %g' % (check["name"], check["seconds"]) for check in told["checks"]]
+    lines = [
+        "# HELP litellm_health 0 healthy, 1 degraded, 2 could not tell, 3 failed.",
+        "# TYPE litellm_health gauge",
+        "litellm_health %d" % RANKS[told["outcome"]],
+        "# HELP litellm_health_alarm Whether an alarm is on.",
+        "# TYPE litellm_health_alarm gauge",
+        "litellm_health_alarm %d" % told["alarm"],
+        "# HELP litellm_health_timestamp_seconds When it was looked at last.",
+        "# TYPE litellm_health_timestamp_seconds gauge",
+        "litellm_health_timestamp_seconds %d" % datetime.fromisoformat(told["time"]).timestamp(),
+        "# HELP litellm_health_check One part: 0 ok, 1 degraded, 2 could not tell, 3 failed.",
+        "# TYPE litellm_health_check gauge",
+    ]
+    lines += [
+        'litellm_health_check{check="%s"} %d' % (check["name"], RANKS[check["state"]])
+        for check in told["checks"]
+    ]
+    lines += [
+        "# HELP litellm_health_check_seconds How long the answer took.",
+        "# TYPE litellm_health_check_seconds gauge",
+    ]
+    lines += [
+        'litellm_health_check_seconds{check="%s"} %g' % (check["name"], check["seconds"])
+        for check in told["checks"]
+    ]
     return "\n".join(lines) + "\n"
 
 
 def screen(target: str, outcome: str, checks: Sequence[Check], colours: bool = False) -> list[str]:
     """All checks as a table of lines; with colours only on a terminal."""
+
     def painted(state: str) -> str:
         text = state.ljust(8)
         code = {OK: 32, HEALTHY: 32, DEGRADED: 33, UNKNOWN: 35, FAILED: 31}[state]
         return "\033[%dm%s\033[0m" % (code, text) if colours else text
 
     width = max((len(check.name) for check in checks), default=0)
-    lines = ["%s  %s" % (painted(check.state), "%s  %s  %5.2f s" % (check.name.ljust(width), check.detail, check.seconds)) for check in checks]
+    lines = [
+        "%s  %s"
+        % (
+            painted(check.state),
+            "%s  %s  %5.2f s" % (check.name.ljust(width), check.detail, check.seconds),
+        )
+        for check in checks
+    ]
     return lines + ["%s  the %s deployment" % (painted(outcome), target)]

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Docker Engine of a host, as its own client tells it. Containers' environments are never read: they hold secrets."""
+
 from __future__ import annotations
 
 import json
@@ -16,13 +17,15 @@ PROJECT_LABEL = "com.docker.compose.project"
 FOLDER_LABEL = "com.docker.compose.project.working_dir"
 
 # What is shown of a container, as a Go template of `docker container inspect`: everything but its environment.
-_CONTAINER = ('{"name":{{json .Name}},"image":{{json .Config.Image}},"user":{{json .Config.User}},"labels":{{json .Config.Labels}},'
-              '"state":{{json .State.Status}},"started":{{json .State.StartedAt}},'
-              '"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}null{{end}},'
-              '"restart_policy":{{json .HostConfig.RestartPolicy.Name}},"cap_drop":{{json .HostConfig.CapDrop}},'
-              '"security_opt":{{json .HostConfig.SecurityOpt}},"log":{{json .HostConfig.LogConfig}},'
-              '"ports":{{json .NetworkSettings.Ports}},"mounts":{{json .Mounts}},'
-              '"network":{{json .HostConfig.NetworkMode}}}')
+_CONTAINER = (
+    '{"name":{{json .Name}},"image":{{json .Config.Image}},"user":{{json .Config.User}},"labels":{{json .Config.Labels}},'
+    '"state":{{json .State.Status}},"started":{{json .State.StartedAt}},'
+    '"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}null{{end}},'
+    '"restart_policy":{{json .HostConfig.RestartPolicy.Name}},"cap_drop":{{json .HostConfig.CapDrop}},'
+    '"security_opt":{{json .HostConfig.SecurityOpt}},"log":{{json .HostConfig.LogConfig}},'
+    '"ports":{{json .NetworkSettings.Ports}},"mounts":{{json .Mounts}},'
+    '"network":{{json .HostConfig.NetworkMode}}}'
+)
 
 # Asked of a container in the host's network: the lines of /proc/net/tcp and tcp6 whose sockets its own processes hold.
 _LISTENING = """import glob, os
@@ -88,16 +91,28 @@ def _container(line: str) -> Optional[dict]:
     told = _json(line)
     if told and told.pop("network", "") == "host" and told["state"] == "running":
         told["ports"] = {}
-        for address, port, _inode in parse_listeners(run(["docker", "exec", told["name"].lstrip("/"), "python3", "-c", _LISTENING], timeout=5).out):
-            told["ports"].setdefault("%d/tcp" % port, []).append({"HostIp": address, "HostPort": str(port)})
+        for address, port, _inode in parse_listeners(
+            run(
+                ["docker", "exec", told["name"].lstrip("/"), "python3", "-c", _LISTENING], timeout=5
+            ).out
+        ):
+            told["ports"].setdefault("%d/tcp" % port, []).append(
+                {"HostIp": address, "HostPort": str(port)}
+            )
     return told
 
 
 def containers(names: Iterable[str], timeout: float = 60) -> Union[dict[str, Optional[dict]], str]:
     """Several containers in one question, as :func:`container` tells them, by name; or why the engine gives no answer."""
     wanted = list(names)
-    answer = run(["docker", "container", "inspect", "--format", _CONTAINER, *wanted], timeout=timeout)
-    told = {item["name"].lstrip("/"): item for item in (_container(line) for line in answer.out.splitlines()) if item}
+    answer = run(
+        ["docker", "container", "inspect", "--format", _CONTAINER, *wanted], timeout=timeout
+    )
+    told = {
+        item["name"].lstrip("/"): item
+        for item in (_container(line) for line in answer.out.splitlines())
+        if item
+    }
     refused = [line for line in answer.err.strip().splitlines() if "No such container" not in line]
     if answer.rc and refused:
         return refused[-1]
@@ -112,10 +127,17 @@ def faults(containers: dict[str, Optional[dict]]) -> list[str]:
             found.append("container %s does not exist" % name)
             continue
         if told["state"] != "running" or told["health"] not in (None, "healthy"):
-            found.append("container %s is %s%s" % (name, told["state"], ", %s" % told["health"] if told["health"] else ""))
+            found.append(
+                "container %s is %s%s"
+                % (name, told["state"], ", %s" % told["health"] if told["health"] else "")
+            )
         for port, hosts in sorted((told["ports"] or {}).items()):
-            found += ["container %s publishes %s on %s:%s, not on the loopback address alone" % (name, port, host["HostIp"], host["HostPort"])
-                      for host in hosts or [] if not host["HostIp"].startswith("127.") and host["HostIp"] != "::1"]
+            found += [
+                "container %s publishes %s on %s:%s, not on the loopback address alone"
+                % (name, port, host["HostIp"], host["HostPort"])
+                for host in hosts or []
+                if not host["HostIp"].startswith("127.") and host["HostIp"] != "::1"
+            ]
     return found
 
 
@@ -131,8 +153,12 @@ def subnets() -> list[tuple[str, str]]:
     if not names:
         return []
     told = _json(run(["docker", "network", "inspect", *names]).out) or []
-    return [(config["Subnet"], "network " + network["Name"]) for network in told
-            for config in (network.get("IPAM") or {}).get("Config") or [] if "." in config.get("Subnet", "")]
+    return [
+        (config["Subnet"], "network " + network["Name"])
+        for network in told
+        for config in (network.get("IPAM") or {}).get("Config") or []
+        if "." in config.get("Subnet", "")
+    ]
 
 
 def routes() -> list[tuple[str, str, str]]:
@@ -165,13 +191,21 @@ def identity(image: str, user: str, python: bool = False) -> dict:
     asked = run([*base, "id", image, *([user] if user else [])])
     numbers = dict(word.split("=", 1) for word in asked.out.split() if "=" in word)
     if asked.rc != 0 or "uid" not in numbers:
-        raise ValueError("image %s cannot say who %s is: %s" % (image, user or "its user", asked.err.strip()))
-    found: dict[str, Any] = {"reference": image if "@" in image else (digests or [data["Id"]])[0],
-                             "uid": int(numbers["uid"].split("(")[0]), "gid": int(numbers["gid"].split("(")[0])}
+        raise ValueError(
+            "image %s cannot say who %s is: %s" % (image, user or "its user", asked.err.strip())
+        )
+    found: dict[str, Any] = {
+        "reference": image if "@" in image else (digests or [data["Id"]])[0],
+        "uid": int(numbers["uid"].split("(")[0]),
+        "gid": int(numbers["gid"].split("(")[0]),
+    }
     if python:
         answer = run([*base, "python3", image, "-c", _RELEASE])
         if answer.rc != 0:
-            raise ValueError("image %s holds no LiteLLM that python3 can find: %s" % (image, answer.err.strip()[-300:]))
+            raise ValueError(
+                "image %s holds no LiteLLM that python3 can find: %s"
+                % (image, answer.err.strip()[-300:])
+            )
         found["litellm_version"], found["migrations"] = json.loads(answer.out)
     return found
 
@@ -185,18 +219,51 @@ def check_engine(engine: dict) -> list[Problem]:
     """Docker and Compose. ``engine``: ``client`` (found), ``server`` (version or empty), ``error``, ``compose`` (version or
     empty), ``compose_v1`` (version of a stand-alone docker-compose, or empty)."""
     if not engine["client"]:
-        return [Problem("Docker", "no docker command on this host", "install Docker Engine with the Compose plugin (Debian: docker.io docker-compose)")]
+        return [
+            Problem(
+                "Docker",
+                "no docker command on this host",
+                "install Docker Engine with the Compose plugin (Debian: docker.io docker-compose)",
+            )
+        ]
     found = []
     if not engine["server"]:
-        found.append(Problem("Docker", "the engine does not answer (%s)" % engine["error"], "systemctl enable --now docker"))
+        found.append(
+            Problem(
+                "Docker",
+                "the engine does not answer (%s)" % engine["error"],
+                "systemctl enable --now docker",
+            )
+        )
     elif numbers(engine["server"]) < LEAST_ENGINE:
-        found.append(Problem("Docker", "engine %s is too old" % engine["server"], "at least %d.%d is needed" % LEAST_ENGINE))
+        found.append(
+            Problem(
+                "Docker",
+                "engine %s is too old" % engine["server"],
+                "at least %d.%d is needed" % LEAST_ENGINE,
+            )
+        )
     if not engine["compose"]:
         first = numbers(engine["compose_v1"])
         seen = "`docker compose` is missing"
         if first and first < (2,):
-            seen = "only Compose v1 (%s) is installed; it is not maintained any more" % engine["compose_v1"]
-        found.append(Problem("Docker Compose", seen, "install Compose v2 (docker-compose-plugin, or Debian's docker-compose)"))
+            seen = (
+                "only Compose v1 (%s) is installed; it is not maintained any more"
+                % engine["compose_v1"]
+            )
+        found.append(
+            Problem(
+                "Docker Compose",
+                seen,
+                "install Compose v2 (docker-compose-plugin, or Debian's docker-compose)",
+            )
+        )
     elif numbers(engine["compose"]) < LEAST_COMPOSE:
-        found.append(Problem("Docker Compose", "version %s is too old" % engine["compose"], "at least %d.%d.%d is needed" % LEAST_COMPOSE))
+        found.append(
+            Problem(
+                "Docker Compose",
+                "version %s is too old" % engine["compose"],
+                "at least %d.%d.%d is needed" % LEAST_COMPOSE,
+            )
+        )
     return found

@@ -6,6 +6,7 @@
 A folder (0700) holds ``manifest.json`` and a numbered copy of each file. It appears whole or not at all, and is made once: what was kept first is
 what was there before.
 """
+
 from __future__ import annotations
 
 import glob
@@ -23,7 +24,14 @@ MANIFEST = "manifest.json"
 
 def found(patterns: Sequence[str]) -> list[str]:
     """The files and symbolic links that there are now, sorted."""
-    return sorted({path for pattern in patterns for path in glob.glob(pattern) if os.path.islink(path) or os.path.isfile(path)})
+    return sorted(
+        {
+            path
+            for pattern in patterns
+            for path in glob.glob(pattern)
+            if os.path.islink(path) or os.path.isfile(path)
+        }
+    )
 
 
 def keep(folder: str, patterns: Sequence[str]) -> bool:
@@ -37,14 +45,28 @@ def keep(folder: str, patterns: Sequence[str]) -> bool:
         entries = []
         for number, path in enumerate(found(patterns)):
             about = os.lstat(path)
-            entry: dict[str, Any] = {"path": path, "mode": about.st_mode & 0o7777, "uid": about.st_uid, "gid": about.st_gid, "link": None, "copy": None}
+            entry: dict[str, Any] = {
+                "path": path,
+                "mode": about.st_mode & 0o7777,
+                "uid": about.st_uid,
+                "gid": about.st_gid,
+                "link": None,
+                "copy": None,
+            }
             if os.path.islink(path):
                 entry["link"] = os.readlink(path)
             else:
                 entry["copy"] = str(number)
                 _write(os.path.join(growing, str(number)), _read(path))
             entries.append(entry)
-        text = json.dumps({"format": FORMAT, "patterns": list(patterns), "files": entries}, indent=1, sort_keys=True) + "\n"
+        text = (
+            json.dumps(
+                {"format": FORMAT, "patterns": list(patterns), "files": entries},
+                indent=1,
+                sort_keys=True,
+            )
+            + "\n"
+        )
         _write(os.path.join(growing, MANIFEST), text.encode("utf-8", "surrogateescape"))
         sync_folder(growing)
         os.rename(growing, folder)
@@ -94,7 +116,11 @@ def _same(folder: str, entry: dict[str, Any]) -> bool:
         return False
     if entry["link"] is not None:
         return os.path.islink(path) and os.readlink(path) == entry["link"]
-    return not os.path.islink(path) and about.st_mode & 0o7777 == entry["mode"] and _read(path) == _read(os.path.join(folder, entry["copy"]))
+    return (
+        not os.path.islink(path)
+        and about.st_mode & 0o7777 == entry["mode"]
+        and _read(path) == _read(os.path.join(folder, entry["copy"]))
+    )
 
 
 def _restore(folder: str, entry: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TO BE WRITTEN"""
+
 from __future__ import annotations
 
 import os
@@ -30,12 +31,16 @@ def device_of(path: str) -> int:
     return os.stat(path).st_dev
 
 
-def write_atomically(path: str, text: str, mode: int = 0o600, owner: Optional[tuple[int, int]] = None) -> None:
+def write_atomically(
+    path: str, text: str, mode: int = 0o600, owner: Optional[tuple[int, int]] = None
+) -> None:
     """Put a file in place whole or not at all: temporary name, sync, rename, parent synced."""
     folder = os.path.dirname(path)
     handle, temporary = tempfile.mkstemp(prefix=".%s." % os.path.basename(path), dir=folder)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        with os.fdopen(
+            handle, "w", encoding="utf-8", errors="surrogateescape", newline=""
+        ) as stream:
             stream.write(text)
             stream.flush()
             os.fchmod(stream.fileno(), mode)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ignore files that belong to somebody else: a marked block of ours at their end, the rest untouched."""
+
 from __future__ import annotations
 
 import os
@@ -70,10 +71,21 @@ def _git(folder: str, *arguments: str, names: Sequence[str] = ()) -> _host.Resul
     """
     place = next(path for path in upwards(os.path.realpath(folder)) if os.path.isdir(path))
     below = os.path.relpath(os.path.realpath(folder), place)
-    owner = os.stat(next((path for path in upwards(place) if os.path.exists(os.path.join(path, ".git"))), place))
+    owner = os.stat(
+        next((path for path in upwards(place) if os.path.exists(os.path.join(path, ".git"))), place)
+    )
     account = (owner.st_uid, owner.st_gid) if os.geteuid() == 0 and owner.st_uid != 0 else None
-    return _host.run(["git", "-C", place, *arguments, *(os.path.normpath(os.path.join(below, name)) for name in names)], account=account,
-                     env={"HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", "GIT_OPTIONAL_LOCKS": "0"})
+    return _host.run(
+        [
+            "git",
+            "-C",
+            place,
+            *arguments,
+            *(os.path.normpath(os.path.join(below, name)) for name in names),
+        ],
+        account=account,
+        env={"HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", "GIT_OPTIONAL_LOCKS": "0"},
+    )
 
 
 def in_work_tree(folder: str) -> bool:
@@ -84,20 +96,37 @@ def in_work_tree(folder: str) -> bool:
     answer = _git(folder, "rev-parse", "--is-inside-work-tree")
     if answer.rc == 0:
         return answer.out.strip() == "true"
-    if not any(os.path.exists(os.path.join(path, ".git")) for path in upwards(os.path.realpath(folder))):
+    if not any(
+        os.path.exists(os.path.join(path, ".git")) for path in upwards(os.path.realpath(folder))
+    ):
         return False
-    raise IgnoreError("%s is in a git repository, and git cannot say what it tracks: %s Mend that first."
-                      % (folder, "git is not installed." if answer.rc == 127 else answer.err.strip().splitlines()[0] + "."))
+    raise IgnoreError(
+        "%s is in a git repository, and git cannot say what it tracks: %s Mend that first."
+        % (
+            folder,
+            "git is not installed."
+            if answer.rc == 127
+            else answer.err.strip().splitlines()[0] + ".",
+        )
+    )
 
 
 def tracked(folder: str, names: Sequence[str]) -> list[str]:
     """Which of these files of a folder git tracks."""
-    return [os.path.basename(name) for name in _git(folder, "ls-files", "-z", "--", names=names).out.split("\0") if name]
+    return [
+        os.path.basename(name)
+        for name in _git(folder, "ls-files", "-z", "--", names=names).out.split("\0")
+        if name
+    ]
 
 
 def not_ignored(folder: str, names: Sequence[str]) -> list[str]:
     """Which of these files of a folder git would offer to add."""
-    return [name for name in names if _git(folder, "check-ignore", "--quiet", "--no-index", "--", names=[name]).rc != 0]
+    return [
+        name
+        for name in names
+        if _git(folder, "check-ignore", "--quiet", "--no-index", "--", names=[name]).rc != 0
+    ]
 
 
 def _read(path: str) -> Optional[str]:
@@ -116,8 +145,11 @@ def gitignore(folder: str, names: Sequence[str]) -> Optional[File]:
     found = tracked(folder, names)
     if found:
         listed = " ".join(found)
-        raise IgnoreError("git tracks %s in %s, so its secrets would be in every clone. Run: cd '%s' && git rm --cached %s && git commit -m "
-                          "'Stop tracking secrets'. What it ever held is in the history: rotate it." % (listed, folder, folder, listed))
+        raise IgnoreError(
+            "git tracks %s in %s, so its secrets would be in every clone. Run: cd '%s' && git rm --cached %s && git commit -m "
+            "'Stop tracking secrets'. What it ever held is in the history: rotate it."
+            % (listed, folder, folder, listed)
+        )
     path = os.path.join(folder, ".gitignore")
     before = _read(path)
     if not not_ignored(folder, names) and not has_block(before or ""):

@@ -6,6 +6,7 @@
 A refusal must leave the host as it was, so preflight may not pull. A registry's manifest and configuration say what
 has to be known: platform, digest, size, the environment that the image declares (``PG_MAJOR``, ``REDIS_VERSION``), labels.
 """
+
 from __future__ import annotations
 
 import http.client
@@ -18,8 +19,12 @@ from typing import Any, NamedTuple, Optional
 
 from .process import run
 
-MANIFESTS = ("application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json",
-             "application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.docker.distribution.manifest.v2+json")
+MANIFESTS = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
 # Follows the host's proxy settings, as the engine's own pulls usually do.
 _OPENER = urllib.request.build_opener()
 LIMIT = 4 << 20  # bytes of a manifest or configuration; real ones are some kilobytes
@@ -52,11 +57,18 @@ def parse_reference(text: str) -> Reference:
 
     :raises ValueError: it is none.
     """
-    match = re.match(r"^(?:(?P<registry>[^/]*[.:][^/]*|localhost)/)?(?P<repository>[a-z0-9][a-z0-9._/-]*)"
-                     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]*))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$", text)
+    match = re.match(
+        r"^(?:(?P<registry>[^/]*[.:][^/]*|localhost)/)?(?P<repository>[a-z0-9][a-z0-9._/-]*)"
+        r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]*))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$",
+        text,
+    )
     if match is None:
-        raise ValueError("%r is not an image reference ([registry/]name[:tag]@sha256:digest)" % text)
-    return Reference(*(match.group(name) or "" for name in ("registry", "repository", "tag", "digest")))
+        raise ValueError(
+            "%r is not an image reference ([registry/]name[:tag]@sha256:digest)" % text
+        )
+    return Reference(
+        *(match.group(name) or "" for name in ("registry", "repository", "tag", "digest"))
+    )
 
 
 def _pairs(items: Optional[list[str]]) -> dict[str, str]:
@@ -67,15 +79,26 @@ def parse_local(reference: str, text: str) -> Image:
     """``docker image inspect`` of one image."""
     told = json.loads(text)[0]
     config = told.get("Config") or {}
-    return Image(reference, True, ("%s/%s" % (told["Os"], told["Architecture"]),), _pairs(config.get("Env")),
-                 config.get("Labels") or {}, 0, "")
+    return Image(
+        reference,
+        True,
+        ("%s/%s" % (told["Os"], told["Architecture"]),),
+        _pairs(config.get("Env")),
+        config.get("Labels") or {},
+        0,
+        "",
+    )
 
 
 class _Registry:
     """A registry's HTTP interface, as far as reading manifests and configurations goes, with anonymous tokens."""
 
     def __init__(self, reference: Reference, insecure: bool, timeout: float) -> None:
-        self.base = "%s://%s/v2/%s/" % ("http" if insecure else "https", reference.registry, reference.repository)
+        self.base = "%s://%s/v2/%s/" % (
+            "http" if insecure else "https",
+            reference.registry,
+            reference.repository,
+        )
         self.timeout, self.token = timeout, ""
 
     def get(self, path: str, accept: str = "*/*") -> dict:
@@ -86,7 +109,9 @@ class _Registry:
             if error.code != 401 or not challenge.lower().startswith("bearer") or self.token:
                 raise
             told = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
-            query = urllib.parse.urlencode({key: told[key] for key in ("service", "scope") if key in told})
+            query = urllib.parse.urlencode(
+                {key: told[key] for key in ("service", "scope") if key in told}
+            )
             with _OPENER.open("%s?%s" % (told["realm"], query), timeout=self.timeout) as answer:
                 granted = json.loads(answer.read(LIMIT))
             self.token = granted.get("token") or granted.get("access_token") or ""
@@ -110,22 +135,64 @@ def remote(reference: str, platform: str, insecure: bool, timeout: float = 20) -
     parts = parse_reference(reference)
     registry = _Registry(parts, insecure, timeout)
     try:
-        manifest = registry.get("manifests/" + (parts.digest or parts.tag or "latest"), ", ".join(MANIFESTS))
+        manifest = registry.get(
+            "manifests/" + (parts.digest or parts.tag or "latest"), ", ".join(MANIFESTS)
+        )
         if "manifests" in manifest:
-            offered = {_platform(item.get("platform") or {}): item["digest"] for item in manifest["manifests"]}
+            offered = {
+                _platform(item.get("platform") or {}): item["digest"]
+                for item in manifest["manifests"]
+            }
             if platform not in offered:
                 return Image(reference, False, tuple(sorted(offered)), {}, {}, 0, "")
             manifest = registry.get("manifests/" + offered[platform], ", ".join(MANIFESTS))
         config: dict[str, Any] = registry.get("blobs/" + manifest["config"]["digest"])
         inner = config.get("config") or {}
-        return Image(reference, False, (_platform(config),), _pairs(inner.get("Env")), inner.get("Labels") or {},
-                     sum(layer.get("size", 0) for layer in manifest.get("layers", [])), "")
+        return Image(
+            reference,
+            False,
+            (_platform(config),),
+            _pairs(inner.get("Env")),
+            inner.get("Labels") or {},
+            sum(layer.get("size", 0) for layer in manifest.get("layers", [])),
+            "",
+        )
     except urllib.error.HTTPError as error:
-        return Image(reference, False, (), {}, {}, 0, "the registry answered %d %s" % (error.code, error.reason))
+        return Image(
+            reference,
+            False,
+            (),
+            {},
+            {},
+            0,
+            "the registry answered %d %s" % (error.code, error.reason),
+        )
     except (OSError, http.client.HTTPException) as error:
-        return Image(reference, False, (), {}, {}, 0, "the registry cannot be asked (%s)" % (getattr(error, "reason", None) or str(error).strip()))
-    except (ValueError, LookupError, TypeError, AttributeError) as error:  # an answer of another shape, such as a login page
-        return Image(reference, False, (), {}, {}, 0, "the registry cannot be asked (its answer is not understood: %s)" % error)
+        return Image(
+            reference,
+            False,
+            (),
+            {},
+            {},
+            0,
+            "the registry cannot be asked (%s)"
+            % (getattr(error, "reason", None) or str(error).strip()),
+        )
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:  # an answer of another shape, such as a login page
+        return Image(
+            reference,
+            False,
+            (),
+            {},
+            {},
+            0,
+            "the registry cannot be asked (its answer is not understood: %s)" % error,
+        )
 
 
 def look(reference: str, platform: str, insecure_registries: list[str]) -> Image:
@@ -140,8 +207,17 @@ def look(reference: str, platform: str, insecure_registries: list[str]) -> Image
     if parts.registry:
         return remote(reference, platform, parts.registry in insecure_registries)
     asked = run(["docker", "manifest", "inspect", reference])
-    return Image(reference, False, (platform,) if asked.rc == 0 else (), {}, {}, 0,
-                 "" if asked.rc == 0 else "the registry does not have it (%s)" % "".join(asked.err.strip().splitlines()[-1:]))
+    return Image(
+        reference,
+        False,
+        (platform,) if asked.rc == 0 else (),
+        {},
+        {},
+        0,
+        ""
+        if asked.rc == 0
+        else "the registry does not have it (%s)" % "".join(asked.err.strip().splitlines()[-1:]),
+    )
 
 
 def version(image: Image) -> Optional[str]:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TO BE WRITTEN"""
+
 from __future__ import annotations
 
 import os
@@ -31,7 +32,7 @@ class Listener(NamedTuple):
 
 def _address(text: str) -> str:
     """The kernel's hexadecimal address (host byte order in groups of 32 bits) as people write it."""
-    words = [int(text[i:i + 8], 16) for i in range(0, len(text), 8)]
+    words = [int(text[i : i + 8], 16) for i in range(0, len(text), 8)]
     packed = b"".join(struct.pack("=I", word) for word in words)
     return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
 
@@ -50,7 +51,9 @@ def parse_listeners(text: str) -> list[tuple[str, int, int]]:
 def _socket_owners(proc: str) -> dict[int, int]:
     """Which process holds which socket: inode to the lowest process id (the parent, where a server forks)."""
     owners: dict[int, int] = {}
-    for name in sorted((entry for entry in os.listdir(proc) if entry.isdigit()), key=int, reverse=True):
+    for name in sorted(
+        (entry for entry in os.listdir(proc) if entry.isdigit()), key=int, reverse=True
+    ):
         try:
             handles = os.listdir(os.path.join(proc, name, "fd"))
         except OSError:

@@ -5,6 +5,7 @@
 
 Everything is read from ``/proc``; the parsers are pure and take text, so that they are tested on captured files.
 """
+
 from __future__ import annotations
 
 import os
@@ -23,22 +24,41 @@ class Result(NamedTuple):
     err: str
 
 
-def run(argv: list[str], env: Optional[Mapping[str, str]] = None, stdin: Optional[str] = None,
-        timeout: float = 60, account: Optional[tuple[int, int]] = None) -> Result:
+def run(
+    argv: list[str],
+    env: Optional[Mapping[str, str]] = None,
+    stdin: Optional[str] = None,
+    timeout: float = 60,
+    account: Optional[tuple[int, int]] = None,
+) -> Result:
     """Run a program without a shell and never raise for what it does.
 
     :param env: added to a small clean environment; the caller's own is not inherited, so that an exported
         ``POSTGRES_PASSWORD`` or ``DOCKER_HOST`` of the operator's shell cannot change what is looked at.
     :param account: (uid, gid) to run as.
     """
-    full = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/root"}
+    full = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LC_ALL": "C",
+        "HOME": "/root",
+    }
     full.update(env or {})
     options: dict[str, Any] = {}
     if account is not None:
         options = {"user": account[0], "group": account[1], "extra_groups": []}
     try:
-        done = subprocess.run(argv, env=full, input=stdin, capture_output=True, text=True, errors="replace",
-                              timeout=timeout, check=False, cwd="/", **options)
+        done = subprocess.run(
+            argv,
+            env=full,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+            cwd="/",
+            **options,
+        )
     except FileNotFoundError:
         return Result(127, "", "%s: not found" % argv[0])
     except subprocess.TimeoutExpired:
@@ -61,7 +81,11 @@ def describe(pid: Optional[int], proc: str = "/proc") -> str:
         return "a process that cannot be seen from here"
     words = command_line(pid, proc)
     name = os.path.basename(words[0].split(" ")[0].rstrip(":")) if words else "?"
-    if re.match(r"(python|node|bash|sh)[0-9.]*$", name) and len(words) > 1 and not words[1].startswith("-"):
+    if (
+        re.match(r"(python|node|bash|sh)[0-9.]*$", name)
+        and len(words) > 1
+        and not words[1].startswith("-")
+    ):
         name += " " + os.path.basename(words[1])
     return "%s (process %d)" % (name, pid)
 
@@ -71,7 +95,11 @@ def process_environment(pid: int, proc: str = "/proc") -> dict[str, str]:
 
     :raises OSError: the process is gone or belongs to somebody whose environment we may not read.
     """
-    pairs = (item.partition("=") for item in read(os.path.join(proc, str(pid), "environ")).split("\0") if "=" in item)
+    pairs = (
+        item.partition("=")
+        for item in read(os.path.join(proc, str(pid), "environ")).split("\0")
+        if "=" in item
+    )
     return {name: value for name, _equals, value in pairs}
 
 
@@ -104,5 +132,3 @@ def ancestors(pid: int, proc: str = "/proc") -> list[int]:
         parent = re.search(r"^PPid:\s+(\d+)$", status, re.M)
         pid = int(parent.group(1)) if parent else 0
     return found
-
-

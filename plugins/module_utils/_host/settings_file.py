@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TO BE WRITTEN"""
+
 from __future__ import annotations
 
 import json
@@ -28,12 +29,17 @@ def read(path: str, owner: int, role: str) -> Any:
             about = os.fstat(handle.fileno())
             text = handle.read()
     except OSError as error:
-        raise SettingsError("%s cannot be read (%s): the role llmops.litellm.%s writes it" % (path, error.strerror, role)) from None
+        raise SettingsError(
+            "%s cannot be read (%s): the role llmops.litellm.%s writes it"
+            % (path, error.strerror, role)
+        ) from None
     except UnicodeDecodeError:
         raise SettingsError("%s is not JSON: it is no text" % path) from None
     if about.st_uid != owner or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise SettingsError("%s must belong to %s and be writable for nobody else: what it says is done with root's rights" % (
-            path, "root" if owner == 0 else "account %d" % owner))
+        raise SettingsError(
+            "%s must belong to %s and be writable for nobody else: what it says is done with root's rights"
+            % (path, "root" if owner == 0 else "account %d" % owner)
+        )
     try:
         return json.loads(text)
     except RecursionError:
@@ -52,20 +58,48 @@ class _Reader:
     def wrong(self, name: str, why: str) -> None:
         self.problems.append("%s%s %s" % (self.prefix, name, why))
 
-    def get(self, name: str, kind: type, default: Any = None, fits: Callable[[Any], bool] = lambda value: True, form: str = "") -> Any:
+    def get(
+        self,
+        name: str,
+        kind: type,
+        default: Any = None,
+        fits: Callable[[Any], bool] = lambda value: True,
+        form: str = "",
+    ) -> Any:
         """A value; where it is missing or no good, the default (``None``: there must be one)."""
         self.known.add(name)
         value = self.told.get(name, default)
         if value is None:
             self.wrong(name, "is missing")
-        elif not isinstance(value, kind) or (kind is int and isinstance(value, bool)) or not fits(value):
-            self.wrong(name, "must be %s" % (form or {str: "a text", int: "a whole number", dict: "an object", list: "a list"}[kind]))
+        elif (
+            not isinstance(value, kind)
+            or (kind is int and isinstance(value, bool))
+            or not fits(value)
+        ):
+            self.wrong(
+                name,
+                "must be %s"
+                % (
+                    form
+                    or {str: "a text", int: "a whole number", dict: "an object", list: "a list"}[
+                        kind
+                    ]
+                ),
+            )
         else:
             return value
         return kind() if default is None else default
 
     def path(self, name: str, default: Optional[str] = None) -> str:
-        return str(self.get(name, str, default, lambda value: value == default or os.path.isabs(value), "an absolute path"))
+        return str(
+            self.get(
+                name,
+                str,
+                default,
+                lambda value: value == default or os.path.isabs(value),
+                "an absolute path",
+            )
+        )
 
     def inner(self, name: str) -> _Reader:
         return _Reader(self.get(name, dict), "%s%s." % (self.prefix, name), self.problems)

@@ -6,6 +6,7 @@
 A user manager is spoken to as its own account with its own runtime folder: that needs neither a login session nor
 ``machinectl``, and works the same over SSH, in a container and from a timer.
 """
+
 from __future__ import annotations
 
 import os
@@ -21,8 +22,22 @@ BLOCK_TEXT = "# Written by llmops.litellm: this unit is retired. Its rollback re
 # While a unit stops whose main process needs its children for what it does last.
 STOP = "50-llmops-litellm-stop.conf"
 STOP_TEXT = "# Written by llmops.litellm for one stop; gone with it, or with the next boot.\n[Service]\nKillMode=mixed\n"
-SHOWN = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "FragmentPath", "DropInPaths", "MainPID",
-         "WorkingDirectory", "EnvironmentFiles", "Environment", "User", "ExecStart", "KillMode")
+SHOWN = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "UnitFileState",
+    "FragmentPath",
+    "DropInPaths",
+    "MainPID",
+    "WorkingDirectory",
+    "EnvironmentFiles",
+    "Environment",
+    "User",
+    "ExecStart",
+    "KillMode",
+)
 
 
 class SystemdError(Exception):
@@ -49,16 +64,27 @@ class Manager(NamedTuple):
     @property
     def folder(self) -> str:
         """Where units and masks of this manager's owner are, which come before all others."""
-        return "/etc/systemd/system" if self.account is None else os.path.join(_entry(self.account).pw_dir, ".config/systemd/user")
+        return (
+            "/etc/systemd/system"
+            if self.account is None
+            else os.path.join(_entry(self.account).pw_dir, ".config/systemd/user")
+        )
 
     @property
     def runtime(self) -> str:
         """Where units of this manager are that a reboot forgets."""
-        return "/run/systemd/system" if self.account is None else "/run/user/%d/systemd/user" % _entry(self.account).pw_uid
+        return (
+            "/run/systemd/system"
+            if self.account is None
+            else "/run/user/%d/systemd/user" % _entry(self.account).pw_uid
+        )
 
     def systemctl(self, *words: str, timeout: float = 180) -> Result:
         """Run systemctl against this manager."""
-        return self.run(["systemctl", *words] if self.account is None else ["systemctl", "--user", *words], timeout=timeout)
+        return self.run(
+            ["systemctl", *words] if self.account is None else ["systemctl", "--user", *words],
+            timeout=timeout,
+        )
 
     def run(self, argv: list[str], stdin: Optional[str] = None, timeout: float = 60) -> Result:
         """Run a program as this manager's owner."""
@@ -66,9 +92,18 @@ class Manager(NamedTuple):
             return run(argv, stdin=stdin, timeout=timeout)
         entry = _entry(self.account)
         runtime = "/run/user/%d" % entry.pw_uid
-        return run(argv, stdin=stdin, timeout=timeout, account=(entry.pw_uid, entry.pw_gid),
-                   env={"XDG_RUNTIME_DIR": runtime, "DBUS_SESSION_BUS_ADDRESS": "unix:path=%s/bus" % runtime,
-                        "HOME": entry.pw_dir, "USER": entry.pw_name})
+        return run(
+            argv,
+            stdin=stdin,
+            timeout=timeout,
+            account=(entry.pw_uid, entry.pw_gid),
+            env={
+                "XDG_RUNTIME_DIR": runtime,
+                "DBUS_SESSION_BUS_ADDRESS": "unix:path=%s/bus" % runtime,
+                "HOME": entry.pw_dir,
+                "USER": entry.pw_name,
+            },
+        )
 
 
 class Unit(NamedTuple):
@@ -89,8 +124,14 @@ class Unit(NamedTuple):
     def record(self) -> dict[str, str]:
         """What has to be known to bring the unit back exactly; ``path`` is the file itself, not a link to it."""
         path = self.properties.get("FragmentPath", "")
-        return {"name": self.name, "scope": self.manager.scope, "account": self.manager.account or "",
-                "enabled": self.enabled, "active": "active" if self.active == "reloading" else self.active, "path": os.path.realpath(path) if path else ""}
+        return {
+            "name": self.name,
+            "scope": self.manager.scope,
+            "account": self.manager.account or "",
+            "enabled": self.enabled,
+            "active": "active" if self.active == "reloading" else self.active,
+            "path": os.path.realpath(path) if path else "",
+        }
 
     @property
     def block(self) -> str:
@@ -140,14 +181,23 @@ def show(manager: Manager, names: list[str]) -> list[Unit]:
     found = []
     for properties in parse_show(answer.out):
         if properties.get("LoadState") in ("loaded", "masked"):
-            found.append(Unit(properties["Id"], manager, properties.get("UnitFileState", ""),
-                              properties.get("ActiveState", ""), properties))
+            found.append(
+                Unit(
+                    properties["Id"],
+                    manager,
+                    properties.get("UnitFileState", ""),
+                    properties.get("ActiveState", ""),
+                    properties,
+                )
+            )
     return found
 
 
 def list_unit_files(manager: Manager, *patterns: str) -> list[str]:
     """Names of the installed unit files that match, templates left out."""
-    answer = manager.systemctl("list-unit-files", "--no-legend", "--no-pager", "--plain", "--", *patterns)
+    answer = manager.systemctl(
+        "list-unit-files", "--no-legend", "--no-pager", "--plain", "--", *patterns
+    )
     names = [line.split()[0] for line in answer.out.splitlines() if line.split()]
     return [name for name in names if not re.search(r"@\.[a-z]+$", name)]
 
@@ -176,12 +226,17 @@ def parse_exec(value: str) -> list[str]:
 
 
 def _must(manager: Manager, unit: str, *words: str) -> None:
-    _checked(manager, manager.systemctl(*words, "--", unit), "systemctl %s %s" % (" ".join(words), unit))
+    _checked(
+        manager, manager.systemctl(*words, "--", unit), "systemctl %s %s" % (" ".join(words), unit)
+    )
 
 
 def _checked(manager: Manager, answer: Result, what: str) -> None:
     if answer.rc != 0:
-        raise SystemdError("%s (%s manager): %s" % (what, manager.account or "system", (answer.err or answer.out).strip()))
+        raise SystemdError(
+            "%s (%s manager): %s"
+            % (what, manager.account or "system", (answer.err or answer.out).strip())
+        )
 
 
 def _block(unit: Unit) -> None:
@@ -192,13 +247,20 @@ def _block(unit: Unit) -> None:
 def _put(manager: Manager, path: str, text: str) -> None:
     """Put a drop-in in place, as the manager's owner: root must not write where an account could have put a link."""
     folder = os.path.dirname(path)
-    for argv, stdin in ((["mkdir", "-p", folder], None), (["dd", "of=" + path, "conv=fsync", "status=none"], text), (["sync", folder], None)):
+    for argv, stdin in (
+        (["mkdir", "-p", folder], None),
+        (["dd", "of=" + path, "conv=fsync", "status=none"], text),
+        (["sync", folder], None),
+    ):
         _checked(manager, manager.run(argv, stdin=stdin), " ".join(argv))
     _checked(manager, manager.systemctl("daemon-reload"), "systemctl daemon-reload")
 
 
 def _remove(manager: Manager, path: str) -> None:
-    for argv in (["rm", "-f", path], ["rmdir", "--ignore-fail-on-non-empty", os.path.dirname(path)]):
+    for argv in (
+        ["rm", "-f", path],
+        ["rmdir", "--ignore-fail-on-non-empty", os.path.dirname(path)],
+    ):
         _checked(manager, manager.run(argv), " ".join(argv))
     _checked(manager, manager.systemctl("daemon-reload"), "systemctl daemon-reload")
 
@@ -219,7 +281,9 @@ def _stop(unit: Unit, alone: bool) -> None:
             _remove(unit.manager, path)
 
 
-def retire(record: dict[str, str], check: bool = False, alone: Callable[[int], bool] = lambda pid: False) -> list[str]:
+def retire(
+    record: dict[str, str], check: bool = False, alone: Callable[[int], bool] = lambda pid: False
+) -> list[str]:
     """Stop a unit and keep it from starting at the next boot, without deleting anything of it.
 
     :param alone: whether of its processes only the main one, whose id is given, is to be told to stop.
@@ -246,7 +310,11 @@ def retire(record: dict[str, str], check: bool = False, alone: Callable[[int], b
     # A generator or another unit may pull it in at boot; disabling alone does not keep it down. What only is to be disabled
     # cannot tell yet.
     down = unit.properties["LoadState"] == "masked" or unit.blocked
-    if not (check and "disabled" in done) and not down and (unit.enabled == "enabled-runtime" or _is_pulled_in(unit)):
+    if (
+        not (check and "disabled" in done)
+        and not down
+        and (unit.enabled == "enabled-runtime" or _is_pulled_in(unit))
+    ):
         masks = not os.path.lexists(os.path.join(manager.folder, unit.name))
         done.append("masked" if masks else "blocked")
         if not check and masks:
@@ -261,8 +329,16 @@ def dependants(records: list[dict[str, str]]) -> dict[str, str]:
     own, found = {record["name"] for record in records}, {}
     for record in records:
         manager = Manager(record["account"] or None)
-        answer = manager.systemctl("show", "--property", "RequiredBy,RequisiteOf,BoundBy,ConsistsOf", "--", record["name"])
-        names = {name for block in parse_show(answer.out) for value in block.values() for name in value.split() if not name.endswith(".target")}
+        answer = manager.systemctl(
+            "show", "--property", "RequiredBy,RequisiteOf,BoundBy,ConsistsOf", "--", record["name"]
+        )
+        names = {
+            name
+            for block in parse_show(answer.out)
+            for value in block.values()
+            for name in value.split()
+            if not name.endswith(".target")
+        }
         for unit in show(manager, sorted(names - own)):
             if unit.active in ("active", "activating", "reloading"):
                 found[unit.name] = record["name"]
@@ -283,7 +359,9 @@ def restore(record: dict[str, str], check: bool = False) -> list[str]:
     found, done = show(manager, [record["name"]]), []
     if not found:
         if not os.path.isfile(record["path"]):
-            raise SystemdError("%s is recorded in the journal, but its unit file is gone" % record["name"])
+            raise SystemdError(
+                "%s is recorded in the journal, but its unit file is gone" % record["name"]
+            )
         # Retiring it was interrupted between disabling and linking.
         if check:
             return ["linked"]

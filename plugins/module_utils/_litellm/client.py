@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A client of the proxy: no proxy settings of the host, no redirects, no exceptions, no secret in anything that it says."""
+
 from __future__ import annotations
 
 import http.client
@@ -43,14 +44,22 @@ class Client:
     :raises ProxyError: not an HTTP address.
     """
 
-    def __init__(self, url: str, key: Optional[str] = None, timeout: float = 30, until: Optional[float] = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: Optional[str] = None,
+        timeout: float = 30,
+        until: Optional[float] = None,
+    ) -> None:
         try:
             parts = urlsplit(url)
             self.port = parts.port or (443 if parts.scheme == "https" else 80)
         except ValueError:
             parts = urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            raise ProxyError("the proxy's address is not of the form http://HOST:PORT, without user and password")
+            raise ProxyError(
+                "the proxy's address is not of the form http://HOST:PORT, without user and password"
+            )
         self.url = "%s://%s%s" % (parts.scheme, parts.netloc, parts.path.rstrip("/"))
         self.timeout = timeout
         self.until = until
@@ -65,7 +74,13 @@ class Client:
         """``GET``: the answer, with its body as text."""
         return self.request("GET", path)
 
-    def request(self, method: str, path: str, payload: Any = None, watch: Optional[Callable[[bytes], None]] = None) -> Answer:
+    def request(
+        self,
+        method: str,
+        path: str,
+        payload: Any = None,
+        watch: Optional[Callable[[bytes], None]] = None,
+    ) -> Answer:
         """Any answer, whatever its status; ``Answer(None, reason)`` where none came. Never raises. ``watch`` gets each piece of a body as it comes."""
         headers = {"Accept": "application/json", "User-Agent": "llmops.litellm"}
         if self._key is not None:
@@ -83,7 +98,9 @@ class Client:
         if seconds <= 0:
             return Answer(None, "it took too long")
         try:
-            request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
+            request = urllib.request.Request(
+                self.url + path, data=data, headers=headers, method=method
+            )
             try:
                 with self._opener.open(request, timeout=seconds) as answer:
                     return Answer(answer.status, _read(answer, deadline, watch))

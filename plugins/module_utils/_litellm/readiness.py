@@ -5,6 +5,7 @@
 
 The releases differ in what they say and in what of it is true; no HTTP status is a proof by itself. Pure: answers in, a verdict out.
 """
+
 from __future__ import annotations
 
 import re
@@ -14,11 +15,23 @@ from typing import Any, NamedTuple, Optional
 from . import client as _client
 from .client import Answer, parse, whole, word
 
-CONNECTED, DISCONNECTED, NOT_CONFIGURED, UNKNOWN = "connected", "disconnected", "not configured", "unknown"
+CONNECTED, DISCONNECTED, NOT_CONFIGURED, UNKNOWN = (
+    "connected",
+    "disconnected",
+    "not configured",
+    "unknown",
+)
 STATES = (CONNECTED, DISCONNECTED, NOT_CONFIGURED, UNKNOWN)
 
 # Releases that answer alike: (the first of them, its name).
-GENERATIONS = (((1, 60, 0), "1.60"), ((1, 82, 6), "1.82.6"), ((1, 84, 0), "1.84"), ((1, 90, 0), "1.90"), ((1, 100, 0), "1.100"), ((1, 104, 9), "1.104.9"))
+GENERATIONS = (
+    ((1, 60, 0), "1.60"),
+    ((1, 82, 6), "1.82.6"),
+    ((1, 84, 0), "1.84"),
+    ((1, 90, 0), "1.90"),
+    ((1, 100, 0), "1.100"),
+    ((1, 104, 9), "1.104.9"),
+)
 FIRST_REAL = (1, 82, 6)  # before it, "db" is a constant
 # How old a remembered state may be: as old as later releases let theirs become.
 FRESH = timedelta(seconds=15)
@@ -27,7 +40,12 @@ OLD = "this release repeats an earlier state of the database, which is too old t
 LOST = "the proxy cannot reach its database"
 # Prisma's words for a server that does not answer, and its HTTP client's for an engine that has ended with it.
 UNREACHABLE = re.compile("Can't reach database server|All connection attempts failed")
-DATABASE = {"connected": CONNECTED, "disconnected": DISCONNECTED, "stalled": DISCONNECTED, "not connected": NOT_CONFIGURED}
+DATABASE = {
+    "connected": CONNECTED,
+    "disconnected": DISCONNECTED,
+    "stalled": DISCONNECTED,
+    "not connected": NOT_CONFIGURED,
+}
 
 
 class Verdict(NamedTuple):
@@ -46,8 +64,13 @@ class Verdict(NamedTuple):
     reasons: list[str]
 
 
-def judge(readiness: Answer, details: Optional[Answer] = None, cache_ping: Optional[Answer] = None,
-          now: Optional[datetime] = None, database_read: Optional[Answer] = None) -> Verdict:
+def judge(
+    readiness: Answer,
+    details: Optional[Answer] = None,
+    cache_ping: Optional[Answer] = None,
+    now: Optional[datetime] = None,
+    database_read: Optional[Answer] = None,
+) -> Verdict:
     """What these answers prove. Never raises.
 
     :param readiness: ``GET /health/readiness``.
@@ -72,16 +95,29 @@ def judge(readiness: Answer, details: Optional[Answer] = None, cache_ping: Optio
     database = _together(states, reasons)
     if database == CONNECTED and _failed(database_read):
         database = UNKNOWN
-        reasons.append("the proxy remembers its database as connected, and a request that reads it failed")
+        reasons.append(
+            "the proxy remembers its database as connected, and a request that reads it failed"
+        )
     elif database == CONNECTED and OLD in reasons:
         reasons.remove(OLD)
     if database == UNKNOWN and spoken and not reasons:
-        reasons.append("the answer does not say whether the database works; details need the master key")
+        reasons.append(
+            "the answer does not say whether the database works; details need the master key"
+        )
     cache = _cache(cache_ping, database, [public, extra], reasons)
-    ready = spoken and database in (CONNECTED, NOT_CONFIGURED) and _well(readiness, public) and not _closing(extra)
+    ready = (
+        spoken
+        and database in (CONNECTED, NOT_CONFIGURED)
+        and _well(readiness, public)
+        and not _closing(extra)
+    )
     if database == NOT_CONFIGURED:
-        reasons.append("no database is configured, or the first connection to it failed, which LiteLLM takes for the same")
-    return Verdict(ready, database, cache, version, _generation(readiness, public, version), reasons)
+        reasons.append(
+            "no database is configured, or the first connection to it failed, which LiteLLM takes for the same"
+        )
+    return Verdict(
+        ready, database, cache, version, _generation(readiness, public, version), reasons
+    )
 
 
 def version_of(text: Optional[str]) -> Optional[tuple[int, int, int]]:
@@ -108,15 +144,26 @@ def _spoken(answer: Answer, body: Optional[dict[str, Any]], reasons: list[str]) 
     """Whether it is LiteLLM's readiness that answered, ready or not."""
     status = whole(answer.status)
     if not status:
-        reasons.append("no answer: %s" % (answer.body if isinstance(answer.body, str) and answer.body else "reason unknown"))
+        reasons.append(
+            "no answer: %s"
+            % (answer.body if isinstance(answer.body, str) and answer.body else "reason unknown")
+        )
     elif 300 <= status < 400:
-        reasons.append("HTTP %d, a redirect: it is not LiteLLM that answers at this address" % status)
+        reasons.append(
+            "HTTP %d, a redirect: it is not LiteLLM that answers at this address" % status
+        )
     elif status not in (200, 503):
         reasons.append("HTTP %d is not an answer of LiteLLM's readiness" % status)
     elif body is None:
-        reasons.append("HTTP %d with something that is not a JSON object: it is not LiteLLM that answers" % status)
+        reasons.append(
+            "HTTP %d with something that is not a JSON object: it is not LiteLLM that answers"
+            % status
+        )
     elif not (word(body, "status") or word(body, "db") or _complaint(answer, body)):
-        reasons.append("HTTP %d with JSON that has neither status nor db: it is not LiteLLM's readiness" % status)
+        reasons.append(
+            "HTTP %d with JSON that has neither status nor db: it is not LiteLLM's readiness"
+            % status
+        )
     else:
         if _closing(body):
             reasons.append("the proxy is shutting down")
@@ -155,7 +202,13 @@ def _fresh(stamp: str, now: Optional[datetime]) -> bool:
     return any(-AHEAD <= age <= FRESH for age in ages)
 
 
-def _database(answer: Answer, body: Optional[dict[str, Any]], version: Optional[str], now: Optional[datetime], reasons: list[str]) -> str:
+def _database(
+    answer: Answer,
+    body: Optional[dict[str, Any]],
+    version: Optional[str],
+    now: Optional[datetime],
+    reasons: list[str],
+) -> str:
     """What one answer says about the database and can know."""
     body = body or {}
     # the check's error in Prisma's words, or in those of its HTTP client; nothing in the brackets is a time-out of no known cause
@@ -181,12 +234,20 @@ def _database(answer: Answer, body: Optional[dict[str, Any]], version: Optional[
         reasons.append(OLD)
         return UNKNOWN
     if status == CONNECTED or not (version or set(body) <= {"status", "db"}):
-        reasons.append("no known release answers like this: what it says about the database proves nothing")
+        reasons.append(
+            "no known release answers like this: what it says about the database proves nothing"
+        )
         return UNKNOWN
     return CONNECTED
 
 
-def _details(answer: Answer, body: Optional[dict[str, Any]], version: Optional[str], now: Optional[datetime], reasons: list[str]) -> str:
+def _details(
+    answer: Answer,
+    body: Optional[dict[str, Any]],
+    version: Optional[str],
+    now: Optional[datetime],
+    reasons: list[str],
+) -> str:
     status = whole(answer.status)
     if status in (200, 503) and body is not None and word(body, "status"):
         found: list[str] = []
@@ -205,7 +266,11 @@ def _read(answer: Answer, reasons: list[str]) -> str:
     if _failed(answer) and UNREACHABLE.search(_message(body or {})):
         reasons[:] = [reason for reason in reasons if reason not in (OLD, LOST)] + [LOST]
         return DISCONNECTED
-    return CONNECTED if whole(answer.status) == 200 and body is not None and isinstance(body.get("keys"), list) else UNKNOWN
+    return (
+        CONNECTED
+        if whole(answer.status) == 200 and body is not None and isinstance(body.get("keys"), list)
+        else UNKNOWN
+    )
 
 
 def _failed(answer: Optional[Answer]) -> bool:
@@ -224,16 +289,29 @@ def _together(states: list[str], reasons: list[str]) -> str:
     return proved.pop() if proved else UNKNOWN
 
 
-def _cache(answer: Optional[Answer], database: str, told: list[Optional[dict[str, Any]]], reasons: list[str]) -> str:
+def _cache(
+    answer: Optional[Answer],
+    database: str,
+    told: list[Optional[dict[str, Any]]],
+    reasons: list[str],
+) -> str:
     """The state of the cache: only a ping proves that it works, its name in another answer does not."""
     if answer is None:
-        none = any(body is not None and "litellm_version" in body and "cache" in body and body["cache"] is None for body in told)
+        none = any(
+            body is not None
+            and "litellm_version" in body
+            and "cache" in body
+            and body["cache"] is None
+            for body in told
+        )
         return NOT_CONFIGURED if none else UNKNOWN
     status, body = whole(answer.status), parse(answer) or {}
     if status == 200 and body.get("status") == "healthy":
         if body.get("ping_response") is True and body.get("set_cache_response") == "success":
             return CONNECTED
-        reasons.append("the cache is not a Redis that can be asked, or does not say that it was written to")
+        reasons.append(
+            "the cache is not a Redis that can be asked, or does not say that it was written to"
+        )
     elif status == 503:
         message = _message(body)
         if "Cache not initialized" in message:
@@ -242,7 +320,9 @@ def _cache(answer: Optional[Answer], database: str, told: list[Optional[dict[str
         if "Service Unhealthy" in message and database != DISCONNECTED:
             reasons.append("the proxy cannot reach its cache")
             return DISCONNECTED
-        reasons.append("the ping of the cache failed, and not for a reason that is the cache's alone")
+        reasons.append(
+            "the ping of the cache failed, and not for a reason that is the cache's alone"
+        )
     elif status in (401, 403):
         reasons.append("HTTP %d for the cache: the key is not accepted" % status)
     else:
@@ -254,7 +334,11 @@ def _message(body: dict[str, Any]) -> str:
     """The message of a failed ping, which is JSON in a string (cut off in some releases), without the settings beside it."""
     error = body.get("error")
     text = error.get("message") if isinstance(error, dict) else None
-    found = re.match(r'\s*\{\s*"message"\s*:\s*"((?:[^"\\]|\\.)*)"', text) if isinstance(text, str) else None
+    found = (
+        re.match(r'\s*\{\s*"message"\s*:\s*"((?:[^"\\]|\\.)*)"', text)
+        if isinstance(text, str)
+        else None
+    )
     return found[1] if found else text if isinstance(text, str) else ""
 
 
@@ -271,9 +355,15 @@ def _generation(answer: Answer, body: Optional[dict[str, Any]], version: Optiona
         return "1.104.9"
     if _closing(body):
         return "1.90"
-    if whole(answer.status) == 200 and word(body, "db") == DISCONNECTED and set(body) <= {"status", "db"}:
+    if (
+        whole(answer.status) == 200
+        and word(body, "db") == DISCONNECTED
+        and set(body) <= {"status", "db"}
+    ):
         return "1.100"
-    return "1.84" if word(body, "status") == "healthy" and set(body) <= {"status", "db"} else UNKNOWN
+    return (
+        "1.84" if word(body, "status") == "healthy" and set(body) <= {"status", "db"} else UNKNOWN
+    )
 
 
 def ask(public: _client.Client, key: Optional[str] = None) -> Verdict:
@@ -286,7 +376,12 @@ def ask(public: _client.Client, key: Optional[str] = None) -> Verdict:
     if answer.status not in (200, 503) or key is None:
         return judge(answer, now=datetime.now().astimezone())
     private = public.with_key(key)
-    answers = (answer, private.get("/health/readiness/details"), private.get("/cache/ping"), datetime.now().astimezone())
+    answers = (
+        answer,
+        private.get("/health/readiness/details"),
+        private.get("/cache/ping"),
+        datetime.now().astimezone(),
+    )
     verdict = judge(*answers)
     # what says "connected" may be of 15 seconds ago; a request that reads the database is of now
     if verdict.database in (UNKNOWN, CONNECTED):

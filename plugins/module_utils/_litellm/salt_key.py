@@ -6,6 +6,7 @@
 LiteLLM keeps each string of ``LiteLLM_ProxyModelTable.litellm_params`` as base64 of NaCl's secretbox (24 bytes nonce, 16 bytes
 Poly1305 tag, ciphertext) under SHA-256 of the key. The tag alone tells, so nothing is decrypted here, and no library is needed.
 """
+
 from __future__ import annotations
 
 import base64
@@ -21,7 +22,16 @@ NONCE = 24
 TAG = 16
 SIGMA = struct.unpack("<4I", b"expand 32-byte k")
 # Salsa20's quarter rounds: the columns, then the rows.
-QUARTERS = ((0, 4, 8, 12), (5, 9, 13, 1), (10, 14, 2, 6), (15, 3, 7, 11), (0, 1, 2, 3), (5, 6, 7, 4), (10, 11, 8, 9), (15, 12, 13, 14))
+QUARTERS = (
+    (0, 4, 8, 12),
+    (5, 9, 13, 1),
+    (10, 14, 2, 6),
+    (15, 3, 7, 11),
+    (0, 1, 2, 3),
+    (5, 6, 7, 4),
+    (10, 11, 8, 9),
+    (15, 12, 13, 14),
+)
 MASK = 0xFFFFFFFF
 PRIME = (1 << 130) - 5
 CLAMP = 0x0FFFFFFC0FFFFFFC0FFFFFFC0FFFFFFF
@@ -43,7 +53,7 @@ def decrypts(value: str, key: str) -> Optional[bool]:
         return None
     if len(box) < NONCE + TAG:
         return None
-    nonce, tag, ciphertext = box[:NONCE], box[NONCE:NONCE + TAG], box[NONCE + TAG:]
+    nonce, tag, ciphertext = box[:NONCE], box[NONCE : NONCE + TAG], box[NONCE + TAG :]
     secret = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
     return hmac.compare_digest(_poly1305(_one_time_key(secret, nonce), ciphertext), tag)
 
@@ -68,7 +78,12 @@ def _rounds(state: list[int]) -> list[int]:
     x = list(state)
     for _double in range(10):
         for a, b, c, d in QUARTERS:
-            for target, one, two, turn in ((b, a, d, 7), (c, b, a, 9), (d, c, b, 13), (a, d, c, 18)):
+            for target, one, two, turn in (
+                (b, a, d, 7),
+                (c, b, a, 9),
+                (d, c, b, 13),
+                (a, d, c, 18),
+            ):
                 total = (x[one] + x[two]) & MASK
                 x[target] ^= (total << turn & MASK) | total >> (32 - turn)
     return x
@@ -79,5 +94,9 @@ def _poly1305(key: bytes, message: bytes) -> bytes:
     factor = int.from_bytes(key[:16], "little") & CLAMP
     total = 0
     for start in range(0, len(message), 16):
-        total = (total + int.from_bytes(message[start:start + 16] + b"\x01", "little")) * factor % PRIME
+        total = (
+            (total + int.from_bytes(message[start : start + 16] + b"\x01", "little"))
+            * factor
+            % PRIME
+        )
     return ((total + int.from_bytes(key[16:], "little")) & ((1 << 128) - 1)).to_bytes(16, "little")

@@ -7,6 +7,7 @@ Every 10 to 15 seconds a job takes what requests have cost out of memory and wri
 its database and loses the batch: nothing of it is in the queue that it empties at its end (read in 1.102.4, and seen: 23 rows). What comes after the write
 waits in the queue, so that a stop in the seconds after it loses nothing. The job is seen by what it writes: it alone changes the daily tables.
 """
+
 from __future__ import annotations
 
 import time
@@ -28,9 +29,12 @@ PAUSE = 0.03
 DAILY = """SELECT count(*), sum(xmin::text::bigint) FROM "LiteLLM_DailyUserSpend" WHERE date >= to_char(now() - interval '2 days', 'YYYY-MM-DD')"""
 LOGS = """SELECT count(*), NULL FROM "LiteLLM_SpendLogs" WHERE "startTime" >= (now() AT TIME ZONE 'UTC') - interval '1 hour'"""
 # Who is connected, and whether one of them is within a write, or was a moment ago.
-SESSIONS = """SELECT count(*), coalesce(bool_or(query ~* '^\\s*(insert|update|delete|begin|commit|with)\\M'
+SESSIONS = (
+    """SELECT count(*), coalesce(bool_or(query ~* '^\\s*(insert|update|delete|begin|commit|with)\\M'
 AND (state <> 'idle' OR state_change > clock_timestamp() - interval '%g s')), false)
-FROM pg_stat_activity WHERE usename = current_user AND datname = current_database() AND pid <> pg_backend_pid()""" % SETTLED
+FROM pg_stat_activity WHERE usename = current_user AND datname = current_database() AND pid <> pg_backend_pid()"""
+    % SETTLED
+)
 
 
 class Flush(NamedTuple):
@@ -57,7 +61,9 @@ def wait(endpoint: Endpoint, limit: float = LIMIT) -> Flush:
 
 
 def _watch(session: Session, begun: float, limit: float) -> str:
-    daily = session.query("SELECT to_regclass('\"LiteLLM_DailyUserSpend\"') IS NOT NULL")[0][0] == "t"
+    daily = (
+        session.query("SELECT to_regclass('\"LiteLLM_DailyUserSpend\"') IS NOT NULL")[0][0] == "t"
+    )
     held = DAILY if daily else LOGS
     before = session.query(held)
     seen: Optional[float] = None

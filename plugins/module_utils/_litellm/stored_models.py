@@ -5,6 +5,7 @@
 
 They are encrypted, so they are read and changed through LiteLLM's own API, which leaves everything else of a model as it is.
 """
+
 from __future__ import annotations
 
 import re
@@ -31,7 +32,13 @@ class Change(NamedTuple):
 
     def shown(self) -> dict[str, str]:
         """What may be seen of it."""
-        return {"id": self.id, "name": self.name, "field": self.field, "old": without_secrets(self.old), "new": without_secrets(self.new)}
+        return {
+            "id": self.id,
+            "name": self.name,
+            "field": self.field,
+            "old": without_secrets(self.old),
+            "new": without_secrets(self.new),
+        }
 
 
 def without_secrets(url: str) -> str:
@@ -39,7 +46,9 @@ def without_secrets(url: str) -> str:
     return re.sub(r"(?<=://)[^/?#]*@", "", re.sub(r"[?#].*", "", url, flags=re.S))
 
 
-def to_container(url: str, gateway_name: str, own_ports: Sequence[int], ports: Optional[Sequence[int]]) -> str:
+def to_container(
+    url: str, gateway_name: str, own_ports: Sequence[int], ports: Optional[Sequence[int]]
+) -> str:
     """A URL as a container has to write it; the same where it is not on this host, of the proxy itself, or of a port without a bridge."""
     match = _loopback.URL.match(url)
     if not match or not match["scheme"].lower().startswith("http"):
@@ -47,12 +56,17 @@ def to_container(url: str, gateway_name: str, own_ports: Sequence[int], ports: O
     port = _loopback.port_of(match)
     if port in own_ports or (ports is not None and port not in ports):
         return url
-    return _loopback.moved(match, gateway_name) + url[match.end():]
+    return _loopback.moved(match, gateway_name) + url[match.end() :]
 
 
 def to_loopback(url: str, gateway_name: str, host: str = LOOPBACK) -> str:
     """The way back; the same where it is not the gateway's URL."""
-    return re.sub(r"\A(https?://(?:[^\s/@?#]*@)?)%s(?=[:/?#]|\Z)" % re.escape(gateway_name), lambda found: found[1] + host, url, flags=re.I)
+    return re.sub(
+        r"\A(https?://(?:[^\s/@?#]*@)?)%s(?=[:/?#]|\Z)" % re.escape(gateway_name),
+        lambda found: found[1] + host,
+        url,
+        flags=re.I,
+    )
 
 
 def stored(client: Client) -> list[dict[str, Any]]:
@@ -64,17 +78,29 @@ def stored(client: Client) -> list[dict[str, Any]]:
     rows = body.get("data") if isinstance(body, dict) else None
     if not isinstance(rows, list):
         raise ProxyError("GET /model/info: the answer has not the form that LiteLLM gives it")
-    return [row for row in rows if isinstance(row, dict) and (row.get("model_info") or {}).get("db_model") is True]
+    return [
+        row
+        for row in rows
+        if isinstance(row, dict) and (row.get("model_info") or {}).get("db_model") is True
+    ]
 
 
-def plan(rows: Sequence[Mapping[str, Any]], state: str, gateway_name: str, own_ports: Sequence[int] = (4000,),
-         ports: Optional[Sequence[int]] = None, earlier: Sequence[Mapping[str, str]] = ()) -> list[Change]:
+def plan(
+    rows: Sequence[Mapping[str, Any]],
+    state: str,
+    gateway_name: str,
+    own_ports: Sequence[int] = (4000,),
+    ports: Optional[Sequence[int]] = None,
+    earlier: Sequence[Mapping[str, str]] = (),
+) -> list[Change]:
     """What has to be rewritten.
 
     :param state: ``container`` or ``loopback``.
     :param earlier: what was rewritten for the container, to know which way of writing this host each model had.
     """
-    hosts = {(item["id"], item.get("field", ADDRESSES[0])): _host_of(item["old"]) for item in earlier}
+    hosts = {
+        (item["id"], item.get("field", ADDRESSES[0])): _host_of(item["old"]) for item in earlier
+    }
     found = []
     for row in rows:
         model, params = str(row["model_info"]["id"]), row.get("litellm_params") or {}
@@ -106,13 +132,24 @@ def apply(client: Client, changes: Sequence[Change], patience: float = 60) -> No
     :raises ProxyError: LiteLLM refused, or goes on showing the old address. What was rewritten before stays.
     """
     for change in changes:
-        client.json("PATCH", "/model/%s/update" % quote(change.id, safe=""), {"litellm_params": {change.field: change.new}})
+        client.json(
+            "PATCH",
+            "/model/%s/update" % quote(change.id, safe=""),
+            {"litellm_params": {change.field: change.new}},
+        )
     deadline = time.monotonic() + patience
     while True:
-        there = {str(row["model_info"]["id"]): row.get("litellm_params") or {} for row in stored(client)}
-        stale = [change for change in changes if there.get(change.id, {}).get(change.field) != change.new]
+        there = {
+            str(row["model_info"]["id"]): row.get("litellm_params") or {} for row in stored(client)
+        }
+        stale = [
+            change for change in changes if there.get(change.id, {}).get(change.field) != change.new
+        ]
         if not stale:
             return
         if time.monotonic() > deadline:
-            raise ProxyError("the proxy still shows the old address of %s" % ", ".join(change.name for change in stale))
+            raise ProxyError(
+                "the proxy still shows the old address of %s"
+                % ", ".join(change.name for change in stale)
+            )
         time.sleep(0.5)

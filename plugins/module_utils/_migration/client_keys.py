@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keys of the proxy's clients, to see that those that worked before work now. Only names and statuses leave this place."""
+
 from __future__ import annotations
 
 import json
@@ -39,14 +40,24 @@ def loads(text: str) -> tuple[list[ClientKey], Optional[str]]:
         if isinstance(body, dict):
             chat_model = body.get("chat_model") or None
         rows = body.get("keys") if isinstance(body, dict) else body
-        rows = [{"key": row} if isinstance(row, str) else row for row in rows] if isinstance(rows, list) else []
+        rows = (
+            [{"key": row} if isinstance(row, str) else row for row in rows]
+            if isinstance(rows, list)
+            else []
+        )
     else:
-        rows = [{"key": line.strip()} for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        rows = [
+            {"key": line.strip()}
+            for line in text.splitlines()
+            if line.strip() and not line.lstrip().startswith("#")
+        ]
     found = []
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict) or not isinstance(row.get("key"), str) or not row["key"]:
             raise ProxyError("entry %d has no key" % number)
-        found.append(ClientKey(str(row.get("name") or row.get("alias") or "number %d" % number), row["key"]))
+        found.append(
+            ClientKey(str(row.get("name") or row.get("alias") or "number %d" % number), row["key"])
+        )
     names = [item.name for item in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -60,8 +71,11 @@ def attempt(client: Client, item: ClientKey, chat_model: Optional[str]) -> dict[
     """``{name, models, chat}``: the statuses of a list of models and of a small chat request; ``None`` without an answer or a request."""
     own = client.with_key(item.key)
     payload = {"model": chat_model, **_exercise.chat()}
-    return {"name": item.name, "models": own.get("/v1/models").status,
-            "chat": own.request("POST", "/v1/chat/completions", payload).status if chat_model else None}
+    return {
+        "name": item.name,
+        "models": own.get("/v1/models").status,
+        "chat": own.request("POST", "/v1/chat/completions", payload).status if chat_model else None,
+    }
 
 
 def differences(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[str]:
@@ -73,6 +87,10 @@ def differences(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[st
         if later is None:
             found.append("client key %s: it was not tried again" % result["name"])
             continue
-        found += ["client key %s, %s: HTTP %s became %s" % (result["name"], what, result[what], later[what])
-                  for what in ("models", "chat") if result[what] != later[what]]
+        found += [
+            "client key %s, %s: HTTP %s became %s"
+            % (result["name"], what, result[what], later[what])
+            for what in ("models", "chat")
+            if result[what] != later[what]
+        ]
     return found

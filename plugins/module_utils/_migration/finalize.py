@@ -5,6 +5,7 @@
 
 Nothing is changed here, except that the native server is started in private to be read and stopped again.
 """
+
 from __future__ import annotations
 
 import json
@@ -43,7 +44,10 @@ class Look(NamedTuple):
 def standing(journal: Optional[dict]) -> tuple[str, str]:
     """Whether a host with this journal can be finalized: ``ready``, ``finalized`` (nothing is left to do) or ``refused``, and why."""
     if journal is None:
-        return REFUSED, "no migration was ever begun here, so there is nothing to finalize: migrate.yml migrates the host"
+        return (
+            REFUSED,
+            "no migration was ever begun here, so there is nothing to finalize: migrate.yml migrates the host",
+        )
     state, phase = journal["state"], journal["phase"]
     if state == _journal.FINALIZED:
         return FINALIZED, "finalized since %s" % journal.get("ended")
@@ -52,8 +56,16 @@ def standing(journal: Optional[dict]) -> tuple[str, str]:
     if state == _journal.RUNNING:
         if phase in STEPS or _next_command.only_taken(journal):
             return READY, ""
-        return REFUSED, "a run was killed in its step %s: migrate.yml or rollback.yml brings it to an end first" % phase
-    return REFUSED, "the host is %s and runs its legacy deployment: migrate.yml migrates it, and only then it can be finalized" % state
+        return (
+            REFUSED,
+            "a run was killed in its step %s: migrate.yml or rollback.yml brings it to an end first"
+            % phase,
+        )
+    return (
+        REFUSED,
+        "the host is %s and runs its legacy deployment: migrate.yml migrates it, and only then it can be finalized"
+        % state,
+    )
 
 
 def not_before(journal: dict, days: float) -> Optional[datetime]:
@@ -78,7 +90,9 @@ def dump_name(journal: dict) -> str:
 def steps_left(journal: dict, drop: bool) -> list[str]:
     """The steps that are still to be taken, in their order. A last backup of an earlier state of the database is none."""
     done = {name for name in STEPS if (_journal.step(journal, name) or {}).get("state") == "done"}
-    if LAST_DUMP in done and (_journal.step(journal, LAST_DUMP) or {})["facts"].get("hash") != expected(journal):
+    if LAST_DUMP in done and (_journal.step(journal, LAST_DUMP) or {})["facts"].get(
+        "hash"
+    ) != expected(journal):
         done = set()
     return [name for name in (STEPS if drop else STEPS[:2]) if name not in done]
 
@@ -88,48 +102,109 @@ def judge_journal(journal: dict, days: float, now: datetime) -> list[Problem]:
     found = []
     earliest = not_before(journal, days)
     if earliest is None:
-        found.append(Problem("journal", "does not say when the migration ended", "it was edited, or written by another release"))
-    elif now < earliest and not (journal["state"] == _journal.RUNNING and journal["phase"] in STEPS):
-        found.append(Problem("finalize_observation_days", "the host is migrated since %s and is watched for %g days" % (journal["ended"], days),
-                             "run finalize.yml from %s on, or set another number of days" % earliest.strftime("%Y-%m-%d %H:%M UTC")))
+        found.append(
+            Problem(
+                "journal",
+                "does not say when the migration ended",
+                "it was edited, or written by another release",
+            )
+        )
+    elif now < earliest and not (
+        journal["state"] == _journal.RUNNING and journal["phase"] in STEPS
+    ):
+        found.append(
+            Problem(
+                "finalize_observation_days",
+                "the host is migrated since %s and is watched for %g days"
+                % (journal["ended"], days),
+                "run finalize.yml from %s on, or set another number of days"
+                % earliest.strftime("%Y-%m-%d %H:%M UTC"),
+            )
+        )
     cutover = (_journal.step(journal, "cutover") or {"facts": {}})["facts"]
     if cutover.get("equal") is not True or not expected(journal):
-        found.append(Problem("journal", "has no proof that the copy at the cutover was equal", "rollback.yml and migrate.yml make one"))
+        found.append(
+            Problem(
+                "journal",
+                "has no proof that the copy at the cutover was equal",
+                "rollback.yml and migrate.yml make one",
+            )
+        )
     if not (journal["facts"].get("found") or {}).get("legacy"):
-        found.append(Problem("journal", "does not say what the legacy deployment was", "it was edited, or written by another release"))
+        found.append(
+            Problem(
+                "journal",
+                "does not say what the legacy deployment was",
+                "it was edited, or written by another release",
+            )
+        )
     elif not ((journal["facts"]["found"].get("database") or {}).get("server")):
-        found.append(Problem("journal", "does not say how the native PostgreSQL is started, so its database can't be looked at",
-                             "it was written by another release; rollback.yml and migrate.yml record it"))
+        found.append(
+            Problem(
+                "journal",
+                "does not say how the native PostgreSQL is started, so its database can't be looked at",
+                "it was written by another release; rollback.yml and migrate.yml record it",
+            )
+        )
     return found
 
 
 def judge_backup(facts: dict[str, Any]) -> list[Problem]:
     """What is wrong with the backup from before the migration, by the facts of its step."""
     if not facts.get("path"):
-        return [Problem("backup", "from before the migration is not named in the journal", "rollback.yml and migrate.yml make one")]
+        return [
+            Problem(
+                "backup",
+                "from before the migration is not named in the journal",
+                "rollback.yml and migrate.yml make one",
+            )
+        ]
     wrong = _backup.verify(facts["path"])
     if not wrong:
         try:
             wrong = [] if _backup.manifest(facts["path"]).get("pinned") else ["it is not pinned"]
         except _backup.BackupError as error:
             wrong = [str(error)]
-    return [Problem("backup", "from before the migration is not sound: %s" % "; ".join(wrong), AGAIN)] if wrong else []
+    return (
+        [Problem("backup", "from before the migration is not sound: %s" % "; ".join(wrong), AGAIN)]
+        if wrong
+        else []
+    )
 
 
 def judge_proxy(told: dict[str, Any]) -> list[Problem]:
     """Whether the compose deployment serves with its database, by what :mod:`_status` told of it."""
     if told["kind"] != "compose":
-        return [Problem("port %d" % told["port"], "is not the compose deployment's: %s" % told["name"], "bring it up: systemctl start the compose unit")]
+        return [
+            Problem(
+                "port %d" % told["port"],
+                "is not the compose deployment's: %s" % told["name"],
+                "bring it up: systemctl start the compose unit",
+            )
+        ]
     if not told["ready"] or told["database"] != _readiness.CONNECTED:
-        return [Problem("compose deployment", "is not ready with its database: %s" % ("; ".join(told["reasons"]) or "database %s" % told["database"]),
-                        "mend it, or go back with rollback.yml while that is possible")]
+        return [
+            Problem(
+                "compose deployment",
+                "is not ready with its database: %s"
+                % ("; ".join(told["reasons"]) or "database %s" % told["database"]),
+                "mend it, or go back with rollback.yml while that is possible",
+            )
+        ]
     return []
 
 
 def judge_units(units: Iterable[dict[str, Any]]) -> list[Problem]:
     """Legacy units that run, as :func:`_status.unit_state` tells them."""
-    return [Problem("unit %s" % unit["name"], "of the legacy deployment is %s" % unit["active"], "find out who started it, and stop it")
-            for unit in units if unit["active"] in ("active", "activating", "reloading")]
+    return [
+        Problem(
+            "unit %s" % unit["name"],
+            "of the legacy deployment is %s" % unit["active"],
+            "find out who started it, and stop it",
+        )
+        for unit in units
+        if unit["active"] in ("active", "activating", "reloading")
+    ]
 
 
 def judge_contents(held: dict[str, Any], journal: dict) -> list[Problem]:
@@ -138,10 +213,19 @@ def judge_contents(held: dict[str, Any], journal: dict) -> list[Problem]:
         return []
     source = (_journal.step(journal, "cutover") or {"facts": {}})["facts"].get("source")
     known = source if source and source.get("hash") == expected(journal) else None
-    differences = _fingerprint.compare(known, held, ("database of the cutover", "legacy database")) if known else []
-    return [Problem("legacy database", "is not what it was at the cutover, somebody wrote to it since: %s" % (
-        "; ".join(differences[:5]) or "its contents have another hash"),
-        "find out who, and whether those rows are wanted; none of them is in the compose deployment")]
+    differences = (
+        _fingerprint.compare(known, held, ("database of the cutover", "legacy database"))
+        if known
+        else []
+    )
+    return [
+        Problem(
+            "legacy database",
+            "is not what it was at the cutover, somebody wrote to it since: %s"
+            % ("; ".join(differences[:5]) or "its contents have another hash"),
+            "find out who, and whether those rows are wanted; none of them is in the compose deployment",
+        )
+    ]
 
 
 def judge_dump(path: str, expect: str) -> list[Problem]:
@@ -150,14 +234,28 @@ def judge_dump(path: str, expect: str) -> list[Problem]:
         held = _backup.manifest(path).get("fingerprint", {}).get("hash")
     except _backup.BackupError as error:
         return [Problem("last backup", str(error), "move the folder away")]
-    return [] if held == expect else [Problem("last backup", "%s is there and holds something else" % path, "move the folder away")]
+    return (
+        []
+        if held == expect
+        else [
+            Problem(
+                "last backup", "%s is there and holds something else" % path, "move the folder away"
+            )
+        ]
+    )
 
 
 def judge_room(folder: str, needed: int, free: int) -> list[Problem]:
     """Whether the last backup has room."""
     if free >= needed:
         return []
-    return [Problem(folder, "has %.1f MiB free, the last backup may need %.1f MiB" % (free / 2**20, needed / 2**20), "free some space there")]
+    return [
+        Problem(
+            folder,
+            "has %.1f MiB free, the last backup may need %.1f MiB" % (free / 2**20, needed / 2**20),
+            "free some space there",
+        )
+    ]
 
 
 def files_of(journal: dict, state_dir: str) -> list[dict[str, str]]:
@@ -171,7 +269,16 @@ def files_of(journal: dict, state_dir: str) -> list[dict[str, str]]:
     for path in dict.fromkeys(wanted):
         if os.path.realpath(path) not in known:
             known.add(os.path.realpath(path))
-            taken.append({"src": path, "name": "%d-%s" % (len(taken) + 1, re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(path))[:80])})
+            taken.append(
+                {
+                    "src": path,
+                    "name": "%d-%s"
+                    % (
+                        len(taken) + 1,
+                        re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(path))[:80],
+                    ),
+                }
+            )
     return [entry for entry in taken if os.path.isfile(entry["src"])]
 
 
@@ -181,7 +288,9 @@ def kept_databases(folder: str) -> list[str]:
     for name in sorted(os.listdir(folder) if os.path.isdir(folder) else []):
         if re.fullmatch(r"journal(-[^/]+)?\.json", name):
             try:
-                told = json.loads(_files.read(os.path.join(folder, name)))["facts"].get("kept_database")
+                told = json.loads(_files.read(os.path.join(folder, name)))["facts"].get(
+                    "kept_database"
+                )
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 continue  # an old journal that can't be read names nothing that could be dropped
             names += [told] if isinstance(told, str) else []
@@ -201,23 +310,49 @@ def look(settings: dict[str, Any], journal: dict, now: datetime) -> Look:
     left = steps_left(journal, dropping)
     problems = judge_journal(journal, settings["observation_days"], now)
     warnings: list[Problem] = []
-    facts: dict[str, Any] = {"steps": left, "dump": dump_name(journal), "dump_path": path, "expect": expected(journal), "server": database.get("server"),
-                             "server_unit": (database.get("unit") or {}).get("name", ""), "database": database.get("name", ""), "files": [],
-                             "units": (found.get("legacy") or {}).get("units", []), "kept": kept_databases(settings["state_dir"]),
-                             "litellm_version": (found.get("legacy") or {}).get("litellm_version")}
+    facts: dict[str, Any] = {
+        "steps": left,
+        "dump": dump_name(journal),
+        "dump_path": path,
+        "expect": expected(journal),
+        "server": database.get("server"),
+        "server_unit": (database.get("unit") or {}).get("name", ""),
+        "database": database.get("name", ""),
+        "files": [],
+        "units": (found.get("legacy") or {}).get("units", []),
+        "kept": kept_databases(settings["state_dir"]),
+        "litellm_version": (found.get("legacy") or {}).get("litellm_version"),
+    }
     problems += judge_backup((_journal.step(journal, "backup") or {"facts": {}})["facts"])
-    status = _status.look({**settings, "run": None, "patience": 0, "legacy_unit": "", "legacy_account": "", "project_dir": found.get("project_dir", "")}, now)
+    status = _status.look(
+        {
+            **settings,
+            "run": None,
+            "patience": 0,
+            "legacy_unit": "",
+            "legacy_account": "",
+            "project_dir": found.get("project_dir", ""),
+        },
+        now,
+    )
     problems += judge_proxy(status["proxy"])
     problems += judge_units(status["legacy"]["units"] + status["legacy"]["servers"])
     if found.get("legacy"):
         facts["files"] = files_of(journal, settings["state_dir"])
         problems += _retirement.plan(facts["units"], None).problems
-    problems += judge_dump(path, facts["expect"]) if LAST_DUMP in left and os.path.exists(path) else []
+    problems += (
+        judge_dump(path, facts["expect"]) if LAST_DUMP in left and os.path.exists(path) else []
+    )
     if LAST_DUMP not in left:
         problems += [Problem("last backup", text, AGAIN) for text in _backup.verify(path)]
     elif settings["check"]:
-        warnings.append(Problem("legacy database", "is not looked at in check mode, since its server would have to be started",
-                                "the run itself looks before it touches anything, and refuses where somebody has written to it"))
+        warnings.append(
+            Problem(
+                "legacy database",
+                "is not looked at in check mode, since its server would have to be started",
+                "the run itself looks before it touches anything, and refuses where somebody has written to it",
+            )
+        )
     elif facts["server"] and facts["expect"]:
         problems += _contents(settings, journal, facts)
     return Look(facts, problems, warnings)
@@ -227,15 +362,26 @@ def _contents(settings: dict[str, Any], journal: dict, facts: dict[str, Any]) ->
     """The legacy database, read from its own server, and room for its last backup."""
     where = _native_server.place()
     try:
-        with _native_server.running(facts["server"], os.path.join(settings["state_dir"], "legacy.env"), where, facts["server_unit"]) as endpoint:
+        with _native_server.running(
+            facts["server"],
+            os.path.join(settings["state_dir"], "legacy.env"),
+            where,
+            facts["server_unit"],
+        ) as endpoint:
             held = _fingerprint.fingerprint(endpoint)
             size = _postgres.database_size(endpoint)
     except (_native_server.NativeServerError, _postgres.PostgresError, OSError) as error:
-        return [Problem("legacy database", "can't be looked at: %s" % error, "mend it; while it can't be read, nobody knows what would be lost")]
+        return [
+            Problem(
+                "legacy database",
+                "can't be looked at: %s" % error,
+                "mend it; while it can't be read, nobody knows what would be lost",
+            )
+        ]
     needed = size + sum(os.stat(entry["src"]).st_size for entry in facts["files"]) + _backup.SPARE
-    return judge_contents(held, journal) + judge_room(settings["backup_dir"], needed, _files.free_bytes(settings["backup_dir"]))
+    return judge_contents(held, journal) + judge_room(
+        settings["backup_dir"], needed, _files.free_bytes(settings["backup_dir"])
+    )
 
 
 # The report
-
-

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TO BE WRITTEN"""
+
 from __future__ import annotations
 
 from typing import Optional
@@ -26,33 +27,49 @@ _NOT_MIGRATED = _REFUSES + "only a migrated host can be finalized"
 def next_commands(journal: Optional[dict]) -> dict[str, str]:
     """What each playbook would do on a host with this journal (``None``: without one), in words, by its file name."""
     if journal is None:
-        return {"migrate.yml": "looks at everything, then migrates, or says why not before anything is touched",
-                "rollback.yml": _NOTHING + WORDS[NONE], "finalize.yml": _NOT_MIGRATED}
+        return {
+            "migrate.yml": "looks at everything, then migrates, or says why not before anything is touched",
+            "rollback.yml": _NOTHING + WORDS[NONE],
+            "finalize.yml": _NOT_MIGRATED,
+        }
     state = journal.get("state")
     if state == _journal.RUNNING:
         return _next_killed(journal)
     return {
         _journal.UNTOUCHED: {
             "migrate.yml": "begins again, takes up images, volumes and files that are there, and migrates",
-            "rollback.yml": _NOTHING + "the host runs its legacy deployment", "finalize.yml": _NOT_MIGRATED},
+            "rollback.yml": _NOTHING + "the host runs its legacy deployment",
+            "finalize.yml": _NOT_MIGRATED,
+        },
         _journal.ROLLED_BACK: {
             "migrate.yml": "goes forward again, takes up images, volumes and files that are there, and migrates",
-            "rollback.yml": _NOTHING + "the host runs its legacy deployment", "finalize.yml": _NOT_MIGRATED},
+            "rollback.yml": _NOTHING + "the host runs its legacy deployment",
+            "finalize.yml": _NOT_MIGRATED,
+        },
         _journal.MIGRATED: {
-            "migrate.yml": _NOTHING + "the host is migrated; looks whether the compose deployment serves",
+            "migrate.yml": _NOTHING
+            + "the host is migrated; looks whether the compose deployment serves",
             "rollback.yml": "carries rows written since the cutover home, and ends rolled back",
-            "finalize.yml": "after the observation period: last backup, legacy units removed, no way back; ends finalized"},
+            "finalize.yml": "after the observation period: last backup, legacy units removed, no way back; ends finalized",
+        },
         _journal.FINALIZED: {
-            "migrate.yml": _NOTHING + "the host is finalized; looks whether the compose deployment serves",
+            "migrate.yml": _NOTHING
+            + "the host is finalized; looks whether the compose deployment serves",
             "rollback.yml": _REFUSES + "there is no way back but to restore the last backup",
-            "finalize.yml": _NOTHING + "the host is finalized"},
+            "finalize.yml": _NOTHING + "the host is finalized",
+        },
     }.get(str(state), _unknown("the journal's state is not one that this release knows"))
 
 
 def only_taken(journal: dict) -> bool:
     """Whether a run took a migrated host and was killed before its first step, so that all is as the migration left it."""
     entry = _journal.step(journal, _steps.of(_steps.SERVE)[-1])
-    return journal["phase"] == _steps.of(_steps.SERVE)[-1] and entry is not None and entry["state"] == "done" and "ended" in journal
+    return (
+        journal["phase"] == _steps.of(_steps.SERVE)[-1]
+        and entry is not None
+        and entry["state"] == "done"
+        and "ended" in journal
+    )
 
 
 def _unknown(why: str) -> dict[str, str]:
@@ -71,8 +88,13 @@ def _next_killed(journal: dict) -> dict[str, str]:
         forward = "begins again, takes up what is there, and migrates"
     backward = "ends untouched: nothing of the legacy deployment was touched"
     if back:
-        backward = "carries rows written since the cutover home, and ends rolled back" if _steps.of(_steps.LEAVE)[1] in back else \
-            "goes on, and ends rolled back" if phase in _steps.of(_steps.RETURN) else "brings the legacy deployment back, and ends rolled back"
+        backward = (
+            "carries rows written since the cutover home, and ends rolled back"
+            if _steps.of(_steps.LEAVE)[1] in back
+            else "goes on, and ends rolled back"
+            if phase in _steps.of(_steps.RETURN)
+            else "brings the legacy deployment back, and ends rolled back"
+        )
     if only_taken(journal):
         finalize = next_commands({"state": _journal.MIGRATED})["finalize.yml"]
     if phase in _steps.of(_steps.FINALIZE):

@@ -5,6 +5,7 @@
 
 Nothing is changed. The result holds no secret: what has to be judged with a secret is judged here, on the host.
 """
+
 from __future__ import annotations
 
 from datetime import datetime, timezone
@@ -70,11 +71,25 @@ def _lock(settings: dict, now: datetime) -> list[Problem]:
         return [Problem("journal", str(error), "see docs/operations.md")]
     refused = _journal.refusal(journal, settings["run"], now, settings["patience"])
     if refused:
-        return [Problem("lock", refused, "wait until it has ended; a run that was killed is taken over by itself")]
+        return [
+            Problem(
+                "lock",
+                refused,
+                "wait until it has ended; a run that was killed is taken over by itself",
+            )
+        ]
     volume = "%s_postgres" % settings["project_name"]
-    if journal is not None and "not_kept" in journal["facts"] and _engine.volume_labels(volume) is not None:
-        return [Problem("volume %s" % volume, "may hold rows of the failed migration %s that are nowhere else (%s)" % (
-            journal["id"], journal["facts"]["not_kept"]), "look at them, then remove it (docker volume rm %s) and run again" % volume)]
+    if (
+        journal is not None
+        and "not_kept" in journal["facts"]
+        and _engine.volume_labels(volume) is not None
+    ):
+        return [
+            Problem(
+                "volume %s" % volume,
+                "may hold rows of the failed migration %s that are nowhere else (%s)"
+                % (journal["id"], journal["facts"]["not_kept"]),
+                "look at them, then remove it (docker volume rm %s) and run again" % volume,
+            )
+        ]
     return []
-
-

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TO BE WRITTEN"""
+
 from __future__ import annotations
 
 import os
@@ -29,17 +30,47 @@ def _ports(settings: dict, facts: dict, found: list[_listeners.Listener]) -> lis
 
     def add(name: str, number: int, expected: str, ours: Any) -> None:
         listener = _listeners.holder(found, number)
-        wanted.append(_preflight.Port(name, number, expected, listener.command if listener else "", bool(listener and ours(listener))))
+        wanted.append(
+            _preflight.Port(
+                name,
+                number,
+                expected,
+                listener.command if listener else "",
+                bool(listener and ours(listener)),
+            )
+        )
 
     if legacy:
-        add("proxy", legacy["port"], legacy["unit"]["name"], lambda item: item.pid and legacy["pid"] in _host.ancestors(item.pid))
+        add(
+            "proxy",
+            legacy["port"],
+            legacy["unit"]["name"],
+            lambda item: item.pid and legacy["pid"] in _host.ancestors(item.pid),
+        )
     for name, program in (("database", "postgres"), ("redis", "redis-server")):
         told = facts.get(name)
-        add(name, told["port"] if told else settings[name + "_port"], "the legacy %s" % program, lambda item, told=told, program=program:
-            told is not None and os.path.basename(((_host.command_line(item.pid) if item.pid else []) or [""])[0].split(" ")[0]) == program)
+        add(
+            name,
+            told["port"] if told else settings[name + "_port"],
+            "the legacy %s" % program,
+            lambda item, told=told, program=program: (
+                told is not None
+                and os.path.basename(
+                    ((_host.command_line(item.pid) if item.pid else []) or [""])[0].split(" ")[0]
+                )
+                == program
+            ),
+        )
     serving = [port.number for port in wanted]
-    add(_preflight.STAGING, settings["stage_port"], "nobody", lambda item: "docker-proxy" in item.command)
-    return _preflight.check_ports(wanted) + _preflight.check_stage_port(settings["stage_port"], serving)
+    add(
+        _preflight.STAGING,
+        settings["stage_port"],
+        "nobody",
+        lambda item: "docker-proxy" in item.command,
+    )
+    return _preflight.check_ports(wanted) + _preflight.check_stage_port(
+        settings["stage_port"], serving
+    )
 
 
 def _images_of(settings: dict, facts: dict, engine: dict, warnings: list[Problem]) -> list[Problem]:
@@ -56,13 +87,25 @@ def _images_of(settings: dict, facts: dict, engine: dict, warnings: list[Problem
             problems.append(Problem(variable, str(error), "give the image, best by digest"))
             continue
         problems += _preflight.check_image(variable, image, engine["platform"])
-        facts["images"][service] = {"reference": reference, "present": image.present, "bytes": image.size}
+        facts["images"][service] = {
+            "reference": reference,
+            "present": image.present,
+            "bytes": image.size,
+        }
         if service == "litellm":
             problems += _preflight.check_release(variable, _images.version(image), legacy)
         elif service == "postgres":
-            problems += _preflight.check_majors(variable, "PostgreSQL", image, "PG_MAJOR", (facts.get("database") or {}).get("major"))
+            problems += _preflight.check_majors(
+                variable,
+                "PostgreSQL",
+                image,
+                "PG_MAJOR",
+                (facts.get("database") or {}).get("major"),
+            )
         elif settings["carry_redis"]:
-            problems += _preflight.check_majors(variable, "Redis", image, "REDIS_VERSION", (facts.get("redis") or {}).get("major"))
+            problems += _preflight.check_majors(
+                variable, "Redis", image, "REDIS_VERSION", (facts.get("redis") or {}).get("major")
+            )
     return problems
 
 
@@ -79,21 +122,30 @@ def _names(settings: dict, facts: dict) -> list[Problem]:
     for name in ("%s-%s" % (project, part) for part in CONTAINERS):
         told = _engine.container(name)
         if told is not None:
-            containers[name] = known and told["labels"].get(_engine.FOLDER_LABEL) == facts.get("project_dir")
+            containers[name] = known and told["labels"].get(_engine.FOLDER_LABEL) == facts.get(
+                "project_dir"
+            )
     own = {network for _subnet, network in _engine.subnets() if network == "network " + project}
     taken = [(subnet, name) for subnet, name in _engine.subnets() if name not in own]
     if not own:
         taken += [(subnet, name) for subnet, name, _device in _engine.routes()]
-    return _preflight.check_names(volumes, containers) + _preflight.check_subnet("litellm_subnet", settings["subnet"], taken)
+    return _preflight.check_names(volumes, containers) + _preflight.check_subnet(
+        "litellm_subnet", settings["subnet"], taken
+    )
 
 
 def _space(settings: dict, facts: dict, engine: dict) -> list[Problem]:
     """Room for the images, the copy and the backup, with numbers."""
     size = (facts.get("database") or {}).get("bytes", 0)
     # A layer takes about three times its compressed size once it is unpacked.
-    images = sum(image["bytes"] for image in facts.get("images", {}).values() if not image["present"]) * 4
+    images = (
+        sum(image["bytes"] for image in facts.get("images", {}).values() if not image["present"])
+        * 4
+    )
     needs = []
     for path, needed in ((engine["root"], images + size + RESERVE), (settings["backup_dir"], size)):
         needs.append((path, _files.device_of(path), needed, _files.free_bytes(path)))
-    facts["space"] = [{"path": path, "needed": needed, "free": free} for path, _device, needed, free in needs]
+    facts["space"] = [
+        {"path": path, "needed": needed, "free": free} for path, _device, needed, free in needs
+    ]
     return _preflight.check_disk(needs)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The report of a migration and of its rollback: what the journal holds, as a person reads it. Pure; the journal has no secrets."""
+
 from __future__ import annotations
 
 from typing import Any, Optional
@@ -18,13 +19,21 @@ from .._deployment.journal import (
 from . import snapshot as _snapshot
 
 # By state: the outcome of a run that went well, and of one that failed.
-OUTCOMES = {MIGRATED: ("The host is migrated: LiteLLM, PostgreSQL and Redis run in Docker Compose.",
-                       "The rollback failed. Nothing was lost: the host is migrated as before, and the compose deployment serves."),
-            FINALIZED: ("The host is migrated, and its legacy deployment is retired for good.",) * 2,
-            ROLLED_BACK: ("The host is rolled back: the legacy deployment serves again, as it was.",
-                          "The migration failed, and the legacy deployment serves again, as it was."),
-            UNTOUCHED: ("The legacy deployment was not touched and serves.",
-                        "The migration failed before the cutover. The legacy deployment was not touched and serves.")}
+OUTCOMES = {
+    MIGRATED: (
+        "The host is migrated: LiteLLM, PostgreSQL and Redis run in Docker Compose.",
+        "The rollback failed. Nothing was lost: the host is migrated as before, and the compose deployment serves.",
+    ),
+    FINALIZED: ("The host is migrated, and its legacy deployment is retired for good.",) * 2,
+    ROLLED_BACK: (
+        "The host is rolled back: the legacy deployment serves again, as it was.",
+        "The migration failed, and the legacy deployment serves again, as it was.",
+    ),
+    UNTOUCHED: (
+        "The legacy deployment was not touched and serves.",
+        "The migration failed before the cutover. The legacy deployment was not touched and serves.",
+    ),
+}
 
 
 def build(journal: dict, folder: str) -> dict:
@@ -69,16 +78,28 @@ def stuck(journal: dict) -> list[str]:
     """What is where, and which commands end it, on a host that could be brought neither forward nor back."""
     found = journal["facts"].get("found", {})
     unit = found.get("legacy", {}).get("unit", {})
-    manager = "systemctl --user --machine=%s@" % unit["account"] if unit.get("account") else "systemctl"
+    manager = (
+        "systemctl --user --machine=%s@" % unit["account"] if unit.get("account") else "systemctl"
+    )
     volume = "the compose deployment's rows are in its PostgreSQL volume, untouched"
     again = "When what is named is mended, rollback.yml ends it, and so does migrate.yml."
     if journal["phase"] in _steps.of(_steps.RETURN):
-        lines = ["The legacy database holds what the step carry proved" if step(journal, "carry") else "The legacy database was never written to",
-                 "and %s." % volume, "Look at the legacy proxy: %s status %s." % (manager, unit.get("name", "litellm.service")), again]
+        lines = [
+            "The legacy database holds what the step carry proved"
+            if step(journal, "carry")
+            else "The legacy database was never written to",
+            "and %s." % volume,
+            "Look at the legacy proxy: %s status %s."
+            % (manager, unit.get("name", "litellm.service")),
+            again,
+        ]
     else:
-        lines = ["Nobody serves now: %s, the legacy database is as it was left." % volume,
-                 "Look at the engine: docker ps --all; systemctl status docker.", again,
-                 "To have the legacy deployment serve without those rows, which stay in the volume: rollback.yml -e rollback_data=none."]
+        lines = [
+            "Nobody serves now: %s, the legacy database is as it was left." % volume,
+            "Look at the engine: docker ps --all; systemctl status docker.",
+            again,
+            "To have the legacy deployment serve without those rows, which stay in the volume: rollback.yml -e rollback_data=none.",
+        ]
     return lines
 
 
@@ -90,9 +111,17 @@ def _facts(journal: dict, name: str) -> dict:
 def _phases(journal: dict) -> list[dict[str, Any]]:
     """The last attempt at each step, in the order in which they were begun."""
     last = {entry["name"]: entry for entry in journal["steps"]}
-    return [{"name": name, "meaning": _steps.MEANINGS.get(name, ""), "state": entry["state"],
-             "seconds": round(seconds_between(entry["begun"], entry["ended"]), 1) if entry["ended"] else None}
-            for name, entry in last.items()]
+    return [
+        {
+            "name": name,
+            "meaning": _steps.MEANINGS.get(name, ""),
+            "state": entry["state"],
+            "seconds": round(seconds_between(entry["begun"], entry["ended"]), 1)
+            if entry["ended"]
+            else None,
+        }
+        for name, entry in last.items()
+    ]
 
 
 def refused(journal: dict) -> Optional[float]:
@@ -100,7 +129,11 @@ def refused(journal: dict) -> Optional[float]:
     no longer than that. ``None`` where nobody was stopped or there is no such proof."""
     if is_back(journal):
         # A failed migration has refused clients since its cutover.
-        begin = step(journal, "cutover") if journal["facts"].get("failure") else step(journal, _steps.of(_steps.LEAVE)[0]) or step(journal, "cutover")
+        begin = (
+            step(journal, "cutover")
+            if journal["facts"].get("failure")
+            else step(journal, _steps.of(_steps.LEAVE)[0]) or step(journal, "cutover")
+        )
         end = step(journal, _steps.of(_steps.RETURN)[0])
     else:
         begin, end = step(journal, "cutover"), step(journal, "serve")
@@ -129,7 +162,13 @@ def _proofs(journal: dict) -> list[dict[str, Any]]:
         proofs.append(_equal("equal fingerprints of the databases", copied))
     if copied.get("redis"):
         keys = sum(database["target"]["keys"] for database in copied["redis"].values())
-        proofs.append(_proof("keys of Redis carried over", True, "%d keys in %d database(s)" % (keys, len(copied["redis"]))))
+        proofs.append(
+            _proof(
+                "keys of Redis carried over",
+                True,
+                "%d keys in %d database(s)" % (keys, len(copied["redis"])),
+            )
+        )
     verified = _facts(journal, "verify")
     if verified.get("after"):
         proofs += _clients(journal["facts"].get("before", {}), verified["after"])
@@ -145,10 +184,20 @@ def _proofs(journal: dict) -> list[dict[str, Any]]:
 def _equal(name: str, copied: dict) -> dict[str, Any]:
     """The proof of a copy: facts with both fingerprints, ``equal``, ``bytes`` and ``seconds``."""
     source, target = copied["source"], copied["target"]
-    return _proof(name, bool(copied["equal"]) and source["hash"] == target["hash"],
-                  "%d tables, %s rows, content hash %s on both sides (PostgreSQL %s to %s, %s in %.1f s)" % (
-                      len(target["tables"]), "{:,}".format(target["rows_total"]), target["hash"][:12], source["server_major"],
-                      target["server_major"], size(copied["bytes"]), copied["seconds"]))
+    return _proof(
+        name,
+        bool(copied["equal"]) and source["hash"] == target["hash"],
+        "%d tables, %s rows, content hash %s on both sides (PostgreSQL %s to %s, %s in %.1f s)"
+        % (
+            len(target["tables"]),
+            "{:,}".format(target["rows_total"]),
+            target["hash"][:12],
+            source["server_major"],
+            target["server_major"],
+            size(copied["bytes"]),
+            copied["seconds"],
+        ),
+    )
 
 
 def _proofs_back(journal: dict) -> list[dict[str, Any]]:
@@ -156,21 +205,54 @@ def _proofs_back(journal: dict) -> list[dict[str, Any]]:
     proofs = []
     carried, checked = _facts(journal, "carry"), _facts(journal, "check")
     if carried.get("source"):
-        proofs.append(_equal("rows came home, with equal fingerprints" if carried["data"] == "carry" else "legacy database is as in the backup", carried))
-        tables = ["%s %d to %d" % (item["name"], item["before"], item["after"]) for item in carried["tables"]]
+        proofs.append(
+            _equal(
+                "rows came home, with equal fingerprints"
+                if carried["data"] == "carry"
+                else "legacy database is as in the backup",
+                carried,
+            )
+        )
+        tables = [
+            "%s %d to %d" % (item["name"], item["before"], item["after"])
+            for item in carried["tables"]
+        ]
         if tables:
-            proofs.append(_proof("tables of the legacy database that changed", True, ", ".join(tables)))
+            proofs.append(
+                _proof("tables of the legacy database that changed", True, ", ".join(tables))
+            )
     if carried.get("redis"):
         told = carried["redis"]
-        proofs.append(_proof("keys of Redis came home", bool(told["carried"]),
-                             "%d keys" % told["keys"] + (": the native Redis has what it had, since %s" % told["reason"] if told["reason"] else "")))
+        proofs.append(
+            _proof(
+                "keys of Redis came home",
+                bool(told["carried"]),
+                "%d keys" % told["keys"]
+                + (
+                    ": the native Redis has what it had, since %s" % told["reason"]
+                    if told["reason"]
+                    else ""
+                ),
+            )
+        )
     if checked.get("after"):
         facts = journal["facts"]
         before = facts.get("before_back") if carried.get("data") == "carry" else None
         proofs += _clients(before or facts.get("before", {}), checked["after"])
-        proofs += _able({"before": (before or {}).get("capabilities", []), "after": checked["after"].get("capabilities", [])})
+        proofs += _able(
+            {
+                "before": (before or {}).get("capabilities", []),
+                "after": checked["after"].get("capabilities", []),
+            }
+        )
         if checked["accepted"]:
-            proofs.append(_proof("differences that the operator took as they are", False, "; ".join(checked["accepted"])))
+            proofs.append(
+                _proof(
+                    "differences that the operator took as they are",
+                    False,
+                    "; ".join(checked["accepted"]),
+                )
+            )
     return proofs
 
 
@@ -182,25 +264,60 @@ def _clients(before: dict, after: dict) -> list[dict[str, Any]]:
     """What clients see, old against new: snapshots as ``proxy_snapshot_info`` takes them."""
     proofs = []
     old = {item["name"]: item for item in before.get("client_keys", [])}
-    tried = [(old[item["name"]], item) for item in after.get("client_keys", []) if item["name"] in old]
+    tried = [
+        (old[item["name"]], item) for item in after.get("client_keys", []) if item["name"] in old
+    ]
     if tried:
         accepted = [(was, now) for was, now in tried if was["models"] == 200]
         refused_before = [(was, now) for was, now in tried if was["models"] != 200]
-        proofs.append(_proof("keys that worked before work now", all(was["models"] == now["models"] and was["chat"] == now["chat"] for was, now in tried),
-                             "%d of %d accepted; %d of %d refused as before; a key that does not exist gets %s" % (
-                                 sum(now["models"] == 200 for _was, now in accepted), len(accepted),
-                                 sum(now["models"] != 200 for _was, now in refused_before), len(refused_before), after.get("bogus"))))
+        proofs.append(
+            _proof(
+                "keys that worked before work now",
+                all(
+                    was["models"] == now["models"] and was["chat"] == now["chat"]
+                    for was, now in tried
+                ),
+                "%d of %d accepted; %d of %d refused as before; a key that does not exist gets %s"
+                % (
+                    sum(now["models"] == 200 for _was, now in accepted),
+                    len(accepted),
+                    sum(now["models"] != 200 for _was, now in refused_before),
+                    len(refused_before),
+                    after.get("bogus"),
+                ),
+            )
+        )
     listed = after["keys"]["listed"]
     # Clients may have made more meanwhile.
-    lost = {key["hash"] for key in before.get("keys", {}).get("listed", [])} - {key["hash"] for key in listed}
-    proofs.append(_proof("keys, teams, budgets and spend are what they were", "keys" in before and not lost,
-                         "virtual keys: %d (blocked: %d, with a budget: %d), teams: %d, users: %d" % (
-                             after["keys"]["count"], sum(bool(key["blocked"]) for key in listed), sum(key["max_budget"] is not None for key in listed),
-                             len(after["teams"]), after["users"]["count"])))
+    lost = {key["hash"] for key in before.get("keys", {}).get("listed", [])} - {
+        key["hash"] for key in listed
+    }
+    proofs.append(
+        _proof(
+            "keys, teams, budgets and spend are what they were",
+            "keys" in before and not lost,
+            "virtual keys: %d (blocked: %d, with a budget: %d), teams: %d, users: %d"
+            % (
+                after["keys"]["count"],
+                sum(bool(key["blocked"]) for key in listed),
+                sum(key["max_budget"] is not None for key in listed),
+                len(after["teams"]),
+                after["users"]["count"],
+            ),
+        )
+    )
     asked = after.get("exercised", [])
     if asked:
-        proofs.append(_proof("models answer", all(item["ok"] for item in asked), ", ".join(
-            "%s (%s, %.2f s)" % (item["model"], item["mode"], item["seconds"]) for item in asked)))
+        proofs.append(
+            _proof(
+                "models answer",
+                all(item["ok"] for item in asked),
+                ", ".join(
+                    "%s (%s, %.2f s)" % (item["model"], item["mode"], item["seconds"])
+                    for item in asked
+                ),
+            )
+        )
     return proofs
 
 
@@ -208,22 +325,50 @@ def _able(capabilities: dict) -> list[dict[str, Any]]:
     """What models could do ``before`` and can do ``after``, where anybody asked."""
     after = capabilities.get("after", [])
     lost = _snapshot.differences(capabilities.get("before", []), after)
-    told = ["%s (%s: %s)" % (row["model"], row["capability"], _snapshot.WORDS[row["state"]]) for row in after]
+    told = [
+        "%s (%s: %s)" % (row["model"], row["capability"], _snapshot.WORDS[row["state"]])
+        for row in after
+    ]
     return [_proof("models can do what they could", not lost, ", ".join(told))] if told else []
 
 
 def _published(containers: dict) -> dict[str, Any]:
     """Where the containers can be reached, as the engine says."""
-    hosts = ["%s:%s" % (host["HostIp"], host["HostPort"]) for told in containers.values()
-             for port in (told["ports"] or {}).values() for host in port or []]
-    return _proof("published on loopback only", all(host.startswith("127.") for host in hosts), ", ".join(hosts))
+    hosts = [
+        "%s:%s" % (host["HostIp"], host["HostPort"])
+        for told in containers.values()
+        for port in (told["ports"] or {}).values()
+        for host in port or []
+    ]
+    return _proof(
+        "published on loopback only",
+        all(host.startswith("127.") for host in hosts),
+        ", ".join(hosts),
+    )
 
 
 def _bridged(bridges: dict) -> list[dict[str, Any]]:
     """Which bridges to model servers were proved, and what could not be."""
-    told = ["port%s %s" % ("s" if len(bridges["proved"]) > 1 else "", ", ".join(map(str, bridges["proved"])))] if bridges.get("proved") else []
+    told = (
+        [
+            "port%s %s"
+            % ("s" if len(bridges["proved"]) > 1 else "", ", ".join(map(str, bridges["proved"])))
+        ]
+        if bridges.get("proved")
+        else []
+    )
     told += bridges.get("notes", [])
-    return [_proof("model servers are reached by the proxy's container, and by nobody else", True, "; ".join(told))] if told else []
+    return (
+        [
+            _proof(
+                "model servers are reached by the proxy's container, and by nobody else",
+                True,
+                "; ".join(told),
+            )
+        ]
+        if told
+        else []
+    )
 
 
 def _found(found: dict) -> list[str]:
@@ -232,21 +377,46 @@ def _found(found: dict) -> list[str]:
     if not legacy:
         return []
     unit = legacy["unit"]
-    lines = ["LiteLLM %s as %s (%s) in %s, port %d" % (
-        legacy["litellm_version"], unit["name"], "account %s" % unit["account"] if unit["account"] else "system", legacy["folder"], legacy["port"])]
-    asleep = [entry["name"] for entry in legacy["units"] if entry["enabled"] == "disabled" and entry["name"].endswith(".timer")]
+    lines = [
+        "LiteLLM %s as %s (%s) in %s, port %d"
+        % (
+            legacy["litellm_version"],
+            unit["name"],
+            "account %s" % unit["account"] if unit["account"] else "system",
+            legacy["folder"],
+            legacy["port"],
+        )
+    ]
+    asleep = [
+        entry["name"]
+        for entry in legacy["units"]
+        if entry["enabled"] == "disabled" and entry["name"].endswith(".timer")
+    ]
     if asleep:
         lines.append("disabled on purpose, and known as such: %s" % ", ".join(asleep))
     database = found.get("database")
     if database:
-        lines.append("PostgreSQL %s on port %d, database %s, %s%s" % (
-            database["server_version"], database["port"], database["name"], size(database["bytes"]),
-            "; a stored row proves the salt key" if database.get("salt_key_proved") else ""))
+        lines.append(
+            "PostgreSQL %s on port %d, database %s, %s%s"
+            % (
+                database["server_version"],
+                database["port"],
+                database["name"],
+                size(database["bytes"]),
+                "; a stored row proves the salt key" if database.get("salt_key_proved") else "",
+            )
+        )
     if found.get("redis"):
         lines.append("Redis on port %d" % found["redis"]["port"])
     for host in found.get("model_hosts", []):
-        lines.append("model server on port %d: %s%s" % (host["port"], (host["unit"] or {}).get("name") or host["process"] or "not running",
-                                                        "" if host["answers"] else " (does not answer)"))
+        lines.append(
+            "model server on port %d: %s%s"
+            % (
+                host["port"],
+                (host["unit"] or {}).get("name") or host["process"] or "not running",
+                "" if host["answers"] else " (does not answer)",
+            )
+        )
     return lines
 
 
@@ -263,41 +433,81 @@ def _changes(journal: dict, folder: str) -> list[str]:
     """What is different on the host now."""
     found = journal["facts"].get("found", {})
     if journal["state"] == UNTOUCHED or "legacy" not in found:
-        return ["files in %s and images, volumes and the journal of this run; the next run takes them up" % found.get("project_dir", folder)]
+        return [
+            "files in %s and images, volumes and the journal of this run; the next run takes them up"
+            % found.get("project_dir", folder)
+        ]
     staged, project = _facts(journal, "stage"), found["project_dir"]
     views = ["config.compose.yaml", *(item["view"] for item in staged.get("included", []))]
-    lines = ["new in %s: compose.yaml, compose.stage.yaml, %s, .env, redis.conf, .dockerignore" % (project, ", ".join(views))]
+    lines = [
+        "new in %s: compose.yaml, compose.stage.yaml, %s, .env, redis.conf, .dockerignore"
+        % (project, ", ".join(views))
+    ]
     if journal["state"] == ROLLED_BACK:
         kept = journal["facts"].get("kept_database")
-        return lines + ["containers, network, units and bridges are gone; images and volumes stay"] + [
-            "model %s in the database: %s is %s" % (item["name"], item["old"], item["new"]) for item in _facts(journal, "return").get("models", [])] + (
-            ["rows of the compose deployment that are not in the legacy database are in its volume, in database %s" % kept] if kept else [])
-    lines += ["%s line %d: %s is %s" % (item.get("view", views[0]), item["line"], item["old"], item["new"]) for item in staged.get("rewritten", [])]
-    lines += ["model %s in the database: %s is %s" % (item["name"], item["old"], item["new"]) for item in _facts(journal, "serve").get("models", [])]
+        return (
+            lines
+            + ["containers, network, units and bridges are gone; images and volumes stay"]
+            + [
+                "model %s in the database: %s is %s" % (item["name"], item["old"], item["new"])
+                for item in _facts(journal, "return").get("models", [])
+            ]
+            + (
+                [
+                    "rows of the compose deployment that are not in the legacy database are in its volume, in database %s"
+                    % kept
+                ]
+                if kept
+                else []
+            )
+        )
+    lines += [
+        "%s line %d: %s is %s"
+        % (item.get("view", views[0]), item["line"], item["old"], item["new"])
+        for item in staged.get("rewritten", [])
+    ]
+    lines += [
+        "model %s in the database: %s is %s" % (item["name"], item["old"], item["new"])
+        for item in _facts(journal, "serve").get("models", [])
+    ]
     names = [entry["name"] for entry in found["legacy"]["units"]]
-    names += [found[server]["unit"]["name"] for server in ("database", "redis") if found.get(server)]
+    names += [
+        found[server]["unit"]["name"] for server in ("database", "redis") if found.get(server)
+    ]
     lines.append("stopped and disabled, not deleted: %s" % ", ".join(names))
     if staged.get("bridges"):
-        lines.append("bridges for containers to model servers on ports %s" % ", ".join(str(port) for port in staged["bridges"]))
+        lines.append(
+            "bridges for containers to model servers on ports %s"
+            % ", ".join(str(port) for port in staged["bridges"])
+        )
     backups = _facts(journal, "hand_over").get("backups")
     if backups:
-        lines.append("backups by litellm-ops: %s, into %s; the newest is restored and compared: %s" % (
-            backups["on_calendar"], backups["folder"], backups["drill_on_calendar"]))
+        lines.append(
+            "backups by litellm-ops: %s, into %s; the newest is restored and compared: %s"
+            % (backups["on_calendar"], backups["folder"], backups["drill_on_calendar"])
+        )
     health = _facts(journal, "hand_over").get("health")
     if health:
-        lines.append("looked at by litellm-ops: %s; models are asked what they can do: %s" % (health["on_calendar"], health["probe_on_calendar"]))
+        lines.append(
+            "looked at by litellm-ops: %s; models are asked what they can do: %s"
+            % (health["on_calendar"], health["probe_on_calendar"])
+        )
     return lines
 
 
 def _undo(journal: dict) -> list[str]:
     """How to go back or on."""
     if journal["state"] == FINALIZED:
-        return ["there is no way back but to restore the last backup of the legacy deployment, which finalized.md names"]
+        return [
+            "there is no way back but to restore the last backup of the legacy deployment, which finalized.md names"
+        ]
     if journal["state"] == MIGRATED:
-        return ["rollback.yml brings the legacy deployment back with every row that was written since",
-                "what it would do, without doing it: rollback.yml --check",
-                "-e rollback_data=backup restores %s instead; -e rollback_data=none leaves the legacy database as it was at the cutover" % (
-                    _facts(journal, "backup").get("name", "the backup"))]
+        return [
+            "rollback.yml brings the legacy deployment back with every row that was written since",
+            "what it would do, without doing it: rollback.yml --check",
+            "-e rollback_data=backup restores %s instead; -e rollback_data=none leaves the legacy database as it was at the cutover"
+            % (_facts(journal, "backup").get("name", "the backup")),
+        ]
     if journal["facts"].get("failure"):
         return ["mend what is named above and run migrate.yml again; it takes up what is there"]
     return ["migrate.yml goes forward again; it takes up images, volumes and files that are there"]

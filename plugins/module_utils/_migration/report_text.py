@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TO BE WRITTEN"""
+
 from __future__ import annotations
 
 import os
@@ -17,25 +18,62 @@ def report(journal: dict) -> list[str]:
     """What a person reads after the end, as lines of Markdown."""
     found = journal["facts"]["found"]
     legacy, database = found["legacy"], found.get("database") or {}
-    dumped, retired, dropped = ((_journal.step(journal, name) or {"facts": {}})["facts"] for name in STEPS)
-    lines = ["# The legacy deployment is retired", "",
-             "On %s, after migration %s. Docker Compose serves." % (journal.get("ended"), journal["id"]),
-             "**There is no way back from here except to restore a backup.**", "",
-             "Last backup: `%s`, pinned: %s rows in %d tables, content hash %s, as at the cutover; with its unit files, configuration and env files." % (
-                 dumped.get("path"), "{:,}".format(dumped.get("rows", 0)), dumped.get("tables", 0), str(dumped.get("hash"))[:12]), ""]
+    dumped, retired, dropped = (
+        (_journal.step(journal, name) or {"facts": {}})["facts"] for name in STEPS
+    )
+    lines = [
+        "# The legacy deployment is retired",
+        "",
+        "On %s, after migration %s. Docker Compose serves." % (journal.get("ended"), journal["id"]),
+        "**There is no way back from here except to restore a backup.**",
+        "",
+        "Last backup: `%s`, pinned: %s rows in %d tables, content hash %s, as at the cutover; with its unit files, configuration and env files."
+        % (
+            dumped.get("path"),
+            "{:,}".format(dumped.get("rows", 0)),
+            dumped.get("tables", 0),
+            str(dumped.get("hash"))[:12],
+        ),
+        "",
+    ]
     # a run that was killed has told nobody what it had removed already
-    gone = [unit["path"] for unit in legacy["units"] if unit["path"] and not os.path.lexists(unit["path"])]
-    lines += _section("Removed", [*dict.fromkeys([*gone, *retired.get("removed", [])]), *("database %s" % name for name in dropped.get("dropped", []))])
+    gone = [
+        unit["path"]
+        for unit in legacy["units"]
+        if unit["path"] and not os.path.lexists(unit["path"])
+    ]
+    lines += _section(
+        "Removed",
+        [
+            *dict.fromkeys([*gone, *retired.get("removed", [])]),
+            *("database %s" % name for name in dropped.get("dropped", [])),
+        ],
+    )
     staying = ["%s (%s)" % (item["path"], item["reason"]) for item in retired.get("stays", [])]
-    servers = [found[name]["unit"]["name"] for name in ("database", "redis") if (found.get(name) or {}).get("unit")]
+    servers = [
+        found[name]["unit"]["name"]
+        for name in ("database", "redis")
+        if (found.get(name) or {}).get("unit")
+    ]
     staying += ["unit %s, stopped: it belongs to a package" % name for name in servers]
-    staying += ["%s: configuration" % path for path in [legacy["config"], *legacy.get("included", [])]]
-    staying += ["%s: environment, with secrets" % entry["path"] for entry in legacy["environment_files"]]
-    staying += ["%s: Python environment" % os.path.dirname(os.path.dirname(legacy["python"]))] if legacy.get("python") else []
+    staying += [
+        "%s: configuration" % path for path in [legacy["config"], *legacy.get("included", [])]
+    ]
+    staying += [
+        "%s: environment, with secrets" % entry["path"] for entry in legacy["environment_files"]
+    ]
+    staying += (
+        ["%s: Python environment" % os.path.dirname(os.path.dirname(legacy["python"]))]
+        if legacy.get("python")
+        else []
+    )
     server = database.get("server")
     if server:
         kept = "without" if database["name"] in dropped.get("dropped", []) else "with"
-        staying.append("%s: data folder of the native PostgreSQL, %s the database %s" % (server["folder"], kept, database["name"]))
+        staying.append(
+            "%s: data folder of the native PostgreSQL, %s the database %s"
+            % (server["folder"], kept, database["name"])
+        )
     data = (found.get("redis") or {}).get("data")
     staying += ["%s: data folder of the native Redis" % data["folder"]] if data else []
     lines += _section("What stays", staying)
@@ -45,13 +83,25 @@ def report(journal: dict) -> list[str]:
 
 def _by_hand(found: dict[str, Any]) -> list[str]:
     legacy = found["legacy"]
-    lines = ["rm -r %s" % shlex.quote(os.path.dirname(os.path.dirname(legacy["python"])))] if legacy.get("python") else []
-    lines += ["rm %s" % shlex.quote(path) for path in [legacy["config"], *(entry["path"] for entry in legacy["environment_files"])]]
+    lines = (
+        ["rm -r %s" % shlex.quote(os.path.dirname(os.path.dirname(legacy["python"])))]
+        if legacy.get("python")
+        else []
+    )
+    lines += [
+        "rm %s" % shlex.quote(path)
+        for path in [legacy["config"], *(entry["path"] for entry in legacy["environment_files"])]
+    ]
     server = (found.get("database") or {}).get("server")
     if server:
-        lines.append("the native PostgreSQL, if nothing else is in it: remove its package, then %s" % server["folder"])
+        lines.append(
+            "the native PostgreSQL, if nothing else is in it: remove its package, then %s"
+            % server["folder"]
+        )
     if (found.get("redis") or {}).get("unit"):
-        lines.append("the native Redis, if nobody else uses it: remove its package, then its data folder")
+        lines.append(
+            "the native Redis, if nobody else uses it: remove its package, then its data folder"
+        )
     return lines
 
 
@@ -60,7 +110,11 @@ def _section(title: str, items: list[str]) -> list[str]:
 
 
 def _unless_done(phase: dict) -> str:
-    return "" if phase["state"] == "done" else " (%s)" % {"begun": "not ended"}.get(phase["state"], phase["state"])
+    return (
+        ""
+        if phase["state"] == "done"
+        else " (%s)" % {"begun": "not ended"}.get(phase["state"], phase["state"])
+    )
 
 
 def summary(report: dict) -> list[str]:
@@ -71,13 +125,23 @@ def summary(report: dict) -> list[str]:
     lines += report["stuck"]
     lines += ["", "step         seconds"]
     for phase in report["phases"]:
-        lines.append("%-12s %7s  %s%s" % (phase["name"], "-" if phase["seconds"] is None else "%.1f" % phase["seconds"], phase["meaning"],
-                                          _unless_done(phase)))
+        lines.append(
+            "%-12s %7s  %s%s"
+            % (
+                phase["name"],
+                "-" if phase["seconds"] is None else "%.1f" % phase["seconds"],
+                phase["meaning"],
+                _unless_done(phase),
+            )
+        )
     if report["refused_seconds"] is not None:
         lines += ["", "Clients were refused for at most %.1f s." % report["refused_seconds"]]
     if report["proofs"]:
         lines.append("")
-    lines += ["%s %s: %s" % ("✔" if proof["ok"] else "✘", proof["name"], proof["figures"]) for proof in report["proofs"]]
+    lines += [
+        "%s %s: %s" % ("✔" if proof["ok"] else "✘", proof["name"], proof["figures"])
+        for proof in report["proofs"]
+    ]
     return lines
 
 
@@ -87,21 +151,51 @@ def markdown(report: dict) -> str:
     if report["failure"]:
         lines += ["Reason: %s" % report["failure"], ""]
     lines += [*report["stuck"], ""] if report["stuck"] else []
-    lines += ["%s to %s" % (report["began"], report["ended"] or "(not ended)"), "", "| step | seconds | what |", "|---|---:|---|"]
+    lines += [
+        "%s to %s" % (report["began"], report["ended"] or "(not ended)"),
+        "",
+        "| step | seconds | what |",
+        "|---|---:|---|",
+    ]
     for phase in report["phases"]:
-        lines.append("| %s | %s | %s%s |" % (phase["name"], "" if phase["seconds"] is None else phase["seconds"], phase["meaning"],
-                                             _unless_done(phase)))
+        lines.append(
+            "| %s | %s | %s%s |"
+            % (
+                phase["name"],
+                "" if phase["seconds"] is None else phase["seconds"],
+                phase["meaning"],
+                _unless_done(phase),
+            )
+        )
     if report["refused_seconds"] is not None:
         lines += ["", "Clients were refused for at most **%.1f s**." % report["refused_seconds"]]
-    lines += _section("Proofs", ["%s %s: %s" % ("✔" if proof["ok"] else "✘", proof["name"], proof["figures"]) for proof in report["proofs"]])
+    lines += _section(
+        "Proofs",
+        [
+            "%s %s: %s" % ("✔" if proof["ok"] else "✘", proof["name"], proof["figures"])
+            for proof in report["proofs"]
+        ],
+    )
     lines += _section("What was found", report["found"])
     lines += _section("What should be known", report["warnings"])
     lines += _section("What changed", report["changes"])
-    lines += _section("How to go on" if report["state"] != MIGRATED else "How to undo it", report["undo"])
+    lines += _section(
+        "How to go on" if report["state"] != MIGRATED else "How to undo it", report["undo"]
+    )
     counts = report["environment"]["counts"]
     if counts:
-        lines += ["", "## Environment", "", ", ".join("%d %s" % (count, status) for status, count in sorted(counts.items())) + ".",
-                  "", "| variable | | from | why |", "|---|---|---|---|"]
-        lines += ["| `%s` | %s | %s | %s |" % (entry["name"], entry["status"], entry["origin"], entry["reason"].replace("|", "\\|"))
-                  for entry in report["environment"]["variables"]]
+        lines += [
+            "",
+            "## Environment",
+            "",
+            ", ".join("%d %s" % (count, status) for status, count in sorted(counts.items())) + ".",
+            "",
+            "| variable | | from | why |",
+            "|---|---|---|---|",
+        ]
+        lines += [
+            "| `%s` | %s | %s | %s |"
+            % (entry["name"], entry["status"], entry["origin"], entry["reason"].replace("|", "\\|"))
+            for entry in report["environment"]["variables"]
+        ]
     return "\n".join(lines) + "\n"

@@ -6,6 +6,7 @@
 Each check returns every :class:`Problem` that it sees; none raises, none touches anything, none repeats a secret.
 Sizes are bytes. Sources of the rules are named where a rule is not plain.
 """
+
 from __future__ import annotations
 
 import ipaddress
@@ -21,9 +22,30 @@ BAD_RELEASES = (r"1\.82\.7", r"1\.82\.8", r"1\.107\.\d+")
 LEAST_SAFE_RELEASE = (1, 84, 0)
 # A flush of spend at shutdown exists from here on; before, even a clean stop loses up to one interval.
 FIRST_FLUSHING_RELEASE = (1, 98, 0)
-PUBLIC_KEYS = {"sk-1234", "sk-12345", "sk-123456", "sk-1234567890", "sk-litellm", "sk-master", "sk-test", "sk-litellm-master-key",
-               "password", "secret", "admin", "litellm", "master-key", "salt-key", "sk-salt", "sk-xxxx", "test", "dbpassword9090"}
-PLACEHOLDER = re.compile(r"change[-_ ]?me|replace[-_ ]?(me|this|with)|your[-_ ]|placeholder|example|dummy|xxxx|\.\.\.|^<.*>$|^\$\{\w+\}$", re.I)
+PUBLIC_KEYS = {
+    "sk-1234",
+    "sk-12345",
+    "sk-123456",
+    "sk-1234567890",
+    "sk-litellm",
+    "sk-master",
+    "sk-test",
+    "sk-litellm-master-key",
+    "password",
+    "secret",
+    "admin",
+    "litellm",
+    "master-key",
+    "salt-key",
+    "sk-salt",
+    "sk-xxxx",
+    "test",
+    "dbpassword9090",
+}
+PLACEHOLDER = re.compile(
+    r"change[-_ ]?me|replace[-_ ]?(me|this|with)|your[-_ ]|placeholder|example|dummy|xxxx|\.\.\.|^<.*>$|^\$\{\w+\}$",
+    re.I,
+)
 LEAST_LENGTH = 16
 # What the port of the rehearsal is called.
 STAGING = "staging"
@@ -57,7 +79,9 @@ def weakness(value: str) -> Optional[str]:
     return None
 
 
-def check_keys(environment: dict[str, str], configured: Iterable[str], accepted: Iterable[str]) -> list[Problem]:
+def check_keys(
+    environment: dict[str, str], configured: Iterable[str], accepted: Iterable[str]
+) -> list[Problem]:
     """The keys that guard everything.
 
     :param configured: names of keys that ``config.yaml`` sets itself (``LITELLM_MASTER_KEY`` for general_settings.master_key).
@@ -65,18 +89,28 @@ def check_keys(environment: dict[str, str], configured: Iterable[str], accepted:
     """
     found, accepted = [], set(accepted)
     if "LITELLM_MASTER_KEY" not in environment and "LITELLM_MASTER_KEY" not in configured:
-        found.append(Problem("LITELLM_MASTER_KEY", "the running proxy has none, so it is open to everybody",
-                             "set one in the legacy environment, restart the proxy, and run again"))
+        found.append(
+            Problem(
+                "LITELLM_MASTER_KEY",
+                "the running proxy has none, so it is open to everybody",
+                "set one in the legacy environment, restart the proxy, and run again",
+            )
+        )
     for name in ("LITELLM_MASTER_KEY", "LITELLM_SALT_KEY"):
         fault = weakness(environment[name]) if name in environment else None
         if fault and name not in accepted:
-            remedy = ("a salt key cannot be changed without losing what it encrypts; accept it with preflight_accept_weak: [LITELLM_SALT_KEY]"
-                      if name == "LITELLM_SALT_KEY" else "set a strong one (openssl rand -hex 24) in the legacy environment, restart the proxy, and run again")
+            remedy = (
+                "a salt key cannot be changed without losing what it encrypts; accept it with preflight_accept_weak: [LITELLM_SALT_KEY]"
+                if name == "LITELLM_SALT_KEY"
+                else "set a strong one (openssl rand -hex 24) in the legacy environment, restart the proxy, and run again"
+            )
             found.append(Problem(name, "the value that the running proxy has %s" % fault, remedy))
     return found
 
 
-def check_neighbours(units: dict[str, str], databases: Iterable[str], accepted: Iterable[str]) -> list[Problem]:
+def check_neighbours(
+    units: dict[str, str], databases: Iterable[str], accepted: Iterable[str]
+) -> list[Problem]:
     """What is not LiteLLM's and goes down with the legacy deployment.
 
     :param units: active units, each with the one of the legacy deployment that takes it down.
@@ -86,12 +120,24 @@ def check_neighbours(units: dict[str, str], databases: Iterable[str], accepted: 
     found, accepted = [], set(accepted)
     for name, needed in sorted(units.items()):
         if name not in accepted:
-            found.append(Problem("unit %s" % name, "needs %s and goes down with it at the cutover" % needed,
-                                 "let it want that unit (Wants= and After=) instead of requiring it, or accept it with preflight_accept_down: [%s]" % name))
+            found.append(
+                Problem(
+                    "unit %s" % name,
+                    "needs %s and goes down with it at the cutover" % needed,
+                    "let it want that unit (Wants= and After=) instead of requiring it, or accept it with preflight_accept_down: [%s]"
+                    % name,
+                )
+            )
     for name in databases:
         if name not in accepted:
-            found.append(Problem("database %s" % name, "is on the native PostgreSQL that is stopped at the cutover, and is not moved",
-                                 "move it to another server, or accept it with preflight_accept_down: [%s]" % name))
+            found.append(
+                Problem(
+                    "database %s" % name,
+                    "is on the native PostgreSQL that is stopped at the cutover, and is not moved",
+                    "move it to another server, or accept it with preflight_accept_down: [%s]"
+                    % name,
+                )
+            )
     return found
 
 
@@ -101,41 +147,78 @@ def check_overrides(overrides: dict[str, str]) -> list[Problem]:
     for name, value in sorted(overrides.items()):
         fault = weakness(str(value)) if re.search(r"PASSWORD|MASTER_KEY|SALT_KEY", name) else None
         if fault:
-            found.append(Problem("env_file_overrides.%s" % name, "the value given %s" % fault,
-                                 "give a strong one, or leave the variable out: passwords are then generated"))
+            found.append(
+                Problem(
+                    "env_file_overrides.%s" % name,
+                    "the value given %s" % fault,
+                    "give a strong one, or leave the variable out: passwords are then generated",
+                )
+            )
     return found
 
 
 def check_salt(outcome: Optional[bool], rows: int) -> list[Problem]:
     """The only proof that a salt key is right is a stored row that it decrypts (``None``: there is no row to try, or its format is unknown)."""
     if outcome is False:
-        return [Problem("LITELLM_SALT_KEY", "the key that the proxy runs with cannot decrypt the credentials of the %d model(s) stored in the database" % rows,
-                        "find the key that they were stored with; with this one those models are lost already, and would be after the migration")]
+        return [
+            Problem(
+                "LITELLM_SALT_KEY",
+                "the key that the proxy runs with cannot decrypt the credentials of the %d model(s) stored in the database"
+                % rows,
+                "find the key that they were stored with; with this one those models are lost already, and would be after the migration",
+            )
+        ]
     return []
 
 
 def check_ports(ports: Iterable[Port]) -> list[Problem]:
     """A port may be held by the legacy deployment or by nobody."""
-    return [Problem("port %d (%s)" % (port.number, port.name), "is held by %s, not by %s" % (port.holder, port.expected),
-                    "stop it, or set another litellm_stage_port" if port.name == STAGING else "stop it, and run again")
-            for port in ports if port.holder and not port.ours]
+    return [
+        Problem(
+            "port %d (%s)" % (port.number, port.name),
+            "is held by %s, not by %s" % (port.holder, port.expected),
+            "stop it, or set another litellm_stage_port"
+            if port.name == STAGING
+            else "stop it, and run again",
+        )
+        for port in ports
+        if port.holder and not port.ours
+    ]
 
 
 def check_stage_port(number: int, taken: Iterable[int]) -> list[Problem]:
     """The port of the rehearsal is one, and none that the deployment itself serves."""
     if 0 < number < 65536 and number not in taken:
         return []
-    return [Problem("litellm_stage_port", "%d is %s" % (number, "a port of the deployment itself" if number in taken else "not a port"),
-                    "choose a free one below 65536, such as 14000")]
+    return [
+        Problem(
+            "litellm_stage_port",
+            "%d is %s"
+            % (number, "a port of the deployment itself" if number in taken else "not a port"),
+            "choose a free one below 65536, such as 14000",
+        )
+    ]
 
 
 def check_image(variable: str, image: Image, platform: str) -> list[Problem]:
     """An image must exist, for this platform."""
     if image.error:
-        return [Problem(variable, "image %s: %s" % (image.reference, image.error), "check the reference, the network and `docker login`")]
+        return [
+            Problem(
+                variable,
+                "image %s: %s" % (image.reference, image.error),
+                "check the reference, the network and `docker login`",
+            )
+        ]
     if platform not in image.platforms:
-        return [Problem(variable, "image %s is for %s; this host is %s" % (image.reference, ", ".join(image.platforms) or "no platform", platform),
-                        "use an image for this platform")]
+        return [
+            Problem(
+                variable,
+                "image %s is for %s; this host is %s"
+                % (image.reference, ", ".join(image.platforms) or "no platform", platform),
+                "use an image for this platform",
+            )
+        ]
     return []
 
 
@@ -143,43 +226,83 @@ def check_release(variable: str, wanted: Optional[str], legacy: Optional[str]) -
     """The LiteLLM release of the image (``None``: it does not say; staging asks it) against the list of bad ones and the legacy one."""
     found = []
     if wanted and any(re.fullmatch(bad, wanted) for bad in BAD_RELEASES):
-        found.append(Problem(variable, "LiteLLM %s is on the list of known-bad releases: it was published with malware" % wanted,
-                             "choose another release and never deploy this one"))
+        found.append(
+            Problem(
+                variable,
+                "LiteLLM %s is on the list of known-bad releases: it was published with malware"
+                % wanted,
+                "choose another release and never deploy this one",
+            )
+        )
     elif wanted and legacy and numbers(wanted) != numbers(legacy):
-        found.append(Problem(variable, "the image holds LiteLLM %s, the legacy deployment runs %s" % (wanted, legacy),
-                             "move with the same release first and upgrade afterwards: schema changes have no way back"))
+        found.append(
+            Problem(
+                variable,
+                "the image holds LiteLLM %s, the legacy deployment runs %s" % (wanted, legacy),
+                "move with the same release first and upgrade afterwards: schema changes have no way back",
+            )
+        )
     return found
 
 
-def check_migrations(variable: str, offered: Optional[Iterable[str]], applied: Optional[Iterable[str]]) -> list[Problem]:
+def check_migrations(
+    variable: str, offered: Optional[Iterable[str]], applied: Optional[Iterable[str]]
+) -> list[Problem]:
     """The schema migrations that the image brings against the database's ledger; ``None`` where one of them has none.
 
     With the same LiteLLM release on both sides nothing is pending; a database that is behind was not kept up by its own proxy.
     """
-    pending = sorted(set(offered) - set(applied)) if offered is not None and applied is not None else []
+    pending = (
+        sorted(set(offered) - set(applied)) if offered is not None and applied is not None else []
+    )
     if not pending:
         return []
-    return [Problem(variable, "brings %d schema migrations that the legacy database does not have (the first is %s)" % (len(pending), pending[0]),
-                    "start the legacy proxy once with DISABLE_SCHEMA_UPDATE=false, so that it brings its own database up to date, and run again")]
+    return [
+        Problem(
+            variable,
+            "brings %d schema migrations that the legacy database does not have (the first is %s)"
+            % (len(pending), pending[0]),
+            "start the legacy proxy once with DISABLE_SCHEMA_UPDATE=false, so that it brings its own database up to date, and run again",
+        )
+    ]
 
 
 def check_traces(legacy: Optional[str], traces: Iterable[str]) -> list[Problem]:
     """Signs that the environment that is being left is not to be trusted."""
-    found = [Problem(path, "is a trace of a malicious release in the legacy environment",
-                     "treat every secret of this host as known to others: investigate before anything else") for path in traces
-             if not path.endswith("sitecustomize.py")]
+    found = [
+        Problem(
+            path,
+            "is a trace of a malicious release in the legacy environment",
+            "treat every secret of this host as known to others: investigate before anything else",
+        )
+        for path in traces
+        if not path.endswith("sitecustomize.py")
+    ]
     if legacy and any(re.fullmatch(bad, legacy) for bad in BAD_RELEASES):
-        found.append(Problem("legacy environment", "LiteLLM %s was published with malware" % legacy,
-                             "treat every secret of this host as known to others: investigate before anything else"))
+        found.append(
+            Problem(
+                "legacy environment",
+                "LiteLLM %s was published with malware" % legacy,
+                "treat every secret of this host as known to others: investigate before anything else",
+            )
+        )
     return found
 
 
-def check_majors(variable: str, what: str, image: Image, declared: str, native: Optional[int]) -> list[Problem]:
+def check_majors(
+    variable: str, what: str, image: Image, declared: str, native: Optional[int]
+) -> list[Problem]:
     """A container of a lower major cannot take the native server's data."""
     offered = major(image, declared)
     if not image.error and offered is not None and native is not None and offered < native:
-        return [Problem(variable, "image %s is %s %d, the native server is %d: data never go to a lower major" % (image.reference, what, offered, native),
-                        "use %s %d or newer" % (what, native))]
+        return [
+            Problem(
+                variable,
+                "image %s is %s %d, the native server is %d: data never go to a lower major"
+                % (image.reference, what, offered, native),
+                "use %s %d or newer" % (what, native),
+            )
+        ]
     return []
 
 
@@ -192,18 +315,42 @@ def check_disk(needs: Iterable[tuple[str, int, int, int]]) -> list[Problem]:
     for entries in devices.values():
         needed, free = sum(entry[1] for entry in entries), entries[0][2]
         if needed > free:
-            found.append(Problem("disk space", "%s need%s %.1f GiB together, %.1f GiB are free" % (
-                " and ".join(entry[0] for entry in entries), "s" if len(entries) == 1 else "", needed / GIB, free / GIB),
-                "free at least %.1f GiB there, or set other folders" % ((needed - free) / GIB)))
+            found.append(
+                Problem(
+                    "disk space",
+                    "%s need%s %.1f GiB together, %.1f GiB are free"
+                    % (
+                        " and ".join(entry[0] for entry in entries),
+                        "s" if len(entries) == 1 else "",
+                        needed / GIB,
+                        free / GIB,
+                    ),
+                    "free at least %.1f GiB there, or set other folders" % ((needed - free) / GIB),
+                )
+            )
     return found
 
 
 def check_names(volumes: dict[str, bool], containers: dict[str, bool]) -> list[Problem]:
     """Volumes and containers that have our names: name to whether it is ours."""
-    found = [Problem("volume %s" % name, "exists and was not made by this collection for this host",
-                     "look what it holds; remove it, or set another litellm_project_name") for name, ours in sorted(volumes.items()) if not ours]
-    return found + [Problem("container %s" % name, "exists and was not made by this collection for this host",
-                            "remove or rename it, or set another litellm_project_name") for name, ours in sorted(containers.items()) if not ours]
+    found = [
+        Problem(
+            "volume %s" % name,
+            "exists and was not made by this collection for this host",
+            "look what it holds; remove it, or set another litellm_project_name",
+        )
+        for name, ours in sorted(volumes.items())
+        if not ours
+    ]
+    return found + [
+        Problem(
+            "container %s" % name,
+            "exists and was not made by this collection for this host",
+            "remove or rename it, or set another litellm_project_name",
+        )
+        for name, ours in sorted(containers.items())
+        if not ours
+    ]
 
 
 def check_subnet(variable: str, subnet: str, taken: Iterable[tuple[str, str]]) -> list[Problem]:
@@ -211,24 +358,72 @@ def check_subnet(variable: str, subnet: str, taken: Iterable[tuple[str, str]]) -
     try:
         wanted = ipaddress.ip_network(subnet)
     except ValueError as error:
-        return [Problem(variable, "%s (%s)" % (subnet, error), "give a private IPv4 subnet such as 172.30.40.0/24")]
-    if wanted.version != 4 or not wanted.is_private or wanted.is_loopback or wanted.is_link_local or wanted.prefixlen > 28:
-        return [Problem(variable, "%s is not a private IPv4 subnet of at least 16 addresses" % subnet, "give one such as 172.30.40.0/24")]
-    return [Problem(variable, "%s overlaps with %s (%s)" % (subnet, other, name), "choose a subnet that is free")
-            for other, name in taken if wanted.overlaps(ipaddress.ip_network(other))]
+        return [
+            Problem(
+                variable,
+                "%s (%s)" % (subnet, error),
+                "give a private IPv4 subnet such as 172.30.40.0/24",
+            )
+        ]
+    if (
+        wanted.version != 4
+        or not wanted.is_private
+        or wanted.is_loopback
+        or wanted.is_link_local
+        or wanted.prefixlen > 28
+    ):
+        return [
+            Problem(
+                variable,
+                "%s is not a private IPv4 subnet of at least 16 addresses" % subnet,
+                "give one such as 172.30.40.0/24",
+            )
+        ]
+    return [
+        Problem(
+            variable,
+            "%s overlaps with %s (%s)" % (subnet, other, name),
+            "choose a subnet that is free",
+        )
+        for other, name in taken
+        if wanted.overlaps(ipaddress.ip_network(other))
+    ]
 
 
 def warn(legacy: Optional[str], unreachable: Iterable[str], traces: Iterable[str]) -> list[Problem]:
     """What the operator should know and what does not stop a migration."""
     found = []
     if legacy and numbers(legacy) < LEAST_SAFE_RELEASE:
-        found.append(Problem("LiteLLM %s" % legacy, "has known holes (CVE-2026-42208, CVE-2026-49468)", "upgrade soon after the migration"))
+        found.append(
+            Problem(
+                "LiteLLM %s" % legacy,
+                "has known holes (CVE-2026-42208, CVE-2026-49468)",
+                "upgrade soon after the migration",
+            )
+        )
     if legacy and numbers(legacy) < FIRST_FLUSHING_RELEASE:
-        found.append(Problem("LiteLLM %s" % legacy, "does not write its last spend when it stops",
-                             "the last seconds of spend before the cutover can be missing, as at every restart so far"))
+        found.append(
+            Problem(
+                "LiteLLM %s" % legacy,
+                "does not write its last spend when it stops",
+                "the last seconds of spend before the cutover can be missing, as at every restart so far",
+            )
+        )
     for name in unreachable:
-        found.append(Problem("model server %s" % name, "does not answer now", "if it was stopped on purpose, nothing needs to be done"))
+        found.append(
+            Problem(
+                "model server %s" % name,
+                "does not answer now",
+                "if it was stopped on purpose, nothing needs to be done",
+            )
+        )
     for path in traces:
         if path.endswith("sitecustomize.py"):
-            found.append(Problem(path, "runs at every start of the legacy Python", "make sure that it is yours: malicious releases left such files"))
+            found.append(
+                Problem(
+                    path,
+                    "runs at every start of the legacy Python",
+                    "make sure that it is yours: malicious releases left such files",
+                )
+            )
     return found

@@ -5,6 +5,7 @@
 
 Nothing is changed. Rows are counted in the compose deployment's database while it serves.
 """
+
 from __future__ import annotations
 
 import os
@@ -47,7 +48,13 @@ def look(journal: dict, database: _postgres.Endpoint, choice: str) -> Look:
         ``choices`` (name to words).
     """
     found = journal["facts"].get("found", {})
-    facts: dict[str, Any] = {"carries": _steps.of(_steps.LEAVE)[0] in _steps.steps_back(journal), "since": None, "tables": [], "told": "", "choices": {}}
+    facts: dict[str, Any] = {
+        "carries": _steps.of(_steps.LEAVE)[0] in _steps.steps_back(journal),
+        "since": None,
+        "tables": [],
+        "told": "",
+        "choices": {},
+    }
     problems = _legacy_problems(found.get("legacy", {}))
     warnings = _changed_files(found.get("legacy", {}))
     if not facts["carries"]:
@@ -67,7 +74,9 @@ def look(journal: dict, database: _postgres.Endpoint, choice: str) -> Look:
     if held and choice != NONE:
         problems += _room(found, database)
     facts["told"] = told(facts, unread)
-    facts["choices"] = choices((backup or {}).get("facts", {}), (backup or {}).get("ended"), (cutover or {}).get("begun"))
+    facts["choices"] = choices(
+        (backup or {}).get("facts", {}), (backup or {}).get("ended"), (cutover or {}).get("begun")
+    )
     return Look(facts, problems, warnings)
 
 
@@ -78,7 +87,13 @@ def _since(database: _postgres.Endpoint, time: str) -> dict[str, Any]:
     return {"keys": int(row[0] or 0), "requests": int(row[1] or 0), "spend": float(row[2] or 0)}
 
 
-def judge(choice: str, unread: str, held: Optional[dict[str, Any]], left: dict[str, Any], backup: dict[str, Any]) -> list[Problem]:
+def judge(
+    choice: str,
+    unread: str,
+    held: Optional[dict[str, Any]],
+    left: dict[str, Any],
+    backup: dict[str, Any],
+) -> list[Problem]:
     """What stands against a choice.
 
     :param unread: why the compose deployment's database can't be read, empty where it can; ``held``: what it holds.
@@ -89,17 +104,40 @@ def judge(choice: str, unread: str, held: Optional[dict[str, Any]], left: dict[s
         return []
     found = []
     if unread:
-        found.append(Problem("database", "of the compose deployment can't be read (%s)" % unread, "start it, or give up its rows: %s" % others))
+        found.append(
+            Problem(
+                "database",
+                "of the compose deployment can't be read (%s)" % unread,
+                "start it, or give up its rows: %s" % others,
+            )
+        )
     if choice == CARRY:
         if not left.get("source"):
-            found.append(Problem("journal", "has no proof of the copy at the cutover, so nobody can tell what the legacy database held", "choose " + others))
+            found.append(
+                Problem(
+                    "journal",
+                    "has no proof of the copy at the cutover, so nobody can tell what the legacy database held",
+                    "choose " + others,
+                )
+            )
         elif held and held["schema_hash"] != left["target"]["schema_hash"]:
-            found.append(Problem("database", "has another schema than at the cutover (a newer LiteLLM changed it?), which the legacy release does not know",
-                                 "go back to the release of the cutover, or give up the rows since: " + others))
+            found.append(
+                Problem(
+                    "database",
+                    "has another schema than at the cutover (a newer LiteLLM changed it?), which the legacy release does not know",
+                    "go back to the release of the cutover, or give up the rows since: " + others,
+                )
+            )
     if choice == BACKUP:
         wrong = _backup.verify(backup["path"]) if backup else ["there is none"]
         if wrong:
-            found.append(Problem("backup", "of the legacy deployment is not sound: %s" % "; ".join(wrong), "choose -e rollback_data=carry or none"))
+            found.append(
+                Problem(
+                    "backup",
+                    "of the legacy deployment is not sound: %s" % "; ".join(wrong),
+                    "choose -e rollback_data=carry or none",
+                )
+            )
     return found
 
 
@@ -109,19 +147,34 @@ def told(facts: dict[str, Any], unread: str) -> str:
         return "What was written since the cutover can't be counted."
     since = facts["since"] or {"keys": 0, "requests": 0, "spend": 0.0}
     return "Since the cutover %s, %s, %.6f of spend recorded. Rows: %s." % (
-        count(since["keys"], "key created", "keys created"), count(since["requests"], "request logged", "requests logged"), since["spend"],
-        ", ".join("%s %s" % (item["name"], "%+d" % (item["after"] - item["before"]) if item["after"] != item["before"] else "changed")
-                  for item in facts["tables"]) or "as they were")
+        count(since["keys"], "key created", "keys created"),
+        count(since["requests"], "request logged", "requests logged"),
+        since["spend"],
+        ", ".join(
+            "%s %s"
+            % (
+                item["name"],
+                "%+d" % (item["after"] - item["before"])
+                if item["after"] != item["before"]
+                else "changed",
+            )
+            for item in facts["tables"]
+        )
+        or "as they were",
+    )
 
 
-def choices(backup: dict[str, Any], backed_up: Optional[str], stopped: Optional[str]) -> dict[str, str]:
+def choices(
+    backup: dict[str, Any], backed_up: Optional[str], stopped: Optional[str]
+) -> dict[str, str]:
     """What each choice keeps and loses, in words."""
     kept = "It stays in the compose deployment's volume, under another name."
     return {
         CARRY: "keeps all of it, loses nothing.",
-        BACKUP: "keeps what the backup %s of %s holds, loses all of it and what was written between backup and cutover. %s" % (
-            backup.get("name"), backed_up, kept),
-        NONE: "keeps the legacy database as it was at the cutover (%s), loses all of it. %s" % (stopped, kept),
+        BACKUP: "keeps what the backup %s of %s holds, loses all of it and what was written between backup and cutover. %s"
+        % (backup.get("name"), backed_up, kept),
+        NONE: "keeps the legacy database as it was at the cutover (%s), loses all of it. %s"
+        % (stopped, kept),
     }
 
 
@@ -133,22 +186,56 @@ def count(number: int, one: str, more: str) -> str:
 def _legacy_problems(legacy: dict[str, Any]) -> list[Problem]:
     """What of the legacy deployment is not there any more."""
     if not legacy:
-        return [Problem("journal", "does not say what the legacy deployment was", "it was edited, or written by another release")]
-    found = [Problem("unit %s" % unit["name"], "its file %s is gone" % unit["path"], "restore it from the backup that the journal names")
-             for unit in legacy["units"] if unit["path"] and not os.path.exists(unit["path"])]
-    found += [Problem(path, "is gone", "restore it from the backup that the journal names") for path in legacy["hashes"] if not os.path.isfile(path)]
+        return [
+            Problem(
+                "journal",
+                "does not say what the legacy deployment was",
+                "it was edited, or written by another release",
+            )
+        ]
+    found = [
+        Problem(
+            "unit %s" % unit["name"],
+            "its file %s is gone" % unit["path"],
+            "restore it from the backup that the journal names",
+        )
+        for unit in legacy["units"]
+        if unit["path"] and not os.path.exists(unit["path"])
+    ]
+    found += [
+        Problem(path, "is gone", "restore it from the backup that the journal names")
+        for path in legacy["hashes"]
+        if not os.path.isfile(path)
+    ]
     python = legacy["python"]
     if python and not os.path.exists(python):
-        found.append(Problem(python, "is gone: the legacy proxy cannot start", "install LiteLLM %s there again" % legacy["litellm_version"]))
+        found.append(
+            Problem(
+                python,
+                "is gone: the legacy proxy cannot start",
+                "install LiteLLM %s there again" % legacy["litellm_version"],
+            )
+        )
     elif python and _legacy.installed(python)["version"] != legacy["litellm_version"]:
-        found.append(Problem(python, "has LiteLLM %s now, the legacy proxy ran %s" % (_legacy.installed(python)["version"], legacy["litellm_version"]),
-                             "install LiteLLM %s there again" % legacy["litellm_version"]))
+        found.append(
+            Problem(
+                python,
+                "has LiteLLM %s now, the legacy proxy ran %s"
+                % (_legacy.installed(python)["version"], legacy["litellm_version"]),
+                "install LiteLLM %s there again" % legacy["litellm_version"],
+            )
+        )
     return found
 
 
 def _changed_files(legacy: dict[str, Any]) -> list[Problem]:
-    return [Problem(path, "was changed since the migration", "the legacy proxy starts with it as it is now")
-            for path, digest in legacy.get("hashes", {}).items() if os.path.isfile(path) and _legacy.file_hash(path) != digest]
+    return [
+        Problem(
+            path, "was changed since the migration", "the legacy proxy starts with it as it is now"
+        )
+        for path, digest in legacy.get("hashes", {}).items()
+        if os.path.isfile(path) and _legacy.file_hash(path) != digest
+    ]
 
 
 def _room(found: dict[str, Any], database: _postgres.Endpoint) -> list[Problem]:
@@ -159,4 +246,10 @@ def _room(found: dict[str, Any], database: _postgres.Endpoint) -> list[Problem]:
     needed, free = _postgres.database_size(database) + SPARE, _files.free_bytes(server["folder"])
     if free >= needed:
         return []
-    return [Problem(server["folder"], "has %.1f GiB free, the rows may need %.1f GiB" % (free / 2**30, needed / 2**30), "free some space there")]
+    return [
+        Problem(
+            server["folder"],
+            "has %.1f GiB free, the rows may need %.1f GiB" % (free / 2**30, needed / 2**30),
+            "free some space there",
+        )
+    ]

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What clients of a proxy see, without a secret, and what of it another proxy shows differently."""
+
 from __future__ import annotations
 
 import hashlib
@@ -22,9 +23,30 @@ from . import client_keys as _client_keys
 
 PAGE = 100  # the most that LiteLLM gives at once
 # A digest holds the settings that people make, and none that LiteLLM derives, dates or counts.
-KEY_SETTINGS = ("models", "allowed_routes", "permissions", "metadata", "aliases", "config", "tpm_limit", "rpm_limit", "max_parallel_requests",
-                "budget_duration", "model_max_budget", "budget_id")
-TEAM_SETTINGS = ("models", "metadata", "tpm_limit", "rpm_limit", "max_parallel_requests", "budget_duration", "model_max_budget", "members_with_roles")
+KEY_SETTINGS = (
+    "models",
+    "allowed_routes",
+    "permissions",
+    "metadata",
+    "aliases",
+    "config",
+    "tpm_limit",
+    "rpm_limit",
+    "max_parallel_requests",
+    "budget_duration",
+    "model_max_budget",
+    "budget_id",
+)
+TEAM_SETTINGS = (
+    "models",
+    "metadata",
+    "tpm_limit",
+    "rpm_limit",
+    "max_parallel_requests",
+    "budget_duration",
+    "model_max_budget",
+    "members_with_roles",
+)
 MODEL_INFO = ("base_model", "team_id", "team_public_model_name", "access_groups")
 ADDRESSES = ("api_base", "base_url")
 SECRET = re.compile(r"key|secret|password|credential|header|token", re.I)
@@ -33,13 +55,23 @@ SECRET = re.compile(r"key|secret|password|credential|header|token", re.I)
 def digest(value: Any) -> str:
     """Twelve characters that differ where two values do. Empty, false and absent are the same."""
     if isinstance(value, dict):
-        value = {name: item for name, item in value.items() if item not in (None, False, "", [], {})}
+        value = {
+            name: item for name, item in value.items() if item not in (None, False, "", [], {})
+        }
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
-def snapshot(client: Client, exercise: Optional[Sequence[str]] = None, client_keys: Sequence[_client_keys.ClientKey] = (), chat_model: Optional[str] = None,
-             bogus: bool = True, local_hosts: Sequence[str] = (), own_ports: Sequence[int] = (),
-             capabilities: bool = False, earlier: Optional[dict[str, Any]] = None) -> dict[str, Any]:
+def snapshot(
+    client: Client,
+    exercise: Optional[Sequence[str]] = None,
+    client_keys: Sequence[_client_keys.ClientKey] = (),
+    chat_model: Optional[str] = None,
+    bogus: bool = True,
+    local_hosts: Sequence[str] = (),
+    own_ports: Sequence[int] = (),
+    capabilities: bool = False,
+    earlier: Optional[dict[str, Any]] = None,
+) -> dict[str, Any]:
     """What clients of this proxy see; ``client`` has its master key. The shape is documented with the module.
 
     :param exercise: models to send a request of each of their modes' kinds. ``None``: the first on this host for each mode, once from
@@ -62,8 +94,12 @@ def snapshot(client: Client, exercise: Optional[Sequence[str]] = None, client_ke
         "keys": _keys(client),
         "teams": _teams(client),
         "users": {"count": _users(client)},
-        "bogus": client.with_key("sk-" + secrets.token_urlsafe(24)).get("/v1/models").status if bogus else None,
-        "exercised": [result for name, mode in asked for result in _exercise.exercise(client, name, mode)],
+        "bogus": client.with_key("sk-" + secrets.token_urlsafe(24)).get("/v1/models").status
+        if bogus
+        else None,
+        "exercised": [
+            result for name, mode in asked for result in _exercise.exercise(client, name, mode)
+        ],
         "client_keys": [_client_keys.attempt(client, item, chat_model) for item in client_keys],
     }
     well = {result["model"] for result in found["exercised"] if result["ok"]}
@@ -75,15 +111,25 @@ def _models(client: Client, local_hosts: set[str], own_ports: set[int]) -> list[
     found = []
     for item in _list(client.json("GET", "/model/info"), "data", "/model/info"):
         params, info = item.get("litellm_params") or {}, item.get("model_info") or {}
-        kept = {name: value for name, value in params.items()
-                if name not in ADDRESSES and (isinstance(value, (int, float)) or not SECRET.search(name))}
-        found.append({
-            "name": str(item.get("model_name")),
-            "mode": info.get("mode") or "chat",
-            "db_model": bool(info.get("db_model")),
-            "local": any(_is_local(params.get(name), local_hosts, own_ports) for name in ADDRESSES),
-            "digest": digest({**kept, **{"info " + name: info.get(name) for name in MODEL_INFO}}),
-        })
+        kept = {
+            name: value
+            for name, value in params.items()
+            if name not in ADDRESSES
+            and (isinstance(value, (int, float)) or not SECRET.search(name))
+        }
+        found.append(
+            {
+                "name": str(item.get("model_name")),
+                "mode": info.get("mode") or "chat",
+                "db_model": bool(info.get("db_model")),
+                "local": any(
+                    _is_local(params.get(name), local_hosts, own_ports) for name in ADDRESSES
+                ),
+                "digest": digest(
+                    {**kept, **{"info " + name: info.get(name) for name in MODEL_INFO}}
+                ),
+            }
+        )
     return found
 
 
@@ -101,7 +147,11 @@ def _first_local(models: list[dict[str, Any]]) -> list[tuple[str, Optional[str]]
     elsewhere = {model["name"] for model in models if not model["local"]}
     first: dict[tuple[str, bool], str] = {}
     for model in models:
-        if model["name"] not in elsewhere and "*" not in model["name"] and _exercise.kinds_of(model["mode"]):
+        if (
+            model["name"] not in elsewhere
+            and "*" not in model["name"]
+            and _exercise.kinds_of(model["mode"])
+        ):
             first.setdefault((model["mode"], model["db_model"]), model["name"])
     return [(name, mode) for (mode, _stored), name in first.items()]
 
@@ -127,25 +177,49 @@ def _keys(client: Client) -> dict[str, Any]:
         rows.update((str(row.get("token")), row) for row in found)
         told = body.get("total_pages")
         pages, page = told if isinstance(told, int) and found else page, page + 1
-    return {"count": len(rows), "listed": [{
-        "hash": token[:12], "alias": row.get("key_alias"), "blocked": bool(row.get("blocked")), "spend": row.get("spend") or 0.0,
-        "max_budget": row.get("max_budget"), "budget_reset_at": row.get("budget_reset_at"), "expires": row.get("expires"),
-        "team": row.get("team_id"), "user": row.get("user_id"), "settings": digest({name: row.get(name) for name in KEY_SETTINGS}),
-    } for token, row in sorted(rows.items())]}
+    return {
+        "count": len(rows),
+        "listed": [
+            {
+                "hash": token[:12],
+                "alias": row.get("key_alias"),
+                "blocked": bool(row.get("blocked")),
+                "spend": row.get("spend") or 0.0,
+                "max_budget": row.get("max_budget"),
+                "budget_reset_at": row.get("budget_reset_at"),
+                "expires": row.get("expires"),
+                "team": row.get("team_id"),
+                "user": row.get("user_id"),
+                "settings": digest({name: row.get(name) for name in KEY_SETTINGS}),
+            }
+            for token, row in sorted(rows.items())
+        ],
+    }
 
 
 def _teams(client: Client) -> list[dict[str, Any]]:
-    found = [{
-        "id": str(row.get("team_id")), "alias": row.get("team_alias"), "blocked": bool(row.get("blocked")), "spend": row.get("spend") or 0.0,
-        "max_budget": row.get("max_budget"), "budget_reset_at": row.get("budget_reset_at"),
-        "settings": digest({name: row.get(name) for name in TEAM_SETTINGS}),
-    } for row in _list(client.json("GET", "/team/list"), "", "/team/list")]
+    found = [
+        {
+            "id": str(row.get("team_id")),
+            "alias": row.get("team_alias"),
+            "blocked": bool(row.get("blocked")),
+            "spend": row.get("spend") or 0.0,
+            "max_budget": row.get("max_budget"),
+            "budget_reset_at": row.get("budget_reset_at"),
+            "settings": digest({name: row.get(name) for name in TEAM_SETTINGS}),
+        }
+        for row in _list(client.json("GET", "/team/list"), "", "/team/list")
+    ]
     return sorted(found, key=lambda team: team["id"])
 
 
 def _users(client: Client) -> int:
     body = client.json("GET", "/user/list?page=1&page_size=1")
-    return int(body["total"]) if isinstance(body, dict) and isinstance(body.get("total"), int) else len(_list(body, "users", "/user/list"))
+    return (
+        int(body["total"])
+        if isinstance(body, dict) and isinstance(body.get("total"), int)
+        else len(_list(body, "users", "/user/list"))
+    )
 
 
 def compare(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -154,34 +228,62 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     Spend may have grown, or begun again with a new budget period. Keys, teams and users may have been added; models may not.
     """
     found = _compare_models(old["models"], new["models"])
-    for kind, before, after in (("key", old["keys"]["listed"], new["keys"]["listed"]), ("team", old["teams"], new["teams"])):
+    for kind, before, after in (
+        ("key", old["keys"]["listed"], new["keys"]["listed"]),
+        ("team", old["teams"], new["teams"]),
+    ):
         there = {row.get("hash") or row["id"]: row for row in after}
         for row in before:
             name = "%s %s" % (kind, row["alias"] or row.get("hash") or row["id"])
             later = there.get(row.get("hash") or row["id"])
-            found += _compare_rows(name, row, later) if later else ["%s: it is not there any more" % name]
+            found += (
+                _compare_rows(name, row, later)
+                if later
+                else ["%s: it is not there any more" % name]
+            )
     if new["users"]["count"] < old["users"]["count"]:
         found.append("users: %d became %d" % (old["users"]["count"], new["users"]["count"]))
     if new["bogus"] not in (None, 401) and (new["bogus"] == 200 or new["bogus"] != old["bogus"]):
-        found.append("a key that does not exist gets HTTP %s where it should get 401" % new["bogus"])
-    return (found + _compare_exercised(old["exercised"], new["exercised"]) + _compare_capabilities(old, new)
-            + _client_keys.differences(old["client_keys"], new["client_keys"]))
+        found.append(
+            "a key that does not exist gets HTTP %s where it should get 401" % new["bogus"]
+        )
+    return (
+        found
+        + _compare_exercised(old["exercised"], new["exercised"])
+        + _compare_capabilities(old, new)
+        + _client_keys.differences(old["client_keys"], new["client_keys"])
+    )
 
 
 def _compare_models(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[str]:
-    before, after = (Counter((model["name"], model["mode"], model["db_model"], model["digest"]) for model in models) for models in (old, new))
-    lost, added = (Counter(model[0] for model in side.elements()) for side in (before - after, after - before))
-    return (["model %s: its settings differ" % name for name in sorted(lost & added)]
-            + ["model %s: it is not there any more" % name for name in sorted(lost - added)]
-            + ["model %s: it was not there before" % name for name in sorted(added - lost)])
+    before, after = (
+        Counter(
+            (model["name"], model["mode"], model["db_model"], model["digest"]) for model in models
+        )
+        for models in (old, new)
+    )
+    lost, added = (
+        Counter(model[0] for model in side.elements()) for side in (before - after, after - before)
+    )
+    return (
+        ["model %s: its settings differ" % name for name in sorted(lost & added)]
+        + ["model %s: it is not there any more" % name for name in sorted(lost - added)]
+        + ["model %s: it was not there before" % name for name in sorted(added - lost)]
+    )
 
 
 def _compare_rows(name: str, old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    found = ["%s: %s %s became %s" % (name, field, _shown(old[field]), _shown(new[field]))
-             for field in ("blocked", "max_budget", "expires", "team", "user") if field in old and old[field] != new[field]]
+    found = [
+        "%s: %s %s became %s" % (name, field, _shown(old[field]), _shown(new[field]))
+        for field in ("blocked", "max_budget", "expires", "team", "user")
+        if field in old and old[field] != new[field]
+    ]
     if old["settings"] != new["settings"]:
         found.append("%s: its settings differ" % name)
-    if new["spend"] < old["spend"] - 1e-9 * max(1.0, abs(old["spend"])) and old["budget_reset_at"] == new["budget_reset_at"]:
+    if (
+        new["spend"] < old["spend"] - 1e-9 * max(1.0, abs(old["spend"]))
+        and old["budget_reset_at"] == new["budget_reset_at"]
+    ):
         found.append("%s: spend %s became %s" % (name, _shown(old["spend"]), _shown(new["spend"])))
     return found
 
@@ -197,14 +299,23 @@ def _compare_exercised(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> 
     found = []
     for result in old:
         later = there.get((result["model"], result["mode"]))
-        found += _exercise.differences(result, later) if later else ["model %s, %s: it was not asked again" % (result["model"], result["mode"])]
+        found += (
+            _exercise.differences(result, later)
+            if later
+            else ["model %s, %s: it was not asked again" % (result["model"], result["mode"])]
+        )
     return found
 
 
 def _compare_capabilities(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Nothing of a model that does not answer any more, which is said already."""
-    silent = {result["model"] for result in new["exercised"]} - {result["model"] for result in new["exercised"] if result["ok"]}
-    return differences([row for row in old.get("capabilities", []) if row["model"] not in silent], new["capabilities"])
+    silent = {result["model"] for result in new["exercised"]} - {
+        result["model"] for result in new["exercised"] if result["ok"]
+    }
+    return differences(
+        [row for row in old.get("capabilities", []) if row["model"] not in silent],
+        new["capabilities"],
+    )
 
 
 def table(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -215,12 +326,20 @@ def table(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         later, took = there.get(key, ("not asked", ""))
         rows.append((*key, state, later, seconds, took))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
+    ]
 
 
 def _asked(seen: dict[str, Any]) -> list[tuple[tuple[str, str], str, str]]:
-    told = [((row["model"], row["mode"]), "yes" if row["ok"] else "failed", row["seconds"]) for row in seen["exercised"]]
-    told += [((row["model"], row["capability"]), WORDS[row["state"]], row["seconds"]) for row in seen.get("capabilities", [])]
+    told = [
+        ((row["model"], row["mode"]), "yes" if row["ok"] else "failed", row["seconds"])
+        for row in seen["exercised"]
+    ]
+    told += [
+        ((row["model"], row["capability"]), WORDS[row["state"]], row["seconds"])
+        for row in seen.get("capabilities", [])
+    ]
     return [(key, state, "%.2f" % seconds) for key, state, seconds in told]
 
 
@@ -229,7 +348,9 @@ TRIES = 3
 WORDS = {_probe.YES: "yes", _probe.NO: "no", _probe.BROKEN: "failed"}
 
 
-def observe(client: Client, models: Iterable[tuple[str, str]], earlier: Iterable[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+def observe(
+    client: Client, models: Iterable[tuple[str, str]], earlier: Iterable[dict[str, Any]] = ()
+) -> list[dict[str, Any]]:
     """One row for each capability of each of the ``models`` (name and mode), but for those that an exercise of the mode shows anyway.
 
     :param earlier: rows of another proxy, or of this one before.
@@ -244,7 +365,9 @@ def observe(client: Client, models: Iterable[tuple[str, str]], earlier: Iterable
                 told = _probe.ask(client, _probe.Task(name, capability))
                 if not _lost(before.get((name, capability.name)), told["state"]):
                     break
-            rows.append({field: told[field] for field in ("model", "capability", "state", "why", "seconds")})
+            rows.append(
+                {field: told[field] for field in ("model", "capability", "state", "why", "seconds")}
+            )
     return rows
 
 
@@ -253,11 +376,22 @@ def differences(old: Iterable[dict[str, Any]], new: Iterable[dict[str, Any]]) ->
     there = {(row["model"], row["capability"]): row for row in new}
     found = []
     for row in old:
-        name, later = "model %s, %s" % (row["model"], row["capability"]), there.get((row["model"], row["capability"]))
+        name, later = (
+            "model %s, %s" % (row["model"], row["capability"]),
+            there.get((row["model"], row["capability"])),
+        )
         if later is None:
             found.append("%s: it was not asked again" % name)
         elif _lost(row["state"], later["state"]):
-            found.append("%s: %s became %s%s" % (name, WORDS[row["state"]], WORDS[later["state"]], " (%s)" % later["why"] if later["why"] else ""))
+            found.append(
+                "%s: %s became %s%s"
+                % (
+                    name,
+                    WORDS[row["state"]],
+                    WORDS[later["state"]],
+                    " (%s)" % later["why"] if later["why"] else "",
+                )
+            )
     return found
 
 

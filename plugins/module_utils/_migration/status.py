@@ -5,6 +5,7 @@
 
 Nothing is changed, nothing that is missing or broken ends the look, and nothing that is returned is a secret.
 """
+
 from __future__ import annotations
 
 import os
@@ -29,21 +30,46 @@ VOLUMES = ("postgres", "redis")
 PORT = 4000
 
 
-def stand(journal: Optional[dict], run: Optional[dict], now: datetime, patience: float) -> dict[str, Any]:
+def stand(
+    journal: Optional[dict], run: Optional[dict], now: datetime, patience: float
+) -> dict[str, Any]:
     """The journal in words: ``state``, ``phase``, ``since``, ``working`` (``yes``, ``no``, ``unknown``), ``words``, ``id``, ``problem``."""
-    told: dict[str, Any] = {"state": NONE, "phase": "", "since": None, "working": "no", "words": WORDS[NONE], "id": None, "problem": None,
-                            "kept_database": None}
+    told: dict[str, Any] = {
+        "state": NONE,
+        "phase": "",
+        "since": None,
+        "working": "no",
+        "words": WORDS[NONE],
+        "id": None,
+        "problem": None,
+        "kept_database": None,
+    }
     if journal is None:
         return told
     state, phase = str(journal.get("state")), str(journal.get("phase", ""))
-    told.update(state=state, phase=phase, id=journal.get("id"), since=journal.get("ended"), words=WORDS.get(state, state),
-                kept_database=(journal.get("facts") or {}).get("kept_database"))
+    told.update(
+        state=state,
+        phase=phase,
+        id=journal.get("id"),
+        since=journal.get("ended"),
+        words=WORDS.get(state, state),
+        kept_database=(journal.get("facts") or {}).get("kept_database"),
+    )
     if state == _journal.RUNNING:
         entry = _journal.step(journal, phase)
         told["since"] = entry["begun"] if entry else journal.get("updated")
-        told["working"] = "unknown" if run is None else "yes" if _journal.refusal(journal, run, now, patience) else "no"
-        told["words"] = {"yes": "a run is at work in its step %s", "no": "a run was killed in its step %s",
-                         "unknown": "a run is at work or was killed in its step %s"}[told["working"]] % phase
+        told["working"] = (
+            "unknown"
+            if run is None
+            else "yes"
+            if _journal.refusal(journal, run, now, patience)
+            else "no"
+        )
+        told["words"] = {
+            "yes": "a run is at work in its step %s",
+            "no": "a run was killed in its step %s",
+            "unknown": "a run is at work or was killed in its step %s",
+        }[told["working"]] % phase
         if told["working"] == "no" and entry and entry["state"] == "failed":
             told["words"] = "a run ended in its step %s, which failed" % phase
         if _steps.MEANINGS.get(phase):
@@ -61,7 +87,11 @@ def key_of(paths: list[str]) -> Optional[str]:
     return None
 
 
-def answering(listener: Optional[_listeners.Listener], units: list[dict[str, Any]], containers: dict[str, Optional[dict]]) -> dict[str, Any]:
+def answering(
+    listener: Optional[_listeners.Listener],
+    units: list[dict[str, Any]],
+    containers: dict[str, Optional[dict]],
+) -> dict[str, Any]:
     """Who has a port: ``kind`` (``nobody``, ``legacy``, ``compose``, ``other``) and ``name``."""
     if listener is None:
         return {"kind": "nobody", "name": "nobody"}
@@ -69,22 +99,35 @@ def answering(listener: Optional[_listeners.Listener], units: list[dict[str, Any
         if unit["holds_port"]:
             return {"kind": "legacy", "name": unit["name"]}
     for name, told in containers.items():
-        published = [int(host["HostPort"]) for hosts in ((told or {}).get("ports") or {}).values() for host in hosts or []]
+        published = [
+            int(host["HostPort"])
+            for hosts in ((told or {}).get("ports") or {}).values()
+            for host in hosts or []
+        ]
         if listener.port in published:
             return {"kind": "compose", "name": "container %s" % name}
     return {"kind": "other", "name": listener.command}
 
 
-def unit_state(record: dict[str, Any], port: Optional[int], found: list[_listeners.Listener]) -> dict[str, Any]:
+def unit_state(
+    record: dict[str, Any], port: Optional[int], found: list[_listeners.Listener]
+) -> dict[str, Any]:
     """A recorded unit and what it is now; ``None`` for what it has not. ``holds_port``: whether its process has the port."""
     manager = _systemd.Manager(record.get("account") or None)
     units = _systemd.show(manager, [record["name"]])
     listener = _listeners.holder(found, port) if port else None
     pid = units[0].pid if units else None
     holds = bool(pid and listener and listener.pid and pid in _host.ancestors(listener.pid))
-    return {"name": record["name"], "account": record.get("account") or "", "recorded_enabled": record.get("enabled"),
-            "recorded_active": record.get("active"), "enabled": units[0].enabled if units else None, "active": units[0].active if units else None,
-            "port": port, "holds_port": holds}
+    return {
+        "name": record["name"],
+        "account": record.get("account") or "",
+        "recorded_enabled": record.get("enabled"),
+        "recorded_active": record.get("active"),
+        "enabled": units[0].enabled if units else None,
+        "active": units[0].active if units else None,
+        "port": port,
+        "holds_port": holds,
+    }
 
 
 def last_backup(folder: str) -> dict[str, Any]:
@@ -97,8 +140,14 @@ def last_backup(folder: str) -> dict[str, Any]:
             continue
         try:
             told = _backup.manifest(path)
-            entry = {"name": str(told["name"]), "path": path, "created": datetime.fromisoformat(told["created"]).isoformat(), "kind": str(told["source"]),
-                     "rows": int(told["rows_total"]), "pinned": bool(told["pinned"])}
+            entry = {
+                "name": str(told["name"]),
+                "path": path,
+                "created": datetime.fromisoformat(told["created"]).isoformat(),
+                "kind": str(told["source"]),
+                "rows": int(told["rows_total"]),
+                "pinned": bool(told["pinned"]),
+            }
         except (_backup.BackupError, KeyError, TypeError, ValueError):
             unreadable += 1
             continue
@@ -114,26 +163,67 @@ def look(settings: dict[str, Any], now: Optional[datetime] = None) -> dict[str, 
     """
     now = now or datetime.now(timezone.utc)
     journal, problem = _journal_of(settings["state_dir"])
-    status: dict[str, Any] = {"host": os.uname().nodename, "time": now.isoformat(timespec="seconds")}
-    status["journal"] = _guarded(lambda: stand(journal, settings["run"], now, settings["patience"]), stand(None, None, now, 0))
+    status: dict[str, Any] = {
+        "host": os.uname().nodename,
+        "time": now.isoformat(timespec="seconds"),
+    }
+    status["journal"] = _guarded(
+        lambda: stand(journal, settings["run"], now, settings["patience"]),
+        stand(None, None, now, 0),
+    )
     problem = problem or status["journal"].pop("error", None)
     if problem:
         status["journal"].update(state=UNREADABLE, words=WORDS[UNREADABLE], problem=problem)
     listeners = _guarded(_listeners.listeners, [])
     found = ((journal or {}).get("facts") or {}).get("found") or {}
-    legacy = _guarded(lambda: _recorded(found, listeners) if found.get("legacy") else _discovered(settings, listeners), {})
+    legacy = _guarded(
+        lambda: (
+            _recorded(found, listeners) if found.get("legacy") else _discovered(settings, listeners)
+        ),
+        {},
+    )
     status["legacy"] = {"port": PORT, "units": [], "servers": [], "error": None, **legacy}
     key = status["legacy"].pop("key", None)
-    status["compose"] = {"engine": {}, "containers": {}, "volumes": [], "unit": None, "error": None, **_guarded(
-        lambda: _compose(settings["project_name"]), {})}
+    status["compose"] = {
+        "engine": {},
+        "containers": {},
+        "volumes": [],
+        "unit": None,
+        "error": None,
+        **_guarded(lambda: _compose(settings["project_name"]), {}),
+    }
     folder = found.get("project_dir") or settings["project_dir"]
-    status["proxy"] = {"port": status["legacy"]["port"], "kind": "nobody", "name": "nobody", "ready": False, "database": "unknown", "cache": "unknown",
-                       "version": None, "reasons": [], "error": None, **_guarded(
-                           lambda: _proxy(status, listeners, folder, settings["state_dir"], key, settings["timeout"]), {})}
-    status["backup"] = {"last": None, "unreadable": 0, "error": None, **_guarded(lambda: last_backup(settings["backup_dir"]), {})}
+    status["proxy"] = {
+        "port": status["legacy"]["port"],
+        "kind": "nobody",
+        "name": "nobody",
+        "ready": False,
+        "database": "unknown",
+        "cache": "unknown",
+        "version": None,
+        "reasons": [],
+        "error": None,
+        **_guarded(
+            lambda: _proxy(
+                status, listeners, folder, settings["state_dir"], key, settings["timeout"]
+            ),
+            {},
+        ),
+    }
+    status["backup"] = {
+        "last": None,
+        "unreadable": 0,
+        "error": None,
+        **_guarded(lambda: last_backup(settings["backup_dir"]), {}),
+    }
     status["restore"] = _restoring(settings["state_dir"])
-    status["next"] = _unknown("the journal cannot be read") if problem else _unknown(status["restore"]) if status["restore"] else _guarded(
-        lambda: next_commands(journal), _unknown("the journal cannot be understood"))
+    status["next"] = (
+        _unknown("the journal cannot be read")
+        if problem
+        else _unknown(status["restore"])
+        if status["restore"]
+        else _guarded(lambda: next_commands(journal), _unknown("the journal cannot be understood"))
+    )
     return status
 
 
@@ -143,8 +233,17 @@ def _guarded(part: Callable[[], Any], otherwise: Any) -> Any:
         return part()
     except Exception as error:
         # what an exception says of its own may quote anything; ours are plain words
-        ours = isinstance(error, (_systemd.SystemdError, _legacy.LegacyError, _backup.BackupError, _client.ProxyError))
-        told = str(error) if ours else (error.strerror or "failed") if isinstance(error, OSError) else "could not be looked at (%s)" % type(error).__name__
+        ours = isinstance(
+            error,
+            (_systemd.SystemdError, _legacy.LegacyError, _backup.BackupError, _client.ProxyError),
+        )
+        told = (
+            str(error)
+            if ours
+            else (error.strerror or "failed")
+            if isinstance(error, OSError)
+            else "could not be looked at (%s)" % type(error).__name__
+        )
         return {**otherwise, "error": told} if isinstance(otherwise, dict) else otherwise
 
 
@@ -168,8 +267,14 @@ def _recorded(found: dict[str, Any], listeners: list[_listeners.Listener]) -> di
     legacy = found["legacy"]
     main = legacy["unit"]["name"]
     servers = [found[name] for name in ("database", "redis") if (found.get(name) or {}).get("unit")]
-    return {"port": legacy["port"], "units": [unit_state(unit, legacy["port"] if unit["name"] == main else None, listeners) for unit in legacy["units"]],
-            "servers": [unit_state(server["unit"], server["port"], listeners) for server in servers]}
+    return {
+        "port": legacy["port"],
+        "units": [
+            unit_state(unit, legacy["port"] if unit["name"] == main else None, listeners)
+            for unit in legacy["units"]
+        ],
+        "servers": [unit_state(server["unit"], server["port"], listeners) for server in servers],
+    }
 
 
 def _discovered(settings: dict[str, Any], listeners: list[_listeners.Listener]) -> dict[str, Any]:
@@ -181,40 +286,82 @@ def _discovered(settings: dict[str, Any], listeners: list[_listeners.Listener]) 
         port, key = deployment.facts["port"], deployment.environment.get(_client.MASTER_KEY)
     else:
         told = "%s is %s" % (unit.name, unit.active)
-    records = [{"name": other.name, "account": other.manager.account or ""} for other in _legacy.related_units(unit)]
-    return {"port": port, "key": key, "error": told,
-            "units": [unit_state(record, port if record["name"] == unit.name else None, listeners) for record in records]}
+    records = [
+        {"name": other.name, "account": other.manager.account or ""}
+        for other in _legacy.related_units(unit)
+    ]
+    return {
+        "port": port,
+        "key": key,
+        "error": told,
+        "units": [
+            unit_state(record, port if record["name"] == unit.name else None, listeners)
+            for record in records
+        ],
+    }
 
 
 def _compose(project: str) -> dict[str, Any]:
     """The compose deployment as the engine and systemd tell it."""
     engine = _engine.describe()
-    told: dict[str, Any] = {"engine": {"version": engine["server"], "compose": engine["compose"]}, "containers": {}, "volumes": []}
+    told: dict[str, Any] = {
+        "engine": {"version": engine["server"], "compose": engine["compose"]},
+        "containers": {},
+        "volumes": [],
+    }
     if not engine["server"]:
-        told["error"] = "there is no docker here" if not engine["client"] else "the engine does not answer (%s)" % (engine["error"] or "no reason given")
+        told["error"] = (
+            "there is no docker here"
+            if not engine["client"]
+            else "the engine does not answer (%s)" % (engine["error"] or "no reason given")
+        )
     else:
         for name in ("%s-%s" % (project, part) for part in CONTAINERS):
             found = _engine.container(name)
-            told["containers"][name] = found and {key: found[key] for key in ("state", "health", "image", "ports", "started")}
-        told["volumes"] = [name for name in ("%s_%s" % (project, part) for part in VOLUMES) if _engine.volume_labels(name) is not None]
+            told["containers"][name] = found and {
+                key: found[key] for key in ("state", "health", "image", "ports", "started")
+            }
+        told["volumes"] = [
+            name
+            for name in ("%s_%s" % (project, part) for part in VOLUMES)
+            if _engine.volume_labels(name) is not None
+        ]
     units = _systemd.show(_systemd.Manager(None), ["%s-compose.service" % project])
-    told["unit"] = {"name": units[0].name, "enabled": units[0].enabled, "active": units[0].active} if units else None
+    told["unit"] = (
+        {"name": units[0].name, "enabled": units[0].enabled, "active": units[0].active}
+        if units
+        else None
+    )
     return told
 
 
-def _proxy(status: dict[str, Any], listeners: list[_listeners.Listener], folder: str, state_dir: str, key: Optional[str], timeout: float) -> dict[str, Any]:
+def _proxy(
+    status: dict[str, Any],
+    listeners: list[_listeners.Listener],
+    folder: str,
+    state_dir: str,
+    key: Optional[str],
+    timeout: float,
+) -> dict[str, Any]:
     """Who answers at the proxy's port, and whether it is ready."""
     port = status["legacy"]["port"]
-    who = answering(_listeners.holder(listeners, port), status["legacy"]["units"], status["compose"]["containers"])
+    who = answering(
+        _listeners.holder(listeners, port),
+        status["legacy"]["units"],
+        status["compose"]["containers"],
+    )
     if who["kind"] == "nobody":
         return who
     files = [os.path.join(folder, ".env"), os.path.join(state_dir, "legacy.env")]
     key = key or key_of(files if who["kind"] == "compose" else files[::-1])
     if who["kind"] == "other":
         key = None  # nobody knows who that is
-    return {**who, **_readiness.ask(_client.Client("http://127.0.0.1:%d" % port, None, timeout), key)._asdict()}
+    return {
+        **who,
+        **_readiness.ask(
+            _client.Client("http://127.0.0.1:%d" % port, None, timeout), key
+        )._asdict(),
+    }
 
 
 # The screen
-
-

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TO BE WRITTEN"""
+
 from __future__ import annotations
 
 import textwrap
@@ -16,24 +17,49 @@ WIDTH, HEIGHT, NAME_WIDTH, MOST_UNITS = 100, 40, 48, 11
 
 def screen(status: dict[str, Any]) -> list[str]:
     """The status as lines for a terminal: at most 40 of at most 100 columns."""
-    lines = ["%s, %s" % (status["host"], _time(status["time"])), *_about_journal(status["journal"]),
-             *(_wrapped(_head("restore"), status["restore"]) if status["restore"] else []), *_about_proxy(status["proxy"]),
-             *_about_backup(status["backup"]), "", *_about_legacy(status["legacy"]), "", *_about_compose(status["compose"]), "", "next"]
-    following = [line for name, words in status["next"].items() for line in _wrapped("  %-13s" % name, words)]
+    lines = [
+        "%s, %s" % (status["host"], _time(status["time"])),
+        *_about_journal(status["journal"]),
+        *(_wrapped(_head("restore"), status["restore"]) if status["restore"] else []),
+        *_about_proxy(status["proxy"]),
+        *_about_backup(status["backup"]),
+        "",
+        *_about_legacy(status["legacy"]),
+        "",
+        *_about_compose(status["compose"]),
+        "",
+        "next",
+    ]
+    following = [
+        line for name, words in status["next"].items() for line in _wrapped("  %-13s" % name, words)
+    ]
     room = HEIGHT - len(following)
-    return [line[:WIDTH] for line in (lines if len(lines) <= room else [*lines[:room - 2], "  …", "next"]) + following][:HEIGHT]
+    return [
+        line[:WIDTH]
+        for line in (lines if len(lines) <= room else [*lines[: room - 2], "  …", "next"])
+        + following
+    ][:HEIGHT]
 
 
 def _wrapped(head: str, text: str, most: int = 3) -> list[str]:
     """A text beside a head, broken into lines that keep clear of it."""
-    return textwrap.wrap(" ".join(text.split()) or "-", WIDTH, initial_indent=head, subsequent_indent=" " * len(head), max_lines=most, placeholder=" …")
+    return textwrap.wrap(
+        " ".join(text.split()) or "-",
+        WIDTH,
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        max_lines=most,
+        placeholder=" …",
+    )
 
 
 def _time(text: Optional[str]) -> str:
     if not text:
         return "an unknown time"
     try:
-        return datetime.fromisoformat(text).astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return (
+            datetime.fromisoformat(text).astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+        )
     except (TypeError, ValueError):
         return str(text)
 
@@ -44,11 +70,17 @@ def _head(word: str) -> str:
 
 def _about_journal(told: dict[str, Any]) -> list[str]:
     if told["state"] in (NONE, UNREADABLE):
-        return _wrapped(_head("state"), told["words"] + (": " + told["problem"] if told["problem"] else ""))
+        return _wrapped(
+            _head("state"), told["words"] + (": " + told["problem"] if told["problem"] else "")
+        )
     name = "" if told["state"] == _journal.RUNNING else told["state"] + " "
     lines = _wrapped(_head("state"), "%ssince %s: %s" % (name, _time(told["since"]), told["words"]))
     if told["kept_database"]:
-        lines += _wrapped(_head(""), "rows of a proxy that served and was left are in database %s of the volume" % told["kept_database"])
+        lines += _wrapped(
+            _head(""),
+            "rows of a proxy that served and was left are in database %s of the volume"
+            % told["kept_database"],
+        )
     return lines
 
 
@@ -57,10 +89,21 @@ def _about_proxy(told: dict[str, Any]) -> list[str]:
         return _wrapped(_head("proxy"), "port %d: %s" % (told["port"], told["error"]))
     if told["kind"] == "nobody":
         return _wrapped(_head("proxy"), "nobody listens on port %d" % told["port"])
-    lines = _wrapped(_head("proxy"), "port %d has %s: %s, database %s, cache %s%s" % (
-        told["port"], told["name"], "ready" if told["ready"] else "NOT READY", told["database"], told["cache"],
-        ", LiteLLM %s" % told["version"] if told["version"] else ""))
-    return lines + [line for reason in told["reasons"][:2] for line in _wrapped(_head(""), reason, 1)]
+    lines = _wrapped(
+        _head("proxy"),
+        "port %d has %s: %s, database %s, cache %s%s"
+        % (
+            told["port"],
+            told["name"],
+            "ready" if told["ready"] else "NOT READY",
+            told["database"],
+            told["cache"],
+            ", LiteLLM %s" % told["version"] if told["version"] else "",
+        ),
+    )
+    return lines + [
+        line for reason in told["reasons"][:2] for line in _wrapped(_head(""), reason, 1)
+    ]
 
 
 def _about_backup(told: dict[str, Any]) -> list[str]:
@@ -68,20 +111,39 @@ def _about_backup(told: dict[str, Any]) -> list[str]:
     text = told["error"] or "none"
     if last:
         text = "%s of %s: %s, %s rows%s" % (
-            last["name"], _time(last["created"]), last["kind"], "{:,}".format(last["rows"]), ", pinned" if last["pinned"] else "")
-    return _wrapped(_head("backup"), text + ("; %d without a sound manifest" % told["unreadable"] if told["unreadable"] else ""))
+            last["name"],
+            _time(last["created"]),
+            last["kind"],
+            "{:,}".format(last["rows"]),
+            ", pinned" if last["pinned"] else "",
+        )
+    return _wrapped(
+        _head("backup"),
+        text + ("; %d without a sound manifest" % told["unreadable"] if told["unreadable"] else ""),
+    )
 
 
 def _about_legacy(told: dict[str, Any]) -> list[str]:
     units = told["units"] + told["servers"]
     if not units:
         return _wrapped("legacy deployment: ", told["error"] or "nothing is known of it")
-    names = ["  %s%s" % (unit["name"], " (%s)" % unit["account"] if unit["account"] else "") for unit in units[:MOST_UNITS]]
+    names = [
+        "  %s%s" % (unit["name"], " (%s)" % unit["account"] if unit["account"] else "")
+        for unit in units[:MOST_UNITS]
+    ]
     room = min(NAME_WIDTH, max(map(len, names)))
     lines = ["%-*s %-21s %s" % (room, "legacy deployment", "now", "recorded")]
     for unit, name in zip(units, names):
-        now = "gone" if unit["enabled"] is None else "%s, %s" % (unit["enabled"] or "-", unit["active"])
-        was = "%s, %s" % (unit["recorded_enabled"], unit["recorded_active"]) if unit["recorded_enabled"] is not None else "-"
+        now = (
+            "gone"
+            if unit["enabled"] is None
+            else "%s, %s" % (unit["enabled"] or "-", unit["active"])
+        )
+        was = (
+            "%s, %s" % (unit["recorded_enabled"], unit["recorded_active"])
+            if unit["recorded_enabled"] is not None
+            else "-"
+        )
         held = ", has port %d" % unit["port"] if unit["holds_port"] else ""
         lines.append("%-*s %-21s %s%s" % (room, name[:room], now, was, held))
     if len(units) > MOST_UNITS:
@@ -91,17 +153,38 @@ def _about_legacy(told: dict[str, Any]) -> list[str]:
 
 def _about_compose(told: dict[str, Any]) -> list[str]:
     engine = told["engine"]
-    lines = ["compose deployment%s" % (" on Docker %s, Compose %s" % (engine["version"], engine["compose"] or "missing") if engine.get("version") else "")]
+    lines = [
+        "compose deployment%s"
+        % (
+            " on Docker %s, Compose %s" % (engine["version"], engine["compose"] or "missing")
+            if engine.get("version")
+            else ""
+        )
+    ]
     lines += _wrapped("  ", told["error"]) if told["error"] else []
     for name, found in told["containers"].items():
         if found is None:
             lines.append("  %-24s none" % name)
             continue
         state = found["state"] + (", " + found["health"] if found["health"] else "")
-        ports = ["%s:%s" % (host["HostIp"], host["HostPort"]) for hosts in (found["ports"] or {}).values() for host in hosts or []]
-        lines.append("  %-18s %-18s %-18s %s" % (name, state, ", ".join(ports) or "not published", _image(found["image"])))
+        ports = [
+            "%s:%s" % (host["HostIp"], host["HostPort"])
+            for hosts in (found["ports"] or {}).values()
+            for host in hosts or []
+        ]
+        lines.append(
+            "  %-18s %-18s %-18s %s"
+            % (name, state, ", ".join(ports) or "not published", _image(found["image"]))
+        )
     unit = told["unit"]
-    lines.append("  %s" % ("%s: %s, %s" % (unit["name"], unit["enabled"] or "-", unit["active"]) if unit else "no unit starts it at boot"))
+    lines.append(
+        "  %s"
+        % (
+            "%s: %s, %s" % (unit["name"], unit["enabled"] or "-", unit["active"])
+            if unit
+            else "no unit starts it at boot"
+        )
+    )
     return lines + (["  volumes %s" % ", ".join(told["volumes"])] if told["volumes"] else [])
 
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Adopted model servers: units that were there before, recorded as they were found and never changed."""
+
 from __future__ import annotations
 
 import json
@@ -37,10 +38,15 @@ def load(folder: str) -> dict[str, dict[str, Any]]:
             raise ValueError("of another release")
         return {entry["name"]: entry for entry in told["adopted"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AdoptionError("%s cannot be read (%s); move it away, and the units are recorded as they are then" % (path, error)) from None
+        raise AdoptionError(
+            "%s cannot be read (%s); move it away, and the units are recorded as they are then"
+            % (path, error)
+        ) from None
 
 
-def find(words: Iterable[str], own: str, account: str = "") -> tuple[list[dict[str, Any]], list[str]]:
+def find(
+    words: Iterable[str], own: str, account: str = ""
+) -> tuple[list[dict[str, Any]], list[str]]:
     """Units by name or by the port that they serve, as records; and why some can't be adopted.
 
     :param own: how the names of managed units begin, which are not adopted.
@@ -51,24 +57,51 @@ def find(words: Iterable[str], own: str, account: str = "") -> tuple[list[dict[s
         if str(word).isdigit():
             service = _legacy.service_behind(int(word), listeners)
             if service is None:
-                problems.append("port %s: nobody listens there, so its unit is not known; name the unit" % word)
+                problems.append(
+                    "port %s: nobody listens there, so its unit is not known; name the unit" % word
+                )
             elif service["unit"] is None:
-                problems.append("port %s: %s belongs to no systemd unit; run it under systemd first" % (word, service["process"]))
+                problems.append(
+                    "port %s: %s belongs to no systemd unit; run it under systemd first"
+                    % (word, service["process"])
+                )
             else:
                 found.append({**service["unit"], "port": int(word)})
             continue
         name = word if "." in word else word + ".service"
-        units = [unit for manager in _systemd.managers(account) for unit in _systemd.show(manager, [name])]
+        units = [
+            unit
+            for manager in _systemd.managers(account)
+            for unit in _systemd.show(manager, [name])
+        ]
         if len(units) != 1:
-            problems.append("%s: %s" % (name, "exists more than once; name one of the system's" if units else "there is no such unit"))
+            problems.append(
+                "%s: %s"
+                % (
+                    name,
+                    "exists more than once; name one of the system's"
+                    if units
+                    else "there is no such unit",
+                )
+            )
         else:
             found.append({**units[0].record(), "port": _port_of(units[0], listeners)})
-    problems += ["%s: is managed by this role already" % entry["name"] for entry in found if entry["name"].startswith(own)]
-    return [{**entry, "hashes": hashes(entry)} for entry in found if not entry["name"].startswith(own)], problems
+    problems += [
+        "%s: is managed by this role already" % entry["name"]
+        for entry in found
+        if entry["name"].startswith(own)
+    ]
+    return [
+        {**entry, "hashes": hashes(entry)} for entry in found if not entry["name"].startswith(own)
+    ], problems
 
 
 def _port_of(unit: _systemd.Unit, listeners: list[_listeners.Listener]) -> Optional[int]:
-    ports = [item.port for item in listeners if unit.pid and item.pid and unit.pid in _host.ancestors(item.pid)]
+    ports = [
+        item.port
+        for item in listeners
+        if unit.pid and item.pid and unit.pid in _host.ancestors(item.pid)
+    ]
     return min(ports) if ports else None
 
 
@@ -90,14 +123,30 @@ def adopt(found: list[dict[str, Any]], folder: str, check: bool = False) -> dict
     told = {**known, **new}
     if new and not check:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        _files.write_atomically(os.path.join(folder, RECORD), json.dumps({"format": FORMAT, "adopted": list(told.values())}, indent=1, sort_keys=True) + "\n")
-    return {"changed": bool(new), "adopted": list(told.values()),
-            "differs": [words for entry in found if entry["name"] in known for words in difference(known[entry["name"]], entry)]}
+        _files.write_atomically(
+            os.path.join(folder, RECORD),
+            json.dumps({"format": FORMAT, "adopted": list(told.values())}, indent=1, sort_keys=True)
+            + "\n",
+        )
+    return {
+        "changed": bool(new),
+        "adopted": list(told.values()),
+        "differs": [
+            words
+            for entry in found
+            if entry["name"] in known
+            for words in difference(known[entry["name"]], entry)
+        ],
+    }
 
 
 def difference(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What is not as it was recorded."""
-    words = ["%s: was %s, is %s" % (was["name"], was[key], now[key]) for key in ("enabled", "active") if was[key] != now[key]]
+    words = [
+        "%s: was %s, is %s" % (was["name"], was[key], now[key])
+        for key in ("enabled", "active")
+        if was[key] != now[key]
+    ]
     if was["hashes"] != now["hashes"]:
         words.append("%s: its files are not the same any more" % was["name"])
     return words

@@ -6,6 +6,7 @@
 systemd's own filter of peers needs the unified cgroup hierarchy. This one is on the listening socket itself and works everywhere: what a stranger
 sends is dropped before there is a connection, so that he sees no difference to an address at which nobody is.
 """
+
 from __future__ import annotations
 
 import array
@@ -30,19 +31,36 @@ def program(network: str) -> list[tuple[int, int, int, int]]:
     :raises ValueError: it is no IPv4 network.
     """
     admitted = ipaddress.IPv4Network(network)
-    return [(LOAD, 0, 0, SOURCE), (AND, 0, 0, int(admitted.netmask)), (EQUAL, 0, 1, int(admitted.network_address)),
-            (RETURN, 0, 0, WHOLE), (RETURN, 0, 0, 0)]
+    return [
+        (LOAD, 0, 0, SOURCE),
+        (AND, 0, 0, int(admitted.netmask)),
+        (EQUAL, 0, 1, int(admitted.network_address)),
+        (RETURN, 0, 0, WHOLE),
+        (RETURN, 0, 0, 0),
+    ]
 
 
 def admit(listening: socket.socket, network: str) -> None:
     """Let a listening socket hear that network only. Connections inherit it."""
     steps = program(network)
     code = array.array("B", b"".join(struct.pack("=HBBI", *step) for step in steps))
-    listening.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("@HP", len(steps), code.buffer_info()[0]))
+    listening.setsockopt(
+        socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("@HP", len(steps), code.buffer_info()[0])
+    )
 
 
 def serve(listening: socket.socket, network: str, target: str) -> None:
     """Filter the socket that systemd has handed over, and become its proxy, which has no right that this took. Does not return."""
     admit(listening, network)
     os.set_inheritable(FIRST, True)
-    os.execv(SETPRIV, [SETPRIV, "--ambient-caps=-all", "--inh-caps=-all", PROXYD, "--connections-max=%d" % CONNECTIONS, target])
+    os.execv(
+        SETPRIV,
+        [
+            SETPRIV,
+            "--ambient-caps=-all",
+            "--inh-caps=-all",
+            PROXYD,
+            "--connections-max=%d" % CONNECTIONS,
+            target,
+        ],
+    )

@@ -5,6 +5,7 @@
 
 Asked from three places: the proxy's own container, another network of the same host, and the host itself at its outer addresses.
 """
+
 from __future__ import annotations
 
 import json
@@ -71,15 +72,27 @@ def judge(ports: Iterable[int], asked: Asked) -> Verdict:
         elif within in (REFUSES, SILENT):
             faults.append("the proxy's container does not reach the bridge (%s)" % within)
         elif there == ANSWERS and within != ANSWERS:
-            faults.append("its server answers on the host, and not to the proxy's container (%s)" % within)
+            faults.append(
+                "its server answers on the host, and not to the proxy's container (%s)" % within
+            )
         elif there != ANSWERS:
-            notes.append("port %d: its server does not answer on the host either (%s); the bridge itself takes connections" % (port, there))
+            notes.append(
+                "port %d: its server does not answer on the host either (%s); the bridge itself takes connections"
+                % (port, there)
+            )
         other = asked.other.get(port, UNKNOWN)
         if other not in (REFUSES, SILENT):
-            faults.append("another network of this host reaches it (%s)" % other if other != UNKNOWN else "it could not be asked from another network")
+            faults.append(
+                "another network of this host reaches it (%s)" % other
+                if other != UNKNOWN
+                else "it could not be asked from another network"
+            )
         for address, words in sorted(asked.outer.items()):
             if words.get(port, UNKNOWN) not in (REFUSES, SILENT):
-                faults.append("%s:%d takes connections from everywhere (%s)" % (address, port, words.get(port, UNKNOWN)))
+                faults.append(
+                    "%s:%d takes connections from everywhere (%s)"
+                    % (address, port, words.get(port, UNKNOWN))
+                )
         problems += ["port %d: %s" % (port, fault) for fault in faults]
         if not faults and there == ANSWERS:
             proved.append(port)
@@ -96,18 +109,29 @@ def outer_addresses(text: str, own: Iterable[str] = ()) -> list[str]:
     except ValueError:
         return []
     inner = re.compile(r"(lo|docker\d*|br-[0-9a-f]{12}|veth.*|virbr.*)$")
-    return [item["local"] for link in links if isinstance(link, dict) and not inner.match(link.get("ifname", "lo"))
-            for item in link.get("addr_info", []) if item.get("family") == "inet" and item["local"] not in set(own)]
+    return [
+        item["local"]
+        for link in links
+        if isinstance(link, dict) and not inner.match(link.get("ifname", "lo"))
+        for item in link.get("addr_info", [])
+        if item.get("family") == "inet" and item["local"] not in set(own)
+    ]
 
 
 def sleeping(ports: Iterable[int], found: Iterable[_listeners.Listener]) -> set[int]:
     """Ports at which systemd itself listens: the first connection would start what is behind."""
     listeners = list(found)
-    return {port for port in ports for listener in [_listeners.holder(listeners, port)] if listener is not None and listener.pid == 1}
+    return {
+        port
+        for port in ports
+        for listener in [_listeners.holder(listeners, port)]
+        if listener is not None and listener.pid == 1
+    }
 
 
 def ask(addresses: Iterable[tuple[str, int]], seconds: float) -> dict[tuple[str, int], str]:
     """Ask from the host itself."""
+
     def one(address: tuple[str, int]) -> str:
         try:
             connection = socket.create_connection(address, timeout=seconds)
@@ -121,12 +145,15 @@ def ask(addresses: Iterable[tuple[str, int]], seconds: float) -> dict[tuple[str,
                 return ANSWERS if connection.recv(5) == b"HTTP/" else CLOSES
             except OSError:
                 return CLOSES
+
     wanted = list(addresses)
     with ThreadPoolExecutor(32) as pool:
         return dict(zip(wanted, pool.map(one, wanted)))
 
 
-def look(ports: list[int], name: str, gateway: str, container: str, network: str, seconds: float) -> Asked:
+def look(
+    ports: list[int], name: str, gateway: str, container: str, network: str, seconds: float
+) -> Asked:
     """Ask from everywhere.
 
     :param name: by which containers of the project know this host.
@@ -139,11 +166,34 @@ def look(ports: list[int], name: str, gateway: str, container: str, network: str
     server = {port: ASLEEP if port in asleep else told["127.0.0.1", port] for port in ports}
     within = inside(container, {port: "%s:%d" % (name, port) for port in awake}, seconds)
     proxy = _engine.container(container)
-    other = _within(["docker", "run", "--rm", "--pull", "never", "--network", network, "--cap-drop", "ALL", "--read-only", "--entrypoint", "python3",
-                     proxy["image"]], {port: "%s:%d" % (gateway, port) for port in ports}, seconds) if proxy else dict.fromkeys(ports, UNKNOWN)
+    other = (
+        _within(
+            [
+                "docker",
+                "run",
+                "--rm",
+                "--pull",
+                "never",
+                "--network",
+                network,
+                "--cap-drop",
+                "ALL",
+                "--read-only",
+                "--entrypoint",
+                "python3",
+                proxy["image"],
+            ],
+            {port: "%s:%d" % (gateway, port) for port in ports},
+            seconds,
+        )
+        if proxy
+        else dict.fromkeys(ports, UNKNOWN)
+    )
     outer: dict[str, dict[int, str]] = {}
     addresses = outer_addresses(_host.run(["ip", "-json", "-4", "address"]).out, [gateway])
-    for (address, port), word in ask([(address, port) for address in addresses for port in ports], seconds).items():
+    for (address, port), word in ask(
+        [(address, port) for address in addresses for port in ports], seconds
+    ).items():
         outer.setdefault(address, {})[port] = word
     return Asked(server, within, other, outer)
 
@@ -156,7 +206,9 @@ def inside(container: str, addresses: dict[int, str], seconds: float) -> dict[in
 def _within(argv: list[str], addresses: dict[int, str], seconds: float) -> dict[int, str]:
     if not addresses:
         return {}
-    answer = _host.run([*argv, "-c", ASK, "%g" % seconds, *addresses.values()], timeout=seconds * 2 + 60)
+    answer = _host.run(
+        [*argv, "-c", ASK, "%g" % seconds, *addresses.values()], timeout=seconds * 2 + 60
+    )
     try:
         told: dict[str, Any] = json.loads(answer.out)
     except ValueError:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether a declared model server can start on this host: program, weights, port, GPU. Every reason at once, with numbers."""
+
 from __future__ import annotations
 
 import os
@@ -35,9 +36,16 @@ def parts(server: Server) -> list[str]:
     """The files of the weights. GGUF may come in parts, which are named by their number."""
     match = SPLIT.fullmatch(server.model)
     if match:
-        return ["%s%05d%s%s%s" % (match[1], number, match[3], match[4], match[5]) for number in range(1, int(match[4]) + 1)]
+        return [
+            "%s%05d%s%s%s" % (match[1], number, match[3], match[4], match[5])
+            for number in range(1, int(match[4]) + 1)
+        ]
     if os.path.isdir(server.model):
-        return sorted(os.path.join(server.model, name) for name in os.listdir(server.model) if name.endswith(WEIGHTS))
+        return sorted(
+            os.path.join(server.model, name)
+            for name in os.listdir(server.model)
+            if name.endswith(WEIGHTS)
+        )
     return [server.model] if server.model else []
 
 
@@ -53,18 +61,30 @@ def weights(server: Server, account: str) -> list[str]:
     if not os.path.exists(server.model):
         return ["%s: model %s does not exist" % (server.name, server.model)]
     if server.server in (LLAMA_CPP, RERANK) and os.path.isdir(server.model):
-        return ["%s: model %s is a folder; llama.cpp reads a GGUF file" % (server.name, server.model)]
+        return [
+            "%s: model %s is a folder; llama.cpp reads a GGUF file" % (server.name, server.model)
+        ]
     files = parts(server)
     if not files:
-        return ["%s: model %s holds no weights (%s)" % (server.name, server.model, ", ".join(WEIGHTS))]
+        return [
+            "%s: model %s holds no weights (%s)" % (server.name, server.model, ", ".join(WEIGHTS))
+        ]
     if os.path.isdir(server.model) and server.server == VLLM:
         files = [os.path.join(server.model, "config.json"), *files]
     problems = []
     for path in files:
         if not os.path.isfile(path):
             problems.append("%s: %s of the model does not exist" % (server.name, path))
-        elif _host.run(["test", "-r", path], account=account_of(account) if os.geteuid() == 0 else None).rc != 0:
-            problems.append("%s: the account %s cannot read %s: give it or its group the right, on every folder above too" % (server.name, account, path))
+        elif (
+            _host.run(
+                ["test", "-r", path], account=account_of(account) if os.geteuid() == 0 else None
+            ).rc
+            != 0
+        ):
+            problems.append(
+                "%s: the account %s cannot read %s: give it or its group the right, on every folder above too"
+                % (server.name, account, path)
+            )
         elif os.path.getsize(path) == 0:
             problems.append("%s: %s is empty" % (server.name, path))
         elif server.server in (LLAMA_CPP, RERANK) and _head(path) != GGUF:
@@ -82,7 +102,12 @@ def program(server: Server, account: str) -> list[str]:
     path = server.command[0] if server.server == COMMAND else server.binary
     if not os.path.isfile(path):
         return ["%s: program %s does not exist" % (server.name, path)]
-    if _host.run(["test", "-x", path], account=account_of(account) if os.geteuid() == 0 else None).rc != 0:
+    if (
+        _host.run(
+            ["test", "-x", path], account=account_of(account) if os.geteuid() == 0 else None
+        ).rc
+        != 0
+    ):
         return ["%s: the account %s cannot run %s" % (server.name, account, path)]
     return []
 
@@ -93,15 +118,22 @@ def ports(server: Server, units: dict[str, str], found: Sequence[_listeners.List
     :param units: the names of its units, as :func:`_model_unit.names` gives them.
     """
     problems = []
-    wanted = [(server.listens, units["service"])] + ([(server.port, units["socket"])] if server.boot == ON_DEMAND else [])
+    wanted = [(server.listens, units["service"])] + (
+        [(server.port, units["socket"])] if server.boot == ON_DEMAND else []
+    )
     for port, unit in wanted:
         listener = _listeners.holder(found, port)
         if listener is None:
             continue
         owner = _owner(listener, unit)
         # a change of the boot policy hands a port on from one of its units to another
-        if owner not in (*units.values(), *(units["service"].replace(".service", end) for end in (".socket", "-door.service"))):
-            problems.append("%s: port %d is taken by %s" % (server.name, port, owner or listener.command))
+        if owner not in (
+            *units.values(),
+            *(units["service"].replace(".service", end) for end in (".socket", "-door.service")),
+        ):
+            problems.append(
+                "%s: port %d is taken by %s" % (server.name, port, owner or listener.command)
+            )
     return problems
 
 
@@ -109,12 +141,18 @@ def _owner(listener: _listeners.Listener, unit: str) -> Optional[str]:
     """The unit that has a port; sockets of units belong to systemd itself."""
     if listener.pid == 1:
         socket = unit.rsplit(".", 1)[0] + ".socket"
-        active = [item for item in _systemd.show(_systemd.Manager(None), [socket]) if item.active == "active"]
+        active = [
+            item
+            for item in _systemd.show(_systemd.Manager(None), [socket])
+            if item.active == "active"
+        ]
         return socket if active else None
     return _host.unit_of(listener.pid) if listener.pid else None
 
 
-def check(servers: Sequence[Server], units: dict[str, dict[str, str]], account: str) -> tuple[list[str], list[str], dict[str, Any]]:
+def check(
+    servers: Sequence[Server], units: dict[str, dict[str, str]], account: str
+) -> tuple[list[str], list[str], dict[str, Any]]:
     """Everything about several servers: problems, notes, and what was found of the GPUs.
 
     :param units: the units of each server, by its name.
@@ -122,16 +160,28 @@ def check(servers: Sequence[Server], units: dict[str, dict[str, str]], account: 
     found, gpus = _listeners.listeners(), _model_gpu.look()
     problems, notes = [], []
     for server in servers:
-        problems += program(server, account) + weights(server, account) + ports(server, units[server.name], found)
+        problems += (
+            program(server, account)
+            + weights(server, account)
+            + ports(server, units[server.name], found)
+        )
         if server.environment_file and not os.path.isfile(server.environment_file):
-            problems.append("%s: environment_file %s does not exist" % (server.name, server.environment_file))
+            problems.append(
+                "%s: environment_file %s does not exist" % (server.name, server.environment_file)
+            )
     problems += _model_gpu.missing(servers, gpus) + _model_gpu.overcommitted(servers, gpus)
     users = {pid: _host.unit_of(pid) or "" for gpu in gpus.found for pid in gpu.users}
     for server in servers:
         problems += _model_gpu.full(server, gpus, users, units[server.name]["service"])
     if not gpus.found:
         notes.append("%s: GPUs and their memory are not checked" % gpus.reason)
-    told = {"reason": gpus.reason, "gpus": [{**gpu._asdict(), "users": None, "total": human(gpu.total), "free": human(gpu.free)} for gpu in gpus.found]}
+    told = {
+        "reason": gpus.reason,
+        "gpus": [
+            {**gpu._asdict(), "users": None, "total": human(gpu.total), "free": human(gpu.free)}
+            for gpu in gpus.found
+        ],
+    }
     return problems, notes, told
 
 
@@ -141,6 +191,13 @@ def before_start(server: Server, unit: str, account: str) -> list[str]:
     listener = _listeners.holder(_listeners.listeners(), server.listens)
     problems = program(server, account) + weights(server, account)
     if listener is not None:
-        problems.append("%s: port %d is taken by %s" % (server.name, server.listens, listener.command))
+        problems.append(
+            "%s: port %d is taken by %s" % (server.name, server.listens, listener.command)
+        )
     problems += _model_gpu.missing([server], gpus)
-    return problems + _model_gpu.full(server, gpus, {pid: _host.unit_of(pid) or "" for gpu in gpus.found for pid in gpu.users}, unit)
+    return problems + _model_gpu.full(
+        server,
+        gpus,
+        {pid: _host.unit_of(pid) or "" for gpu in gpus.found for pid in gpu.users},
+        unit,
+    )

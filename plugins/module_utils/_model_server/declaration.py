@@ -6,6 +6,7 @@
 The same declaration, checked and with its defaults, lies on the host as ``/etc/llmops-litellm/models/NAME.json`` for the commands that the
 server's units call.
 """
+
 from __future__ import annotations
 
 import json
@@ -32,8 +33,13 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGT])(?:i?B)?)?", re.I)
 SECRET = re.compile(r"(?:KEY|TOKEN|PASSWORD|SECRET)$", re.I)
 # Arguments that the declaration decides, or that hold a secret which every account could read.
-OWN_ARGUMENTS = {"--host": "it listens on 127.0.0.1 alone", "--port": "it is `port`", "-m": "it is `model`", "--model": "it is `model`",
-                 "--api-key": "everybody on the host can read a command line; put it into environment_file"}
+OWN_ARGUMENTS = {
+    "--host": "it listens on 127.0.0.1 alone",
+    "--port": "it is `port`",
+    "-m": "it is `model`",
+    "--model": "it is `model`",
+    "--api-key": "everybody on the host can read a command line; put it into environment_file",
+}
 # Restarts after a failure: how many starts in all, seconds before the first one, and the longest.
 STARTS, FIRST_DELAY, LONGEST_DELAY = 10, 2, 120
 
@@ -95,12 +101,19 @@ def read(declarations: Iterable[Any]) -> tuple[list[Server], list[str]]:
     servers = [_server(told, number, problems) for number, told in enumerate(declarations)]
     for field, words in (("name", "name %s"), ("port", "port %s")):
         values = [getattr(server, field) for server in servers]
-        problems += [(words + " is declared %d times") % (value, values.count(value)) for value in sorted(set(values) - {"", 0}) if values.count(value) > 1]
+        problems += [
+            (words + " is declared %d times") % (value, values.count(value))
+            for value in sorted(set(values) - {"", 0})
+            if values.count(value) > 1
+        ]
     ports = {server.port: server.name for server in servers}
     for server in servers:
         other = ports.get(server.backend_port)
         if server.boot == ON_DEMAND and other:
-            problems.append("%s: backend_port %d is the port of %s; give another one" % (server.name, server.backend_port, other))
+            problems.append(
+                "%s: backend_port %d is the port of %s; give another one"
+                % (server.name, server.backend_port, other)
+            )
     return servers, problems
 
 
@@ -110,22 +123,73 @@ def _server(told: Any, number: int, problems: list[str]) -> Server:
     found: list[str] = []
     if not isinstance(told, Mapping):
         problems.append(head + "must be a dictionary")
-    reader = _settings_file._Reader({key: value for key, value in told.items() if value is not None} if isinstance(told, Mapping) else {}, "", found)
+    reader = _settings_file._Reader(
+        {key: value for key, value in told.items() if value is not None}
+        if isinstance(told, Mapping)
+        else {},
+        "",
+        found,
+    )
     get = reader.get
-    name = get("name", str, None, lambda value: bool(NAME.fullmatch(value)), "lower-case letters, digits and dashes, at most 40")
-    kind = get("server", str, None, lambda value: value in SERVERS, "one of %s" % ", ".join(SERVERS))
-    task = get("task", str, RERANKING if kind == RERANK else CHAT, lambda value: value in TASKS, "one of %s" % ", ".join(TASKS))
+    name = get(
+        "name",
+        str,
+        None,
+        lambda value: bool(NAME.fullmatch(value)),
+        "lower-case letters, digits and dashes, at most 40",
+    )
+    kind = get(
+        "server", str, None, lambda value: value in SERVERS, "one of %s" % ", ".join(SERVERS)
+    )
+    task = get(
+        "task",
+        str,
+        RERANKING if kind == RERANK else CHAT,
+        lambda value: value in TASKS,
+        "one of %s" % ", ".join(TASKS),
+    )
     boot = get("boot", str, ALWAYS, lambda value: value in BOOTS, "one of %s" % ", ".join(BOOTS))
     port = get("port", int, None, lambda value: 1 <= value <= 65535, "a port from 1 to 65535")
-    backend = get("backend_port", int, 0 if boot != ON_DEMAND or port > 65535 - BACKEND_OFFSET or not port else port + BACKEND_OFFSET,
-                  lambda value: 0 <= value <= 65535, "a port from 1 to 65535")
+    backend = get(
+        "backend_port",
+        int,
+        0
+        if boot != ON_DEMAND or port > 65535 - BACKEND_OFFSET or not port
+        else port + BACKEND_OFFSET,
+        lambda value: 0 <= value <= 65535,
+        "a port from 1 to 65535",
+    )
     command = _texts(reader, "command")
     server = Server(
-        name, kind, task, _binary(reader, kind), command, reader.path("model", "" if kind == COMMAND else None), get("alias", str, name) or name, port, backend,
-        _gpus(reader), _texts(reader, "arguments"), _size(reader, "vram"), _size(reader, "memory"), boot,
-        _seconds(reader, "idle", 600), _seconds(reader, "wait", 0), _seconds(reader, "start_timeout", 0),
-        get("health", str, "/health", lambda value: value == "" or value.startswith("/"), "a path from / on, or empty for none"),
-        _request(reader), _environment(reader), reader.path("environment_file", ""), _unit_settings(reader))
+        name,
+        kind,
+        task,
+        _binary(reader, kind),
+        command,
+        reader.path("model", "" if kind == COMMAND else None),
+        get("alias", str, name) or name,
+        port,
+        backend,
+        _gpus(reader),
+        _texts(reader, "arguments"),
+        _size(reader, "vram"),
+        _size(reader, "memory"),
+        boot,
+        _seconds(reader, "idle", 600),
+        _seconds(reader, "wait", 0),
+        _seconds(reader, "start_timeout", 0),
+        get(
+            "health",
+            str,
+            "/health",
+            lambda value: value == "" or value.startswith("/"),
+            "a path from / on, or empty for none",
+        ),
+        _request(reader),
+        _environment(reader),
+        reader.path("environment_file", ""),
+        _unit_settings(reader),
+    )
     reader.end()
     _agree(server, reader)
     problems += [head + problem for problem in found]
@@ -135,7 +199,10 @@ def _server(told: Any, number: int, problems: list[str]) -> Server:
 def _agree(server: Server, reader: _settings_file._Reader) -> None:
     """What each value is good for by itself, and not beside the others."""
     if server.server == COMMAND and not server.command:
-        reader.wrong("command", "is missing: the program and its arguments, with {port}, {model} and {alias} where they belong")
+        reader.wrong(
+            "command",
+            "is missing: the program and its arguments, with {port}, {model} and {alias} where they belong",
+        )
     elif server.server == COMMAND and not os.path.isabs(server.command[0]):
         reader.wrong("command", "must begin with an absolute path")
     elif server.server == COMMAND and not any("{port}" in word for word in server.command):
@@ -145,7 +212,9 @@ def _agree(server: Server, reader: _settings_file._Reader) -> None:
     if server.server == RERANK and server.task != RERANKING:
         reader.wrong("task", "is rerank where server is rerank; for others take server: llama_cpp")
     if server.task == OTHER and server.warm_up is None:
-        reader.wrong("warm_up", "is missing: with task other nothing else proves that the server works")
+        reader.wrong(
+            "warm_up", "is missing: with task other nothing else proves that the server works"
+        )
     if server.boot == ON_DEMAND and server.backend_port in (0, server.port):
         reader.wrong("backend_port", "must be another free port for a server on demand")
     if server.boot != ON_DEMAND and server.backend_port:
@@ -168,15 +237,30 @@ def _binary(reader: _settings_file._Reader, kind: str) -> str:
     if folder and kind != VLLM:
         reader.wrong("venv", "is for server: vllm")
     if kind == VLLM and not (folder or binary):
-        reader.wrong("venv", "or binary is missing: the Python environment that has vLLM, or its program")
+        reader.wrong(
+            "venv", "or binary is missing: the Python environment that has vLLM, or its program"
+        )
     if kind == COMMAND and binary:
         reader.wrong("binary", "is for other servers; command begins with it")
-    return binary or (os.path.join(folder, "bin/vllm") if folder else LLAMA_SERVER if kind in (LLAMA_CPP, RERANK) else "")
+    return binary or (
+        os.path.join(folder, "bin/vllm")
+        if folder
+        else LLAMA_SERVER
+        if kind in (LLAMA_CPP, RERANK)
+        else ""
+    )
 
 
 def _texts(reader: _settings_file._Reader, name: str) -> tuple[str, ...]:
-    values = reader.get(name, list, [], lambda value: all(isinstance(word, (str, int, float)) and not isinstance(word, bool) for word in value),
-                        "a list of texts and numbers")
+    values = reader.get(
+        name,
+        list,
+        [],
+        lambda value: all(
+            isinstance(word, (str, int, float)) and not isinstance(word, bool) for word in value
+        ),
+        "a list of texts and numbers",
+    )
     return tuple(str(word) for word in values)
 
 
@@ -184,7 +268,9 @@ def _gpus(reader: _settings_file._Reader) -> tuple[str, ...]:
     values = [word.strip() for word in _texts(reader, "gpus")]
     for word in values:
         if not word.isdigit() and not GPU_UUID.fullmatch(word):
-            reader.wrong("gpus", "has %s, which is neither an index nor a UUID of nvidia-smi" % word)
+            reader.wrong(
+                "gpus", "has %s, which is neither an index nor a UUID of nvidia-smi" % word
+            )
         elif values.count(word) > 1:
             reader.wrong("gpus", "has %s twice" % word)
     return tuple(dict.fromkeys(values))
@@ -201,14 +287,19 @@ def _size(reader: _settings_file._Reader, name: str) -> int:
 
 
 def _seconds(reader: _settings_file._Reader, name: str, default: int) -> int:
-    return int(reader.get(name, int, default, lambda value: value >= 0, "a number of seconds from 0 on"))
+    return int(
+        reader.get(name, int, default, lambda value: value >= 0, "a number of seconds from 0 on")
+    )
 
 
 def _request(reader: _settings_file._Reader) -> Optional[Request]:
     if "warm_up" not in reader.told:
         return None
     inner = reader.inner("warm_up")
-    request = Request(inner.get("path", str, None, lambda value: value.startswith("/"), "a path from / on"), inner.get("body", dict))
+    request = Request(
+        inner.get("path", str, None, lambda value: value.startswith("/"), "a path from / on"),
+        inner.get("body", dict),
+    )
     inner.end()
     return request
 
@@ -219,7 +310,10 @@ def _environment(reader: _settings_file._Reader) -> dict[str, str]:
         if not VARIABLE.fullmatch(name) or not value.isprintable():
             reader.wrong("environment", "has %s, which systemd can't pass on" % name)
         elif SECRET.search(name):
-            reader.wrong("environment", "has %s: everybody can read a unit; put it into environment_file" % name)
+            reader.wrong(
+                "environment",
+                "has %s: everybody can read a unit; put it into environment_file" % name,
+            )
     return values
 
 
@@ -227,7 +321,11 @@ def _unit_settings(reader: _settings_file._Reader) -> dict[str, str]:
     values = {str(name): str(value) for name, value in reader.get("settings", dict, {}).items()}
     for name, value in values.items():
         if not re.fullmatch(r"[A-Z][A-Za-z]+", name) or "\n" in value:
-            reader.wrong("settings", "has %s, which is no directive of a [Service] section with a value of one line" % name)
+            reader.wrong(
+                "settings",
+                "has %s, which is no directive of a [Service] section with a value of one line"
+                % name,
+            )
     return values
 
 
@@ -245,14 +343,29 @@ def size(value: Union[str, int, float]) -> int:
 def human(number: int) -> str:
     """A size for people."""
     power = min(4, int(math.log(number, 1024))) if number >= 1024 else 0
-    return "%.4g %s" % (number / 1024 ** power, ("bytes", "KiB", "MiB", "GiB", "TiB")[power])
+    return "%.4g %s" % (number / 1024**power, ("bytes", "KiB", "MiB", "GiB", "TiB")[power])
 
 
 def dump(installed: Installed) -> str:
     """What the commands on the host need to know of a server; no environment."""
-    told = {**installed.server._asdict(), "warm_up": installed.server.warm_up and installed.server.warm_up._asdict()}
+    told = {
+        **installed.server._asdict(),
+        "warm_up": installed.server.warm_up and installed.server.warm_up._asdict(),
+    }
     del told["environment"]
-    return json.dumps({"format": FORMAT, "unit": installed.unit, "account": installed.account, "server": told}, indent=1, sort_keys=True) + "\n"
+    return (
+        json.dumps(
+            {
+                "format": FORMAT,
+                "unit": installed.unit,
+                "account": installed.account,
+                "server": told,
+            },
+            indent=1,
+            sort_keys=True,
+        )
+        + "\n"
+    )
 
 
 def load(name: str, folder: str = FOLDER, owner: int = 0) -> Installed:
@@ -269,14 +382,28 @@ def load(name: str, folder: str = FOLDER, owner: int = 0) -> Installed:
             about = os.fstat(handle.fileno())
             told = json.load(handle)
         if about.st_uid != owner or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise DeclarationError("%s must belong to %s and be writable for nobody else" % (path, "root" if owner == 0 else "account %d" % owner))
+            raise DeclarationError(
+                "%s must belong to %s and be writable for nobody else"
+                % (path, "root" if owner == 0 else "account %d" % owner)
+            )
         if told["format"] != FORMAT:
-            raise DeclarationError("%s was written by another release of this collection: run its role again" % path)
-        fields = {**told["server"], "environment": {}, "warm_up": told["server"]["warm_up"] and Request(**told["server"]["warm_up"])}
+            raise DeclarationError(
+                "%s was written by another release of this collection: run its role again" % path
+            )
+        fields = {
+            **told["server"],
+            "environment": {},
+            "warm_up": told["server"]["warm_up"] and Request(**told["server"]["warm_up"]),
+        }
         for field in ("command", "gpus", "arguments"):
             fields[field] = tuple(fields[field])
         return Installed(Server(**fields), told["unit"], told["account"])
     except OSError as error:
-        raise DeclarationError("%s cannot be read (%s): the role llmops.litellm.model_host writes it" % (path, error.strerror)) from None
+        raise DeclarationError(
+            "%s cannot be read (%s): the role llmops.litellm.model_host writes it"
+            % (path, error.strerror)
+        ) from None
     except (ValueError, KeyError, TypeError) as error:
-        raise DeclarationError("%s is not what the role llmops.litellm.model_host writes (%s)" % (path, error)) from None
+        raise DeclarationError(
+            "%s is not what the role llmops.litellm.model_host writes (%s)" % (path, error)
+        ) from None

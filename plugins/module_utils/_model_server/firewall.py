@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rules of :mod:`_firewall` brought to a host and away again. A record says which are ours; nothing else is ever removed."""
+
 from __future__ import annotations
 
 import json
@@ -35,14 +36,22 @@ def look(wanted: Optional[Wanted] = None) -> Found:
     except ValueError:
         ruleset = []
     zone = _zone(wanted) if running and wanted else ""
-    return Found(_said(["ufw", "status"]), running, zone, _said(["firewall-cmd", "--permanent", "--zone=" + zone, "--get-target"]) if zone else "", ruleset)
+    return Found(
+        _said(["ufw", "status"]),
+        running,
+        zone,
+        _said(["firewall-cmd", "--permanent", "--zone=" + zone, "--get-target"]) if zone else "",
+        ruleset,
+    )
 
 
 def _zone(wanted: Wanted) -> str:
     """As firewalld decides: by the packets' source, else by the interface they come in at, else the default. A network that is yet to come will be in
     the zone that Docker has for all of its networks, where there is one."""
     told = _host.run(["ip", "-json", "-4", "address", "show", "to", wanted.gateway + "/32"])
-    links = [link["ifname"] for link in json.loads(told.out or "[]") if link] if told.rc == 0 else []
+    links = (
+        [link["ifname"] for link in json.loads(told.out or "[]") if link] if told.rc == 0 else []
+    )
     zone = _said(["firewall-cmd", "--get-zone-of-source=" + wanted.subnet])
     for link in links:
         zone = zone or _said(["firewall-cmd", "--get-zone-of-interface=" + link])
@@ -70,14 +79,21 @@ def load(folder: str) -> list[Rule]:
             raise ValueError("of another release")
         return [Rule.of(item) for item in told["rules"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FirewallError("%s cannot be read (%s); move it away, and look for rules marked \"%s\" in the firewall" % (path, error, _firewall.MARK)) from None
+        raise FirewallError(
+            '%s cannot be read (%s); move it away, and look for rules marked "%s" in the firewall'
+            % (path, error, _firewall.MARK)
+        ) from None
 
 
 def _save(folder: str, rules: list[Rule]) -> None:
     path = os.path.join(folder, RECORD)
     if rules:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        _files.write_atomically(path, json.dumps({"format": FORMAT, "rules": [rule.record() for rule in rules]}, indent=1) + "\n")
+        _files.write_atomically(
+            path,
+            json.dumps({"format": FORMAT, "rules": [rule.record() for rule in rules]}, indent=1)
+            + "\n",
+        )
     elif os.path.exists(path):
         os.unlink(path)
         _files.sync_folder(folder)
@@ -94,8 +110,12 @@ def bring(wanted: Wanted, folder: str, check: bool = False) -> dict[str, Any]:
     rules = _firewall.rules(kind, found, wanted)
     gone = [rule for rule in ours if rule not in rules]
     missing = [rule for rule in rules if not _there(found, rule)]
-    told = {"changed": bool(gone or missing or ours != rules), "firewall": kind, "added": [" ".join(rule.add) for rule in missing],
-            "removed": [" ".join(rule.add) for rule in gone]}
+    told = {
+        "changed": bool(gone or missing or ours != rules),
+        "firewall": kind,
+        "added": [" ".join(rule.add) for rule in missing],
+        "removed": [" ".join(rule.add) for rule in gone],
+    }
     if check or not told["changed"]:
         return told
     # the record first: a rule that nobody remembers would stay for good
@@ -111,7 +131,12 @@ def bring(wanted: Wanted, folder: str, check: bool = False) -> dict[str, Any]:
 def again(folder: str) -> list[str]:
     """Make rules that the firewall has lost since, by a reboot or a restart of its service. Returns the commands."""
     found = look()
-    missing = [rule for rule in load(folder) if not _there(found, rule) and (rule.kind != NFTABLES or _firewall.chain_there(found.nft, rule))]
+    missing = [
+        rule
+        for rule in load(folder)
+        if not _there(found, rule)
+        and (rule.kind != NFTABLES or _firewall.chain_there(found.nft, rule))
+    ]
     for rule in missing:
         _must(rule.add)
     return [" ".join(rule.add) for rule in missing]
@@ -125,7 +150,12 @@ def remove(folder: str, check: bool = False) -> dict[str, Any]:
         for rule in ours:
             _remove(found, rule)
         _save(folder, [])
-    return {"changed": bool(ours), "firewall": ours[0].kind if ours else _firewall.NONE, "added": [], "removed": [" ".join(rule.add) for rule in ours]}
+    return {
+        "changed": bool(ours),
+        "firewall": ours[0].kind if ours else _firewall.NONE,
+        "added": [],
+        "removed": [" ".join(rule.add) for rule in ours],
+    }
 
 
 def volatile(folder: str) -> bool:
@@ -138,7 +168,9 @@ def _there(found: Found, rule: Rule) -> bool:
         return PERMANENT in rule.ask and _host.run(_offline(rule.ask)).rc == 0
     if rule.ask:
         return _host.run(list(rule.ask)).rc == 0
-    return _firewall.present(found, rule, _said(["ufw", "show", "added"]) if rule.kind == UFW else "")
+    return _firewall.present(
+        found, rule, _said(["ufw", "show", "added"]) if rule.kind == UFW else ""
+    )
 
 
 def _remove(found: Found, rule: Rule) -> None:
@@ -149,7 +181,10 @@ def _remove(found: Found, rule: Rule) -> None:
     elif rule.remove:
         commands = [rule.remove]
     else:
-        commands = [("nft", "delete", "rule", *rule.place, "handle", str(number)) for number in _firewall.handles(found.nft, rule)]
+        commands = [
+            ("nft", "delete", "rule", *rule.place, "handle", str(number))
+            for number in _firewall.handles(found.nft, rule)
+        ]
     for command in commands:
         _must(command)
 
@@ -162,4 +197,7 @@ def _offline(argv: tuple[str, ...]) -> list[str]:
 def _must(argv: tuple[str, ...]) -> None:
     answer = _host.run(list(argv))
     if answer.rc != 0:
-        raise FirewallError("%s: %s" % (" ".join(argv), (answer.err or answer.out).strip() or "failed with %d" % answer.rc))
+        raise FirewallError(
+            "%s: %s"
+            % (" ".join(argv), (answer.err or answer.out).strip() or "failed with %d" % answer.rc)
+        )

@@ -6,6 +6,7 @@
 A host without an active firewall needs none and gets none. An accept in a table of our own would be no help: another table's drop still drops.
 So the rules go where the drop is, each with a mark by which it is found again.
 """
+
 from __future__ import annotations
 
 import re
@@ -49,7 +50,10 @@ class Rule(NamedTuple):
 
     def record(self) -> dict[str, Any]:
         """As the record on the host holds it."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in self._asdict().items()}
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in self._asdict().items()
+        }
 
     @classmethod
     def of(cls, told: dict[str, Any]) -> Rule:
@@ -75,11 +79,22 @@ def dropping(ruleset: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]:
     bases = {}
     for item in ruleset:
         chain, rule = item.get("chain"), item.get("rule")
-        if chain and chain.get("hook") == "input" and chain.get("type", "filter") == "filter" and chain["family"] in ("ip", "inet"):
+        if (
+            chain
+            and chain.get("hook") == "input"
+            and chain.get("type", "filter") == "filter"
+            and chain["family"] in ("ip", "inet")
+        ):
             bases[chain["family"], chain["table"], chain["name"]] = chain.get("policy", "accept")
         if rule:
-            rules.setdefault((rule["family"], rule["table"], rule["chain"]), []).append(rule.get("expr", []))
-    return sorted(place for place, policy in bases.items() if policy == "drop" or any(_drops_all(steps) for steps in rules.get(place, [])))
+            rules.setdefault((rule["family"], rule["table"], rule["chain"]), []).append(
+                rule.get("expr", [])
+            )
+    return sorted(
+        place
+        for place, policy in bases.items()
+        if policy == "drop" or any(_drops_all(steps) for steps in rules.get(place, []))
+    )
 
 
 def _drops_all(steps: Sequence[dict[str, Any]]) -> bool:
@@ -101,50 +116,122 @@ def rules(kind: str, found: Found, wanted: Wanted) -> list[Rule]:
         return [_ufw(wanted, port) for port in wanted.ports]
     if kind == FIREWALLD:
         # Docker puts its networks into a zone of its own, which usually accepts everything.
-        return [] if found.target == "ACCEPT" else [rule for port in wanted.ports for rule in _firewalld(wanted, port, found.zone)]
+        return (
+            []
+            if found.target == "ACCEPT"
+            else [rule for port in wanted.ports for rule in _firewalld(wanted, port, found.zone)]
+        )
     if kind in (NFTABLES, IPTABLES):
         made = []
         for place in dropping(found.nft):
-            made += [_iptables(wanted, port) for port in wanted.ports] if _is_iptables(place) else [_nft(wanted, place)]
+            made += (
+                [_iptables(wanted, port) for port in wanted.ports]
+                if _is_iptables(place)
+                else [_nft(wanted, place)]
+            )
         return made
     return []
 
 
 def _ufw(wanted: Wanted, port: int) -> Rule:
-    words = ("allow", "from", wanted.subnet, "to", wanted.gateway, "port", str(port), "proto", "tcp")
+    words = (
+        "allow",
+        "from",
+        wanted.subnet,
+        "to",
+        wanted.gateway,
+        "port",
+        str(port),
+        "proto",
+        "tcp",
+    )
     return Rule(UFW, ("ufw", *words, "comment", MARK), ("ufw", "delete", *words), ())
 
 
 def _firewalld(wanted: Wanted, port: int, zone: str) -> list[Rule]:
     """One that is kept and one that holds now. A reload, which makes one of the other, would take away what others have made for now only."""
-    text = 'rule family="ipv4" source address="%s" destination address="%s" port port="%d" protocol="tcp" accept' % (wanted.subnet, wanted.gateway, port)
+    text = (
+        'rule family="ipv4" source address="%s" destination address="%s" port port="%d" protocol="tcp" accept'
+        % (wanted.subnet, wanted.gateway, port)
+    )
     bases = [("firewall-cmd", PERMANENT, "--zone=" + zone), ("firewall-cmd", "--zone=" + zone)]
-    return [Rule(FIREWALLD, (*base, "--add-rich-rule=" + text), (*base, "--remove-rich-rule=" + text), (*base, "--query-rich-rule=" + text))
-            for base in bases]
+    return [
+        Rule(
+            FIREWALLD,
+            (*base, "--add-rich-rule=" + text),
+            (*base, "--remove-rich-rule=" + text),
+            (*base, "--query-rich-rule=" + text),
+        )
+        for base in bases
+    ]
 
 
 def _iptables(wanted: Wanted, port: int) -> Rule:
-    words = ("INPUT", "-s", wanted.subnet, "-d", wanted.gateway + "/32", "-p", "tcp", "-m", "tcp", "--dport", str(port), "-m", "comment", "--comment", MARK,
-             "-j", "ACCEPT")
-    return Rule(IPTABLES, ("iptables", "-w", "-I", *words), ("iptables", "-w", "-D", *words), ("iptables", "-w", "-C", *words))
+    words = (
+        "INPUT",
+        "-s",
+        wanted.subnet,
+        "-d",
+        wanted.gateway + "/32",
+        "-p",
+        "tcp",
+        "-m",
+        "tcp",
+        "--dport",
+        str(port),
+        "-m",
+        "comment",
+        "--comment",
+        MARK,
+        "-j",
+        "ACCEPT",
+    )
+    return Rule(
+        IPTABLES,
+        ("iptables", "-w", "-I", *words),
+        ("iptables", "-w", "-D", *words),
+        ("iptables", "-w", "-C", *words),
+    )
 
 
 def _nft(wanted: Wanted, place: tuple[str, str, str]) -> Rule:
     ports = "{ %s }" % ", ".join(str(port) for port in wanted.ports)
-    words = ("ip", "saddr", wanted.subnet, "ip", "daddr", wanted.gateway, "tcp", "dport", ports, "accept", "comment", '"%s %s"' % (MARK, ports.strip("{ }")))
+    words = (
+        "ip",
+        "saddr",
+        wanted.subnet,
+        "ip",
+        "daddr",
+        wanted.gateway,
+        "tcp",
+        "dport",
+        ports,
+        "accept",
+        "comment",
+        '"%s %s"' % (MARK, ports.strip("{ }")),
+    )
     return Rule(NFTABLES, ("nft", "insert", "rule", *place, *words), (), (), place)
 
 
 def handles(ruleset: Sequence[dict[str, Any]], rule: Rule) -> list[int]:
     """Where in nftables a rule of ours is."""
     comment = rule.add[-1].strip('"')
-    return [item["rule"]["handle"] for item in ruleset if "rule" in item and item["rule"].get("comment") == comment and
-            (item["rule"]["family"], item["rule"]["table"], item["rule"]["chain"]) == rule.place]
+    return [
+        item["rule"]["handle"]
+        for item in ruleset
+        if "rule" in item
+        and item["rule"].get("comment") == comment
+        and (item["rule"]["family"], item["rule"]["table"], item["rule"]["chain"]) == rule.place
+    ]
 
 
 def chain_there(ruleset: Sequence[dict[str, Any]], rule: Rule) -> bool:
     """Whether nftables still has the chain of a rule."""
-    return any((item["chain"]["family"], item["chain"]["table"], item["chain"]["name"]) == rule.place for item in ruleset if "chain" in item)
+    return any(
+        (item["chain"]["family"], item["chain"]["table"], item["chain"]["name"]) == rule.place
+        for item in ruleset
+        if "chain" in item
+    )
 
 
 def present(found: Found, rule: Rule, added: str = "") -> bool:
@@ -153,5 +240,8 @@ def present(found: Found, rule: Rule, added: str = "") -> bool:
     :param added: what ``ufw show added`` says.
     """
     if rule.kind == UFW:
-        return any(line.startswith(" ".join(rule.add[:rule.add.index("comment")])) for line in added.splitlines())
+        return any(
+            line.startswith(" ".join(rule.add[: rule.add.index("comment")]))
+            for line in added.splitlines()
+        )
     return bool(handles(found.nft, rule))

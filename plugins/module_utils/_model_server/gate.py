@@ -7,6 +7,7 @@ systemd hands the listening socket over at the first connection and starts the s
 that no client sees anything but a slow first answer. Then ``systemd-socket-proxyd`` takes the same socket; when it has been idle for long enough it
 ends, the door with it, and systemd stops the server that nobody needs any more.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -47,19 +48,29 @@ def inherited(environment: dict[str, str]) -> socket.socket:
     :raises ValueError: there is none.
     """
     if environment.get("LISTEN_PID") != str(os.getpid()) or environment.get("LISTEN_FDS") != "1":
-        raise ValueError("this is started by its socket, which hands itself over; start the socket unit")
+        raise ValueError(
+            "this is started by its socket, which hands itself over; start the socket unit"
+        )
     return socket.socket(fileno=FIRST)
 
 
 def look(unit: str) -> State:
     """The server's unit as systemd sees it."""
-    answer = _systemd.Manager(None).systemctl("show", "--property=ActiveState,MainPID,Result", "--", unit)
+    answer = _systemd.Manager(None).systemctl(
+        "show", "--property=ActiveState,MainPID,Result", "--", unit
+    )
     told = (_systemd.parse_show(answer.out) or [{}])[0]
-    return State(told.get("ActiveState", "unknown"), int(told.get("MainPID") or 0), told.get("Result", ""))
+    return State(
+        told.get("ActiveState", "unknown"), int(told.get("MainPID") or 0), told.get("Result", "")
+    )
 
 
-def wait(see: Callable[[], State], seconds: float, clock: Callable[[], float] = time.monotonic,
-         rest: Callable[[float], None] = time.sleep) -> tuple[Optional[State], str]:
+def wait(
+    see: Callable[[], State],
+    seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+    rest: Callable[[float], None] = time.sleep,
+) -> tuple[Optional[State], str]:
     """Wait until the server is ready.
 
     :returns: its state, or ``None`` and why it is not coming; without a reason it was stopped, and the next connection starts it again.
@@ -92,7 +103,9 @@ def proxy(listening: socket.socket, port: int, idle: int) -> int:
             if handle != FIRST:
                 os.dup2(handle, FIRST)
             os.set_inheritable(FIRST, True)
-            os.execve(argv[0], argv, {**os.environ, "LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"})
+            os.execve(
+                argv[0], argv, {**os.environ, "LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
+            )
         finally:
             os._exit(127)
     return child
@@ -114,7 +127,13 @@ def watch(child: int, server: int, rest: Callable[[float], None] = time.sleep) -
         rest(LOOK)
 
 
-def serve(installed: Installed, seconds: float, listening: socket.socket, see: Callable[[], State], say: Callable[[str], None]) -> int:
+def serve(
+    installed: Installed,
+    seconds: float,
+    listening: socket.socket,
+    see: Callable[[], State],
+    say: Callable[[str], None],
+) -> int:
     """The whole of it. Returns an exit code: 0 where there is nothing more to do."""
     server = installed.server
 
@@ -127,8 +146,15 @@ def serve(installed: Installed, seconds: float, listening: socket.socket, see: C
             state, why = wait(see, seconds)
             if state is None:
                 if why:
-                    say("model server %s: %s. Clients get 503; look why: journalctl -u %s" % (server.name, why, installed.unit))
-                    refuse(listening, "model server %s is not available: %s" % (server.name, why), LINGER)
+                    say(
+                        "model server %s: %s. Clients get 503; look why: journalctl -u %s"
+                        % (server.name, why, installed.unit)
+                    )
+                    refuse(
+                        listening,
+                        "model server %s is not available: %s" % (server.name, why),
+                        LINGER,
+                    )
                 return 0
             child = proxy(listening, server.listens, server.idle)
             try:
@@ -155,9 +181,13 @@ def refuse(listening: socket.socket, why: str, linger: float) -> int:
 
 
 async def _refuse(listening: socket.socket, why: str, linger: float) -> int:
-    body = json.dumps({"error": {"message": why, "type": "service_unavailable", "code": 503}}).encode()
-    answer = (b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 30\r\nConnection: close\r\n"
-              b"Content-Length: %d\r\n\r\n" % len(body)) + body
+    body = json.dumps(
+        {"error": {"message": why, "type": "service_unavailable", "code": 503}}
+    ).encode()
+    answer = (
+        b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 30\r\nConnection: close\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body)
+    ) + body
     listening.setblocking(False)
     loop = asyncio.get_running_loop()
     tasks: set[Any] = set()
@@ -178,7 +208,13 @@ async def _tell(client: socket.socket, answer: bytes) -> None:
     reader, writer = await asyncio.open_connection(sock=client, limit=LARGEST_HEAD)
     try:
         await asyncio.wait_for(_request(reader), PATIENCE)
-    except (asyncio.TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError, OSError):
+    except (
+        asyncio.TimeoutError,
+        asyncio.IncompleteReadError,
+        asyncio.LimitOverrunError,
+        ValueError,
+        OSError,
+    ):
         pass  # whatever it has sent, it gets the answer
     try:
         writer.write(answer)
@@ -194,7 +230,14 @@ async def _tell(client: socket.socket, answer: bytes) -> None:
 
 async def _request(reader: asyncio.StreamReader) -> None:
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    length = next((int(line.partition(b":")[2]) for line in head.split(b"\r\n") if line.startswith(b"content-length:")), 0)
+    length = next(
+        (
+            int(line.partition(b":")[2])
+            for line in head.split(b"\r\n")
+            if line.startswith(b"content-length:")
+        ),
+        0,
+    )
     while length > 0:
         piece = await reader.read(min(length, LARGEST_HEAD))
         if not piece:

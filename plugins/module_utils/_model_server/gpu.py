@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The GPUs of a host as ``nvidia-smi`` tells them, and whether declared servers fit on them. The checks are pure."""
+
 from __future__ import annotations
 
 import csv
@@ -46,11 +47,17 @@ def parse(text: str, users: str = "") -> list[Gpu]:
     for row in _rows(users, 3):
         if row[0].isdigit():
             used.setdefault(row[1], {})[int(row[0])] = _bytes(row[2])
-    return [Gpu(int(row[0]), row[1], row[2], _bytes(row[3]), _bytes(row[4]), used.get(row[1], {})) for row in _rows(text, 5) if row[0].isdigit()]
+    return [
+        Gpu(int(row[0]), row[1], row[2], _bytes(row[3]), _bytes(row[4]), used.get(row[1], {}))
+        for row in _rows(text, 5)
+        if row[0].isdigit()
+    ]
 
 
 def _rows(text: str, width: int) -> list[list[str]]:
-    return [row for row in csv.reader(text.splitlines(), skipinitialspace=True) if len(row) == width]
+    return [
+        row for row in csv.reader(text.splitlines(), skipinitialspace=True) if len(row) == width
+    ]
 
 
 def _bytes(text: str) -> int:
@@ -60,24 +67,42 @@ def _bytes(text: str) -> int:
 
 def look() -> Gpus:
     """The GPUs of this host."""
-    told = _host.run(["nvidia-smi", "--query-gpu=" + QUERY, "--format=csv,noheader,nounits"], timeout=30)
+    told = _host.run(
+        ["nvidia-smi", "--query-gpu=" + QUERY, "--format=csv,noheader,nounits"], timeout=30
+    )
     if told.rc == 127:
         return Gpus([], "this host has no nvidia-smi")
     if told.rc != 0:
-        return Gpus([], "nvidia-smi: %s" % ((told.err or told.out).strip().splitlines() or ["it failed with %d" % told.rc])[-1])
-    users = _host.run(["nvidia-smi", "--query-compute-apps=" + USERS, "--format=csv,noheader,nounits"], timeout=30)
+        return Gpus(
+            [],
+            "nvidia-smi: %s"
+            % ((told.err or told.out).strip().splitlines() or ["it failed with %d" % told.rc])[-1],
+        )
+    users = _host.run(
+        ["nvidia-smi", "--query-compute-apps=" + USERS, "--format=csv,noheader,nounits"], timeout=30
+    )
     found = parse(told.out, users.out)
     return Gpus(found, "" if found else "nvidia-smi names no GPU")
 
 
 def devices() -> list[str]:
     """The device files of this host's GPUs."""
-    return sorted(path for path in glob.glob("/dev/nvidia*") + glob.glob("/dev/nvidia-caps/*") if path != "/dev/nvidia-caps")
+    return sorted(
+        path
+        for path in glob.glob("/dev/nvidia*") + glob.glob("/dev/nvidia-caps/*")
+        if path != "/dev/nvidia-caps"
+    )
 
 
 def gpu_of(word: str, found: Sequence[Gpu]) -> Optional[Gpu]:
     """The GPU of an index or UUID. A part of a UUID is enough where it names one, as for ``CUDA_VISIBLE_DEVICES``."""
-    matches = [gpu for gpu in found if (str(gpu.number) == word if word.isdigit() else gpu.uuid.lower().startswith(word.lower()))]
+    matches = [
+        gpu
+        for gpu in found
+        if (
+            str(gpu.number) == word if word.isdigit() else gpu.uuid.lower().startswith(word.lower())
+        )
+    ]
     return matches[0] if len(matches) == 1 else None
 
 
@@ -87,8 +112,12 @@ def missing(servers: Sequence[Server], gpus: Gpus) -> list[str]:
     for server in servers:
         for word in server.gpus:
             if gpu_of(word, gpus.found) is None:
-                there = gpus.reason or "this host has %s" % ", ".join("%d (%s)" % (gpu.number, gpu.uuid) for gpu in gpus.found)
-                problems.append("%s: GPU %s is declared and not there: %s" % (server.name, word, there))
+                there = gpus.reason or "this host has %s" % ", ".join(
+                    "%d (%s)" % (gpu.number, gpu.uuid) for gpu in gpus.found
+                )
+                problems.append(
+                    "%s: GPU %s is declared and not there: %s" % (server.name, word, there)
+                )
     return problems
 
 
@@ -96,11 +125,27 @@ def overcommitted(servers: Sequence[Server], gpus: Gpus) -> list[str]:
     """GPUs that hold less than the sum of what is declared for them. Servers that are started by hand don't count: who starts them looks."""
     problems = []
     for gpu in gpus.found:
-        users = [server for server in servers if server.boot != MANUAL and any(gpu_of(word, gpus.found) == gpu for word in server.gpus)]
+        users = [
+            server
+            for server in servers
+            if server.boot != MANUAL
+            and any(gpu_of(word, gpus.found) == gpu for word in server.gpus)
+        ]
         total = sum(server.vram for server in users)
         if gpu.total and total > gpu.total:
-            problems.append("%s has %s, and %s are declared for it: %s" % (
-                gpu.shown, human(gpu.total), human(total), ", ".join("%s %s" % (server.name, human(server.vram)) for server in users if server.vram)))
+            problems.append(
+                "%s has %s, and %s are declared for it: %s"
+                % (
+                    gpu.shown,
+                    human(gpu.total),
+                    human(total),
+                    ", ".join(
+                        "%s %s" % (server.name, human(server.vram))
+                        for server in users
+                        if server.vram
+                    ),
+                )
+            )
     return problems
 
 
@@ -114,8 +159,22 @@ def full(server: Server, gpus: Gpus, units: Mapping[int, str], own: str) -> list
     for gpu in (found for word in server.gpus for found in [gpu_of(word, gpus.found)] if found):
         free = gpu.free + sum(used for pid, used in gpu.users.items() if units.get(pid) == own)
         if server.vram > free:
-            others = sorted(((used, pid) for pid, used in gpu.users.items() if units.get(pid) != own), reverse=True)[:3]
-            holders = ", ".join("%s by %s" % (human(used), units.get(pid) or "process %d" % pid) for used, pid in others)
-            problems.append("%s: needs %s on %s, of which %s are free%s" % (
-                server.name, human(server.vram), gpu.shown, human(free), " (held: %s)" % holders if holders else ""))
+            others = sorted(
+                ((used, pid) for pid, used in gpu.users.items() if units.get(pid) != own),
+                reverse=True,
+            )[:3]
+            holders = ", ".join(
+                "%s by %s" % (human(used), units.get(pid) or "process %d" % pid)
+                for used, pid in others
+            )
+            problems.append(
+                "%s: needs %s on %s, of which %s are free%s"
+                % (
+                    server.name,
+                    human(server.vram),
+                    gpu.shown,
+                    human(free),
+                    " (held: %s)" % holders if holders else "",
+                )
+            )
     return problems

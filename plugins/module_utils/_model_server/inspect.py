@@ -5,6 +5,7 @@
 
 Nothing is changed but the record of last answers, and no server that starts on demand is woken.
 """
+
 from __future__ import annotations
 
 import json
@@ -51,24 +52,59 @@ def known(place: Place) -> tuple[list[dict[str, Any]], list[str]]:
         if not name.endswith(".json"):
             continue
         try:
-            installed = _model_server.load(name[:-len(".json")], place.models, os.geteuid())
+            installed = _model_server.load(name[: -len(".json")], place.models, os.geteuid())
         except _model_server.DeclarationError as error:
             problems.append(str(error))
             continue
         server = installed.server
-        rows.append({"name": server.name, "managed": True, "unit": installed.unit, "account": "", "port": server.port, "model": server.model or server.alias,
-                     "gpus": list(server.gpus), "declared_vram": server.vram, "entry": _model_unit.entry(server, place.project), "boot": server.boot})
+        rows.append(
+            {
+                "name": server.name,
+                "managed": True,
+                "unit": installed.unit,
+                "account": "",
+                "port": server.port,
+                "model": server.model or server.alias,
+                "gpus": list(server.gpus),
+                "declared_vram": server.vram,
+                "entry": _model_unit.entry(server, place.project),
+                "boot": server.boot,
+            }
+        )
     try:
         adopted = _adoption.load(place.state_dir)
     except _adoption.AdoptionError as error:
         adopted = {}
         problems.append(str(error))
     for entry in adopted.values():
-        rows.append({"name": entry["name"].rsplit(".", 1)[0], "managed": False, "unit": entry["name"], "account": entry["account"], "port": entry["port"],
-                     "model": "", "gpus": [], "declared_vram": 0, "recorded": {key: entry[key] for key in ("enabled", "active")}})
+        rows.append(
+            {
+                "name": entry["name"].rsplit(".", 1)[0],
+                "managed": False,
+                "unit": entry["name"],
+                "account": entry["account"],
+                "port": entry["port"],
+                "model": "",
+                "gpus": [],
+                "declared_vram": 0,
+                "recorded": {key: entry[key] for key in ("enabled", "active")},
+            }
+        )
     taken = {row["port"] for row in rows}
-    rows += [{"name": "port %d" % port, "managed": False, "unit": None, "account": "", "port": port, "model": "", "gpus": [], "declared_vram": 0}
-             for port in sorted({*place.ports, *bridged(place.project), *migrated(place.state_dir)}) if port not in taken]
+    rows += [
+        {
+            "name": "port %d" % port,
+            "managed": False,
+            "unit": None,
+            "account": "",
+            "port": port,
+            "model": "",
+            "gpus": [],
+            "declared_vram": 0,
+        }
+        for port in sorted({*place.ports, *bridged(place.project), *migrated(place.state_dir)})
+        if port not in taken
+    ]
     return rows, problems
 
 
@@ -77,21 +113,33 @@ def model_of(argv: list[str]) -> str:
     for position, word in enumerate(argv[:-1]):
         if word in ("-m", "--model", "--model-path", "--hf-repo", "-hf", "serve", "--model-id"):
             return argv[position + 1]
-    return next((word.split("=", 1)[1] for word in argv if word.startswith(("--model=", "--model-path="))), "")
+    return next(
+        (word.split("=", 1)[1] for word in argv if word.startswith(("--model=", "--model-path="))),
+        "",
+    )
 
 
-def intended(row: dict[str, Any], unit: Optional[_systemd.Unit], entry: Optional[_systemd.Unit]) -> tuple[Optional[bool], str]:
+def intended(
+    row: dict[str, Any], unit: Optional[_systemd.Unit], entry: Optional[_systemd.Unit]
+) -> tuple[Optional[bool], str]:
     """Whether a server's state is the intended one (``None``: nobody has said), and what is intended."""
     if row["managed"]:
         if row["boot"] == MANUAL:
             return unit is not None and unit.active != "failed", "started by hand"
         words = "runs always" if row["boot"] == ALWAYS else "starts on demand"
-        return bool(entry and entry.enabled == "enabled" and entry.active == "active" and not (unit and unit.active == "failed")), words
+        return bool(
+            entry
+            and entry.enabled == "enabled"
+            and entry.active == "active"
+            and not (unit and unit.active == "failed")
+        ), words
     recorded = row.get("recorded")
     if recorded is None:
         return None, ""
     words = "%s, %s as it was found" % (recorded["enabled"] or "not enabled", recorded["active"])
-    return bool(unit and (unit.enabled, unit.active) == (recorded["enabled"], recorded["active"])), words
+    return bool(
+        unit and (unit.enabled, unit.active) == (recorded["enabled"], recorded["active"])
+    ), words
 
 
 def look(place: Place, now: datetime, remember: bool = False) -> dict[str, Any]:
@@ -104,7 +152,15 @@ def look(place: Place, now: datetime, remember: bool = False) -> dict[str, Any]:
     ports = [row["port"] for row in rows if row["port"]]
     asleep = _bridge_proof.sleeping(ports, listeners) if ports else set()
     awake = [port for port in ports if port not in asleep]
-    reach = _bridge_proof.inside(place.container, {port: "%s:%d" % (place.gateway_name, port) for port in awake}, place.seconds) if place.container else {}
+    reach = (
+        _bridge_proof.inside(
+            place.container,
+            {port: "%s:%d" % (place.gateway_name, port) for port in awake},
+            place.seconds,
+        )
+        if place.container
+        else {}
+    )
     hosts = []
     for row in rows:
         unit = _unit(row["unit"], row["account"]) if row["unit"] else None
@@ -114,25 +170,65 @@ def look(place: Place, now: datetime, remember: bool = False) -> dict[str, Any]:
         if row["unit"] is None and pid:
             unit = _serving(pid)
             if unit:
-                row.update(name=unit.name.rsplit(".", 1)[0], unit=unit.name, account=unit.manager.account or "")
+                row.update(
+                    name=unit.name.rsplit(".", 1)[0],
+                    unit=unit.name,
+                    account=unit.manager.account or "",
+                )
         right, words = intended(row, unit, entry)
-        seconds = None if row["port"] is None or row["port"] in asleep else answer_seconds(row["port"], place.seconds)
+        seconds = (
+            None
+            if row["port"] is None or row["port"] in asleep
+            else answer_seconds(row["port"], place.seconds)
+        )
         key = str(row["port"] or row["name"])
         if seconds is not None:
             seen[key] = now.astimezone(timezone.utc).isoformat(timespec="seconds")
-        used = {gpu.number: sum(size for user, size in gpu.users.items() if pid and pid in _host.ancestors(user)) for gpu in gpus.found}
-        hosts.append({
-            "name": row["name"], "managed": row["managed"], "unit": row["unit"], "account": row["account"], "port": row["port"],
-            "enabled": (entry or unit).enabled if (entry or unit) else None,  # type: ignore[union-attr]
-            "active": unit.active if unit else None, "asleep": row["port"] in asleep, "intended": words, "as_intended": right,
-            "model": row["model"] or (model_of(_host.command_line(pid)) if pid else ""),
-            "gpus": row["gpus"] or [str(number) for number, size in used.items() if size], "declared_vram": row["declared_vram"], "vram": sum(used.values()),
-            "answers": seconds is not None, "seconds": seconds, "last_answer": seen.get(key),
-            "reachable": answered(reach.get(row["port"]))})
+        used = {
+            gpu.number: sum(
+                size for user, size in gpu.users.items() if pid and pid in _host.ancestors(user)
+            )
+            for gpu in gpus.found
+        }
+        hosts.append(
+            {
+                "name": row["name"],
+                "managed": row["managed"],
+                "unit": row["unit"],
+                "account": row["account"],
+                "port": row["port"],
+                "enabled": (entry or unit).enabled if (entry or unit) else None,  # type: ignore[union-attr]
+                "active": unit.active if unit else None,
+                "asleep": row["port"] in asleep,
+                "intended": words,
+                "as_intended": right,
+                "model": row["model"] or (model_of(_host.command_line(pid)) if pid else ""),
+                "gpus": row["gpus"] or [str(number) for number, size in used.items() if size],
+                "declared_vram": row["declared_vram"],
+                "vram": sum(used.values()),
+                "answers": seconds is not None,
+                "seconds": seconds,
+                "last_answer": seen.get(key),
+                "reachable": answered(reach.get(row["port"])),
+            }
+        )
     if remember:
         save_seen(place.state_dir, seen)
-    return {"hosts": hosts, "problems": problems, "gpus": [{"index": gpu.number, "uuid": gpu.uuid, "name": gpu.name, "total": gpu.total, "free": gpu.free}
-                                                           for gpu in gpus.found], "gpu_note": gpus.reason}
+    return {
+        "hosts": hosts,
+        "problems": problems,
+        "gpus": [
+            {
+                "index": gpu.number,
+                "uuid": gpu.uuid,
+                "name": gpu.name,
+                "total": gpu.total,
+                "free": gpu.free,
+            }
+            for gpu in gpus.found
+        ],
+        "gpu_note": gpus.reason,
+    }
 
 
 def answered(word: Optional[str]) -> Optional[bool]:
@@ -143,7 +239,12 @@ def answered(word: Optional[str]) -> Optional[bool]:
 def bridged(project: str, folder: str = UNITS) -> list[int]:
     """Ports that have a bridge, such as those of a migration."""
     pattern = re.compile(re.escape(project) + r"-bridge-(\d+)\.socket")
-    return sorted(int(match[1]) for name in (os.listdir(folder) if os.path.isdir(folder) else []) for match in [pattern.fullmatch(name)] if match)
+    return sorted(
+        int(match[1])
+        for name in (os.listdir(folder) if os.path.isdir(folder) else [])
+        for match in [pattern.fullmatch(name)]
+        if match
+    )
 
 
 def migrated(folder: str) -> list[int]:
@@ -163,7 +264,11 @@ def _unit(name: str, account: str) -> Optional[_systemd.Unit]:
 def _serving(pid: int) -> Optional[_systemd.Unit]:
     """The unit that a process belongs to, of whichever manager started it."""
     name, parents = _host.unit_of(pid), _host.ancestors(pid)
-    found = [unit for manager in _systemd.managers() for unit in _systemd.show(manager, [name])] if name else []
+    found = (
+        [unit for manager in _systemd.managers() for unit in _systemd.show(manager, [name])]
+        if name
+        else []
+    )
     return next((unit for unit in found if unit.pid in parents), None)
 
 
@@ -186,7 +291,9 @@ def load_seen(folder: str) -> dict[str, str]:
 def save_seen(folder: str, seen: dict[str, str]) -> None:
     """Write it down, where the deployment has a state folder."""
     if os.path.isdir(folder):
-        _files.write_atomically(os.path.join(folder, SEEN), json.dumps(seen, indent=1, sort_keys=True) + "\n")
+        _files.write_atomically(
+            os.path.join(folder, SEEN), json.dumps(seen, indent=1, sort_keys=True) + "\n"
+        )
 
 
 def screen(told: dict[str, Any]) -> list[str]:
@@ -195,12 +302,48 @@ def screen(told: dict[str, Any]) -> list[str]:
         return ["model servers  none on this host is known"]
     lines = ["model servers%s" % ("" if told["gpus"] else "  (%s)" % told["gpu_note"])]
     for host in told["hosts"]:
-        state = "asleep" if host["asleep"] and host["active"] != "active" else host["active"] or "no unit"
-        mark = {True: "as intended", False: "NOT as intended (%s)" % host["intended"], None: "not recorded"}[host["as_intended"]]
-        answers = "answers in %.2f s" % host["seconds"] if host["answers"] else "answered last %s" % host["last_answer"] if host["last_answer"] else "no answer"
-        inside = {True: ", also to containers", False: ", NOT to containers", None: ""}[host["reachable"]] if host["answers"] else ""
-        name = host["name"] if host["name"] == "port %s" % host["port"] else "%s %s" % (host["name"], host["port"] or "")
+        state = (
+            "asleep"
+            if host["asleep"] and host["active"] != "active"
+            else host["active"] or "no unit"
+        )
+        mark = {
+            True: "as intended",
+            False: "NOT as intended (%s)" % host["intended"],
+            None: "not recorded",
+        }[host["as_intended"]]
+        answers = (
+            "answers in %.2f s" % host["seconds"]
+            if host["answers"]
+            else "answered last %s" % host["last_answer"]
+            if host["last_answer"]
+            else "no answer"
+        )
+        inside = (
+            {True: ", also to containers", False: ", NOT to containers", None: ""}[
+                host["reachable"]
+            ]
+            if host["answers"]
+            else ""
+        )
+        name = (
+            host["name"]
+            if host["name"] == "port %s" % host["port"]
+            else "%s %s" % (host["name"], host["port"] or "")
+        )
         lines.append("  %s: %s, %s" % (name, state, mark))
-        gpu = "GPU %s %s, " % (",".join(host["gpus"]), human(host["vram"] or host["declared_vram"])) if host["gpus"] else ""
-        lines.append("    %s%s%s%s" % (gpu, answers, inside, ", %s" % os.path.basename(host["model"].rstrip("/")) if host["model"] else ""))
+        gpu = (
+            "GPU %s %s, " % (",".join(host["gpus"]), human(host["vram"] or host["declared_vram"]))
+            if host["gpus"]
+            else ""
+        )
+        lines.append(
+            "    %s%s%s%s"
+            % (
+                gpu,
+                answers,
+                inside,
+                ", %s" % os.path.basename(host["model"].rstrip("/")) if host["model"] else "",
+            )
+        )
     return [line[:WIDTH] for line in lines + ["  %s" % problem for problem in told["problems"]]]

@@ -5,6 +5,7 @@
 
 A 200 of the health endpoint alone proves nothing: some servers give it while weights load, or with no slot free.
 """
+
 from __future__ import annotations
 
 import math
@@ -20,7 +21,10 @@ from .declaration import CHAT, EMBEDDING, RERANKING, Request, Server
 KEYS = ("LLAMA_API_KEY", "VLLM_API_KEY", "MODEL_API_KEY")
 WORD = "ready"
 REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
-    CHAT: ("/v1/chat/completions", {"messages": [{"role": "user", "content": WORD}], "max_tokens": 1, "temperature": 0}),
+    CHAT: (
+        "/v1/chat/completions",
+        {"messages": [{"role": "user", "content": WORD}], "max_tokens": 1, "temperature": 0},
+    ),
     EMBEDDING: ("/v1/embeddings", {"input": WORD}),
     RERANKING: ("/v1/rerank", {"query": WORD, "documents": [WORD, "not " + WORD]}),
 }
@@ -51,18 +55,39 @@ def fault(task: str, answer: _client.Answer) -> str:
     body = _client.parse(answer) or {}
     if task == CHAT:
         choices = body.get("choices")
-        proved = isinstance(choices, list) and bool(choices) and isinstance(choices[0], dict) and isinstance(choices[0].get("message"), dict)
+        proved = (
+            isinstance(choices, list)
+            and bool(choices)
+            and isinstance(choices[0], dict)
+            and isinstance(choices[0].get("message"), dict)
+        )
     elif task == EMBEDDING:
         data = body.get("data")
-        vector = data[0].get("embedding") if isinstance(data, list) and data and isinstance(data[0], dict) else None
-        proved = isinstance(vector, list) and bool(vector) and all(_finite(value) for value in vector)
+        vector = (
+            data[0].get("embedding")
+            if isinstance(data, list) and data and isinstance(data[0], dict)
+            else None
+        )
+        proved = (
+            isinstance(vector, list) and bool(vector) and all(_finite(value) for value in vector)
+        )
     elif task == RERANKING:
         results = body.get("results")
-        proved = isinstance(results, list) and len(results) == len(REQUESTS[RERANKING][1]["documents"]) and all(
-            isinstance(row, dict) and _finite(row.get("relevance_score")) for row in results)
+        proved = (
+            isinstance(results, list)
+            and len(results) == len(REQUESTS[RERANKING][1]["documents"])
+            and all(
+                isinstance(row, dict) and _finite(row.get("relevance_score")) for row in results
+            )
+        )
     else:
         proved = True
-    return "" if proved else "the answer has not the form of a %s" % {CHAT: "completion", EMBEDDING: "vector", RERANKING: "ranking"}[task]
+    return (
+        ""
+        if proved
+        else "the answer has not the form of a %s"
+        % {CHAT: "completion", EMBEDDING: "vector", RERANKING: "ranking"}[task]
+    )
 
 
 def _finite(value: Any) -> bool:
@@ -77,7 +102,15 @@ def ask(server: Server, client: Client, warm: bool = True) -> Looked:
     if server.health:
         answer = client.get(server.health)
         if answer.status != 200:
-            return Looked(False, "%s: %s" % (server.health, answer.body if answer.status is None else "HTTP %d" % answer.status), 0.0)
+            return Looked(
+                False,
+                "%s: %s"
+                % (
+                    server.health,
+                    answer.body if answer.status is None else "HTTP %d" % answer.status,
+                ),
+                0.0,
+            )
     begun = time.monotonic()
     requests = [(server.task, request_of(server)), ("", server.warm_up if warm else None)]
     for task, request in requests:
@@ -88,8 +121,14 @@ def ask(server: Server, client: Client, warm: bool = True) -> Looked:
     return Looked(True, "", time.monotonic() - begun)
 
 
-def wait(server: Server, seconds: float, environment: Mapping[str, str], alive: Callable[[], bool] = lambda: True,
-         clock: Callable[[], float] = time.monotonic, rest: Callable[[float], None] = time.sleep) -> Looked:
+def wait(
+    server: Server,
+    seconds: float,
+    environment: Mapping[str, str],
+    alive: Callable[[], bool] = lambda: True,
+    clock: Callable[[], float] = time.monotonic,
+    rest: Callable[[float], None] = time.sleep,
+) -> Looked:
     """Ask until the server is ready, or the time is over, or nobody is there any more to become ready.
 
     :param environment: may have the server's key, which is never told.

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the units of a model server say: its command line, environment, limits and names. Pure."""
+
 from __future__ import annotations
 
 import json
@@ -40,15 +41,41 @@ def command(server: Server) -> list[str]:
             words = [word.replace(mark, value) for word in words]
         return words
     if server.server == VLLM:
-        return [server.binary, "serve", server.model, "--host", LOOPBACK, "--port", str(server.listens), "--served-model-name", server.alias,
-                *server.arguments]
+        return [
+            server.binary,
+            "serve",
+            server.model,
+            "--host",
+            LOOPBACK,
+            "--port",
+            str(server.listens),
+            "--served-model-name",
+            server.alias,
+            *server.arguments,
+        ]
     kind = {EMBEDDING: ["--embedding"], RERANKING: ["--reranking"], CHAT: []}.get(server.task, [])
-    return [server.binary, "-m", server.model, "--alias", server.alias, *kind, "--host", LOOPBACK, "--port", str(server.listens), *server.arguments]
+    return [
+        server.binary,
+        "-m",
+        server.model,
+        "--alias",
+        server.alias,
+        *kind,
+        "--host",
+        LOOPBACK,
+        "--port",
+        str(server.listens),
+        *server.arguments,
+    ]
 
 
 def environment(server: Server, home: str) -> dict[str, str]:
     """What is set for it beyond what the operator sets. A server without GPUs sees none, whatever the host has."""
-    told = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(server.gpus), "HOME": home}
+    told = {
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_VISIBLE_DEVICES": ",".join(server.gpus),
+        "HOME": home,
+    }
     if server.server == VLLM:
         # weights are on the host; nothing is fetched, and nothing is told to anybody
         told.update({"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"})
@@ -60,7 +87,9 @@ def start_timeout(server: Server, weights: int) -> int:
 
     :param weights: bytes of the weights.
     """
-    return server.start_timeout or LEAST_START + (COMPILE if server.server == VLLM else 0) + -(-weights // PER_SECOND)
+    return server.start_timeout or LEAST_START + (COMPILE if server.server == VLLM else 0) + -(
+        -weights // PER_SECOND
+    )
 
 
 def hold(server: Server, timeout: int) -> int:
@@ -74,18 +103,28 @@ def limits(timeout: int, systemd: int) -> dict[str, int]:
     :param systemd: the release; from 254 on the time between restarts grows.
     """
     grows = systemd >= RESTART_STEPS
-    return {"starts": STARTS, "interval": STARTS * (timeout + START_SLACK + STOP_TIMEOUT + LONGEST_DELAY), "delay": FIRST_DELAY if grows else 4 * FIRST_DELAY,
-            "steps": STARTS - 3 if grows else 0, "longest": LONGEST_DELAY}
+    return {
+        "starts": STARTS,
+        "interval": STARTS * (timeout + START_SLACK + STOP_TIMEOUT + LONGEST_DELAY),
+        "delay": FIRST_DELAY if grows else 4 * FIRST_DELAY,
+        "steps": STARTS - 3 if grows else 0,
+        "longest": LONGEST_DELAY,
+    }
 
 
 def quoted(words: Sequence[str]) -> str:
     """Words for ``ExecStart=``: nothing is expanded. systemd knows JSON's escapes, but for the slash that JSON needs none for."""
-    return " ".join(json.dumps(word.replace("%", "%%").replace("$", "$$"), ensure_ascii=False) for word in words)
+    return " ".join(
+        json.dumps(word.replace("%", "%%").replace("$", "$$"), ensure_ascii=False) for word in words
+    )
 
 
 def assignments(values: dict[str, str]) -> list[str]:
     """Values for ``Environment=``, which knows specifiers and no variables."""
-    return [json.dumps("%s=%s" % (name, value.replace("%", "%%")), ensure_ascii=False) for name, value in sorted(values.items())]
+    return [
+        json.dumps("%s=%s" % (name, value.replace("%", "%%")), ensure_ascii=False)
+        for name, value in sorted(values.items())
+    ]
 
 
 def names(server: Server, project: str) -> dict[str, str]:
@@ -99,10 +138,16 @@ def names(server: Server, project: str) -> dict[str, str]:
 
 def entry(server: Server, project: str) -> str:
     """The unit that is enabled and started, empty where none is: for a server that is started by hand."""
-    return "" if server.boot == MANUAL else names(server, project)["socket" if server.boot == ON_DEMAND else "service"]
+    return (
+        ""
+        if server.boot == MANUAL
+        else names(server, project)["socket" if server.boot == ON_DEMAND else "service"]
+    )
 
 
-def describe(server: Server, project: str, weights: int, devices: Sequence[str], systemd: int) -> dict[str, Any]:
+def describe(
+    server: Server, project: str, weights: int, devices: Sequence[str], systemd: int
+) -> dict[str, Any]:
     """Everything that the templates of its units need.
 
     :param devices: the GPU devices of this host.
@@ -111,11 +156,29 @@ def describe(server: Server, project: str, weights: int, devices: Sequence[str],
     timeout = start_timeout(server, weights)
     jit = bool(server.gpus) or server.server in (VLLM, COMMAND)
     return {
-        "name": server.name, "server": server.server, "task": server.task, "boot": server.boot, "port": server.port, "listens": server.listens,
-        "units": names(server, project), "entry": entry(server, project), "exec": quoted(command(server)), "argv": command(server),
-        "environment": assignments(environment(server, home)), "environment_file": server.environment_file.replace("%", "%%"),
-        "gpus": list(server.gpus), "devices": list(devices) if server.gpus else [], "memory": server.memory,
-        "start_timeout": timeout, "timeout_start": timeout + START_SLACK, "timeout_stop": STOP_TIMEOUT,
-        "hold": hold(server, timeout), "idle": server.idle, "limits": limits(timeout, systemd),
+        "name": server.name,
+        "server": server.server,
+        "task": server.task,
+        "boot": server.boot,
+        "port": server.port,
+        "listens": server.listens,
+        "units": names(server, project),
+        "entry": entry(server, project),
+        "exec": quoted(command(server)),
+        "argv": command(server),
+        "environment": assignments(environment(server, home)),
+        "environment_file": server.environment_file.replace("%", "%%"),
+        "gpus": list(server.gpus),
+        "devices": list(devices) if server.gpus else [],
+        "memory": server.memory,
+        "start_timeout": timeout,
+        "timeout_start": timeout + START_SLACK,
+        "timeout_stop": STOP_TIMEOUT,
+        "hold": hold(server, timeout),
+        "idle": server.idle,
+        "limits": limits(timeout, systemd),
         # a GPU's driver, PyTorch and an unknown program translate code while they run
-        "writes_code": jit, "settings": server.settings, "state": "%s-model/%s" % (project, server.name)}
+        "writes_code": jit,
+        "settings": server.settings,
+        "state": "%s-model/%s" % (project, server.name),
+    }

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TO BE WRITTEN"""
+
 from __future__ import annotations
 
 import time
@@ -32,7 +33,11 @@ def backup(settings: _settings.Settings, options: Any) -> Answer:
     """Make a backup; only where that went well, prune."""
     try:
         # One that is under way is waited for: while the databases change places it holds the archive.
-        stuck = "" if _restore_state.is_held(settings.state_dir) else _restore_state.unfinished(settings.state_dir)
+        stuck = (
+            ""
+            if _restore_state.is_held(settings.state_dir)
+            else _restore_state.unfinished(settings.state_dir)
+        )
         if stuck:
             raise RefusedError("no backup is made: %s" % stuck)
         order = settings.order(options.source, options.name, options.pin)
@@ -40,30 +45,66 @@ def backup(settings: _settings.Settings, options: Any) -> Answer:
     except (_backup.BackupError, PostgresError, DeploymentError, OSError) as error:
         _outcome.record(settings.state_dir, "backup", now(), str(error), settings.metrics)
         raise
-    _outcome.record(settings.state_dir, "backup", now(), None, settings.metrics, **{field: done[field] for field in _outcome.FIELDS})
+    _outcome.record(
+        settings.state_dir,
+        "backup",
+        now(),
+        None,
+        settings.metrics,
+        **{field: done[field] for field in _outcome.FIELDS},
+    )
     manifest = done["manifest"]
     how = "is made and verified" if done["changed"] else "was there and is sound"
-    lines = ["%s %s: %d rows in %.1f MiB, %.1f s" % (done["path"], how, manifest["rows_total"], done["bytes"] / 2**20, done["seconds"])]
+    lines = [
+        "%s %s: %d rows in %.1f MiB, %.1f s"
+        % (done["path"], how, manifest["rows_total"], done["bytes"] / 2**20, done["seconds"])
+    ]
     lines += ["not in it: %s" % words for words in order.absent]
-    told = {"changed": done["changed"], "name": done["name"], "path": done["path"], "bytes": done["bytes"], "seconds": done["seconds"],
-            "rows_total": manifest["rows_total"], "source": order.kind, "absent": list(order.absent)}
-    copied = _ops_copy.copy(settings, _archive.find(settings.backup_dir, done["name"], now()), now()) if settings.copy else None
+    told = {
+        "changed": done["changed"],
+        "name": done["name"],
+        "path": done["path"],
+        "bytes": done["bytes"],
+        "seconds": done["seconds"],
+        "rows_total": manifest["rows_total"],
+        "source": order.kind,
+        "absent": list(order.absent),
+    }
+    copied = (
+        _ops_copy.copy(settings, _archive.find(settings.backup_dir, done["name"], now()), now())
+        if settings.copy
+        else None
+    )
     pruned = None if options.no_prune else _pruned(settings, False)
     if copied:
         lines, told = lines + copied.lines, {**told, "copy": copied.told}
     if pruned:
         lines, told = lines + pruned.lines, {**told, "prune": pruned.told}
-    return Answer(FAILED if copied and not copied.well or pruned and pruned.code else DONE, lines, told)
+    return Answer(
+        FAILED if copied and not copied.well or pruned and pruned.code else DONE, lines, told
+    )
 
 
 def copy(settings: _settings.Settings, options: Any) -> Answer:
     """Copy a backup off the host, if it is sound."""
     if settings.copy is None:
-        return Answer(REFUSED, ["backup.copy: the settings name no place to copy backups to"], {"error": "backup.copy is not set"})
+        return Answer(
+            REFUSED,
+            ["backup.copy: the settings name no place to copy backups to"],
+            {"error": "backup.copy is not set"},
+        )
     entry = _archive.find(settings.backup_dir, options.name, now())
-    problem = _archive.verify(entry) if entry.layout == "folder" else "%s was not made by this collection" % entry.path
+    problem = (
+        _archive.verify(entry)
+        if entry.layout == "folder"
+        else "%s was not made by this collection" % entry.path
+    )
     if problem:
-        return Answer(REFUSED, ["%s is not copied: %s" % (entry.name, problem)], {"error": problem, "name": entry.name})
+        return Answer(
+            REFUSED,
+            ["%s is not copied: %s" % (entry.name, problem)],
+            {"error": problem, "name": entry.name},
+        )
     done = _ops_copy.copy(settings, entry, now())
     return Answer(DONE if done.well else FAILED, done.lines, {"name": entry.name, **done.told})
 
@@ -71,7 +112,11 @@ def copy(settings: _settings.Settings, options: Any) -> Answer:
 def check(settings: _settings.Settings, options: Any) -> Answer:
     """Whether this host has what the settings ask for."""
     problems = _ops_copy.check(settings)
-    return Answer(USAGE if problems else DONE, problems or ["this host has what the settings ask for"], {"problems": problems})
+    return Answer(
+        USAGE if problems else DONE,
+        problems or ["this host has what the settings ask for"],
+        {"problems": problems},
+    )
 
 
 def prune(settings: _settings.Settings, options: Any) -> Answer:
@@ -87,12 +132,33 @@ def _pruned(settings: _settings.Settings, check: bool) -> Answer:
         if not check:
             _outcome.record(settings.state_dir, "prune", now(), str(error), settings.metrics)
         return Answer(FAILED, ["nothing more was removed: %s" % error], {"error": str(error)})
-    problem = "broken: %s" % ", ".join(entry["name"] for entry in told["broken"]) if told["broken"] else None
+    problem = (
+        "broken: %s" % ", ".join(entry["name"] for entry in told["broken"])
+        if told["broken"]
+        else None
+    )
     if not check:
-        _outcome.record(settings.state_dir, "prune", now(), problem, settings.metrics, seconds=round(time.monotonic() - begun, 3))
-    lines = ["%s  %s: %s" % ("would go" if check else "removed", entry["name"], ", ".join(entry["reasons"])) for entry in told["removed"]]
-    lines += ["stays     %s: %s" % (entry["name"], ", ".join(entry["reasons"])) for entry in told["kept"]] if check else [
-        "%d kept, %d removed" % (len(told["kept"]), len(told["removed"]))]
+        _outcome.record(
+            settings.state_dir,
+            "prune",
+            now(),
+            problem,
+            settings.metrics,
+            seconds=round(time.monotonic() - begun, 3),
+        )
+    lines = [
+        "%s  %s: %s"
+        % ("would go" if check else "removed", entry["name"], ", ".join(entry["reasons"]))
+        for entry in told["removed"]
+    ]
+    lines += (
+        [
+            "stays     %s: %s" % (entry["name"], ", ".join(entry["reasons"]))
+            for entry in told["kept"]
+        ]
+        if check
+        else ["%d kept, %d removed" % (len(told["kept"]), len(told["removed"]))]
+    )
     lines += ["BROKEN    %s" % entry["problem"] for entry in told["broken"]]
     lines += ["foreign   %s" % name for name in told["foreign"]] if check else []
     return Answer(FAILED if told["broken"] else DONE, lines, told)
@@ -101,16 +167,34 @@ def _pruned(settings: _settings.Settings, check: bool) -> Answer:
 def verify(settings: _settings.Settings, options: Any) -> Answer:
     """Read backups whole."""
     time_is = now()
-    entries = _archive.scan(settings.backup_dir, time_is).entries if options.all else [
-        _archive.find(settings.backup_dir, name, time_is) for name in options.name or ["latest"]]
+    entries = (
+        _archive.scan(settings.backup_dir, time_is).entries
+        if options.all
+        else [
+            _archive.find(settings.backup_dir, name, time_is) for name in options.name or ["latest"]
+        ]
+    )
     begun = time.monotonic()
     problems = {entry.name: _archive.verify(entry) for entry in entries}
     broken = {name: problem for name, problem in problems.items() if problem}
-    _outcome.record(settings.state_dir, "verify", now(), "; ".join(broken.values()) or None, settings.metrics, seconds=round(time.monotonic() - begun, 3),
-                    name=None if options.all else ", ".join(problems))
-    lines = ["%s  %s" % ("BROKEN" if problem else "sound ", problem or name) for name, problem in problems.items()]
-    return Answer(FAILED if broken else DONE, lines or ["%s holds no backup" % settings.backup_dir],
-                  {"broken": broken, "sound": sorted(set(problems) - set(broken))})
+    _outcome.record(
+        settings.state_dir,
+        "verify",
+        now(),
+        "; ".join(broken.values()) or None,
+        settings.metrics,
+        seconds=round(time.monotonic() - begun, 3),
+        name=None if options.all else ", ".join(problems),
+    )
+    lines = [
+        "%s  %s" % ("BROKEN" if problem else "sound ", problem or name)
+        for name, problem in problems.items()
+    ]
+    return Answer(
+        FAILED if broken else DONE,
+        lines or ["%s holds no backup" % settings.backup_dir],
+        {"broken": broken, "sound": sorted(set(problems) - set(broken))},
+    )
 
 
 def drill(settings: _settings.Settings, options: Any) -> Answer:
@@ -118,7 +202,11 @@ def drill(settings: _settings.Settings, options: Any) -> Answer:
     entry = None
     try:
         entry = _archive.find(settings.backup_dir, options.name, now())
-        images = settings.deployments["compose"].facts.get("images", {}) if "compose" in settings.deployments else {}
+        images = (
+            settings.deployments["compose"].facts.get("images", {})
+            if "compose" in settings.deployments
+            else {}
+        )
         manifest = _backup.manifest(entry.path)
         _restore_dump.find(entry.path, manifest, options.identity)
         image = _drill.image_of(manifest, images.get("postgres", ""))
@@ -127,12 +215,36 @@ def drill(settings: _settings.Settings, options: Any) -> Answer:
     except _restore_dump.SealedError:
         return _sealed(settings, entry)
     except (_backup.BackupError, PostgresError, OSError) as error:
-        _outcome.record(settings.state_dir, "drill", now(), str(error), settings.metrics, name=entry.name if entry else None)
+        _outcome.record(
+            settings.state_dir,
+            "drill",
+            now(),
+            str(error),
+            settings.metrics,
+            name=entry.name if entry else None,
+        )
         raise
-    _outcome.record(settings.state_dir, "drill", now(), problem, settings.metrics, name=entry.name, seconds=done["seconds"])
+    _outcome.record(
+        settings.state_dir,
+        "drill",
+        now(),
+        problem,
+        settings.metrics,
+        name=entry.name,
+        seconds=done["seconds"],
+    )
     if problem:
-        return Answer(FAILED, ["%s was restored and is not what its manifest says: %s" % (entry.path, problem)], {"name": entry.name, **done})
-    words = "%s can be restored: %d rows in %d tables, equal to its manifest, %.1f s" % (entry.path, done["rows"], done["tables"], done["seconds"])
+        return Answer(
+            FAILED,
+            ["%s was restored and is not what its manifest says: %s" % (entry.path, problem)],
+            {"name": entry.name, **done},
+        )
+    words = "%s can be restored: %d rows in %d tables, equal to its manifest, %.1f s" % (
+        entry.path,
+        done["rows"],
+        done["tables"],
+        done["seconds"],
+    )
     return Answer(DONE, [words], {"name": entry.name, **done})
 
 
@@ -146,23 +258,57 @@ def _sealed(settings: _settings.Settings, entry: Optional[_archive.Entry]) -> An
     """A drill on a host that can't read its own backups: neither a success nor a failure. What can be seen without the key is looked at."""
     name, path = (entry.name, entry.path) if entry else ("", "")
     problem = _archive.verify(entry) if entry else ""
-    words = "%s is sealed: it cannot be tried here without the key (--identity); every byte is as it was written" % path
-    _outcome.record(settings.state_dir, "drill", now(), problem or None, settings.metrics, note=words, name=name)
+    words = (
+        "%s is sealed: it cannot be tried here without the key (--identity); every byte is as it was written"
+        % path
+    )
+    _outcome.record(
+        settings.state_dir, "drill", now(), problem or None, settings.metrics, note=words, name=name
+    )
     told = {"name": name, "sealed": True}
-    return Answer(FAILED, [problem], {**told, "error": problem}) if problem else Answer(DONE, [words], {**told, "ok": None})
+    return (
+        Answer(FAILED, [problem], {**told, "error": problem})
+        if problem
+        else Answer(DONE, [words], {**told, "ok": None})
+    )
 
 
 def listing(settings: _settings.Settings, options: Any) -> Answer:
     """The backups, oldest first."""
     archive = _archive.scan(settings.backup_dir, now(), None)
-    rows: list[dict[str, Any]] = [{
-        "name": entry.name, "time": entry.time.astimezone(timezone.utc).isoformat(timespec="seconds"), "bytes": _backup.size(entry.path),
-        "pinned": entry.pinned,
-        "layout": entry.layout, "problem": entry.problem} for entry in archive.entries]
-    lines = ["%s  %s  %9.1f MiB  %s" % (row["time"], row["name"], row["bytes"] / 2**20, row["problem"] or ("pinned" if row["pinned"] else "")) for row in rows]
-    lines += ["foreign  %s" % name for name in archive.foreign] + ["incomplete  %s" % left.name for left in archive.incomplete]
-    return Answer(DONE, [line.rstrip() for line in lines] or ["%s holds no backup" % settings.backup_dir],
-                  {"backups": rows, "foreign": archive.foreign, "incomplete": [left.name for left in archive.incomplete]})
+    rows: list[dict[str, Any]] = [
+        {
+            "name": entry.name,
+            "time": entry.time.astimezone(timezone.utc).isoformat(timespec="seconds"),
+            "bytes": _backup.size(entry.path),
+            "pinned": entry.pinned,
+            "layout": entry.layout,
+            "problem": entry.problem,
+        }
+        for entry in archive.entries
+    ]
+    lines = [
+        "%s  %s  %9.1f MiB  %s"
+        % (
+            row["time"],
+            row["name"],
+            row["bytes"] / 2**20,
+            row["problem"] or ("pinned" if row["pinned"] else ""),
+        )
+        for row in rows
+    ]
+    lines += ["foreign  %s" % name for name in archive.foreign] + [
+        "incomplete  %s" % left.name for left in archive.incomplete
+    ]
+    return Answer(
+        DONE,
+        [line.rstrip() for line in lines] or ["%s holds no backup" % settings.backup_dir],
+        {
+            "backups": rows,
+            "foreign": archive.foreign,
+            "incomplete": [left.name for left in archive.incomplete],
+        },
+    )
 
 
 def pin(settings: _settings.Settings, options: Any) -> Answer:
@@ -172,8 +318,18 @@ def pin(settings: _settings.Settings, options: Any) -> Answer:
         changed = _archive.pin(settings.backup_dir, options.name, pinned, now())
     except _backup.BackupError as error:
         return Answer(REFUSED, [str(error)], {"error": str(error)})
-    return Answer(DONE, ["%s %s %s" % (options.name, "is" if changed else "was", "pinned" if pinned else "not pinned" + ("" if not changed else " any more"))],
-                  {"changed": changed, "name": options.name, "pinned": pinned})
+    return Answer(
+        DONE,
+        [
+            "%s %s %s"
+            % (
+                options.name,
+                "is" if changed else "was",
+                "pinned" if pinned else "not pinned" + ("" if not changed else " any more"),
+            )
+        ],
+        {"changed": changed, "name": options.name, "pinned": pinned},
+    )
 
 
 def _how(entry: dict[str, Any]) -> str:
@@ -181,7 +337,12 @@ def _how(entry: dict[str, Any]) -> str:
     if entry["ok"] is None:
         return str(entry["note"])
     last = entry["last_success"]
-    return "well" if entry["ok"] else "FAILED: %s%s" % (entry["problem"], "; it went well last at %s" % last["time"] if last else "")
+    return (
+        "well"
+        if entry["ok"]
+        else "FAILED: %s%s"
+        % (entry["problem"], "; it went well last at %s" % last["time"] if last else "")
+    )
 
 
 def status(settings: _settings.Settings, options: Any) -> Answer:
@@ -190,6 +351,8 @@ def status(settings: _settings.Settings, options: Any) -> Answer:
     lines = []
     for kind in _outcome.KINDS:
         entry = told.get(kind)
-        lines.append("%-7s %s" % (kind, "%s  %s" % (entry["time"], _how(entry)) if entry else "never yet"))
+        lines.append(
+            "%-7s %s" % (kind, "%s  %s" % (entry["time"], _how(entry)) if entry else "never yet")
+        )
     bad = any(entry["ok"] is False for entry in told.values())
     return Answer(FAILED if bad else DONE, lines, told)

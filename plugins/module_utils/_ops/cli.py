@@ -6,6 +6,7 @@
 Exit codes of backups: 0 done, 1 failed, 2 wrong usage or settings, 3 refused before anything was touched. Those of ``health``, ``probe`` and
 ``inventory`` are their own (:mod:`_ops_health`).
 """
+
 from __future__ import annotations
 
 import argparse
@@ -38,41 +39,69 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return _ops_health.run(options)
     try:
         # Commands for model servers need none.
-        settings = _settings.load(options.settings, options.owner) if options.needs_settings else None
+        settings = (
+            _settings.load(options.settings, options.owner) if options.needs_settings else None
+        )
         answer: Answer = options.act(settings, options)
     except _settings_file.SettingsError as error:
         answer = Answer(USAGE, str(error).splitlines(), {"error": str(error)})
     except RefusedError as error:
         answer = Answer(REFUSED, [str(error)], {"error": str(error)})
-    except (_backup.BackupError, PostgresError, _journal.JournalError, DeploymentError, SystemdError) as error:
+    except (
+        _backup.BackupError,
+        PostgresError,
+        _journal.JournalError,
+        DeploymentError,
+        SystemdError,
+    ) as error:
         answer = Answer(FAILED, [str(error)], {"error": str(error)})
     except OSError as error:
         text = "%s: %s" % (error.filename, error.strerror) if error.filename else str(error)
         answer = Answer(FAILED, [text], {"error": text})
-    text = json.dumps({"ok": answer.code == DONE, **answer.told}, indent=1, sort_keys=True) if options.json else "\n".join(answer.lines)
+    text = (
+        json.dumps({"ok": answer.code == DONE, **answer.told}, indent=1, sort_keys=True)
+        if options.json
+        else "\n".join(answer.lines)
+    )
     (sys.stderr if answer.code and not options.json else sys.stdout).write(text + "\n")
     return answer.code
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    found = argparse.ArgumentParser(prog="litellm-ops", description="Backups, health and models of this host's LiteLLM deployment.",
-                                    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 refused before anything was touched; those of "
-                                           "health, probe and inventory are told by their own help.")
+    found = argparse.ArgumentParser(
+        prog="litellm-ops",
+        description="Backups, health and models of this host's LiteLLM deployment.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 refused before anything was touched; those of "
+        "health, probe and inventory are told by their own help.",
+    )
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", help="answer as JSON")
-    shared.add_argument("--settings", default=_settings.PATH, metavar="FILE", help="settings (%(default)s)")
+    shared.add_argument(
+        "--settings", default=_settings.PATH, metavar="FILE", help="settings (%(default)s)"
+    )
     shared.set_defaults(owner=os.geteuid(), needs_settings=True)
     commands = found.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name: str, act: Callable[[_settings.Settings, Any], Answer], words: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, parents=[shared], help=words, description=words[0].upper() + words[1:] + ".")
+    def command(
+        name: str, act: Callable[[_settings.Settings, Any], Answer], words: str
+    ) -> argparse.ArgumentParser:
+        made = commands.add_parser(
+            name, parents=[shared], help=words, description=words[0].upper() + words[1:] + "."
+        )
         made.set_defaults(act=act, refuse=made.error)
         return made
 
     made = command("backup", backup, "make a backup, then remove what retention does not keep")
-    made.add_argument("--source", choices=_settings_file.KINDS, default="", help="deployment to back up (the one that serves)")
-    made.add_argument("--name", help="name of the backup (the time); one that is there is verified instead")
+    made.add_argument(
+        "--source",
+        choices=_settings_file.KINDS,
+        default="",
+        help="deployment to back up (the one that serves)",
+    )
+    made.add_argument(
+        "--name", help="name of the backup (the time); one that is there is verified instead"
+    )
     made.add_argument("--pin", action="store_true", help="retention leaves it alone for good")
     made.add_argument("--no-prune", action="store_true", help="remove nothing afterwards")
     made = command("prune", prune, "remove what retention does not keep")
@@ -82,17 +111,22 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--all", action="store_true", help="every backup")
     made = command("drill", drill, "restore a backup into a throwaway container and compare")
     made.add_argument("name", nargs="?", default="latest", help="backup (%(default)s)")
-    made.add_argument("--identity", default="", metavar="FILE", help="the age key that opens an encrypted backup")
+    made.add_argument(
+        "--identity", default="", metavar="FILE", help="the age key that opens an encrypted backup"
+    )
     made = command("copy", copy, "copy a backup off this host, as the settings say")
     made.add_argument("name", nargs="?", default="latest", help="backup (%(default)s)")
     command("check", check, "look whether this host has what the settings ask for")
-    _ops_restore.options_of(command("restore", restore, "restore a backup into the deployment, or leave that as it was"))
+    _ops_restore.options_of(
+        command("restore", restore, "restore a backup into the deployment, or leave that as it was")
+    )
     command("list", listing, "show the backups")
-    for name, words in (("pin", "keep a backup whatever retention says"), ("unpin", "let retention decide over a backup again")):
+    for name, words in (
+        ("pin", "keep a backup whatever retention says"),
+        ("unpin", "let retention decide over a backup again"),
+    ):
         command(name, pin, words).add_argument("name", help="backup")
     command("status", status, "show how backups and drills went last")
     _ops_health.register(commands)
     _ops_model.add(command, Answer)
     return found
-
-

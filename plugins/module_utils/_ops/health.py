@@ -6,6 +6,7 @@
 Exit codes: 0 healthy, 1 degraded, 2 failed, 3 could not tell (also for wrong usage or settings: those prove nothing of the deployment), 130
 interrupted.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -48,30 +49,76 @@ def register(commands: Any) -> None:
     """Add the commands to a parser's."""
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", help="answer as JSON")
-    shared.add_argument("--settings", default=_settings_health.PATH, metavar="FILE", help="settings (%(default)s)")
-    shared.add_argument("--kind", choices=_settings_file.KINDS, default="", help="deployment to look at (the one that serves)")
+    shared.add_argument(
+        "--settings", default=_settings_health.PATH, metavar="FILE", help="settings (%(default)s)"
+    )
+    shared.add_argument(
+        "--kind",
+        choices=_settings_file.KINDS,
+        default="",
+        help="deployment to look at (the one that serves)",
+    )
     shared.set_defaults(owner=os.geteuid())
 
-    def command(name: str, act: Callable[[_settings_health.Settings, Any], Answer], words: str) -> Any:
-        made = commands.add_parser(name, parents=[shared], help=words, description=words[0].upper() + words[1:] + ".", epilog=EPILOG)
+    def command(
+        name: str, act: Callable[[_settings_health.Settings, Any], Answer], words: str
+    ) -> Any:
+        made = commands.add_parser(
+            name,
+            parents=[shared],
+            help=words,
+            description=words[0].upper() + words[1:] + ".",
+            epilog=EPILOG,
+        )
         # 2 would say that the deployment has failed
-        made.error = lambda message: made.exit(CODES[UNKNOWN], "%s%s: error: %s\n" % (made.format_usage(), made.prog, message))
+        made.error = lambda message: made.exit(
+            CODES[UNKNOWN], "%s%s: error: %s\n" % (made.format_usage(), made.prog, message)
+        )
         made.set_defaults(act=act, refuse=made.error)
         return made
 
-    made = command("health", health, "look whether the deployment is well; nothing is changed, and nothing costs money")
-    made.add_argument("--watch", action="store_true", help="remember it, write metrics, and fail only with the look with which an alarm begins")
+    made = command(
+        "health",
+        health,
+        "look whether the deployment is well; nothing is changed, and nothing costs money",
+    )
+    made.add_argument(
+        "--watch",
+        action="store_true",
+        help="remember it, write metrics, and fail only with the look with which an alarm begins",
+    )
     made.add_argument("--check-settings", action="store_true", help="only read the settings")
-    made = command("probe", probe, "ask the models what they can do, and compare it with what is declared")
-    made.add_argument("--scope", choices=_probe.SCOPES, help="models of this host, or all, which may cost money")
+    made = command(
+        "probe", probe, "ask the models what they can do, and compare it with what is declared"
+    )
+    made.add_argument(
+        "--scope", choices=_probe.SCOPES, help="models of this host, or all, which may cost money"
+    )
     made.add_argument("--url", help="the proxy's address, if it is another one")
-    made.add_argument("--models", type=_whole, metavar="N", help="at most so many models (0: no limit)")
-    made.add_argument("--requests", type=_whole, metavar="N", help="at most so many requests (0: no limit)")
-    made.add_argument("--tokens", type=_whole, metavar="N", help="nothing more is asked after so many tokens (0: no limit)")
-    made.add_argument("--fresh", action="store_true", help="begin anew, whatever an interrupted run has found")
+    made.add_argument(
+        "--models", type=_whole, metavar="N", help="at most so many models (0: no limit)"
+    )
+    made.add_argument(
+        "--requests", type=_whole, metavar="N", help="at most so many requests (0: no limit)"
+    )
+    made.add_argument(
+        "--tokens",
+        type=_whole,
+        metavar="N",
+        help="nothing more is asked after so many tokens (0: no limit)",
+    )
+    made.add_argument(
+        "--fresh", action="store_true", help="begin anew, whatever an interrupted run has found"
+    )
     made.add_argument("--page", metavar="FILE", help="also write the page there")
-    made.add_argument("name", nargs="*", help="models, or patterns such as 'gpt-*' (all of the scope)")
-    command("inventory", inventory, "show every model as the configuration, the database, the proxy and the model servers have it")
+    made.add_argument(
+        "name", nargs="*", help="models, or patterns such as 'gpt-*' (all of the scope)"
+    )
+    command(
+        "inventory",
+        inventory,
+        "show every model as the configuration, the database, the proxy and the model servers have it",
+    )
 
 
 def _whole(text: str) -> int:
@@ -84,7 +131,9 @@ def _whole(text: str) -> int:
 def run(options: Any) -> int:
     """Run one of the commands."""
     try:
-        answer: Answer = options.act(_settings_health.load(options.settings, options.owner), options)
+        answer: Answer = options.act(
+            _settings_health.load(options.settings, options.owner), options
+        )
     except _settings_file.SettingsError as error:
         answer = Answer(UNKNOWN, str(error).splitlines(), {"error": str(error)})
     except _client.ProxyError as error:
@@ -95,7 +144,11 @@ def run(options: Any) -> int:
     except KeyboardInterrupt:
         text = "interrupted; what was found is kept, and the next run goes on from there"
         answer = Answer(UNKNOWN, [text], {"error": text}, INTERRUPTED)
-    text = json.dumps({"outcome": answer.outcome, **answer.told}, indent=1, sort_keys=True) if options.json else "\n".join(answer.lines)
+    text = (
+        json.dumps({"outcome": answer.outcome, **answer.told}, indent=1, sort_keys=True)
+        if options.json
+        else "\n".join(answer.lines)
+    )
     sys.stdout.write(text + "\n")
     return CODES[answer.outcome] if answer.code is None else answer.code
 
@@ -121,12 +174,22 @@ def health(settings: _settings_health.Settings, options: Any) -> Answer:
     told: dict[str, Any] = {"kind": target.kind, "checks": [check._asdict() for check in checks]}
     if not options.watch:
         return Answer(outcome, lines, told)
-    kept, event = _health_watch.remember(settings.state_dir, outcome, checks, now(), settings.thresholds)
+    kept, event = _health_watch.remember(
+        settings.state_dir, outcome, checks, now(), settings.thresholds
+    )
     if settings.metrics:
         write_atomically(settings.metrics, _health_watch.metrics(kept), 0o644)
     lines += ["%s: %s" % (event, _health_watch.meaning(event, kept))] if event else []
-    return Answer(outcome, lines, {**told, **{name: kept[name] for name in ("time", "since", "alarm", "bad", "good")}, "event": event},
-                  CODES[FAILED] if event == _health_watch.ALARM else 0)
+    return Answer(
+        outcome,
+        lines,
+        {
+            **told,
+            **{name: kept[name] for name in ("time", "since", "alarm", "bad", "good")},
+            "event": event,
+        },
+        CODES[FAILED] if event == _health_watch.ALARM else 0,
+    )
 
 
 def _end(_signal: int, _frame: Any) -> None:
@@ -144,7 +207,11 @@ def probe(settings: _settings_health.Settings, options: Any) -> Answer:
     told = _deployed.find(settings.where, options.kind)
     if options.url:
         told = told._replace(url=options.url)
-    given: dict[str, Any] = {name: getattr(options, name) for name in ("scope", "models", "requests", "tokens") if getattr(options, name) is not None}
+    given: dict[str, Any] = {
+        name: getattr(options, name)
+        for name in ("scope", "models", "requests", "tokens")
+        if getattr(options, name) is not None
+    }
     if options.name:
         given["names"] = tuple(options.name)
     wanted = settings.probe._replace(**given)
@@ -153,7 +220,9 @@ def probe(settings: _settings_health.Settings, options: Any) -> Answer:
         write_atomically(os.path.abspath(options.page), texts["html"], 0o644)
         paths["page"] = options.page
     lines = _looked.screen(report, findings, colours(sys.stdout))
-    lines += ["page: %s" % (options.page or paths["html"])] if options.page or "html" in paths else []
+    lines += (
+        ["page: %s" % (options.page or paths["html"])] if options.page or "html" in paths else []
+    )
     return Answer(report["outcome"], lines, {**report, "inventory": findings, "paths": paths})
 
 

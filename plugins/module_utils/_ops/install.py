@@ -6,6 +6,7 @@
 The sources lie in a folder that is named by their content; the command names that folder. So another release takes its place by one
 rename, and a run that is under way keeps what it began with.
 """
+
 from __future__ import annotations
 
 import compileall
@@ -40,7 +41,7 @@ def sources() -> dict[str, bytes]:
     found = {"__init__.py": b""}
     for name in sorted(sys.modules):
         if name.startswith(root + "._"):
-            path = name[len(root) + 1:].replace(".", "/")
+            path = name[len(root) + 1 :].replace(".", "/")
             if hasattr(sys.modules[name], "__path__"):
                 found[path + "/__init__.py"] = b""
             else:
@@ -49,7 +50,9 @@ def sources() -> dict[str, bytes]:
     return found
 
 
-def install(files: dict[str, bytes], library: str = LIBRARY, command: str = COMMAND, check: bool = False) -> dict[str, Any]:
+def install(
+    files: dict[str, bytes], library: str = LIBRARY, command: str = COMMAND, check: bool = False
+) -> dict[str, Any]:
     """Put the command in place.
 
     :returns: ``changed``, ``folder``; ``before`` and ``after`` (texts of the command, for a diff).
@@ -58,7 +61,12 @@ def install(files: dict[str, bytes], library: str = LIBRARY, command: str = COMM
     script = _SCRIPT % (folder, PACKAGE)
     before = _read(command)
     whole = _held(os.path.join(folder, PACKAGE)) == files
-    told = {"changed": not whole or before != script or not os.access(command, os.X_OK), "folder": folder, "before": before, "after": script}
+    told = {
+        "changed": not whole or before != script or not os.access(command, os.X_OK),
+        "folder": folder,
+        "before": before,
+        "after": script,
+    }
     if check or not told["changed"]:
         return told
     os.makedirs(library, mode=0o755, exist_ok=True)
@@ -90,8 +98,15 @@ def remove(library: str = LIBRARY, command: str = COMMAND, check: bool = False) 
 def _ours(library: str) -> list[str]:
     """The folders in there that this module has made, or begun to."""
     names = sorted(os.listdir(library)) if os.path.isdir(library) else []
-    return [os.path.join(library, name) for name in names
-            if name.startswith(GROWING) or (re.fullmatch(r"[0-9a-f]{16}", name) and os.path.isdir(os.path.join(library, name, PACKAGE)))]
+    return [
+        os.path.join(library, name)
+        for name in names
+        if name.startswith(GROWING)
+        or (
+            re.fullmatch(r"[0-9a-f]{16}", name)
+            and os.path.isdir(os.path.join(library, name, PACKAGE))
+        )
+    ]
 
 
 def _put(files: dict[str, bytes], library: str, folder: str) -> None:

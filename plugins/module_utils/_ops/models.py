@@ -5,6 +5,7 @@
 
 These commands need no settings of the deployment, and most run without root's rights.
 """
+
 from __future__ import annotations
 
 import os
@@ -24,29 +25,75 @@ DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
 Told = tuple[int, list[str], dict[str, Any]]
 
 
-def add(command: Callable[[str, Callable[[Any, Any], Any], str], Any], answer: Callable[..., Any]) -> None:
+def add(
+    command: Callable[[str, Callable[[Any, Any], Any], str], Any], answer: Callable[..., Any]
+) -> None:
     """Add the commands to the command line.
 
     :param command: adds one: name, what it does, in words.
     :param answer: makes an answer of exit code, lines and what a program is told.
     """
     for name, act, words in (
-            ("model-check", check, "tell whether a model server can start: weights, program, port, GPU and its memory"),
-            ("model-ready", ready, "wait until a model server is ready: its health endpoint, and one real request"),
-            ("model-door", door, "hold a model server's clients until it is ready (called by its socket)"),
-            ("model-ended", ended, "forget earlier starts of a model server that was stopped in order (called by its unit)"),
-            ("model-failed", failed, "say that a model server is not started any more, and what to do (called by its unit)")):
+        (
+            "model-check",
+            check,
+            "tell whether a model server can start: weights, program, port, GPU and its memory",
+        ),
+        (
+            "model-ready",
+            ready,
+            "wait until a model server is ready: its health endpoint, and one real request",
+        ),
+        (
+            "model-door",
+            door,
+            "hold a model server's clients until it is ready (called by its socket)",
+        ),
+        (
+            "model-ended",
+            ended,
+            "forget earlier starts of a model server that was stopped in order (called by its unit)",
+        ),
+        (
+            "model-failed",
+            failed,
+            "say that a model server is not started any more, and what to do (called by its unit)",
+        ),
+    ):
         made = command(name, _guarded(act, answer), words)
         made.add_argument("name", help="name of the model server")
-        made.add_argument("--models", default=_model_server.FOLDER, metavar="FOLDER", help="what is known of model servers (%(default)s)")
-        made.add_argument("--timeout", type=int, default=0, metavar="SECONDS", help="how long to wait (by the server's settings)")
+        made.add_argument(
+            "--models",
+            default=_model_server.FOLDER,
+            metavar="FOLDER",
+            help="what is known of model servers (%(default)s)",
+        )
+        made.add_argument(
+            "--timeout",
+            type=int,
+            default=0,
+            metavar="SECONDS",
+            help="how long to wait (by the server's settings)",
+        )
         made.set_defaults(needs_settings=False)
-    made = command("firewall", _guarded(firewall, answer), "make the bridges' firewall rules again that the firewall has lost (called by a unit)")
-    made.add_argument("--state-dir", required=True, metavar="FOLDER", help="state folder, with the record")
+    made = command(
+        "firewall",
+        _guarded(firewall, answer),
+        "make the bridges' firewall rules again that the firewall has lost (called by a unit)",
+    )
+    made.add_argument(
+        "--state-dir", required=True, metavar="FOLDER", help="state folder, with the record"
+    )
     made.set_defaults(needs_settings=False)
-    made = command("bridge", _guarded(bridge, answer), "hand connections of containers on to a port of this host (called by its socket)")
+    made = command(
+        "bridge",
+        _guarded(bridge, answer),
+        "hand connections of containers on to a port of this host (called by its socket)",
+    )
     made.add_argument("target", metavar="ADDRESS:PORT", help="where to")
-    made.add_argument("--admit", required=True, metavar="NETWORK", help="network whose peers are heard")
+    made.add_argument(
+        "--admit", required=True, metavar="NETWORK", help="network whose peers are heard"
+    )
     made.set_defaults(needs_settings=False)
 
 
@@ -58,27 +105,43 @@ def _guarded(act: Callable[[Any], Told], answer: Callable[..., Any]) -> Callable
             return answer(USAGE, [str(error)], {"error": str(error)})
         except (ValueError, _systemd.SystemdError, _firewall_host.FirewallError) as error:
             return answer(FAILED, [str(error)], {"error": str(error)})
+
     return run
 
 
 def _installed(options: Any) -> _model_server.Installed:
     # A unit's own account can't write there, so what root has written is as good for it.
-    return _model_server.load(options.name, options.models, 0 if options.models == _model_server.FOLDER else os.geteuid())
+    return _model_server.load(
+        options.name, options.models, 0 if options.models == _model_server.FOLDER else os.geteuid()
+    )
 
 
 def check(options: Any) -> Told:
     """Before a start."""
     installed = _installed(options)
     problems = _model_checks.before_start(installed.server, installed.unit, installed.account)
-    return (REFUSED if problems else DONE), problems or ["%s can start" % options.name], {"problems": problems}
+    return (
+        (REFUSED if problems else DONE),
+        problems or ["%s can start" % options.name],
+        {"problems": problems},
+    )
 
 
 def ready(options: Any) -> Told:
     """After a start."""
     installed = _installed(options)
     main = os.environ.get("MAINPID", "")
-    looked = _model_ready.wait(installed.server, options.timeout or 60, os.environ, lambda: not main or os.path.exists("/proc/" + main))
-    words = "%s is ready: it answered in %.2f s" % (options.name, looked.seconds) if looked.ready else "%s is not ready: %s" % (options.name, looked.reason)
+    looked = _model_ready.wait(
+        installed.server,
+        options.timeout or 60,
+        os.environ,
+        lambda: not main or os.path.exists("/proc/" + main),
+    )
+    words = (
+        "%s is ready: it answered in %.2f s" % (options.name, looked.seconds)
+        if looked.ready
+        else "%s is not ready: %s" % (options.name, looked.reason)
+    )
     return (DONE if looked.ready else FAILED), [words], looked._asdict()
 
 
@@ -91,7 +154,13 @@ def door(options: Any) -> Told:
         sys.stdout.write(words + "\n")
         sys.stdout.flush()
 
-    code = _model_door.serve(installed, options.timeout or installed.server.wait or 60, listening, lambda: _model_door.look(installed.unit), say)
+    code = _model_door.serve(
+        installed,
+        options.timeout or installed.server.wait or 60,
+        listening,
+        lambda: _model_door.look(installed.unit),
+        say,
+    )
     return (FAILED if code else DONE), ["the door of %s is closed" % options.name], {"code": code}
 
 
@@ -103,7 +172,9 @@ def ended(options: Any) -> Told:
         return DONE, ["%s has ended: %s" % (options.name, result or "unknown")], {"result": result}
     answer = _systemd.Manager(None).systemctl("reset-failed", "--", installed.unit)
     if answer.rc != 0:
-        raise _systemd.SystemdError("systemctl reset-failed %s: %s" % (installed.unit, (answer.err or answer.out).strip()))
+        raise _systemd.SystemdError(
+            "systemctl reset-failed %s: %s" % (installed.unit, (answer.err or answer.out).strip())
+        )
     return DONE, ["%s was stopped in order" % options.name], {"result": result}
 
 
@@ -113,9 +184,18 @@ def failed(options: Any) -> Told:
     state = _model_door.look(installed.unit)
     if state.active != "failed":
         return FAILED, ["%s failed and is started again" % options.name], {"state": state.active}
-    words = ("model server %s was started %d times and failed (%s); it is not started any more. Look why: journalctl -u %s. "
-             "Then: systemctl reset-failed %s && systemctl start %s" % (
-                 options.name, _model_server.STARTS, state.result, installed.unit, installed.unit, installed.unit))
+    words = (
+        "model server %s was started %d times and failed (%s); it is not started any more. Look why: journalctl -u %s. "
+        "Then: systemctl reset-failed %s && systemctl start %s"
+        % (
+            options.name,
+            _model_server.STARTS,
+            state.result,
+            installed.unit,
+            installed.unit,
+            installed.unit,
+        )
+    )
     return DONE, [words], {"state": state.active, "result": state.result}
 
 

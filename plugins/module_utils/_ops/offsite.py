@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What ``litellm-ops`` does beside making backups: copies off the host, and whether all that the settings ask for can be had."""
+
 from __future__ import annotations
 
 from datetime import datetime
@@ -45,13 +46,37 @@ def copy(settings: _settings.Settings, entry: _archive.Entry, now: datetime) -> 
     :raises SettingsError: the settings name no place.
     """
     if settings.copy is None:
-        raise _settings_file.SettingsError("backup.copy: the settings name no place to copy backups to")
+        raise _settings_file.SettingsError(
+            "backup.copy: the settings name no place to copy backups to"
+        )
     try:
-        pinned = [each.name for each in _archive.scan(settings.backup_dir, now).entries if each.pinned]
-        done = _offhost.copy(settings.copy, entry.path, entry.pinned, settings.state_dir, settings.policy, pinned)
+        pinned = [
+            each.name for each in _archive.scan(settings.backup_dir, now).entries if each.pinned
+        ]
+        done = _offhost.copy(
+            settings.copy, entry.path, entry.pinned, settings.state_dir, settings.policy, pinned
+        )
     except (BackupError, OSError, ValueError) as error:
-        _outcome.record(settings.state_dir, "copy", now, str(error), settings.metrics, name=entry.name)
-        return Done(False, ["NOT COPIED  %s: %s" % (entry.name, error), "            the backup on this host is good"], {"error": str(error)})
-    _outcome.record(settings.state_dir, "copy", now, None, settings.metrics, name=entry.name, seconds=done["seconds"], bytes=done["bytes"])
+        _outcome.record(
+            settings.state_dir, "copy", now, str(error), settings.metrics, name=entry.name
+        )
+        return Done(
+            False,
+            [
+                "NOT COPIED  %s: %s" % (entry.name, error),
+                "            the backup on this host is good",
+            ],
+            {"error": str(error)},
+        )
+    _outcome.record(
+        settings.state_dir,
+        "copy",
+        now,
+        None,
+        settings.metrics,
+        name=entry.name,
+        seconds=done["seconds"],
+        bytes=done["bytes"],
+    )
     lines = ["%s is copied by %s, %.1f s" % (entry.name, settings.copy.tool, done["seconds"])]
     return Done(True, lines + ["removed over there: %s" % name for name in done["removed"]], done)

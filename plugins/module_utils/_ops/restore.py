@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``litellm-ops restore``: what ``restore.yml`` does, by hand on the host."""
+
 from __future__ import annotations
 
 import argparse
@@ -19,24 +20,68 @@ from .._restore import restore as _restore_deployment
 def options_of(made: argparse.ArgumentParser) -> None:
     """The command's own words."""
     made.add_argument("name", nargs="?", default="latest", help="backup (%(default)s)")
-    made.add_argument("--from", dest="path", default="", metavar="FOLDER", help="folder of the backups (that of the settings)")
-    made.add_argument("--into", dest="kind", choices=_settings_file.KINDS, default="", help="deployment (the one that serves)")
-    made.add_argument("--identity", default="", metavar="FILE", help="age identity that opens an encrypted backup")
-    made.add_argument("--no-restore-point", dest="point", action="store_false", help="make no backup of what is there first")
-    made.add_argument("--wait", type=int, default=int(_restore_deployment.PATIENCE), metavar="SECONDS", help="that the proxy may take to serve (%(default)s)")
-    made.add_argument("--dry-run", action="store_true", help="only say what would be lost, and what stands against it")
+    made.add_argument(
+        "--from",
+        dest="path",
+        default="",
+        metavar="FOLDER",
+        help="folder of the backups (that of the settings)",
+    )
+    made.add_argument(
+        "--into",
+        dest="kind",
+        choices=_settings_file.KINDS,
+        default="",
+        help="deployment (the one that serves)",
+    )
+    made.add_argument(
+        "--identity", default="", metavar="FILE", help="age identity that opens an encrypted backup"
+    )
+    made.add_argument(
+        "--no-restore-point",
+        dest="point",
+        action="store_false",
+        help="make no backup of what is there first",
+    )
+    made.add_argument(
+        "--wait",
+        type=int,
+        default=int(_restore_deployment.PATIENCE),
+        metavar="SECONDS",
+        help="that the proxy may take to serve (%(default)s)",
+    )
+    made.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only say what would be lost, and what stands against it",
+    )
 
 
-def run(settings: _settings.Settings, options: Any, now: datetime) -> tuple[bool, list[str], dict[str, Any]]:
+def run(
+    settings: _settings.Settings, options: Any, now: datetime
+) -> tuple[bool, list[str], dict[str, Any]]:
     """Restore, or only foresee it. Lines come as it goes, on standard error where the answer is JSON.
 
     :returns: whether it was done (or would be), lines for a person that were not printed yet, and the same for a program.
     :raises RefusedError: nothing was touched. :raises RestoreError, BackupError, PostgresError: see :mod:`_restore_deployment`.
     """
-    order = _restore_order.order(settings, now, options.name, options.kind, options.path, options.identity, options.point, options.wait)
+    order = _restore_order.order(
+        settings,
+        now,
+        options.name,
+        options.kind,
+        options.path,
+        options.identity,
+        options.point,
+        options.wait,
+    )
     builds = isinstance(order, _restore_host.Order)
     if options.dry_run:
-        told = _restore_host.foresee(order) if isinstance(order, _restore_host.Order) else _restore_deployment.foresee(order)
+        told = (
+            _restore_host.foresee(order)
+            if isinstance(order, _restore_host.Order)
+            else _restore_deployment.foresee(order)
+        )
         return not told["problems"], foreseen(told), told
 
     def tell(line: str) -> None:
@@ -50,14 +95,29 @@ def run(settings: _settings.Settings, options: Any, now: datetime) -> tuple[bool
         done = _restore_deployment.restore(order, now, tell)
     lines = ["lost with it: %s" % line for line in done.get("loses", [])] + list(done["notes"])
     lines += ["restore point: %s" % done["point"]] if done.get("point") else []
-    lines.append("it took %.1f s" % done["seconds"] + ("" if builds else ", %.1f s of them without a proxy" % done["stopped"]))
+    lines.append(
+        "it took %.1f s" % done["seconds"]
+        + ("" if builds else ", %.1f s of them without a proxy" % done["stopped"])
+    )
     return True, lines, done
 
 
 def foreseen(told: dict[str, Any]) -> list[str]:
     """What a restore would do, in lines."""
-    lines = ["%s, made %s of the %s deployment, %s rows" % (told["path"], told["created"], told["source"], told["rows_total"])] if told["created"] else []
+    lines = (
+        [
+            "%s, made %s of the %s deployment, %s rows"
+            % (told["path"], told["created"], told["source"], told["rows_total"])
+        ]
+        if told["created"]
+        else []
+    )
     if told["interrupted"]:
-        lines.append("an earlier restore was killed in its stage %s; a run ends that first" % told["interrupted"])
-    lines += ["would be lost: %s" % line for line in told["loses"]] or ["nothing is there now that the backup does not have"] * bool(told["created"])
+        lines.append(
+            "an earlier restore was killed in its stage %s; a run ends that first"
+            % told["interrupted"]
+        )
+    lines += ["would be lost: %s" % line for line in told["loses"]] or [
+        "nothing is there now that the backup does not have"
+    ] * bool(told["created"])
     return lines + list(told["notes"]) + ["REFUSED   %s" % problem for problem in told["problems"]]

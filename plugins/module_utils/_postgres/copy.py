@@ -6,6 +6,7 @@
 The copy grows under a name of its own (``NAME__copying``) and takes the target's name only when it is proved, so that a
 database of the target's name is never half a copy. A comment on the database says that it is ours, and what it held.
 """
+
 from __future__ import annotations
 
 import json
@@ -37,8 +38,16 @@ PATIENCE = 900.0  # seconds
 # Of the copying sessions alone: faster index builds, and no wait for the disk at every one of ANALYZE's commits. The rename, which
 # is a commit of another session, waits for all of it: a copy that has the target's name is on disk.
 RESTORE_SETTINGS = ("maintenance_work_mem=256MB", "synchronous_commit=off")
-DUMP_OPTIONS = ("--format=custom", "--no-owner", "--no-acl", "--no-publications", "--no-subscriptions", "--no-security-labels",
-                "--no-tablespaces", "--lock-wait-timeout=60000")
+DUMP_OPTIONS = (
+    "--format=custom",
+    "--no-owner",
+    "--no-acl",
+    "--no-publications",
+    "--no-subscriptions",
+    "--no-security-labels",
+    "--no-tablespaces",
+    "--lock-wait-timeout=60000",
+)
 
 
 def _pump(out: IO[bytes], into: IO[bytes], counted: list[int]) -> None:
@@ -63,7 +72,9 @@ def _pump(out: IO[bytes], into: IO[bytes], counted: list[int]) -> None:
                 pass
 
 
-def stream(source: Endpoint, target: Endpoint, snapshot: str, meanwhile: Session) -> tuple[int, dict[str, Any]]:
+def stream(
+    source: Endpoint, target: Endpoint, snapshot: str, meanwhile: Session
+) -> tuple[int, dict[str, Any]]:
     """pg_dump of a snapshot into pg_restore, and at the same time the fingerprint of that snapshot by the session that holds it.
 
     :returns: bytes that crossed, the source's fingerprint.
@@ -72,22 +83,45 @@ def stream(source: Endpoint, target: Endpoint, snapshot: str, meanwhile: Session
     counted = [0]
     with ExitStack() as stack:
         said = [stack.enter_context(tempfile.TemporaryFile()) for _program in range(2)]
-        dump = source.start("pg_dump", *DUMP_OPTIONS, "--compress=0", "--snapshot=" + snapshot,
-                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said[0])
+        dump = source.start(
+            "pg_dump",
+            *DUMP_OPTIONS,
+            "--compress=0",
+            "--snapshot=" + snapshot,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said[0],
+        )
         stack.callback(_end, dump)
-        restore = target.start("pg_restore", "--no-owner", "--no-acl", "--exit-on-error", "--single-transaction",
-                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said[1], bufsize=0)
+        restore = target.start(
+            "pg_restore",
+            "--no-owner",
+            "--no-acl",
+            "--exit-on-error",
+            "--single-transaction",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=said[1],
+            bufsize=0,
+        )
         stack.callback(_end, restore)
-        pump = threading.Thread(target=_pump, args=(dump.stdout, restore.stdin, counted), daemon=True)
+        pump = threading.Thread(
+            target=_pump, args=(dump.stdout, restore.stdin, counted), daemon=True
+        )
         pump.start()
         held = take(meanwhile)
         pump.join()
         failed = []
-        for name, endpoint, process, errors in zip(("pg_dump", "pg_restore"), (source, target), (dump, restore), said):
+        for name, endpoint, process, errors in zip(
+            ("pg_dump", "pg_restore"), (source, target), (dump, restore), said
+        ):
             code = process.wait()
             errors.seek(0)
             if code:
-                failed.append("%s: %s" % (name, endpoint.explain(name, code, errors.read().decode("utf-8", "replace"))))
+                failed.append(
+                    "%s: %s"
+                    % (name, endpoint.explain(name, code, errors.read().decode("utf-8", "replace")))
+                )
         if failed:
             raise PostgresError("the copy failed. " + " | ".join(failed))
     return counted[0], held
@@ -99,18 +133,24 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def settle(before: list[dict[str, Any]], after: list[dict[str, Any]], reached: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def settle(
+    before: list[dict[str, Any]], after: list[dict[str, Any]], reached: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """The source's sequences as they may be compared: sequences ignore snapshots, so that a writer can move one while it is dumped.
 
     Where the copy's value lies between what the source had before and after, it is taken as the source's.
     """
-    later, copied = ({(item["schema"], item["name"]): item for item in side} for side in (after, reached))
+    later, copied = (
+        {(item["schema"], item["name"]): item for item in side} for side in (after, reached)
+    )
     result = []
     for item in before:
         key = (item["schema"], item["name"])
         ahead, got = later.get(key, item), copied.get(key, item)
         steps = [(entry["last_value"], entry["is_called"]) for entry in (item, got, ahead)]
-        result.append(got if steps == sorted(steps) or steps == sorted(steps, reverse=True) else item)
+        result.append(
+            got if steps == sorted(steps) or steps == sorted(steps, reverse=True) else item
+        )
     return result
 
 
@@ -123,12 +163,17 @@ def _check_own(target: Endpoint, found: Occupancy, replace: str) -> Optional[dic
         return None
     held = fingerprint(target)
     if replace == "unchanged" and held["hash"] != found.mark.get("hash"):
-        raise PostgresError("%s is an earlier copy of ours that was written to since (%d rows now, %s when it was copied on %s): replacing it would"
-                            " lose those changes" % (target, held["rows_total"], found.mark.get("rows_total"), found.mark.get("time")))
+        raise PostgresError(
+            "%s is an earlier copy of ours that was written to since (%d rows now, %s when it was copied on %s): replacing it would"
+            " lose those changes"
+            % (target, held["rows_total"], found.mark.get("rows_total"), found.mark.get("time"))
+        )
     return held
 
 
-def plan(source: Endpoint, target: Endpoint, replace: str = "unchanged", admin: Optional[Session] = None) -> tuple[str, Optional[dict[str, Any]]]:
+def plan(
+    source: Endpoint, target: Endpoint, replace: str = "unchanged", admin: Optional[Session] = None
+) -> tuple[str, Optional[dict[str, Any]]]:
     """What a copy would do, looked at without changing anything: ``create`` or ``replace``, and the fingerprint of our earlier copy.
 
     :param replace: ``unchanged``: an earlier copy of ours may be replaced only while it holds what was copied; ``ours``: whatever
@@ -182,13 +227,24 @@ def create(admin: Session, endpoint: Endpoint) -> None:
         if reasons:
             raise PostgresError("; ".join(reasons))
         admin.execute("DROP DATABASE %s WITH (FORCE)" % identifier(endpoint.database))
-    encoding = admin.query("SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'template0'")[0][0]
+    encoding = admin.query(
+        "SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'template0'"
+    )[0][0]
     locale = "" if encoding == "UTF8" else " LC_COLLATE 'C' LC_CTYPE 'C'"
-    admin.execute("CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8'%s" % (identifier(endpoint.database), locale))
+    admin.execute(
+        "CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8'%s"
+        % (identifier(endpoint.database), locale)
+    )
 
 
 def mark(admin: Session, database: str, **words: object) -> None:
-    admin.execute("COMMENT ON DATABASE %s IS %s" % (identifier(database), literal(json.dumps({"made_by": APPLICATION, "what": "copy", **words}))))
+    admin.execute(
+        "COMMENT ON DATABASE %s IS %s"
+        % (
+            identifier(database),
+            literal(json.dumps({"made_by": APPLICATION, "what": "copy", **words})),
+        )
+    )
 
 
 def _alone(admin: Session, target: Endpoint) -> None:
@@ -197,9 +253,14 @@ def _alone(admin: Session, target: Endpoint) -> None:
     :raises PostgresError: it does not end in time.
     """
     deadline = monotonic() + PATIENCE
-    while admin.query("SELECT pg_try_advisory_lock(hashtext(%s), hashtext(%s))" % (literal(APPLICATION), literal(target.database))) != [["t"]]:
+    while admin.query(
+        "SELECT pg_try_advisory_lock(hashtext(%s), hashtext(%s))"
+        % (literal(APPLICATION), literal(target.database))
+    ) != [["t"]]:
         if monotonic() > deadline:
-            raise PostgresError("another copy into %s is under way, for more than %g s" % (target, PATIENCE))
+            raise PostgresError(
+                "another copy into %s is under way, for more than %g s" % (target, PATIENCE)
+            )
         sleep(0.5)
 
 
@@ -241,9 +302,19 @@ def copy(source: Endpoint, target: Endpoint, replace: str, now: datetime) -> Res
             differences = compare(held, reached)
             phase("prove")
             if not differences:
-                mark(admin, fresh.database, state="complete", time=stamp, hash=reached["hash"], rows_total=reached["rows_total"])
+                mark(
+                    admin,
+                    fresh.database,
+                    state="complete",
+                    time=stamp,
+                    hash=reached["hash"],
+                    rows_total=reached["rows_total"],
+                )
                 admin.execute("DROP DATABASE IF EXISTS %s" % identifier(target.database))
-                admin.execute("ALTER DATABASE %s RENAME TO %s" % (identifier(fresh.database), identifier(target.database)))
+                admin.execute(
+                    "ALTER DATABASE %s RENAME TO %s"
+                    % (identifier(fresh.database), identifier(target.database))
+                )
                 phase("swap")
         except BaseException:
             remove(fresh)

@@ -6,6 +6,7 @@
 Only rows travel, as COPY's text, so that the server they come from may be of a newer major. Everything happens in one transaction of
 the target, which is committed when its contents are proved equal to the source's, and else leaves no trace.
 """
+
 from __future__ import annotations
 
 import subprocess
@@ -56,33 +57,55 @@ class Result(NamedTuple):
 def delta(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
     """The tables that differ between two fingerprints, by name: ``name``, the rows ``before`` and ``after`` (0 where there is no such table),
     and ``changed``, whether the hashes differ."""
-    old, new = ({(item["schema"], item["name"]): item for item in side["tables"]} for side in (before, after))
+    old, new = (
+        {(item["schema"], item["name"]): item for item in side["tables"]}
+        for side in (before, after)
+    )
     nothing = {"rows": 0, "hash": None}
-    pairs = [(key[1], old.get(key, nothing), new.get(key, nothing)) for key in sorted(old.keys() | new.keys())]
-    return [{"name": name, "before": one["rows"], "after": other["rows"], "changed": one["hash"] != other["hash"]}
-            for name, one, other in pairs if (one["rows"], one["hash"]) != (other["rows"], other["hash"])]
+    pairs = [
+        (key[1], old.get(key, nothing), new.get(key, nothing))
+        for key in sorted(old.keys() | new.keys())
+    ]
+    return [
+        {
+            "name": name,
+            "before": one["rows"],
+            "after": other["rows"],
+            "changed": one["hash"] != other["hash"],
+        }
+        for name, one, other in pairs
+        if (one["rows"], one["hash"]) != (other["rows"], other["hash"])
+    ]
 
 
 def _rows(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{key: item[key] for key in ("name", "before", "after")} for item in delta(before, after)]
+    return [
+        {key: item[key] for key in ("name", "before", "after")} for item in delta(before, after)
+    ]
 
 
-def check(held: dict[str, Any], there: dict[str, Any], expect: Optional[str], target: Endpoint) -> None:
+def check(
+    held: dict[str, Any], there: dict[str, Any], expect: Optional[str], target: Endpoint
+) -> None:
     """Whether the target may be made to hold what the source holds.
 
     :param held: the source's fingerprint; ``there``: the target's; ``expect``: hash of the target when it was left, ``None`` for any.
     :raises PostgresError: it must not.
     """
     if expect is not None and there["hash"] != expect:
-        raise PostgresError("%s was written to since it was left; carrying rows over it would lose that. It differs from what is to be carried: %s"
-                            % (target, "; ".join(compare(held, there))))
+        raise PostgresError(
+            "%s was written to since it was left; carrying rows over it would lose that. It differs from what is to be carried: %s"
+            % (target, "; ".join(compare(held, there)))
+        )
     if held["schema_hash"] != there["schema_hash"]:
         ours, theirs = ({str(item["name"]) for item in side["tables"]} for side in (held, there))
         only = ["table %s is only in the source" % name for name in sorted(ours - theirs)]
         only += ["table %s is only in the target" % name for name in sorted(theirs - ours)]
-        raise PostgresError("the schemas differ%s: a newer LiteLLM changed one of them, and rows of the one do not fit the other. Let both sides have"
-                            " the schema of one release of LiteLLM, which migrates it when it starts, or leave these rows where they are"
-                            % (" (%s)" % "; ".join(only) if only else " in columns, types, constraints or indexes"))
+        raise PostgresError(
+            "the schemas differ%s: a newer LiteLLM changed one of them, and rows of the one do not fit the other. Let both sides have"
+            " the schema of one release of LiteLLM, which migrates it when it starts, or leave these rows where they are"
+            % (" (%s)" % "; ".join(only) if only else " in columns, types, constraints or indexes")
+        )
 
 
 def carry(source: Endpoint, target: Endpoint, expect: Optional[str] = None) -> Result:
@@ -114,7 +137,9 @@ def carry(source: Endpoint, target: Endpoint, expect: Optional[str] = None) -> R
             crossed = _fill(session, source, snapshot, held, there)
         except PostgresError as error:
             if "lock timeout" in str(error):
-                raise PostgresError("%s: others use these tables, stop the clients of this database first" % error) from None
+                raise PostgresError(
+                    "%s: others use these tables, stop the clients of this database first" % error
+                ) from None
             raise
         phase("carry")
         reached = take(session)
@@ -133,7 +158,9 @@ def carry(source: Endpoint, target: Endpoint, expect: Optional[str] = None) -> R
     return Result("carry", [], held, reached, _rows(there, held), crossed, seconds)
 
 
-def foresee(source: Endpoint, target: Endpoint, expect: Optional[str] = None) -> tuple[str, list[dict[str, Any]]]:
+def foresee(
+    source: Endpoint, target: Endpoint, expect: Optional[str] = None
+) -> tuple[str, list[dict[str, Any]]]:
     """What :func:`carry` would do now, and to which tables.
 
     :raises PostgresError: it would refuse.
@@ -150,14 +177,16 @@ def foresee(source: Endpoint, target: Endpoint, expect: Optional[str] = None) ->
 def _bare(item: dict[str, Any]) -> str:
     """The name of a fingerprint's table or sequence, without its schema."""
     name = str(item["name"])
-    return name if item["schema"] == "public" else name[len(item["schema"]) + 1:]
+    return name if item["schema"] == "public" else name[len(item["schema"]) + 1 :]
 
 
 def _sql(item: dict[str, Any]) -> str:
     return identifier(item["schema"], _bare(item))
 
 
-def _differing(held: dict[str, Any], there: dict[str, Any], kind: str = "tables") -> list[dict[str, Any]]:
+def _differing(
+    held: dict[str, Any], there: dict[str, Any], kind: str = "tables"
+) -> list[dict[str, Any]]:
     """The tables or sequences that are not the same on both sides, as they are ``there``."""
     others = {(item["schema"], item["name"]): item for item in held[kind]}
     return [item for item in there[kind] if others[item["schema"], item["name"]] != item]
@@ -168,26 +197,45 @@ def _alone(session: Session) -> None:
 
     :raises PostgresError: another one does not end in time.
     """
-    session.query("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'")
+    session.query(
+        "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'"
+    )
     session.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-    session.execute("SET LOCAL synchronous_commit = on")  # where somebody turned it off: what is committed here is given up elsewhere
+    session.execute(
+        "SET LOCAL synchronous_commit = on"
+    )  # where somebody turned it off: what is committed here is given up elsewhere
     deadline = monotonic() + PATIENCE
-    lock = "SELECT pg_try_advisory_xact_lock(hashtext(%s), hashtext('carry'))" % literal(APPLICATION)
+    lock = "SELECT pg_try_advisory_xact_lock(hashtext(%s), hashtext('carry'))" % literal(
+        APPLICATION
+    )
     while session.query(lock) != [["t"]]:
         if monotonic() > deadline:
-            raise PostgresError("another carry into %s is under way, for more than %g s" % (session.endpoint, PATIENCE))
+            raise PostgresError(
+                "another carry into %s is under way, for more than %g s"
+                % (session.endpoint, PATIENCE)
+            )
         sleep(0.5)
 
 
 def _check_tables(session: Session, held: dict[str, Any], there: dict[str, Any]) -> None:
     """:raises PostgresError: what is to be written to has triggers, or another owner."""
-    tables, numbers = ([_sql(item) for item in _differing(held, there, kind)] for kind in ("tables", "sequences"))
-    strange = [str(row[0]) for row in session.query(_NOT_OURS % {"relations": _listed(tables + numbers)})]
+    tables, numbers = (
+        [_sql(item) for item in _differing(held, there, kind)] for kind in ("tables", "sequences")
+    )
+    strange = [
+        str(row[0]) for row in session.query(_NOT_OURS % {"relations": _listed(tables + numbers)})
+    ]
     if strange:
-        raise PostgresError("%s: its role does not own %s; connect as the role that does" % (session.endpoint, ", ".join(strange)))
+        raise PostgresError(
+            "%s: its role does not own %s; connect as the role that does"
+            % (session.endpoint, ", ".join(strange))
+        )
     triggers = [str(row[0]) for row in session.query(_TRIGGERS % _listed(tables))] if tables else []
     if triggers:
-        raise PostgresError("%s has triggers, which would act on rows that are carried: %s. LiteLLM makes none." % (session.endpoint, ", ".join(triggers)))
+        raise PostgresError(
+            "%s has triggers, which would act on rows that are carried: %s. LiteLLM makes none."
+            % (session.endpoint, ", ".join(triggers))
+        )
 
 
 def _listed(relations: Iterable[str]) -> str:
@@ -199,30 +247,45 @@ def _check_unchanged(session: Session, items: Iterable[dict[str, Any]]) -> None:
     utf8 = session.query("SHOW server_encoding") == [["UTF8"]]
     for item in items:
         columns = " ".join(str(row[0]) for row in session.query(_COLUMNS % literal(_sql(item))))
-        rows, high, low = session.query(content_query(item["schema"], _bare(item), columns, utf8))[0]
+        rows, high, low = session.query(content_query(item["schema"], _bare(item), columns, utf8))[
+            0
+        ]
         if combine(high, low) != item["hash"]:
-            raise PostgresError("%s was written to while it was looked at: table %s had %d rows, now %s. Stop its clients first."
-                                % (session.endpoint, item["name"], item["rows"], rows))
+            raise PostgresError(
+                "%s was written to while it was looked at: table %s had %d rows, now %s. Stop its clients first."
+                % (session.endpoint, item["name"], item["rows"], rows)
+            )
 
 
-def _fill(session: Session, source: Endpoint, snapshot: str, held: dict[str, Any], there: dict[str, Any]) -> int:
+def _fill(
+    session: Session, source: Endpoint, snapshot: str, held: dict[str, Any], there: dict[str, Any]
+) -> int:
     """Replace the rows of all tables that differ, in the transaction that is open and stays open; the bytes that crossed."""
     differing, crossed = _differing(held, there), 0
     tables = [_sql(item) for item in differing]
     if tables:
         session.execute("LOCK TABLE %s IN ACCESS EXCLUSIVE MODE" % ", ".join(tables))
         _check_unchanged(session, differing)
-        keys: Sequence[Sequence[Optional[str]]] = session.query(_FOREIGN_KEYS % {"tables": _listed(tables)})
+        keys: Sequence[Sequence[Optional[str]]] = session.query(
+            _FOREIGN_KEYS % {"tables": _listed(tables)}
+        )
         for table, name, *_rest in keys:
             session.execute("ALTER TABLE %s DROP CONSTRAINT %s" % (table, identifier(str(name))))
         session.execute("TRUNCATE %s" % ", ".join(tables))
         for table in tables:
             crossed += _table(session, source, snapshot, table)
-        session.execute("SET CONSTRAINTS ALL IMMEDIATE")  # no table can be altered while the check of a deferred one is pending
+        session.execute(
+            "SET CONSTRAINTS ALL IMMEDIATE"
+        )  # no table can be altered while the check of a deferred one is pending
         for table, name, definition, comment in keys:
-            session.execute("ALTER TABLE %s ADD CONSTRAINT %s %s" % (table, identifier(str(name)), definition))
+            session.execute(
+                "ALTER TABLE %s ADD CONSTRAINT %s %s" % (table, identifier(str(name)), definition)
+            )
             if comment is not None:
-                session.execute("COMMENT ON CONSTRAINT %s ON %s IS %s" % (identifier(str(name)), table, literal(comment)))
+                session.execute(
+                    "COMMENT ON CONSTRAINT %s ON %s IS %s"
+                    % (identifier(str(name)), table, literal(comment))
+                )
     _set(session, held["sequences"], sequences(session))
     return crossed
 
@@ -231,27 +294,49 @@ def _set(session: Session, wanted: list[dict[str, Any]], found: list[dict[str, A
     """Put sequences where they stand in the source. setval alone would outlive a rollback; after a RESTART of the same transaction it does not."""
     for item in _differing({"sequences": found}, {"sequences": wanted}, "sequences"):
         session.execute("ALTER SEQUENCE %s RESTART" % _sql(item))
-        session.query("SELECT setval(%s, %d, %s)" % (literal(_sql(item)), item["last_value"], "true" if item["is_called"] else "false"))
+        session.query(
+            "SELECT setval(%s, %d, %s)"
+            % (literal(_sql(item)), item["last_value"], "true" if item["is_called"] else "false")
+        )
 
 
 def _table(session: Session, source: Endpoint, snapshot: str, table: str) -> int:
     """The rows of one table, from the source's snapshot into the target's transaction."""
-    columns = ", ".join(identifier(str(name)) for name, generated in session.query(_COLUMNS % literal(table)) if not generated)
+    columns = ", ".join(
+        identifier(str(name))
+        for name, generated in session.query(_COLUMNS % literal(table))
+        if not generated
+    )
     with ExitStack() as stack:
-        reader = source.start("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse", "--file=-",
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        reader = source.start(
+            "psql",
+            "--no-psqlrc",
+            "--quiet",
+            "--set=ON_ERROR_STOP=1",
+            "--set=VERBOSITY=terse",
+            "--file=-",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         stack.callback(_end, reader)
         if reader.stdin is None or reader.stdout is None or reader.stderr is None:
             raise PostgresError("%s: psql was started without pipes" % source)
-        settings = "".join("SET %s = %s;\n" % (name, literal(value)) for name, value in SETTINGS.items())
-        script = "%sBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET TRANSACTION SNAPSHOT %s;\nCOPY (SELECT %s FROM ONLY %s) TO STDOUT;\n" % (
-            settings, literal(snapshot), columns, table)
+        settings = "".join(
+            "SET %s = %s;\n" % (name, literal(value)) for name, value in SETTINGS.items()
+        )
+        script = (
+            "%sBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET TRANSACTION SNAPSHOT %s;\nCOPY (SELECT %s FROM ONLY %s) TO STDOUT;\n"
+            % (settings, literal(snapshot), columns, table)
+        )
         try:
             reader.stdin.write(script.encode())
             reader.stdin.close()
         except OSError:
             pass  # it has ended; its exit code and standard error say why
-        with session.loading("COPY %s %s FROM STDIN" % (table, "(%s)" % columns if columns else "")) as load:
+        with session.loading(
+            "COPY %s %s FROM STDIN" % (table, "(%s)" % columns if columns else "")
+        ) as load:
             crossed = load(reader.stdout)
             said = reader.stderr.read().decode("utf-8", "replace")
             if reader.wait():

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is at a database's name, and whether a copy may go there."""
+
 from __future__ import annotations
 
 import json
@@ -65,13 +66,18 @@ def inspect(endpoint: Endpoint, admin: Optional[Session] = None) -> Occupancy:
     if admin is None:
         with Session(endpoint.on(MAINTENANCE)) as session:
             return inspect(endpoint, session)
-    rows = admin.query("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s" % literal(endpoint.database))
+    rows = admin.query(
+        "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+        % literal(endpoint.database)
+    )
     if not rows:
         return Occupancy(False, None, [], [])
     # The server's own workers have no role. An autovacuum, which the rows of a copy call, ends by itself where it is in the way.
-    clients = admin.query("SELECT count(*) || ' of ' || coalesce(nullif(application_name, ''), 'unnamed') || ' as ' || usename FROM pg_stat_activity"
-                          " WHERE datname = %s AND application_name <> %s AND usename IS NOT NULL GROUP BY application_name, usename ORDER BY 1"
-                          % (literal(endpoint.database), literal(APPLICATION)))
+    clients = admin.query(
+        "SELECT count(*) || ' of ' || coalesce(nullif(application_name, ''), 'unnamed') || ' as ' || usename FROM pg_stat_activity"
+        " WHERE datname = %s AND application_name <> %s AND usename IS NOT NULL GROUP BY application_name, usename ORDER BY 1"
+        % (literal(endpoint.database), literal(APPLICATION))
+    )
     holds = [str(row[0]) for row in query(endpoint, _HOLDS)]
     return Occupancy(True, parse_mark(rows[0][0]), holds, [str(row[0]) for row in clients])
 
@@ -81,9 +87,15 @@ def refusals(endpoint: Endpoint, found: Occupancy) -> list[str]:
     reasons = []
     if found.holds and found.mark is None:
         more = " and %d more" % (len(found.holds) - 5) if len(found.holds) > 5 else ""
-        reasons.append("%s holds what this collection did not put there: %s%s" % (endpoint, ", ".join(found.holds[:5]), more))
+        reasons.append(
+            "%s holds what this collection did not put there: %s%s"
+            % (endpoint, ", ".join(found.holds[:5]), more)
+        )
     if found.clients:
-        reasons.append("%s cannot be replaced while clients are connected: %s" % (endpoint, ", ".join(found.clients)))
+        reasons.append(
+            "%s cannot be replaced while clients are connected: %s"
+            % (endpoint, ", ".join(found.clients))
+        )
     return reasons
 
 
@@ -91,8 +103,10 @@ def check_source(session: Session) -> None:
     """:raises PostgresError: the source holds something that this way of copying does not carry over."""
     found = [str(row[0]) for row in session.query(_UNCOPIABLE)]
     if found:
-        raise PostgresError("%s has %s: LiteLLM makes none, and they are not copied. Drop them if they are not needed."
-                            % (session.endpoint, ", ".join(found)))
+        raise PostgresError(
+            "%s has %s: LiteLLM makes none, and they are not copied. Drop them if they are not needed."
+            % (session.endpoint, ", ".join(found))
+        )
 
 
 def check_versions(source: Endpoint, target: Endpoint) -> tuple[int, int]:
@@ -100,15 +114,26 @@ def check_versions(source: Endpoint, target: Endpoint) -> tuple[int, int]:
 
     :raises PostgresError: the client programs cannot carry from one server to the other.
     """
-    (old, old_major), (new, new_major) = server_version(source), server_version(target.on(MAINTENANCE))
+    (old, old_major), (new, new_major) = (
+        server_version(source),
+        server_version(target.on(MAINTENANCE)),
+    )
     dump, restore = client_version(source, "pg_dump"), client_version(target, "pg_restore")
     if new_major < old_major:
-        raise PostgresError("the target's PostgreSQL is %s, older than the source's %s: a dump does not load into an older server" % (new, old))
+        raise PostgresError(
+            "the target's PostgreSQL is %s, older than the source's %s: a dump does not load into an older server"
+            % (new, old)
+        )
     if dump < old_major:
-        raise PostgresError("%s: pg_dump is of PostgreSQL %d and cannot read a server of %d: install postgresql-client-%d"
-                            % (source, dump, old_major, old_major))
+        raise PostgresError(
+            "%s: pg_dump is of PostgreSQL %d and cannot read a server of %d: install postgresql-client-%d"
+            % (source, dump, old_major, old_major)
+        )
     if restore < dump:
-        raise PostgresError("%s: pg_restore is of PostgreSQL %d and cannot read a dump of pg_dump %d" % (target, restore, dump))
+        raise PostgresError(
+            "%s: pg_restore is of PostgreSQL %d and cannot read a dump of pg_dump %d"
+            % (target, restore, dump)
+        )
     return old_major, new_major
 
 
@@ -116,18 +141,29 @@ def check_versions(source: Endpoint, target: Endpoint) -> tuple[int, int]:
 WRITES = {"default_transaction_read_only": "off"}
 # Its owner may drop it; where he cannot log in, a superuser can.
 _ROLES = """SELECT rolname FROM pg_roles JOIN pg_database ON datname = %s
-WHERE rolcanlogin AND (oid_of_owner OR rolsuper) ORDER BY oid_of_owner DESC, rolname""".replace("oid_of_owner", "(pg_roles.oid = datdba)")
+WHERE rolcanlogin AND (oid_of_owner OR rolsuper) ORDER BY oid_of_owner DESC, rolname""".replace(
+    "oid_of_owner", "(pg_roles.oid = datdba)"
+)
 
 
-def refusal(endpoint: Endpoint, found: Occupancy, held: Optional[str], expect: Optional[str]) -> Optional[str]:
+def refusal(
+    endpoint: Endpoint, found: Occupancy, held: Optional[str], expect: Optional[str]
+) -> Optional[str]:
     """Why a database must not be dropped, ``None`` where it may.
 
     :param held: its content hash, where ``expect`` is given: the hash of what is kept elsewhere.
     """
     if found.clients:
-        return "%s is not dropped while clients are connected: %s" % (endpoint, ", ".join(found.clients))
+        return "%s is not dropped while clients are connected: %s" % (
+            endpoint,
+            ", ".join(found.clients),
+        )
     if expect:
-        return None if held == expect else "%s is not dropped: it does not hold what the backup has" % endpoint
+        return (
+            None
+            if held == expect
+            else "%s is not dropped: it does not hold what the backup has" % endpoint
+        )
     return None if found.mark else "%s is not dropped: this collection did not make it" % endpoint
 
 
@@ -143,7 +179,9 @@ def drop(endpoint: Endpoint, expect: Optional[str], check: bool = False) -> bool
         if not found.exists:
             return False
         roles = [str(row[0]) for row in session.query(_ROLES % literal(endpoint.database))]
-    reason = refusal(endpoint, found, _fingerprint.fingerprint(endpoint)["hash"] if expect else None, expect)
+    reason = refusal(
+        endpoint, found, _fingerprint.fingerprint(endpoint)["hash"] if expect else None, expect
+    )
     if reason:
         raise PostgresError(reason)
     # Only where nobody asks for a password can another role be taken.

@@ -10,6 +10,7 @@ is_called}], schema_hash, rows_total, hash}``, all of one snapshot (sequences ar
 A table's hash is the sum, modulo 2**64, of each half of the MD5 of every row's text: no sort, no memory, any order, and a row
 that is there twice counts twice. It proves that a copy is complete; it is no defence against a forger.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -20,49 +21,83 @@ from .session import Endpoint, Session, identifier, literal
 
 # Whatever changes how a value is written as text, and what lets every core take part.
 SETTINGS = {
-    "search_path": "pg_catalog", "DateStyle": "ISO, YMD", "IntervalStyle": "postgres", "TimeZone": "UTC", "extra_float_digits": "1",
-    "bytea_output": "hex", "xmlbinary": "base64", "lc_monetary": "C", "lc_numeric": "C", "quote_all_identifiers": "off",
-    "row_security": "off", "statement_timeout": "0", "lock_timeout": "60s", "idle_in_transaction_session_timeout": "0", "jit": "off",
-    "max_parallel_workers_per_gather": "4", "parallel_setup_cost": "0", "parallel_tuple_cost": "0", "min_parallel_table_scan_size": "1MB",
+    "search_path": "pg_catalog",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "xmlbinary": "base64",
+    "lc_monetary": "C",
+    "lc_numeric": "C",
+    "quote_all_identifiers": "off",
+    "row_security": "off",
+    "statement_timeout": "0",
+    "lock_timeout": "60s",
+    "idle_in_transaction_session_timeout": "0",
+    "jit": "off",
+    "max_parallel_workers_per_gather": "4",
+    "parallel_setup_cost": "0",
+    "parallel_tuple_cost": "0",
+    "min_parallel_table_scan_size": "1MB",
 }
 # PostgreSQL 17 and newer know it, older ones refuse it.
-_NO_TIMEOUT = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'"
+_NO_TIMEOUT = (
+    "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'"
+)
 # Objects of users: system schemas begin with pg_ (reserved), and what an extension made belongs to the extension.
 _OURS = """n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '%s'::regclass AND e.objid = %s.oid AND e.deptype = 'e')"""
-_RELATIONS = "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE " + _OURS % ("pg_class", "c")
+_RELATIONS = "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE " + _OURS % (
+    "pg_class",
+    "c",
+)
 
-_TABLES = """SELECT n.nspname, c.relname, (SELECT string_agg(a.attname, ' ') FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0)
-FROM %s AND c.relkind = 'r' ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C\"""" % _RELATIONS
-_SEQUENCES = """SELECT n.nspname, c.relname FROM %s AND c.relkind = 'S' ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C\"""" % _RELATIONS
+_TABLES = (
+    """SELECT n.nspname, c.relname, (SELECT string_agg(a.attname, ' ') FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0)
+FROM %s AND c.relkind = 'r' ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C\""""
+    % _RELATIONS
+)
+_SEQUENCES = (
+    """SELECT n.nspname, c.relname FROM %s AND c.relkind = 'S' ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C\""""
+    % _RELATIONS
+)
 
 # The schema as facts, one row each. Not in it: what differs between majors for the same schema (not-null constraints, which are
 # rows of pg_constraint from 18 on; the text of views) and what pg_dump leaves out (invalid indexes) or was told to (owners, rights).
 _SCHEMA = (
     """SELECT 'relation', n.nspname, c.relname, c.relkind, c.relpersistence, c.relreplident, c.relrowsecurity, c.relforcerowsecurity
-FROM %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')""" % _RELATIONS,
+FROM %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')"""
+    % _RELATIONS,
     """SELECT 'column', n.nspname, c.relname, row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum), a.attname,
   format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated, pg_get_expr(d.adbin, d.adrelid),
   (SELECT l.collname FROM pg_collation l JOIN pg_type t ON t.oid = a.atttypid WHERE l.oid = a.attcollation AND l.oid <> t.typcollation)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND """ + _OURS % ("pg_class", "c"),
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND """
+    + _OURS % ("pg_class", "c"),
     """SELECT 'constraint', n.nspname, k.conrelid::regclass, k.conname, k.contype, pg_get_constraintdef(k.oid)
 FROM pg_constraint k JOIN pg_namespace n ON n.oid = k.connamespace
-WHERE k.contype IN ('p', 'u', 'f', 'c', 'x') AND """ + _OURS % ("pg_constraint", "k"),
+WHERE k.contype IN ('p', 'u', 'f', 'c', 'x') AND """
+    + _OURS % ("pg_constraint", "k"),
     """SELECT 'index', n.nspname, c.relname, pg_get_indexdef(c.oid), i.indisreplident, i.indisclustered
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE i.indisvalid AND """ + _OURS % ("pg_class", "c"),
+WHERE i.indisvalid AND """
+    + _OURS % ("pg_class", "c"),
     """SELECT 'sequence', n.nspname, c.relname, s.seqtypid::regtype, s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle
-FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE """ + _OURS % ("pg_class", "c"),
+FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE """
+    + _OURS % ("pg_class", "c"),
     """SELECT 'type', n.nspname, t.typname, t.typtype, format_type(t.typbasetype, t.typtypmod), t.typdefault,
   (SELECT string_agg(quote_literal(v.enumlabel), ',' ORDER BY v.enumsortorder) FROM pg_enum v WHERE v.enumtypid = t.oid)
-FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype IN ('e', 'd') AND """ + _OURS % ("pg_type", "t"),
+FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype IN ('e', 'd') AND """
+    + _OURS % ("pg_type", "t"),
     """SELECT 'function', n.nspname, p.proname, p.prokind, pg_get_function_identity_arguments(p.oid), p.prorettype::regtype, md5(p.prosrc)
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE """ + _OURS % ("pg_proc", "p"),
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE """
+    + _OURS % ("pg_proc", "p"),
     """SELECT 'trigger', n.nspname, c.relname, g.tgname, g.tgenabled, pg_get_triggerdef(g.oid)
 FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT g.tgisinternal AND """ + _OURS % ("pg_class", "c"),
+WHERE NOT g.tgisinternal AND """
+    + _OURS % ("pg_class", "c"),
 )
 
 
@@ -71,7 +106,9 @@ def _label(schema: object, name: object) -> str:
 
 
 def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(
+        json.dumps(value, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogateescape")
+    ).hexdigest()
 
 
 def digest(fingerprint_: dict[str, Any]) -> str:
@@ -84,10 +121,16 @@ def content_query(schema: str, table: str, columns: str, utf8: bool = True) -> s
     row = "row"
     while row in columns:
         row += "_"  # a column of this name would be read instead of the row
-    text = "%s::text" % identifier(row) if utf8 else "convert_to(%s::text, 'UTF8')" % identifier(row)
+    text = (
+        "%s::text" % identifier(row) if utf8 else "convert_to(%s::text, 'UTF8')" % identifier(row)
+    )
     # OFFSET 0 keeps the planner from computing the MD5 once for each half
     return """SELECT count(*), sum(('x' || left(h, 16))::bit(64)::bigint), sum(('x' || right(h, 16))::bit(64)::bigint)
-FROM (SELECT md5(%s) AS h FROM ONLY %s AS %s OFFSET 0) AS hashed""" % (text, identifier(schema, table), identifier(row))
+FROM (SELECT md5(%s) AS h FROM ONLY %s AS %s OFFSET 0) AS hashed""" % (
+        text,
+        identifier(schema, table),
+        identifier(row),
+    )
 
 
 def combine(high: Optional[str], low: Optional[str]) -> str:
@@ -99,23 +142,51 @@ def sequences(session: Session) -> list[dict[str, Any]]:
     """Where every sequence stands."""
     found = []
     for schema, name in session.query(_SEQUENCES):
-        last, called = session.query("SELECT last_value, is_called FROM %s" % identifier(str(schema), str(name)))[0]
-        found.append({"schema": schema, "name": _label(schema, name), "last_value": int(last or 0), "is_called": called == "t"})
+        last, called = session.query(
+            "SELECT last_value, is_called FROM %s" % identifier(str(schema), str(name))
+        )[0]
+        found.append(
+            {
+                "schema": schema,
+                "name": _label(schema, name),
+                "last_value": int(last or 0),
+                "is_called": called == "t",
+            }
+        )
     return found
 
 
 def take(session: Session) -> dict[str, Any]:
     """The fingerprint of a session's database. The session has :data:`SETTINGS` and is in the transaction that gives the snapshot."""
     version, number, encoding = session.query(
-        "SELECT current_setting('server_version'), current_setting('server_version_num'), current_setting('server_encoding')")[0]
+        "SELECT current_setting('server_version'), current_setting('server_version_num'), current_setting('server_encoding')"
+    )[0]
     tables = []
     for schema, name, columns in session.query(_TABLES):
-        rows, high, low = session.query(content_query(str(schema), str(name), columns or "", encoding == "UTF8"))[0]
-        tables.append({"schema": schema, "name": _label(schema, name), "rows": int(rows or 0), "hash": combine(high, low)})
+        rows, high, low = session.query(
+            content_query(str(schema), str(name), columns or "", encoding == "UTF8")
+        )[0]
+        tables.append(
+            {
+                "schema": schema,
+                "name": _label(schema, name),
+                "rows": int(rows or 0),
+                "hash": combine(high, low),
+            }
+        )
     facts = [row for query in _SCHEMA for row in session.query(query)]
-    found = {"tables": tables, "sequences": sequences(session), "schema_hash": _digest(sorted(map(json.dumps, facts)))}
-    return {"server_version": version, "server_major": int(number or 0) // 10000, **found,
-            "rows_total": sum(table["rows"] for table in tables), "hash": digest(found)}
+    found = {
+        "tables": tables,
+        "sequences": sequences(session),
+        "schema_hash": _digest(sorted(map(json.dumps, facts))),
+    }
+    return {
+        "server_version": version,
+        "server_major": int(number or 0) // 10000,
+        **found,
+        "rows_total": sum(table["rows"] for table in tables),
+        "hash": digest(found),
+    }
 
 
 def begin(session: Session, snapshot: Optional[str] = None) -> None:
@@ -136,27 +207,46 @@ def fingerprint(endpoint: Endpoint, snapshot: Optional[str] = None) -> dict[str,
         return take(session)
 
 
-def _pairs(one: Iterable[dict[str, Any]], other: Iterable[dict[str, Any]]) -> list[tuple[str, Optional[dict[str, Any]], Optional[dict[str, Any]]]]:
+def _pairs(
+    one: Iterable[dict[str, Any]], other: Iterable[dict[str, Any]]
+) -> list[tuple[str, Optional[dict[str, Any]], Optional[dict[str, Any]]]]:
     left, right = ({(item["schema"], item["name"]): item for item in side} for side in (one, other))
     return [(key[1], left.get(key), right.get(key)) for key in sorted(left.keys() | right.keys())]
 
 
-def compare(one: dict[str, Any], other: dict[str, Any], names: tuple[str, str] = ("source", "target")) -> list[str]:
+def compare(
+    one: dict[str, Any], other: dict[str, Any], names: tuple[str, str] = ("source", "target")
+) -> list[str]:
     """Every difference between two fingerprints, in words; empty where the databases hold the same. Server versions do not matter."""
     found = []
     for name, a, b in _pairs(one["tables"], other["tables"]):
         if a is None or b is None:
             found.append("table %s is only in the %s" % (name, names[1] if a is None else names[0]))
         elif a["rows"] != b["rows"]:
-            found.append("table %s has %d rows in the %s, %d in the %s" % (name, a["rows"], names[0], b["rows"], names[1]))
+            found.append(
+                "table %s has %d rows in the %s, %d in the %s"
+                % (name, a["rows"], names[0], b["rows"], names[1])
+            )
         elif a["hash"] != b["hash"]:
-            found.append("table %s has %d rows on both sides, but not the same ones" % (name, a["rows"]))
+            found.append(
+                "table %s has %d rows on both sides, but not the same ones" % (name, a["rows"])
+            )
     for name, a, b in _pairs(one["sequences"], other["sequences"]):
         if a is None or b is None:
-            found.append("sequence %s is only in the %s" % (name, names[1] if a is None else names[0]))
+            found.append(
+                "sequence %s is only in the %s" % (name, names[1] if a is None else names[0])
+            )
         elif (a["last_value"], a["is_called"]) != (b["last_value"], b["is_called"]):
-            said = tuple("%d%s" % (item["last_value"], "" if item["is_called"] else " (not called)") for item in (a, b))
-            found.append("sequence %s stands at %s in the %s, at %s in the %s" % (name, said[0], names[0], said[1], names[1]))
+            said = tuple(
+                "%d%s" % (item["last_value"], "" if item["is_called"] else " (not called)")
+                for item in (a, b)
+            )
+            found.append(
+                "sequence %s stands at %s in the %s, at %s in the %s"
+                % (name, said[0], names[0], said[1], names[1])
+            )
     if one["schema_hash"] != other["schema_hash"]:
-        found.append("the schemas differ (columns, types, defaults, constraints, indexes, views, types, functions or triggers)")
+        found.append(
+            "the schemas differ (columns, types, defaults, constraints, indexes, views, types, functions or triggers)"
+        )
     return found

@@ -6,6 +6,7 @@ root can reach, as a transient unit that no reboot brings back.
 
 The recorded server: ``{argv, program, account, folder}`` of its first process, see :func:`seen`.
 """
+
 from __future__ import annotations
 
 import os
@@ -48,7 +49,9 @@ class Place(NamedTuple):
 
 def place(name: str = NAME, runtime: str = RUNTIME) -> Place:
     """The places of a private server of this name."""
-    return Place(name + ".service", os.path.join(runtime, name), os.path.join(runtime, name + ".env"))
+    return Place(
+        name + ".service", os.path.join(runtime, name), os.path.join(runtime, name + ".env")
+    )
 
 
 def seen(pid: Optional[int], proc: str = "/proc") -> Optional[dict[str, Any]]:
@@ -65,41 +68,82 @@ def seen(pid: Optional[int], proc: str = "/proc") -> Optional[dict[str, Any]]:
     except (OSError, KeyError):
         return None
     argv = command_line(pid, proc)
-    return {"argv": argv, "program": program, "account": account, "folder": folder} if argv else None
+    return (
+        {"argv": argv, "program": program, "account": account, "folder": folder} if argv else None
+    )
 
 
 def command(server: dict[str, Any], port: int, folder: str, writable: bool = False) -> list[str]:
     """The command line of the private server: its own, and what keeps it private and quiet. What comes last counts."""
-    settings = ["listen_addresses=", "hba_file=" + os.path.join(folder, "pg_hba.conf"), *QUIET, *([] if writable else [READ_ONLY])]
-    return [server["program"], *server["argv"][1:], "-p", str(port), "-k", folder, *(word for setting in settings for word in ("-c", setting))]
+    settings = [
+        "listen_addresses=",
+        "hba_file=" + os.path.join(folder, "pg_hba.conf"),
+        *QUIET,
+        *([] if writable else [READ_ONLY]),
+    ]
+    return [
+        server["program"],
+        *server["argv"][1:],
+        "-p",
+        str(port),
+        "-k",
+        folder,
+        *(word for setting in settings for word in ("-c", setting)),
+    ]
 
 
-def unit_command(server: dict[str, Any], port: int, where: Place, writable: bool = False, conflicts: str = "") -> list[str]:
+def unit_command(
+    server: dict[str, Any], port: int, where: Place, writable: bool = False, conflicts: str = ""
+) -> list[str]:
     """The command that starts it as a transient unit.
 
     :param conflicts: the server's own unit. Whoever starts that one stops ours first, so that a look which was killed is in nobody's way.
     """
-    properties = {"User": server["account"], "KillSignal": "SIGINT", "KillMode": "mixed", "TimeoutStopSec": "600", "RuntimeMaxSec": str(LONGEST),
-                  "OOMScoreAdjust": "-900", **({"Conflicts": conflicts, "Before": conflicts} if conflicts else {})}
+    properties = {
+        "User": server["account"],
+        "KillSignal": "SIGINT",
+        "KillMode": "mixed",
+        "TimeoutStopSec": "600",
+        "RuntimeMaxSec": str(LONGEST),
+        "OOMScoreAdjust": "-900",
+        **({"Conflicts": conflicts, "Before": conflicts} if conflicts else {}),
+    }
     # the manager would take $WORD for a variable
     words = [word.replace("$", "$$") for word in command(server, port, where.folder, writable)]
-    return ["systemd-run", "--quiet", "--collect", "--unit=" + where.unit, "--service-type=exec", "--description=Native PostgreSQL on a private socket",
-            "--setenv=PGDATA=" + server["folder"], *("--property=%s=%s" % item for item in properties.items()), "--", *words]
+    return [
+        "systemd-run",
+        "--quiet",
+        "--collect",
+        "--unit=" + where.unit,
+        "--service-type=exec",
+        "--description=Native PostgreSQL on a private socket",
+        "--setenv=PGDATA=" + server["folder"],
+        *("--property=%s=%s" % item for item in properties.items()),
+        "--",
+        *words,
+    ]
 
 
 def private_url(url: str, account: str, folder: str) -> str:
     """The URL of the same database and role on the private socket, without its password."""
     parts = parse_url(url)
-    return "postgresql://%s@/%s?%s" % (quote(parts["user"] or account, safe=""), quote(parts["database"], safe=""),
-                                       urlencode({"host": folder, "port": parts["port"]}))
+    return "postgresql://%s@/%s?%s" % (
+        quote(parts["user"] or account, safe=""),
+        quote(parts["database"], safe=""),
+        urlencode({"host": folder, "port": parts["port"]}),
+    )
 
 
 def holder(server: dict[str, Any], proc: str = "/proc") -> Optional[int]:
     """The process that has the server's data folder open, ``None`` where none has."""
     try:
-        with open(os.path.join(server["folder"], "postmaster.pid"), encoding="utf-8", errors="replace") as handle:
+        with open(
+            os.path.join(server["folder"], "postmaster.pid"), encoding="utf-8", errors="replace"
+        ) as handle:
             pid = int(handle.readline())
-        same = os.readlink(os.path.join(proc, str(pid), "cwd")) == os.path.realpath(server["folder"])
+        same = os.readlink(os.path.join(proc, str(pid), "cwd")) == os.path.realpath(
+            server["folder"]
+        )
     except (OSError, ValueError):
         return None
     return pid if same else None
@@ -125,7 +169,14 @@ def stop(where: Place) -> bool:
     return bool(units or left)
 
 
-def start(server: dict[str, Any], env_file: str, where: Place, writable: bool = False, conflicts: str = "", timeout: float = 300) -> Endpoint:
+def start(
+    server: dict[str, Any],
+    env_file: str,
+    where: Place,
+    writable: bool = False,
+    conflicts: str = "",
+    timeout: float = 300,
+) -> Endpoint:
     """Start the server in private and wait until it answers.
 
     :param env_file: env file with the database's URL as its clients had it.
@@ -134,7 +185,10 @@ def start(server: dict[str, Any], env_file: str, where: Place, writable: bool = 
     stop(where)
     pid = holder(server)
     if pid is not None:
-        raise NativeServerError("the native PostgreSQL runs already (process %d in %s): stop it first" % (pid, server["folder"]))
+        raise NativeServerError(
+            "the native PostgreSQL runs already (process %d in %s): stop it first"
+            % (pid, server["folder"])
+        )
     if not os.access(server["program"], os.X_OK):
         raise NativeServerError("%s is gone: install that PostgreSQL again" % server["program"])
     url = read_env(env_file).get(VARIABLE)
@@ -147,12 +201,16 @@ def start(server: dict[str, Any], env_file: str, where: Place, writable: bool = 
     private = private_url(url, server["account"], where.folder)
     try:
         os.mkdir(where.folder, 0o700)
-        write_atomically(os.path.join(where.folder, "pg_hba.conf"), RULES, 0o600, (entry.pw_uid, entry.pw_gid))
+        write_atomically(
+            os.path.join(where.folder, "pg_hba.conf"), RULES, 0o600, (entry.pw_uid, entry.pw_gid)
+        )
         os.chown(where.folder, entry.pw_uid, entry.pw_gid)
         write_atomically(where.env_file, "%s=%s\n" % (VARIABLE, private))
         answer = run(unit_command(server, parse_url(url)["port"], where, writable, conflicts))
         if answer.rc != 0:
-            raise NativeServerError("the native PostgreSQL could not be started in private: %s" % answer.err.strip())
+            raise NativeServerError(
+                "the native PostgreSQL could not be started in private: %s" % answer.err.strip()
+            )
         return _answering(private, where, timeout)
     except BaseException:
         stop(where)
@@ -170,21 +228,31 @@ def _answering(url: str, where: Place, timeout: float) -> Endpoint:
         except PostgresError as error:
             units = show(Manager(None), [where.unit])
             if not units or units[0].active not in ("active", "activating"):
-                raise NativeServerError("the native PostgreSQL ended while it was started in private: %s" % _last_words(where)) from None
+                raise NativeServerError(
+                    "the native PostgreSQL ended while it was started in private: %s"
+                    % _last_words(where)
+                ) from None
             if time.monotonic() > deadline:
-                raise NativeServerError("the native PostgreSQL does not answer on its private socket after %g s: %s" % (timeout, error)) from None
+                raise NativeServerError(
+                    "the native PostgreSQL does not answer on its private socket after %g s: %s"
+                    % (timeout, error)
+                ) from None
         time.sleep(PAUSE)
 
 
 def _last_words(where: Place) -> str:
     """What the server said last, as far as it said it to systemd."""
-    told = run(["journalctl", "--unit=" + where.unit, "--lines=40", "--output=cat", "--no-pager"]).out.splitlines()
+    told = run(
+        ["journalctl", "--unit=" + where.unit, "--lines=40", "--output=cat", "--no-pager"]
+    ).out.splitlines()
     lines = [line for line in told if "FATAL" in line or "PANIC" in line or "HINT" in line]
     return "; ".join(lines[-3:]) or "see its log and journalctl --unit=%s" % where.unit
 
 
 @contextmanager
-def running(server: dict[str, Any], env_file: str, where: Place, conflicts: str = "", timeout: float = 300) -> Iterator[Endpoint]:
+def running(
+    server: dict[str, Any], env_file: str, where: Place, conflicts: str = "", timeout: float = 300
+) -> Iterator[Endpoint]:
     """The server in private for as long as the block lasts, read only.
 
     :raises NativeServerError, PostgresError: it does not start or stop.

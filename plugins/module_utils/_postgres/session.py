@@ -5,6 +5,7 @@
 
 Whatever fails is a :class:`PostgresError` in plain words, without secrets.
 """
+
 from __future__ import annotations
 
 import re
@@ -16,17 +17,35 @@ from typing import IO, Callable, Iterable, Iterator, Mapping, Optional
 
 from .endpoint import ENDPOINT_OPTIONS, ENDPOINT_RULES, Endpoint, PostgresError
 
-__all__ = ["ENDPOINT_OPTIONS", "ENDPOINT_RULES", "Endpoint", "PostgresError", "Session", "answers", "client_version", "database_size", "from_url",
-           "identifier", "literal", "parse_rows", "query", "server_version"]
+__all__ = [
+    "ENDPOINT_OPTIONS",
+    "ENDPOINT_RULES",
+    "Endpoint",
+    "PostgresError",
+    "Session",
+    "answers",
+    "client_version",
+    "database_size",
+    "from_url",
+    "identifier",
+    "literal",
+    "parse_rows",
+    "query",
+    "server_version",
+]
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
 def parse_rows(lines: Iterable[str]) -> list[list[Optional[str]]]:
     """Lines of COPY's text format as rows; NULL is ``None``."""
+
     def value(text: str) -> Optional[str]:
         if text == "\\N":
             return None
-        return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found.group(1), found.group(1)), text, flags=re.S)
+        return re.sub(
+            r"\\(.)", lambda found: _ESCAPES.get(found.group(1), found.group(1)), text, flags=re.S
+        )
+
     return [[value(text) for text in line.split("\t")] for line in lines]
 
 
@@ -50,10 +69,24 @@ class Session:
         self.endpoint = endpoint
         self._mark = secrets.token_hex(16)
         self._errors = tempfile.TemporaryFile()
-        self._psql = endpoint.start("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse", "--file=-",
-                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors)
+        self._psql = endpoint.start(
+            "psql",
+            "--no-psqlrc",
+            "--quiet",
+            "--set=ON_ERROR_STOP=1",
+            "--set=VERBOSITY=terse",
+            "--file=-",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+        )
         try:
-            self._run("".join("SET %s = %s;\n" % (name, literal(value)) for name, value in (settings or {}).items()))
+            self._run(
+                "".join(
+                    "SET %s = %s;\n" % (name, literal(value))
+                    for name, value in (settings or {}).items()
+                )
+            )
         except BaseException:
             self.close()
             raise
@@ -157,7 +190,9 @@ def query(endpoint: Endpoint, statement: str) -> list[list[Optional[str]]]:
 
 def server_version(endpoint: Endpoint) -> tuple[str, int]:
     """The server's version as it writes it, and its major number."""
-    version, number = query(endpoint, "SELECT current_setting('server_version'), current_setting('server_version_num')")[0]
+    version, number = query(
+        endpoint, "SELECT current_setting('server_version'), current_setting('server_version_num')"
+    )[0]
     return str(version), int(number or 0) // 10000
 
 
@@ -167,10 +202,20 @@ def answers(endpoint: Endpoint, timeout: float) -> str:
     :param timeout: seconds for the whole of it.
     :raises PostgresError: it does not answer, or not in time.
     """
-    process = endpoint.start("psql", "--no-psqlrc", "--no-align", "--tuples-only", "--command=SHOW server_version",
-                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = endpoint.start(
+        "psql",
+        "--no-psqlrc",
+        "--no-align",
+        "--tuples-only",
+        "--command=SHOW server_version",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     try:
-        out, err = (text.decode("utf-8", "replace") for text in process.communicate(timeout=timeout))
+        out, err = (
+            text.decode("utf-8", "replace") for text in process.communicate(timeout=timeout)
+        )
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
@@ -187,7 +232,14 @@ def database_size(endpoint: Endpoint) -> int:
 
 def client_version(endpoint: Endpoint, program: str) -> int:
     """The major number of a client program of an endpoint."""
-    with endpoint.start(program, "--version", connect=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with endpoint.start(
+        program,
+        "--version",
+        connect=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
         out, err = (text.decode("utf-8", "replace") for text in process.communicate())
     found = re.search(r"\(PostgreSQL\) (\d+)", out)
     if process.returncode or not found:

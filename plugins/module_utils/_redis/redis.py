@@ -5,6 +5,7 @@
 
 Passwords go by ``REDISCLI_AUTH``; the container's is taken from its own environment, inside it.
 """
+
 from __future__ import annotations
 
 import os
@@ -21,7 +22,11 @@ from .._host.process import Result, run
 Keyspace = dict[str, dict[str, int]]
 NOTHING = {"keys": 0, "expires": 0}
 _INSIDE = 'REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli "$@"'
-_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/root"}
+_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C",
+    "HOME": "/root",
+}
 
 
 class RedisError(Exception):
@@ -46,10 +51,24 @@ class Native(NamedTuple):
         :raises RedisError: it is not there, or says no.
         """
         login = ["--user", self.user] if self.user else []
-        answer = run(["redis-cli", "-h", self.host, "-p", str(self.port), *login, "--no-auth-warning", *words],
-                     env={"REDISCLI_AUTH": self.password} if self.password else None, timeout=timeout)
+        answer = run(
+            [
+                "redis-cli",
+                "-h",
+                self.host,
+                "-p",
+                str(self.port),
+                *login,
+                "--no-auth-warning",
+                *words,
+            ],
+            env={"REDISCLI_AUTH": self.password} if self.password else None,
+            timeout=timeout,
+        )
         if answer.rc == 127:
-            raise RedisError("redis-cli is not installed on this host (Debian: redis-tools); it is needed to read the native Redis.")
+            raise RedisError(
+                "redis-cli is not installed on this host (Debian: redis-tools); it is needed to read the native Redis."
+            )
         return _answer("the native Redis on port %d" % self.port, answer)
 
     def snapshot(self, path: str, timeout: float) -> None:
@@ -60,7 +79,9 @@ class Native(NamedTuple):
 
         :raises RedisError: it is not there, says no, or needs longer.
         """
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # redis-cli alone would let everybody read it
+        os.close(
+            os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        )  # redis-cli alone would let everybody read it
         data = data_of(self)
         saved = os.path.join(data["folder"], data["file"]) if data else ""
         if saved and self._save(timeout) and os.path.isfile(saved):
@@ -129,7 +150,9 @@ class Container(NamedTuple):
 
     def state(self) -> str:
         """What the engine says of it (``running``, ``created``, ``exited``), empty where there is no such container."""
-        answer = run([*self.engine, "container", "inspect", "--format", "{{.State.Status}}", self.name])
+        answer = run(
+            [*self.engine, "container", "inspect", "--format", "{{.State.Status}}", self.name]
+        )
         if answer.rc != 0 and "no such container" not in answer.err.lower():
             raise RedisError("docker inspect: %s" % answer.err.strip())
         return answer.out.strip() if answer.rc == 0 else ""
@@ -153,9 +176,14 @@ class Container(NamedTuple):
                 said = str(error)
             state = self.state()
             if state != "running" or self._restarts() > restarts:
-                raise RedisError("Redis in container %s does not run (%s): %s" % (self.name, state, self._reason() or said))
+                raise RedisError(
+                    "Redis in container %s does not run (%s): %s"
+                    % (self.name, state, self._reason() or said)
+                )
             if clock() > limit:
-                raise RedisError("%s has not loaded the keys within %g seconds: %s" % (self.name, deadline, said))
+                raise RedisError(
+                    "%s has not loaded the keys within %g seconds: %s" % (self.name, deadline, said)
+                )
             time.sleep(0.1)
 
     def _restarts(self) -> int:
@@ -171,6 +199,7 @@ class Container(NamedTuple):
         :param owner: user and group that it has in the container.
         :raises RedisError: the engine does not take it.
         """
+
         def as_redis(item: tarfile.TarInfo) -> tarfile.TarInfo:
             item.uid, item.gid = owner
             item.uname = item.gname = ""
@@ -181,7 +210,14 @@ class Container(NamedTuple):
         command = [*self.engine, "cp", "-", self.name + ":/data"]
         with tempfile.TemporaryFile() as said:
             try:
-                with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, env=_ENVIRONMENT, cwd="/") as client:
+                with subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=said,
+                    env=_ENVIRONMENT,
+                    cwd="/",
+                ) as client:
                     with tarfile.open(fileobj=client.stdin, mode="w|") as archive:
                         archive.add(path, "dump.rdb", filter=as_redis)
             except BrokenPipeError:
@@ -223,7 +259,9 @@ class Container(NamedTuple):
             self._put_back(before, owner, deadline, error)
             raise
 
-    def _put_back(self, before: str, owner: tuple[int, int], deadline: float, failure: Exception) -> None:
+    def _put_back(
+        self, before: str, owner: tuple[int, int], deadline: float, failure: Exception
+    ) -> None:
         # A container that can't load its file would not start in the next run either.
         try:
             if os.path.exists(before):
@@ -231,12 +269,16 @@ class Container(NamedTuple):
                 self.put(before, owner)
             self.start(deadline)
         except (RedisError, OSError) as error:
-            raise RedisError("%s. And it does not start with what it held before: %s" % (failure, error)) from None
+            raise RedisError(
+                "%s. And it does not start with what it held before: %s" % (failure, error)
+            ) from None
 
 
 def _answer(who: str, answer: Result) -> str:
     # redis-cli reports errors of the server on standard output and ends well.
-    refused = re.match(r"(?:\(error\) )?(NOAUTH|WRONGPASS|LOADING|ERR|NOPERM|MISCONF)\b.*", answer.out)
+    refused = re.match(
+        r"(?:\(error\) )?(NOAUTH|WRONGPASS|LOADING|ERR|NOPERM|MISCONF)\b.*", answer.out
+    )
     if answer.rc != 0 or refused:
         kind = Denied if refused and refused[1] in ("NOAUTH", "WRONGPASS", "NOPERM") else RedisError
         raise kind("%s: %s" % (who, (answer.err or answer.out).strip()))
@@ -249,23 +291,34 @@ def reason(log: str) -> str:
     Only lines of its own log are looked at: what it says of a faulty configuration would show the password.
     """
     start = log.rfind("Redis is starting")
-    warnings = re.findall(r"^\d+:M .{10,40} # (.*)$", log[max(start, 0):], re.M)
+    warnings = re.findall(r"^\d+:M .{10,40} # (.*)$", log[max(start, 0) :], re.M)
     return next((line.strip()[:300] for line in warnings if not line.startswith("WARNING")), "")
 
 
 def parse_keyspace(text: str) -> Keyspace:
     """``INFO keyspace``: keys, and how many of them expire, by logical database."""
-    return {match[1]: {"keys": int(match[2]), "expires": int(match[3])}
-            for match in re.finditer(r"^(db\d+):keys=(\d+),expires=(\d+)", text, re.M)}
+    return {
+        match[1]: {"keys": int(match[2]), "expires": int(match[3])}
+        for match in re.finditer(r"^(db\d+):keys=(\d+),expires=(\d+)", text, re.M)
+    }
 
 
 def data_of(source: Native) -> Optional[dict]:
     """Where a native Redis keeps its keys: ``folder``, ``file``, ``append_only``. ``None`` where it does not say."""
     try:
-        lines = {name: source.ask("CONFIG", "GET", name).splitlines() for name in ("dir", "dbfilename", "appendonly")}
+        lines = {
+            name: source.ask("CONFIG", "GET", name).splitlines()
+            for name in ("dir", "dbfilename", "appendonly")
+        }
     except RedisError:
         return None
     told = {name: words[1] if len(words) > 1 else "" for name, words in lines.items()}
-    return {"folder": told["dir"], "file": told["dbfilename"], "append_only": told["appendonly"] == "yes"} if told["dir"] else None
-
-
+    return (
+        {
+            "folder": told["dir"],
+            "file": told["dbfilename"],
+            "append_only": told["appendonly"] == "yes",
+        }
+        if told["dir"]
+        else None
+    )

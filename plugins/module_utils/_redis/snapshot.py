@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TO BE WRITTEN"""
+
 from __future__ import annotations
 
 import os
@@ -59,4 +60,7 @@ class RedisAside(NamedTuple):
 
 def aside(project_name: str, state_dir: str, engine: Sequence[str]) -> RedisAside:
     """The Redis of a project, and where its snapshot is kept."""
-    return RedisAside(Container("%s-redis" % project_name, tuple(engine)), os.path.join(state_dir, "restore-redis.rdb"))
+    return RedisAside(
+        Container("%s-redis" % project_name, tuple(engine)),
+        os.path.join(state_dir, "restore-redis.rdb"),
+    )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TO BE WRITTEN"""
+
 from __future__ import annotations
 
 import os
@@ -26,9 +27,15 @@ def differences(before: Keyspace, after: Keyspace, target: Keyspace) -> list[str
         old, late, new = (side.get(name, NOTHING) for side in (before, after, target))
         least, most = sorted(side["keys"] - side["expires"] for side in (old, late))
         if not least <= new["keys"] - new["expires"] <= most:
-            found.append("%s: %d keys that never expire in the source, %d in the target" % (name, old["keys"] - old["expires"], new["keys"] - new["expires"]))
+            found.append(
+                "%s: %d keys that never expire in the source, %d in the target"
+                % (name, old["keys"] - old["expires"], new["keys"] - new["expires"])
+            )
         if new["expires"] > max(old["expires"], late["expires"]):
-            found.append("%s: %d keys that expire in the source, %d in the target" % (name, old["expires"], new["expires"]))
+            found.append(
+                "%s: %d keys that expire in the source, %d in the target"
+                % (name, old["expires"], new["expires"])
+            )
     return found
 
 
@@ -40,7 +47,10 @@ def carry(source: Native, target: Container, folder: str, timeout: float) -> dic
     :raises RedisError: one of them refuses; the source keeps what it has, and the target holds what it held.
     """
     if re.search(r"^aof_enabled:1", target.ask("INFO", "persistence"), re.M):
-        raise RedisError("Redis in container %s keeps an append-only file, so it would not load a snapshot: set appendonly no" % target.name)
+        raise RedisError(
+            "Redis in container %s keeps an append-only file, so it would not load a snapshot: set appendonly no"
+            % target.name
+        )
     began = time.monotonic()
     place = tempfile.mkdtemp(prefix=".redis-", dir=folder)
     try:
@@ -51,10 +61,20 @@ def carry(source: Native, target: Container, folder: str, timeout: float) -> dic
         target.load(snapshot, timeout)
     finally:
         shutil.rmtree(place)
-    after, new = parse_keyspace(source.ask("INFO", "keyspace")), parse_keyspace(target.ask("INFO", "keyspace"))
-    return {"databases": {name: {"source": before.get(name, NOTHING), "target": new.get(name, NOTHING)} for name in sorted({*before, *new})},
-            "keys": sum(counts["keys"] for counts in new.values()), "bytes": size, "seconds": round(time.monotonic() - began, 3),
-            "differences": differences(before, after, new)}
+    after, new = (
+        parse_keyspace(source.ask("INFO", "keyspace")),
+        parse_keyspace(target.ask("INFO", "keyspace")),
+    )
+    return {
+        "databases": {
+            name: {"source": before.get(name, NOTHING), "target": new.get(name, NOTHING)}
+            for name in sorted({*before, *new})
+        },
+        "keys": sum(counts["keys"] for counts in new.values()),
+        "bytes": size,
+        "seconds": round(time.monotonic() - began, 3),
+        "differences": differences(before, after, new),
+    }
 
 
 def hindrance(source: Container, data: Optional[dict], native_major: Optional[int]) -> str:
@@ -68,7 +88,10 @@ def hindrance(source: Container, data: Optional[dict], native_major: Optional[in
         return "the native Redis keeps an append-only file, and would not load a snapshot"
     major = source.major()
     if native_major is None or major > native_major:
-        return "the container has Redis %d, whose snapshots the native Redis %s need not know" % (major, native_major or "(of an unknown version)")
+        return "the container has Redis %d, whose snapshots the native Redis %s need not know" % (
+            major,
+            native_major or "(of an unknown version)",
+        )
     return ""
 
 
@@ -78,7 +101,9 @@ def place(source: Container, data: dict) -> str:
     :returns: where its own snapshot is kept, empty where it had none.
     """
     path = os.path.join(data["folder"], data["file"])
-    temporary, earlier = (os.path.join(data["folder"], ".llmops-litellm-%s" % name) for name in ("carried", "earlier"))
+    temporary, earlier = (
+        os.path.join(data["folder"], ".llmops-litellm-%s" % name) for name in ("carried", "earlier")
+    )
     source.save(temporary)
     owner = os.stat(path if os.path.exists(path) else data["folder"])
     os.chmod(temporary, 0o660)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What stands against a restore, and what it would lose. Nothing is changed here."""
+
 from __future__ import annotations
 
 import glob
@@ -51,7 +52,9 @@ class Look(NamedTuple):
     exists: bool
 
 
-def look(deployment: Deployment, path: str, points: str, state_dir: str, identity: str, compare: bool) -> Look:
+def look(
+    deployment: Deployment, path: str, points: str, state_dir: str, identity: str, compare: bool
+) -> Look:
     """Look at a backup and at the deployment that it shall be restored into.
 
     :param points: folder where the restore point goes, empty for none. ``compare``: also read the live database.
@@ -79,7 +82,12 @@ def look(deployment: Deployment, path: str, points: str, state_dir: str, identit
     gather(lambda: check_server(told, target), problems)
     answers = True
     try:
-        exists = bool(query(target.on(MAINTENANCE), "SELECT 1 FROM pg_database WHERE datname = %s" % literal(target.database)))
+        exists = bool(
+            query(
+                target.on(MAINTENANCE),
+                "SELECT 1 FROM pg_database WHERE datname = %s" % literal(target.database),
+            )
+        )
         _restore_swap.check_rights(target)
     except PostgresError as error:
         answers = False
@@ -93,8 +101,10 @@ def look(deployment: Deployment, path: str, points: str, state_dir: str, identit
     if not exists:
         notes.append("there is no database %s now, so none is kept" % target.database)
     if told.get("source") != deployment.kind:
-        notes.append("the backup was made of the %s deployment: models that are stored in its database may have addresses that the %s one does not reach"
-                     % (told.get("source"), deployment.kind))
+        notes.append(
+            "the backup was made of the %s deployment: models that are stored in its database may have addresses that the %s one does not reach"
+            % (told.get("source"), deployment.kind)
+        )
     return Look(problems, notes, loses, told, exists)
 
 
@@ -103,22 +113,31 @@ def check_journal(state_dir: str) -> list[str]:
     journal = _journal.load(state_dir)
     if journal is None or journal["state"] != _journal.RUNNING:
         return []
-    return ["a migration is under way on this host, or was killed (%s, phase %s): end it by migrate.yml or rollback.yml first"
-            % (_journal.path_of(state_dir), journal["phase"])]
+    return [
+        "a migration is under way on this host, or was killed (%s, phase %s): end it by migrate.yml or rollback.yml first"
+        % (_journal.path_of(state_dir), journal["phase"])
+    ]
 
 
 def check_salt(told: dict[str, Any], deployment: Deployment, notes: list[str]) -> list[str]:
     """Whether the deployment's salt key opens what the backup's database holds."""
     held = told.get("salt_key_fingerprint")
     if held is None:
-        notes.append("the backup's manifest has no fingerprint of a salt key, so nobody can tell whether the deployment's fits")
+        notes.append(
+            "the backup's manifest has no fingerprint of a salt key, so nobody can tell whether the deployment's fits"
+        )
         return []
     key = _backup.salt_key(read_env(deployment.salt_key_file))
     if key is not None and _backup.salt_key_fingerprint(key) == held:
         return []
-    return ["%s has %s: what is encrypted in the backup's database could not be read. Set the LITELLM_SALT_KEY that was in use when it was made"
-            " (with the compose kind it is in the backup's file env)" % (
-                deployment.salt_key_file, "no salt key" if key is None else "another salt key than the backup was made with")]
+    return [
+        "%s has %s: what is encrypted in the backup's database could not be read. Set the LITELLM_SALT_KEY that was in use when it was made"
+        " (with the compose kind it is in the backup's file env)"
+        % (
+            deployment.salt_key_file,
+            "no salt key" if key is None else "another salt key than the backup was made with",
+        )
+    ]
 
 
 def check_server(told: dict[str, Any], target: Endpoint) -> list[str]:
@@ -127,7 +146,10 @@ def check_server(told: dict[str, Any], target: Endpoint) -> list[str]:
     version, major = server_version(target.on(MAINTENANCE))
     dumped = numbers(str(told["database"].get("server_version", "")))
     if dumped and dumped[0] > major:
-        return ["%s is PostgreSQL %s, the backup is of %s: a dump does not load into an older server" % (target, version, told["database"]["server_version"])]
+        return [
+            "%s is PostgreSQL %s, the backup is of %s: a dump does not load into an older server"
+            % (target, version, told["database"]["server_version"])
+        ]
     return []
 
 
@@ -144,8 +166,16 @@ def offered(deployment: Deployment) -> tuple[Optional[list[str]], str]:
         return told["migrations"], str(told["litellm_version"])
     if not deployment.python:
         raise ValueError("nobody knows the Python of the proxy")
-    sites = glob.glob(os.path.join(os.path.dirname(os.path.dirname(deployment.python)), "lib", "python3*", "site-packages"))
-    folders = [path for site in sites for path in glob.glob(os.path.join(site, "litellm_proxy_extras", "migrations", "*", ""))]
+    sites = glob.glob(
+        os.path.join(
+            os.path.dirname(os.path.dirname(deployment.python)), "lib", "python3*", "site-packages"
+        )
+    )
+    folders = [
+        path
+        for site in sites
+        for path in glob.glob(os.path.join(site, "litellm_proxy_extras", "migrations", "*", ""))
+    ]
     names = sorted({os.path.basename(path.rstrip("/")) for path in folders})
     return names or None, str(_legacy.installed(deployment.python)["version"] or "")
 
@@ -159,22 +189,40 @@ def newer(applied: Optional[list[str]], brought: Optional[list[str]], then: str,
         unknown = [name for name in applied if _MIGRATION.match(name) and name not in set(brought)]
         if not unknown:
             return ""
-        return "the backup's database has %d schema migrations that LiteLLM %s does not know (the first is %s)" % (len(unknown), now, unknown[0])
+        return (
+            "the backup's database has %d schema migrations that LiteLLM %s does not know (the first is %s)"
+            % (len(unknown), now, unknown[0])
+        )
     if then and now and numbers(then) > numbers(now):
         return "the backup was made with LiteLLM %s, the deployment has %s" % (then, now)
     return ""
 
 
-def check_schema(told: dict[str, Any], path: str, identity: str, deployment: Deployment, notes: list[str]) -> list[str]:
+def check_schema(
+    told: dict[str, Any], path: str, identity: str, deployment: Deployment, notes: list[str]
+) -> list[str]:
     """Whether the deployment's LiteLLM knows the schema of the backup's database."""
-    applied = _restore_dump.migrations(_restore_dump.find(path, told, identity), deployment.database)
+    applied = _restore_dump.migrations(
+        _restore_dump.find(path, told, identity), deployment.database
+    )
     try:
         brought, version = offered(deployment)
     except ValueError as error:
-        notes.append("whether LiteLLM knows the backup's schema is seen only when it runs: %s" % error)
+        notes.append(
+            "whether LiteLLM knows the backup's schema is seen only when it runs: %s" % error
+        )
         return []
-    reason = newer(applied, brought, str((told.get("facts") or {}).get("litellm_version") or ""), version)
-    return [reason + ": an older LiteLLM must not work on a newer schema. Deploy that release first, or take an older backup"] if reason else []
+    reason = newer(
+        applied, brought, str((told.get("facts") or {}).get("litellm_version") or ""), version
+    )
+    return (
+        [
+            reason
+            + ": an older LiteLLM must not work on a newer schema. Deploy that release first, or take an older backup"
+        ]
+        if reason
+        else []
+    )
 
 
 def needed(told: dict[str, Any]) -> int:
@@ -203,14 +251,20 @@ def check_space(told: dict[str, Any], target: Endpoint, points: str, notes: list
     """Whether there is room for a second database, and for the restore point (``points``: its folder, empty for none)."""
     room, size = data_room(target), needed(told)
     if room is None:
-        notes.append("how much is free where %s has its data could not be seen; the restore needs %.1f GiB there" % (target, size / 2**30))
+        notes.append(
+            "how much is free where %s has its data could not be seen; the restore needs %.1f GiB there"
+            % (target, size / 2**30)
+        )
         return []
     free, device = room
     if points and device is not None and device == device_of(points):
         size += database_size(target) + _backup.SPARE
     if free >= size:
         return []
-    return ["%.1f MiB are free where %s has its data, the restore needs %.1f MiB beside what is there" % (free / 2**20, target, size / 2**20)]
+    return [
+        "%.1f MiB are free where %s has its data, the restore needs %.1f MiB beside what is there"
+        % (free / 2**20, target, size / 2**20)
+    ]
 
 
 def losses(held: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -227,11 +281,20 @@ def losses(held: dict[str, Any], now: dict[str, Any]) -> list[str]:
         elif name not in after:
             found.append("%s: is only in the backup, with %d rows" % (name, old))
         elif new > old:
-            found.append("%s: %d rows now, %d in the backup: %d or more are newer and will be lost" % (name, new, old, new - old))
+            found.append(
+                "%s: %d rows now, %d in the backup: %d or more are newer and will be lost"
+                % (name, new, old, new - old)
+            )
         elif new < old:
-            found.append("%s: %d rows now, %d in the backup: those that were removed or changed since come back as they were" % (name, new, old))
+            found.append(
+                "%s: %d rows now, %d in the backup: those that were removed or changed since come back as they were"
+                % (name, new, old)
+            )
         else:
-            found.append("%s: %d rows on both sides, and not the same: changes since the backup will be lost" % (name, new))
+            found.append(
+                "%s: %d rows on both sides, and not the same: changes since the backup will be lost"
+                % (name, new)
+            )
     if held["schema_hash"] != now["schema_hash"]:
         found.append("the schemas differ: the backup's comes back")
     return found

@@ -5,6 +5,7 @@
 
 As with a copy, it grows under a name of its own and takes the target's name when it is proved.
 """
+
 from __future__ import annotations
 
 from dataclasses import replace as changed
@@ -21,7 +22,14 @@ from . import load as _restore_dump
 JOBS = 2
 
 
-def restore(folder: str, target: Endpoint, now: datetime, identity: str = "", jobs: int = JOBS, verified: Optional[dict[str, Any]] = None) -> dict[str, Any]:
+def restore(
+    folder: str,
+    target: Endpoint,
+    now: datetime,
+    identity: str = "",
+    jobs: int = JOBS,
+    verified: Optional[dict[str, Any]] = None,
+) -> dict[str, Any]:
     """Restore a backup's database.
 
     :param folder: the backup; every byte of it is checked first, unless ``verified`` has its manifest, by somebody who did.
@@ -51,13 +59,25 @@ def restore(folder: str, target: Endpoint, now: datetime, identity: str = "", jo
                 session.execute("ANALYZE")
             reached = fingerprint(fresh)
             held = dict(told["fingerprint"])
-            held["sequences"] = settle(held["sequences"], told["sequences_after"], reached["sequences"])
+            held["sequences"] = settle(
+                held["sequences"], told["sequences_after"], reached["sequences"]
+            )
             held["hash"] = digest(held)
             differences = compare(held, reached, ("backup", "restored database"))
             if not differences:
-                mark(admin, fresh.database, state="complete", time=stamp, hash=reached["hash"], rows_total=reached["rows_total"])
+                mark(
+                    admin,
+                    fresh.database,
+                    state="complete",
+                    time=stamp,
+                    hash=reached["hash"],
+                    rows_total=reached["rows_total"],
+                )
                 admin.execute("DROP DATABASE IF EXISTS %s" % identifier(target.database))
-                admin.execute("ALTER DATABASE %s RENAME TO %s" % (identifier(fresh.database), identifier(target.database)))
+                admin.execute(
+                    "ALTER DATABASE %s RENAME TO %s"
+                    % (identifier(fresh.database), identifier(target.database))
+                )
         except BaseException:
             remove(fresh)
             raise
@@ -70,7 +90,10 @@ def check(told: dict[str, Any], target: Endpoint) -> None:
     """:raises PostgresError: the target's programs are older than the one that wrote the dump."""
     dump, load = told["database"]["client_major"], client_version(target, "pg_restore")
     if load < dump:
-        raise PostgresError("%s: pg_restore is of PostgreSQL %d and cannot read a dump of pg_dump %d" % (target, load, dump))
+        raise PostgresError(
+            "%s: pg_restore is of PostgreSQL %d and cannot read a dump of pg_dump %d"
+            % (target, load, dump)
+        )
 
 
 def _load(dump: _restore_dump.Dump, target: Endpoint, jobs: int) -> None:

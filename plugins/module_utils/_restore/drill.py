@@ -5,6 +5,7 @@
 
 The container has no network and no port, and is gone afterwards, with its data; what a drill that was killed has left is removed by the next one.
 """
+
 from __future__ import annotations
 
 import os
@@ -30,7 +31,9 @@ SHARE = 1.5
 MEMORY = "2g"
 
 
-def drill(folder: str, image: str, now: datetime, engine: Sequence[str] = ("docker",), identity: str = "") -> dict[str, Any]:
+def drill(
+    folder: str, image: str, now: datetime, engine: Sequence[str] = ("docker",), identity: str = ""
+) -> dict[str, Any]:
     """Restore a backup, compare it with what its manifest says, and throw it away.
 
     :param folder: the backup. ``image``: of PostgreSQL, present on this host. ``identity``: file with the age key that opens an encrypted backup.
@@ -42,18 +45,32 @@ def drill(folder: str, image: str, now: datetime, engine: Sequence[str] = ("dock
     sweep(engine)
     told = _backup.manifest(folder)
     _restore_dump.find(folder, told, identity)
-    check_space(told, _host.run([*engine, "info", "--format", "{{.DockerRootDir}}"]).out.strip() or "/var/lib/docker")
+    check_space(
+        told,
+        _host.run([*engine, "info", "--format", "{{.DockerRootDir}}"]).out.strip()
+        or "/var/lib/docker",
+    )
     with server(image, engine) as name:
-        done = _restore.restore(folder, Endpoint("drill", USER, name, engine=tuple(engine)), now, identity)
+        done = _restore.restore(
+            folder, Endpoint("drill", USER, name, engine=tuple(engine)), now, identity
+        )
     reached = done["fingerprint"]
-    return {"rows": reached["rows_total"], "tables": len(reached["tables"]), "differences": done["differences"], "seconds": round(time.monotonic() - begun, 3)}
+    return {
+        "rows": reached["rows_total"],
+        "tables": len(reached["tables"]),
+        "differences": done["differences"],
+        "seconds": round(time.monotonic() - begun, 3),
+    }
 
 
 def check_space(told: dict[str, Any], root: str) -> None:
     """:raises BackupError: the engine's data folder has too little room."""
     needed, free = int(told["database"]["bytes"] * SHARE), _files.free_bytes(root)
     if free < needed:
-        raise _backup.BackupError("%s has %.1f GiB free, the drill may need %.1f GiB" % (root, free / 2**30, needed / 2**30))
+        raise _backup.BackupError(
+            "%s has %.1f GiB free, the drill may need %.1f GiB"
+            % (root, free / 2**30, needed / 2**30)
+        )
 
 
 def sweep(engine: Sequence[str]) -> None:
@@ -71,19 +88,58 @@ def server(image: str, engine: Sequence[str]) -> Iterator[str]:
     """
     name = "llmops-litellm-drill-%s" % secrets.token_hex(4)
     # Nobody else reaches it, so it needs no password; and what it holds need not survive a power cut.
-    started = _host.run([*engine, "run", "--detach", "--name", name, "--label", LABEL, "--network", "none", "--cap-drop", "ALL", "--user", "postgres",
-                         "--security-opt", "no-new-privileges:true", "--memory", MEMORY, "--shm-size", "256m", "--pull", "never",
-                         "--env", "POSTGRES_USER=" + USER, "--env", "POSTGRES_HOST_AUTH_METHOD=trust",
-                         image, "postgres", "-c", "fsync=off", "-c", "full_page_writes=off"], timeout=120)
+    started = _host.run(
+        [
+            *engine,
+            "run",
+            "--detach",
+            "--name",
+            name,
+            "--label",
+            LABEL,
+            "--network",
+            "none",
+            "--cap-drop",
+            "ALL",
+            "--user",
+            "postgres",
+            "--security-opt",
+            "no-new-privileges:true",
+            "--memory",
+            MEMORY,
+            "--shm-size",
+            "256m",
+            "--pull",
+            "never",
+            "--env",
+            "POSTGRES_USER=" + USER,
+            "--env",
+            "POSTGRES_HOST_AUTH_METHOD=trust",
+            image,
+            "postgres",
+            "-c",
+            "fsync=off",
+            "-c",
+            "full_page_writes=off",
+        ],
+        timeout=120,
+    )
     try:
         if started.rc:
-            raise _backup.BackupError("a container for the drill does not start: %s" % _last(started.err))
+            raise _backup.BackupError(
+                "a container for the drill does not start: %s" % _last(started.err)
+            )
         deadline = time.monotonic() + PATIENCE
         # By TCP: while the image makes its data folder, its server answers on the socket only.
         while _host.run([*engine, "exec", name, "pg_isready", "--quiet", "--host", "127.0.0.1"]).rc:
-            state = _host.run([*engine, "inspect", "--format", "{{.State.Status}}", name]).out.strip()
+            state = _host.run(
+                [*engine, "inspect", "--format", "{{.State.Status}}", name]
+            ).out.strip()
             if state != "running" or time.monotonic() > deadline:
-                raise _backup.BackupError("the drill's PostgreSQL does not come up: %s" % _last(_host.run([*engine, "logs", "--tail", "20", name]).err))
+                raise _backup.BackupError(
+                    "the drill's PostgreSQL does not come up: %s"
+                    % _last(_host.run([*engine, "logs", "--tail", "20", name]).err)
+                )
             time.sleep(0.2)
         yield name
     finally:
@@ -92,7 +148,11 @@ def server(image: str, engine: Sequence[str]) -> Iterator[str]:
 
 def _last(text: str) -> str:
     """The last line of what a program said, but for the advice that the engine's client gives."""
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(("Run 'docker", "See 'docker"))]
+    lines = [
+        line
+        for line in text.splitlines()
+        if line.strip() and not line.startswith(("Run 'docker", "See 'docker"))
+    ]
     return (lines or ["it said nothing"])[-1]
 
 
@@ -104,5 +164,8 @@ def image_of(told: dict[str, Any], fallback: str = "") -> str:
     named = (told.get("facts") or {}).get("images")
     image = (named.get("postgres") if isinstance(named, dict) else None) or fallback
     if not isinstance(image, str) or not image:
-        raise _backup.BackupError("%s names no image of PostgreSQL, and the settings have none" % os.path.join(str(told.get("name")), _backup.MANIFEST))
+        raise _backup.BackupError(
+            "%s names no image of PostgreSQL, and the settings have none"
+            % os.path.join(str(told.get("name")), _backup.MANIFEST)
+        )
     return image

@@ -5,6 +5,7 @@
 
 A container gets a folder as a stream, into a temporary folder of its own: nothing of the host is mounted, and no password is needed.
 """
+
 from __future__ import annotations
 
 import os
@@ -53,7 +54,9 @@ def find(folder: str, told: dict[str, Any], identity: str = "") -> Dump:
     path = os.path.join(folder, name)
     sealed = bool(told.get("encrypted"))
     if sealed and not identity:
-        raise SealedError("%s is encrypted: give the path of a file with the age identity that opens it" % folder)
+        raise SealedError(
+            "%s is encrypted: give the path of a file with the age identity that opens it" % folder
+        )
     if sealed and not os.access(identity, os.R_OK):
         raise BackupError("%s, the age identity, cannot be read" % identity)
     is_folder = name.endswith(FOLDER)
@@ -76,10 +79,19 @@ def opened(path: str, identity: str) -> Iterator[IO[bytes]]:
         return
     with tempfile.TemporaryFile() as said:
         try:
-            process = subprocess.Popen(["age", "--decrypt", "--identity", identity, path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said,
-                                       env={"PATH": PATH, "LC_ALL": "C", "HOME": "/nonexistent"}, cwd="/")
+            process = subprocess.Popen(
+                ["age", "--decrypt", "--identity", identity, path],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                env={"PATH": PATH, "LC_ALL": "C", "HOME": "/nonexistent"},
+                cwd="/",
+            )
         except FileNotFoundError:
-            raise BackupError("%s is encrypted, and the program age is not installed on this host (Debian: age)" % path) from None
+            raise BackupError(
+                "%s is encrypted, and the program age is not installed on this host (Debian: age)"
+                % path
+            ) from None
         with process:
             if process.stdout is None:
                 raise BackupError("%s: age was started without a pipe" % path)
@@ -98,8 +110,15 @@ def opened(path: str, identity: str) -> Iterator[IO[bytes]]:
                 raise
         if process.returncode:
             said.seek(0)
-            lines = [line for line in said.read().decode("utf-8", "replace").splitlines() if line.startswith("age: error")]
-            raise BackupError("%s cannot be decrypted: %s" % (path, (lines or ["age ended with exit code %d" % process.returncode])[0]))
+            lines = [
+                line
+                for line in said.read().decode("utf-8", "replace").splitlines()
+                if line.startswith("age: error")
+            ]
+            raise BackupError(
+                "%s cannot be decrypted: %s"
+                % (path, (lines or ["age ended with exit code %d" % process.returncode])[0])
+            )
 
 
 def load(dump: Dump, target: Endpoint, jobs: int = 2) -> None:
@@ -124,10 +143,18 @@ def migrations(dump: Dump, target: Endpoint) -> Optional[list[str]]:
     if not dump.folder:
         return parse_ledger(_stream(dump, target, "pg_restore", *words, connect=False))
     with _placed(dump, target, ["toc.dat"]) as path:
-        found = re.search(r"^(\d+); \d+ \d+ TABLE DATA public %s " % LEDGER, _run(target, "pg_restore", "--list", path, connect=False), re.M)
+        found = re.search(
+            r"^(\d+); \d+ \d+ TABLE DATA public %s " % LEDGER,
+            _run(target, "pg_restore", "--list", path, connect=False),
+            re.M,
+        )
     if found is None:
         return None
-    names = [name for name in sorted(os.listdir(dump.path)) if name.startswith(("toc.dat", found[1] + ".dat"))]
+    names = [
+        name
+        for name in sorted(os.listdir(dump.path))
+        if name.startswith(("toc.dat", found[1] + ".dat"))
+    ]
     with _placed(dump, target, names) as path:
         return parse_ledger(_run(target, "pg_restore", *words, path, connect=False))
 
@@ -139,11 +166,22 @@ def parse_ledger(text: str) -> Optional[list[str]]:
         return None
     columns = [name.strip('" ') for name in found[1].split(",")]
     rows = [dict(zip(columns, row)) for row in parse_rows(found[2].splitlines())]
-    return sorted(str(row["migration_name"]) for row in rows if row.get("finished_at") is not None and row.get("rolled_back_at") is None)
+    return sorted(
+        str(row["migration_name"])
+        for row in rows
+        if row.get("finished_at") is not None and row.get("rolled_back_at") is None
+    )
 
 
 def _run(target: Endpoint, program: str, *words: str, connect: bool = True) -> str:
-    process = target.start(program, *words, connect=connect, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = target.start(
+        program,
+        *words,
+        connect=connect,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     out, errors = process.communicate()
     if process.returncode:
         raise target.explain(program, process.returncode, errors.decode("utf-8", "replace"))
@@ -153,7 +191,14 @@ def _run(target: Endpoint, program: str, *words: str, connect: bool = True) -> s
 def _stream(dump: Dump, target: Endpoint, program: str, *words: str, connect: bool = True) -> str:
     """Run a program with the dump as its input; what it prints."""
     with opened(dump.path, dump.identity) as source:
-        process = target.start(program, *words, connect=connect, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = target.start(
+            program,
+            *words,
+            connect=connect,
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         try:
             out, errors = process.communicate()
         except BaseException:
@@ -172,8 +217,14 @@ def _placed(dump: Dump, target: Endpoint, names: Optional[list[str]]) -> Iterato
         yield dump.path
         return
     try:
-        files = sorted(os.listdir(dump.path)) if names is None else [
-            name if os.path.exists(os.path.join(dump.path, name)) else name + SEALED for name in names]
+        files = (
+            sorted(os.listdir(dump.path))
+            if names is None
+            else [
+                name if os.path.exists(os.path.join(dump.path, name)) else name + SEALED
+                for name in names
+            ]
+        )
         if target.container:
             _endpoint.run(target, "rm", "-rf", INSIDE)
             _endpoint.run(target, "mkdir", "-m", "700", INSIDE)
@@ -187,7 +238,10 @@ def _placed(dump: Dump, target: Endpoint, names: Optional[list[str]]) -> Iterato
         folder = tempfile.mkdtemp(prefix=PREFIX, dir=TEMPORARY)  # 0700
         try:
             for name in files:
-                with opened(os.path.join(dump.path, name), dump.identity) as source, open(os.path.join(folder, plain(name)), "xb") as out:
+                with (
+                    opened(os.path.join(dump.path, name), dump.identity) as source,
+                    open(os.path.join(folder, plain(name)), "xb") as out,
+                ):
                     shutil.copyfileobj(source, out, 1 << 20)
             yield folder
         finally:
@@ -205,14 +259,20 @@ def sweep() -> None:
 
 def plain(name: str) -> str:
     """A file's name as it was before it was encrypted."""
-    return name[:-len(SEALED)] if name.endswith(SEALED) else name
+    return name[: -len(SEALED)] if name.endswith(SEALED) else name
 
 
 def _send(dump: Dump, target: Endpoint, files: list[str]) -> None:
     """The files as a tar stream into the container: no copy on the host, and none that is mounted."""
     with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(_endpoint.command(target, "tar", "-x", "-f", "-", "-C", INSIDE), env=target.environment(), cwd="/",
-                                   stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
+        process = subprocess.Popen(
+            _endpoint.command(target, "tar", "-x", "-f", "-", "-C", INSIDE),
+            env=target.environment(),
+            cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
         with process:
             try:
                 with tarfile.open(fileobj=process.stdin, mode="w|", bufsize=1 << 20) as archive:
@@ -232,7 +292,10 @@ def _send(dump: Dump, target: Endpoint, files: list[str]) -> None:
         if process.returncode:
             said.seek(0)
             text = said.read().decode("utf-8", "replace").strip().splitlines()
-            raise PostgresError("%s: the dump does not fit in there: %s" % (target, text[-1] if text else "tar ended with exit code %d" % process.returncode))
+            raise PostgresError(
+                "%s: the dump does not fit in there: %s"
+                % (target, text[-1] if text else "tar ended with exit code %d" % process.returncode)
+            )
 
 
 def _add(archive: tarfile.TarFile, path: str, name: str, identity: str) -> None:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Orders for a restore from what is on the host: its settings, the journal, and the project's own files."""
+
 from __future__ import annotations
 
 import os
@@ -29,7 +30,10 @@ def backup_path(folder: str, name: str, now: datetime) -> str:
     """
     entry = _archive.find(folder, name, now)
     if entry.layout != "folder":
-        raise BackupError("%s was not made by this collection: its contents can't be proved, so it is not restored" % entry.path)
+        raise BackupError(
+            "%s was not made by this collection: its contents can't be proved, so it is not restored"
+            % entry.path
+        )
     if entry.problem:
         raise BackupError(entry.problem)
     return entry.path
@@ -44,26 +48,68 @@ def deployment(settings: _settings.Settings, kind: str = "") -> Deployment:
     database = _postgres.Endpoint.from_params(chosen.database)
     if chosen.kind == "compose":
         project = _restore_compose.read(settings.project_dir, database.engine)
-        return Deployment("compose", database, settings.project_dir, project.name,
-                          chosen.salt_key_file or os.path.join(settings.project_dir, ".env"), project.url, project.images)
+        return Deployment(
+            "compose",
+            database,
+            settings.project_dir,
+            project.name,
+            chosen.salt_key_file or os.path.join(settings.project_dir, ".env"),
+            project.url,
+            project.images,
+        )
     journal = _journal.load(settings.state_dir) or {}
     found = ((journal.get("facts") or {}).get("found") or {}).get("legacy")
     if not found:
-        raise RestoreError("%s does not tell of the legacy proxy, so it can't be stopped: nobody knows its unit" % _journal.path_of(settings.state_dir))
-    return Deployment("legacy", database, "", "", chosen.salt_key_file, "http://127.0.0.1:%d" % found["port"], {}, found["unit"]["name"],
-                      found["unit"]["account"], found.get("python") or "")
+        raise RestoreError(
+            "%s does not tell of the legacy proxy, so it can't be stopped: nobody knows its unit"
+            % _journal.path_of(settings.state_dir)
+        )
+    return Deployment(
+        "legacy",
+        database,
+        "",
+        "",
+        chosen.salt_key_file,
+        "http://127.0.0.1:%d" % found["port"],
+        {},
+        found["unit"]["name"],
+        found["unit"]["account"],
+        found.get("python") or "",
+    )
 
 
-def order(settings: _settings.Settings, now: datetime, name: str = "latest", kind: str = "", folder: str = "", identity: str = "",
-          point: bool = True, patience: float = _restore_deployment.PATIENCE) -> AnyOrder:
+def order(
+    settings: _settings.Settings,
+    now: datetime,
+    name: str = "latest",
+    kind: str = "",
+    folder: str = "",
+    identity: str = "",
+    point: bool = True,
+    patience: float = _restore_deployment.PATIENCE,
+) -> AnyOrder:
     """What to do with a backup: restore it into the deployment, or, where there is none (any more), build that anew.
 
     :param folder: archive to take the backup from; empty for the settings' own, where the restore point goes in any case.
     """
     path = backup_path(folder or settings.backup_dir, name, now)
-    host = _restore_host.Order(path, settings.project_dir, settings.state_dir, identity, patience=patience)
-    if kind != "legacy" and "compose" in settings.deployments and (_restore_host.is_empty_host(settings.project_dir) or _restore_host.resumes(host)):
+    host = _restore_host.Order(
+        path, settings.project_dir, settings.state_dir, identity, patience=patience
+    )
+    if (
+        kind != "legacy"
+        and "compose" in settings.deployments
+        and (_restore_host.is_empty_host(settings.project_dir) or _restore_host.resumes(host))
+    ):
         return host
     ordered = settings.order(kind, pinned=True) if point else None
     os.makedirs(settings.backup_dir, mode=0o700, exist_ok=True)
-    return _restore_deployment.Order(deployment(settings, kind), path, settings.backup_dir, settings.state_dir, ordered, identity, patience=patience)
+    return _restore_deployment.Order(
+        deployment(settings, kind),
+        path,
+        settings.backup_dir,
+        settings.state_dir,
+        ordered,
+        identity,
+        patience=patience,
+    )

@@ -5,6 +5,7 @@
 
 The project's folder appears whole or not at all. Nothing that is there is used or replaced: neither a folder, nor a container, nor a volume.
 """
+
 from __future__ import annotations
 
 import json
@@ -63,12 +64,23 @@ def _load(order: Order) -> Optional[dict[str, Any]]:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise RestoreError("%s cannot be read: %s" % (_state.rebuild_path(order.state_dir), error)) from None
-    return told if isinstance(told, dict) and (told.get("path"), told.get("folder")) == (order.path, order.folder) else None
+        raise RestoreError(
+            "%s cannot be read: %s" % (_state.rebuild_path(order.state_dir), error)
+        ) from None
+    return (
+        told
+        if isinstance(told, dict)
+        and (told.get("path"), told.get("folder")) == (order.path, order.folder)
+        else None
+    )
 
 
 def _save(order: Order, stage: str) -> None:
-    write_atomically(_state.rebuild_path(order.state_dir), json.dumps({"path": order.path, "folder": order.folder, "stage": stage}, sort_keys=True) + "\n")
+    write_atomically(
+        _state.rebuild_path(order.state_dir),
+        json.dumps({"path": order.path, "folder": order.folder, "stage": stage}, sort_keys=True)
+        + "\n",
+    )
 
 
 def is_empty_host(folder: str) -> bool:
@@ -85,9 +97,17 @@ def resumes(order: Order) -> bool:
 def foresee(order: Order) -> dict[str, Any]:
     """What stands against it, and what would be made: ``name``, ``created``, ``rows_total``, ``problems``, ``notes``, ``loses`` (nothing is there to lose)."""
     problems, told = examine(order)
-    return {"name": os.path.basename(order.path), "path": order.path, "created": told.get("created"), "source": told.get("source"),
-            "rows_total": told.get("rows_total"), "problems": problems, "loses": [], "interrupted": "",
-            "notes": ["there is no deployment in %s: it is made anew from the backup" % order.folder]}
+    return {
+        "name": os.path.basename(order.path),
+        "path": order.path,
+        "created": told.get("created"),
+        "source": told.get("source"),
+        "rows_total": told.get("rows_total"),
+        "problems": problems,
+        "loses": [],
+        "interrupted": "",
+        "notes": ["there is no deployment in %s: it is made anew from the backup" % order.folder],
+    }
 
 
 def examine(order: Order) -> tuple[list[str], dict[str, Any]]:
@@ -103,12 +123,18 @@ def examine(order: Order) -> tuple[list[str], dict[str, Any]]:
     names = {_restore_dump.plain(entry["name"]) for entry in told["files"]}
     missing = [name for name in NEEDED if name not in names]
     if missing:
-        problems.append("%s has no %s: a host is built anew from a backup of the compose deployment (this one is of the %s deployment)" % (
-            order.path, ", ".join(missing), told.get("source")))
-    problems += [str(problem) for problem in check_engine(_engine.describe())] + _restore_checks.check_journal(order.state_dir)
+        problems.append(
+            "%s has no %s: a host is built anew from a backup of the compose deployment (this one is of the %s deployment)"
+            % (order.path, ", ".join(missing), told.get("source"))
+        )
+    problems += [
+        str(problem) for problem in check_engine(_engine.describe())
+    ] + _restore_checks.check_journal(order.state_dir)
     if not resumes(order) and not is_empty_host(order.folder):
-        problems.append("%s is there and not empty: to restore into the deployment that it holds, it needs its settings (/etc/llmops-litellm/ops.json);"
-                        " to build another one, name another folder" % order.folder)
+        problems.append(
+            "%s is there and not empty: to restore into the deployment that it holds, it needs its settings (/etc/llmops-litellm/ops.json);"
+            " to build another one, name another folder" % order.folder
+        )
     return problems, told
 
 
@@ -122,24 +148,42 @@ def rebuild(order: Order, now: datetime, tell: Callable[[str], None]) -> dict[st
     with _state.alone(order.state_dir):
         problems, told = examine(order)
         if problems:
-            raise RefusedError("%s is not restored, and nothing was touched: %s" % (order.path, "; ".join(problems)))
+            raise RefusedError(
+                "%s is not restored, and nothing was touched: %s"
+                % (order.path, "; ".join(problems))
+            )
         earlier = _load(order)
         # One that was killed before the folder had its name has made nothing.
-        stage = str(earlier["stage"]) if earlier is not None and earlier["stage"] != DONE and not is_empty_host(order.folder) else ""
+        stage = (
+            str(earlier["stage"])
+            if earlier is not None and earlier["stage"] != DONE and not is_empty_host(order.folder)
+            else ""
+        )
         if not stage:
             place(order, told, tell)
         try:
             project = _restore_compose.read(order.folder, order.engine)
             notes = _raise(order, project, told, stage, now, tell)
         except _FAILURES as error:
-            raise RestoreError("the deployment in %s does not serve yet: %s. What was made stays; the same command goes on from there" % (
-                order.folder, error)) from error
+            raise RestoreError(
+                "the deployment in %s does not serve yet: %s. What was made stays; the same command goes on from there"
+                % (order.folder, error)
+            ) from error
         _save(order, DONE)
     tell("the deployment serves at %s" % project.url)
-    notes += ["Redis begins empty: cached answers and counters are not in a backup",
-              "the unit that starts it at boot, the timers and the bridges to model servers on this host are made by their roles: run your playbook"]
-    return {"name": os.path.basename(order.path), "path": order.path, "rows_total": told["rows_total"], "url": project.url, "folder": order.folder,
-            "notes": notes, "seconds": round(time.monotonic() - begun, 3)}
+    notes += [
+        "Redis begins empty: cached answers and counters are not in a backup",
+        "the unit that starts it at boot, the timers and the bridges to model servers on this host are made by their roles: run your playbook",
+    ]
+    return {
+        "name": os.path.basename(order.path),
+        "path": order.path,
+        "rows_total": told["rows_total"],
+        "url": project.url,
+        "folder": order.folder,
+        "notes": notes,
+        "seconds": round(time.monotonic() - begun, 3),
+    }
 
 
 def place(order: Order, told: dict[str, Any], tell: Callable[[str], None]) -> None:
@@ -159,21 +203,35 @@ def place(order: Order, told: dict[str, Any], tell: Callable[[str], None]) -> No
         for entry in told["files"]:
             name = _restore_dump.plain(entry["name"])
             if "/" not in name and name not in dumps:
-                _copy(os.path.join(order.path, entry["name"]), order.identity, os.path.join(growing, PLACED.get(name, name)))
+                _copy(
+                    os.path.join(order.path, entry["name"]),
+                    order.identity,
+                    os.path.join(growing, PLACED.get(name, name)),
+                )
         missing = _included.find(os.path.join(growing, "config.compose.yaml"))[1]
         if missing:
-            raise RefusedError("nothing was touched: the proxy's configuration includes %s, which the backup does not have" % ", ".join(
-                os.path.basename(path) for path in missing))
+            raise RefusedError(
+                "nothing was touched: the proxy's configuration includes %s, which the backup does not have"
+                % ", ".join(os.path.basename(path) for path in missing)
+            )
         project = _restore_compose.read(growing, order.engine)
         taken = _taken(project, order.engine)
         if taken:
             raise RefusedError("nothing was touched: %s" % "; ".join(taken))
         for image in project.images.values():
             _pull(image, order.engine, tell)
-        redis, proxy = _engine.identity(project.images["redis"], project.redis_user), _engine.identity(project.images["litellm"], "")
+        redis, proxy = (
+            _engine.identity(project.images["redis"], project.redis_user),
+            _engine.identity(project.images["litellm"], ""),
+        )
         for name in os.listdir(growing):
             path = os.path.join(growing, name)
-            owner = {".env": (0, 0), "compose.yaml": (0, 0), "schema.prisma": (0, 0), "redis.conf": (redis["uid"], redis["gid"])}.get(name, (0, proxy["gid"]))
+            owner = {
+                ".env": (0, 0),
+                "compose.yaml": (0, 0),
+                "schema.prisma": (0, 0),
+                "redis.conf": (redis["uid"], redis["gid"]),
+            }.get(name, (0, proxy["gid"]))
             if os.geteuid() == 0:
                 os.chown(path, *owner)
             os.chmod(path, MODES.get(name, 0o640))
@@ -190,13 +248,20 @@ def place(order: Order, told: dict[str, Any], tell: Callable[[str], None]) -> No
         if os.path.exists(_state.rebuild_path(order.state_dir)) and is_empty_host(order.folder):
             os.unlink(_state.rebuild_path(order.state_dir))
         if isinstance(error, (_backup.BackupError, ValueError, OSError)):
-            raise RestoreError("%s could not be made, and nothing is left of it: %s" % (order.folder, error)) from error
+            raise RestoreError(
+                "%s could not be made, and nothing is left of it: %s" % (order.folder, error)
+            ) from error
         raise
 
 
 def _copy(source: str, identity: str, path: str) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as out, _restore_dump.opened(source, identity if source.endswith(_restore_dump.SEALED) else "") as read:
+    with (
+        os.fdopen(handle, "wb") as out,
+        _restore_dump.opened(
+            source, identity if source.endswith(_restore_dump.SEALED) else ""
+        ) as read,
+    ):
         shutil.copyfileobj(read, out, 1 << 20)
         out.flush()
         os.fsync(out.fileno())
@@ -206,11 +271,21 @@ def _taken(project: _restore_compose.Project, engine: tuple[str, ...]) -> list[s
     """Containers and volumes of the project's names, which may hold somebody's data, and whoever listens on its ports."""
     listeners = _listeners.listeners()
     held = [(port, _listeners.holder(listeners, port)) for port in project.ports]
-    found = ["port %d is held by %s: stop it, or take another host" % (port, listener.command) for port, listener in held if listener]
-    for kind, names in (("container", sorted(project.containers.values())), ("volume", project.volumes)):
+    found = [
+        "port %d is held by %s: stop it, or take another host" % (port, listener.command)
+        for port, listener in held
+        if listener
+    ]
+    for kind, names in (
+        ("container", sorted(project.containers.values())),
+        ("volume", project.volumes),
+    ):
         for name in names:
             if run([*engine, kind, "inspect", "--format", "{{.Name}}", name]).rc == 0:
-                found.append("%s %s exists: look what it is, and remove it or take another host" % (kind, name))
+                found.append(
+                    "%s %s exists: look what it is, and remove it or take another host"
+                    % (kind, name)
+                )
     return found
 
 
@@ -218,23 +293,59 @@ def _pull(image: str, engine: tuple[str, ...], tell: Callable[[str], None]) -> N
     if run([*engine, "image", "inspect", "--format", "{{.Id}}", image]).rc == 0:
         return
     tell("image %s is pulled" % image)
-    _restore_compose.must(run([*engine, "pull", "--quiet", image], timeout=PULL), "image %s cannot be pulled" % image)
+    _restore_compose.must(
+        run([*engine, "pull", "--quiet", image], timeout=PULL), "image %s cannot be pulled" % image
+    )
 
 
-def _raise(order: Order, project: _restore_compose.Project, told: dict[str, Any], stage: str, now: datetime, tell: Callable[[str], None]) -> list[str]:
+def _raise(
+    order: Order,
+    project: _restore_compose.Project,
+    told: dict[str, Any],
+    stage: str,
+    now: datetime,
+    tell: Callable[[str], None],
+) -> list[str]:
     """Servers, database, proxy; what is there already is not made again."""
     notes: list[str] = []
-    deployment = Deployment("compose", project.database, order.folder, project.name, os.path.join(order.folder, ".env"), project.url, project.images)
+    deployment = Deployment(
+        "compose",
+        project.database,
+        order.folder,
+        project.name,
+        os.path.join(order.folder, ".env"),
+        project.url,
+        project.images,
+    )
     if stage == SERVERS:
         # A server that was killed while it made its data folder never starts again, and nothing was in it yet.
-        _restore_compose.must(_restore_compose.compose(order.folder, ["down", "--volumes"], order.engine, 300), "what an earlier run left does not go")
+        _restore_compose.must(
+            _restore_compose.compose(order.folder, ["down", "--volumes"], order.engine, 300),
+            "what an earlier run left does not go",
+        )
     if stage in ("", SERVERS):
         tell("PostgreSQL and Redis start")
-        words = ["up", "--detach", "--wait", "--wait-timeout", "%d" % order.patience, "--no-build", "--pull", "never", "postgres", "redis"]
-        _restore_compose.must(_restore_compose.compose(order.folder, words, order.engine, order.patience + 60), "PostgreSQL and Redis do not start")
+        words = [
+            "up",
+            "--detach",
+            "--wait",
+            "--wait-timeout",
+            "%d" % order.patience,
+            "--no-build",
+            "--pull",
+            "never",
+            "postgres",
+            "redis",
+        ]
+        _restore_compose.must(
+            _restore_compose.compose(order.folder, words, order.engine, order.patience + 60),
+            "PostgreSQL and Redis do not start",
+        )
         _save(order, DATABASE)
     if stage != PROXY:
-        reasons = _restore_checks.check_salt(told, deployment, notes) + _restore_checks.check_server(told, project.database)
+        reasons = _restore_checks.check_salt(
+            told, deployment, notes
+        ) + _restore_checks.check_server(told, project.database)
         reasons += _restore_checks.check_schema(told, order.path, order.identity, deployment, notes)
         reasons += _restore_checks.check_space(told, project.database, "", notes)
         if reasons:
@@ -242,7 +353,10 @@ def _raise(order: Order, project: _restore_compose.Project, told: dict[str, Any]
         tell("the database is restored")
         done = _restore.restore(order.path, project.database, now, order.identity, order.jobs, told)
         if done["differences"]:
-            raise RestoreError("the restored database is not what was backed up, and was removed: %s" % "; ".join(done["differences"]))
+            raise RestoreError(
+                "the restored database is not what was backed up, and was removed: %s"
+                % "; ".join(done["differences"])
+            )
         tell("it is proved to hold what was backed up: %d rows" % done["fingerprint"]["rows_total"])
         _save(order, PROXY)
     tell("the proxy starts")

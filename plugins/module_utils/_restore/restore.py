@@ -7,6 +7,7 @@ The deployment serves until the restored database is whole; then its proxy stops
 again. Whatever fails after that brings back what was there. What was in service is kept twice: as a verified backup, and under another name.
 A run that was killed is brought to an end by the next one: see :func:`settle`.
 """
+
 from __future__ import annotations
 
 import os
@@ -60,13 +61,29 @@ def foresee(order: Order) -> dict[str, Any]:
     state = _state.load(order.state_dir)
     interrupted = state["stage"] if state is not None and state["stage"] not in _state.ENDED else ""
     told = look.manifest
-    return {"name": os.path.basename(order.path), "path": order.path, "created": told.get("created"), "source": told.get("source"),
-            "rows_total": told.get("rows_total"), "problems": look.problems, "notes": look.notes, "loses": look.loses, "interrupted": interrupted}
+    return {
+        "name": os.path.basename(order.path),
+        "path": order.path,
+        "created": told.get("created"),
+        "source": told.get("source"),
+        "rows_total": told.get("rows_total"),
+        "problems": look.problems,
+        "notes": look.notes,
+        "loses": look.loses,
+        "interrupted": interrupted,
+    }
 
 
 def _look(order: Order, compare: bool) -> _restore_checks.Look:
     point = order.point
-    look = _restore_checks.look(order.deployment, order.path, point.folder if point else "", order.state_dir, order.identity, compare)
+    look = _restore_checks.look(
+        order.deployment,
+        order.path,
+        point.folder if point else "",
+        order.state_dir,
+        order.identity,
+        compare,
+    )
     if point is not None and look.exists and not look.problems:
         try:
             _backup.check_space(point)
@@ -87,16 +104,32 @@ def restore(order: Order, now: datetime, tell: Tell) -> dict[str, Any]:
     begun = time.monotonic()
     with _state.alone(order.state_dir):
         earlier = settle(order, tell)
-        if earlier is not None and earlier["stage"] == _state.DONE and earlier["backup"] == order.path:
-            tell("an earlier run has restored this backup, and was killed before it could say so; run again to restore it once more")
+        if (
+            earlier is not None
+            and earlier["stage"] == _state.DONE
+            and earlier["backup"] == order.path
+        ):
+            tell(
+                "an earlier run has restored this backup, and was killed before it could say so; run again to restore it once more"
+            )
             return _finish(order, earlier, [], tell, begun, 0.0, True)
         try:
             look = _look(order, True)
         except OSError as error:
             raise RefusedError("%s: %s" % (error.filename, error.strerror)) from None
         if look.problems:
-            raise RefusedError("%s is not restored, and nothing was touched: %s" % (order.path, "; ".join(look.problems)))
-        for line in [*look.notes, *(["what the backup does not have will be lost:", *look.loses] if look.loses else ["the backup has all that is there now"])]:
+            raise RefusedError(
+                "%s is not restored, and nothing was touched: %s"
+                % (order.path, "; ".join(look.problems))
+            )
+        for line in [
+            *look.notes,
+            *(
+                ["what the backup does not have will be lost:", *look.loses]
+                if look.loses
+                else ["the backup has all that is there now"]
+            ),
+        ]:
             tell(line)
         with ExitStack() as stack:
             state = _prepare(order, look, now, tell, stack)
@@ -106,16 +139,26 @@ def restore(order: Order, now: datetime, tell: Tell) -> dict[str, Any]:
         return _finish(order, state, look.notes, tell, begun, stopped, False)
 
 
-def _prepare(order: Order, look: _restore_checks.Look, now: datetime, tell: Tell, stack: ExitStack) -> dict[str, Any]:
+def _prepare(
+    order: Order, look: _restore_checks.Look, now: datetime, tell: Tell, stack: ExitStack
+) -> dict[str, Any]:
     """The restore point, and the restored database beside the one in service. Whatever fails leaves the deployment untouched.
 
     :param stack: gets the hold on the archive: while the databases change places, nobody makes a backup.
     """
     target = order.deployment.database
     stamp = _stamp(order, now)
-    state = {"id": stamp, "backup": order.path, "name": os.path.basename(order.path), "database": target.database,
-             "fresh": _restore_swap.fresh_name(target.database), "kept": _restore_swap.kept_name(target.database, stamp), "had": look.exists,
-             "point": "", "begun": now.astimezone(timezone.utc).isoformat(timespec="seconds")}
+    state = {
+        "id": stamp,
+        "backup": order.path,
+        "name": os.path.basename(order.path),
+        "database": target.database,
+        "fresh": _restore_swap.fresh_name(target.database),
+        "kept": _restore_swap.kept_name(target.database, stamp),
+        "had": look.exists,
+        "point": "",
+        "begun": now.astimezone(timezone.utc).isoformat(timespec="seconds"),
+    }
     _state.save(order.state_dir, state, _state.LOADING)
     try:
         # Once more, now that a migration that begins sees this restore: one of the two gives way.
@@ -127,16 +170,28 @@ def _prepare(order: Order, look: _restore_checks.Look, now: datetime, tell: Tell
             state["point"] = made["path"]
             tell("%s is made and verified" % made["path"])
         tell("%s is restored beside the database in service" % state["name"])
-        done = _restore.restore(order.path, target.on(str(state["fresh"])), now, order.identity, order.jobs, look.manifest)
+        done = _restore.restore(
+            order.path,
+            target.on(str(state["fresh"])),
+            now,
+            order.identity,
+            order.jobs,
+            look.manifest,
+        )
         if done["differences"]:
-            raise RestoreError("the restored database is not what was backed up, and was removed: %s" % "; ".join(done["differences"]))
+            raise RestoreError(
+                "the restored database is not what was backed up, and was removed: %s"
+                % "; ".join(done["differences"])
+            )
         tell("it is proved to hold what was backed up: %d rows" % done["fingerprint"]["rows_total"])
         stack.enter_context(_backup.locked(order.folder))
     except BaseException as error:
         _drop_fresh(order, state, tell)
         _state.save(order.state_dir, state, _state.BACK)
         if isinstance(error, _FAILURES):
-            raise RestoreError("%s was not restored, and the deployment was not touched: %s" % (order.path, error)) from error
+            raise RestoreError(
+                "%s was not restored, and the deployment was not touched: %s" % (order.path, error)
+            ) from error
         raise
     return state
 
@@ -145,8 +200,12 @@ def _stamp(order: Order, now: datetime) -> str:
     """A time that neither a restore point nor a kept database has for its name: clocks are set back at times."""
     databases, archive = _restore_swap.names(order.deployment.database), os.listdir(order.folder)
     first = _backup.name_of(now)
-    return next(stamp for stamp in [first] + ["%s-%d" % (first, number) for number in range(2, 100)]
-                if POINT + stamp not in archive and _restore_swap.kept_name(order.deployment.database.database, stamp) not in databases)
+    return next(
+        stamp
+        for stamp in [first] + ["%s-%d" % (first, number) for number in range(2, 100)]
+        if POINT + stamp not in archive
+        and _restore_swap.kept_name(order.deployment.database.database, stamp) not in databases
+    )
 
 
 def _drop_fresh(order: Order, state: dict[str, Any], tell: Tell) -> None:
@@ -178,7 +237,10 @@ def _turn(order: Order, state: dict[str, Any], tell: Tell) -> None:
         tell("it failed: %s" % error)
         _go_back(order, service, state, tell, str(error) or type(error).__name__)
         if isinstance(error, _FAILURES):
-            raise RestoreError("%s was not restored: %s. The deployment is back as it was, and serves" % (order.path, error)) from error
+            raise RestoreError(
+                "%s was not restored: %s. The deployment is back as it was, and serves"
+                % (order.path, error)
+            ) from error
         raise
 
 
@@ -211,8 +273,10 @@ def _go_back(order: Order, service: Service, state: dict[str, Any], tell: Tell, 
     except BaseException as error:
         _state.save(order.state_dir, {**state, "why": why}, _state.STUCK)
         if isinstance(error, _FAILURES):
-            raise RestoreError("%s. And the way back failed too: %s. The next run of the same command tries it again. %s" % (
-                why, error, _where(order, state))) from error
+            raise RestoreError(
+                "%s. And the way back failed too: %s. The next run of the same command tries it again. %s"
+                % (why, error, _where(order, state))
+            ) from error
         raise
     if used:
         tell("database %s is what was restored; it stays until the next restore" % state["fresh"])
@@ -225,7 +289,10 @@ def _go_back(order: Order, service: Service, state: dict[str, Any], tell: Tell, 
 def _where(order: Order, state: dict[str, Any]) -> str:
     """Where the rows are, for somebody who has to help."""
     return "What was in service before is database %s, or %s where that exists%s" % (
-        state["database"], state["kept"], ", and the backup %s" % state["point"] if state["point"] else "")
+        state["database"],
+        state["kept"],
+        ", and the backup %s" % state["point"] if state["point"] else "",
+    )
 
 
 def settle(order: Order, tell: Tell) -> Optional[dict[str, Any]]:
@@ -240,22 +307,32 @@ def settle(order: Order, tell: Tell) -> Optional[dict[str, Any]]:
         return state
     target, stage = order.deployment.database, state["stage"]
     if state["database"] != target.database:
-        raise RefusedError("%s: a restore of database %s was killed in its stage %s; end that first" % (
-            _state.path_of(order.state_dir), state["database"], stage))
+        raise RefusedError(
+            "%s: a restore of database %s was killed in its stage %s; end that first"
+            % (_state.path_of(order.state_dir), state["database"], stage)
+        )
     if stage == _state.LOADING:
         tell("an earlier restore was killed before it touched the deployment")
         _drop_fresh(order, state, tell)
         return _state.save(order.state_dir, state, _state.BACK)
     service = _restore_service.of(order.deployment, order.state_dir, order.patience)
     with _backup.locked(order.folder):
-        if _restore_swap.swapped(target, state["fresh"]) and (stage != _state.STUCK or service.serves()):
-            tell("an earlier restore was killed in its stage %s, with the restored database in place: it is ended" % stage)
+        if _restore_swap.swapped(target, state["fresh"]) and (
+            stage != _state.STUCK or service.serves()
+        ):
+            tell(
+                "an earlier restore was killed in its stage %s, with the restored database in place: it is ended"
+                % stage
+            )
             try:
                 _serve(order, service, state, tell)
             except _FAILURES as error:
                 _go_back(order, service, state, tell, str(error))
         else:
-            tell("an earlier restore was killed in its stage %s: the deployment is brought back" % stage)
+            tell(
+                "an earlier restore was killed in its stage %s: the deployment is brought back"
+                % stage
+            )
             if service.redis is not None and service.serves():
                 # A reboot has started it meanwhile: what Redis counts now is newer than what was put aside.
                 service.redis.forget()
@@ -263,7 +340,15 @@ def settle(order: Order, tell: Tell) -> Optional[dict[str, Any]]:
     return state
 
 
-def _finish(order: Order, state: dict[str, Any], notes: list[str], tell: Tell, begun: float, stopped: float, resumed: bool) -> dict[str, Any]:
+def _finish(
+    order: Order,
+    state: dict[str, Any],
+    notes: list[str],
+    tell: Tell,
+    begun: float,
+    stopped: float,
+    resumed: bool,
+) -> dict[str, Any]:
     """The proxy serves: what is told afterwards, and what is not needed any more. A failure here is a note."""
     target, kept, loses = order.deployment.database, "", []
     notes = list(notes)
@@ -281,12 +366,24 @@ def _finish(order: Order, state: dict[str, Any], notes: list[str], tell: Tell, b
     except _FAILURES as error:
         notes.append("the deployment is restored and serves, but: %s" % error)
     if kept:
-        notes.append("what was in service before is kept as database %s until the next restore; to remove it now: %s" % (
-            kept, drop_command(order.deployment, kept)))
+        notes.append(
+            "what was in service before is kept as database %s until the next restore; to remove it now: %s"
+            % (kept, drop_command(order.deployment, kept))
+        )
     _state.save(order.state_dir, state, _state.FINISHED)
     tell("the deployment serves with what %s holds" % state["name"])
-    return {"name": state["name"], "path": state["backup"], "point": state["point"], "kept": kept, "loses": loses, "rows_total": told["rows_total"],
-            "notes": notes, "resumed": resumed, "stopped": round(stopped, 3), "seconds": round(time.monotonic() - begun, 3)}
+    return {
+        "name": state["name"],
+        "path": state["backup"],
+        "point": state["point"],
+        "kept": kept,
+        "loses": loses,
+        "rows_total": told["rows_total"],
+        "notes": notes,
+        "resumed": resumed,
+        "stopped": round(stopped, 3),
+        "seconds": round(time.monotonic() - begun, 3),
+    }
 
 
 def drop_command(deployment: Deployment, database: str) -> str:
@@ -294,4 +391,9 @@ def drop_command(deployment: Deployment, database: str) -> str:
     target = deployment.database
     if target.container:
         return "docker exec %s dropdb --username=%s %s" % (target.container, target.user, database)
-    return "dropdb --host=%s --port=%d --username=%s %s" % (target.host or "localhost", target.port, target.user, database)
+    return "dropdb --host=%s --port=%d --username=%s %s" % (
+        target.host or "localhost",
+        target.port,
+        target.user,
+        database,
+    )

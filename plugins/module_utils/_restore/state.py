@@ -8,6 +8,7 @@ One that builds a deployment anew remembers less, in ``rebuild.json``: ``{path, 
 ``{format, id, stage, backup, name, database, fresh, kept, had, point, begun, updated}``: the stage is on disk before what it announces begins.
 A run that was killed leaves it, and the next one reads from it and from the server where things stand.
 """
+
 from __future__ import annotations
 
 import fcntl
@@ -23,7 +24,15 @@ from .._host.files import write_atomically
 FORMAT = 1
 # In their order. Before "stopping" the deployment is not touched; from "swapping" on the server knows which database is which.
 LOADING, STOPPING, CLEARING, SWAPPING, STARTING, VERIFYING, DONE, FINISHED = (
-    "loading", "stopping", "clearing", "swapping", "starting", "verifying", "done", "finished")
+    "loading",
+    "stopping",
+    "clearing",
+    "swapping",
+    "starting",
+    "verifying",
+    "done",
+    "finished",
+)
 # A deployment that could not be brought back by itself, and one that was.
 STUCK, BACK = "stuck", "back"
 STAGES = (LOADING, STOPPING, CLEARING, SWAPPING, STARTING, VERIFYING, DONE, FINISHED, STUCK, BACK)
@@ -60,16 +69,30 @@ def load(folder: str) -> Optional[dict[str, Any]]:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise RestoreError("%s cannot be read (%s): a restore may be half done. %s" % (path, error, _LOOK)) from None
-    if not isinstance(told, dict) or told.get("format") != FORMAT or told.get("stage") not in STAGES or any(
-            not isinstance(told.get(name), str) for name in _TEXTS):
+        raise RestoreError(
+            "%s cannot be read (%s): a restore may be half done. %s" % (path, error, _LOOK)
+        ) from None
+    if (
+        not isinstance(told, dict)
+        or told.get("format") != FORMAT
+        or told.get("stage") not in STAGES
+        or any(not isinstance(told.get(name), str) for name in _TEXTS)
+    ):
         raise RestoreError("%s is not what this release writes. %s" % (path, _LOOK))
     return told
 
 
-def save(folder: str, state: dict[str, Any], stage: str, now: Optional[datetime] = None) -> dict[str, Any]:
+def save(
+    folder: str, state: dict[str, Any], stage: str, now: Optional[datetime] = None
+) -> dict[str, Any]:
     """Announce a stage."""
-    state.update(format=FORMAT, stage=stage, updated=(now or datetime.now(timezone.utc)).astimezone(timezone.utc).isoformat(timespec="seconds"))
+    state.update(
+        format=FORMAT,
+        stage=stage,
+        updated=(now or datetime.now(timezone.utc))
+        .astimezone(timezone.utc)
+        .isoformat(timespec="seconds"),
+    )
     write_atomically(path_of(folder), json.dumps(state, indent=1, sort_keys=True) + "\n")
     return state
 
@@ -91,19 +114,30 @@ def unfinished(folder: str) -> str:
     try:
         with open(path, encoding="utf-8") as handle:
             told = json.load(handle)
-        if told["stage"] != DONE and os.path.isdir(told["folder"]):  # without the folder nothing was made
-            return _words("a deployment in %s, built from %s," % (told["folder"], told["path"]), told["stage"], folder)
+        if told["stage"] != DONE and os.path.isdir(
+            told["folder"]
+        ):  # without the folder nothing was made
+            return _words(
+                "a deployment in %s, built from %s," % (told["folder"], told["path"]),
+                told["stage"],
+                folder,
+            )
     except FileNotFoundError:
         pass
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RestoreError("%s cannot be read (%s): a deployment may be half built" % (path, error)) from None
+        raise RestoreError(
+            "%s cannot be read (%s): a deployment may be half built" % (path, error)
+        ) from None
     return ""
 
 
 def _words(what: str, stage: str, folder: str) -> str:
     if is_held(folder):
         return "%s is under way (stage %s): wait until it has ended" % (what, stage)
-    return "%s has not ended (it was killed, or failed, in its stage %s): restore.yml or litellm-ops restore ends it" % (what, stage)
+    return (
+        "%s has not ended (it was killed, or failed, in its stage %s): restore.yml or litellm-ops restore ends it"
+        % (what, stage)
+    )
 
 
 def is_held(folder: str) -> bool:
@@ -137,7 +171,9 @@ def alone(folder: str) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RefusedError("another restore is under way on this host (%s)" % _lock(folder)) from None
+            raise RefusedError(
+                "another restore is under way on this host (%s)" % _lock(folder)
+            ) from None
         yield
     finally:
         os.close(handle)

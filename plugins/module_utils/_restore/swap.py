@@ -5,6 +5,7 @@
 
 The one that was in service stays under a name of its own, with a mark that says since when, until the next restore that goes well.
 """
+
 from __future__ import annotations
 
 import time
@@ -27,7 +28,7 @@ _MAY = """SELECT (SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = c
 
 def named(database: str, suffix: str) -> str:
     """A name beside a database's own, within PostgreSQL's limit."""
-    return database.encode()[:LIMIT - len(suffix)].decode("utf-8", "ignore") + suffix
+    return database.encode()[: LIMIT - len(suffix)].decode("utf-8", "ignore") + suffix
 
 
 def fresh_name(database: str) -> str:
@@ -56,8 +57,20 @@ def check_rights(target: Endpoint) -> None:
     with Session(target.on(MAINTENANCE)) as admin:
         makes, owns = admin.query(_MAY % literal(target.database))[0]
     if makes != "t" or owns != "t":
-        raise PostgresError("%s: its role must %s to restore beside it" % (target, " and ".join(
-            words for words, given in (("be allowed to create databases (ALTER ROLE … CREATEDB)", makes), ("own the database", owns)) if given != "t")))
+        raise PostgresError(
+            "%s: its role must %s to restore beside it"
+            % (
+                target,
+                " and ".join(
+                    words
+                    for words, given in (
+                        ("be allowed to create databases (ALTER ROLE … CREATEDB)", makes),
+                        ("own the database", owns),
+                    )
+                    if given != "t"
+                ),
+            )
+        )
 
 
 def wait_alone(target: Endpoint, patience: Optional[float] = None) -> None:
@@ -72,7 +85,10 @@ def wait_alone(target: Endpoint, patience: Optional[float] = None) -> None:
             if not clients:
                 return
             if time.monotonic() > limit:
-                raise PostgresError("%s is still in use by others than the proxy: %s. End them and try again." % (target, ", ".join(clients)))
+                raise PostgresError(
+                    "%s is still in use by others than the proxy: %s. End them and try again."
+                    % (target, ", ".join(clients))
+                )
             time.sleep(0.2)
 
 
@@ -82,7 +98,10 @@ def _comment(admin: Session, database: str) -> Optional[str]:
 
 
 def _set_comment(admin: Session, database: str, text: Optional[str]) -> None:
-    admin.execute("COMMENT ON DATABASE %s IS %s" % (identifier(database), "NULL" if text is None else literal(text)))
+    admin.execute(
+        "COMMENT ON DATABASE %s IS %s"
+        % (identifier(database), "NULL" if text is None else literal(text))
+    )
 
 
 def swap(target: Endpoint, fresh: str, kept: str, now: datetime) -> bool:
@@ -97,9 +116,19 @@ def swap(target: Endpoint, fresh: str, kept: str, now: datetime) -> bool:
         comment = _comment(admin, target.database)
         admin.execute("BEGIN")
         if had:
-            admin.execute("ALTER DATABASE %s RENAME TO %s" % (identifier(target.database), identifier(kept)))
-            mark(admin, kept, state=KEPT, of=target.database, time=now.astimezone(timezone.utc).isoformat(timespec="seconds"))
-        admin.execute("ALTER DATABASE %s RENAME TO %s" % (identifier(fresh), identifier(target.database)))
+            admin.execute(
+                "ALTER DATABASE %s RENAME TO %s" % (identifier(target.database), identifier(kept))
+            )
+            mark(
+                admin,
+                kept,
+                state=KEPT,
+                of=target.database,
+                time=now.astimezone(timezone.utc).isoformat(timespec="seconds"),
+            )
+        admin.execute(
+            "ALTER DATABASE %s RENAME TO %s" % (identifier(fresh), identifier(target.database))
+        )
         if had:
             _set_comment(admin, target.database, comment)
         admin.execute("COMMIT")
@@ -118,10 +147,19 @@ def unswap(target: Endpoint, fresh: str, kept: str, now: datetime) -> None:
         back = exists(admin, kept)
         comment = _comment(admin, target.database)
         admin.execute("BEGIN")
-        admin.execute("ALTER DATABASE %s RENAME TO %s" % (identifier(target.database), identifier(fresh)))
-        mark(admin, fresh, state="complete", time=now.astimezone(timezone.utc).isoformat(timespec="seconds"))
+        admin.execute(
+            "ALTER DATABASE %s RENAME TO %s" % (identifier(target.database), identifier(fresh))
+        )
+        mark(
+            admin,
+            fresh,
+            state="complete",
+            time=now.astimezone(timezone.utc).isoformat(timespec="seconds"),
+        )
         if back:
-            admin.execute("ALTER DATABASE %s RENAME TO %s" % (identifier(kept), identifier(target.database)))
+            admin.execute(
+                "ALTER DATABASE %s RENAME TO %s" % (identifier(kept), identifier(target.database))
+            )
             _set_comment(admin, target.database, comment)
         admin.execute("COMMIT")
 
@@ -129,10 +167,18 @@ def unswap(target: Endpoint, fresh: str, kept: str, now: datetime) -> None:
 def kept(target: Endpoint) -> list[dict[str, Any]]:
     """Databases that earlier restores have kept of this one, oldest first: ``name``, ``time``, ``bytes``."""
     with Session(target.on(MAINTENANCE)) as admin:
-        rows = admin.query("SELECT datname, shobj_description(oid, 'pg_database'), pg_database_size(oid) FROM pg_database WHERE NOT datistemplate ORDER BY 1")
+        rows = admin.query(
+            "SELECT datname, shobj_description(oid, 'pg_database'), pg_database_size(oid) FROM pg_database WHERE NOT datistemplate ORDER BY 1"
+        )
     found = [(str(name), parse_mark(comment) or {}, int(size or 0)) for name, comment, size in rows]
-    return sorted(({"name": name, "time": str(told.get("time")), "bytes": size} for name, told, size in found
-                   if told.get("state") == KEPT and told.get("of") == target.database), key=lambda item: (item["time"], item["name"]))
+    return sorted(
+        (
+            {"name": name, "time": str(told.get("time")), "bytes": size}
+            for name, told, size in found
+            if told.get("state") == KEPT and told.get("of") == target.database
+        ),
+        key=lambda item: (item["time"], item["name"]),
+    )
 
 
 def discard(target: Endpoint, spare: str = "") -> list[str]:

@@ -54,12 +54,19 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         """A task is about to begin: nothing of it has reached the host yet."""
         path = os.path.realpath(task.get_path().rpartition(":")[0])
-        place = "%s %s" % (path.removeprefix(ROOT), task.get_name().strip())  # without its line: an edit above it makes no new case
+        place = "%s %s" % (
+            path.removeprefix(ROOT),
+            task.get_name().strip(),
+        )  # without its line: an edit above it makes no new case
         self.seen[place] = self.seen.get(place, 0) + 1
         if task.action.endswith("journal") and task.args.get("operation") == "begin":
             self.step = task.args["name"]
-        self.now = {"point": place if self.seen[place] == 1 else "%s #%d" % (place, self.seen[place]), "action": task.action,
-                    "step": self.step, "begun": time.monotonic()}
+        self.now = {
+            "point": place if self.seen[place] == 1 else "%s #%d" % (place, self.seen[place]),
+            "action": task.action,
+            "step": self.step,
+            "begun": time.monotonic(),
+        }
         if self.order.get("point") == self.now["point"]:
             self.struck = True
             if self.order["after"]:
@@ -71,7 +78,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         if self.struck:
             kill()  # shorter than in the recording: killed at its end, and not in whatever comes next
         if self.record and self.now:
-            told = {**self.now, "seconds": round(time.monotonic() - self.now["begun"], 2), "changed": result.is_changed()}
+            told = {
+                **self.now,
+                "seconds": round(time.monotonic() - self.now["begun"], 2),
+                "changed": result.is_changed(),
+            }
             with open(self.record, "a", encoding="utf-8") as log:
                 log.write(json.dumps(told) + "\n")
 

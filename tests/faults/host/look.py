@@ -19,15 +19,19 @@ import urllib.request
 from typing import Any, Optional
 
 JOURNAL = "/var/lib/llmops-litellm/journal.json"
-PSQL = {"legacy": ["runuser", "-u", "postgres", "--", "psql", "-p", "5434", "-d", "llm_gateway"],
-        "compose": ["docker", "exec", "litellm-postgres", "psql", "-U", "litellm", "-d", "litellm"]}
+PSQL = {
+    "legacy": ["runuser", "-u", "postgres", "--", "psql", "-p", "5434", "-d", "llm_gateway"],
+    "compose": ["docker", "exec", "litellm-postgres", "psql", "-U", "litellm", "-d", "litellm"],
+}
 IDS = 'SELECT token FROM "LiteLLM_VerificationToken" UNION ALL SELECT request_id FROM "LiteLLM_SpendLogs" WHERE "startTime" > now() - interval \'1 day\''
 
 
 def run(words: list[str]) -> Optional[str]:
     """What a command prints, ``None`` where it fails."""
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=20, cwd="/")
+        done = subprocess.run(
+            words, capture_output=True, text=True, check=False, timeout=20, cwd="/"
+        )
     except subprocess.TimeoutExpired:
         return None
     return done.stdout.strip() if done.returncode == 0 else None
@@ -56,32 +60,70 @@ def ready() -> bool:
 
 def proxies() -> tuple[str, list[str]]:
     """Who holds port 4000, and which proxies run that would write for clients (the rehearsal's is at another port)."""
-    pid = run(["systemctl", "--user", "--machine=litellm@", "show", "--property", "MainPID", "--value", "litellm.service"]) or "0"
-    published = run(["docker", "ps", "--filter", "name=^litellm-proxy$", "--format", "{{.Ports}}"]) or ""
+    pid = (
+        run(
+            [
+                "systemctl",
+                "--user",
+                "--machine=litellm@",
+                "show",
+                "--property",
+                "MainPID",
+                "--value",
+                "litellm.service",
+            ]
+        )
+        or "0"
+    )
+    published = (
+        run(["docker", "ps", "--filter", "name=^litellm-proxy$", "--format", "{{.Ports}}"]) or ""
+    )
     holders = run(["ss", "-Hltnp", "sport = :4000"]) or ""
     writers = (["legacy"] if pid != "0" else []) + (["compose"] if ":4000->" in published else [])
-    serves = "legacy" if re.search(r"pid=%s\b" % pid, holders) and pid != "0" else "compose" if "docker-proxy" in holders else "nobody"
+    serves = (
+        "legacy"
+        if re.search(r"pid=%s\b" % pid, holders) and pid != "0"
+        else "compose"
+        if "docker-proxy" in holders
+        else "nobody"
+    )
     return serves, writers
 
 
 def acknowledged_rows(path: str) -> list[dict[str, Any]]:
     """What the client was told. The line that it is writing right now may be half there."""
     with open(path, encoding="utf-8") as handle:
-        return [told for told in (json.loads(line) for line in handle if line.endswith("\n")) if told["kind"] != "refused"]
+        return [
+            told
+            for told in (json.loads(line) for line in handle if line.endswith("\n"))
+            if told["kind"] != "refused"
+        ]
 
 
 def rows(acknowledged: list[dict[str, Any]], ids: set[str]) -> dict[str, Any]:
     """How many of the acknowledged rows are not in a database."""
     missing = [told for told in acknowledged if told["id"] not in ids]
-    return {"acknowledged": len(acknowledged), "missing": len(missing), "keys_missing": sum(told["kind"] == "key" for told in missing),
-            "which": missing[:5]}
+    return {
+        "acknowledged": len(acknowledged),
+        "missing": len(missing),
+        "keys_missing": sum(told["kind"] == "key" for told in missing),
+        "which": missing[:5],
+    }
 
 
 def main() -> None:
     serves, writers = proxies()
-    told: dict[str, Any] = {**journal(), "serves": serves, "writers": writers, "ready": ready(), "rows": {}}
+    told: dict[str, Any] = {
+        **journal(),
+        "serves": serves,
+        "writers": writers,
+        "ready": ready(),
+        "rows": {},
+    }
     # before the databases are asked: the client goes on writing
-    acknowledged = acknowledged_rows(sys.argv[1]) if len(sys.argv) > 1 and os.path.exists(sys.argv[1]) else []
+    acknowledged = (
+        acknowledged_rows(sys.argv[1]) if len(sys.argv) > 1 and os.path.exists(sys.argv[1]) else []
+    )
     for name, psql in PSQL.items():
         answer = run([*psql, "-XAt", "-c", IDS])
         if answer is not None:

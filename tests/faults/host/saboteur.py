@@ -12,11 +12,31 @@ import subprocess
 
 
 def main() -> None:
-    events = subprocess.Popen(["docker", "events", "--filter", "container=litellm-proxy", "--filter", "event=start", "--format", "{{.ID}}"],
-                              stdout=subprocess.PIPE, text=True)
+    events = subprocess.Popen(
+        [
+            "docker",
+            "events",
+            "--filter",
+            "container=litellm-proxy",
+            "--filter",
+            "event=start",
+            "--format",
+            "{{.ID}}",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     for line in events.stdout or ():
-        told = json.loads(subprocess.run(["docker", "inspect", line.strip()], capture_output=True, text=True, check=True).stdout)[0]
-        ports = [item["HostPort"] for hosts in told["HostConfig"]["PortBindings"].values() for item in hosts or ()]
+        told = json.loads(
+            subprocess.run(
+                ["docker", "inspect", line.strip()], capture_output=True, text=True, check=True
+            ).stdout
+        )[0]
+        ports = [
+            item["HostPort"]
+            for hosts in told["HostConfig"]["PortBindings"].values()
+            for item in hosts or ()
+        ]
         if "4000" in ports and told["State"]["Pid"]:
             os.kill(told["State"]["Pid"], signal.SIGKILL)
 

@@ -27,7 +27,12 @@ def ask(key: str, path: str, body: Any) -> Optional[Any]:
     """The JSON of an acknowledged request, ``None`` for any that was not."""
     connection = http.client.HTTPConnection("127.0.0.1", 4000, timeout=20)
     try:
-        connection.request("POST", path, json.dumps(body), {"Authorization": f"Bearer {key}", "Content-Type": "application/json"})
+        connection.request(
+            "POST",
+            path,
+            json.dumps(body),
+            {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+        )
         answer = connection.getresponse()
         text = answer.read()
         return json.loads(text) if answer.status == 200 else None
@@ -63,7 +68,9 @@ class Writer:
     def key(self) -> Optional[str]:
         """A new key, which the caller alone knows."""
         begun = time.time()
-        made = ask(MASTER, "/key/generate", {"key_alias": "writer-%s" % uuid.uuid4(), "max_budget": 9.5})
+        made = ask(
+            MASTER, "/key/generate", {"key_alias": "writer-%s" % uuid.uuid4(), "max_budget": 9.5}
+        )
         if not self.heard(made, begun) or made is None:
             return None
         self.note(kind="key", id=hashlib.sha256(made["key"].encode()).hexdigest(), time=time.time())
@@ -73,7 +80,11 @@ class Writer:
         """A request that costs."""
         begun = time.time()
         # the stand-in's answer has the same id for the same words
-        told = ask(key, "/v1/chat/completions", {"model": "chat", "messages": [{"role": "user", "content": str(uuid.uuid4())}]})
+        told = ask(
+            key,
+            "/v1/chat/completions",
+            {"model": "chat", "messages": [{"role": "user", "content": str(uuid.uuid4())}]},
+        )
         if self.heard(told, begun) and told is not None:
             self.note(kind="spend", id=told["id"], time=time.time())
 

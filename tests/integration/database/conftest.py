@@ -4,6 +4,7 @@ Clusters are made by Debian's binaries, owned by an unprivileged account, on a f
 LITELLM_TEST_POSTGRES_IMAGES holds images with the official PostgreSQL image's face (as DOCKER_HOST's engine knows them): every
 test that crosses servers then also runs from Debian's server into each of them.
 """
+
 from __future__ import annotations
 
 import glob
@@ -32,7 +33,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session i
 
 # Characters that break URLs, shells and connection strings
 PASSWORD = "p@ss:w/o#r$d'\"%?& \\ü"
-ENGINE = ("docker", "--host", os.environ["DOCKER_HOST"]) if "DOCKER_HOST" in os.environ else ("docker",)
+ENGINE = (
+    ("docker", "--host", os.environ["DOCKER_HOST"]) if "DOCKER_HOST" in os.environ else ("docker",)
+)
 IMAGES = os.environ.get("LITELLM_TEST_POSTGRES_IMAGES", "").split()
 
 
@@ -57,8 +60,10 @@ class Server:
         name = self.name()
         locale = "" if encoding == "UTF8" else " LC_COLLATE 'C' LC_CTYPE 'C'"
         with Session(self.endpoint) as session:
-            session.execute("CREATE DATABASE %s OWNER %s TEMPLATE template0 ENCODING '%s'%s"
-                            % (identifier(name), identifier(self.role), encoding, locale))
+            session.execute(
+                "CREATE DATABASE %s OWNER %s TEMPLATE template0 ENCODING '%s'%s"
+                % (identifier(name), identifier(self.role), encoding, locale)
+            )
         self.run(self.at(name), sql)
         return self.at(name)
 
@@ -70,14 +75,19 @@ class Server:
 
     def databases(self) -> list[str]:
         """Every database's name."""
-        return [str(row[0]) for row in query(self.endpoint, "SELECT datname FROM pg_database ORDER BY 1")]
+        return [
+            str(row[0])
+            for row in query(self.endpoint, "SELECT datname FROM pg_database ORDER BY 1")
+        ]
 
     def clean(self) -> None:
         """Drop what a test made."""
         with Session(self.endpoint) as session:
             for name in self.made:
                 for database in (name, name + "__copying"):
-                    session.execute("DROP DATABASE IF EXISTS %s WITH (FORCE)" % identifier(database))
+                    session.execute(
+                        "DROP DATABASE IF EXISTS %s WITH (FORCE)" % identifier(database)
+                    )
         self.made.clear()
 
 
@@ -91,7 +101,11 @@ class Native(Server):
     def url(self, database: str) -> str:
         """What a DATABASE_URL would say, with parameters of Prisma's."""
         return "postgresql://%s:%s@127.0.0.1:%d/%s?connection_limit=5&schema=public" % (
-            quote(self.role, safe=""), quote(PASSWORD, safe=""), self.endpoint.port, quote(database, safe=""))
+            quote(self.role, safe=""),
+            quote(PASSWORD, safe=""),
+            self.endpoint.port,
+            quote(database, safe=""),
+        )
 
     def at(self, database: str) -> Endpoint:
         return Endpoint.from_url(self.url(database))
@@ -111,33 +125,73 @@ def free_port() -> int:
 
 
 def _debian() -> str:
-    folders = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"), key=lambda path: int(re.findall(r"\d+", path)[0]))
+    folders = sorted(
+        glob.glob("/usr/lib/postgresql/*/bin/initdb"),
+        key=lambda path: int(re.findall(r"\d+", path)[0]),
+    )
     if not folders:
-        pytest.exit("these tests need Debian's PostgreSQL server: apt-get install postgresql", returncode=2)
+        pytest.exit(
+            "these tests need Debian's PostgreSQL server: apt-get install postgresql", returncode=2
+        )
     return os.path.dirname(folders[-1])
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Native]:
     """A running cluster whose hosts log in by password."""
-    binaries, folder, port = _debian(), tempfile.mkdtemp(prefix="llmops-pg-", dir="/tmp"), free_port()
-    account = {"user": pwd.getpwnam("postgres").pw_uid, "group": pwd.getpwnam("postgres").pw_gid} if os.geteuid() == 0 else {}
+    binaries, folder, port = (
+        _debian(),
+        tempfile.mkdtemp(prefix="llmops-pg-", dir="/tmp"),
+        free_port(),
+    )
+    account = (
+        {"user": pwd.getpwnam("postgres").pw_uid, "group": pwd.getpwnam("postgres").pw_gid}
+        if os.geteuid() == 0
+        else {}
+    )
     if account:
         os.chown(folder, account["user"], account["group"])
     data = os.path.join(folder, "data")
 
     def run(program: str, *arguments: str) -> None:
-        subprocess.run([os.path.join(binaries, program), *arguments], check=True, cwd="/", stdout=subprocess.DEVNULL, **account)
+        subprocess.run(
+            [os.path.join(binaries, program), *arguments],
+            check=True,
+            cwd="/",
+            stdout=subprocess.DEVNULL,
+            **account,
+        )
 
     try:
-        run("initdb", "--pgdata", data, "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--auth-local=trust",
-            "--auth-host=scram-sha-256", "--no-sync")
-        run("pg_ctl", "--pgdata", data, "--wait", "--log", os.path.join(folder, "log"), "--options",
-            "-p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories=%s -c fsync=off" % (port, folder), "start")
+        run(
+            "initdb",
+            "--pgdata",
+            data,
+            "--username=postgres",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--auth-local=trust",
+            "--auth-host=scram-sha-256",
+            "--no-sync",
+        )
+        run(
+            "pg_ctl",
+            "--pgdata",
+            data,
+            "--wait",
+            "--log",
+            os.path.join(folder, "log"),
+            "--options",
+            "-p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories=%s -c fsync=off"
+            % (port, folder),
+            "start",
+        )
         admin = Endpoint("postgres", "postgres", host=folder, port=port, bindir=binaries)
         role = 'gate"way ü'
         with Session(admin) as session:
-            session.execute("CREATE ROLE %s LOGIN CREATEDB PASSWORD %s" % (identifier(role), literal(PASSWORD)))
+            session.execute(
+                "CREATE ROLE %s LOGIN CREATEDB PASSWORD %s" % (identifier(role), literal(PASSWORD))
+            )
         yield Native(admin, role)
     finally:
         if os.path.exists(os.path.join(data, "postmaster.pid")):
@@ -153,15 +207,37 @@ def containers() -> Iterator[Callable[[str], Contained]]:
     def start(image: str) -> Contained:
         if image not in running:
             name = "llmops-test-pg-%s" % secrets.token_hex(4)
-            subprocess.run(["docker", "run", "--detach", "--name", name, "--env", "POSTGRES_USER=litellm", "--env", "POSTGRES_PASSWORD=x",
-                            "--network", "none", image], check=True, stdout=subprocess.DEVNULL)
-            running[image] = Contained(Endpoint("litellm", "litellm", container=name, engine=ENGINE), "litellm")
+            subprocess.run(
+                [
+                    "docker",
+                    "run",
+                    "--detach",
+                    "--name",
+                    name,
+                    "--env",
+                    "POSTGRES_USER=litellm",
+                    "--env",
+                    "POSTGRES_PASSWORD=x",
+                    "--network",
+                    "none",
+                    image,
+                ],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
+            running[image] = Contained(
+                Endpoint("litellm", "litellm", container=name, engine=ENGINE), "litellm"
+            )
             _wait(name)
         return running[image]
 
     yield start
     for server in running.values():
-        subprocess.run(["docker", "rm", "--force", "--volumes", server.endpoint.container], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["docker", "rm", "--force", "--volumes", server.endpoint.container],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
 
 
 def _wait(container: str) -> None:
@@ -178,7 +254,9 @@ def native(cluster: Native) -> Iterator[Native]:
 
 
 @pytest.fixture(params=["debian", *IMAGES])
-def target(request: pytest.FixtureRequest, native: Native, containers: Callable[[str], Contained]) -> Iterator[Server]:
+def target(
+    request: pytest.FixtureRequest, native: Native, containers: Callable[[str], Contained]
+) -> Iterator[Server]:
     """Where to: the same cluster, and every image."""
     server = native if request.param == "debian" else containers(request.param)
     yield server
@@ -188,7 +266,11 @@ def target(request: pytest.FixtureRequest, native: Native, containers: Callable[
 @pytest.fixture
 def pair(native: Native, target: Server) -> tuple[Server, Server]:
     """From the older of the two servers to the newer, natively to a container or the other way."""
-    return (target, native) if server_version(target.endpoint)[1] < server_version(native.endpoint)[1] else (native, target)
+    return (
+        (target, native)
+        if server_version(target.endpoint)[1] < server_version(native.endpoint)[1]
+        else (native, target)
+    )
 
 
 @pytest.fixture
@@ -205,8 +287,12 @@ def broken(native: Native) -> Iterator[Callable[[str, str], Endpoint]]:
         path = os.path.join(folder, program)
         os.unlink(path)
         with open(path, "w", encoding="utf-8") as handle:
-            handle.write("#!/bin/bash\nset -o pipefail\ncase \"$*\" in *--version*) exec {real} --version ;; esac\n".replace(
-                "{real}", os.path.join(real, program)) + script.replace("{real}", os.path.join(real, program)))
+            handle.write(
+                '#!/bin/bash\nset -o pipefail\ncase "$*" in *--version*) exec {real} --version ;; esac\n'.replace(
+                    "{real}", os.path.join(real, program)
+                )
+                + script.replace("{real}", os.path.join(real, program))
+            )
         os.chmod(path, 0o755)
         return replace(native.endpoint, bindir=folder)
 

@@ -1,4 +1,5 @@
 """What hits a backup while it is made or kept: every bit, a full disk, a kill, a second one at the same time. The server is real."""
+
 from __future__ import annotations
 
 import os
@@ -35,7 +36,9 @@ PARALLEL = How(jobs=2, parallel_from=1)
 @pytest.fixture
 def memory() -> Iterator[Path]:
     """A folder in memory, where there is one: the kernel lets go of nothing there, so that each look does not wait for a disk."""
-    folder = tempfile.mkdtemp(prefix="llmops-backup-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+    folder = tempfile.mkdtemp(
+        prefix="llmops-backup-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None
+    )
     yield Path(folder)
     shutil.rmtree(folder)
 
@@ -43,8 +46,12 @@ def memory() -> Iterator[Path]:
 @pytest.fixture
 def key(tmp_path: Path) -> str:
     """A public key of age's."""
-    subprocess.run(["age-keygen", "--output", str(tmp_path / "identity")], check=True, capture_output=True)
-    return subprocess.run(["age-keygen", "-y", str(tmp_path / "identity")], check=True, capture_output=True, text=True).stdout.strip()
+    subprocess.run(
+        ["age-keygen", "--output", str(tmp_path / "identity")], check=True, capture_output=True
+    )
+    return subprocess.run(
+        ["age-keygen", "-y", str(tmp_path / "identity")], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 PLAIN = How()
@@ -55,10 +62,22 @@ def order(source: Endpoint, folder: Path, how: How = PLAIN, **files: str) -> _ba
 
 
 @pytest.mark.parametrize("form", ["custom", "directory", "encrypted"])
-def test_every_bit_and_every_truncation_of_every_file_is_found(native: Native, memory: Path, tmp_path: Path, key: str, form: str) -> None:
+def test_every_bit_and_every_truncation_of_every_file_is_found(
+    native: Native, memory: Path, tmp_path: Path, key: str, form: str
+) -> None:
     (tmp_path / "env").write_text("A=b\n")
     how = {"custom": How(), "directory": PARALLEL, "encrypted": How(recipients=(key,))}[form]
-    path = Path(_backup.backup(order(native.new("CREATE TABLE t AS SELECT 1 AS a"), memory, how, env=str(tmp_path / "env")), NOW)["path"])
+    path = Path(
+        _backup.backup(
+            order(
+                native.new("CREATE TABLE t AS SELECT 1 AS a"),
+                memory,
+                how,
+                env=str(tmp_path / "env"),
+            ),
+            NOW,
+        )["path"]
+    )
     assert _backup.verify(str(path)) == []
     files = [file for file in path.rglob("*") if file.is_file()]
     assert len(files) >= 4
@@ -87,7 +106,10 @@ def test_what_is_no_file_is_not_read(native: Native, memory: Path) -> None:
     path = Path(_backup.backup(order(native.new(), memory, PARALLEL), NOW)["path"])
     os.mkfifo(path / "pipe")
     (path / "database.dir/link").symlink_to("/etc/hostname")
-    assert sorted(_backup.verify(str(path))) == ["%s/%s: was not there when the backup was made" % (path, name) for name in ("database.dir/link", "pipe")]
+    assert sorted(_backup.verify(str(path))) == [
+        "%s/%s: was not there when the backup was made" % (path, name)
+        for name in ("database.dir/link", "pipe")
+    ]
     (path / "pipe").unlink()
     (path / "database.dir/link").unlink()
     os.rename(path / "SHA256SUMS", path / "database.dir/SHA256SUMS")
@@ -103,7 +125,19 @@ def small(native: Native, tmp_path: Path) -> Iterator[Callable[[], Path]]:
     mounted = []
 
     def make() -> Path:
-        subprocess.run([*ROOT, "mount", "-t", "tmpfs", "-o", "size=6m,uid=%d" % os.geteuid(), "tmpfs", str(folder)], check=True)
+        subprocess.run(
+            [
+                *ROOT,
+                "mount",
+                "-t",
+                "tmpfs",
+                "-o",
+                "size=6m,uid=%d" % os.geteuid(),
+                "tmpfs",
+                str(folder),
+            ],
+            check=True,
+        )
         mounted.append(folder)
         return folder
 
@@ -113,10 +147,13 @@ def small(native: Native, tmp_path: Path) -> Iterator[Callable[[], Path]]:
 
 
 @pytest.mark.parametrize("form", ["custom", "directory", "encrypted"])
-def test_full_disk_leaves_what_was_there_and_nothing_else(native: Native, small: Callable[[], Path], key: str, form: str,
-                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_leaves_what_was_there_and_nothing_else(
+    native: Native, small: Callable[[], Path], key: str, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = small()
-    how = {"custom": How(), "directory": PARALLEL, "encrypted": How(recipients=(key,))}[form]._replace(compression=0)
+    how = {"custom": How(), "directory": PARALLEL, "encrypted": How(recipients=(key,))}[
+        form
+    ]._replace(compression=0)
     # as if the room had been there when it was looked for
     monkeypatch.setattr(_backup, "free_bytes", lambda path: 1 << 40)
     first = _backup.backup(order(native.new("CREATE TABLE t AS SELECT 1 AS a"), folder, how), NOW)
@@ -125,7 +162,9 @@ def test_full_disk_leaves_what_was_there_and_nothing_else(native: Native, small:
     assert os.listdir(folder) == [first["name"]] and _backup.verify(first["path"]) == []
 
 
-def test_full_disk_at_the_last_files_is_the_same(native: Native, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_at_the_last_files_is_the_same(
+    native: Native, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A limit on a file's size that the dump keeps and the file beside it does not."""
     (tmp_path / "big").write_bytes(b"x" * 300_000)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -133,7 +172,14 @@ def test_full_disk_at_the_last_files_is_the_same(native: Native, tmp_path: Path,
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
     try:
         with pytest.raises(_backup.BackupError, match="the backup was not made: .*File too large"):
-            _backup.backup(order(native.new("CREATE TABLE t AS SELECT 1 AS a"), tmp_path / "b", big=str(tmp_path / "big")), NOW)
+            _backup.backup(
+                order(
+                    native.new("CREATE TABLE t AS SELECT 1 AS a"),
+                    tmp_path / "b",
+                    big=str(tmp_path / "big"),
+                ),
+                NOW,
+            )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, old)
@@ -152,35 +198,64 @@ _backup.backup(_backup.Order(_postgres.from_url(url), folder, "legacy", how=how)
 
 
 @pytest.mark.parametrize("form", ["custom", "directory", "encrypted"])
-def test_killed_one_leaves_only_what_is_incomplete(native: Native, tmp_path: Path, key: str, form: str) -> None:
+def test_killed_one_leaves_only_what_is_incomplete(
+    native: Native, tmp_path: Path, key: str, form: str
+) -> None:
     source, folder = native.new(ROWS % 400_000), tmp_path / "b"
     sound = _backup.backup(order(native.new(), folder), NOW)
-    words = [sys.executable, "-c", SCRIPT, native.url(source.database), str(folder), key if form == "encrypted" else "", "2" if form == "directory" else "1"]
+    words = [
+        sys.executable,
+        "-c",
+        SCRIPT,
+        native.url(source.database),
+        str(folder),
+        key if form == "encrypted" else "",
+        "2" if form == "directory" else "1",
+    ]
     with subprocess.Popen(words) as process:
         deadline = time.monotonic() + 60
         # killed when the dump has some of its bytes, and not all
-        while not [file for file in folder.glob(".incomplete-*/**/*") if file.is_file() and file.stat().st_size > 100_000]:
+        while not [
+            file
+            for file in folder.glob(".incomplete-*/**/*")
+            if file.is_file() and file.stat().st_size > 100_000
+        ]:
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.005)
         process.kill()
     left = [name for name in os.listdir(folder) if name != sound["name"]]
     assert len(left) == 1 and left[0].startswith(".incomplete-")
     archive = _archive.scan(str(folder), datetime.now(timezone.utc))
-    assert [entry.name for entry in archive.entries] == [sound["name"]] and [each.name for each in archive.incomplete] == left
+    assert [entry.name for entry in archive.entries] == [sound["name"]] and [
+        each.name for each in archive.incomplete
+    ] == left
     # the next one is made beside it, whatever the killed one's pg_dump still does
-    assert _backup.verify(_backup.backup(order(source, folder), NOW + timedelta(hours=1))["path"]) == []
-    later = _archive.prune(str(folder), _archive.Policy(5, 0, 0, 0, 0), datetime.now(timezone.utc) + timedelta(days=2))
-    assert later["cleared"] == left and [name for name in os.listdir(folder) if name.startswith(".")] == []
+    assert (
+        _backup.verify(_backup.backup(order(source, folder), NOW + timedelta(hours=1))["path"])
+        == []
+    )
+    later = _archive.prune(
+        str(folder), _archive.Policy(5, 0, 0, 0, 0), datetime.now(timezone.utc) + timedelta(days=2)
+    )
+    assert (
+        later["cleared"] == left
+        and [name for name in os.listdir(folder) if name.startswith(".")] == []
+    )
 
 
 def test_second_one_waits_until_the_first_is_whole(native: Native, tmp_path: Path) -> None:
     source, done = native.new(ROWS % 100_000), []
-    threads = [threading.Thread(target=lambda: done.append(_backup.backup(order(source, tmp_path), NOW))) for _one in range(2)]
+    threads = [
+        threading.Thread(target=lambda: done.append(_backup.backup(order(source, tmp_path), NOW)))
+        for _one in range(2)
+    ]
     for thread in threads:
         thread.start()
     seen = 0
     while any(thread.is_alive() for thread in threads):
-        seen = max(seen, len([name for name in os.listdir(tmp_path) if name.startswith(".incomplete-")]))
+        seen = max(
+            seen, len([name for name in os.listdir(tmp_path) if name.startswith(".incomplete-")])
+        )
         time.sleep(0.005)
     assert seen == 1
     assert sorted(each["name"] for each in done) == ["20261123T120501Z", "20261123T120501Z-2"]

@@ -1,4 +1,5 @@
 """Rows home into a database that exists: proved, or as if nothing had happened."""
+
 from __future__ import annotations
 
 import io
@@ -16,7 +17,9 @@ import pytest
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy_back as _carry
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    fingerprint as _fingerprint,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
     Endpoint,
     PostgresError,
@@ -61,10 +64,13 @@ def left(native: Native, to: Server, sql: str = TABLES) -> tuple[Endpoint, Endpo
 
 def shape(endpoint: Endpoint) -> list[list[Any]]:
     """What a carry must not change: files of untouched tables, owners, rights, constraints."""
-    return query(endpoint, """SELECT 'still', pg_relation_filenode('still')::text, '' UNION ALL
+    return query(
+        endpoint,
+        """SELECT 'still', pg_relation_filenode('still')::text, '' UNION ALL
         SELECT c.relname, c.relowner::regrole::text, c.relacl::text FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace UNION ALL
         SELECT conname, pg_get_constraintdef(oid), convalidated || coalesce(obj_description(oid, 'pg_constraint'), '')
-        FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2, 3""")
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2, 3""",
+    )
 
 
 def test_rows_come_home_whatever_they_are(native: Native, target: Server) -> None:
@@ -76,7 +82,10 @@ def test_rows_come_home_whatever_they_are(native: Native, target: Server) -> Non
     done = _carry.carry(new, old, mark)
     assert (done.action, done.differences) == ("carry", [])
     assert _fingerprint.compare(_fingerprint.fingerprint(new), _fingerprint.fingerprint(old)) == []
-    assert done.tables == [{"name": "homes", "before": 1, "after": 2}, {"name": "people", "before": 2, "after": 4}]
+    assert done.tables == [
+        {"name": "homes", "before": 1, "after": 2},
+        {"name": "people", "before": 2, "after": 4},
+    ]
     assert done.bytes > 100
     assert shape(old) == before
     assert query(old, "SELECT said FROM people WHERE id = 4") == [["Grüße \U0001f600"]]
@@ -85,8 +94,11 @@ def test_rows_come_home_whatever_they_are(native: Native, target: Server) -> Non
 
 def test_schema_of_litellms_kind_comes_home(native: Native, target: Server) -> None:
     old, new, mark = left(native, target, NASTY)
-    target.run(new, """DELETE FROM dropped WHERE ctid IN (SELECT ctid FROM dropped LIMIT 7); INSERT INTO "no columns" DEFAULT VALUES;
-        UPDATE "Mixed Case Täble" SET flag = false; DELETE FROM "Other Schema"."Mixed Case Täble" WHERE id = 2; SELECT nextval('"Never Called"')""")
+    target.run(
+        new,
+        """DELETE FROM dropped WHERE ctid IN (SELECT ctid FROM dropped LIMIT 7); INSERT INTO "no columns" DEFAULT VALUES;
+        UPDATE "Mixed Case Täble" SET flag = false; DELETE FROM "Other Schema"."Mixed Case Täble" WHERE id = 2; SELECT nextval('"Never Called"')""",
+    )
     assert _carry.carry(new, old, mark).differences == []
     assert _fingerprint.fingerprint(old)["hash"] == _fingerprint.fingerprint(new)["hash"]
 
@@ -110,13 +122,34 @@ def test_plain_owner_suffices(native: Native) -> None:
             session.execute("ALTER ROLE %s CREATEDB" % '"gate""way ü"')
 
 
-@pytest.mark.parametrize(("at", "sql", "why"), [
-    ("old", "INSERT INTO still VALUES (6)", "was written to since it was left.*table still has 5 rows in the source, 6 in the target"),
-    ("new", "ALTER TABLE people ADD COLUMN later text", "the schemas differ in columns.*schema of one release of LiteLLM"),
-    ("old", "DROP TABLE homes CASCADE", "the schemas differ .table homes is only in the source"),
-    ("new", "CREATE TABLE later (id int)", "the schemas differ .table later is only in the source"),
-])
-def test_what_would_be_guessed_is_refused(native: Native, target: Server, at: str, sql: str, why: str) -> None:
+@pytest.mark.parametrize(
+    ("at", "sql", "why"),
+    [
+        (
+            "old",
+            "INSERT INTO still VALUES (6)",
+            "was written to since it was left.*table still has 5 rows in the source, 6 in the target",
+        ),
+        (
+            "new",
+            "ALTER TABLE people ADD COLUMN later text",
+            "the schemas differ in columns.*schema of one release of LiteLLM",
+        ),
+        (
+            "old",
+            "DROP TABLE homes CASCADE",
+            "the schemas differ .table homes is only in the source",
+        ),
+        (
+            "new",
+            "CREATE TABLE later (id int)",
+            "the schemas differ .table later is only in the source",
+        ),
+    ],
+)
+def test_what_would_be_guessed_is_refused(
+    native: Native, target: Server, at: str, sql: str, why: str
+) -> None:
     old, new, mark = left(native, target)
     target.run(new, SINCE)
     (native if at == "old" else target).run({"old": old, "new": new}[at], sql)
@@ -137,7 +170,9 @@ def test_triggers_are_refused(native: Native, target: Server) -> None:
             attempt(new, old, mark)
 
 
-def test_rows_that_were_not_all_told_are_taken_back(native: Native, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_were_not_all_told_are_taken_back(
+    native: Native, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, new, mark = left(native, native)
     native.run(new, SINCE)
     before = _fingerprint.fingerprint(old)
@@ -174,7 +209,9 @@ def test_copy_that_differs_is_taken_back(native: Native, monkeypatch: pytest.Mon
     assert _fingerprint.fingerprint(old) == before  # sequences as well
 
 
-def test_killed_server_process_leaves_what_was_there(native: Native, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_server_process_leaves_what_was_there(
+    native: Native, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, new, mark = left(native, native)
     native.run(new, SINCE)
     before = _fingerprint.fingerprint(old)
@@ -194,7 +231,9 @@ def test_killed_server_process_leaves_what_was_there(native: Native, monkeypatch
 
 def test_memory_stays_flat(native: Native) -> None:
     old, new, mark = left(native, native, "CREATE TABLE big (id int PRIMARY KEY, said text)")
-    native.run(new, "INSERT INTO big SELECT n, repeat(md5(n::text), 30) FROM generate_series(1, 150000) n")
+    native.run(
+        new, "INSERT INTO big SELECT n, repeat(md5(n::text), 30) FROM generate_series(1, 150000) n"
+    )
     script = """
 import re, sys
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy_back as _carry
@@ -204,7 +243,14 @@ done = _carry.carry(*map(Endpoint.from_url, urls), mark)
 print(done.bytes, done.differences == [], re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1))
 """
     given = "%s\n%s\n%s\n" % (mark, native.url(new.database), native.url(old.database))
-    out = subprocess.run([sys.executable, "-c", script], input=given, capture_output=True, text=True, check=True, env={**os.environ}).stdout.split()
+    out = subprocess.run(
+        [sys.executable, "-c", script],
+        input=given,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ},
+    ).stdout.split()
     assert int(out[0]) > 140_000_000 and out[1] == "True"
     assert int(out[2]) < 48 << 10, "%s KiB" % out[2]
 
@@ -229,7 +275,9 @@ def test_reader_sees_all_or_nothing(native: Native) -> None:
     assert seen <= {"0", "60000"} and "0" in seen
 
 
-def test_what_is_written_between_the_look_and_the_lock_is_not_lost(native: Native, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_written_between_the_look_and_the_lock_is_not_lost(
+    native: Native, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, new, mark = left(native, native)
     native.run(new, SINCE)
     fill = _carry._fill
@@ -273,16 +321,30 @@ class Struck(io.RawIOBase):
 
 
 @pytest.mark.parametrize("side", ["source", "target"])
-def test_server_process_that_is_killed_amid_the_rows_leaves_what_was_there(native: Native, monkeypatch: pytest.MonkeyPatch, side: str) -> None:
-    old, new, mark = left(native, native, TABLES + ";CREATE TABLE big (id int, said text); INSERT INTO big VALUES (1, 'kept')")
-    native.run(new, SINCE + ";INSERT INTO big SELECT n, repeat(md5(n::text), 30) FROM generate_series(1, 60000) n")
+def test_server_process_that_is_killed_amid_the_rows_leaves_what_was_there(
+    native: Native, monkeypatch: pytest.MonkeyPatch, side: str
+) -> None:
+    old, new, mark = left(
+        native,
+        native,
+        TABLES + ";CREATE TABLE big (id int, said text); INSERT INTO big VALUES (1, 'kept')",
+    )
+    native.run(
+        new,
+        SINCE
+        + ";INSERT INTO big SELECT n, repeat(md5(n::text), 30) FROM generate_series(1, 60000) n",
+    )
     before, struck = _fingerprint.fingerprint(old), []
     real = Endpoint.start
 
     def strike() -> None:
         with Session(native.endpoint) as admin:
-            struck.extend(admin.query("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND query LIKE 'COPY %%big%%'"
-                                      % literal((new if side == "source" else old).database)))
+            struck.extend(
+                admin.query(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND query LIKE 'COPY %%big%%'"
+                    % literal((new if side == "source" else old).database)
+                )
+            )
 
     def start(self: Endpoint, program: str, *arguments: str, **options: Any) -> Any:
         process = real(self, program, *arguments, **options)
@@ -295,12 +357,16 @@ def test_server_process_that_is_killed_amid_the_rows_leaves_what_was_there(nativ
         _carry.carry(new, old, mark)
     monkeypatch.undo()
     assert struck == [["t"]]
-    assert (new if side == "source" else old).database in str(caught.value) and "kept" not in str(caught.value)
+    assert (new if side == "source" else old).database in str(caught.value) and "kept" not in str(
+        caught.value
+    )
     assert _fingerprint.fingerprint(old) == before
     assert _carry.carry(new, old, mark).differences == []
 
 
-def test_second_carry_is_refused_while_one_is_under_way(native: Native, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_carry_is_refused_while_one_is_under_way(
+    native: Native, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, new, mark = left(native, native)
     native.run(new, SINCE)
     monkeypatch.setattr(_carry, "PATIENCE", 0.7)
@@ -316,7 +382,9 @@ def test_second_carry_is_refused_while_one_is_under_way(native: Native, monkeypa
     assert _carry.carry(new, old, mark).differences == []
 
 
-def test_client_that_uses_the_tables_is_named_as_the_reason(native: Native, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_that_uses_the_tables_is_named_as_the_reason(
+    native: Native, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, new, mark = left(native, native)
     native.run(new, SINCE)
     monkeypatch.setitem(_carry.SETTINGS, "lock_timeout", "300ms")
@@ -332,16 +400,23 @@ def test_client_that_uses_the_tables_is_named_as_the_reason(native: Native, monk
 def test_tables_of_somebody_else_are_refused(native: Native) -> None:
     old, new, mark = left(native, native)
     native.run(new, SINCE)
-    native.run(replace(native.endpoint, database=old.database), "ALTER TABLE homes OWNER TO postgres; GRANT ALL ON homes TO PUBLIC")
+    native.run(
+        replace(native.endpoint, database=old.database),
+        "ALTER TABLE homes OWNER TO postgres; GRANT ALL ON homes TO PUBLIC",
+    )
     for attempt in (_carry.carry, _carry.foresee):
         with pytest.raises(PostgresError, match="does not own public.homes"):
             attempt(new, old, mark)
 
 
-def test_rows_wait_for_the_disk_and_for_statistics(native: Native, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_wait_for_the_disk_and_for_statistics(
+    native: Native, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, new, mark = left(native, native)
     native.run(new, SINCE)
-    native.run(native.endpoint, "ALTER DATABASE %s SET synchronous_commit = off" % identifier(old.database))
+    native.run(
+        native.endpoint, "ALTER DATABASE %s SET synchronous_commit = off" % identifier(old.database)
+    )
     real, seen = Session.execute, []
 
     def told(session: Session, statement: str) -> None:
@@ -359,17 +434,35 @@ def test_module_carries_once_and_tells_before(native: Native, tmp_path: Path) ->
     old, new, mark = left(native, native)
     native.run(new, SINCE)
     path = tmp_path / "both.env"
-    path.write_text(_envfile.dumps({"DATABASE_URL": native.url(old.database), "SOURCE": native.url(new.database)}))
+    path.write_text(
+        _envfile.dumps(
+            {"DATABASE_URL": native.url(old.database), "SOURCE": native.url(new.database)}
+        )
+    )
     path.chmod(0o600)
-    arguments = {"source": {"env_file": str(path), "variable": "SOURCE"}, "target": {"env_file": str(path)}, "expect": mark}
+    arguments = {
+        "source": {"env_file": str(path), "variable": "SOURCE"},
+        "target": {"env_file": str(path)},
+        "expect": mark,
+    }
     before = _fingerprint.fingerprint(old)
     told, said = run("database_carry", arguments, "--check")
     assert (told["changed"], told["action"]) == (True, "carry"), said
     assert _fingerprint.fingerprint(old) == before
     done, more = run("database_carry", arguments)
-    assert done["changed"] and done["equal"] and done["source"]["hash"] == done["target"]["hash"] and done["tables"] == told["tables"], more
+    assert (
+        done["changed"]
+        and done["equal"]
+        and done["source"]["hash"] == done["target"]["hash"]
+        and done["tables"] == told["tables"]
+    ), more
     again, still = run("database_carry", arguments)
-    assert (again["changed"], again["action"], again["equal"], again["tables"]) == (False, "none", True, []), still
+    assert (again["changed"], again["action"], again["equal"], again["tables"]) == (
+        False,
+        "none",
+        True,
+        [],
+    ), still
     native.run(new, "DELETE FROM still WHERE id = 5")
     refused, last = run("database_carry", arguments)  # it is not what it was when it was left
     assert "was written to since it was left" in refused["msg"], last
@@ -387,7 +480,11 @@ def test_loading_takes_rows_and_goes_on(native: Native) -> None:
 
 def test_loading_that_is_left_early_loads_nothing(native: Native) -> None:
     there = native.new("CREATE TABLE t (a text)")
-    with Session(there) as session, pytest.raises(ZeroDivisionError), session.loading("COPY t FROM STDIN") as load:
+    with (
+        Session(there) as session,
+        pytest.raises(ZeroDivisionError),
+        session.loading("COPY t FROM STDIN") as load,
+    ):
         load(io.BytesIO(b"x\n"))
         raise ZeroDivisionError
     assert query(there, "SELECT count(*) FROM t") == [["0"]]
@@ -395,20 +492,29 @@ def test_loading_that_is_left_early_loads_nothing(native: Native) -> None:
 
 def test_loading_rows_that_do_not_fit_says_why_without_them(native: Native) -> None:
     there = native.new("CREATE TABLE t (a int, b text UNIQUE)")
-    with Session(there) as session, pytest.raises(PostgresError, match="duplicate key") as caught, session.loading("COPY t FROM STDIN") as load:
+    with (
+        Session(there) as session,
+        pytest.raises(PostgresError, match="duplicate key") as caught,
+        session.loading("COPY t FROM STDIN") as load,
+    ):
         load(io.BytesIO(b"1\thunter2\n" * 2))
     assert "hunter2" not in str(caught.value)
     assert query(there, "SELECT count(*) FROM t") == [["0"]]
 
 
-def test_nobody_writes_once_the_tables_were_looked_at_again(native: Native, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_writes_once_the_tables_were_looked_at_again(
+    native: Native, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, new, mark = left(native, native)
     native.run(new, SINCE)
     again, tried = _carry._check_unchanged, []
 
     def then(*given: Any) -> None:
         again(*given)
-        with Session(old, {"lock_timeout": "200ms"}) as client, pytest.raises(PostgresError, match="lock timeout"):
+        with (
+            Session(old, {"lock_timeout": "200ms"}) as client,
+            pytest.raises(PostgresError, match="lock timeout"),
+        ):
             tried.append(client)
             client.execute("UPDATE people SET said = 'too late'")
 
@@ -417,7 +523,9 @@ def test_nobody_writes_once_the_tables_were_looked_at_again(native: Native, monk
     assert len(tried) == 1
 
 
-def test_source_may_be_written_to_meanwhile(native: Native, target: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_source_may_be_written_to_meanwhile(
+    native: Native, target: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, new, mark = left(native, target)
     target.run(new, SINCE)
     fill = _carry._fill

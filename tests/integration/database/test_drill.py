@@ -1,4 +1,5 @@
 """Drills: backups restored into real throwaway containers, of which nothing is left."""
+
 from __future__ import annotations
 
 import json
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    fingerprint as _fingerprint,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import PostgresError
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import drill as _drill
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import load as _restore_dump
@@ -27,7 +30,9 @@ def docker(*words: str) -> str:
 
 def left() -> tuple[list[str], list[str]]:
     """Containers of drills, and volumes."""
-    return docker("ps", "--all", "--quiet", "--filter", "label=" + _drill.LABEL).split(), sorted(docker("volume", "ls", "--quiet").split())
+    return docker("ps", "--all", "--quiet", "--filter", "label=" + _drill.LABEL).split(), sorted(
+        docker("volume", "ls", "--quiet").split()
+    )
 
 
 def backed_up(source: Server, folder: Path) -> str:
@@ -40,12 +45,18 @@ def test_backup_is_proved_and_nothing_is_left(native: Server, tmp_path: Path, im
     path, before = backed_up(native, tmp_path), left()
     done = _drill.drill(path, image, NOW, ENGINE)
     held = _backup.manifest(path)["fingerprint"]
-    assert (done["differences"], done["rows"], done["tables"]) == ([], held["rows_total"], len(held["tables"]))
+    assert (done["differences"], done["rows"], done["tables"]) == (
+        [],
+        held["rows_total"],
+        len(held["tables"]),
+    )
     assert left() == before
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_dump_that_is_not_what_the_manifest_says_is_found(native: Server, tmp_path: Path, image: str) -> None:
+def test_dump_that_is_not_what_the_manifest_says_is_found(
+    native: Server, tmp_path: Path, image: str
+) -> None:
     """A sound file with other rows: every checksum is right."""
     path = Path(backed_up(native, tmp_path))
     told = json.loads((path / "manifest.json").read_text())
@@ -63,15 +74,21 @@ def test_dump_that_is_not_what_the_manifest_says_is_found(native: Server, tmp_pa
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_what_a_drill_that_was_killed_has_left_goes_with_the_next(native: Server, tmp_path: Path, image: str) -> None:
+def test_what_a_drill_that_was_killed_has_left_goes_with_the_next(
+    native: Server, tmp_path: Path, image: str
+) -> None:
     path, before = backed_up(native, tmp_path), left()
-    docker("run", "--detach", "--label", _drill.LABEL, "--network", "none", image, "sleep", "infinity")
+    docker(
+        "run", "--detach", "--label", _drill.LABEL, "--network", "none", image, "sleep", "infinity"
+    )
     assert len(left()[0]) == 1
     _drill.drill(path, image, NOW, ENGINE)
     assert left() == before
 
 
-def test_encrypted_backup_without_a_key_is_not_called_broken(native: Server, tmp_path: Path) -> None:
+def test_encrypted_backup_without_a_key_is_not_called_broken(
+    native: Server, tmp_path: Path
+) -> None:
     path = Path(backed_up(native, tmp_path))
     told = json.loads((path / "manifest.json").read_text())
     (path / "manifest.json").write_text(json.dumps({**told, "encrypted": ["age1xyz"]}))
@@ -83,7 +100,9 @@ def test_encrypted_backup_without_a_key_is_not_called_broken(native: Server, tmp
 
 def test_image_that_is_not_there_is_said(native: Server, tmp_path: Path) -> None:
     path = backed_up(native, tmp_path)
-    with pytest.raises(_backup.BackupError, match="a container for the drill does not start: .*nosuch"):
+    with pytest.raises(
+        _backup.BackupError, match="a container for the drill does not start: .*nosuch"
+    ):
         _drill.drill(path, "nosuch:1", NOW, ENGINE)
 
 
@@ -91,6 +110,13 @@ def test_image_that_is_not_there_is_said(native: Server, tmp_path: Path) -> None
 def test_server_has_no_network(image: str) -> None:
     told: list[str] = []
     with _drill.server(image, ENGINE) as name:
-        told.append(docker("inspect", "--format", "{{.HostConfig.NetworkMode}} {{json .NetworkSettings.Ports}}", name).strip())
+        told.append(
+            docker(
+                "inspect",
+                "--format",
+                "{{.HostConfig.NetworkMode}} {{json .NetworkSettings.Ports}}",
+                name,
+            ).strip()
+        )
         told.append(docker("inspect", "--format", "{{.HostConfig.Memory}}", name).strip())
     assert told == ["none {}", str(2 << 30)]

@@ -1,4 +1,5 @@
 """The modules as Ansible runs them: arguments, check mode, results, and no secret in the most verbose output."""
+
 from __future__ import annotations
 
 import json
@@ -22,22 +23,44 @@ def env_file(native: Native, tmp_path: Path) -> Path:
     """An env file as the product writes it, with the URLs of a source and a target."""
     source = native.new("CREATE TABLE t AS SELECT n FROM generate_series(1, 100) n")
     path = tmp_path / "legacy.env"
-    path.write_text(_envfile.dumps({"DATABASE_URL": native.url(source.database), "TARGET": native.url(native.name()),
-                                    "LITELLM_SALT_KEY": "sk-salt-of-this-test"}))
+    path.write_text(
+        _envfile.dumps(
+            {
+                "DATABASE_URL": native.url(source.database),
+                "TARGET": native.url(native.name()),
+                "LITELLM_SALT_KEY": "sk-salt-of-this-test",
+            }
+        )
+    )
     path.chmod(0o600)
     return path
 
 
 def run(module: str, arguments: dict[str, Any], *options: str) -> tuple[dict[str, Any], str]:
     """A module's result and everything that Ansible printed."""
-    command = [os.path.join(os.path.dirname(sys.executable), "ansible"), "localhost", "--connection", "local", "--module-name", "llmops.litellm.%s" % module,
-               "--args", json.dumps(arguments), "-vvv", *options]
-    environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.minimal", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
-                   "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-                   # an installed copy in the home folder would be taken before the checkout
-                   "ANSIBLE_COLLECTIONS_PATH": sysconfig.get_path("purelib")}
+    command = [
+        os.path.join(os.path.dirname(sys.executable), "ansible"),
+        "localhost",
+        "--connection",
+        "local",
+        "--module-name",
+        "llmops.litellm.%s" % module,
+        "--args",
+        json.dumps(arguments),
+        "-vvv",
+        *options,
+    ]
+    environment = {
+        **os.environ,
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.minimal",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        # an installed copy in the home folder would be taken before the checkout
+        "ANSIBLE_COLLECTIONS_PATH": sysconfig.get_path("purelib"),
+    }
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    text = done.stdout[done.stdout.index("=> {") + 3:] if "=> {" in done.stdout else "{}"
+    text = done.stdout[done.stdout.index("=> {") + 3 :] if "=> {" in done.stdout else "{}"
     return json.JSONDecoder().raw_decode(text)[0], done.stdout + done.stderr
 
 
@@ -48,13 +71,21 @@ def test_fingerprint(env_file: Path) -> None:
 
 
 def test_copy(native: Native, env_file: Path) -> None:
-    arguments = {"source": {"env_file": str(env_file)}, "target": {"env_file": str(env_file), "variable": "TARGET"}}
+    arguments = {
+        "source": {"env_file": str(env_file)},
+        "target": {"env_file": str(env_file), "variable": "TARGET"},
+    }
     databases = native.databases()
     result, said = run("database_copy", arguments, "--check")
     assert (result["changed"], result["action"]) == (True, "create"), said
     assert native.databases() == databases
     result, more = run("database_copy", arguments)
-    assert result["changed"] and result["equal"] and result["differences"] == [] and result["source"]["hash"] == result["target"]["hash"], more
+    assert (
+        result["changed"]
+        and result["equal"]
+        and result["differences"] == []
+        and result["source"]["hash"] == result["target"]["hash"]
+    ), more
     assert set(result) >= {"bytes", "seconds", "phases", "action"}
     again, still = run("database_copy", arguments)
     assert (again["changed"], again["action"], again["equal"]) == (False, "none", True)
@@ -66,20 +97,48 @@ def test_a_refusal_is_a_failure(native: Native, env_file: Path) -> None:
         name = native.name()
         session.execute('CREATE DATABASE "%s"' % name)
     native.run(native.endpoint.on(name), "CREATE TABLE theirs ()")
-    result, said = run("database_copy", {"source": {"env_file": str(env_file)}, "target": {"env_file": str(env_file), "database": name}})
+    result, said = run(
+        "database_copy",
+        {
+            "source": {"env_file": str(env_file)},
+            "target": {"env_file": str(env_file), "database": name},
+        },
+    )
     assert "table theirs" in result["msg"], said
-    result, _said = run("database_copy", {"source": {"env_file": "/nowhere"}, "target": {"env_file": str(env_file), "database": name}})
+    result, _said = run(
+        "database_copy",
+        {
+            "source": {"env_file": "/nowhere"},
+            "target": {"env_file": str(env_file), "database": name},
+        },
+    )
     assert result["msg"] == "/nowhere cannot be read: No such file or directory"
     assert query(native.endpoint.on(name), "SELECT count(*) FROM theirs") == [["0"]]
 
 
 def test_backup(env_file: Path, tmp_path: Path) -> None:
-    arguments = {"source": {"env_file": str(env_file)}, "path": str(tmp_path / "b"), "name": "before", "kind": "legacy", "pinned": True,
-                 "files": [{"src": str(env_file)}], "salt_key_file": str(env_file), "facts": {"litellm_version": "1.102.4"}}
+    arguments = {
+        "source": {"env_file": str(env_file)},
+        "path": str(tmp_path / "b"),
+        "name": "before",
+        "kind": "legacy",
+        "pinned": True,
+        "files": [{"src": str(env_file)}],
+        "salt_key_file": str(env_file),
+        "facts": {"litellm_version": "1.102.4"},
+    }
     result, said = run("database_backup", arguments, "--check")
-    assert result["changed"] and result["free_bytes"] > result["needed_bytes"] and not (tmp_path / "b").exists(), said
+    assert (
+        result["changed"]
+        and result["free_bytes"] > result["needed_bytes"]
+        and not (tmp_path / "b").exists()
+    ), said
     result, more = run("database_backup", arguments)
-    assert result["changed"] and result["manifest"]["rows"] == {"t": 100} and result["path"] == str(tmp_path / "b" / "before"), more
+    assert (
+        result["changed"]
+        and result["manifest"]["rows"] == {"t": 100}
+        and result["path"] == str(tmp_path / "b" / "before")
+    ), more
     again, still = run("database_backup", arguments)
     assert not again["changed"] and again["manifest"] == result["manifest"]
     for output in (said, more, still):

@@ -1,4 +1,5 @@
 """Backups back in a real server, proved, or nothing."""
+
 from __future__ import annotations
 
 import os
@@ -12,7 +13,9 @@ import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    fingerprint as _fingerprint,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.database import inspect
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
     Endpoint,
@@ -38,8 +41,16 @@ def as_folder(source: Endpoint, path: str, name: str = "database.dir") -> dict[s
     os.unlink(os.path.join(path, "database.dump"))
     dump = os.path.join(path, name)
     if source.container:
-        subprocess.run([*source.engine, "exec", source.container, "rm", "-rf", "/tmp/dumped"], check=True)
-    with source.start("pg_dump", "--format=directory", "--no-owner", "--no-acl", "--file=" + ("/tmp/dumped" if source.container else dump)) as process:
+        subprocess.run(
+            [*source.engine, "exec", source.container, "rm", "-rf", "/tmp/dumped"], check=True
+        )
+    with source.start(
+        "pg_dump",
+        "--format=directory",
+        "--no-owner",
+        "--no-acl",
+        "--file=" + ("/tmp/dumped" if source.container else dump),
+    ) as process:
         assert process.wait() == 0
     if source.container:
         subprocess.run([*source.engine, "cp", source.container + ":/tmp/dumped", dump], check=True)
@@ -57,10 +68,18 @@ def test_dump_that_is_a_folder_is_restored(pair: tuple[Server, Server], tmp_path
     assert done["differences"] == []
     assert done["fingerprint"]["hash"] == _fingerprint.fingerprint(old)["hash"]
     if there.container:  # nothing of it stays in there
-        left = subprocess.run([*there.engine, "exec", there.container, "ls", "/tmp"], check=True, capture_output=True, text=True).stdout
+        left = subprocess.run(
+            [*there.engine, "exec", there.container, "ls", "/tmp"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
         assert "llmops-litellm-restore" not in left
     # and one of whose files half is missing is not
-    file = max((file for file in Path(path, "database.dir").iterdir() if file.name != "toc.dat"), key=lambda file: file.stat().st_size)
+    file = max(
+        (file for file in Path(path, "database.dir").iterdir() if file.name != "toc.dat"),
+        key=lambda file: file.stat().st_size,
+    )
     file.write_bytes(file.read_bytes()[:-40])
     with pytest.raises(PostgresError, match="pg_restore"):
         _restore.restore(path, there, NOW, verified=told)
@@ -72,10 +91,15 @@ def test_ledger_of_migrations_is_read_from_a_dump(target: Server, tmp_path: Path
     ledger = """CREATE TABLE _prisma_migrations (id text, "finished_at" timestamptz, migration_name text, rolled_back_at timestamptz, logs text);
     INSERT INTO _prisma_migrations VALUES ('1', now(), '20250101000000_first one', NULL, E'a\nb\tc'), ('2', NULL, '20260101000000_begun', NULL, NULL),
       ('3', now(), '20260101000000_taken back', now(), NULL), ('4', now(), '0_init', NULL, NULL)"""
-    for number, (sql, names) in enumerate(((NASTY + ledger, ["0_init", "20250101000000_first one"]), (NASTY, None))):
+    for number, (sql, names) in enumerate(
+        ((NASTY + ledger, ["0_init", "20250101000000_first one"]), (NASTY, None))
+    ):
         database = target.new(sql)
         path = backed_up(database, tmp_path / str(number))
-        assert _restore_dump.migrations(_restore_dump.find(path, _backup.manifest(path)), database) == names
+        assert (
+            _restore_dump.migrations(_restore_dump.find(path, _backup.manifest(path)), database)
+            == names
+        )
         told = as_folder(database, path)
         assert _restore_dump.migrations(_restore_dump.find(path, told), database) == names
 
@@ -97,14 +121,21 @@ def test_restored_database_is_what_was_dumped(pair: tuple[Server, Server], tmp_p
     path, there = backed_up(old, tmp_path), to.at(to.name())
     done = _restore.restore(path, there, NOW)
     assert done["differences"] == []
-    assert done["fingerprint"]["hash"] == _fingerprint.fingerprint(there)["hash"] == _fingerprint.fingerprint(old)["hash"]
+    assert (
+        done["fingerprint"]["hash"]
+        == _fingerprint.fingerprint(there)["hash"]
+        == _fingerprint.fingerprint(old)["hash"]
+    )
     assert (inspect(there).mark or {})["state"] == "complete"
     # a second time in place of the first, which is ours
     assert _restore.restore(path, there, NOW)["differences"] == []
 
 
 def test_database_of_somebody_else_is_not_replaced(target: Server, tmp_path: Path) -> None:
-    path, there = backed_up(target.new(NASTY), tmp_path), target.new("CREATE TABLE mine AS SELECT 1 AS one")
+    path, there = (
+        backed_up(target.new(NASTY), tmp_path),
+        target.new("CREATE TABLE mine AS SELECT 1 AS one"),
+    )
     with pytest.raises(PostgresError, match="holds what this collection did not put there"):
         _restore.restore(path, there, NOW)
     assert query(there, "SELECT one FROM mine") == [["1"]]
@@ -120,7 +151,9 @@ def test_backup_that_is_not_sound_is_refused(native: Server, tmp_path: Path) -> 
     assert there.database not in native.databases()
 
 
-def test_restored_database_that_differs_is_removed(native: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_restored_database_that_differs_is_removed(
+    native: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, there = backed_up(native.new(NASTY), tmp_path), native.new()
     _copy.copy(native.new("CREATE TABLE earlier AS SELECT 1 AS one"), there, "ours", NOW)
     load = _restore._load
@@ -130,6 +163,9 @@ def test_restored_database_that_differs_is_removed(native: Server, tmp_path: Pat
         native.run(endpoint, "DELETE FROM dropped")
 
     monkeypatch.setattr(_restore, "_load", lose)
-    assert any("dropped has 429 rows in the backup, 0 in the restored database" in text for text in _restore.restore(path, there, NOW)["differences"])
+    assert any(
+        "dropped has 429 rows in the backup, 0 in the restored database" in text
+        for text in _restore.restore(path, there, NOW)["differences"]
+    )
     assert query(there, "SELECT one FROM earlier") == [["1"]]
     assert there.database + "__copying" not in native.databases()

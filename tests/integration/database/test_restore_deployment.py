@@ -1,4 +1,5 @@
 """Deployments restored beside what is in service: real servers and backups, a proxy that is a file."""
+
 from __future__ import annotations
 
 import json
@@ -12,8 +13,12 @@ import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import service as _restore_service
-from ansible_collections.llmops.litellm.plugins.module_utils._litellm import spend_flush as _spend_flush
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    service as _restore_service,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
+    spend_flush as _spend_flush,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.database import inspect
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
     Endpoint,
@@ -21,9 +26,13 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session i
     Session,
     query,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import checks as _restore_checks
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
+    checks as _restore_checks,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _restore
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import restore as _restore_deployment
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
+    restore as _restore_deployment,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _restore_state
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import swap as _restore_swap
 from ansible_collections.llmops.litellm.plugins.module_utils._restore.state import (
@@ -71,7 +80,11 @@ class Proxy:
     def __init__(self, database: Endpoint, folder: Path) -> None:
         self.database, self.folder = database, folder
         self.redis = Keys(folder)
-        self.running, self.dislikes, self.log = folder / "running", folder / "dislikes", folder / "log"
+        self.running, self.dislikes, self.log = (
+            folder / "running",
+            folder / "dislikes",
+            folder / "log",
+        )
         self.running.touch()
         self.tick: Callable[[], None] = lambda: None
 
@@ -97,7 +110,9 @@ class Proxy:
         return str(query(self.database, "SELECT word FROM state")[0][0])
 
     def serves(self) -> bool:
-        return self.running.exists() and not (self.dislikes.exists() and self.dislikes.read_text() == self.word())
+        return self.running.exists() and not (
+            self.dislikes.exists() and self.dislikes.read_text() == self.word()
+        )
 
     def verify(self) -> None:
         self.did("verify")
@@ -118,16 +133,27 @@ class Host:
         server.run(self.database, LATER)
         self.proxy = Proxy(self.database, folder)
         self.told: list[str] = []
-        deployment = _restore_service.Deployment("compose", self.database, salt_key_file=str(folder / "env"))
-        self.order = _restore_deployment.Order(deployment, self.path, point.folder, str(folder / "state"), point, patience=2)
+        deployment = _restore_service.Deployment(
+            "compose", self.database, salt_key_file=str(folder / "env")
+        )
+        self.order = _restore_deployment.Order(
+            deployment, self.path, point.folder, str(folder / "state"), point, patience=2
+        )
 
     def restore(self, **changes: Any) -> dict[str, Any]:
         return _restore_deployment.restore(self.order._replace(**changes), NOW, self.told.append)
 
     def words(self) -> dict[str, str]:
         """What each of the deployment's databases says, by the end of its name."""
-        names = [name for name in self.server.databases() if name.startswith(self.database.database)]
-        return {name[len(self.database.database):]: str(query(self.database.on(name), "SELECT word FROM state")[0][0]) for name in names}
+        names = [
+            name for name in self.server.databases() if name.startswith(self.database.database)
+        ]
+        return {
+            name[len(self.database.database) :]: str(
+                query(self.database.on(name), "SELECT word FROM state")[0][0]
+            )
+            for name in names
+        }
 
     def stage(self) -> str:
         return str(json.loads((self.folder / "state/restore.json").read_text())["stage"])
@@ -139,8 +165,18 @@ def make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[.
     hosts: list[Host] = []
     monkeypatch.setattr(_restore_swap, "PATIENCE", 1.0)
     monkeypatch.setattr(_spend_flush, "ABSENT", 0.0)  # the proxies here have no connection
-    monkeypatch.setattr(_restore_checks, "offered", lambda deployment: (["20250101000000_first", "20260101000000_second"], "1.102.4"))
-    monkeypatch.setattr(_restore_service, "of", lambda deployment, *_more: next(host.proxy for host in hosts if host.database == deployment.database))
+    monkeypatch.setattr(
+        _restore_checks,
+        "offered",
+        lambda deployment: (["20250101000000_first", "20260101000000_second"], "1.102.4"),
+    )
+    monkeypatch.setattr(
+        _restore_service,
+        "of",
+        lambda deployment, *_more: next(
+            host.proxy for host in hosts if host.database == deployment.database
+        ),
+    )
 
     def new(server: Server, content: str = SMALL) -> Host:
         hosts.append(Host(server, tmp_path / str(len(hosts)), content))
@@ -154,31 +190,44 @@ def make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[.
                     session.execute('DROP DATABASE IF EXISTS "%s" WITH (FORCE)' % name)
 
 
-def test_backup_takes_the_place_of_what_is_in_service(target: Server, make: Callable[..., Host]) -> None:
+def test_backup_takes_the_place_of_what_is_in_service(
+    target: Server, make: Callable[..., Host]
+) -> None:
     host = make(target, NASTY + SMALL)
     with Session(target.endpoint) as session:
-        session.execute('COMMENT ON DATABASE "%s" IS \'whose it is\'' % host.database.database)
+        session.execute("COMMENT ON DATABASE \"%s\" IS 'whose it is'" % host.database.database)
     foreseen = _restore_deployment.foresee(host.order)
-    loses = ["Spend: 25 rows now, 20 in the backup: 5 or more are newer and will be lost",
-             "state: 1 rows on both sides, and not the same: changes since the backup will be lost"]
+    loses = [
+        "Spend: 25 rows now, 20 in the backup: 5 or more are newer and will be lost",
+        "state: 1 rows on both sides, and not the same: changes since the backup will be lost",
+    ]
     assert (foreseen["problems"], foreseen["loses"], foreseen["interrupted"]) == ([], loses, "")
     assert host.proxy.calls() == []
     assert host.words() == {"": "now"}
     done = host.restore()
     assert host.proxy.calls() == ["stop", "start", "verify"]
     assert host.words() == {"": "then", "_before_20261123t120501z": "now"}
-    assert (done["loses"], done["kept"], done["resumed"]) == (loses, host.database.database + "_before_20261123t120501z", False)
-    assert loses[0] in host.told[:host.told.index("the proxy is stopped")]
+    assert (done["loses"], done["kept"], done["resumed"]) == (
+        loses,
+        host.database.database + "_before_20261123t120501z",
+        False,
+    )
+    assert loses[0] in host.told[: host.told.index("the proxy is stopped")]
     assert _backup.verify(done["point"]) == []
     assert _backup.manifest(done["point"])["pinned"]
     assert _backup.manifest(done["point"])["rows"]["Spend"] == 25
-    assert query(host.database.on("postgres"), "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '%s'"
-                 % host.database.database) == [["whose it is"]]
+    assert query(
+        host.database.on("postgres"),
+        "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '%s'"
+        % host.database.database,
+    ) == [["whose it is"]]
     assert (host.proxy.redis.held.read_text(), host.proxy.redis.kept.exists()) == ("", False)
     assert any("dropdb" in note and done["kept"] in note for note in done["notes"])
 
 
-def test_next_restore_lets_go_of_what_the_last_one_kept(native: Server, make: Callable[..., Host]) -> None:
+def test_next_restore_lets_go_of_what_the_last_one_kept(
+    native: Server, make: Callable[..., Host]
+) -> None:
     host, other = make(native), make(native)
     host.restore()
     other.restore(point=None)
@@ -187,7 +236,9 @@ def test_next_restore_lets_go_of_what_the_last_one_kept(native: Server, make: Ca
     done = _restore_deployment.restore(host.order._replace(point=None), later, host.told.append)
     assert host.words() == {"": "then", "_before_20261124t000000z": "newer"}
     assert done["point"] == ""
-    assert done["notes"][0].endswith("_before_20261123t120501z, which an earlier restore had kept, is gone")
+    assert done["notes"][0].endswith(
+        "_before_20261123t120501z, which an earlier restore had kept, is gone"
+    )
     assert other.words() == {"": "then", "_before_20261123t120501z": "now"}
 
 
@@ -209,25 +260,39 @@ def refused(host: Host, match: str, **changes: Any) -> None:
     before = host.words()
     archive = sorted(os.listdir(host.order.folder))
     refused_by(host, match, **changes)
-    assert (host.words(), host.proxy.calls(), sorted(os.listdir(host.order.folder))) == (before, [], archive)
+    assert (host.words(), host.proxy.calls(), sorted(os.listdir(host.order.folder))) == (
+        before,
+        [],
+        archive,
+    )
 
 
-def test_refusals_touch_nothing(native: Server, make: Callable[..., Host], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refusals_touch_nothing(
+    native: Server, make: Callable[..., Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
     host = make(native, SMALL + LEDGER)
     (host.folder / "env").write_text("LITELLM_SALT_KEY=sk-other\n")
-    monkeypatch.setattr(_restore_checks, "offered", lambda deployment: (["20250101000000_first"], "1.80.0"))
+    monkeypatch.setattr(
+        _restore_checks, "offered", lambda deployment: (["20250101000000_first"], "1.80.0")
+    )
     monkeypatch.setattr(_restore_checks, "data_room", lambda target: (1000, None))
     state = host.folder / "state"
     state.mkdir()
     _journal.save(str(state), _journal.create("x", {}, NOW), NOW)
     found = _restore_deployment.foresee(host.order)["problems"]
-    assert [any(word in problem for problem in found) for word in ("another salt key", "a migration is under way")] == [True, True]
+    assert [
+        any(word in problem for problem in found)
+        for word in ("another salt key", "a migration is under way")
+    ] == [True, True]
     refused(host, "a migration is under way")
     (state / "journal.json").unlink()
     refused(host, "another salt key")
     (host.folder / "env").write_text(KEY)
     found = _restore_deployment.foresee(host.order)["problems"]
-    assert "1 schema migrations that LiteLLM 1.80.0 does not know (the first is 20260101000000_second)" in found[0]
+    assert (
+        "1 schema migrations that LiteLLM 1.80.0 does not know (the first is 20260101000000_second)"
+        in found[0]
+    )
     assert "0.0 MiB are free" in found[1]
     refused(host, "does not know .*; .* are free")
     monkeypatch.undo()
@@ -238,7 +303,9 @@ def test_refusals_touch_nothing(native: Server, make: Callable[..., Host], monke
     refused(host, "database.dump: its checksum does not match")
 
 
-def test_restore_point_that_has_no_room_is_said_before(native: Server, make: Callable[..., Host], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_restore_point_that_has_no_room_is_said_before(
+    native: Server, make: Callable[..., Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
     host = make(native)
     monkeypatch.setattr(_backup, "free_bytes", lambda path: 1000)
     refused(host, "the restore point can't be made: .* has 0.0 MiB free")
@@ -261,14 +328,21 @@ def test_second_restore_at_once_is_refused(native: Server, make: Callable[..., H
         refused(host, "another restore is under way")
 
 
-def test_what_was_there_comes_back_where_the_proxy_does_not_serve(target: Server, make: Callable[..., Host]) -> None:
+def test_what_was_there_comes_back_where_the_proxy_does_not_serve(
+    target: Server, make: Callable[..., Host]
+) -> None:
     host = make(target)
     host.proxy.dislikes.write_text("then")
-    with pytest.raises(RestoreError, match="is not proved ready. The deployment is back as it was, and serves"):
+    with pytest.raises(
+        RestoreError, match="is not proved ready. The deployment is back as it was, and serves"
+    ):
         host.restore()
     assert host.words() == {"": "now", "_restored": "then"}
     assert (host.proxy.serves(), host.stage()) == (True, "back")
-    assert (host.proxy.redis.held.read_text(), host.proxy.redis.kept.exists()) == ("counters", False)
+    assert (host.proxy.redis.held.read_text(), host.proxy.redis.kept.exists()) == (
+        "counters",
+        False,
+    )
     assert host.proxy.calls() == ["stop", "start", "verify", "stop", "start", "verify"]
     # the next one takes what waited for one of its own
     host.proxy.dislikes.unlink()
@@ -276,13 +350,22 @@ def test_what_was_there_comes_back_where_the_proxy_does_not_serve(target: Server
     assert host.words() == {"": "then", "_before_20261123t120501z-2": "now"}
 
 
-def test_somebody_who_stays_connected_is_named_and_what_was_there_serves(native: Server, make: Callable[..., Host]) -> None:
+def test_somebody_who_stays_connected_is_named_and_what_was_there_serves(
+    native: Server, make: Callable[..., Host]
+) -> None:
     host = make(native)
-    process = host.database.start("psql", "--no-psqlrc", "--command=SET application_name = 'grafana'; SELECT pg_sleep(60)")
+    process = host.database.start(
+        "psql", "--no-psqlrc", "--command=SET application_name = 'grafana'; SELECT pg_sleep(60)"
+    )
     try:
-        while not inspect(host.database).clients or "grafana" not in inspect(host.database).clients[0]:
+        while (
+            not inspect(host.database).clients or "grafana" not in inspect(host.database).clients[0]
+        ):
             pass
-        with pytest.raises(RestoreError, match="still in use by others than the proxy: 1 of grafana as .* back as it was"):
+        with pytest.raises(
+            RestoreError,
+            match="still in use by others than the proxy: 1 of grafana as .* back as it was",
+        ):
             host.restore(point=None)
     finally:
         process.kill()
@@ -291,13 +374,21 @@ def test_somebody_who_stays_connected_is_named_and_what_was_there_serves(native:
     assert host.proxy.serves()
 
 
-def test_way_back_that_fails_is_taken_by_the_next_run(native: Server, make: Callable[..., Host], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_way_back_that_fails_is_taken_by_the_next_run(
+    native: Server, make: Callable[..., Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
     host = make(native)
     with monkeypatch.context() as patch:
         patch.setattr(host.proxy, "serves", lambda: False)
-        with pytest.raises(RestoreError, match="the way back failed too.*The next run of the same command tries it again. What was in service before is"):
+        with pytest.raises(
+            RestoreError,
+            match="the way back failed too.*The next run of the same command tries it again. What was in service before is",
+        ):
             host.restore(point=None)
-    assert (host.stage(), _restore_deployment.foresee(host.order)["interrupted"]) == ("stuck", "stuck")
+    assert (host.stage(), _restore_deployment.foresee(host.order)["interrupted"]) == (
+        "stuck",
+        "stuck",
+    )
     host.restore(point=None)
     assert host.words() == {"": "then", "_before_20261123t120501z": "now"}
     assert any("the deployment is back as it was" in line for line in host.told)
@@ -322,10 +413,19 @@ def killed(host: Host, monkeypatch: pytest.MonkeyPatch, at: int) -> bool:
         def wrapped(*words: Any, **more: Any) -> Any:
             tick()
             return real(*words, **more)
+
         monkeypatch.setattr(module, name, wrapped)
 
-    for module, name in ((_restore_state, "save"), (_restore_swap, "swap"), (_restore_swap, "unswap"), (_restore_swap, "discard"),
-                         (host.proxy.redis, "clear"), (host.proxy.redis, "forget"), (_restore, "_load"), (_backup, "backup")):
+    for module, name in (
+        (_restore_state, "save"),
+        (_restore_swap, "swap"),
+        (_restore_swap, "unswap"),
+        (_restore_swap, "discard"),
+        (host.proxy.redis, "clear"),
+        (host.proxy.redis, "forget"),
+        (_restore, "_load"),
+        (_backup, "backup"),
+    ):
         around(module, name)
     host.proxy.tick = tick
     try:
@@ -354,17 +454,24 @@ def test_what_was_written_after_a_kill_stays(native: Server, make: Callable[...,
     native.run(host.database, "UPDATE state SET word = 'since'")
     assert _restore_deployment.foresee(host.order)["interrupted"] == "verifying"
     done = host.restore(point=None)
-    assert (done["resumed"], host.words()) == (True, {"": "since", "_before_20261123t120501z": "now"})
+    assert (done["resumed"], host.words()) == (
+        True,
+        {"": "since", "_before_20261123t120501z": "now"},
+    )
     assert done["loses"][0].startswith("Spend: 25 rows now, 20 in the backup")
     # and of another backup's restore, which then begins
     die(host)
     native.run(host.database, "UPDATE state SET word = 'since then'")
     other = str(_backup.backup(host.order.point, NOW)["path"]) if host.order.point else ""
-    done = _restore_deployment.restore(host.order._replace(path=other, point=None), NOW, host.told.append)
+    done = _restore_deployment.restore(
+        host.order._replace(path=other, point=None), NOW, host.told.append
+    )
     assert (done["resumed"], sorted(host.words().values())) == (False, ["since then", "since then"])
 
 
-def test_counters_of_a_proxy_that_a_reboot_has_started_stay(native: Server, make: Callable[..., Host]) -> None:
+def test_counters_of_a_proxy_that_a_reboot_has_started_stay(
+    native: Server, make: Callable[..., Host]
+) -> None:
     host = make(native)
     die(host, _restore_swap, "swap")
     assert (host.stage(), host.proxy.redis.held.read_text()) == ("swapping", "")
@@ -376,7 +483,9 @@ def test_counters_of_a_proxy_that_a_reboot_has_started_stay(native: Server, make
     assert (host.proxy.redis.held.read_text(), host.proxy.redis.kept.exists()) == ("newer", False)
 
 
-def test_what_a_kill_left_beside_the_deployment_makes_room(native: Server, make: Callable[..., Host]) -> None:
+def test_what_a_kill_left_beside_the_deployment_makes_room(
+    native: Server, make: Callable[..., Host]
+) -> None:
     host = make(native)
     die(host, _backup, "locked")
     assert (host.stage(), host.words()) == ("loading", {"": "now", "_restored": "then"})
@@ -385,7 +494,9 @@ def test_what_a_kill_left_beside_the_deployment_makes_room(native: Server, make:
     assert host.words() == {"": "now"}
 
 
-def test_half_swap_is_none(target: Server, make: Callable[..., Host], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_swap_is_none(
+    target: Server, make: Callable[..., Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
     host = make(target)
     fresh, kept = (host.database.database + end for end in ("_restored", "_kept"))
     _restore.restore(host.path, host.database.on(fresh), NOW)
@@ -393,9 +504,18 @@ def test_half_swap_is_none(target: Server, make: Callable[..., Host], monkeypatc
     def fail(*_all: Any, **_more: Any) -> None:
         raise PostgresError("between the names")
 
-    for change, before, after in ((lambda: _restore_swap.swap(host.database, fresh, kept, NOW), {"": "now", "_restored": "then"}, {"": "then", "_kept": "now"}),
-                                  (lambda: _restore_swap.unswap(host.database, fresh, kept, NOW), {"": "then", "_kept": "now"},
-                                   {"": "now", "_restored": "then"})):
+    for change, before, after in (
+        (
+            lambda: _restore_swap.swap(host.database, fresh, kept, NOW),
+            {"": "now", "_restored": "then"},
+            {"": "then", "_kept": "now"},
+        ),
+        (
+            lambda: _restore_swap.unswap(host.database, fresh, kept, NOW),
+            {"": "then", "_kept": "now"},
+            {"": "now", "_restored": "then"},
+        ),
+    ):
         assert _restore_swap.swapped(host.database, fresh) == ("_kept" in before)
         with monkeypatch.context() as patch:
             patch.setattr(_restore_swap, "mark", fail)
@@ -406,14 +526,19 @@ def test_half_swap_is_none(target: Server, make: Callable[..., Host], monkeypatc
         assert host.words() == after
 
 
-def test_no_backup_is_made_while_the_databases_change_names(native: Server, make: Callable[..., Host], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_backup_is_made_while_the_databases_change_names(
+    native: Server, make: Callable[..., Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
     host = make(native)
     swap = _restore_swap.swap
     seen = []
 
     def look(*words: Any) -> bool:
         monkeypatch.setattr(_backup, "PATIENCE", 0.0)
-        with pytest.raises(_backup.BackupError, match="another backup .* is under way"), _backup.locked(host.order.folder):
+        with (
+            pytest.raises(_backup.BackupError, match="another backup .* is under way"),
+            _backup.locked(host.order.folder),
+        ):
             pass
         seen.append(True)
         return swap(*words)
@@ -425,7 +550,9 @@ def test_no_backup_is_made_while_the_databases_change_names(native: Server, make
         pass
 
 
-def test_way_back_that_failed_is_not_taken_where_somebody_has_mended_it(native: Server, make: Callable[..., Host]) -> None:
+def test_way_back_that_failed_is_not_taken_where_somebody_has_mended_it(
+    native: Server, make: Callable[..., Host]
+) -> None:
     host = make(native)
     die(host)
     state = _restore_state.load(host.order.state_dir)
@@ -435,17 +562,24 @@ def test_way_back_that_failed_is_not_taken_where_somebody_has_mended_it(native: 
     assert host.words() == {"": "then", "_before_20261123t120501z": "now"}
 
 
-def test_restore_of_another_database_that_was_killed_comes_first(native: Server, make: Callable[..., Host]) -> None:
+def test_restore_of_another_database_that_was_killed_comes_first(
+    native: Server, make: Callable[..., Host]
+) -> None:
     host, other = make(native), make(native)
     die(host)
     before = other.words()
-    with pytest.raises(RefusedError, match="a restore of database .* was killed in its stage verifying; end that first"):
+    with pytest.raises(
+        RefusedError,
+        match="a restore of database .* was killed in its stage verifying; end that first",
+    ):
         other.restore(state_dir=host.order.state_dir)
     assert other.words() == before
 
 
 @pytest.mark.parametrize("sick", [False, True], ids=["on the way there", "on the way back"])
-def test_kill_at_any_point_is_mended_by_the_next_run(native: Server, make: Callable[..., Host], monkeypatch: pytest.MonkeyPatch, sick: bool) -> None:
+def test_kill_at_any_point_is_mended_by_the_next_run(
+    native: Server, make: Callable[..., Host], monkeypatch: pytest.MonkeyPatch, sick: bool
+) -> None:
     at = 0
     seen = set()
     while True:
@@ -456,24 +590,55 @@ def test_kill_at_any_point_is_mended_by_the_next_run(native: Server, make: Calla
         if not killed(host, monkeypatch, at):
             break
         # both contents are there, whole, whatever moment it was
-        words = {end: word for end, word in host.words().items() if not end.endswith("__copying")} if host.database.database + "_restored__copying" not in \
-            native.databases() else {"": str(query(host.database, "SELECT word FROM state")[0][0])}
+        words = (
+            {end: word for end, word in host.words().items() if not end.endswith("__copying")}
+            if host.database.database + "_restored__copying" not in native.databases()
+            else {"": str(query(host.database, "SELECT word FROM state")[0][0])}
+        )
         assert "now" in words.values(), at
         stage = host.stage() if (host.folder / "state/restore.json").exists() else ""
         seen.add(stage)
         if sick:
             with pytest.raises(RestoreError, match="back as it was"):
                 host.restore(point=None)
-            assert {end: word for end, word in host.words().items() if end != "_restored"} == {"": "now"}, at
+            assert {end: word for end, word in host.words().items() if end != "_restored"} == {
+                "": "now"
+            }, at
         else:
             done = host.restore(point=None)
             ends = sorted(host.words().items())
             # one that had said that it is finished is another restore: what it keeps is what it found
-            assert [end for end, _word in ends] == ["", done["kept"][len(host.database.database):]], at
-            assert [word for _end, word in ends] == ["then", "then" if stage == "finished" else "now"], at
+            assert [end for end, _word in ends] == [
+                "",
+                done["kept"][len(host.database.database) :],
+            ], at
+            assert [word for _end, word in ends] == [
+                "then",
+                "then" if stage == "finished" else "now",
+            ], at
         assert host.proxy.serves(), at
-        assert (host.proxy.redis.held.read_text(), host.proxy.redis.kept.exists()) == ("counters" if sick else "", False), at
-        assert not [name for name in os.listdir(host.order.folder) if not name.startswith(("2", "before", ".incomplete"))]
+        assert (host.proxy.redis.held.read_text(), host.proxy.redis.kept.exists()) == (
+            "counters" if sick else "",
+            False,
+        ), at
+        assert not [
+            name
+            for name in os.listdir(host.order.folder)
+            if not name.startswith(("2", "before", ".incomplete"))
+        ]
     assert at > 12
-    assert seen >= ({"loading", "stopping", "clearing", "swapping", "starting", "verifying", "back"} if sick else
-                    {"", "loading", "stopping", "clearing", "swapping", "starting", "verifying", "done", "finished"})
+    assert seen >= (
+        {"loading", "stopping", "clearing", "swapping", "starting", "verifying", "back"}
+        if sick
+        else {
+            "",
+            "loading",
+            "stopping",
+            "clearing",
+            "swapping",
+            "starting",
+            "verifying",
+            "done",
+            "finished",
+        }
+    )

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._litellm import spend_flush as _spend_flush
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
+    spend_flush as _spend_flush,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
     Endpoint,
     Session,
@@ -18,11 +20,17 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session i
 from .conftest import Native
 
 LOGS = 'CREATE TABLE "LiteLLM_SpendLogs" (request_id text, "startTime" timestamp(3));'
-DAILY = 'CREATE TABLE "LiteLLM_DailyUserSpend" (id text, date text, spend int); ' \
-        'INSERT INTO "LiteLLM_DailyUserSpend" SELECT \'a\', to_char(now(), \'YYYY-MM-DD\'), 0;'
+DAILY = (
+    'CREATE TABLE "LiteLLM_DailyUserSpend" (id text, date text, spend int); '
+    "INSERT INTO \"LiteLLM_DailyUserSpend\" SELECT 'a', to_char(now(), 'YYYY-MM-DD'), 0;"
+)
 # As the job of LiteLLM 1.102.4 writes, with a write that takes a while.
-JOB = ['UPDATE "LiteLLM_DailyUserSpend" SET spend = spend + 1', "BEGIN",
-       'INSERT INTO "public"."LiteLLM_SpendLogs" SELECT \'b\', now() AT TIME ZONE \'UTC\' FROM pg_sleep(0.4)', "COMMIT"]
+JOB = [
+    'UPDATE "LiteLLM_DailyUserSpend" SET spend = spend + 1',
+    "BEGIN",
+    "INSERT INTO \"public\".\"LiteLLM_SpendLogs\" SELECT 'b', now() AT TIME ZONE 'UTC' FROM pg_sleep(0.4)",
+    "COMMIT",
+]
 
 
 @contextmanager
@@ -50,8 +58,14 @@ def writing(endpoint: Endpoint, statements: list[str], after: float) -> Iterator
     thread.join()
 
 
-@pytest.mark.parametrize(("tables", "statements"), [(LOGS + DAILY, JOB), (LOGS, JOB[1:])], ids=["daily tables", "a release without them"])
-def test_write_is_seen_when_it_has_ended(native: Native, tables: str, statements: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("tables", "statements"),
+    [(LOGS + DAILY, JOB), (LOGS, JOB[1:])],
+    ids=["daily tables", "a release without them"],
+)
+def test_write_is_seen_when_it_has_ended(
+    native: Native, tables: str, statements: list[str]
+) -> None:
     endpoint = native.new(tables)
     with writing(endpoint, statements, 1.0) as ended:
         told = _spend_flush.wait(endpoint, 10)

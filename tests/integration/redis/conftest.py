@@ -1,4 +1,5 @@
 """Throwaway Redis servers: a native one of Debian's per test, and a container of each image that the environment names."""
+
 from __future__ import annotations
 
 import os
@@ -18,7 +19,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._redis.redis import
 # Characters that break command lines, shells and Redis' own configuration
 PASSWORD = "p@ss:w/o#r$d'\"%?& \\ü"
 IMAGES = os.environ.get("LITELLM_TEST_REDIS_IMAGES", "").split()
-ENGINE = ("docker", "--host", os.environ["DOCKER_HOST"]) if "DOCKER_HOST" in os.environ else ("docker",)
+ENGINE = (
+    ("docker", "--host", os.environ["DOCKER_HOST"]) if "DOCKER_HOST" in os.environ else ("docker",)
+)
 # The server by its other name: the package redis-server would start one for the whole machine.
 SERVER = "/usr/bin/redis-check-rdb"
 # Where nothing can be carried to
@@ -47,8 +50,21 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Native]]:
         folder = tmp_path / ("native %d" % len(running))
         folder.mkdir()
         port = free_port()
-        lines = ["bind 127.0.0.1", "port %d" % port, 'dir "%s"' % folder, "repl-diskless-sync-delay 0", "requirepass " + quoted(PASSWORD), *settings]
-        process = subprocess.Popen(["redis-server", "-"], executable=SERVER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        lines = [
+            "bind 127.0.0.1",
+            "port %d" % port,
+            'dir "%s"' % folder,
+            "repl-diskless-sync-delay 0",
+            "requirepass " + quoted(PASSWORD),
+            *settings,
+        ]
+        process = subprocess.Popen(
+            ["redis-server", "-"],
+            executable=SERVER,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         running.append(process)
         assert process.stdin and process.stdout
         process.stdin.write("\n".join(lines) + "\n")
@@ -85,15 +101,43 @@ def contain(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
         configuration.write_text(redis_text(PASSWORD) + more, encoding="utf-8")
         configuration.chmod(0o444)
         made.append(container)
-        subprocess.run([*ENGINE, "create", "--name", container.name, "--env", "REDIS_PASSWORD", "--user", "redis", "--cap-drop", "ALL",
-                        "--security-opt", "no-new-privileges", "--restart", "unless-stopped", "--network", "none",
-                        "--volume", "%s:/etc/redis.conf:ro" % configuration, request.param, "redis-server", "/etc/redis.conf"],
-                       check=True, stdout=subprocess.DEVNULL, env={**os.environ, "REDIS_PASSWORD": PASSWORD})
+        subprocess.run(
+            [
+                *ENGINE,
+                "create",
+                "--name",
+                container.name,
+                "--env",
+                "REDIS_PASSWORD",
+                "--user",
+                "redis",
+                "--cap-drop",
+                "ALL",
+                "--security-opt",
+                "no-new-privileges",
+                "--restart",
+                "unless-stopped",
+                "--network",
+                "none",
+                "--volume",
+                "%s:/etc/redis.conf:ro" % configuration,
+                request.param,
+                "redis-server",
+                "/etc/redis.conf",
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "REDIS_PASSWORD": PASSWORD},
+        )
         return container
 
     yield make
     for container in made:
-        subprocess.run([*ENGINE, "rm", "--force", "--volumes", container.name], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [*ENGINE, "rm", "--force", "--volumes", container.name],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
 
 
 @pytest.fixture

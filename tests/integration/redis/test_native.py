@@ -1,4 +1,5 @@
 """A native Redis is read, and only read."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -26,7 +27,10 @@ def test_source_saves_its_keys_and_is_as_it_was_otherwise(native: Native, tmp_pa
     native.ask("SET", "key", "value")
 
     def state() -> list[str]:
-        return [native.ask("INFO", "keyspace"), *sorted(native.ask("CONFIG", "GET", "*").splitlines())]
+        return [
+            native.ask("INFO", "keyspace"),
+            *sorted(native.ask("CONFIG", "GET", "*").splitlines()),
+        ]
 
     before = state()
     native.snapshot(str(tmp_path / "dump"), 30)
@@ -35,7 +39,9 @@ def test_source_saves_its_keys_and_is_as_it_was_otherwise(native: Native, tmp_pa
 
 
 @pytest.mark.parametrize("settings", ['rename-command CONFIG ""', 'rename-command BGSAVE ""'])
-def test_source_that_does_not_save_is_read_as_a_replica_would(serve: Callable[..., Native], tmp_path: Path, settings: str) -> None:
+def test_source_that_does_not_save_is_read_as_a_replica_would(
+    serve: Callable[..., Native], tmp_path: Path, settings: str
+) -> None:
     native = serve(settings)
     native.ask("SET", "key", "value")
     native.snapshot(str(tmp_path / "dump"), 30)
@@ -45,8 +51,14 @@ def test_source_that_does_not_save_is_read_as_a_replica_would(serve: Callable[..
 
 def test_native_that_is_down_is_named(tmp_path: Path) -> None:
     port = free_port()
-    for ask in (lambda: Native("127.0.0.1", port, "", "").ask("PING"), lambda: Native("127.0.0.1", port, "", "").snapshot(str(tmp_path / "x"), 30)):
-        with pytest.raises(RedisError, match="the native Redis on port %d: Could not connect .*Connection refused" % port):
+    for ask in (
+        lambda: Native("127.0.0.1", port, "", "").ask("PING"),
+        lambda: Native("127.0.0.1", port, "", "").snapshot(str(tmp_path / "x"), 30),
+    ):
+        with pytest.raises(
+            RedisError,
+            match="the native Redis on port %d: Could not connect .*Connection refused" % port,
+        ):
             ask()
 
 
@@ -60,7 +72,10 @@ def test_password_is_needed(native: Native, tmp_path: Path, password: str) -> No
 
 
 def test_user_of_an_access_list(serve: Callable[..., Native], tmp_path: Path) -> None:
-    native = serve("user reader on >%s ~* +info +psync +sync +replconf +ping" % "secret", "user clerk on >%s ~* +get" % "secret")
+    native = serve(
+        "user reader on >%s ~* +info +psync +sync +replconf +ping" % "secret",
+        "user clerk on >%s ~* +get" % "secret",
+    )
     native.ask("SET", "key", "value")
     reader, clerk = (native._replace(user=name, password="secret") for name in ("reader", "clerk"))
     assert "db0:keys=1" in reader.ask("INFO", "keyspace")

@@ -1,4 +1,5 @@
 """What a restore does with a container's keys: put aside, gone for the restored database, back for the one that was in service."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -17,7 +18,9 @@ def place(folder: Path) -> str:
 
 
 def keys(container: Container) -> int:
-    return sum(counts["keys"] for counts in parse_keyspace(container.ask("INFO", "keyspace")).values())
+    return sum(
+        counts["keys"] for counts in parse_keyspace(container.ask("INFO", "keyspace")).values()
+    )
 
 
 def test_keys_are_gone_and_come_back(target: Container, tmp_path: Path) -> None:
@@ -36,7 +39,9 @@ def test_keys_are_gone_and_come_back(target: Container, tmp_path: Path) -> None:
     assert list((tmp_path / "state").iterdir()) == []
 
 
-def test_redis_that_a_killed_run_has_stopped_comes_back_with_its_keys(target: Container, tmp_path: Path) -> None:
+def test_redis_that_a_killed_run_has_stopped_comes_back_with_its_keys(
+    target: Container, tmp_path: Path
+) -> None:
     aside = RedisAside(target, place(tmp_path))
     target.ask("SET", "a", "1")
     assert aside.clear()

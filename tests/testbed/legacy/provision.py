@@ -73,7 +73,11 @@ def main() -> None:
     values["DATABASE_PASSWORD_ENCODED"] = urllib.parse.quote(password, safe="")
     values["LITELLM_SALT_KEY_QUOTED"] = double_quoted(values["LITELLM_SALT_KEY"])
     for name, mode in (("env.litellm", 0o640), ("secrets.env", 0o600)):
-        write(project / name, fill((templates / f"{name}.in").read_text(encoding="utf-8"), values), mode)
+        write(
+            project / name,
+            fill((templates / f"{name}.in").read_text(encoding="utf-8"), values),
+            mode,
+        )
     write(STANDIN_KEY, values["OPENAI_API_KEY"] + "\n")
     literal = "'" + password.replace("'", "''") + "'"
     statement = f"""

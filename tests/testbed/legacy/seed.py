@@ -32,30 +32,72 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Callable
 
-TEAM = {"team_id": "team-research", "team_alias": "Research & Développement", "max_budget": 500.0,
-        "metadata": {"cost_centre": "R-4711"}}
+TEAM = {
+    "team_id": "team-research",
+    "team_alias": "Research & Développement",
+    "max_budget": 500.0,
+    "metadata": {"cost_centre": "R-4711"},
+}
 USERS = [
-    {"user_id": "amelie", "user_email": "amelie@research.example", "user_role": "internal_user", "max_budget": 100.0},
+    {
+        "user_id": "amelie",
+        "user_email": "amelie@research.example",
+        "user_role": "internal_user",
+        "max_budget": 100.0,
+    },
     {"user_id": "björn", "user_email": "bjoern@research.example", "user_role": "internal_user"},
     {"user_id": "svc-batch", "user_alias": "Batch jobs", "user_role": "internal_user"},
 ]
 # `key` is filled in from the keys file; `requests` are sent with it; `bulk` keys own the bulk-loaded rows.
 KEYS: list[dict[str, Any]] = [
-    {"alias": "team-assistant", "expect": "ok", "requests": 4, "bulk": True,
-     "body": {"team_id": "team-research", "metadata": {"app": "assistant", "tags": ["prod"]}}},
-    {"alias": "batch-jobs", "expect": "ok", "requests": 5, "bulk": False,
-     "body": {"user_id": "svc-batch", "max_budget": 25.0, "rpm_limit": 600}},
-    {"alias": "Schlüssel-clé-ключ-鍵-🔑", "expect": "ok", "requests": 3, "bulk": True,
-     "body": {"user_id": "björn", "metadata": {"note": "línea 1\nline 2 \"quoted\" \\ back"}}},
-    {"alias": "trial-until-spring", "expect": "ok", "requests": 1, "bulk": False,
-     "body": {"user_id": "amelie", "duration": "180d"}},
-    {"alias": "leaver", "expect": "blocked", "requests": 1, "bulk": False, "body": {"user_id": "amelie"}},
-    {"alias": "spent-out", "expect": "over_budget", "requests": 1, "bulk": False,
-     "body": {"user_id": "amelie", "max_budget": 0.000001}},
+    {
+        "alias": "team-assistant",
+        "expect": "ok",
+        "requests": 4,
+        "bulk": True,
+        "body": {"team_id": "team-research", "metadata": {"app": "assistant", "tags": ["prod"]}},
+    },
+    {
+        "alias": "batch-jobs",
+        "expect": "ok",
+        "requests": 5,
+        "bulk": False,
+        "body": {"user_id": "svc-batch", "max_budget": 25.0, "rpm_limit": 600},
+    },
+    {
+        "alias": "Schlüssel-clé-ключ-鍵-🔑",
+        "expect": "ok",
+        "requests": 3,
+        "bulk": True,
+        "body": {"user_id": "björn", "metadata": {"note": 'línea 1\nline 2 "quoted" \\ back'}},
+    },
+    {
+        "alias": "trial-until-spring",
+        "expect": "ok",
+        "requests": 1,
+        "bulk": False,
+        "body": {"user_id": "amelie", "duration": "180d"},
+    },
+    {
+        "alias": "leaver",
+        "expect": "blocked",
+        "requests": 1,
+        "bulk": False,
+        "body": {"user_id": "amelie"},
+    },
+    {
+        "alias": "spent-out",
+        "expect": "over_budget",
+        "requests": 1,
+        "bulk": False,
+        "body": {"user_id": "amelie", "max_budget": 0.000001},
+    },
 ]
 STORED_MODEL = "embed-stored"
 EMBEDDING_REQUESTS = 2
-BULK_TOTAL_SPEND = 80.0  # for all bulk rows together: below the team's budget however many rows there are
+BULK_TOTAL_SPEND = (
+    80.0  # for all bulk rows together: below the team's budget however many rows there are
+)
 BULK_DAYS = 60
 BATCH_ROWS = 100_000
 # A real row takes 3.5 kB, most of it a copy of the model's price list; later rows go without it, or 10 million take 37 GB.
@@ -91,7 +133,9 @@ class Proxy:
         # A proxy variable of the machine must never get between us and the loopback.
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def call(self, method: str, path: str, body: Any = None, key: str | None = None) -> tuple[int, Any]:
+    def call(
+        self, method: str, path: str, body: Any = None, key: str | None = None
+    ) -> tuple[int, Any]:
         """Status and parsed body (text when it is not JSON). Raises OSError when nobody answers."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=data, method=method)
@@ -136,7 +180,14 @@ def literal(text: str) -> str:
 
 def sql(statement: str) -> str:
     """The output of psql, one row a line, columns parted by `|`. Raises SeedError."""
-    command = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]
+    command = [
+        "psql",
+        "--no-psqlrc",
+        "--quiet",
+        "--tuples-only",
+        "--no-align",
+        "--set=ON_ERROR_STOP=1",
+    ]
     done = subprocess.run(command, input=statement, text=True, capture_output=True, check=False)
     if done.returncode:
         raise SeedError(f"psql: {done.stderr.strip()[:500]}")
@@ -149,8 +200,10 @@ def number(statement: str) -> int:
 
 def logged(api_key_hash: str) -> int:
     """Successful requests of a key that the database knows of."""
-    return number('SELECT count(*) FROM "LiteLLM_SpendLogs" WHERE status = \'success\' '
-                  f"AND request_id NOT LIKE 'seed-%' AND api_key = {literal(api_key_hash)};")
+    return number(
+        "SELECT count(*) FROM \"LiteLLM_SpendLogs\" WHERE status = 'success' "
+        f"AND request_id NOT LIKE 'seed-%' AND api_key = {literal(api_key_hash)};"
+    )
 
 
 # --- the keys file ---------------------------------------------------------------------------------------------------
@@ -182,13 +235,29 @@ def new_secrets(url: str, chat_model: str, embedding_url: str) -> dict[str, Any]
     keys = []
     for entry in KEYS:
         key = "sk-" + secrets.token_urlsafe(24)
-        keys.append({"alias": entry["alias"], "key": key, "hash": hashed(key), "expect": entry["expect"],
-                     "team_id": entry["body"].get("team_id"), "user_id": entry["body"].get("user_id"),
-                     "max_budget": entry["body"].get("max_budget")})
+        keys.append(
+            {
+                "alias": entry["alias"],
+                "key": key,
+                "hash": hashed(key),
+                "expect": entry["expect"],
+                "team_id": entry["body"].get("team_id"),
+                "user_id": entry["body"].get("user_id"),
+                "max_budget": entry["body"].get("max_budget"),
+            }
+        )
     return {
-        "url": url, "chat_model": chat_model, "bogus": "sk-" + secrets.token_urlsafe(24), "keys": keys,
-        "team_id": TEAM["team_id"], "users": [user["user_id"] for user in USERS],
-        "stored_model": {"name": STORED_MODEL, "api_base": embedding_url, "api_key": "sk-embed-" + secrets.token_urlsafe(24)},
+        "url": url,
+        "chat_model": chat_model,
+        "bogus": "sk-" + secrets.token_urlsafe(24),
+        "keys": keys,
+        "team_id": TEAM["team_id"],
+        "users": [user["user_id"] for user in USERS],
+        "stored_model": {
+            "name": STORED_MODEL,
+            "api_base": embedding_url,
+            "api_key": "sk-embed-" + secrets.token_urlsafe(24),
+        },
     }
 
 
@@ -218,10 +287,19 @@ def make_users(proxy: Proxy) -> int:
     missing = [user for user in USERS if user["user_id"] not in present]
     for user in missing:
         proxy.must("POST", "/user/new", {**user, "auto_create_key": False})
-    members = {member["user_id"] for member in proxy.must("GET", f"/team/info?team_id={TEAM['team_id']}")["team_info"]["members_with_roles"]}
+    members = {
+        member["user_id"]
+        for member in proxy.must("GET", f"/team/info?team_id={TEAM['team_id']}")["team_info"][
+            "members_with_roles"
+        ]
+    }
     for user_id in ("amelie", "björn"):
         if user_id not in members:
-            proxy.must("POST", "/team/member_add", {"team_id": TEAM["team_id"], "member": {"role": "user", "user_id": user_id}})
+            proxy.must(
+                "POST",
+                "/team/member_add",
+                {"team_id": TEAM["team_id"], "member": {"role": "user", "user_id": user_id}},
+            )
     return len(missing)
 
 
@@ -239,22 +317,38 @@ def make_keys(proxy: Proxy, known: dict[str, Any]) -> int:
     made = 0
     for plan, entry in zip(KEYS, known["keys"]):
         if key_info(proxy, entry) is None:
-            proxy.must("POST", "/key/generate", {"key_alias": plan["alias"], "key": entry["key"], **plan["body"]})
+            proxy.must(
+                "POST",
+                "/key/generate",
+                {"key_alias": plan["alias"], "key": entry["key"], **plan["body"]},
+            )
             made += 1
     return made
 
 
 def make_stored_model(proxy: Proxy, known: dict[str, Any], model: str) -> int:
     stored = known["stored_model"]
-    names = {item["model_name"] for item in proxy.must("GET", "/model/info")["data"] if item["model_info"].get("db_model")}
+    names = {
+        item["model_name"]
+        for item in proxy.must("GET", "/model/info")["data"]
+        if item["model_info"].get("db_model")
+    }
     if stored["name"] in names:
         return 0
-    proxy.must("POST", "/model/new", {
-        "model_name": stored["name"],
-        "litellm_params": {"model": model, "api_base": stored["api_base"], "api_key": stored["api_key"],
-                           "input_cost_per_token": 0.00000002},
-        "model_info": {"mode": "embedding"},
-    })
+    proxy.must(
+        "POST",
+        "/model/new",
+        {
+            "model_name": stored["name"],
+            "litellm_params": {
+                "model": model,
+                "api_base": stored["api_base"],
+                "api_key": stored["api_key"],
+                "input_cost_per_token": 0.00000002,
+            },
+            "model_info": {"mode": "embedding"},
+        },
+    )
     return 1
 
 
@@ -287,16 +381,34 @@ def send_requests(proxy: Proxy, known: dict[str, Any]) -> int:
         if logged(entry["hash"]) >= count:
             continue
         for index in range(plan["requests"]):
-            chat(proxy, known["chat_model"], entry["key"], f"Frage {index} von {plan['alias']}: wie geht's?", stream=index % 2 == 1)
+            chat(
+                proxy,
+                known["chat_model"],
+                entry["key"],
+                f"Frage {index} von {plan['alias']}: wie geht's?",
+                stream=index % 2 == 1,
+            )
         if plan["alias"] == "batch-jobs":
             for index in range(EMBEDDING_REQUESTS):
-                answer = proxy.must("POST", "/v1/embeddings", {"model": known["stored_model"]["name"], "input": f"text {index}"}, entry["key"])
+                answer = proxy.must(
+                    "POST",
+                    "/v1/embeddings",
+                    {"model": known["stored_model"]["name"], "input": f"text {index}"},
+                    entry["key"],
+                )
                 if not answer["data"][0]["embedding"]:
                     raise SeedError("the stored model gave an empty embedding")
         sent += count
-    wait_for("spend rows of the requests in the database",
-             lambda: all(logged(key) >= count for key, count in wanted.items()), FLUSH_SECONDS)
-    wait_for("spend of every key in the database (does the chat model have a price?)", lambda: unsettled(wanted) == 0, FLUSH_SECONDS)
+    wait_for(
+        "spend rows of the requests in the database",
+        lambda: all(logged(key) >= count for key, count in wanted.items()),
+        FLUSH_SECONDS,
+    )
+    wait_for(
+        "spend of every key in the database (does the chat model have a price?)",
+        lambda: unsettled(wanted) == 0,
+        FLUSH_SECONDS,
+    )
     return sent
 
 
@@ -326,7 +438,9 @@ def bulk_statement(first: int, last: int, total: int, hashes: list[str]) -> str:
     in `hashes`, the daily tables and the spend of key, user and team, all in one transaction."""
     listed = ", ".join(literal(item) for item in hashes)
     mean = BULK_TOTAL_SPEND / max(total, 1)
-    return BULK.format(first=first, last=last, hashes=listed, mean=repr(mean), days=BULK_DAYS, whole=WHOLE_ROWS)
+    return BULK.format(
+        first=first, last=last, hashes=listed, mean=repr(mean), days=BULK_DAYS, whole=WHOLE_ROWS
+    )
 
 
 # Every value follows from the row's number: the same number gives the same row on every machine and day of the same run.
@@ -386,7 +500,8 @@ def daily_statement(table: str, owner: str) -> str:
 
 
 BULK = BULK.replace("{{user_daily}}", daily_statement("LiteLLM_DailyUserSpend", "user_id")).replace(
-    "{{team_daily}}", daily_statement("LiteLLM_DailyTeamSpend", "team_id"))
+    "{{team_daily}}", daily_statement("LiteLLM_DailyTeamSpend", "team_id")
+)
 
 
 def load_bulk(known: dict[str, Any], rows: int, say: Callable[[str], None]) -> int:
@@ -395,7 +510,12 @@ def load_bulk(known: dict[str, Any], rows: int, say: Callable[[str], None]) -> i
     missing = rows - number('SELECT count(*) FROM "LiteLLM_SpendLogs";')
     if missing <= 0:
         return 0
-    start = number("SELECT coalesce(max(substring(request_id FROM 6)::bigint), 0) FROM \"LiteLLM_SpendLogs\" WHERE request_id LIKE 'seed-%';") + 1
+    start = (
+        number(
+            "SELECT coalesce(max(substring(request_id FROM 6)::bigint), 0) FROM \"LiteLLM_SpendLogs\" WHERE request_id LIKE 'seed-%';"
+        )
+        + 1
+    )
     end = start + missing - 1
     for first in range(start, end + 1, BATCH_ROWS):
         last = min(first + BATCH_ROWS - 1, end)
@@ -425,11 +545,21 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--master-key-file", help="file that holds the master key and nothing else")
     source.add_argument("--environ", help="a process' environment, such as /proc/PID/environ")
-    parser.add_argument("--keys-file", type=Path, required=True, help="where the virtual keys go, 0600")
-    parser.add_argument("--rows", type=int, default=20_000, help="spend rows that there shall be (20000)")
-    parser.add_argument("--chat-model", default="chat", help="a chat model of the configuration that has a price")
+    parser.add_argument(
+        "--keys-file", type=Path, required=True, help="where the virtual keys go, 0600"
+    )
+    parser.add_argument(
+        "--rows", type=int, default=20_000, help="spend rows that there shall be (20000)"
+    )
+    parser.add_argument(
+        "--chat-model", default="chat", help="a chat model of the configuration that has a price"
+    )
     parser.add_argument("--embedding-url", default="http://127.0.0.1:8082/v1")
-    parser.add_argument("--embedding-model", default="openai/embed", help="LiteLLM's name of the stored model's backend")
+    parser.add_argument(
+        "--embedding-model",
+        default="openai/embed",
+        help="LiteLLM's name of the stored model's backend",
+    )
     parser.add_argument("--wait", type=float, default=120.0, help="seconds to wait for the proxy")
     return parser.parse_args(argv)
 
@@ -438,9 +568,15 @@ def seed(arguments: argparse.Namespace, say: Callable[[str], None]) -> dict[str,
     """Do it all; returns how much of each was added (all zero on a second run)."""
     proxy = Proxy(arguments.url, read_master_key(arguments))
     wait_for("the proxy with a connected database", proxy.ready, arguments.wait)
-    known = load_secrets(arguments.keys_file, arguments.url, arguments.chat_model, arguments.embedding_url)
-    added = {"teams": make_team(proxy), "users": make_users(proxy), "keys": make_keys(proxy, known),
-             "models": make_stored_model(proxy, known, arguments.embedding_model)}
+    known = load_secrets(
+        arguments.keys_file, arguments.url, arguments.chat_model, arguments.embedding_url
+    )
+    added = {
+        "teams": make_team(proxy),
+        "users": make_users(proxy),
+        "keys": make_keys(proxy, known),
+        "models": make_stored_model(proxy, known, arguments.embedding_model),
+    }
     say(f"made {added}")
     added["requests"] = send_requests(proxy, known)
     added["blocked"] = block_keys(proxy, known)

@@ -41,7 +41,11 @@ def text_of(content: Any) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        return " ".join(part.get("text", "") for part in content if isinstance(part, dict) and part.get("type") == "text")
+        return " ".join(
+            part.get("text", "")
+            for part in content
+            if isinstance(part, dict) and part.get("type") == "text"
+        )
     return ""
 
 
@@ -53,7 +57,11 @@ def tokens(text: str) -> int:
 def answer(request: dict[str, Any]) -> str:
     """The stand-in's words for a request. Raises BadRequest when it holds no messages."""
     messages = request.get("messages")
-    if not isinstance(messages, list) or not messages or not all(isinstance(item, dict) for item in messages):
+    if (
+        not isinstance(messages, list)
+        or not messages
+        or not all(isinstance(item, dict) for item in messages)
+    ):
         raise BadRequest("'messages' must be a non-empty list of objects")
     return f"stand-in {request.get('model')} heard {len(messages)} messages; last: {text_of(messages[-1].get('content'))}"
 
@@ -67,7 +75,9 @@ def usage(request: dict[str, Any], words: str) -> dict[str, int]:
 
 def identity(request: dict[str, Any]) -> str:
     """An id that is the same for the same request."""
-    return "chatcmpl-" + hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:24]
+    return (
+        "chatcmpl-" + hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:24]
+    )
 
 
 def completion(request: dict[str, Any]) -> dict[str, Any]:
@@ -78,7 +88,13 @@ def completion(request: dict[str, Any]) -> dict[str, Any]:
         "object": "chat.completion",
         "created": CREATED,
         "model": request.get("model"),
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": words}, "finish_reason": "stop"}],
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": words},
+                "finish_reason": "stop",
+            }
+        ],
         "usage": usage(request, words),
     }
 
@@ -86,7 +102,12 @@ def completion(request: dict[str, Any]) -> dict[str, Any]:
 def chunks(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The `chat.completion.chunk` objects of a streamed answer; usage last, when it was asked for."""
     words = answer(request)
-    base = {"id": identity(request), "object": "chat.completion.chunk", "created": CREATED, "model": request.get("model")}
+    base = {
+        "id": identity(request),
+        "object": "chat.completion.chunk",
+        "created": CREATED,
+        "model": request.get("model"),
+    }
 
     def chunk(delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
         return {**base, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
@@ -115,7 +136,9 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def refuse(self, status: int, message: str, kind: str) -> None:
-        self.reply(status, {"error": {"message": message, "type": kind, "param": None, "code": None}})
+        self.reply(
+            status, {"error": {"message": message, "type": kind, "param": None, "code": None}}
+        )
 
     def allowed(self) -> bool:
         # http.server reads header bytes as latin-1
@@ -158,7 +181,10 @@ class Handler(BaseHTTPRequestHandler):
         elif not self.allowed():
             self.refuse(401, "Incorrect API key provided.", "invalid_request_error")
         elif self.path == "/v1/models":
-            data = [{"id": name, "object": "model", "created": CREATED, "owned_by": "stand-in"} for name in MODELS]
+            data = [
+                {"id": name, "object": "model", "created": CREATED, "owned_by": "stand-in"}
+                for name in MODELS
+            ]
             self.reply(200, {"object": "list", "data": data})
         else:
             self.refuse(404, f"Unknown path {self.path}", "invalid_request_error")
@@ -201,7 +227,11 @@ class StandIn(ThreadingHTTPServer):
 
 def read_key(path: str | None) -> str:
     """The key from a file, else from STANDIN_API_KEY. Raises SystemExit when there is none."""
-    key = Path(path).read_text(encoding="utf-8").strip() if path else os.environ.get("STANDIN_API_KEY", "")
+    key = (
+        Path(path).read_text(encoding="utf-8").strip()
+        if path
+        else os.environ.get("STANDIN_API_KEY", "")
+    )
     if not key:
         raise SystemExit("no key: give --key-file or set STANDIN_API_KEY")
     return key
@@ -214,7 +244,9 @@ def main() -> None:
     parser.add_argument("--key-file")
     arguments = parser.parse_args()
     with StandIn(arguments.host, arguments.port, read_key(arguments.key_file)) as server:
-        print(f"chat stand-in on {arguments.host}:{server.server_port}", file=sys.stderr, flush=True)
+        print(
+            f"chat stand-in on {arguments.host}:{server.server_port}", file=sys.stderr, flush=True
+        )
         server.serve_forever()
 
 

@@ -13,32 +13,76 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "faults"))
 import verdict  # noqa: E402
 
 RECORD = [
-    {"point": "a begin", "action": "llmops.litellm.journal", "step": "cutover", "seconds": 0.4, "changed": True},
-    {"point": "a tell", "action": "ansible.builtin.debug", "step": "cutover", "seconds": 0.1, "changed": False},
-    {"point": "a copy", "action": "llmops.litellm.database_copy", "step": "cutover", "seconds": 6.0, "changed": True},
-    {"point": "a done", "action": "llmops.litellm.journal", "step": "cutover", "seconds": 0.4, "changed": True},
-    {"point": "a begin #2", "action": "llmops.litellm.journal", "step": "serve", "seconds": 0.4, "changed": True},
+    {
+        "point": "a begin",
+        "action": "llmops.litellm.journal",
+        "step": "cutover",
+        "seconds": 0.4,
+        "changed": True,
+    },
+    {
+        "point": "a tell",
+        "action": "ansible.builtin.debug",
+        "step": "cutover",
+        "seconds": 0.1,
+        "changed": False,
+    },
+    {
+        "point": "a copy",
+        "action": "llmops.litellm.database_copy",
+        "step": "cutover",
+        "seconds": 6.0,
+        "changed": True,
+    },
+    {
+        "point": "a done",
+        "action": "llmops.litellm.journal",
+        "step": "cutover",
+        "seconds": 0.4,
+        "changed": True,
+    },
+    {
+        "point": "a begin #2",
+        "action": "llmops.litellm.journal",
+        "step": "serve",
+        "seconds": 0.4,
+        "changed": True,
+    },
 ]
 ROWS = {"acknowledged": 9, "missing": 0, "keys_missing": 0}
 
 
 def seen(**more: Any) -> dict[str, Any]:
     """A host that ended well."""
-    return {"state": "migrated", "phase": "hand_over", "serves": "compose", "writers": ["compose"], "ready": True, "rows": {"compose": ROWS}, **more}
+    return {
+        "state": "migrated",
+        "phase": "hand_over",
+        "serves": "compose",
+        "writers": ["compose"],
+        "ready": True,
+        "rows": {"compose": ROWS},
+        **more,
+    }
 
 
 def test_every_task_is_struck_and_long_ones_twice() -> None:
     made = verdict.cases("migrate", RECORD)
     assert [(case.point, case.fault, case.after) for case in made] == [
-        ("a begin", "killed before", 0.0), ("a copy", "killed before", 0.0), ("a copy", "killed within", 3.0),
-        ("a done", "killed before", 0.0), ("a begin #2", "killed before", 0.0)]
+        ("a begin", "killed before", 0.0),
+        ("a copy", "killed before", 0.0),
+        ("a copy", "killed within", 3.0),
+        ("a done", "killed before", 0.0),
+        ("a begin #2", "killed before", 0.0),
+    ]
     assert len({case.name for case in made}) == len(made)
 
 
 def test_ways_to_go_on_take_turns_and_from_the_cutover_on_the_other_one_follows() -> None:
     one, other = (verdict.cases("migrate", RECORD, other) for other in (False, True))
     assert [case.then for case in one] == ["migrate", "rollback", "migrate", "rollback", "migrate"]
-    assert [(case.point, case.fault) for case in other] == [(case.point, case.fault) for case in one]
+    assert [(case.point, case.fault) for case in other] == [
+        (case.point, case.fault) for case in one
+    ]
     assert all(mine.then != yours.then for mine, yours in zip(one, other))
     early = [{**told, "step": "stage"} for told in RECORD]
     assert [case.then for case in verdict.cases("migrate", early)] == [case.then for case in one]
@@ -46,37 +90,74 @@ def test_ways_to_go_on_take_turns_and_from_the_cutover_on_the_other_one_follows(
 
 
 def test_after_a_short_task_that_changed_nothing_is_no_other_moment() -> None:
-    look = {"point": "b", "action": "llmops.litellm.journal_info", "step": "cutover", "seconds": 0.4, "changed": False}
+    look = {
+        "point": "b",
+        "action": "llmops.litellm.journal_info",
+        "step": "cutover",
+        "seconds": 0.4,
+        "changed": False,
+    }
     held = {**look, "point": "c", "action": "ansible.builtin.copy"}
     waited = {**look, "point": "d", "action": "ansible.builtin.wait_for", "seconds": 4.0}
     act = {**held, "point": "e", "changed": True}
-    assert [case.point for case in verdict.cases("migrate", [look, held, act, act | {"point": "f"}])] == ["b", "f"]
+    assert [
+        case.point for case in verdict.cases("migrate", [look, held, act, act | {"point": "f"}])
+    ] == ["b", "f"]
     assert [(case.point, case.fault) for case in verdict.cases("migrate", [held, waited, act])] == [
-        ("c", "killed before"), ("d", "killed within"), ("e", "killed before")]
+        ("c", "killed before"),
+        ("d", "killed within"),
+        ("e", "killed before"),
+    ]
 
 
 def test_faults_at_two_phases_are_two_cases() -> None:
-    assert len({verdict.Case("engine killed", "migrate", "", step, "migrate").name for step in ("stage", "cutover", "serve")}) == 3
+    assert (
+        len(
+            {
+                verdict.Case("engine killed", "migrate", "", step, "migrate").name
+                for step in ("stage", "cutover", "serve")
+            }
+        )
+        == 3
+    )
 
 
 @pytest.mark.parametrize(
     ("then", "state", "phase", "wanted"),
     [
-        ("migrate", "running", "stage", "migrated"), ("migrate", "running", "cutover", "migrated"), ("migrate", "rolled back", "clear", "migrated"),
-        ("rollback", "running", "rehearse", "untouched"), ("rollback", "running", "cutover", "rolled back"), ("rollback", "running", "carry", "rolled back"),
-        ("rollback", "migrated", "hand_over", "rolled back"), ("rollback", "none", "", "none"), ("rollback", "untouched", "stage", "untouched"),
+        ("migrate", "running", "stage", "migrated"),
+        ("migrate", "running", "cutover", "migrated"),
+        ("migrate", "rolled back", "clear", "migrated"),
+        ("rollback", "running", "rehearse", "untouched"),
+        ("rollback", "running", "cutover", "rolled back"),
+        ("rollback", "running", "carry", "rolled back"),
+        ("rollback", "migrated", "hand_over", "rolled back"),
+        ("rollback", "none", "", "none"),
+        ("rollback", "untouched", "stage", "untouched"),
     ],
 )
-def test_state_that_the_next_command_must_reach(then: str, state: str, phase: str, wanted: str) -> None:
+def test_state_that_the_next_command_must_reach(
+    then: str, state: str, phase: str, wanted: str
+) -> None:
     assert verdict.expected(then, {"state": state, "phase": phase}) == (wanted,)
 
 
 @pytest.mark.parametrize(
     ("more", "wrong"),
     [
-        ({}, ""), ({"rows": {}}, "no database can be read"), ({"rows": {"legacy": {}}}, ""),
+        ({}, ""),
+        ({"rows": {}}, "no database can be read"),
+        ({"rows": {"legacy": {}}}, ""),
         ({"writers": ["legacy", "compose"]}, "two proxies serve clients"),
-        ({"rows": {"legacy": {**ROWS, "keys_missing": 2}, "compose": {**ROWS, "keys_missing": 3}}}, "2 acknowledged keys are in no database"),
+        (
+            {
+                "rows": {
+                    "legacy": {**ROWS, "keys_missing": 2},
+                    "compose": {**ROWS, "keys_missing": 3},
+                }
+            },
+            "2 acknowledged keys are in no database",
+        ),
         ({"rows": {"legacy": {**ROWS, "keys_missing": 2}, "compose": ROWS}}, ""),
     ],
 )
@@ -89,10 +170,25 @@ def test_moment_of_the_blow(more: dict[str, Any], wrong: str) -> None:
 @pytest.mark.parametrize(
     ("more", "code", "wrong"),
     [
-        ({}, 0, ""), ({}, None, ""), ({}, 2, "ended with 2"), ({"state": "running"}, 0, "between the states"),
-        ({"serves": "nobody"}, 0, "nobody serves"), ({"writers": ["legacy", "compose"]}, 0, "should alone"), ({"ready": False}, 0, "not ready"),
-        ({"rows": {}}, 0, "can't be read"), ({"rows": {"compose": {**ROWS, "missing": 1}}}, 0, "1 acknowledged rows are missing"),
-        ({"state": "rolled back", "serves": "legacy", "writers": ["legacy"], "rows": {"legacy": ROWS}}, 0, ""),
+        ({}, 0, ""),
+        ({}, None, ""),
+        ({}, 2, "ended with 2"),
+        ({"state": "running"}, 0, "between the states"),
+        ({"serves": "nobody"}, 0, "nobody serves"),
+        ({"writers": ["legacy", "compose"]}, 0, "should alone"),
+        ({"ready": False}, 0, "not ready"),
+        ({"rows": {}}, 0, "can't be read"),
+        ({"rows": {"compose": {**ROWS, "missing": 1}}}, 0, "1 acknowledged rows are missing"),
+        (
+            {
+                "state": "rolled back",
+                "serves": "legacy",
+                "writers": ["legacy"],
+                "rows": {"legacy": ROWS},
+            },
+            0,
+            "",
+        ),
         ({"state": "rolled back"}, 0, "legacy should alone"),
     ],
 )
@@ -103,7 +199,9 @@ def test_end(more: dict[str, Any], code: int, wrong: str) -> None:
 
 
 def test_end_in_another_state_than_the_command_is_for() -> None:
-    assert verdict.end(seen(), 0, True, ("rolled back",)) == ["the host is migrated, and rolled back was to be expected"]
+    assert verdict.end(seen(), 0, True, ("rolled back",)) == [
+        "the host is migrated, and rolled back was to be expected"
+    ]
     assert verdict.end(seen(state="unreadable"), 0) != []
 
 
@@ -113,8 +211,23 @@ def test_spend_does_not_count_where_a_proxy_was_killed() -> None:
 
 
 def test_table_counts() -> None:
-    told = {"fault": "killed before", "playbook": "migrate", "step": "", "point": "a look", "then": "rollback", "moment": "legacy serves",
-            "state": "none", "acknowledged": 9, "present": 8, "refused": 1.2, "verdict": "1 row lost", "lost": 1}
+    told = {
+        "fault": "killed before",
+        "playbook": "migrate",
+        "step": "",
+        "point": "a look",
+        "then": "rollback",
+        "moment": "legacy serves",
+        "state": "none",
+        "acknowledged": 9,
+        "present": 8,
+        "refused": 1.2,
+        "verdict": "1 row lost",
+        "lost": 1,
+    }
     text = verdict.table([told, {**told, "verdict": "good", "lost": 0}])
-    assert "| killed before | migrate begin: look | rollback | legacy serves | none | 9 | 8 | 1 s | 1 row lost |" in text
+    assert (
+        "| killed before | migrate begin: look | rollback | legacy serves | none | 9 | 8 | 1 s | 1 row lost |"
+        in text
+    )
     assert text.endswith("2 cases, 1 good, 1 acknowledged rows lost.")

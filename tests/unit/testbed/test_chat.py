@@ -16,7 +16,13 @@ from typing import Any, Iterator
 import pytest
 
 KEY = "sk-stand-in-é"
-QUESTION = {"model": "stand-in-chat", "messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": "grüße 你好 and more"}]}
+QUESTION = {
+    "model": "stand-in-chat",
+    "messages": [
+        {"role": "system", "content": "be brief"},
+        {"role": "user", "content": "grüße 你好 and more"},
+    ],
+}
 WORDS = "stand-in stand-in-chat heard 2 messages; last: grüße 你好 and more"
 
 
@@ -34,7 +40,9 @@ def ask(port: int, path: str, body: Any = None, key: str | None = KEY) -> tuple[
     """Status, content type and text of one request."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     headers = {} if key is None else {"Authorization": f"Bearer {key}".encode()}
-    data = None if body is None else (body if isinstance(body, bytes) else json.dumps(body).encode())
+    data = (
+        None if body is None else (body if isinstance(body, bytes) else json.dumps(body).encode())
+    )
     connection.request("GET" if body is None else "POST", path, data, headers)
     answer = connection.getresponse()
     text = answer.read().decode()
@@ -47,7 +55,7 @@ def events(text: str) -> list[str]:
     parts = text.split("\n\n")
     assert parts.pop() == ""
     assert all(part.startswith("data: ") for part in parts)
-    return [part[len("data: "):] for part in parts]
+    return [part[len("data: ") :] for part in parts]
 
 
 def test_whole_answer_repeats_the_question_and_counts_its_tokens(port: int) -> None:
@@ -55,12 +63,16 @@ def test_whole_answer_repeats_the_question_and_counts_its_tokens(port: int) -> N
     answer = json.loads(text)
     assert (status, kind) == (200, "application/json")
     assert answer["object"] == "chat.completion"
-    assert answer["choices"] == [{"index": 0, "message": {"role": "assistant", "content": WORDS}, "finish_reason": "stop"}]
+    assert answer["choices"] == [
+        {"index": 0, "message": {"role": "assistant", "content": WORDS}, "finish_reason": "stop"}
+    ]
     assert answer["usage"] == {"prompt_tokens": 6, "completion_tokens": 10, "total_tokens": 16}
 
 
 def test_same_question_same_answer(port: int) -> None:
-    assert ask(port, "/v1/chat/completions", QUESTION) == ask(port, "/v1/chat/completions", QUESTION)
+    assert ask(port, "/v1/chat/completions", QUESTION) == ask(
+        port, "/v1/chat/completions", QUESTION
+    )
 
 
 def test_streamed_answer_has_the_words_one_finish_and_usage_only_when_asked(port: int) -> None:
@@ -74,7 +86,11 @@ def test_streamed_answer_has_the_words_one_finish_and_usage_only_when_asked(port
     assert "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks) == WORDS
     assert [chunk["choices"][0]["finish_reason"] for chunk in chunks].count("stop") == 1
     assert not any("usage" in chunk for chunk in chunks)
-    text = ask(port, "/v1/chat/completions", {**QUESTION, "stream": True, "stream_options": {"include_usage": True}})[2]
+    text = ask(
+        port,
+        "/v1/chat/completions",
+        {**QUESTION, "stream": True, "stream_options": {"include_usage": True}},
+    )[2]
     last = json.loads(events(text)[-2])
     assert last["choices"] == []
     assert last["usage"]["total_tokens"] == 16
@@ -96,7 +112,9 @@ def test_models_are_listed_and_health_needs_no_key(port: int) -> None:
     assert ask(port, "/healthz", key=None)[0] == 200
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", {"model": "m"}, {"messages": []}, {"messages": ["x"]}])
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", {"model": "m"}, {"messages": []}, {"messages": ["x"]}]
+)
 def test_bad_request_is_refused_and_the_server_lives_on(port: int, body: Any) -> None:
     assert ask(port, "/v1/chat/completions", body)[0] == 400
     assert ask(port, "/healthz")[0] == 200
@@ -121,16 +139,36 @@ def test_one_connection_serves_several_requests_after_a_refusal(port: int) -> No
 
 def test_many_at_once(port: int) -> None:
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda number: ask(port, "/v1/chat/completions", {"messages": [{"role": "user", "content": f"n{number}"}]}), range(64)))
-    assert all(status == 200 and f"last: n{number}\"" in text for number, (status, kind, text) in enumerate(answers))
+        answers = list(
+            pool.map(
+                lambda number: ask(
+                    port,
+                    "/v1/chat/completions",
+                    {"messages": [{"role": "user", "content": f"n{number}"}]},
+                ),
+                range(64),
+            )
+        )
+    assert all(
+        status == 200 and f'last: n{number}"' in text
+        for number, (status, kind, text) in enumerate(answers)
+    )
 
 
 def test_parts_of_a_message_are_read(chat: ModuleType) -> None:
-    content = [{"type": "text", "text": "one"}, {"type": "image_url", "image_url": {}}, {"type": "text", "text": "two"}]
-    assert chat.answer({"model": "m", "messages": [{"role": "user", "content": content}]}).endswith("last: one two")
+    content = [
+        {"type": "text", "text": "one"},
+        {"type": "image_url", "image_url": {}},
+        {"type": "text", "text": "two"},
+    ]
+    assert chat.answer({"model": "m", "messages": [{"role": "user", "content": content}]}).endswith(
+        "last: one two"
+    )
 
 
-def test_key_comes_from_a_file_or_the_environment(chat: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_comes_from_a_file_or_the_environment(
+    chat: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "key"
     file.write_text("from-file\n")
     monkeypatch.setenv("STANDIN_API_KEY", "from-environment")

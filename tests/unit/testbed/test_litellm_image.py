@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-SCHEMA = '''datasource client {
+SCHEMA = """datasource client {
   provider = "postgresql"
   url      = env("DATABASE_URL")
 }
@@ -24,7 +24,7 @@ generator client {
 }
 
 model A { id String @id }
-'''
+"""
 
 
 def test_schema_loses_its_binary_targets_and_names_its_interpreter(generate: ModuleType) -> None:
@@ -46,11 +46,21 @@ def engine(tmp_path: Path) -> Path:
     return folder
 
 
-def test_engines_and_cache_are_linked_again_without_harm(generate: ModuleType, engine: Path, tmp_path: Path) -> None:
+def test_engines_and_cache_are_linked_again_without_harm(
+    generate: ModuleType, engine: Path, tmp_path: Path
+) -> None:
     for _attempt in range(2):
         generate.link_engines(engine)
         generate.link_cache(engine, tmp_path / "home")
-    cache = tmp_path / "home" / ".cache" / "prisma-python" / "binaries" / "5.17.0" / generate.ENGINE_VERSION
+    cache = (
+        tmp_path
+        / "home"
+        / ".cache"
+        / "prisma-python"
+        / "binaries"
+        / "5.17.0"
+        / generate.ENGINE_VERSION
+    )
     assert cache.resolve() == engine
     native = engine / "node_modules" / "@prisma" / "engines" / "schema-engine-debian-openssl-3.0.x"
     assert native.resolve() == engine / "schema-engine"
@@ -74,7 +84,12 @@ def test_engine_packages_are_pinned_and_locked_without_an_address(generate: Modu
 def test_migrations_are_recorded_around_their_statements(migrate: ModuleType) -> None:
     content = b"CREATE TABLE a();\n-- the end"
     script = migrate.script([("20260101_it's", content), ("20260102_b", b"SELECT 1;")])
-    assert script.index("'20260101_it''s'") < script.index("CREATE TABLE a()") < script.index("UPDATE") < script.index("'20260102_b'")
+    assert (
+        script.index("'20260101_it''s'")
+        < script.index("CREATE TABLE a()")
+        < script.index("UPDATE")
+        < script.index("'20260102_b'")
+    )
     assert hashlib.sha256(content).hexdigest() in script
     # a file that ends in a comment must not swallow what follows
     assert "-- the end\n;\n" in script

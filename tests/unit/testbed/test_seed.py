@@ -40,7 +40,10 @@ def test_secrets_are_made_once_and_kept_private(seed: ModuleType, tmp_path: Path
     keys = [entry["key"] for entry in first["keys"]] + [first["bogus"]]
     assert len(set(keys)) == len(keys)
     assert all(key.startswith("sk-") and len(key) > 30 for key in keys)
-    assert all(entry["hash"] == hashlib.sha256(entry["key"].encode()).hexdigest() for entry in first["keys"])
+    assert all(
+        entry["hash"] == hashlib.sha256(entry["key"].encode()).hexdigest()
+        for entry in first["keys"]
+    )
     assert [entry["alias"] for entry in first["keys"]] == [entry["alias"] for entry in seed.KEYS]
 
 
@@ -58,7 +61,9 @@ def test_master_key_from_a_file_and_from_an_environment(seed: ModuleType, tmp_pa
     environ = tmp_path / "environ"
     environ.write_bytes(b"A=1\0NOT_LITELLM_MASTER_KEY=no\0LITELLM_MASTER_KEY=sk-a=b #c'\0Z=\xff\0")
     assert seed.read_master_key(Namespace(master_key_file=str(file), environ=None)) == "sk-$x #y"
-    assert seed.read_master_key(Namespace(master_key_file=None, environ=str(environ))) == "sk-a=b #c'"
+    assert (
+        seed.read_master_key(Namespace(master_key_file=None, environ=str(environ))) == "sk-a=b #c'"
+    )
     environ.write_bytes(b"A=1\0")
     with pytest.raises(seed.SeedError, match="no LITELLM_MASTER_KEY"):
         seed.read_master_key(Namespace(master_key_file=None, environ=str(environ)))
@@ -77,14 +82,21 @@ def test_bulk_statement_is_one_transaction_and_names_its_rows(seed: ModuleType) 
         assert f'UPDATE "{table}"' in statement
 
 
-def test_bulk_rows_are_batched_and_only_the_missing_ones(seed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bulk_rows_are_batched_and_only_the_missing_ones(
+    seed: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     known = {"keys": [{"hash": f"h{index}"} for index in range(len(seed.KEYS))]}
     ran: list[str] = []
     monkeypatch.setattr(seed, "number", lambda statement: 19 if "max(" in statement else 40)
     monkeypatch.setattr(seed, "sql", lambda statement: ran.append(statement) or "")
     monkeypatch.setattr(seed, "BATCH_ROWS", 25)
     assert seed.load_bulk(known, 100, lambda text: None) == 60
-    spans = [line.split("FROM generate_series(")[1].split(")")[0] for text in ran for line in text.splitlines() if "FROM generate_series(" in line]
+    spans = [
+        line.split("FROM generate_series(")[1].split(")")[0]
+        for text in ran
+        for line in text.splitlines()
+        if "FROM generate_series(" in line
+    ]
     assert spans == ["20::bigint, 44::bigint", "45::bigint, 69::bigint", "70::bigint, 79::bigint"]
     ran.clear()
     assert seed.load_bulk(known, 40, lambda text: None) == 0
@@ -93,8 +105,13 @@ def test_bulk_rows_are_batched_and_only_the_missing_ones(seed: ModuleType, monke
 
 
 def test_streamed_text(seed: ModuleType) -> None:
-    chunks = [{"choices": [{"delta": {"role": "assistant"}}]}, {"choices": [{"delta": {"content": "ä "}}]},
-              {"choices": [{"delta": {"content": "b"}}]}, {"choices": [{"delta": {"content": None}}]}, {"choices": []}]
+    chunks = [
+        {"choices": [{"delta": {"role": "assistant"}}]},
+        {"choices": [{"delta": {"content": "ä "}}]},
+        {"choices": [{"delta": {"content": "b"}}]},
+        {"choices": [{"delta": {"content": None}}]},
+        {"choices": []},
+    ]
     raw = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
     assert seed.streamed_text(raw) == "ä b"
 

@@ -23,12 +23,17 @@ def test_compose_is_the_default_and_takes_an_environment() -> None:
 
 
 def test_a_broken_file_names_reader_and_place_but_no_value() -> None:
-    with pytest.raises(AnsibleFilterError, match="as compose reads it: line 2, column 3: a quote that is never closed") as caught:
+    with pytest.raises(
+        AnsibleFilterError,
+        match="as compose reads it: line 2, column 3: a quote that is never closed",
+    ) as caught:
         READ("A=1\nB='hunter2\n", "compose")
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text, dialect", [("A=1", "dotenv"), (None, "compose"), ({"A": "1"}, "compose")])
+@pytest.mark.parametrize(
+    "text, dialect", [("A=1", "dotenv"), (None, "compose"), ({"A": "1"}, "compose")]
+)
 def test_wrong_input_of_from_env(text: object, dialect: str) -> None:
     with pytest.raises(AnsibleFilterError, match="from_env: "):
         READ(text, dialect)

@@ -52,9 +52,18 @@ def look() -> dict[str, Any]:
     return controller_run.LookupModule().run([])[0]
 
 
-@pytest.mark.parametrize("name", ["worker", ") S 1 (", "a b"], ids=["plain name", "name with brackets", "name with a space"])
+@pytest.mark.parametrize(
+    "name",
+    ["worker", ") S 1 (", "a b"],
+    ids=["plain name", "name with brackets", "name with a space"],
+)
 def test_workers_are_the_run_that_forked_them(name: str) -> None:
-    with subprocess.Popen([sys.executable, "-c", FORKING, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as main:
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKING, name],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as main:
         assert main.stdout is not None
         told = [json.loads(main.stdout.readline()) for _line in range(3)]
         runs = {entry["run"] for entry in told}
@@ -81,23 +90,47 @@ def test_later_process_of_the_same_number_is_another_run() -> None:
 def test_process_that_ends_meanwhile_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     with subprocess.Popen(["true"]) as child:
         child.wait()
-    monkeypatch.setattr(os, "listdir", lambda path: [str(child.pid), str(os.getpid()), "self", "net"])
+    monkeypatch.setattr(
+        os, "listdir", lambda path: [str(child.pid), str(os.getpid()), "self", "net"]
+    )
     assert look()["alive"] == [controller_run._started(str(os.getpid()))]
 
 
 def test_parent_that_cannot_be_seen_is_another_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """/proc mounted with hidepid, and the run started by another account, as sudo does."""
-    monkeypatch.setattr(controller_run, "_parent", lambda pid: 4194305 if pid == os.getpid() else 1)  # above the kernel's largest number
+    monkeypatch.setattr(
+        controller_run, "_parent", lambda pid: 4194305 if pid == os.getpid() else 1
+    )  # above the kernel's largest number
     assert controller_run._main_process(os.getpid()) == os.getpid()
 
 
 def test_every_task_of_a_playbook_is_the_same_run(tmp_path: Path) -> None:
     (tmp_path / "play.yml").write_text(PLAYBOOK)
     (tmp_path / "ansible.cfg").write_text("")
-    environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCAL_TEMP": str(tmp_path / "t"),
-                   "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg")}
-    with subprocess.Popen([sys.executable, "-m", "ansible", "playbook", "-v", "-i", "localhost,", str(tmp_path / "play.yml")], env=environment,
-                          cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as play:
+    environment = {
+        **os.environ,
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_LOCAL_TEMP": str(tmp_path / "t"),
+        "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
+    }
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "ansible",
+            "playbook",
+            "-v",
+            "-i",
+            "localhost,",
+            str(tmp_path / "play.yml"),
+        ],
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as play:
         out = play.communicate(timeout=120)[0]
     assert play.returncode == 0, out
     said = re.findall(r'(?:"msg": "|named by )(\d+:\d+)', out)

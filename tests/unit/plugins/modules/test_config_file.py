@@ -15,7 +15,9 @@ from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import preflight_source as _preflight_source
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    preflight_source as _preflight_source,
+)
 from ansible_collections.llmops.litellm.plugins.modules import config_file
 
 CONFIG = """\
@@ -27,7 +29,8 @@ litellm_settings:
   cache_params: {host: localhost, password: hunter2}
 """
 MOVED = CONFIG.replace("hunter2@localhost", "hunter2@host.docker.internal").replace(
-    "host: localhost, password: hunter2", "host: redis, password: os.environ/REDIS_PASSWORD")
+    "host: localhost, password: hunter2", "host: redis, password: os.environ/REDIS_PASSWORD"
+)
 Run = Callable[..., dict[str, Any]]
 
 
@@ -40,12 +43,19 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     def call(check: bool = False, **params: Any) -> dict[str, Any]:
-        given = {"src": str(folder / "config.yaml"), "dest": str(folder / "config.compose.yaml"), "_ansible_check_mode": check, "_ansible_diff": True, **params}
+        given = {
+            "src": str(folder / "config.yaml"),
+            "dest": str(folder / "config.compose.yaml"),
+            "_ansible_check_mode": check,
+            "_ansible_diff": True,
+            **params,
+        }
         with patch_module_args(given), pytest.raises(SystemExit):
             config_file.main()
         out = capsys.readouterr().out
         assert "hunter2" not in out.replace("config.yaml", "")
         return json.loads(out)
+
     return call
 
 
@@ -57,14 +67,28 @@ def test_the_containers_view(folder: Path, run: Run) -> None:
     assert header.startswith("# Written by llmops.litellm")
     assert str(folder / "config.yaml") in header
     assert (folder / "config.yaml").read_bytes().decode() == CONFIG
-    assert (stat.S_IMODE(dest.stat().st_mode), dest.stat().st_uid, dest.stat().st_gid) == (0o640, os.geteuid(), os.getegid())
+    assert (stat.S_IMODE(dest.stat().st_mode), dest.stat().st_uid, dest.stat().st_gid) == (
+        0o640,
+        os.geteuid(),
+        os.getegid(),
+    )
     assert found["changed"]
     at = {"file": str(folder / "config.yaml")}
     view = {**at, "view": "config.compose.yaml"}
-    assert found["endpoints"] == [{**at, "line": 3, "kind": "model", "port": 8082}, {**at, "line": 6, "kind": "redis", "port": 6379}]
-    assert found["rewritten"] == [{**view, "line": 3, "old": "http://localhost:8082", "new": "http://host.docker.internal:8082"},
-                                  {**view, "line": 6, "old": "localhost", "new": "redis"},
-                                  {**view, "line": 6, "old": "(a password)", "new": "os.environ/REDIS_PASSWORD"}]
+    assert found["endpoints"] == [
+        {**at, "line": 3, "kind": "model", "port": 8082},
+        {**at, "line": 6, "kind": "redis", "port": 6379},
+    ]
+    assert found["rewritten"] == [
+        {
+            **view,
+            "line": 3,
+            "old": "http://localhost:8082",
+            "new": "http://host.docker.internal:8082",
+        },
+        {**view, "line": 6, "old": "localhost", "new": "redis"},
+        {**view, "line": 6, "old": "(a password)", "new": "os.environ/REDIS_PASSWORD"},
+    ]
     assert (found["included"], found["removed"]) == ([], [])
     assert found["diff"][0]["before"].splitlines()[0] == "line 3: http://localhost:8082"
     assert found["diff"][0]["after"].splitlines()[0] == "line 3: http://host.docker.internal:8082"
@@ -97,7 +121,11 @@ def test_check_mode_says_so_and_writes_nothing(folder: Path, run: Run) -> None:
 def test_what_has_changed_is_written_again(folder: Path, run: Run) -> None:
     run()
     dest = folder / "config.compose.yaml"
-    for change in (lambda: dest.chmod(0o600), lambda: dest.write_text(config_file.MARK), lambda: (folder / "config.yaml").write_text("a: 1\n")):
+    for change in (
+        lambda: dest.chmod(0o600),
+        lambda: dest.write_text(config_file.MARK),
+        lambda: (folder / "config.yaml").write_text("a: 1\n"),
+    ):
         change()
         assert run()["changed"]
         assert not run()["changed"]
@@ -107,11 +135,18 @@ def test_what_has_changed_is_written_again(folder: Path, run: Run) -> None:
 
 def test_owner_and_group(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[Any] = []
-    monkeypatch.setattr(_files, "write_atomically", lambda path, text, mode, owner: written.append((path, mode, owner)))
+    monkeypatch.setattr(
+        _files,
+        "write_atomically",
+        lambda path, text, mode, owner: written.append((path, mode, owner)),
+    )
     run(owner="daemon", group="65532", mode="440")
     run(owner=7, group="daemon")
     dest = str(folder / "config.compose.yaml")
-    assert written == [(dest, 0o440, (pwd.getpwnam("daemon").pw_uid, 65532)), (dest, 0o640, (7, grp.getgrnam("daemon").gr_gid))]
+    assert written == [
+        (dest, 0o440, (pwd.getpwnam("daemon").pw_uid, 65532)),
+        (dest, 0o640, (7, grp.getgrnam("daemon").gr_gid)),
+    ]
 
 
 def test_another_owner_is_a_change(folder: Path, run: Run) -> None:
@@ -126,10 +161,14 @@ def test_only_some_ports(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
     warned: list[str] = []
     monkeypatch.setattr(config_file.AnsibleModule, "warn", lambda module, text: warned.append(text))
     found = run(ports=[1], gateway_name="gate", redis_host="cache", redis_port=7)
-    assert found["unreachable"] == [{"file": str(folder / "config.yaml"), "line": 3, "kind": "model", "port": 8082}]
+    assert found["unreachable"] == [
+        {"file": str(folder / "config.yaml"), "line": 3, "kind": "model", "port": 8082}
+    ]
     assert any("line 3: http://localhost:8082" in text for text in warned)
     assert "{host: cache," in (folder / "config.compose.yaml").read_text()
-    assert "@gate:8082" in (run(gateway_name="gate") and (folder / "config.compose.yaml").read_text())
+    assert "@gate:8082" in (
+        run(gateway_name="gate") and (folder / "config.compose.yaml").read_text()
+    )
     assert run(own_ports=[8082])["unreachable"] == []
     assert "@localhost:8082" in (folder / "config.compose.yaml").read_text()
 
@@ -140,13 +179,19 @@ def test_a_byte_order_mark_does_not_end_up_in_the_middle(folder: Path, run: Run)
     assert b"\xef\xbb\xbf" not in (folder / "config.compose.yaml").read_bytes()
 
 
-@pytest.mark.parametrize("content, words", [
-    (b"a: 1\ninclude: [x.yaml]\n", ["config.yaml, line 2:", "x.yaml is not there"]),
-    (b"a: 1\nb: '2\n", ["config.yaml, line 2:", "quote"]),
-    (b"a: 1\nb: \xff\n", ["config.yaml, line 2:", "UTF-8"]),
-    (b"a: 1\nb: \0\n", ["config.yaml, line 2:", "NUL"]),
-    (b"general_settings: {database_url: 'postgresql://u:hunter2@db/x'}\n", ["config.yaml, line 1:", "DATABASE_URL"]),
-])
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"a: 1\ninclude: [x.yaml]\n", ["config.yaml, line 2:", "x.yaml is not there"]),
+        (b"a: 1\nb: '2\n", ["config.yaml, line 2:", "quote"]),
+        (b"a: 1\nb: \xff\n", ["config.yaml, line 2:", "UTF-8"]),
+        (b"a: 1\nb: \0\n", ["config.yaml, line 2:", "NUL"]),
+        (
+            b"general_settings: {database_url: 'postgresql://u:hunter2@db/x'}\n",
+            ["config.yaml, line 1:", "DATABASE_URL"],
+        ),
+    ],
+)
 def test_a_source_that_is_refused(folder: Path, run: Run, content: bytes, words: list[str]) -> None:
     (folder / "config.yaml").write_bytes(content)
     found = run()
@@ -155,17 +200,33 @@ def test_a_source_that_is_refused(folder: Path, run: Run, content: bytes, words:
     assert not (folder / "config.compose.yaml").exists()
 
 
-@pytest.mark.parametrize("params, word", [
-    ({"src": "/nowhere/config.yaml"}, "/nowhere/config.yaml: No such file"), ({"src": "/dev/null"}, "not a regular file"),
-    ({"dest": "/nowhere/config.yaml"}, "folder /nowhere does not exist"), ({"dest": "{src}"}, "own configuration"), ({"dest": "{link}"}, "own configuration"),
-    ({"dest": "{theirs}"}, "not written by this module"), ({"dest": "{folder}"}, "not written by this module"),
-    ({"owner": "nobody-knows-me"}, "no nobody-knows-me"),
-    ({"group": "nobody-knows-me"}, "group: "), ({"mode": "u=rw"}, "not an octal mode"), ({"mode": "0642"}, "anyone could change"),
-])
-def test_parameters_that_are_refused(folder: Path, run: Run, params: dict[str, str], word: str) -> None:
+@pytest.mark.parametrize(
+    "params, word",
+    [
+        ({"src": "/nowhere/config.yaml"}, "/nowhere/config.yaml: No such file"),
+        ({"src": "/dev/null"}, "not a regular file"),
+        ({"dest": "/nowhere/config.yaml"}, "folder /nowhere does not exist"),
+        ({"dest": "{src}"}, "own configuration"),
+        ({"dest": "{link}"}, "own configuration"),
+        ({"dest": "{theirs}"}, "not written by this module"),
+        ({"dest": "{folder}"}, "not written by this module"),
+        ({"owner": "nobody-knows-me"}, "no nobody-knows-me"),
+        ({"group": "nobody-knows-me"}, "group: "),
+        ({"mode": "u=rw"}, "not an octal mode"),
+        ({"mode": "0642"}, "anyone could change"),
+    ],
+)
+def test_parameters_that_are_refused(
+    folder: Path, run: Run, params: dict[str, str], word: str
+) -> None:
     (folder / "theirs.yaml").write_text("a: 1\n")
     (folder / "link.yaml").symlink_to("config.yaml")
-    places = {"src": folder / "config.yaml", "theirs": folder / "theirs.yaml", "link": folder / "link.yaml", "folder": folder}
+    places = {
+        "src": folder / "config.yaml",
+        "theirs": folder / "theirs.yaml",
+        "link": folder / "link.yaml",
+        "folder": folder,
+    }
     found = run(**{name: value.format(**places) for name, value in params.items()})
     assert found["failed"]
     assert word in found["msg"]
@@ -180,22 +241,40 @@ def test_parameters_that_are_refused(folder: Path, run: Run, params: dict[str, s
 def including(folder: Path) -> Path:
     """A configuration that includes a file beside it, which includes one in another folder."""
     (folder / "llm/sub").mkdir(parents=True)
-    (folder / "llm/config.yaml").write_text("include: [models.yaml]  # more\ngeneral_settings: {master_key: sk-hunter2}\n")
-    (folder / "llm/models.yaml").write_text("# http://localhost:9\nmodel_list:\n- litellm_params: {api_base: 'http://u:hunter2@localhost:8082/v1'} # x\n"
-                                            "include:\n- sub/more.yaml\n")
-    (folder / "llm/sub/more.yaml").write_text("model_list:\n- litellm_params: {api_base: 'http://127.0.0.1:9999'}\n")
+    (folder / "llm/config.yaml").write_text(
+        "include: [models.yaml]  # more\ngeneral_settings: {master_key: sk-hunter2}\n"
+    )
+    (folder / "llm/models.yaml").write_text(
+        "# http://localhost:9\nmodel_list:\n- litellm_params: {api_base: 'http://u:hunter2@localhost:8082/v1'} # x\n"
+        "include:\n- sub/more.yaml\n"
+    )
+    (folder / "llm/sub/more.yaml").write_text(
+        "model_list:\n- litellm_params: {api_base: 'http://127.0.0.1:9999'}\n"
+    )
     (folder / "project").mkdir()
     return folder
 
 
 def including_run(run: Run, including: Path, check: bool = False, **params: Any) -> dict[str, Any]:
-    return run(check, src=str(including / "llm/config.yaml"), dest=str(including / "project/config.compose.yaml"), **params)
+    return run(
+        check,
+        src=str(including / "llm/config.yaml"),
+        dest=str(including / "project/config.compose.yaml"),
+        **params,
+    )
 
 
 def held(folder: Path) -> dict[str, tuple[str, int, int]]:
     """Every file below a folder: what it holds, its permissions and its inode."""
-    return {str(path.relative_to(folder)): (path.read_bytes().decode(), stat.S_IMODE(path.stat().st_mode), path.stat().st_ino)
-            for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): (
+            path.read_bytes().decode(),
+            stat.S_IMODE(path.stat().st_mode),
+            path.stat().st_ino,
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def test_included_files_have_views_of_their_own(including: Path, run: Run) -> None:
@@ -204,20 +283,44 @@ def test_included_files_have_views_of_their_own(including: Path, run: Run) -> No
     assert held(including / "llm") == before
     project = held(including / "project")
     assert {name: mode for name, (_text, mode, _inode) in project.items()} == {
-        "config.compose.yaml": 0o640, "config.compose.1-models.yaml": 0o640, "config.compose.2-more.yaml": 0o640}
-    assert project["config.compose.yaml"][0].endswith("\ninclude: [config.compose.1-models.yaml]  # more\ngeneral_settings: {master_key: sk-hunter2}\n")
-    assert project["config.compose.1-models.yaml"][0].partition("\n")[2] == before["models.yaml"][0].replace("hunter2@localhost", (
-        "hunter2@host.docker.internal")).replace("sub/more.yaml", "config.compose.2-more.yaml")
+        "config.compose.yaml": 0o640,
+        "config.compose.1-models.yaml": 0o640,
+        "config.compose.2-more.yaml": 0o640,
+    }
+    assert project["config.compose.yaml"][0].endswith(
+        "\ninclude: [config.compose.1-models.yaml]  # more\ngeneral_settings: {master_key: sk-hunter2}\n"
+    )
+    assert project["config.compose.1-models.yaml"][0].partition("\n")[2] == before["models.yaml"][
+        0
+    ].replace("hunter2@localhost", ("hunter2@host.docker.internal")).replace(
+        "sub/more.yaml", "config.compose.2-more.yaml"
+    )
     models, more = str(including / "llm/models.yaml"), str(including / "llm/sub/more.yaml")
-    assert found["included"] == [{"file": models, "view": "config.compose.1-models.yaml"}, {"file": more, "view": "config.compose.2-more.yaml"}]
-    assert [(os.path.basename(item["file"]), item["view"], item["line"], item["new"]) for item in found["rewritten"]] == [
+    assert found["included"] == [
+        {"file": models, "view": "config.compose.1-models.yaml"},
+        {"file": more, "view": "config.compose.2-more.yaml"},
+    ]
+    assert [
+        (os.path.basename(item["file"]), item["view"], item["line"], item["new"])
+        for item in found["rewritten"]
+    ] == [
         ("config.yaml", "config.compose.yaml", 1, "config.compose.1-models.yaml"),
         ("models.yaml", "config.compose.1-models.yaml", 3, "http://host.docker.internal:8082"),
-        ("models.yaml", "config.compose.1-models.yaml", 5, "config.compose.2-more.yaml")]
-    assert found["endpoints"] == [{"file": models, "line": 3, "kind": "model", "port": 8082}, {"file": more, "line": 2, "kind": "model", "port": 9999}]
+        ("models.yaml", "config.compose.1-models.yaml", 5, "config.compose.2-more.yaml"),
+    ]
+    assert found["endpoints"] == [
+        {"file": models, "line": 3, "kind": "model", "port": 8082},
+        {"file": more, "line": 2, "kind": "model", "port": 9999},
+    ]
     assert found["unreachable"] == [{"file": more, "line": 2, "kind": "model", "port": 9999}]
-    assert [item["after_header"] for item in found["diff"]] == [str(including / "project" / name) for name in (
-        "config.compose.yaml", "config.compose.1-models.yaml", "config.compose.2-more.yaml")]
+    assert [item["after_header"] for item in found["diff"]] == [
+        str(including / "project" / name)
+        for name in (
+            "config.compose.yaml",
+            "config.compose.1-models.yaml",
+            "config.compose.2-more.yaml",
+        )
+    ]
     assert all(_preflight_source._is_ours(text) for text, _mode, _inode in project.values())
 
 
@@ -232,7 +335,9 @@ def test_a_change_of_an_included_file_changes_its_view_alone(including: Path, ru
     including_run(run, including)
     before = held(including / "project")
     (including / "llm/sub/more.yaml").write_text("model_list: []\n")
-    assert [os.path.basename(item["after_header"]) for item in including_run(run, including)["diff"]] == ["config.compose.2-more.yaml"]
+    assert [
+        os.path.basename(item["after_header"]) for item in including_run(run, including)["diff"]
+    ] == ["config.compose.2-more.yaml"]
     after = held(including / "project")
     assert {name for name in after if after[name] != before[name]} == {"config.compose.2-more.yaml"}
     (including / "project/config.compose.2-more.yaml").chmod(0o600)
@@ -251,20 +356,42 @@ def test_a_file_that_is_not_included_any_more_loses_its_view(including: Path, ru
     found = including_run(run, including)
     assert planned == found
     assert (found["changed"], found["removed"]) == (True, [gone])
-    assert found["diff"][-1] == {"before_header": gone, "after_header": gone, "before": "a copy of a file that is not included any more\n", "after": ""}
+    assert found["diff"][-1] == {
+        "before_header": gone,
+        "after_header": gone,
+        "before": "a copy of a file that is not included any more\n",
+        "after": "",
+    }
     assert sorted(os.listdir(including / "project")) == [
-        "config.compose.1-models.yaml", "config.compose.9-theirs.yaml", "config.compose.notes.yaml", "config.compose.yaml"]
+        "config.compose.1-models.yaml",
+        "config.compose.9-theirs.yaml",
+        "config.compose.notes.yaml",
+        "config.compose.yaml",
+    ]
     assert not including_run(run, including)["changed"]
 
 
-@pytest.mark.parametrize("change, words", [
-    ({"llm/models.yaml": None}, ["llm/config.yaml, line 1:", "is not there"]),
-    ({"llm/sub/more.yaml": "- hunter2\n"}, ["llm/sub/more.yaml, line 1:", "no mapping"]),
-    ({"llm/models.yaml": "a: 'hunter2\n", "llm/config.yaml": "b: 1\ninclude: [gone.yaml, models.yaml]\n"},
-     ["llm/config.yaml, line 2:", "llm/models.yaml, line 1:"]),
-    ({"project/config.compose.1-models.yaml": "a: hunter2\n"}, ["config.compose.1-models.yaml was not written by this module"]),
-])
-def test_nothing_is_written_where_one_file_is_refused(including: Path, run: Run, change: dict[str, str | None], words: list[str]) -> None:
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"llm/models.yaml": None}, ["llm/config.yaml, line 1:", "is not there"]),
+        ({"llm/sub/more.yaml": "- hunter2\n"}, ["llm/sub/more.yaml, line 1:", "no mapping"]),
+        (
+            {
+                "llm/models.yaml": "a: 'hunter2\n",
+                "llm/config.yaml": "b: 1\ninclude: [gone.yaml, models.yaml]\n",
+            },
+            ["llm/config.yaml, line 2:", "llm/models.yaml, line 1:"],
+        ),
+        (
+            {"project/config.compose.1-models.yaml": "a: hunter2\n"},
+            ["config.compose.1-models.yaml was not written by this module"],
+        ),
+    ],
+)
+def test_nothing_is_written_where_one_file_is_refused(
+    including: Path, run: Run, change: dict[str, str | None], words: list[str]
+) -> None:
     for name, text in change.items():
         if text is None:
             (including / name).unlink()
@@ -281,10 +408,17 @@ def test_an_included_file_is_never_replaced_by_its_view(including: Path, run: Ru
     (including / "llm/config.yaml").write_text("include: [x.yaml, config.compose.1-x.yaml]\n")
     (including / "llm/config.compose.1-x.yaml").symlink_to("x.yaml")
     (including / "llm/x.yaml").write_text(_included.MARK + "\na: 1\n")
-    assert "own configuration" in run(src=str(including / "llm/config.yaml"), dest=str(including / "llm/config.compose.yaml"))["msg"]
+    assert (
+        "own configuration"
+        in run(
+            src=str(including / "llm/config.yaml"), dest=str(including / "llm/config.compose.yaml")
+        )["msg"]
+    )
 
 
 def test_links_are_read_by_the_name_they_are_included_by(including: Path, run: Run) -> None:
     (including / "llm/link.yaml").symlink_to("sub/more.yaml")
     (including / "llm/config.yaml").write_text("include: [link.yaml]\n")
-    assert including_run(run, including)["included"] == [{"file": str(including / "llm/link.yaml"), "view": "config.compose.1-link.yaml"}]
+    assert including_run(run, including)["included"] == [
+        {"file": str(including / "llm/link.yaml"), "view": "config.compose.1-link.yaml"}
+    ]

@@ -22,11 +22,16 @@ TABLES = [{"name": "LiteLLM_SpendLogs", "before": 3, "after": 10}]
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs the module and returns what it printed."""
+
     def call(check: bool = False, **params: Any) -> dict[str, Any]:
         given = {"source": SOURCE, "target": TARGET, **params, "_ansible_check_mode": check}
-        with patch_module_args({name: value for name, value in given.items() if value is not None}), pytest.raises(SystemExit):
+        with (
+            patch_module_args({name: value for name, value in given.items() if value is not None}),
+            pytest.raises(SystemExit),
+        ):
             database_carry.main()
         return json.loads(capsys.readouterr().out)
+
     return call
 
 
@@ -37,38 +42,77 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     def carry(*words: Any) -> _carry.Result:
         given.extend(words)
-        return _carry.Result("carry", [], {"hash": "h"}, {"hash": "h"}, TABLES, 77, {"look": 0.25, "carry": 0.5})
+        return _carry.Result(
+            "carry", [], {"hash": "h"}, {"hash": "h"}, TABLES, 77, {"look": 0.25, "carry": 0.5}
+        )
 
     monkeypatch.setattr(_carry, "carry", carry)
-    monkeypatch.setattr(_carry, "foresee", lambda *words: given.extend(["foresee", *words]) or ("carry", TABLES))
+    monkeypatch.setattr(
+        _carry, "foresee", lambda *words: given.extend(["foresee", *words]) or ("carry", TABLES)
+    )
     return given
 
 
 def test_result_is_told(run: Run, asked: list[Any]) -> None:
     told = run(expect="abc")
-    assert [str(asked[0]), str(asked[1]), asked[2]] == ["database litellm (container litellm-postgres)", "database old (container legacy-postgres)", "abc"]
+    assert [str(asked[0]), str(asked[1]), asked[2]] == [
+        "database litellm (container litellm-postgres)",
+        "database old (container legacy-postgres)",
+        "abc",
+    ]
     assert {name: told[name] for name in told if name != "invocation"} == {
-        "changed": True, "action": "carry", "equal": True, "differences": [], "source": {"hash": "h"}, "target": {"hash": "h"}, "tables": TABLES,
-        "bytes": 77, "seconds": 0.75, "phases": {"look": 0.25, "carry": 0.5}}
+        "changed": True,
+        "action": "carry",
+        "equal": True,
+        "differences": [],
+        "source": {"hash": "h"},
+        "target": {"hash": "h"},
+        "tables": TABLES,
+        "bytes": 77,
+        "seconds": 0.75,
+        "phases": {"look": 0.25, "carry": 0.5},
+    }
 
 
 def test_nothing_done_is_no_change(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_carry, "carry", lambda *words: _carry.Result("none", [], {}, {}, [], 0, {"look": 0.25}))
+    monkeypatch.setattr(
+        _carry, "carry", lambda *words: _carry.Result("none", [], {}, {}, [], 0, {"look": 0.25})
+    )
     told = run()
-    assert (told["changed"], told["action"], told["equal"], told["tables"]) == (False, "none", True, [])
+    assert (told["changed"], told["action"], told["equal"], told["tables"]) == (
+        False,
+        "none",
+        True,
+        [],
+    )
 
 
 def test_check_mode_only_looks(run: Run, asked: list[Any]) -> None:
     told = run(check=True)
-    assert {name: told[name] for name in told if name != "invocation"} == {"changed": True, "action": "carry", "tables": TABLES}
+    assert {name: told[name] for name in told if name != "invocation"} == {
+        "changed": True,
+        "action": "carry",
+        "tables": TABLES,
+    }
     assert asked[0] == "foresee" and asked[3] is None
 
 
-def test_difference_is_a_failure_without_a_change(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_carry, "carry", lambda *words: _carry.Result("carry", ["table t has 2 rows in the source, 1 in the target"], {}, {}, [], 5, {}))
+def test_difference_is_a_failure_without_a_change(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        _carry,
+        "carry",
+        lambda *words: _carry.Result(
+            "carry", ["table t has 2 rows in the source, 1 in the target"], {}, {}, [], 5, {}
+        ),
+    )
     told = run()
     assert (told["failed"], told["changed"], told["equal"]) == (True, False, False)
-    assert told["differences"] == ["table t has 2 rows in the source, 1 in the target"] and "were taken back: table t has 2" in told["msg"]
+    assert (
+        told["differences"] == ["table t has 2 rows in the source, 1 in the target"]
+        and "were taken back: table t has 2" in told["msg"]
+    )
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -82,15 +126,21 @@ def test_refusal_is_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch, check: 
     assert (told["failed"], told["msg"]) == (True, "the schemas differ")
 
 
-@pytest.mark.parametrize("params, words", [
-    ({"source": None}, "missing required arguments: source"),
-    ({"target": None}, "missing required arguments: target"),
-    ({"target": {}}, "one of the following is required: env_file, container"),
-    ({"target": {**TARGET, "env_file": "/e"}}, "mutually exclusive"),
-    ({"source": {"container": "c"}}, "required by 'container'"),
-    ({"source": {"env_file": "/nowhere"}}, "/nowhere cannot be read: No such file or directory"),
-    ({"replace": "ours"}, "Unsupported parameters"),
-])
+@pytest.mark.parametrize(
+    "params, words",
+    [
+        ({"source": None}, "missing required arguments: source"),
+        ({"target": None}, "missing required arguments: target"),
+        ({"target": {}}, "one of the following is required: env_file, container"),
+        ({"target": {**TARGET, "env_file": "/e"}}, "mutually exclusive"),
+        ({"source": {"container": "c"}}, "required by 'container'"),
+        (
+            {"source": {"env_file": "/nowhere"}},
+            "/nowhere cannot be read: No such file or directory",
+        ),
+        ({"replace": "ours"}, "Unsupported parameters"),
+    ],
+)
 def test_wrong_arguments(run: Run, asked: list[Any], params: dict[str, Any], words: str) -> None:
     assert words in run(**params)["msg"]
     assert asked == []

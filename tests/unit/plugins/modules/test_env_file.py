@@ -15,15 +15,23 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import envf
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 from ansible_collections.llmops.litellm.plugins.modules import env_file
 
-SECRETS = {"LITELLM_MASTER_KEY": "sk-hunter2$x", "LITELLM_SALT_KEY": "hunter2 '\"\\", "UI_PASSWORD": "hunter2#1"}
+SECRETS = {
+    "LITELLM_MASTER_KEY": "sk-hunter2$x",
+    "LITELLM_SALT_KEY": "hunter2 '\"\\",
+    "UI_PASSWORD": "hunter2#1",
+}
 Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "legacy.env").write_text(_envfile.dumps({**SECRETS, "A": "1", "DATABASE_URL": "postgresql://u:hunter2@127.0.0.1/d"}))
+    (tmp_path / "legacy.env").write_text(
+        _envfile.dumps({**SECRETS, "A": "1", "DATABASE_URL": "postgresql://u:hunter2@127.0.0.1/d"})
+    )
     (tmp_path / "old.env").write_text("A=hunter2\nA=1\nexport B=hunter2\n")
-    (tmp_path / "config.yaml").write_text("general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY # c\n")
+    (tmp_path / "config.yaml").write_text(
+        "general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY # c\n"
+    )
     return tmp_path
 
 
@@ -31,15 +39,26 @@ def folder(tmp_path: Path) -> Path:
 def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     def call(check: bool = False, **changes: Any) -> dict[str, Any]:
         params = {
-            "legacy_env": str(folder / "legacy.env"), "legacy_files": [{"path": str(folder / "old.env")}], "config": str(folder / "config.yaml"),
-            "dest": str(folder / ".env"), "redis_conf": str(folder / "redis.conf"), "redis_uid": os.getuid(), "redis_gid": os.getgid(), **changes}
+            "legacy_env": str(folder / "legacy.env"),
+            "legacy_files": [{"path": str(folder / "old.env")}],
+            "config": str(folder / "config.yaml"),
+            "dest": str(folder / ".env"),
+            "redis_conf": str(folder / "redis.conf"),
+            "redis_uid": os.getuid(),
+            "redis_gid": os.getgid(),
+            **changes,
+        }
         params = {name: value for name, value in params.items() if value is not None}
-        with patch_module_args({**params, "_ansible_check_mode": check, "_ansible_diff": True}), pytest.raises(SystemExit):
+        with (
+            patch_module_args({**params, "_ansible_check_mode": check, "_ansible_diff": True}),
+            pytest.raises(SystemExit),
+        ):
             env_file.main()
         shown = capsys.readouterr().out
         given = json.dumps(params["overrides"]) if "overrides" in params else ""
         assert "hunter2" not in shown.replace(given, "")
         return json.loads(shown)
+
     return call
 
 
@@ -52,18 +71,33 @@ def test_it_writes_both_files(folder: Path, run: Run) -> None:
     assert result["changed"]
     found = values(folder)
     assert {name: found[name] for name in SECRETS} == SECRETS
-    assert found["DATABASE_URL"] == "postgresql://litellm:%s@postgres:5432/litellm" % found["POSTGRES_PASSWORD"]
+    assert (
+        found["DATABASE_URL"]
+        == "postgresql://litellm:%s@postgres:5432/litellm" % found["POSTGRES_PASSWORD"]
+    )
     assert (folder / ".env").stat().st_mode & 0o777 == 0o600
     assert (folder / "redis.conf").stat().st_mode & 0o777 == 0o400
     assert 'requirepass "%s"' % found["REDIS_PASSWORD"] in (folder / "redis.conf").read_text()
-    assert sorted(path.name for path in folder.iterdir()) == [".env", "config.yaml", "legacy.env", "old.env", "redis.conf"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        ".env",
+        "config.yaml",
+        "legacy.env",
+        "old.env",
+        "redis.conf",
+    ]
 
 
 def test_a_second_run_changes_nothing(folder: Path, run: Run) -> None:
     run()
-    before = [(path, path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino) for path in sorted(folder.iterdir())]
+    before = [
+        (path, path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino)
+        for path in sorted(folder.iterdir())
+    ]
     assert not run()["changed"]
-    assert [(path, path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino) for path in sorted(folder.iterdir())] == before
+    assert [
+        (path, path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino)
+        for path in sorted(folder.iterdir())
+    ] == before
 
 
 def test_check_mode_says_so_and_writes_nothing(folder: Path, run: Run) -> None:
@@ -122,11 +156,19 @@ def test_without_redis_conf_there_is_none(folder: Path, run: Run) -> None:
     assert not (folder / "redis.conf").exists()
 
 
-@pytest.mark.parametrize("text, absent", [
-    ("general_settings:\n  master_key: sk-hunter2\n", True), ('general_settings:\n  "master_key": os.environ/OTHER\n', True),
-    ("general_settings:\n  master_key: 'os.environ/LITELLM_MASTER_KEY'\n", False), ("general_settings:\n  # master_key: sk-hunter2\n", False), ("", False),
-])
-def test_a_master_key_of_the_configurations_own(folder: Path, run: Run, text: str, absent: bool) -> None:
+@pytest.mark.parametrize(
+    "text, absent",
+    [
+        ("general_settings:\n  master_key: sk-hunter2\n", True),
+        ('general_settings:\n  "master_key": os.environ/OTHER\n', True),
+        ("general_settings:\n  master_key: 'os.environ/LITELLM_MASTER_KEY'\n", False),
+        ("general_settings:\n  # master_key: sk-hunter2\n", False),
+        ("", False),
+    ],
+)
+def test_a_master_key_of_the_configurations_own(
+    folder: Path, run: Run, text: str, absent: bool
+) -> None:
     (folder / "config.yaml").write_text(text)
     (folder / "legacy.env").write_text("LITELLM_MASTER_KEY=sk-hunter2\n")
     told = {item["name"]: item["status"] for item in run()["comparison"]}
@@ -162,28 +204,44 @@ def test_a_damaged_env_file_is_named_with_its_line(folder: Path, run: Run) -> No
 def test_missing_files(folder: Path, run: Run) -> None:
     assert "No such file" in refusal(run(legacy_env=str(folder / "nowhere")))
     assert "No such file" in refusal(run(config=str(folder / "nowhere")))
-    found = run(legacy_files=[{"path": str(folder / "nowhere")}, {"path": str(folder / "old.env")}])["findings"]
-    assert (found[0]["path"], found[0]["reason"]) == (str(folder / "nowhere"), "cannot be read: No such file or directory")
+    found = run(
+        legacy_files=[{"path": str(folder / "nowhere")}, {"path": str(folder / "old.env")}]
+    )["findings"]
+    assert (found[0]["path"], found[0]["reason"]) == (
+        str(folder / "nowhere"),
+        "cannot be read: No such file or directory",
+    )
 
 
 def test_problems_are_told_together_and_nothing_is_written(folder: Path, run: Run) -> None:
     # Ansible takes the values of a secret option out of all that is said, so short ones would hide words
     message = refusal(run(overrides={"A": 55555, "B-C": "quite long"}, adopt=["NOWHERE"]))
-    assert all(word in message for word in ("A: the value is not text but int", "B-C: the name", "NOWHERE"))
+    assert all(
+        word in message for word in ("A: the value is not text but int", "B-C: the name", "NOWHERE")
+    )
     assert not (folder / ".env").exists()
 
 
-def test_a_failed_write_leaves_the_old_file(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run()
     before = (folder / ".env").read_bytes()
 
     def full(*_arguments: object) -> None:
         raise OSError(28, "No space left on device")
+
     monkeypatch.setattr(_host.os, "rename", full)
     with pytest.raises(OSError):
         run(overrides={"A": "2"})
     assert (folder / ".env").read_bytes() == before
-    assert sorted(path.name for path in folder.iterdir()) == [".env", "config.yaml", "legacy.env", "old.env", "redis.conf"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        ".env",
+        "config.yaml",
+        "legacy.env",
+        "old.env",
+        "redis.conf",
+    ]
 
 
 def test_overrides_are_secret() -> None:
@@ -193,7 +251,9 @@ def test_overrides_are_secret() -> None:
 
 def test_master_key_of_an_included_file_is_known(folder: Path) -> None:
     (folder / "config.yaml").write_text("include: [sub.yaml]\n")
-    (folder / "sub.yaml").write_text("general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY\r\n")
+    (folder / "sub.yaml").write_text(
+        "general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY\r\n"
+    )
     assert not env_file.has_master_key(str(folder / "config.yaml"))
     (folder / "sub.yaml").write_text("general_settings:\n  master_key: os.environ/OTHER\n")
     assert env_file.has_master_key(str(folder / "config.yaml"))

@@ -14,7 +14,11 @@ from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _health
 from ansible_collections.llmops.litellm.plugins.module_utils._health.checks import Check
-from ansible_collections.llmops.litellm.plugins.modules import health_info, model_inventory_info, model_probe
+from ansible_collections.llmops.litellm.plugins.modules import (
+    health_info,
+    model_inventory_info,
+    model_probe,
+)
 
 KEY = "sk-hunter2-4f9c0b7ad2e15386"
 Run = Callable[..., dict[str, Any]]
@@ -26,7 +30,11 @@ def proxy() -> Iterator[Any]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            row = {"model_name": "here", "litellm_params": {"model": "openai/here", "api_base": "http://127.0.0.1:9"}, "model_info": {"mode": "completion"}}
+            row = {
+                "model_name": "here",
+                "litellm_params": {"model": "openai/here", "api_base": "http://127.0.0.1:9"},
+                "model_info": {"mode": "completion"},
+            }
             known = self.headers.get("Authorization") == "Bearer " + KEY
             self.reply({"data": [{**row, "id": "here"}]} if known else {}, 200 if known else 401)
 
@@ -58,52 +66,110 @@ def run(proxy: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a module with settings of its own and returns what it printed."""
     (tmp_path / "state").mkdir()
     (tmp_path / "env").write_text("LITELLM_MASTER_KEY=%s\n" % KEY)
-    (tmp_path / "config.yaml").write_text("model_list:\n- {model_name: here, litellm_params: {model: openai/here, api_base: http://127.0.0.1:9}}\n")
-    (tmp_path / "settings.json").write_text(json.dumps({
-        "format": 1, "state_dir": str(tmp_path / "state"), "project": {"name": "litellm", "folder": str(tmp_path / "project")},
-        "legacy": {"unit": "no-such-unit.service"},
-        "deployments": {"legacy": {"url": "http://127.0.0.1:%d" % proxy.server_port, "key_file": str(tmp_path / "env"), "units": [],
-                                   "config": str(tmp_path / "config.yaml")}}}))
+    (tmp_path / "config.yaml").write_text(
+        "model_list:\n- {model_name: here, litellm_params: {model: openai/here, api_base: http://127.0.0.1:9}}\n"
+    )
+    (tmp_path / "settings.json").write_text(
+        json.dumps(
+            {
+                "format": 1,
+                "state_dir": str(tmp_path / "state"),
+                "project": {"name": "litellm", "folder": str(tmp_path / "project")},
+                "legacy": {"unit": "no-such-unit.service"},
+                "deployments": {
+                    "legacy": {
+                        "url": "http://127.0.0.1:%d" % proxy.server_port,
+                        "key_file": str(tmp_path / "env"),
+                        "units": [],
+                        "config": str(tmp_path / "config.yaml"),
+                    }
+                },
+            }
+        )
+    )
     (tmp_path / "settings.json").chmod(0o600)
 
     def call(module: Any, check: bool = False, **params: Any) -> dict[str, Any]:
-        with patch_module_args({"settings": str(tmp_path / "settings.json"), **params, "_ansible_check_mode": check}), pytest.raises(SystemExit):
+        with (
+            patch_module_args(
+                {
+                    "settings": str(tmp_path / "settings.json"),
+                    **params,
+                    "_ansible_check_mode": check,
+                }
+            ),
+            pytest.raises(SystemExit),
+        ):
             module.main()
         shown = capsys.readouterr().out
         assert "hunter2" not in shown
         return json.loads(shown)
+
     return call
 
 
 @pytest.mark.parametrize("check", [False, True])
-def test_health_is_told_and_fails_nothing(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, check: bool) -> None:
-    monkeypatch.setattr(_health, "look", lambda target: [Check("liveness", "failed", "no answer", 0.1)])
+def test_health_is_told_and_fails_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, check: bool
+) -> None:
+    monkeypatch.setattr(
+        _health, "look", lambda target: [Check("liveness", "failed", "no answer", 0.1)]
+    )
     told = run(health_info, check)
-    assert (told["changed"], told["outcome"], told["kind"], told["checks"][0]["name"]) == (False, "failed", "legacy", "liveness")
+    assert (told["changed"], told["outcome"], told["kind"], told["checks"][0]["name"]) == (
+        False,
+        "failed",
+        "legacy",
+        "liveness",
+    )
     assert told["screen"][-1].startswith("failed") and "failed" not in told
     assert list((tmp_path / "state").iterdir()) == []
 
 
 def test_probe_in_check_mode_says_what_it_would_ask(run: Run, proxy: Any, tmp_path: Path) -> None:
     told = run(model_probe, check=True)
-    assert (told["changed"], told["plan"], proxy.asked) == (True, [{"model": "here", "capability": "completion"}], 0)
-    assert told["screen"] == ["would ask here: completion"] and list((tmp_path / "state").iterdir()) == []
+    assert (told["changed"], told["plan"], proxy.asked) == (
+        True,
+        [{"model": "here", "capability": "completion"}],
+        0,
+    )
+    assert (
+        told["screen"] == ["would ask here: completion"]
+        and list((tmp_path / "state").iterdir()) == []
+    )
     assert not run(model_probe, check=True, names=["other"])["changed"]
 
 
 def test_probe_keeps_its_report(run: Run, proxy: Any, tmp_path: Path) -> None:
     told = run(model_probe)
     assert (told["changed"], told["outcome"], proxy.asked) == (True, "healthy", 1)
-    assert told["page"] == (tmp_path / "state/probe.html").read_text() and told["paths"]["json"] == str(tmp_path / "state/probe.json")
-    assert told["findings"] == ["unreachable: here (config, line 2): the server at http://127.0.0.1:9 refuses connections"]
+    assert told["page"] == (tmp_path / "state/probe.html").read_text() and told["paths"][
+        "json"
+    ] == str(tmp_path / "state/probe.json")
+    assert told["findings"] == [
+        "unreachable: here (config, line 2): the server at http://127.0.0.1:9 refuses connections"
+    ]
     proxy.status = 500
     assert run(model_probe, requests=5)["outcome"] == "failed"
 
 
 def test_inventory_is_told(run: Run, proxy: Any) -> None:
     told = run(model_inventory_info)
-    assert (told["changed"], told["outcome"], told["kind"], proxy.asked) == (False, "degraded", "legacy", 0)
-    assert told["rows"] == [{"name": "here", "config": 1, "database": 0, "listed": True, "addresses": ["http://127.0.0.1:9 (refuses connections)"]}]
+    assert (told["changed"], told["outcome"], told["kind"], proxy.asked) == (
+        False,
+        "degraded",
+        "legacy",
+        0,
+    )
+    assert told["rows"] == [
+        {
+            "name": "here",
+            "config": 1,
+            "database": 0,
+            "listed": True,
+            "addresses": ["http://127.0.0.1:9 (refuses connections)"],
+        }
+    ]
     assert told["screen"][-1] == "1 models, 1 things do not fit"
 
 

@@ -39,12 +39,14 @@ SECRET = "hunter2 '$\"\\\n#x"
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a module and returns what it printed."""
+
     def call(module: Any, check: bool = False, **params: Any) -> dict[str, Any]:
         with patch_module_args({**params, "_ansible_check_mode": check}), pytest.raises(SystemExit):
             module.main()
         shown = capsys.readouterr().out
         assert "hunter2" not in shown
         return json.loads(shown)
+
     return call
 
 
@@ -54,14 +56,18 @@ def process() -> Iterator[int]:
     environment = {"LITELLM_SALT_KEY": SECRET, "A": "1", "BASH_FUNC_x%%": "() { :; }"}
     # its first line says that /proc tells of it
     command = [sys.executable, "-c", "print(flush=True); input()"]
-    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
         assert child.stdout
         assert child.stdout.readline()
         yield child.pid
         child.terminate()
 
 
-def test_environment_of_a_process_is_recorded_byte_for_byte(run: Run, process: int, tmp_path: Path) -> None:
+def test_environment_of_a_process_is_recorded_byte_for_byte(
+    run: Run, process: int, tmp_path: Path
+) -> None:
     dest = tmp_path / "state" / "legacy.env"
     assert run(legacy_record, check=True, pid=process, dest=str(dest))["changed"]
     assert not dest.exists()
@@ -90,17 +96,29 @@ def test_process_that_is_gone_is_said(run: Run, tmp_path: Path) -> None:
     [
         (_listeners.Listener("127.0.0.1", 4000, os.getpid(), "litellm"), ""),
         (None, "nobody listens on port 4000"),
-        (_listeners.Listener("127.0.0.1", 4000, 1, "docker-proxy (process 1)"), "port 4000 is held by docker-proxy (process 1)"),
-        (_listeners.Listener("127.0.0.1", 4000, None, "a process that cannot be seen from here"), "port 4000 is held by a process that cannot be seen from here"),
+        (
+            _listeners.Listener("127.0.0.1", 4000, 1, "docker-proxy (process 1)"),
+            "port 4000 is held by docker-proxy (process 1)",
+        ),
+        (
+            _listeners.Listener("127.0.0.1", 4000, None, "a process that cannot be seen from here"),
+            "port 4000 is held by a process that cannot be seen from here",
+        ),
     ],
     ids=["its own", "nobody", "another", "unknown"],
 )
-def test_serving_means_that_the_units_process_holds_the_port(run: Run, monkeypatch: pytest.MonkeyPatch, listener: Any, reason: str) -> None:
+def test_serving_means_that_the_units_process_holds_the_port(
+    run: Run, monkeypatch: pytest.MonkeyPatch, listener: Any, reason: str
+) -> None:
     deployment = type("Deployment", (), {"facts": {"pid": os.getpid(), "port": 4000}})
     monkeypatch.setattr(_legacy, "discover", lambda unit, account: deployment)
     monkeypatch.setattr(_listeners, "listeners", lambda: [listener] if listener else [])
     result = run(legacy_info, unit="litellm.service")
-    assert (result["serves"], result["reason"], result["legacy"]) == (not reason, reason, deployment.facts)  # type: ignore[attr-defined]
+    assert (result["serves"], result["reason"], result["legacy"]) == (
+        not reason,
+        reason,
+        deployment.facts,
+    )  # type: ignore[attr-defined]
 
 
 def test_unit_that_does_not_run_does_not_serve(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,8 +138,13 @@ def test_units_are_handled_in_order_and_told(run: Run, monkeypatch: pytest.Monke
         return ["stopped"] if unit["name"] == "b.service" else []
 
     monkeypatch.setattr(legacy_units._systemd, "retire", retire)
-    units = [{"name": name, "enabled": "enabled", "active": "active"} for name in ("a.timer", "b.service")]
-    assert run(legacy_units, check=True, units=units, state="retired")["actions"] == {"b.service": ["stopped"]}
+    units = [
+        {"name": name, "enabled": "enabled", "active": "active"}
+        for name in ("a.timer", "b.service")
+    ]
+    assert run(legacy_units, check=True, units=units, state="retired")["actions"] == {
+        "b.service": ["stopped"]
+    }
     assert seen == [("a.timer", True), ("b.service", True)]
 
 
@@ -144,7 +167,9 @@ def test_report_needs_a_journal_and_is_written_once(run: Run, tmp_path: Path) ->
     folder = str(tmp_path / "state")
     assert "there was no migration" in run(migration_report, folder=folder)["msg"]
     run(journal, folder=folder, operation="open", run=RUN)
-    run(journal, folder=folder, operation="close", state="untouched", facts={"failure": "it rained"})
+    run(
+        journal, folder=folder, operation="close", state="untouched", facts={"failure": "it rained"}
+    )
     assert run(migration_report, check=True, folder=folder)["changed"]
     assert not (tmp_path / "state/report.md").exists()
     result = run(migration_report, folder=folder)
@@ -162,17 +187,28 @@ def test_images_are_told_and_refused(run: Run, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(_engine, "identity", identity)
     images = {"litellm": "l", "postgres": "p", "redis": "r"}
     result = run(image_info, images=images, legacy_release="1.102.4", applied_migrations=["a"])
-    assert result["images"]["litellm"] == {"reference": "l", "uid": 1, "gid": 1, "litellm_version": "1.103.0"}
+    assert result["images"]["litellm"] == {
+        "reference": "l",
+        "uid": 1,
+        "gid": 1,
+        "litellm_version": "1.103.0",
+    }
     assert len(result["refused"]) == 2
     assert run(image_info, images=images)["refused"] == []
-    assert "no image is given for postgres, redis" in run(image_info, images={"litellm": "l"})["msg"]
+    assert (
+        "no image is given for postgres, redis" in run(image_info, images={"litellm": "l"})["msg"]
+    )
 
 
 def test_containers_are_told_with_what_is_wrong(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_engine, "container", lambda name: None)
     result = run(compose_info, containers=["litellm-proxy"])
-    assert result == {"changed": False, "containers": {"litellm-proxy": None}, "problems": ["container litellm-proxy does not exist"],
-                      "invocation": result["invocation"]}
+    assert result == {
+        "changed": False,
+        "containers": {"litellm-proxy": None},
+        "problems": ["container litellm-proxy does not exist"],
+        "invocation": result["invocation"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -185,8 +221,15 @@ def test_containers_are_told_with_what_is_wrong(run: Run, monkeypatch: pytest.Mo
     ],
     ids=["empty", "not empty", "may be replaced", "differs"],
 )
-def test_redis_is_carried_or_refused(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, held: str, replace: bool, differences: list[str],
-                                     said: Any) -> None:
+def test_redis_is_carried_or_refused(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    held: str,
+    replace: bool,
+    differences: list[str],
+    said: Any,
+) -> None:
     (tmp_path / "env").write_text("REDIS_PASSWORD=hunter2\nREDIS_USERNAME=gateway\n")
     seen: list[Any] = []
 
@@ -197,7 +240,9 @@ def test_redis_is_carried_or_refused(run: Run, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(_transfer, "carry", carry)
     monkeypatch.setattr(_redis.Container, "state", lambda self: "running")
     monkeypatch.setattr(_redis.Container, "ask", lambda self, *words: held)
-    result = run(redis_copy, container="litellm-redis", env_file=str(tmp_path / "env"), replace=replace)
+    result = run(
+        redis_copy, container="litellm-redis", env_file=str(tmp_path / "env"), replace=replace
+    )
     if said is None:
         assert result["changed"]
         assert seen == [_redis.Native("127.0.0.1", 6379, "gateway", "hunter2")]

@@ -26,23 +26,43 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), "-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "init.defaultBranch=main", *arguments]
+    command = [
+        "git",
+        "-C",
+        str(folder),
+        "-c",
+        "user.name=x",
+        "-c",
+        "user.email=x@example.com",
+        "-c",
+        "init.defaultBranch=main",
+        *arguments,
+    ]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture
 def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     def call(check: bool = False, docker: list[str] | None = None) -> dict[str, Any]:
-        params = {"path": str(folder), "git": [".env", "redis.conf"], "docker": docker or [".git", ".env"], "_ansible_check_mode": check}
+        params = {
+            "path": str(folder),
+            "git": [".env", "redis.conf"],
+            "docker": docker or [".git", ".env"],
+            "_ansible_check_mode": check,
+        }
         with patch_module_args(params), pytest.raises(SystemExit):
             ignore_files.main()
         return json.loads(capsys.readouterr().out)
+
     return call
 
 
 def test_outside_of_git_only_the_build_context_is_cared_for(folder: Path, run: Run) -> None:
     assert run()["files"] == [str(folder / ".dockerignore")]
-    assert (folder / ".dockerignore").read_text() == "%s\n.git\n.env\n%s\n" % (_ignore.BEGIN, _ignore.END)
+    assert (folder / ".dockerignore").read_text() == "%s\n.git\n.env\n%s\n" % (
+        _ignore.BEGIN,
+        _ignore.END,
+    )
     assert not run()["changed"]
 
 
@@ -52,7 +72,9 @@ def test_in_a_work_tree_git_ignores_the_secrets(folder: Path, run: Run) -> None:
     (folder / ".env").write_text("x")
     assert str(folder / ".gitignore") in run()["files"]
     assert (folder / ".gitignore").read_text().startswith("*.log\n!.env\n# BEGIN")
-    assert ".env" not in git(folder, "status", "--porcelain", "--untracked-files=all").replace(".dockerignore", "")
+    assert ".env" not in git(folder, "status", "--porcelain", "--untracked-files=all").replace(
+        ".dockerignore", ""
+    )
     assert not run()["changed"]
 
 
@@ -94,7 +116,10 @@ def test_a_changed_list_replaces_the_block_and_nothing_else(folder: Path, run: R
     with (folder / ".dockerignore").open("a") as stream:
         stream.write("mine too\n")
     assert run(docker=["a"])["changed"]
-    assert (folder / ".dockerignore").read_text() == "mine\nmine too\n%s\na\n%s\n" % (_ignore.BEGIN, _ignore.END)
+    assert (folder / ".dockerignore").read_text() == "mine\nmine too\n%s\na\n%s\n" % (
+        _ignore.BEGIN,
+        _ignore.END,
+    )
     assert (folder / ".dockerignore").stat().st_mode & 0o777 == 0o640
 
 
@@ -110,7 +135,9 @@ def test_a_repository_that_git_cannot_read_is_not_passed_over(folder: Path, run:
     assert "git cannot say what it tracks" in run()["msg"]
 
 
-def test_a_repository_without_git_on_the_host(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repository_without_git_on_the_host(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_host, "run", lambda *_a, **_k: _host.Result(127, "", "git: not found"))
     assert run()["changed"]
     (folder / ".git").mkdir()

@@ -44,16 +44,31 @@ def state(tmp_path: Path) -> Path:
 @pytest.fixture
 def call(state: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run one of the two modules."""
+
     def run(which: ModuleType, check: bool = False, **params: Any) -> dict[str, Any]:
-        with patch_module_args({"folder": str(state), "_ansible_check_mode": check, **params}), pytest.raises(SystemExit):
+        with (
+            patch_module_args({"folder": str(state), "_ansible_check_mode": check, **params}),
+            pytest.raises(SystemExit),
+        ):
             which.main()
         return json.loads(capsys.readouterr().out)
+
     return run
 
 
 def test_journal_is_told_as_it_is_written(state: Path, call: Run) -> None:
-    assert call(journal_info) == {"changed": False, "state": "none", "phase": "", "busy": "", "steps_on": [], "steps_back": [],
-                                  "half_staged": False, "restoring": "", "journal": {}, "invocation": call(journal_info)["invocation"]}
+    assert call(journal_info) == {
+        "changed": False,
+        "state": "none",
+        "phase": "",
+        "busy": "",
+        "steps_on": [],
+        "steps_back": [],
+        "half_staged": False,
+        "restoring": "",
+        "journal": {},
+        "invocation": call(journal_info)["invocation"],
+    }
     opened = call(journal, operation="open", run=HERE, facts={"found": {"port": 4000}})
     assert opened["changed"]
     call(journal, operation="begin", name="stage")
@@ -63,14 +78,23 @@ def test_journal_is_told_as_it_is_written(state: Path, call: Run) -> None:
     assert told["journal"]["steps"][0]["state"] == "begun"
     call(journal, operation="failed", name="stage", facts={"reason": "x"})
     closed = call(journal, operation="close", state="untouched", facts={"failure": "x"})
-    assert call(journal_info)["journal"] == closed["journal"] == json.loads((state / "journal.json").read_text())
-    assert (closed["journal"]["state"], closed["journal"]["steps"][0]["state"]) == ("untouched", "failed")
+    assert (
+        call(journal_info)["journal"]
+        == closed["journal"]
+        == json.loads((state / "journal.json").read_text())
+    )
+    assert (closed["journal"]["state"], closed["journal"]["steps"][0]["state"]) == (
+        "untouched",
+        "failed",
+    )
     assert closed["journal"]["facts"] == {"found": {"port": 4000}, "failure": "x"}
 
 
 def test_busy_names_the_other_run(call: Run) -> None:
     call(journal, operation="open", run=OTHER)
-    assert call(journal_info, run=HERE)["busy"].startswith("run 9:9 of controller elsewhere is at work")
+    assert call(journal_info, run=HERE)["busy"].startswith(
+        "run 9:9 of controller elsewhere is at work"
+    )
     assert call(journal_info, run=HERE, patience=0)["busy"] == ""
     assert call(journal_info, run=OTHER)["busy"] == ""
     assert call(journal_info)["busy"] == ""
@@ -90,7 +114,18 @@ def test_restore_that_has_not_ended_is_told_and_keeps_every_run_out(state: Path,
     call(journal, operation="open", run=HERE)
     call(journal, operation="close", state="migrated")
     before = (state / "journal.json").read_bytes()
-    told = {"id": "x", "backup": "/b/x", "name": "x", "database": "d", "fresh": "f", "kept": "k", "point": "", "begun": "t", "updated": "t", "format": 1}
+    told = {
+        "id": "x",
+        "backup": "/b/x",
+        "name": "x",
+        "database": "d",
+        "fresh": "f",
+        "kept": "k",
+        "point": "",
+        "begun": "t",
+        "updated": "t",
+        "format": 1,
+    }
     (state / "restore.json").write_text(json.dumps({**told, "stage": "swapping"}))
     words = "a restore of x has not ended (it was killed, or failed, in its stage swapping)"
     assert call(journal_info)["restoring"].startswith(words)
@@ -118,7 +153,9 @@ def test_restore_that_has_not_ended_is_told_and_keeps_every_run_out(state: Path,
     ],
     ids=lambda value: value if isinstance(value, str) else value["operation"],
 )
-def test_each_operation_wants_what_it_needs(state: Path, call: Run, params: dict[str, Any], missing: str) -> None:
+def test_each_operation_wants_what_it_needs(
+    state: Path, call: Run, params: dict[str, Any], missing: str
+) -> None:
     failed = call(journal, **params)
     assert failed["failed"]
     assert failed["msg"].endswith("following are missing: %s" % missing)
@@ -128,11 +165,19 @@ def test_each_operation_wants_what_it_needs(state: Path, call: Run, params: dict
 def test_migrated_host_is_taken_up_again_to_go_back(call: Run) -> None:
     opened = call(journal, operation="open", run=HERE)["journal"]
     call(journal, operation="close", state="migrated")
-    assert call(journal, operation="resume", run=HERE)["msg"].endswith("tells of no run that was killed.")
+    assert call(journal, operation="resume", run=HERE)["msg"].endswith(
+        "tells of no run that was killed."
+    )
     turned = call(journal, operation="turn", run=HERE)["journal"]
-    assert (turned["id"], turned["state"], turned["owner"]["run"]) == (opened["id"], "running", "7:100")
+    assert (turned["id"], turned["state"], turned["owner"]["run"]) == (
+        opened["id"],
+        "running",
+        "7:100",
+    )
     call(journal, operation="close", state="rolled back")
-    assert call(journal, operation="turn", run=HERE)["msg"].endswith("tells of no run that was killed, and of no migrated host.")
+    assert call(journal, operation="turn", run=HERE)["msg"].endswith(
+        "tells of no run that was killed, and of no migrated host."
+    )
 
 
 def test_a_missing_state_folder_is_an_error_not_a_crash(call: Run) -> None:
@@ -141,7 +186,10 @@ def test_a_missing_state_folder_is_an_error_not_a_crash(call: Run) -> None:
 
 def test_check_mode_writes_nothing(state: Path, call: Run) -> None:
     assert call(journal, check=True, operation="open", run=HERE) == {
-        "changed": True, "journal": {}, "invocation": call(journal, check=True, operation="open", run=HERE)["invocation"]}
+        "changed": True,
+        "journal": {},
+        "invocation": call(journal, check=True, operation="open", run=HERE)["invocation"],
+    }
     assert not state.exists()
     opened = call(journal, operation="open", run=HERE)["journal"]
     assert call(journal, check=True, operation="close", state="migrated")["journal"] == opened
@@ -164,7 +212,10 @@ def test_every_ended_journal_is_kept(state: Path, call: Run) -> None:
         closed.append(call(journal, operation="close", state=outcome)["journal"])
     last = call(journal, operation="open", run=HERE)["journal"]
     kept = {path.name: json.loads(path.read_text()) for path in state.glob("journal*.json")}
-    assert kept == {"journal.json": last, **{"journal-%s.json" % entry["id"]: entry for entry in closed}}
+    assert kept == {
+        "journal.json": last,
+        **{"journal-%s.json" % entry["id"]: entry for entry in closed},
+    }
 
 
 def test_killed_run_that_is_not_resumed_is_kept_too(state: Path, call: Run) -> None:
@@ -174,7 +225,9 @@ def test_killed_run_that_is_not_resumed_is_kept_too(state: Path, call: Run) -> N
 
 
 @pytest.mark.parametrize("room", [0, 1], ids=["for nothing", "for the copy alone"])
-def test_full_disk_never_costs_the_journal_that_ended(state: Path, call: Run, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+def test_full_disk_never_costs_the_journal_that_ended(
+    state: Path, call: Run, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
     """Without its journal a migrated host would look as if no migration had ever begun."""
     call(journal, operation="open", run=HERE)
     closed = call(journal, operation="close", state="migrated")["journal"]
@@ -205,8 +258,15 @@ def test_journal_that_went_on_is_kept_as_it_ended(state: Path, call: Run) -> Non
 
 
 def test_of_runs_that_open_in_one_instant_one_gets_the_host(state: Path) -> None:
-    runs = [subprocess.Popen([sys.executable, "-c", OPENER, str(state), "desk%d" % number], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            for number in range(4)]
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPENER, str(state), "desk%d" % number],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
     for run in runs:
         assert run.stdout is not None
         assert run.stdout.readline() == "ready\n"
@@ -224,7 +284,9 @@ def test_of_runs_that_open_in_one_instant_one_gets_the_host(state: Path) -> None
 
 
 @pytest.mark.parametrize("operation", ["open", "resume", "facts"])
-def test_lock_is_held_from_the_reading_to_the_writing(state: Path, call: Run, monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
+def test_lock_is_held_from_the_reading_to_the_writing(
+    state: Path, call: Run, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
     call(journal, operation="open", run={**HERE, "run": "6:99"})
     held: list[str] = []
 
@@ -232,15 +294,21 @@ def test_lock_is_held_from_the_reading_to_the_writing(state: Path, call: Run, mo
         act = getattr(_journal, name)
 
         def watch(*words: Any) -> Any:
-            with open(state / "lock", "w", encoding="ascii") as lock, pytest.raises(BlockingIOError):
+            with (
+                open(state / "lock", "w", encoding="ascii") as lock,
+                pytest.raises(BlockingIOError),
+            ):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             held.append(name)
             return act(*words)
+
         return watch
 
     for name in ("load", "save"):
         monkeypatch.setattr(_journal, name, watched(name))
-    assert call(journal, operation=operation, **({} if operation == "facts" else {"run": HERE}))["changed"]
+    assert call(journal, operation=operation, **({} if operation == "facts" else {"run": HERE}))[
+        "changed"
+    ]
     assert held == ["load", "save"]
     with open(state / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,8 +13,12 @@ from ansible_collections.llmops.litellm.plugins.module_utils._backup import back
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import drill as _drill
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _restore_order
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import rebuild as _restore_host
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import restore as _restore_deployment
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
+    rebuild as _restore_host,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
+    restore as _restore_deployment,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._restore.state import RefusedError
 from ansible_collections.llmops.litellm.plugins.modules import backup_drill, backup_restore
 
@@ -24,10 +28,12 @@ Run = Callable[..., dict[str, Any]]
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a module and returns what it printed."""
+
     def call(module: Any, check: bool = False, **params: Any) -> dict[str, Any]:
         with patch_module_args({**params, "_ansible_check_mode": check}), pytest.raises(SystemExit):
             module.main()
         return json.loads(capsys.readouterr().out)
+
     return call
 
 
@@ -35,8 +41,16 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 def archive(tmp_path: Path) -> Path:
     path = tmp_path / "backups/20261123T120000Z"
     path.mkdir(parents=True)
-    (path / "manifest.json").write_text(json.dumps({"format": 1, "name": path.name, "created": "2026-11-23T12:00:00+00:00",
-                                                    "facts": {"images": {"postgres": "p@sha256:1"}}}))
+    (path / "manifest.json").write_text(
+        json.dumps(
+            {
+                "format": 1,
+                "name": path.name,
+                "created": "2026-11-23T12:00:00+00:00",
+                "facts": {"images": {"postgres": "p@sha256:1"}},
+            }
+        )
+    )
     return path.parent
 
 
@@ -54,53 +68,106 @@ def deployment(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         return {"name": "x", "loses": ["a"], "stopped": 1.5}
 
     monkeypatch.setattr(_restore_deployment, "restore", restore)
-    monkeypatch.setattr(_restore_deployment, "foresee", lambda order: {"name": "x", "problems": ["too full"]})
+    monkeypatch.setattr(
+        _restore_deployment, "foresee", lambda order: {"name": "x", "problems": ["too full"]}
+    )
     return asked
 
 
-def test_settings_of_the_host_say_what_is_restored(run: Run, deployment: list[Any], tmp_path: Path) -> None:
+def test_settings_of_the_host_say_what_is_restored(
+    run: Run, deployment: list[Any], tmp_path: Path
+) -> None:
     path = str(tmp_path / "ops.json")
-    result = run(backup_restore, settings=path, name="x", kind="legacy", path="/else", identity="/key", restore_point=False, wait=5)
-    assert (deployment[0][0], deployment[0][2:]) == (path, ("x", "legacy", "/else", "/key", False, 5))
-    assert (result["changed"], result["told"], result["loses"], result["stopped"]) == (True, ["the proxy is stopped"], ["a"], 1.5)
+    result = run(
+        backup_restore,
+        settings=path,
+        name="x",
+        kind="legacy",
+        path="/else",
+        identity="/key",
+        restore_point=False,
+        wait=5,
+    )
+    assert (deployment[0][0], deployment[0][2:]) == (
+        path,
+        ("x", "legacy", "/else", "/key", False, 5),
+    )
+    assert (result["changed"], result["told"], result["loses"], result["stopped"]) == (
+        True,
+        ["the proxy is stopped"],
+        ["a"],
+        1.5,
+    )
     result = run(backup_restore, check=True, settings=path)
     assert deployment[1][2:] == ("latest", "", "", "", True, 240)
     assert (result["changed"], result["problems"], result["told"]) == (True, ["too full"], [])
 
 
-def test_refusal_says_what_was_done_before(run: Run, deployment: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refusal_says_what_was_done_before(
+    run: Run, deployment: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(order: Any, now: Any, tell: Any) -> Any:
         tell("an earlier one is ended")
         raise RefusedError("nothing was touched: too full")
 
     monkeypatch.setattr(_restore_deployment, "restore", refuse)
     result = run(backup_restore, settings=str(tmp_path / "ops.json"))
-    assert (result["failed"], result["msg"], result["told"]) == (True, "nothing was touched: too full", ["an earlier one is ended"])
+    assert (result["failed"], result["msg"], result["told"]) == (
+        True,
+        "nothing was touched: too full",
+        ["an earlier one is ended"],
+    )
 
 
-def test_host_without_settings_is_built(run: Run, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_without_settings_is_built(
+    run: Run, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(_restore_host, "rebuild", lambda order, now, tell: asked.append(order) or {"url": "http://127.0.0.1:4000"})
+    monkeypatch.setattr(
+        _restore_host,
+        "rebuild",
+        lambda order, now, tell: asked.append(order) or {"url": "http://127.0.0.1:4000"},
+    )
     monkeypatch.setattr(_restore_host, "foresee", lambda order: {"problems": []})
-    params = {"settings": "/nosuch/ops.json", "path": str(archive), "project_dir": "/p", "state_dir": "/s", "identity": "/key"}
+    params = {
+        "settings": "/nosuch/ops.json",
+        "path": str(archive),
+        "project_dir": "/p",
+        "state_dir": "/s",
+        "identity": "/key",
+    }
     result = run(backup_restore, **params)
-    assert asked == [_restore_host.Order(str(archive / "20261123T120000Z"), "/p", "/s", "/key", patience=240)]
+    assert asked == [
+        _restore_host.Order(str(archive / "20261123T120000Z"), "/p", "/s", "/key", patience=240)
+    ]
     assert (result["url"], result["loses"]) == ("http://127.0.0.1:4000", [])
     assert run(backup_restore, check=True, **params)["problems"] == []
     assert len(asked) == 1
-    assert "holds no backup" in run(backup_restore, settings="/nosuch/ops.json", path=str(tmp_path))["msg"]
+    assert (
+        "holds no backup"
+        in run(backup_restore, settings="/nosuch/ops.json", path=str(tmp_path))["msg"]
+    )
 
 
-def test_drill_takes_the_image_of_the_manifest(run: Run, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drill_takes_the_image_of_the_manifest(
+    run: Run, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[Any] = []
     done = {"rows": 7, "tables": 2, "seconds": 1.0, "differences": []}
-    monkeypatch.setattr(_drill, "drill", lambda path, image, now, identity: asked.append((path, image, identity)) or done)
+    monkeypatch.setattr(
+        _drill,
+        "drill",
+        lambda path, image, now, identity: asked.append((path, image, identity)) or done,
+    )
     assert run(backup_drill, check=True, path=str(archive))["image"] == "p@sha256:1"
     assert asked == []
     result = run(backup_drill, path=str(archive), identity="/key")
     assert (result["changed"], result["rows"], result["name"]) == (False, 7, "20261123T120000Z")
     run(backup_drill, path=str(archive), image="mine:1")
-    assert asked == [(str(archive / "20261123T120000Z"), "p@sha256:1", "/key"), (str(archive / "20261123T120000Z"), "mine:1", "")]
+    assert asked == [
+        (str(archive / "20261123T120000Z"), "p@sha256:1", "/key"),
+        (str(archive / "20261123T120000Z"), "mine:1", ""),
+    ]
     done["differences"] = ["table x"]
     result = run(backup_drill, path=str(archive))
     assert result["failed"] and "is not what its manifest says: table x" in result["msg"]

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils._litellm import spend_flush as _spend_flush
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
+    spend_flush as _spend_flush,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 from ansible_collections.llmops.litellm.plugins.modules import spend_flush
 
@@ -19,16 +21,29 @@ def run(capsys: pytest.CaptureFixture[str], **params: Any) -> dict[str, Any]:
     return dict(json.loads(capsys.readouterr().out))
 
 
-def test_what_was_seen_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_seen_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(_spend_flush, "wait", lambda *words: asked.append(words) or _spend_flush.Flush(True, "", 3.5))
+    monkeypatch.setattr(
+        _spend_flush,
+        "wait",
+        lambda *words: asked.append(words) or _spend_flush.Flush(True, "", 3.5),
+    )
     source = {"container": "litellm-postgres", "database": "litellm", "user": "litellm"}
     told = run(capsys, source=source, limit=9)
-    assert (told["seen"], told["reason"], told["seconds"], told["changed"]) == (True, "", 3.5, False)
+    assert (told["seen"], told["reason"], told["seconds"], told["changed"]) == (
+        True,
+        "",
+        3.5,
+        False,
+    )
     assert (asked[0][0].container, asked[0][1]) == ("litellm-postgres", 9.0)
 
 
-def test_database_that_cannot_be_asked_is_no_failure(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_database_that_cannot_be_asked_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def refuse(_params: Any) -> Any:
         raise _postgres.PostgresError("no DATABASE_URL")
 

@@ -1,4 +1,5 @@
 """Names, keys and checksums of backups."""
+
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
@@ -14,14 +15,23 @@ NOW = datetime(2026, 11, 23, 13, 5, 1, tzinfo=timezone(timedelta(hours=1)))
 def test_names_are_utc_and_sort_by_time() -> None:
     assert _backup.name_of(NOW) == "20261123T120501Z"
     assert _backup.name_of(NOW, ["20261123T120501Z", "20261123T120501Z-2"]) == "20261123T120501Z-3"
-    names = [_backup.name_of(NOW), _backup.name_of(NOW, [_backup.name_of(NOW)]), _backup.name_of(NOW + timedelta(seconds=1))]
+    names = [
+        _backup.name_of(NOW),
+        _backup.name_of(NOW, [_backup.name_of(NOW)]),
+        _backup.name_of(NOW + timedelta(seconds=1)),
+    ]
     assert names == sorted(names)
 
 
-@pytest.mark.parametrize("environment, key", [
-    ({}, None), ({"LITELLM_MASTER_KEY": "m"}, "m"), ({"LITELLM_MASTER_KEY": "m", "LITELLM_SALT_KEY": "s"}, "s"),
-    ({"LITELLM_MASTER_KEY": "m", "LITELLM_SALT_KEY": ""}, ""),
-])
+@pytest.mark.parametrize(
+    "environment, key",
+    [
+        ({}, None),
+        ({"LITELLM_MASTER_KEY": "m"}, "m"),
+        ({"LITELLM_MASTER_KEY": "m", "LITELLM_SALT_KEY": "s"}, "s"),
+        ({"LITELLM_MASTER_KEY": "m", "LITELLM_SALT_KEY": ""}, ""),
+    ],
+)
 def test_the_key_that_litellm_uses(environment: dict[str, str], key: object) -> None:
     assert _backup.salt_key(environment) == key
 
@@ -43,11 +53,14 @@ def test_a_sound_backup(tmp_path: Path) -> None:
     assert _backup.manifest(str(tmp_path)) == {"format": 1}
 
 
-@pytest.mark.parametrize("name, content, words", [
-    ("database.dump", "PGDMQ", "database.dump: its checksum does not match"),
-    ("more", "x", "more: was not there"),
-    ("SHA256SUMS", "", "manifest.json: is missing from SHA256SUMS"),
-])
+@pytest.mark.parametrize(
+    "name, content, words",
+    [
+        ("database.dump", "PGDMQ", "database.dump: its checksum does not match"),
+        ("more", "x", "more: was not there"),
+        ("SHA256SUMS", "", "manifest.json: is missing from SHA256SUMS"),
+    ],
+)
 def test_an_unsound_one(tmp_path: Path, name: str, content: str, words: str) -> None:
     folder = backup(tmp_path)
     (tmp_path / name).write_text(content)
@@ -57,7 +70,12 @@ def test_an_unsound_one(tmp_path: Path, name: str, content: str, words: str) -> 
 def test_checksums_are_compared_as_written(tmp_path: Path) -> None:
     folder = backup(tmp_path)
     text = (tmp_path / "SHA256SUMS").read_text()
-    for other in (text.upper(), "".join(reversed(text.splitlines(True))), text + "\n", text.rstrip("\n")):
+    for other in (
+        text.upper(),
+        "".join(reversed(text.splitlines(True))),
+        text + "\n",
+        text.rstrip("\n"),
+    ):
         (tmp_path / "SHA256SUMS").write_text(other)
         assert _backup.verify(folder), other
 

@@ -18,9 +18,21 @@ def test_failure_does_not_make_the_last_success_forgotten(tmp_path: Path) -> Non
     _outcome.record(str(tmp_path), "drill", NOW)
     told = _outcome.record(str(tmp_path), "backup", NOW + timedelta(days=1), "the disk is full")
     assert told == _outcome.load(str(tmp_path))
-    assert told["backup"] == {"time": "2026-11-25T12:00:00+00:00", "ok": False, "problem": "the disk is full", "note": None, "name": None,
-                              "seconds": None, "bytes": None,
-                              "last_success": {"time": "2026-11-24T12:00:00+00:00", "name": "a", "seconds": 1.5, "bytes": 1000}}
+    assert told["backup"] == {
+        "time": "2026-11-25T12:00:00+00:00",
+        "ok": False,
+        "problem": "the disk is full",
+        "note": None,
+        "name": None,
+        "seconds": None,
+        "bytes": None,
+        "last_success": {
+            "time": "2026-11-24T12:00:00+00:00",
+            "name": "a",
+            "seconds": 1.5,
+            "bytes": 1000,
+        },
+    }
     assert told["drill"]["ok"]
     assert (tmp_path / "backup.json").stat().st_mode & 0o777 == 0o600
 
@@ -38,8 +50,12 @@ def test_file_that_is_damaged_counts_as_none(tmp_path: Path, text: str) -> None:
 
 def test_metrics_are_whole_families_of_numbers(tmp_path: Path) -> None:
     path = tmp_path / "litellm.prom"
-    _outcome.record(str(tmp_path), "backup", NOW, None, str(path), name='a"b', seconds=1.5, bytes=123456789012)
-    _outcome.record(str(tmp_path), "drill", NOW + timedelta(seconds=60), "no room\nat all", str(path))
+    _outcome.record(
+        str(tmp_path), "backup", NOW, None, str(path), name='a"b', seconds=1.5, bytes=123456789012
+    )
+    _outcome.record(
+        str(tmp_path), "drill", NOW + timedelta(seconds=60), "no room\nat all", str(path)
+    )
     assert path.stat().st_mode & 0o777 == 0o644
     lines = path.read_text().splitlines()
     families = [line.split()[2] for line in lines if line.startswith("# TYPE")]
@@ -47,10 +63,17 @@ def test_metrics_are_whole_families_of_numbers(tmp_path: Path) -> None:
     assert len(set(families)) == len(families)
     values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     assert values == {
-        'litellm_ops_last_run_timestamp_seconds{what="backup"}': "1795521600", 'litellm_ops_last_run_timestamp_seconds{what="drill"}': "1795521660",
-        'litellm_ops_last_run_ok{what="backup"}': "1", 'litellm_ops_last_run_ok{what="drill"}': "0",
-        'litellm_ops_last_run_sealed{what="backup"}': "0", 'litellm_ops_last_run_sealed{what="drill"}': "0",
-        'litellm_ops_last_success_timestamp_seconds{what="backup"}': "1795521600", 'litellm_ops_duration_seconds{what="backup"}': "1.5",
-        'litellm_ops_size_bytes{what="backup"}': "123456789012"}
+        'litellm_ops_last_run_timestamp_seconds{what="backup"}': "1795521600",
+        'litellm_ops_last_run_timestamp_seconds{what="drill"}': "1795521660",
+        'litellm_ops_last_run_ok{what="backup"}': "1",
+        'litellm_ops_last_run_ok{what="drill"}': "0",
+        'litellm_ops_last_run_sealed{what="backup"}': "0",
+        'litellm_ops_last_run_sealed{what="drill"}': "0",
+        'litellm_ops_last_success_timestamp_seconds{what="backup"}': "1795521600",
+        'litellm_ops_duration_seconds{what="backup"}': "1.5",
+        'litellm_ops_size_bytes{what="backup"}': "123456789012",
+    }
     assert {name.partition("{")[0] for name in values} == set(families)
-    assert json.loads((tmp_path / "backup.json").read_text())["drill"]["problem"] == "no room\nat all"
+    assert (
+        json.loads((tmp_path / "backup.json").read_text())["drill"]["problem"] == "no room\nat all"
+    )

@@ -34,34 +34,57 @@ def secrets(tmp_path: Path) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize(("tool", "to", "words"), [
-    ("restic", "rest:https://me:%s@vault/" % SECRET, "has a password"), ("rclone", ":s3,secret_access_key=%s:b" % SECRET, "has a password"),
-    ("rclone", "vault,pass=%s:x" % SECRET, "has a password"), ("rclone", "", "must be a remote"), ("rclone", "folder", "must be a remote"),
-    ("rclone", "--delete:", "must be a remote"), ("restic", "sftp:me@vault:/srv", ""), ("restic", "", ""), ("restic", "s3:https://vault/b", ""),
-    ("rclone", "vault:", ""), ("rclone", "vault:a/b", ""), ("rclone", "/mnt/vault", "")])
+@pytest.mark.parametrize(
+    ("tool", "to", "words"),
+    [
+        ("restic", "rest:https://me:%s@vault/" % SECRET, "has a password"),
+        ("rclone", ":s3,secret_access_key=%s:b" % SECRET, "has a password"),
+        ("rclone", "vault,pass=%s:x" % SECRET, "has a password"),
+        ("rclone", "", "must be a remote"),
+        ("rclone", "folder", "must be a remote"),
+        ("rclone", "--delete:", "must be a remote"),
+        ("restic", "sftp:me@vault:/srv", ""),
+        ("restic", "", ""),
+        ("restic", "s3:https://vault/b", ""),
+        ("rclone", "vault:", ""),
+        ("rclone", "vault:a/b", ""),
+        ("rclone", "/mnt/vault", ""),
+    ],
+)
 def test_places(tool: str, to: str, words: str) -> None:
     said = _offhost.refusal(_offhost.Copy(tool, to, "/x"))
     assert (words in said) if words else said == ""
     assert SECRET not in said
 
 
-def test_program_and_environment_file_are_looked_at_first(tools: Path, secrets: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_program_and_environment_file_are_looked_at_first(
+    tools: Path, secrets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_offhost, "PATH", str(tools))
-    with pytest.raises(BackupError, match=r"the program restic is not installed on this host \(Debian: restic\)"):
+    with pytest.raises(
+        BackupError, match=r"the program restic is not installed on this host \(Debian: restic\)"
+    ):
         _offhost.check(_offhost.Copy("restic", "/r", secrets))
     put(tools, "restic", "exit 0")
     _offhost.check(_offhost.Copy("restic", "/r", secrets))
-    with pytest.raises(BackupError, match="copy.env sets none of RESTIC_REPOSITORY, RESTIC_REPOSITORY_FILE"):
+    with pytest.raises(
+        BackupError, match="copy.env sets none of RESTIC_REPOSITORY, RESTIC_REPOSITORY_FILE"
+    ):
         _offhost.check(_offhost.Copy("restic", "", secrets))
     with pytest.raises(BackupError, match="/nosuch cannot be read: No such file or directory"):
         _offhost.check(_offhost.Copy("restic", "/r", "/nosuch"))
     for mode in (0o640, 0o604, 0o620):
         Path(secrets).chmod(mode)
-        with pytest.raises(BackupError, match="must be a file of this account that nobody else can read or write"):
+        with pytest.raises(
+            BackupError, match="must be a file of this account that nobody else can read or write"
+        ):
             _offhost.check(_offhost.Copy("restic", "/r", secrets))
     Path(secrets).chmod(0o600)
     Path(secrets).write_text("OTHER=1\n")
-    with pytest.raises(BackupError, match="sets none of RESTIC_PASSWORD, RESTIC_PASSWORD_FILE, RESTIC_PASSWORD_COMMAND"):
+    with pytest.raises(
+        BackupError,
+        match="sets none of RESTIC_PASSWORD, RESTIC_PASSWORD_FILE, RESTIC_PASSWORD_COMMAND",
+    ):
         _offhost.check(_offhost.Copy("restic", "/r", secrets))
     Path(secrets).write_text("A='%s" % SECRET)
     with pytest.raises(BackupError, match="is not an env file") as refused:
@@ -69,28 +92,61 @@ def test_program_and_environment_file_are_looked_at_first(tools: Path, secrets: 
     assert SECRET not in str(refused.value)
 
 
-def test_passwords_go_by_environment_and_never_come_back(tools: Path, tmp_path: Path, secrets: str) -> None:
+def test_passwords_go_by_environment_and_never_come_back(
+    tools: Path, tmp_path: Path, secrets: str
+) -> None:
     (tmp_path / "b/SHA256SUMS").parent.mkdir()
     (tmp_path / "b/SHA256SUMS").write_text("")
-    put(tools, "restic", 'echo "$@" >> %s/words; env >> %s/env; echo "Fatal: wrong password $RESTIC_PASSWORD for ab" >&2; exit 1' % (tmp_path, tmp_path))
+    put(
+        tools,
+        "restic",
+        'echo "$@" >> %s/words; env >> %s/env; echo "Fatal: wrong password $RESTIC_PASSWORD for ab" >&2; exit 1'
+        % (tmp_path, tmp_path),
+    )
     with pytest.raises(BackupError) as failed:
-        _offhost.copy(_offhost.Copy("restic", "/r", secrets), str(tmp_path / "b"), False, str(tmp_path), Policy())
+        _offhost.copy(
+            _offhost.Copy("restic", "/r", secrets),
+            str(tmp_path / "b"),
+            False,
+            str(tmp_path),
+            Policy(),
+        )
     assert str(failed.value) == "restic backup: Fatal: wrong password *** for ab"
     assert SECRET not in (tmp_path / "words").read_text()
     told = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
-    assert (told["RESTIC_PASSWORD"], told["RESTIC_REPOSITORY"], told["RESTIC_CACHE_DIR"]) == (SECRET, "/r", str(tmp_path / "restic-cache"))
+    assert (told["RESTIC_PASSWORD"], told["RESTIC_REPOSITORY"], told["RESTIC_CACHE_DIR"]) == (
+        SECRET,
+        "/r",
+        str(tmp_path / "restic-cache"),
+    )
 
 
-def test_tool_that_ends_well_and_has_something_else_is_not_believed(tools: Path, tmp_path: Path, secrets: str) -> None:
+def test_tool_that_ends_well_and_has_something_else_is_not_believed(
+    tools: Path, tmp_path: Path, secrets: str
+) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "b/SHA256SUMS").write_text("one\n")
     put(tools, "restic", '[ "$1" = dump ] && echo two; exit 0')
     with pytest.raises(BackupError, match="what restic has of b is not what is here"):
-        _offhost.copy(_offhost.Copy("restic", "/r", secrets), str(tmp_path / "b"), False, str(tmp_path), Policy())
+        _offhost.copy(
+            _offhost.Copy("restic", "/r", secrets),
+            str(tmp_path / "b"),
+            False,
+            str(tmp_path),
+            Policy(),
+        )
 
 
-def test_one_that_hangs_is_ended(tools: Path, tmp_path: Path, secrets: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_hangs_is_ended(
+    tools: Path, tmp_path: Path, secrets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_offhost, "LIMIT", 0.2)
     put(tools, "restic", "exec sleep 60")
     with pytest.raises(BackupError, match="restic backup took more than 0.2 s"):
-        _offhost.copy(_offhost.Copy("restic", "/r", secrets), str(tmp_path / "b"), False, str(tmp_path), Policy())
+        _offhost.copy(
+            _offhost.Copy("restic", "/r", secrets),
+            str(tmp_path / "b"),
+            False,
+            str(tmp_path),
+            Policy(),
+        )

@@ -16,7 +16,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._backup import sett
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.backup import How
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.retention import Policy
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
-from ansible_collections.llmops.litellm.plugins.module_utils._host import settings_file as _settings_file
+from ansible_collections.llmops.litellm.plugins.module_utils._host import (
+    settings_file as _settings_file,
+)
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 
@@ -25,13 +27,24 @@ def good(tmp_path: Path) -> dict[str, Any]:
     """Settings with which nothing is wrong."""
     (tmp_path / "env").write_text("LITELLM_SALT_KEY=salt\n")
     database = {"container": "litellm-postgres", "database": "litellm", "user": "litellm"}
-    return {"format": 1, "state_dir": str(tmp_path), "project": {"name": "litellm", "folder": "/opt/litellm"},
-            "deployments": {
-                "compose": {"database": database,
-                            "files": [{"src": str(tmp_path / "env")}, {"src": "/nosuch/schema.prisma", "name": "schema", "optional": True}],
-                            "salt_key_file": str(tmp_path / "env"), "facts": {"litellm_version": "1.102.4"}},
-                "legacy": {"database": {"env_file": str(tmp_path / "env")}}},
-            "backup": {"folder": "/var/backups/llmops-litellm"}}
+    return {
+        "format": 1,
+        "state_dir": str(tmp_path),
+        "project": {"name": "litellm", "folder": "/opt/litellm"},
+        "deployments": {
+            "compose": {
+                "database": database,
+                "files": [
+                    {"src": str(tmp_path / "env")},
+                    {"src": "/nosuch/schema.prisma", "name": "schema", "optional": True},
+                ],
+                "salt_key_file": str(tmp_path / "env"),
+                "facts": {"litellm_version": "1.102.4"},
+            },
+            "legacy": {"database": {"env_file": str(tmp_path / "env")}},
+        },
+        "backup": {"folder": "/var/backups/llmops-litellm"},
+    }
 
 
 def load(tmp_path: Path, told: Any, mode: int = 0o600) -> _settings.Settings:
@@ -44,9 +57,19 @@ def load(tmp_path: Path, told: Any, mode: int = 0o600) -> _settings.Settings:
 def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
     told = load(tmp_path, good(tmp_path))
     assert (told.policy, told.how, told.metrics, told.backup_dir, told.copy) == (
-        Policy(1, 7, 4, 3, 0, ""), How(6, 2, 10 << 30, ()), "", "/var/backups/llmops-litellm", None)
+        Policy(1, 7, 4, 3, 0, ""),
+        How(6, 2, 10 << 30, ()),
+        "",
+        "/var/backups/llmops-litellm",
+        None,
+    )
     order = told.order("compose")
-    assert (order.kind, order.files, order.salt_key, order.facts) == ("compose", {"env": str(tmp_path / "env")}, "salt", {"litellm_version": "1.102.4"})
+    assert (order.kind, order.files, order.salt_key, order.facts) == (
+        "compose",
+        {"env": str(tmp_path / "env")},
+        "salt",
+        {"litellm_version": "1.102.4"},
+    )
     assert order.source.container == "litellm-postgres"
 
 
@@ -55,7 +78,10 @@ def test_file_that_must_be_there_is_ordered_whether_it_is_or_not(tmp_path: Path)
     del told["deployments"]["compose"]["files"][1]["optional"]
     assert load(tmp_path, told).order("compose").files["schema"] == "/nosuch/schema.prisma"
     told["deployments"]["compose"]["files"][1]["optional"] = "no"
-    with pytest.raises(_settings_file.SettingsError, match=r"deployments.compose.files\[1\].optional must be true or false"):
+    with pytest.raises(
+        _settings_file.SettingsError,
+        match=r"deployments.compose.files\[1\].optional must be true or false",
+    ):
         load(tmp_path, told)
 
 
@@ -64,27 +90,36 @@ def test_everything_wrong_comes_at_once_with_file_and_key(tmp_path: Path) -> Non
     told.update(format=2, colour="red", state_dir="var")
     told["project"]["name"] = 5
     told["deployments"]["compose"]["database"] = {"container": "a", "env_file": "/b"}
-    told["deployments"]["compose"]["files"] = [{"src": "relative"}, {"src": "/a/x"}, {"src": "/b/x"}, "y"]
+    told["deployments"]["compose"]["files"] = [
+        {"src": "relative"},
+        {"src": "/a/x"},
+        {"src": "/b/x"},
+        "y",
+    ]
     told["deployments"]["legacy"]["database"] = {"container": "a", "host": "x"}
     told["backup"].update(keep_daily=-1, compression=True, timezone="Mars", metrics="x")
     with pytest.raises(_settings_file.SettingsError) as refused:
         load(tmp_path, told)
     path = tmp_path / "ops.json"
-    assert str(refused.value).splitlines() == ["%s: %s" % (path, line) for line in (
-        "format must be 1; it was written by another release of this collection",
-        "deployments.compose.database must have either container or env_file",
-        "deployments.compose.files[0].src must be an absolute path",
-        "deployments.compose.files[2].name x stands twice",
-        "deployments.compose.files[3].src is missing",
-        "deployments.legacy.database needs database and user beside container",
-        "deployments.legacy.database.host is not known",
-        "backup.keep_daily must be a number from 0 on",
-        "backup: 'Mars' is no time zone that this host knows (one is written like Europe/Berlin; Debian: tzdata)",
-        "state_dir must be an absolute path",
-        "project.name must be a name",
-        "backup.compression must be a number from 0 to 9",
-        "backup.metrics must be an absolute path",
-        "colour is not known")]
+    assert str(refused.value).splitlines() == [
+        "%s: %s" % (path, line)
+        for line in (
+            "format must be 1; it was written by another release of this collection",
+            "deployments.compose.database must have either container or env_file",
+            "deployments.compose.files[0].src must be an absolute path",
+            "deployments.compose.files[2].name x stands twice",
+            "deployments.compose.files[3].src is missing",
+            "deployments.legacy.database needs database and user beside container",
+            "deployments.legacy.database.host is not known",
+            "backup.keep_daily must be a number from 0 on",
+            "backup: 'Mars' is no time zone that this host knows (one is written like Europe/Berlin; Debian: tzdata)",
+            "state_dir must be an absolute path",
+            "project.name must be a name",
+            "backup.compression must be a number from 0 to 9",
+            "backup.metrics must be an absolute path",
+            "colour is not known",
+        )
+    ]
 
 
 def test_how_backups_are_made_and_copied(tmp_path: Path) -> None:
@@ -92,41 +127,79 @@ def test_how_backups_are_made_and_copied(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("include: [models.yaml, gone.yaml]\n")
     (tmp_path / "models.yaml").write_text("model_list: []\n")
     told["deployments"]["compose"]["files"].append({"src": str(tmp_path / "config.yaml")})
-    told["backup"].update(jobs=4, parallel_from=100, encrypt_to=["age1abc", "ssh-ed25519 AAAA me@desk"],
-                          copy={"tool": "rclone", "to": "vault:litellm", "environment_file": "/x", "prune": True})
+    told["backup"].update(
+        jobs=4,
+        parallel_from=100,
+        encrypt_to=["age1abc", "ssh-ed25519 AAAA me@desk"],
+        copy={"tool": "rclone", "to": "vault:litellm", "environment_file": "/x", "prune": True},
+    )
     found = load(tmp_path, told)
     assert found.how == How(6, 4, 100 << 20, ("age1abc", "ssh-ed25519 AAAA me@desk"))
     assert found.copy == ("rclone", "vault:litellm", "/x", True)
     order = found.order("compose", "release", True)
-    assert (order.name, order.pinned, order.how, order.folder) == ("release", True, found.how, "/var/backups/llmops-litellm")
-    assert order.files == {"env": str(tmp_path / "env"), "config.yaml": str(tmp_path / "config.yaml"), "models.yaml": str(tmp_path / "models.yaml")}
-    assert order.absent == ("%s includes %s, which is not there" % (tmp_path / "config.yaml", tmp_path / "gone.yaml"),)
+    assert (order.name, order.pinned, order.how, order.folder) == (
+        "release",
+        True,
+        found.how,
+        "/var/backups/llmops-litellm",
+    )
+    assert order.files == {
+        "env": str(tmp_path / "env"),
+        "config.yaml": str(tmp_path / "config.yaml"),
+        "models.yaml": str(tmp_path / "models.yaml"),
+    }
+    assert order.absent == (
+        "%s includes %s, which is not there" % (tmp_path / "config.yaml", tmp_path / "gone.yaml"),
+    )
 
 
 def test_keys_and_places_that_are_wrong_are_said_and_not_shown(tmp_path: Path) -> None:
     told = good(tmp_path)
     secret = "AGE-SECRET-KEY-1HUNTER2"
-    told["backup"].update(jobs=0, parallel_from=-1, encrypt_to=[secret, "x", 5],
-                          copy={"tool": "tar", "to": "x", "environment_file": "copy.env", "prune": 1, "keep": 3})
+    told["backup"].update(
+        jobs=0,
+        parallel_from=-1,
+        encrypt_to=[secret, "x", 5],
+        copy={"tool": "tar", "to": "x", "environment_file": "copy.env", "prune": 1, "keep": 3},
+    )
     with pytest.raises(_settings_file.SettingsError) as refused:
         load(tmp_path, told)
-    assert [line.partition(": ")[2].replace("backup.", "") for line in str(refused.value).splitlines()] == [
+    assert [
+        line.partition(": ")[2].replace("backup.", "") for line in str(refused.value).splitlines()
+    ] == [
         "encrypt_to[0] is a secret key: whoever reads it can read the backups. Give its public half (age-keygen -y FILE), and make a new key",
-        "encrypt_to[1] is no public key: age1…, ssh-ed25519 … or ssh-rsa …", "encrypt_to[2] must be a text",
-        "jobs must be a number from 1 on", "parallel_from must be a number from 0 on, in MiB",
-        "copy.tool must be restic or rclone", "copy.environment_file must be an absolute path", "copy.prune must be true or false", "copy.keep is not known"]
+        "encrypt_to[1] is no public key: age1…, ssh-ed25519 … or ssh-rsa …",
+        "encrypt_to[2] must be a text",
+        "jobs must be a number from 1 on",
+        "parallel_from must be a number from 0 on, in MiB",
+        "copy.tool must be restic or rclone",
+        "copy.environment_file must be an absolute path",
+        "copy.prune must be true or false",
+        "copy.keep is not known",
+    ]
     assert secret not in str(refused.value)
-    told["backup"] = {**good(tmp_path)["backup"], "copy": {"tool": "restic", "to": "rest:https://a:hunter2@v/"}}
-    with pytest.raises(_settings_file.SettingsError, match="(?s)copy.environment_file is missing.*copy.to has a password") as refused:
+    told["backup"] = {
+        **good(tmp_path)["backup"],
+        "copy": {"tool": "restic", "to": "rest:https://a:hunter2@v/"},
+    }
+    with pytest.raises(
+        _settings_file.SettingsError,
+        match="(?s)copy.environment_file is missing.*copy.to has a password",
+    ) as refused:
         load(tmp_path, told)
     assert "hunter2" not in str(refused.value)
 
 
-@pytest.mark.parametrize(("told", "said"), [("{", "is not JSON"), ("[]", "it holds no object"), ("{}", "state_dir is missing")])
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [("{", "is not JSON"), ("[]", "it holds no object"), ("{}", "state_dir is missing")],
+)
 def test_file_that_is_none(tmp_path: Path, told: str, said: str) -> None:
     with pytest.raises(_settings_file.SettingsError, match=said):
         load(tmp_path, told)
-    with pytest.raises(_settings_file.SettingsError, match="the role llmops.litellm.backup writes it"):
+    with pytest.raises(
+        _settings_file.SettingsError, match="the role llmops.litellm.backup writes it"
+    ):
         _settings.load(str(tmp_path / "nosuch"), os.geteuid())
 
 
@@ -134,7 +207,10 @@ def test_policy_that_keeps_nothing_and_no_deployment(tmp_path: Path) -> None:
     told = good(tmp_path)
     told["deployments"] = {}
     told["backup"].update(dict.fromkeys(_settings.RULES, 0))
-    with pytest.raises(_settings_file.SettingsError, match="(?s)deployments must have compose.*backup: a policy of zeros keeps nothing"):
+    with pytest.raises(
+        _settings_file.SettingsError,
+        match="(?s)deployments must have compose.*backup: a policy of zeros keeps nothing",
+    ):
         load(tmp_path, told)
 
 
@@ -149,15 +225,27 @@ def test_file_that_others_can_write_is_not_believed(tmp_path: Path, mode: int) -
 
 @pytest.mark.parametrize(
     ("state", "kinds", "chosen"),
-    [(None, ("compose", "legacy"), "compose"), ("migrated", ("compose", "legacy"), "compose"), ("finalized", ("compose",), "compose"),
-     ("rolled back", ("compose", "legacy"), "legacy"), ("running", ("compose", "legacy"), "legacy"), ("rolled back", ("compose",), "compose"),
-     (None, ("legacy",), "legacy")],
+    [
+        (None, ("compose", "legacy"), "compose"),
+        ("migrated", ("compose", "legacy"), "compose"),
+        ("finalized", ("compose",), "compose"),
+        ("rolled back", ("compose", "legacy"), "legacy"),
+        ("running", ("compose", "legacy"), "legacy"),
+        ("rolled back", ("compose",), "compose"),
+        (None, ("legacy",), "legacy"),
+    ],
 )
-def test_deployment_that_serves_is_meant(tmp_path: Path, state: Any, kinds: Any, chosen: str) -> None:
+def test_deployment_that_serves_is_meant(
+    tmp_path: Path, state: Any, kinds: Any, chosen: str
+) -> None:
     told = good(tmp_path)
     told["deployments"] = {kind: told["deployments"][kind] for kind in kinds}
     if state:
-        journal = _journal.begin(_journal.create("20261124T120000Z", {"controller": "desk", "run": "1:1"}, NOW), "record", NOW)
+        journal = _journal.begin(
+            _journal.create("20261124T120000Z", {"controller": "desk", "run": "1:1"}, NOW),
+            "record",
+            NOW,
+        )
         _journal.save(str(tmp_path), {**journal, "state": state}, NOW)
     found = load(tmp_path, told)
     assert found.deployment().kind == chosen
@@ -167,8 +255,30 @@ def test_deployment_that_serves_is_meant(tmp_path: Path, state: Any, kinds: Any,
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-    st.sampled_from(("format", "project", "deployments", "compose", "database", "files", "backup", "keep_daily", "folder")), inner)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    (
+                        "format",
+                        "project",
+                        "deployments",
+                        "compose",
+                        "database",
+                        "files",
+                        "backup",
+                        "keep_daily",
+                        "folder",
+                    )
+                ),
+                inner,
+            )
+        ),
+    )
+)
 def test_nothing_but_settings_errors_is_raised(tmp_path: Path, told: Any) -> None:
     with pytest.raises(_settings_file.SettingsError):
         load(tmp_path, told)

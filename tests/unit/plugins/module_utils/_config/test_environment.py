@@ -11,9 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
-from ansible_collections.llmops.litellm.plugins.module_utils._config import environment as _environment
-from ansible_collections.llmops.litellm.plugins.module_utils._config import environment_rules as _environment_rules
-from ansible_collections.llmops.litellm.plugins.module_utils._config import environment_text as _environment_text
+from ansible_collections.llmops.litellm.plugins.module_utils._config import (
+    environment as _environment,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._config import (
+    environment_rules as _environment_rules,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._config import (
+    environment_text as _environment_text,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._config.environment_files import (
     LegacyFile,
 )
@@ -26,17 +32,37 @@ PROCESS = {
     "OPENAI_API_KEY": "sk-o",
 }
 WANTED = {
-    "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB", "REDIS_PASSWORD", "LITELLM_MODE", "LITELLM_LOG", "JSON_LOGS", "DISABLE_SCHEMA_UPDATE",
-    "USE_PRISMA_MIGRATE", "LITELLM_KEY_INFO_ADMIN_ONLY", "UI_USERNAME", "UI_PASSWORD", "LITELLM_PUBLIC_PASSTHROUGH_PREFIXES",
-    "LITELLM_MASTER_KEY", "LITELLM_SALT_KEY", "OPENAI_API_KEY", "DATABASE_URL", "REDIS_HOST", "REDIS_PORT",
+    "POSTGRES_USER",
+    "POSTGRES_PASSWORD",
+    "POSTGRES_DB",
+    "REDIS_PASSWORD",
+    "LITELLM_MODE",
+    "LITELLM_LOG",
+    "JSON_LOGS",
+    "DISABLE_SCHEMA_UPDATE",
+    "USE_PRISMA_MIGRATE",
+    "LITELLM_KEY_INFO_ADMIN_ONLY",
+    "UI_USERNAME",
+    "UI_PASSWORD",
+    "LITELLM_PUBLIC_PASSTHROUGH_PREFIXES",
+    "LITELLM_MASTER_KEY",
+    "LITELLM_SALT_KEY",
+    "OPENAI_API_KEY",
+    "DATABASE_URL",
+    "REDIS_HOST",
+    "REDIS_PORT",
 }
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 
 
-def plan(process: dict[str, str] | None = None, files: list[LegacyFile] | None = None, **settings: Any) -> _environment.EnvironmentPlan:
+def plan(
+    process: dict[str, str] | None = None, files: list[LegacyFile] | None = None, **settings: Any
+) -> _environment.EnvironmentPlan:
     numbers = count(1)
     settings.setdefault("generate", lambda: "generated-%d" % next(numbers))
-    return _environment.plan(PROCESS if process is None else process, files or [], _environment.Settings(**settings))
+    return _environment.plan(
+        PROCESS if process is None else process, files or [], _environment.Settings(**settings)
+    )
 
 
 def entry(found: _environment.EnvironmentPlan, name: str) -> _environment.Entry:
@@ -69,13 +95,52 @@ def test_any_value_of_the_process_arrives(value: str) -> None:
     assert found.values["OPENAI_API_KEY"] == "sk-" + value
 
 
-@pytest.mark.parametrize("name", [
-    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "OLDPWD", "SHLVL", "_", "LANG", "LC_ALL", "TERM", "INVOCATION_ID", "JOURNAL_STREAM",
-    "SYSTEMD_EXEC_PID", "MEMORY_PRESSURE_WATCH", "MANAGERPID", "NOTIFY_SOCKET", "LISTEN_FDS", "MAINPID", "XDG_RUNTIME_DIR",
-    "DBUS_SESSION_BUS_ADDRESS", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONUNBUFFERED", "PRISMA_QUERY_ENGINE_BINARY",
-    "PRISMA_SCHEMA_ENGINE_BINARY", "LD_LIBRARY_PATH", "PGHOST", "PGPASSWORD", "PGSSLMODE", "HOST", "PORT", "COMPOSE_FILE", "DOCKER_HOST",
-    "DATABASE_HOST", "DATABASE_PASSWORD", "DATABASE_URL_READ_REPLICA", "REDIS_SSL", "REDIS_USERNAME",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "PWD",
+        "OLDPWD",
+        "SHLVL",
+        "_",
+        "LANG",
+        "LC_ALL",
+        "TERM",
+        "INVOCATION_ID",
+        "JOURNAL_STREAM",
+        "SYSTEMD_EXEC_PID",
+        "MEMORY_PRESSURE_WATCH",
+        "MANAGERPID",
+        "NOTIFY_SOCKET",
+        "LISTEN_FDS",
+        "MAINPID",
+        "XDG_RUNTIME_DIR",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "VIRTUAL_ENV",
+        "CONDA_PREFIX",
+        "PYTHONPATH",
+        "PYTHONUNBUFFERED",
+        "PRISMA_QUERY_ENGINE_BINARY",
+        "PRISMA_SCHEMA_ENGINE_BINARY",
+        "LD_LIBRARY_PATH",
+        "PGHOST",
+        "PGPASSWORD",
+        "PGSSLMODE",
+        "HOST",
+        "PORT",
+        "COMPOSE_FILE",
+        "DOCKER_HOST",
+        "DATABASE_HOST",
+        "DATABASE_PASSWORD",
+        "DATABASE_URL_READ_REPLICA",
+        "REDIS_SSL",
+        "REDIS_USERNAME",
+    ],
+)
 def test_what_belongs_to_the_native_process_stays_behind(name: str) -> None:
     found = plan({**PROCESS, name: "x"})
     assert name not in found.values
@@ -83,49 +148,108 @@ def test_what_belongs_to_the_native_process_stays_behind(name: str) -> None:
     assert entry(found, name).reason
 
 
-@pytest.mark.parametrize("name", [
-    "LD_SDK_KEY", "PG_VECTOR_API_BASE", "DOCKER_MODEL_RUNNER_API_KEY", "HOSTED_VLLM_API_KEY", "USERNAME", "PATHS", "LANGFUSE_SECRET_KEY",
-    "LANGUAGE_MODEL", "TERMINAL", "TZ", "HTTP_PROXY", "REDIS_DB", "XAI_API_KEY", "HOMEPAGE", "PROMETHEUS_MULTIPROC_DIR",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "LD_SDK_KEY",
+        "PG_VECTOR_API_BASE",
+        "DOCKER_MODEL_RUNNER_API_KEY",
+        "HOSTED_VLLM_API_KEY",
+        "USERNAME",
+        "PATHS",
+        "LANGFUSE_SECRET_KEY",
+        "LANGUAGE_MODEL",
+        "TERMINAL",
+        "TZ",
+        "HTTP_PROXY",
+        "REDIS_DB",
+        "XAI_API_KEY",
+        "HOMEPAGE",
+        "PROMETHEUS_MULTIPROC_DIR",
+    ],
+)
 def test_what_only_looks_like_it_is_carried_over(name: str) -> None:
     assert plan({**PROCESS, name: "x"}).values[name] == "x"
 
 
 # The database
 
+
 @given(TEXT, TEXT, TEXT)
 def test_the_database_url_says_what_was_meant(user: str, password: str, database: str) -> None:
     url = urlsplit(_environment.database_url(user, password, "postgres", 5432, database))
-    assert (unquote(url.username or ""), unquote(url.password or ""), unquote(url.path[1:])) == (user, password, database)
+    assert (unquote(url.username or ""), unquote(url.password or ""), unquote(url.path[1:])) == (
+        user,
+        password,
+        database,
+    )
     assert (url.hostname, url.port, url.query) == ("postgres", 5432, "")
 
 
-@pytest.mark.parametrize("old, query", [
-    ("postgresql://h/d?connection_limit=10&pool_timeout=60", "?connection_limit=10&pool_timeout=60"),
-    ("postgresql://h/d?host=/run/postgresql&sslmode=require&sslcert=/x&schema=public", "?schema=public"),
-    ("postgresql://h/d?options=-c%20search_path%3Da&user=u#x", "?options=-c%20search_path%3Da"),
-    ("postgresql://h/d?pgbouncer=true", ""), ("postgresql://h/d", ""), ("", ""),
-])
+@pytest.mark.parametrize(
+    "old, query",
+    [
+        (
+            "postgresql://h/d?connection_limit=10&pool_timeout=60",
+            "?connection_limit=10&pool_timeout=60",
+        ),
+        (
+            "postgresql://h/d?host=/run/postgresql&sslmode=require&sslcert=/x&schema=public",
+            "?schema=public",
+        ),
+        ("postgresql://h/d?options=-c%20search_path%3Da&user=u#x", "?options=-c%20search_path%3Da"),
+        ("postgresql://h/d?pgbouncer=true", ""),
+        ("postgresql://h/d", ""),
+        ("", ""),
+    ],
+)
 def test_parameters_of_the_database_url(old: str, query: str) -> None:
-    assert _environment.database_url("u", "p", "postgres", 5432, "d", old) == "postgresql://u:p@postgres:5432/d" + query
+    assert (
+        _environment.database_url("u", "p", "postgres", 5432, "d", old)
+        == "postgresql://u:p@postgres:5432/d" + query
+    )
 
 
 def test_database_names_are_the_new_ones() -> None:
-    found = plan({**PROCESS, "POSTGRES_USER": "gateway", "POSTGRES_PASSWORD": "old", "DIRECT_URL": PROCESS["DATABASE_URL"]}, database="d", user="u")
-    assert [found.values["POSTGRES_" + name] for name in ("USER", "PASSWORD", "DB")] == ["u", "generated-1", "d"]
-    assert found.values["DATABASE_URL"] == "postgresql://u:generated-1@postgres:5432/d?connection_limit=10&pool_timeout=60"
+    found = plan(
+        {
+            **PROCESS,
+            "POSTGRES_USER": "gateway",
+            "POSTGRES_PASSWORD": "old",
+            "DIRECT_URL": PROCESS["DATABASE_URL"],
+        },
+        database="d",
+        user="u",
+    )
+    assert [found.values["POSTGRES_" + name] for name in ("USER", "PASSWORD", "DB")] == [
+        "u",
+        "generated-1",
+        "d",
+    ]
+    assert (
+        found.values["DATABASE_URL"]
+        == "postgresql://u:generated-1@postgres:5432/d?connection_limit=10&pool_timeout=60"
+    )
     assert found.values["DIRECT_URL"] == found.values["DATABASE_URL"]
-    assert [status(found, name) for name in ("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB", "DATABASE_URL")] == [
-        "replaced", "generated", "added", "replaced"]
+    assert [
+        status(found, name)
+        for name in ("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB", "DATABASE_URL")
+    ] == ["replaced", "generated", "added", "replaced"]
 
 
 def test_a_password_that_the_operator_gives_is_in_the_url_too() -> None:
-    found = plan(overrides={"POSTGRES_PASSWORD": "p@/:%", "POSTGRES_USER": "a b", "REDIS_PASSWORD": "#"}, process={**PROCESS, "REDIS_URL": "redis://localhost"})
-    assert found.values["DATABASE_URL"].startswith("postgresql://a%20b:p%40%2F%3A%25@postgres:5432/litellm")
+    found = plan(
+        overrides={"POSTGRES_PASSWORD": "p@/:%", "POSTGRES_USER": "a b", "REDIS_PASSWORD": "#"},
+        process={**PROCESS, "REDIS_URL": "redis://localhost"},
+    )
+    assert found.values["DATABASE_URL"].startswith(
+        "postgresql://a%20b:p%40%2F%3A%25@postgres:5432/litellm"
+    )
     assert found.values["REDIS_URL"] == "redis://:%23@redis:6379"
 
 
 # Keys
+
 
 def test_without_a_salt_key_the_master_key_is_written_out() -> None:
     found = plan({"LITELLM_MASTER_KEY": "sk-m"})
@@ -135,7 +259,10 @@ def test_without_a_salt_key_the_master_key_is_written_out() -> None:
 
 def test_the_salt_key_stays_the_old_master_key_when_the_operator_changes_that() -> None:
     found = plan({"LITELLM_MASTER_KEY": "sk-old"}, overrides={"LITELLM_MASTER_KEY": "sk-new"})
-    assert (found.values["LITELLM_MASTER_KEY"], found.values["LITELLM_SALT_KEY"]) == ("sk-new", "sk-old")
+    assert (found.values["LITELLM_MASTER_KEY"], found.values["LITELLM_SALT_KEY"]) == (
+        "sk-new",
+        "sk-old",
+    )
     assert found.warnings == []
 
 
@@ -159,30 +286,53 @@ def test_keys_are_never_invented() -> None:
     assert status(found, "LITELLM_MASTER_KEY") == status(found, "LITELLM_SALT_KEY") == "absent"
 
 
-@pytest.mark.parametrize("process, given_key, warns", [
-    (PROCESS, "other", True), (PROCESS, PROCESS["LITELLM_SALT_KEY"], False), (PROCESS, None, True),
-    ({"LITELLM_MASTER_KEY": "m"}, "other", True), ({"LITELLM_MASTER_KEY": "m"}, "m", False), ({"LITELLM_MASTER_KEY": "m"}, None, False),
-])
-def test_another_salt_key_is_warned_about(process: dict[str, str], given_key: str | None, warns: bool) -> None:
+@pytest.mark.parametrize(
+    "process, given_key, warns",
+    [
+        (PROCESS, "other", True),
+        (PROCESS, PROCESS["LITELLM_SALT_KEY"], False),
+        (PROCESS, None, True),
+        ({"LITELLM_MASTER_KEY": "m"}, "other", True),
+        ({"LITELLM_MASTER_KEY": "m"}, "m", False),
+        ({"LITELLM_MASTER_KEY": "m"}, None, False),
+    ],
+)
+def test_another_salt_key_is_warned_about(
+    process: dict[str, str], given_key: str | None, warns: bool
+) -> None:
     found = plan(process, overrides={"LITELLM_SALT_KEY": given_key})
     assert bool(found.warnings) == warns
     assert found.values.get("LITELLM_SALT_KEY") == given_key
 
 
 def test_a_salt_key_that_the_proxy_never_had_is_not_adopted() -> None:
-    found = plan({"LITELLM_MASTER_KEY": "m"}, [LegacyFile("/e", "systemd", "export LITELLM_SALT_KEY=s\n")], adopt=["LITELLM_SALT_KEY"])
+    found = plan(
+        {"LITELLM_MASTER_KEY": "m"},
+        [LegacyFile("/e", "systemd", "export LITELLM_SALT_KEY=s\n")],
+        adopt=["LITELLM_SALT_KEY"],
+    )
     assert "could not be read" in found.problems[0]
 
 
 # Passwords
 
+
 def test_passwords_are_drawn_once_and_stay() -> None:
     first = plan(generate=_environment.Settings().generate)
-    assert all(len(first.values[name]) >= 40 for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "UI_PASSWORD"))
-    assert len({first.values[name] for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "UI_PASSWORD")}) == 3
+    assert all(
+        len(first.values[name]) >= 40
+        for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "UI_PASSWORD")
+    )
+    assert (
+        len({first.values[name] for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "UI_PASSWORD")})
+        == 3
+    )
     second = plan(existing=first.values)
     assert second.values == first.values
-    assert [entry(item, "REDIS_PASSWORD").origin for item in (first, second)] == ["new", "earlier run"]
+    assert [entry(item, "REDIS_PASSWORD").origin for item in (first, second)] == [
+        "new",
+        "earlier run",
+    ]
 
 
 def test_a_password_of_the_ui_is_kept() -> None:
@@ -195,18 +345,38 @@ def test_a_lost_value_is_not_taken_from_an_earlier_run() -> None:
 
 # Redis
 
-@pytest.mark.parametrize("old, new", [
-    ("redis://127.0.0.1:6379/3", "redis://:generated-2@redis:6379/3"), ("rediss://u:p@localhost", "redis://:generated-2@redis:6379"),
-    ("redis://:p%40@[::1]:6380/0?x=1", "redis://:generated-2@redis:6379/0"), ("", "redis://:generated-2@redis:6379"),
-])
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("redis://127.0.0.1:6379/3", "redis://:generated-2@redis:6379/3"),
+        ("rediss://u:p@localhost", "redis://:generated-2@redis:6379"),
+        ("redis://:p%40@[::1]:6380/0?x=1", "redis://:generated-2@redis:6379/0"),
+        ("", "redis://:generated-2@redis:6379"),
+    ],
+)
 def test_redis_urls(old: str, new: str) -> None:
-    found = plan({**PROCESS, "REDIS_URL": old, "REDIS_HOST": "127.0.0.1", "REDIS_PORT": "6379", "REDIS_PASSWORD": "weak"})
+    found = plan(
+        {
+            **PROCESS,
+            "REDIS_URL": old,
+            "REDIS_HOST": "127.0.0.1",
+            "REDIS_PORT": "6379",
+            "REDIS_PASSWORD": "weak",
+        }
+    )
     assert found.values["REDIS_URL"] == new
-    assert (found.values["REDIS_HOST"], found.values["REDIS_PORT"], found.values["REDIS_PASSWORD"]) == ("redis", "6379", "generated-2")
+    assert (
+        found.values["REDIS_HOST"],
+        found.values["REDIS_PORT"],
+        found.values["REDIS_PASSWORD"],
+    ) == ("redis", "6379", "generated-2")
     assert found.problems == []
 
 
-@pytest.mark.parametrize("process", [{"REDIS_HOST": "cache.example.com"}, {"REDIS_URL": "redis://cache.example.com/1"}])
+@pytest.mark.parametrize(
+    "process", [{"REDIS_HOST": "cache.example.com"}, {"REDIS_URL": "redis://cache.example.com/1"}]
+)
 def test_a_redis_elsewhere_is_refused_unless_the_operator_decides(process: dict[str, str]) -> None:
     name = next(iter(process))
     assert name in plan(process).problems[0]
@@ -215,16 +385,23 @@ def test_a_redis_elsewhere_is_refused_unless_the_operator_decides(process: dict[
 
 # Addresses
 
-@pytest.mark.parametrize("old, new", [
-    ("http://127.0.0.1:8082/v1", "http://host.docker.internal:8082/v1"),
-    ("http://localhost:8082", "http://host.docker.internal:8082"),
-    ("HTTP://LocalHost:8082", "HTTP://host.docker.internal:8082"),
-    ("http://[::1]:8082/", "http://host.docker.internal:8082/"),
-    ("http://0.0.0.0:8082/", "http://host.docker.internal:8082/"),
-    ("https://u:p@127.0.0.1:8082/x?y=http://localhost:8079", "https://u:p@host.docker.internal:8082/x?y=http://host.docker.internal:8079"),
-    ("http://127.0.0.1", "http://host.docker.internal"),
-    ('{"a": "http://127.0.0.1:8082"}', '{"a": "http://host.docker.internal:8082"}'),
-])
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("http://127.0.0.1:8082/v1", "http://host.docker.internal:8082/v1"),
+        ("http://localhost:8082", "http://host.docker.internal:8082"),
+        ("HTTP://LocalHost:8082", "HTTP://host.docker.internal:8082"),
+        ("http://[::1]:8082/", "http://host.docker.internal:8082/"),
+        ("http://0.0.0.0:8082/", "http://host.docker.internal:8082/"),
+        (
+            "https://u:p@127.0.0.1:8082/x?y=http://localhost:8079",
+            "https://u:p@host.docker.internal:8082/x?y=http://host.docker.internal:8079",
+        ),
+        ("http://127.0.0.1", "http://host.docker.internal"),
+        ('{"a": "http://127.0.0.1:8082"}', '{"a": "http://host.docker.internal:8082"}'),
+    ],
+)
 def test_loopback_urls_of_bridged_ports_are_moved(old: str, new: str) -> None:
     found = plan({**PROCESS, "API_BASE": old}, bridged_ports=[80, 8079, 8082])
     assert found.values["API_BASE"] == new
@@ -232,12 +409,23 @@ def test_loopback_urls_of_bridged_ports_are_moved(old: str, new: str) -> None:
     assert found.warnings == []
 
 
-@pytest.mark.parametrize("value, warns", [
-    ("http://127.0.0.1:4000/", False), ("http://localhost:4000/ui", False),
-    ("http://127.0.0.1:9999/", True), ("redis://127.0.0.1:6379/1", True), ("127.0.0.1", True), ("localhost:11434", True),
-    ("http://localhost.example.com:8082", False), ("http://127.0.0.1.nip.io:8082", False), ("http://10.0.0.1:8082", False),
-    ("http://example.com/?x=127.0.0.1:8082", False), ("http://localhost:8082x", False), ("http://localhost-2:8082", False),
-])
+@pytest.mark.parametrize(
+    "value, warns",
+    [
+        ("http://127.0.0.1:4000/", False),
+        ("http://localhost:4000/ui", False),
+        ("http://127.0.0.1:9999/", True),
+        ("redis://127.0.0.1:6379/1", True),
+        ("127.0.0.1", True),
+        ("localhost:11434", True),
+        ("http://localhost.example.com:8082", False),
+        ("http://127.0.0.1.nip.io:8082", False),
+        ("http://10.0.0.1:8082", False),
+        ("http://example.com/?x=127.0.0.1:8082", False),
+        ("http://localhost:8082x", False),
+        ("http://localhost-2:8082", False),
+    ],
+)
 def test_other_addresses_stay_as_they_are(value: str, warns: bool) -> None:
     found = plan({**PROCESS, "SOME_URL": value}, bridged_ports=[8082])
     assert found.values["SOME_URL"] == value
@@ -247,13 +435,21 @@ def test_other_addresses_stay_as_they_are(value: str, warns: bool) -> None:
 
 def test_without_a_list_every_other_port_is_bridged() -> None:
     found = plan({**PROCESS, "A": "http://localhost:1234", "B": "http://localhost:5434"})
-    assert (found.values["A"], found.values["B"]) == ("http://host.docker.internal:1234", "http://localhost:5434")
+    assert (found.values["A"], found.values["B"]) == (
+        "http://host.docker.internal:1234",
+        "http://localhost:5434",
+    )
 
 
-@pytest.mark.parametrize("old, new", [
-    ("localhost,127.0.0.1", "localhost,127.0.0.1,host.docker.internal,redis"), ("example.com", "example.com"), ("", ""),
-    ("127.0.0.1,redis,host.docker.internal", "127.0.0.1,redis,host.docker.internal"),
-])
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("localhost,127.0.0.1", "localhost,127.0.0.1,host.docker.internal,redis"),
+        ("example.com", "example.com"),
+        ("", ""),
+        ("127.0.0.1,redis,host.docker.internal", "127.0.0.1,redis,host.docker.internal"),
+    ],
+)
 def test_an_outgoing_proxy_does_not_get_what_was_local(old: str, new: str) -> None:
     found = plan({**PROCESS, "no_proxy": old, "NO_PROXY": old}, overrides={"NO_PROXY": old})
     assert (found.values["no_proxy"], found.values["NO_PROXY"]) == (new, old)
@@ -261,10 +457,18 @@ def test_an_outgoing_proxy_does_not_get_what_was_local(old: str, new: str) -> No
 
 # Defaults
 
-@pytest.mark.parametrize("name, old, new", [
-    ("LITELLM_MODE", "DEV", "PRODUCTION"), ("DISABLE_SCHEMA_UPDATE", "false", "true"), ("LITELLM_LOG", "ERROR", "ERROR"),
-    ("JSON_LOGS", "", ""), ("UI_USERNAME", "me", "me"), ("LITELLM_PUBLIC_PASSTHROUGH_PREFIXES", "/a", "/a"),
-])
+
+@pytest.mark.parametrize(
+    "name, old, new",
+    [
+        ("LITELLM_MODE", "DEV", "PRODUCTION"),
+        ("DISABLE_SCHEMA_UPDATE", "false", "true"),
+        ("LITELLM_LOG", "ERROR", "ERROR"),
+        ("JSON_LOGS", "", ""),
+        ("UI_USERNAME", "me", "me"),
+        ("LITELLM_PUBLIC_PASSTHROUGH_PREFIXES", "/a", "/a"),
+    ],
+)
 def test_defaults_yield_to_the_process_unless_they_must_not(name: str, old: str, new: str) -> None:
     found = plan({**PROCESS, name: old})
     assert found.values[name] == new
@@ -278,19 +482,45 @@ def test_debug_logs_are_warned_about() -> None:
 
 # Overrides, and what only the host has
 
+
 def test_overrides_win() -> None:
-    found = plan({**PROCESS, "PATH": "/bin", "A": "1", "B": "2"}, overrides={
-        "PATH": "/x", "A": None, "B": "2", "LITELLM_MODE": "DEV", "DATABASE_URL": "postgresql://elsewhere/d", "NEW": "n"})
-    assert {name: found.values.get(name) for name in ("PATH", "A", "B", "LITELLM_MODE", "DATABASE_URL", "NEW")} == {
-        "PATH": "/x", "A": None, "B": "2", "LITELLM_MODE": "DEV", "DATABASE_URL": "postgresql://elsewhere/d", "NEW": "n"}
-    assert [status(found, name) for name in ("PATH", "A", "B", "LITELLM_MODE", "DATABASE_URL", "NEW")] == [
-        "replaced", "dropped", "kept", "added", "replaced", "added"]
+    found = plan(
+        {**PROCESS, "PATH": "/bin", "A": "1", "B": "2"},
+        overrides={
+            "PATH": "/x",
+            "A": None,
+            "B": "2",
+            "LITELLM_MODE": "DEV",
+            "DATABASE_URL": "postgresql://elsewhere/d",
+            "NEW": "n",
+        },
+    )
+    assert {
+        name: found.values.get(name)
+        for name in ("PATH", "A", "B", "LITELLM_MODE", "DATABASE_URL", "NEW")
+    } == {
+        "PATH": "/x",
+        "A": None,
+        "B": "2",
+        "LITELLM_MODE": "DEV",
+        "DATABASE_URL": "postgresql://elsewhere/d",
+        "NEW": "n",
+    }
+    assert [
+        status(found, name) for name in ("PATH", "A", "B", "LITELLM_MODE", "DATABASE_URL", "NEW")
+    ] == ["replaced", "dropped", "kept", "added", "replaced", "added"]
 
 
-@pytest.mark.parametrize("overrides, word", [
-    ({"A": 5}, "A: the value is not text but int"), ({"A-B": "x"}, "A-B: the name"), ({"A": "x\0"}, "NUL"),
-    ({"POSTGRES_PASSWORD": ""}, "POSTGRES_PASSWORD must not be empty"), ({"REDIS_PASSWORD": None}, "REDIS_PASSWORD must not be empty"),
-])
+@pytest.mark.parametrize(
+    "overrides, word",
+    [
+        ({"A": 5}, "A: the value is not text but int"),
+        ({"A-B": "x"}, "A-B: the name"),
+        ({"A": "x\0"}, "NUL"),
+        ({"POSTGRES_PASSWORD": ""}, "POSTGRES_PASSWORD must not be empty"),
+        ({"REDIS_PASSWORD": None}, "REDIS_PASSWORD must not be empty"),
+    ],
+)
 def test_overrides_that_cannot_be(overrides: dict[str, Any], word: str) -> None:
     assert word in plan(overrides=overrides).problems[0]
 
@@ -302,8 +532,16 @@ def test_what_cannot_be_written_is_a_problem_with_a_way_out() -> None:
 
 
 def test_paths_of_the_host_are_warned_about() -> None:
-    found = plan({**PROCESS, "GOOGLE_APPLICATION_CREDENTIALS": "/home/x/key.json", "ROOT_PATH": "/gateway", "SSL_CERT_FILE": "/etc/ca.pem"},
-                 on_host=lambda path: path in ("/home/x/key.json", "/etc/ca.pem"), overrides={"SSL_CERT_FILE": "/etc/ca.pem"})
+    found = plan(
+        {
+            **PROCESS,
+            "GOOGLE_APPLICATION_CREDENTIALS": "/home/x/key.json",
+            "ROOT_PATH": "/gateway",
+            "SSL_CERT_FILE": "/etc/ca.pem",
+        },
+        on_host=lambda path: path in ("/home/x/key.json", "/etc/ca.pem"),
+        overrides={"SSL_CERT_FILE": "/etc/ca.pem"},
+    )
     assert len(found.warnings) == 1
     assert found.warnings[0].startswith("GOOGLE_APPLICATION_CREDENTIALS is a path on this host")
 
@@ -319,14 +557,25 @@ FILES = [
 def test_files_are_held_against_the_process() -> None:
     found = plan({**PROCESS, "A": "3", "B": "2", "C": "process"}, FILES)
     assert [(item.path, item.line, item.name) for item in found.findings] == [
-        ("/p/env", 1, "A"), ("/p/env", 2, "B"), ("/p/env", 5, "C"), ("/p/env", 6, "D"), ("/p/env", 7, "MY-X"),
-        ("/p/secrets", 2, "E"), ("/p/secrets", 3, "G"), ("/p/secrets", 4, "")]
+        ("/p/env", 1, "A"),
+        ("/p/env", 2, "B"),
+        ("/p/env", 5, "C"),
+        ("/p/env", 6, "D"),
+        ("/p/env", 7, "MY-X"),
+        ("/p/secrets", 2, "E"),
+        ("/p/secrets", 3, "G"),
+        ("/p/secrets", 4, ""),
+    ]
     reasons = [item.reason for item in found.findings]
     assert reasons[0] == "overridden later, by /p/secrets:1"
     assert reasons[1] == "overridden later, by /p/env:4"
     assert "another value" in reasons[2]
     assert "does not have it" in reasons[3]
-    assert [entry(found, name).origin for name in "ABC"] == ["/p/secrets:1", "/p/env:4", "legacy process"]
+    assert [entry(found, name).origin for name in "ABC"] == [
+        "/p/secrets:1",
+        "/p/env:4",
+        "legacy process",
+    ]
     assert entry(found, "E")[1:3] == ("ignored", "/p/secrets:2")
     assert "env_file_adopt: [E]" in entry(found, "E").reason
 
@@ -351,7 +600,12 @@ def test_what_the_process_has_need_not_be_adopted() -> None:
 
 
 def test_a_broken_file_is_named_with_its_line() -> None:
-    found = plan(files=[LegacyFile("/p/env", "systemd", "A=1\nB=\udcff\n"), LegacyFile("/p/x", "shell", "A=$(id)\n")])
+    found = plan(
+        files=[
+            LegacyFile("/p/env", "systemd", "A=1\nB=\udcff\n"),
+            LegacyFile("/p/x", "shell", "A=$(id)\n"),
+        ]
+    )
     assert [(item.path, item.line) for item in found.findings] == [("/p/env", 2), ("/p/x", 1)]
 
 
@@ -359,15 +613,22 @@ def test_a_broken_file_is_named_with_its_line() -> None:
 def test_nothing_that_can_be_shown_holds_a_value(text: str) -> None:
     secret = "hunter2"
     text = text.replace("A=", "A=" + secret)
-    found = plan({**PROCESS, "A": secret, "PATH": secret, "URL": "http://%s@localhost:1/" % secret}, [LegacyFile("/p/env", "systemd", text)],
-                 overrides={"O": secret}, adopt=["C"])
+    found = plan(
+        {**PROCESS, "A": secret, "PATH": secret, "URL": "http://%s@localhost:1/" % secret},
+        [LegacyFile("/p/env", "systemd", text)],
+        overrides={"O": secret},
+        adopt=["C"],
+    )
     assert secret not in repr(found[1:])
 
 
 # The text
 
+
 def test_the_text_is_what_both_readers_take_it_for() -> None:
-    values = plan({**PROCESS, **env_cases.nasty_values(3, 50)}, native_ports=[], own_ports=[]).values
+    values = plan(
+        {**PROCESS, **env_cases.nasty_values(3, 50)}, native_ports=[], own_ports=[]
+    ).values
     text = _environment_text.env_text(values)
     assert _environment_text.is_ours(text)
     for dialect in ("compose", "systemd"):
@@ -380,20 +641,32 @@ def test_a_reader_that_disagrees_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
         _environment_text.env_text({"A": "a #hunter2", "B": "x"})
 
 
-@pytest.mark.parametrize("text, ours", [("", True), ("\n", True), ("A=1\n", False), ("# mine\n" + _environment_text.HEADER, False)])
+@pytest.mark.parametrize(
+    "text, ours",
+    [("", True), ("\n", True), ("A=1\n", False), ("# mine\n" + _environment_text.HEADER, False)],
+)
 def test_whose_file_it_is(text: str, ours: bool) -> None:
     assert _environment_text.is_ours(text) == ours
 
 
 def test_a_diff_shows_names_only() -> None:
-    before, after = _environment_text.shown("A=hunter2\nB=hunter2\nC=1\n", "A=hunter2\nB=hunter3\nD=1\n")
+    before, after = _environment_text.shown(
+        "A=hunter2\nB=hunter2\nC=1\n", "A=hunter2\nB=hunter3\nD=1\n"
+    )
     assert before == "A=(secret)\nB=(secret, the old value)\nC=(secret)\n"
     assert after == "A=(secret)\nB=(secret, the new value)\nD=(secret)\n"
 
 
-@pytest.mark.parametrize("password, written", [
-    ("abc-_9", "abc-_9"), ('a"b\\c', "a\\x22b\\x5cc"), ("a b\n", "a\\x20b\\x0a"), ("é", "\\xc3\\xa9"), ("#'$`", "#'$`"),
-])
+@pytest.mark.parametrize(
+    "password, written",
+    [
+        ("abc-_9", "abc-_9"),
+        ('a"b\\c', "a\\x22b\\x5cc"),
+        ("a b\n", "a\\x20b\\x0a"),
+        ("é", "\\xc3\\xa9"),
+        ("#'$`", "#'$`"),
+    ],
+)
 def test_redis_passwords_are_escaped(password: str, written: str) -> None:
     assert 'requirepass "%s"\n' % written in _environment_text.redis_text(password)
 

@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import compose_project as _restore_compose
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_project import DeploymentError
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    compose_project as _restore_compose,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_project import (
+    DeploymentError,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import snapshot as _snapshot
@@ -17,10 +21,29 @@ from ansible_collections.llmops.litellm.plugins.module_utils._redis import snaps
 CONFIG = {
     "name": "litellm",
     "services": {
-        "litellm": {"image": "l@sha256:1", "container_name": "litellm-proxy", "environment": {"LITELLM_SALT_KEY": "hunter2"},
-                    "ports": [{"mode": "ingress", "host_ip": "127.0.0.1", "target": 4000, "published": "4001", "protocol": "tcp"}]},
-        "postgres": {"image": "p@sha256:2", "container_name": "litellm-postgres",
-                     "environment": {"POSTGRES_DB": "llm", "POSTGRES_USER": "gate", "POSTGRES_PASSWORD": "hunter2"}},
+        "litellm": {
+            "image": "l@sha256:1",
+            "container_name": "litellm-proxy",
+            "environment": {"LITELLM_SALT_KEY": "hunter2"},
+            "ports": [
+                {
+                    "mode": "ingress",
+                    "host_ip": "127.0.0.1",
+                    "target": 4000,
+                    "published": "4001",
+                    "protocol": "tcp",
+                }
+            ],
+        },
+        "postgres": {
+            "image": "p@sha256:2",
+            "container_name": "litellm-postgres",
+            "environment": {
+                "POSTGRES_DB": "llm",
+                "POSTGRES_USER": "gate",
+                "POSTGRES_PASSWORD": "hunter2",
+            },
+        },
         "redis": {"image": "r@sha256:3", "user": "redis"},
     },
     "volumes": {"redis": {"name": "litellm_redis"}, "postgres": {"name": "litellm_postgres"}},
@@ -48,28 +71,72 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
 
 def test_project_is_what_compose_says(engine: Engine) -> None:
     project = _restore_compose.read("/opt/litellm", ("docker", "--host", "unix:///x"))
-    assert engine.seen[0][0] == ["docker", "--host", "unix:///x", "compose", "--project-directory", "/opt/litellm", "--file", "/opt/litellm/compose.yaml",
-                                 "config", "--format", "json"]
-    assert project.images == {"litellm": "l@sha256:1", "postgres": "p@sha256:2", "redis": "r@sha256:3"}
-    assert project.containers == {"litellm": "litellm-proxy", "postgres": "litellm-postgres", "redis": "litellm-redis-1"}
-    assert (project.url, project.volumes, project.redis_user) == ("http://127.0.0.1:4001", ["litellm_postgres", "litellm_redis"], "redis")
+    assert engine.seen[0][0] == [
+        "docker",
+        "--host",
+        "unix:///x",
+        "compose",
+        "--project-directory",
+        "/opt/litellm",
+        "--file",
+        "/opt/litellm/compose.yaml",
+        "config",
+        "--format",
+        "json",
+    ]
+    assert project.images == {
+        "litellm": "l@sha256:1",
+        "postgres": "p@sha256:2",
+        "redis": "r@sha256:3",
+    }
+    assert project.containers == {
+        "litellm": "litellm-proxy",
+        "postgres": "litellm-postgres",
+        "redis": "litellm-redis-1",
+    }
+    assert (project.url, project.volumes, project.redis_user) == (
+        "http://127.0.0.1:4001",
+        ["litellm_postgres", "litellm_redis"],
+        "redis",
+    )
     assert 4001 in project.ports
-    assert (project.database.database, project.database.user, project.database.container) == ("llm", "gate", "litellm-postgres")
+    assert (project.database.database, project.database.user, project.database.container) == (
+        "llm",
+        "gate",
+        "litellm-postgres",
+    )
 
 
 def test_proxy_in_the_hosts_network_is_where_its_command_says(engine: Engine) -> None:
     told: dict[str, Any] = json.loads(json.dumps(CONFIG))
     del told["services"]["litellm"]["ports"]
-    told["services"]["litellm"].update(network_mode="host", command=["--config", "/app/config.yaml", "--host", "127.0.0.1", "--port", "4002"])
+    told["services"]["litellm"].update(
+        network_mode="host",
+        command=["--config", "/app/config.yaml", "--host", "127.0.0.1", "--port", "4002"],
+    )
     engine.answer = _host.Result(0, json.dumps(told), "")
     project = _restore_compose.read("/opt/litellm")
     assert (project.url, 4002 in project.ports) == ("http://127.0.0.1:4002", True)
 
 
-@pytest.mark.parametrize("answer", [_host.Result(0, "{", ""), _host.Result(0, '{"name": "hunter2"}', ""), _host.Result(14, "hunter2", "no such file\n"),
-                                    _host.Result(0, json.dumps({
-                                        **CONFIG, "services": {**CONFIG["services"], "litellm": {"image": "hunter2"}}}), "")])  # type: ignore[dict-item]
-def test_what_is_no_project_is_said_without_its_secrets(engine: Engine, answer: _host.Result) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        _host.Result(0, "{", ""),
+        _host.Result(0, '{"name": "hunter2"}', ""),
+        _host.Result(14, "hunter2", "no such file\n"),
+        _host.Result(
+            0,
+            json.dumps(
+                {**CONFIG, "services": {**CONFIG["services"], "litellm": {"image": "hunter2"}}}
+            ),
+            "",
+        ),
+    ],
+)  # type: ignore[dict-item]
+def test_what_is_no_project_is_said_without_its_secrets(
+    engine: Engine, answer: _host.Result
+) -> None:
     engine.answer = answer
     with pytest.raises(DeploymentError, match="/opt/litellm/compose.yaml") as caught:
         _restore_compose.read("/opt/litellm")
@@ -81,9 +148,28 @@ def test_only_the_proxy_is_stopped_and_started(engine: Engine) -> None:
     _restore_compose.start_proxy("/opt/litellm", ("docker",), 240)
     (stop, patience), (start, longer) = engine.seen
     assert stop[6:] == ["stop", "--timeout", "90", "litellm"] and patience > 90
-    assert start[6:] == ["up", "--detach", "--wait", "--wait-timeout", "240", "--no-deps", "--no-build", "--pull", "never", "litellm"] and longer > 240
-    engine.answer = _host.Result(1, "", "Container litellm-proxy  Waiting\ncontainer litellm-proxy is unhealthy\n\n")
-    with pytest.raises(DeploymentError, match="the proxy does not start: container litellm-proxy is unhealthy"):
+    assert (
+        start[6:]
+        == [
+            "up",
+            "--detach",
+            "--wait",
+            "--wait-timeout",
+            "240",
+            "--no-deps",
+            "--no-build",
+            "--pull",
+            "never",
+            "litellm",
+        ]
+        and longer > 240
+    )
+    engine.answer = _host.Result(
+        1, "", "Container litellm-proxy  Waiting\ncontainer litellm-proxy is unhealthy\n\n"
+    )
+    with pytest.raises(
+        DeploymentError, match="the proxy does not start: container litellm-proxy is unhealthy"
+    ):
         _restore_compose.start_proxy("/opt/litellm", ("docker",), 240)
     with pytest.raises(DeploymentError, match="the proxy does not stop"):
         _restore_compose.stop_proxy("/opt/litellm", ("docker",))
@@ -124,7 +210,9 @@ def test_keys_are_put_aside_once_and_come_back(tmp_path: Path) -> None:
     aside = _snapshot.RedisAside(redis, str(snapshot))  # type: ignore[arg-type]
     (tmp_path / "restore-redis.rdb.growing").write_text("half")
     assert aside.clear()
-    assert aside.clear()  # by the run after one that was killed: what is in there now is not what was in there first
+    assert (
+        aside.clear()
+    )  # by the run after one that was killed: what is in there now is not what was in there first
     assert redis.log == ["save", "FLUSHALL", "FLUSHALL"]
     redis.runs = "exited"
     (tmp_path / "restore-redis.rdb.before").write_text("of a run that was killed")
@@ -144,4 +232,7 @@ def test_redis_that_is_not_there_is_left_alone(tmp_path: Path) -> None:
 
 def test_snapshot_is_in_the_state_folder() -> None:
     aside = _snapshot.aside("gate", "/var/lib/llmops-litellm", ("docker",))
-    assert (aside.container, aside.snapshot) == (_redis.Container("gate-redis"), "/var/lib/llmops-litellm/restore-redis.rdb")
+    assert (aside.container, aside.snapshot) == (
+        _redis.Container("gate-redis"),
+        "/var/lib/llmops-litellm/restore-redis.rdb",
+    )

@@ -21,7 +21,16 @@ HERE = {"controller": "desk", "run": "7:100", "alive": ["1:1", "7:100"]}
 
 def params(folder: Path, operation: str, **others: Any) -> dict[str, Any]:
     """The module's parameters with their defaults."""
-    return {"folder": str(folder), "operation": operation, "name": None, "facts": {}, "state": None, "run": HERE, "patience": 7200, **others}
+    return {
+        "folder": str(folder),
+        "operation": operation,
+        "name": None,
+        "facts": {},
+        "state": None,
+        "run": HERE,
+        "patience": 7200,
+        **others,
+    }
 
 
 def apply(folder: Path, operation: str, now: datetime = NOW, **others: Any) -> dict[str, Any]:
@@ -34,14 +43,25 @@ def test_life_of_a_journal(tmp_path: Path) -> None:
     opened = apply(state, "open", facts={"found": 1})
     assert state.stat().st_mode & 0o777 == 0o700
     assert (state / "journal.json").stat().st_mode & 0o777 == 0o600
-    assert (opened["state"], opened["facts"], opened["owner"]) == ("running", {"found": 1}, {"controller": "desk", "run": "7:100"})
+    assert (opened["state"], opened["facts"], opened["owner"]) == (
+        "running",
+        {"found": 1},
+        {"controller": "desk", "run": "7:100"},
+    )
     apply(state, "begin", name="stage")
     apply(state, "done", NOW + timedelta(seconds=3), name="stage", facts={"bridges": [8082]})
     apply(state, "facts", facts={"images": {}})
     closed = apply(state, "close", state="migrated")
     assert closed["facts"] == {"found": 1, "images": {}}
-    assert closed["steps"] == [{"name": "stage", "state": "done", "begun": "2026-11-23T15:00:00.000000+00:00",
-                                "ended": "2026-11-23T15:00:03.000000+00:00", "facts": {"bridges": [8082]}}]
+    assert closed["steps"] == [
+        {
+            "name": "stage",
+            "state": "done",
+            "begun": "2026-11-23T15:00:00.000000+00:00",
+            "ended": "2026-11-23T15:00:03.000000+00:00",
+            "facts": {"bridges": [8082]},
+        }
+    ]
     assert _journal.load(str(state)) == closed
     again = apply(state, "open")
     assert again["id"] != opened["id"]
@@ -82,7 +102,9 @@ def test_somebody_elses_run_keeps_the_host(tmp_path: Path) -> None:
     apply(tmp_path, "open", run={"controller": "elsewhere", "run": "1:1", "alive": []})
     before = (tmp_path / "journal.json").read_text()
     for operation in ("open", "resume"):
-        with pytest.raises(_journal.JournalError, match="run 1:1 of controller elsewhere is at work"):
+        with pytest.raises(
+            _journal.JournalError, match="run 1:1 of controller elsewhere is at work"
+        ):
             apply(tmp_path, operation, NOW + timedelta(seconds=7199))
     assert (tmp_path / "journal.json").read_text() == before
     assert apply(tmp_path, "resume", NOW + timedelta(seconds=7201))["owner"]["controller"] == "desk"
@@ -106,13 +128,25 @@ def test_ended_run_cannot_be_resumed(tmp_path: Path) -> None:
         apply(tmp_path, "resume")
 
 
-RUNS = st.fixed_dictionaries({"controller": st.sampled_from(["desk", "elsewhere"]), "run": st.sampled_from(["1:1", "2:2"])})
+RUNS = st.fixed_dictionaries(
+    {"controller": st.sampled_from(["desk", "elsewhere"]), "run": st.sampled_from(["1:1", "2:2"])}
+)
 
 
-@given(owner=RUNS, here=RUNS, alive=st.lists(st.sampled_from(["1:1", "2:2"])), silent=st.floats(0, 20000), state=st.sampled_from(_journal.STATES))
-def test_refused_only_while_another_run_may_live(owner: Any, here: Any, alive: list[str], silent: float, state: str) -> None:
+@given(
+    owner=RUNS,
+    here=RUNS,
+    alive=st.lists(st.sampled_from(["1:1", "2:2"])),
+    silent=st.floats(0, 20000),
+    state=st.sampled_from(_journal.STATES),
+)
+def test_refused_only_while_another_run_may_live(
+    owner: Any, here: Any, alive: list[str], silent: float, state: str
+) -> None:
     journal = {"state": state, "owner": owner, "updated": _journal.stamp(NOW), "phase": "stage"}
-    refused = _journal.refusal(journal, {**here, "alive": alive}, NOW + timedelta(seconds=silent), 7200)
+    refused = _journal.refusal(
+        journal, {**here, "alive": alive}, NOW + timedelta(seconds=silent), 7200
+    )
     if state != "running" or owner == here:
         assert refused is None
     elif owner["controller"] == here["controller"]:
@@ -121,7 +155,9 @@ def test_refused_only_while_another_run_may_live(owner: Any, here: Any, alive: l
         assert (refused is not None) == (silent < 7200)
 
 
-def test_interrupted_write_leaves_the_old_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_write_leaves_the_old_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     apply(tmp_path, "open")
     before = (tmp_path / "journal.json").read_text()
 
@@ -140,7 +176,9 @@ FORWARD = [*_steps.of(_steps.PREPARE, _steps.CUTOVER, _steps.SERVE)]
 
 def reached(*steps: str, state: str = "running") -> dict[str, Any]:
     """A journal with these steps, the last of them not ended."""
-    entries = [{"name": name, "state": "done", "begun": "", "ended": "", "facts": {}} for name in steps]
+    entries = [
+        {"name": name, "state": "done", "begun": "", "ended": "", "facts": {}} for name in steps
+    ]
     return {"state": state, "phase": steps[-1] if steps else "preflight", "steps": entries}
 
 
@@ -151,18 +189,38 @@ def reached(*steps: str, state: str = "running") -> dict[str, Any]:
         (FORWARD[:3], [], []),
         (FORWARD[:6], [], []),
         (FORWARD[:7], None, ["return", "check", "clear"]),
-        (FORWARD[:8], ["serve", "verify", "hand_over"], ["leave", "carry", "return", "check", "clear"]),
+        (
+            FORWARD[:8],
+            ["serve", "verify", "hand_over"],
+            ["leave", "carry", "return", "check", "clear"],
+        ),
         (FORWARD[:9], ["verify", "hand_over"], ["leave", "carry", "return", "check", "clear"]),
         (FORWARD, ["hand_over"], ["leave", "carry", "return", "check", "clear"]),
-        ([*FORWARD, "leave"], ["serve", "verify", "hand_over"], ["leave", "carry", "return", "check", "clear"]),
-        ([*FORWARD, "leave", "carry"], ["serve", "verify", "hand_over"], ["leave", "carry", "return", "check", "clear"]),
+        (
+            [*FORWARD, "leave"],
+            ["serve", "verify", "hand_over"],
+            ["leave", "carry", "return", "check", "clear"],
+        ),
+        (
+            [*FORWARD, "leave", "carry"],
+            ["serve", "verify", "hand_over"],
+            ["leave", "carry", "return", "check", "clear"],
+        ),
         # the legacy proxy may have written since: its rows are never overwritten
         ([*FORWARD, "leave", "carry", "return"], None, ["return", "check", "clear"]),
-        ([*FORWARD, "leave", "carry", "return", "check", "clear"], None, ["return", "check", "clear"]),
+        (
+            [*FORWARD, "leave", "carry", "return", "check", "clear"],
+            None,
+            ["return", "check", "clear"],
+        ),
         # in the automatic way back from a cutover there is nothing to carry
         ([*FORWARD[:7], "return"], None, ["return", "check", "clear"]),
         # forward again after a rollback that was killed, and back once more
-        ([*FORWARD, "leave", "carry", "serve"], ["serve", "verify", "hand_over"], ["leave", "carry", "return", "check", "clear"]),
+        (
+            [*FORWARD, "leave", "carry", "serve"],
+            ["serve", "verify", "hand_over"],
+            ["leave", "carry", "return", "check", "clear"],
+        ),
     ],
 )
 def test_killed_run_has_one_way_on_and_one_back(steps: list[str], on: Any, back: list[str]) -> None:
@@ -170,14 +228,24 @@ def test_killed_run_has_one_way_on_and_one_back(steps: list[str], on: Any, back:
 
 
 def test_migrated_host_comes_back_with_its_rows() -> None:
-    assert _steps.steps_back(reached(*FORWARD, state="migrated")) == ["leave", "carry", "return", "check", "clear"]
+    assert _steps.steps_back(reached(*FORWARD, state="migrated")) == [
+        "leave",
+        "carry",
+        "return",
+        "check",
+        "clear",
+    ]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
         ('"state": "migrated"', '"state": "whatever"', "the state 'whatever' is none"),
-        ('"phase": "stage"', '"phase": "cutover"', "the phase 'cutover' is not that of the last step"),
+        (
+            '"phase": "stage"',
+            '"phase": "cutover"',
+            "the phase 'cutover' is not that of the last step",
+        ),
         ('"phase": "stage",', "", "phase is not there"),
         ('"steps": [', '"steps": 3, "old": [', "steps is not there, or not what it should be"),
         ('"state": "done"', '"state": "undone"', "step 1 is none"),
@@ -185,7 +253,9 @@ def test_migrated_host_comes_back_with_its_rows() -> None:
         ("2026-11-23T15:00:00.000000+00:00", "yesterday", "'yesterday' is no time"),
     ],
 )
-def test_journal_that_was_edited_into_nonsense_is_not_guessed_at(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_journal_that_was_edited_into_nonsense_is_not_guessed_at(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
     apply(tmp_path, "open")
     apply(tmp_path, "begin", name="stage")
     apply(tmp_path, "done", name="stage")

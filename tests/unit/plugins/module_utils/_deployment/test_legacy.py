@@ -17,7 +17,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Manager, Unit
 
-WORD = st.text("abcdefgh-/_.@0123456789", min_size=1, max_size=8).filter(lambda word: not word.startswith("-"))
+WORD = st.text("abcdefgh-/_.@0123456789", min_size=1, max_size=8).filter(
+    lambda word: not word.startswith("-")
+)
 NAMES = st.sampled_from(["--num_workers", "--request_timeout", "--detailed_debug", "--telemetry"])
 OPTIONS = st.lists(st.tuples(NAMES, st.lists(WORD, max_size=2)), max_size=5)
 
@@ -25,25 +27,64 @@ OPTIONS = st.lists(st.tuples(NAMES, st.lists(WORD, max_size=2)), max_size=5)
 @pytest.mark.parametrize(
     ("argv", "host", "port", "config", "options"),
     [
-        ("litellm --config /a/c.yaml --host 127.0.0.1 --port 4000", "127.0.0.1", 4000, "/a/c.yaml", []),
-        ("/v/bin/litellm -c c.yaml -p 4000 --num_workers 1", None, 4000, "c.yaml", ["--num_workers", "1"]),
-        ("/v/bin/python3 /v/bin/litellm --port=4001 --config=c.yaml --telemetry=False", None, 4001, "c.yaml", ["--telemetry", "False"]),
+        (
+            "litellm --config /a/c.yaml --host 127.0.0.1 --port 4000",
+            "127.0.0.1",
+            4000,
+            "/a/c.yaml",
+            [],
+        ),
+        (
+            "/v/bin/litellm -c c.yaml -p 4000 --num_workers 1",
+            None,
+            4000,
+            "c.yaml",
+            ["--num_workers", "1"],
+        ),
+        (
+            "/v/bin/python3 /v/bin/litellm --port=4001 --config=c.yaml --telemetry=False",
+            None,
+            4001,
+            "c.yaml",
+            ["--telemetry", "False"],
+        ),
         ("litellm --detailed_debug --config c.yaml", None, None, "c.yaml", ["--detailed_debug"]),
         ("litellm", None, None, None, []),
         ("/v/bin/python -m litellm.proxy.proxy_cli --port 4000", None, 4000, None, []),
         ("/v/bin/python /v/lib/litellm/proxy/proxy_cli.py --port 4000", None, 4000, None, []),
         ("litellm --port x", None, None, None, []),
     ],
-    ids=["plain", "short", "with equals signs", "a switch", "nothing", "as a module", "as a file", "no number"],
+    ids=[
+        "plain",
+        "short",
+        "with equals signs",
+        "a switch",
+        "nothing",
+        "as a module",
+        "as a file",
+        "no number",
+    ],
 )
-def test_command_line_is_read(argv: str, host: Any, port: Any, config: Any, options: list[str]) -> None:
-    assert _legacy.parse_command(argv.split()) == {"host": host, "port": port, "config": config, "options": options}
+def test_command_line_is_read(
+    argv: str, host: Any, port: Any, config: Any, options: list[str]
+) -> None:
+    assert _legacy.parse_command(argv.split()) == {
+        "host": host,
+        "port": port,
+        "config": config,
+        "options": options,
+    }
 
 
 @given(OPTIONS)
 def test_other_options_come_along_as_they_are(options: list[tuple[str, list[str]]]) -> None:
     words = [part for name, values in options for part in (name, *values)]
-    assert _legacy.parse_command(["litellm", "--port", "4000", *words, "--config", "c.yaml"])["options"] == words
+    assert (
+        _legacy.parse_command(["litellm", "--port", "4000", *words, "--config", "c.yaml"])[
+            "options"
+        ]
+        == words
+    )
 
 
 def unit(name: str, account: str = "") -> Unit:
@@ -53,9 +94,25 @@ def unit(name: str, account: str = "") -> Unit:
 
 def managers(monkeypatch: pytest.MonkeyPatch, units: dict[str, list[str]]) -> None:
     """Managers by account (empty: the system's) with these units."""
-    monkeypatch.setattr(_legacy, "managers", lambda account="": [Manager(name or None) for name in units if account in ("", name) or not name])
-    monkeypatch.setattr(_legacy, "show", lambda manager, names: [unit(name, manager.account or "") for name in names if name in units[manager.account or ""]])
-    monkeypatch.setattr(_legacy, "list_unit_files", lambda manager, *_patterns: units[manager.account or ""])
+    monkeypatch.setattr(
+        _legacy,
+        "managers",
+        lambda account="": [
+            Manager(name or None) for name in units if account in ("", name) or not name
+        ],
+    )
+    monkeypatch.setattr(
+        _legacy,
+        "show",
+        lambda manager, names: [
+            unit(name, manager.account or "")
+            for name in names
+            if name in units[manager.account or ""]
+        ],
+    )
+    monkeypatch.setattr(
+        _legacy, "list_unit_files", lambda manager, *_patterns: units[manager.account or ""]
+    )
 
 
 def test_unit_is_found_in_either_scope(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,9 +146,24 @@ def test_two_units_of_one_name_need_the_account(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_related_units_end_with_the_proxy_timers_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    managers(monkeypatch, {"": ["litellm.service", "litellm-backup.service", "litellm-probe.timer", "litellm-backup.timer"]})
+    managers(
+        monkeypatch,
+        {
+            "": [
+                "litellm.service",
+                "litellm-backup.service",
+                "litellm-probe.timer",
+                "litellm-backup.timer",
+            ]
+        },
+    )
     names = [item.name for item in _legacy.related_units(unit("litellm.service"))]
-    assert names == ["litellm-backup.timer", "litellm-probe.timer", "litellm-backup.service", "litellm.service"]
+    assert names == [
+        "litellm-backup.timer",
+        "litellm-probe.timer",
+        "litellm-backup.service",
+        "litellm.service",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +175,9 @@ def test_related_units_end_with_the_proxy_timers_first(monkeypatch: pytest.Monke
     ],
     ids=["plain", "with a trace", "only extras"],
 )
-def test_release_is_read_without_running_it(tmp_path: Path, files: list[str], version: Any, traces: list[str]) -> None:
+def test_release_is_read_without_running_it(
+    tmp_path: Path, files: list[str], version: Any, traces: list[str]
+) -> None:
     site = tmp_path / "lib/python3.13/site-packages"
     for name in files:
         (site / name).parent.mkdir(parents=True, exist_ok=True)
@@ -114,15 +188,25 @@ def test_release_is_read_without_running_it(tmp_path: Path, files: list[str], ve
 
 def test_python_of_the_process_is_found(tmp_path: Path) -> None:
     (tmp_path / "python").write_text("")
-    assert _legacy.parse_process_python(["/v/bin/python3.13", "/v/bin/litellm"]) == "/v/bin/python3.13"
-    assert _legacy.parse_process_python([str(tmp_path / "litellm"), "--port", "4000"]) == str(tmp_path / "python")
+    assert (
+        _legacy.parse_process_python(["/v/bin/python3.13", "/v/bin/litellm"]) == "/v/bin/python3.13"
+    )
+    assert _legacy.parse_process_python([str(tmp_path / "litellm"), "--port", "4000"]) == str(
+        tmp_path / "python"
+    )
     assert _legacy.parse_process_python(["/usr/bin/nginx"]) is None
 
 
 def test_service_behind_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
     managers(monkeypatch, {"": ["redis-server.service"]})
-    monkeypatch.setattr(_legacy._host, "unit_of", lambda pid: "redis-server.service" if pid == 7 else None)
-    found = [Listener("127.0.0.1", 6379, 7, "redis-server (process 7)"), Listener("10.0.0.1", 9, 8, "x"), Listener("127.0.0.1", 8, None, "?")]
+    monkeypatch.setattr(
+        _legacy._host, "unit_of", lambda pid: "redis-server.service" if pid == 7 else None
+    )
+    found = [
+        Listener("127.0.0.1", 6379, 7, "redis-server (process 7)"),
+        Listener("10.0.0.1", 9, 8, "x"),
+        Listener("127.0.0.1", 8, None, "?"),
+    ]
     service = _legacy.service_behind(6379, found)
     assert service is not None
     assert service["unit"]["name"] == "redis-server.service"
@@ -134,16 +218,21 @@ def test_service_behind_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @given(NAMES, st.text("ab=-/.1 ", max_size=8))
 def test_equals_sign_is_a_space_once(name: str, value: str) -> None:
-    assert _legacy.parse_command(["litellm", "--port=4000", "%s=%s" % (name, value), "--config=c=d.yaml"]) == {
-        "host": None, "port": 4000, "config": "c=d.yaml", "options": [name, value]}
+    assert _legacy.parse_command(
+        ["litellm", "--port=4000", "%s=%s" % (name, value), "--config=c=d.yaml"]
+    ) == {"host": None, "port": 4000, "config": "c=d.yaml", "options": [name, value]}
 
 
 @contextmanager
-def started(words: list[str], environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    words: list[str], environment: dict[str, str], folder: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process that runs, with these last arguments and no other variables."""
     # /proc tells of a process only some moments after it was started; its first line says that it runs
     command = [sys.executable, "-c", "print(flush=True); input()", *words]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder, env=environment) as child:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder, env=environment
+    ) as child:
         assert child.stdout
         assert child.stdout.readline()
         try:
@@ -157,60 +246,99 @@ def proxy(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that was started as a proxy would be, in a folder with its configuration."""
     (tmp_path / "config.yaml").write_text("model_list: []\n")
     (tmp_path / "a.env").write_text("A=1\n")
-    with started(["litellm", "--config", "config.yaml", "--num_workers", "2"], {"LITELLM_SALT_KEY": "hunter2", "PORT": "4007"}, tmp_path) as child:
+    with started(
+        ["litellm", "--config", "config.yaml", "--num_workers", "2"],
+        {"LITELLM_SALT_KEY": "hunter2", "PORT": "4007"},
+        tmp_path,
+    ) as child:
         yield child
 
 
-def running(monkeypatch: pytest.MonkeyPatch, properties: dict[str, str], active: str = "active") -> None:
+def running(
+    monkeypatch: pytest.MonkeyPatch, properties: dict[str, str], active: str = "active"
+) -> None:
     """The system's manager with this unit."""
     found = Unit("litellm.service", Manager(None), "enabled", active, properties)
     monkeypatch.setattr(_legacy, "find_unit", lambda name, account: found)
     monkeypatch.setattr(_legacy, "related_units", lambda unit: [unit])
 
 
-def test_deployment_is_what_runs_not_what_the_files_say(monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], tmp_path: Path) -> None:
+def test_deployment_is_what_runs_not_what_the_files_say(
+    monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
     (tmp_path / "schema.prisma").write_text("model a {}\n")
-    files = "%s (ignore_errors=no)\n%s (ignore_errors=yes)" % (tmp_path / "a.env", tmp_path / "gone.env")
+    files = "%s (ignore_errors=no)\n%s (ignore_errors=yes)" % (
+        tmp_path / "a.env",
+        tmp_path / "gone.env",
+    )
     running(monkeypatch, {"MainPID": str(proxy.pid), "EnvironmentFiles": files})
     found = _legacy.discover("litellm")
     facts = found.facts
     assert found.environment["LITELLM_SALT_KEY"] == "hunter2"
     assert found.configuration.texts == ["model_list: []\n"]
-    assert (facts["pid"], facts["folder"], facts["config"]) == (proxy.pid, str(tmp_path), str(tmp_path / "config.yaml"))
+    assert (facts["pid"], facts["folder"], facts["config"]) == (
+        proxy.pid,
+        str(tmp_path),
+        str(tmp_path / "config.yaml"),
+    )
     assert facts["options"] == ["--num_workers", "2"]
     assert (facts["host"], facts["port"]) == ("0.0.0.0", 4007)  # no --port: LiteLLM takes PORT
-    assert facts["environment_files"] == [{"path": str(tmp_path / "a.env")}, {"path": str(tmp_path / "gone.env")}]
+    assert facts["environment_files"] == [
+        {"path": str(tmp_path / "a.env")},
+        {"path": str(tmp_path / "gone.env")},
+    ]
     assert facts["optional_files"] == [str(tmp_path / "gone.env")]
     assert facts["python"] == sys.executable
     assert sorted(facts["hashes"]) == [str(tmp_path / "a.env"), str(tmp_path / "config.yaml")]
-    assert [item["name"] for item in facts["files"]] == ["1-config.yaml", "2-a.env", "3-schema.prisma"]
+    assert [item["name"] for item in facts["files"]] == [
+        "1-config.yaml",
+        "2-a.env",
+        "3-schema.prisma",
+    ]
     assert {"LITELLM_SALT_KEY", "PORT"} <= set(facts["variables"])
     assert "hunter2" not in str(facts)
 
 
-def test_command_of_the_process_comes_before_that_of_the_unit(monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], tmp_path: Path) -> None:
+def test_command_of_the_process_comes_before_that_of_the_unit(
+    monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
     """A unit shows its variables unexpanded, and may have been edited since the process began."""
     text = "{ path=/x ; argv[]=/v/bin/litellm --port ${LITELLM_PORT} --num_workers ${WORKERS} ; ignore_errors=no }"
     running(monkeypatch, {"MainPID": str(proxy.pid), "ExecStart": text})
     facts = _legacy.discover("litellm").facts
-    assert (facts["config"], facts["options"]) == (str(tmp_path / "config.yaml"), ["--num_workers", "2"])
+    assert (facts["config"], facts["options"]) == (
+        str(tmp_path / "config.yaml"),
+        ["--num_workers", "2"],
+    )
 
 
-def test_process_that_says_nothing_is_known_by_its_unit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_process_that_says_nothing_is_known_by_its_unit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     with started([], {}, tmp_path) as child:
         text = "{ path=/x ; argv[]=/v/bin/litellm --port 4001 --host ::1 ; ignore_errors=no }"
         running(monkeypatch, {"MainPID": str(child.pid), "ExecStart": text})
         found = _legacy.discover("litellm")
-        assert (found.facts["port"], found.facts["host"], found.facts["config"], found.configuration.texts) == (4001, "::1", None, [])
+        assert (
+            found.facts["port"],
+            found.facts["host"],
+            found.facts["config"],
+            found.configuration.texts,
+        ) == (4001, "::1", None, [])
 
 
 @pytest.mark.parametrize(
     ("environment", "address"),
-    [({}, ("0.0.0.0", 4000)), ({"HOST": "127.0.0.1", "PORT": "4007"}, ("127.0.0.1", 4007)), ({"HOST": "", "PORT": ""}, ("0.0.0.0", 4000))],
+    [
+        ({}, ("0.0.0.0", 4000)),
+        ({"HOST": "127.0.0.1", "PORT": "4007"}, ("127.0.0.1", 4007)),
+        ({"HOST": "", "PORT": ""}, ("0.0.0.0", 4000)),
+    ],
     ids=["neither", "both", "empty"],
 )
-def test_address_is_that_of_the_environment_where_no_option_says_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: dict[str, str],
-                                                                    address: Any) -> None:
+def test_address_is_that_of_the_environment_where_no_option_says_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: dict[str, str], address: Any
+) -> None:
     """LiteLLM's options --host and --port have these variables, and an empty one counts as none (proxy_cli.py of 1.102.4)."""
     with started(["litellm"], environment, tmp_path) as child:
         running(monkeypatch, {"MainPID": str(child.pid)})
@@ -222,16 +350,29 @@ def test_process_that_ends_meanwhile_is_refused(monkeypatch: pytest.MonkeyPatch)
     with subprocess.Popen(["true"]) as child:
         child.wait()
     running(monkeypatch, {"MainPID": str(child.pid)})
-    with pytest.raises(_legacy.LegacyError, match=r"litellm\.service ended while it was looked at") as caught:
+    with pytest.raises(
+        _legacy.LegacyError, match=r"litellm\.service ended while it was looked at"
+    ) as caught:
         _legacy.discover("litellm")
     assert "systemctl status litellm.service" in caught.value.remedy
 
 
-@pytest.mark.parametrize(("account", "remedy"), [(None, "systemctl start litellm.service"), ("anna", "systemctl --user --machine=anna@ start litellm.service")])
-def test_stopped_unit_is_refused_with_the_command_to_start_it(monkeypatch: pytest.MonkeyPatch, account: Any, remedy: str) -> None:
+@pytest.mark.parametrize(
+    ("account", "remedy"),
+    [
+        (None, "systemctl start litellm.service"),
+        ("anna", "systemctl --user --machine=anna@ start litellm.service"),
+    ],
+)
+def test_stopped_unit_is_refused_with_the_command_to_start_it(
+    monkeypatch: pytest.MonkeyPatch, account: Any, remedy: str
+) -> None:
     stopped = Unit("litellm.service", Manager(account), "enabled", "failed", {"MainPID": "0"})
     monkeypatch.setattr(_legacy, "find_unit", lambda name, account: stopped)
-    with pytest.raises(_legacy.LegacyError, match="litellm.service is failed; its environment can only be read while it runs") as caught:
+    with pytest.raises(
+        _legacy.LegacyError,
+        match="litellm.service is failed; its environment can only be read while it runs",
+    ) as caught:
         _legacy.discover("litellm")
     assert caught.value.remedy == "Start it: " + remedy
 
@@ -239,24 +380,38 @@ def test_stopped_unit_is_refused_with_the_command_to_start_it(monkeypatch: pytes
 @pytest.mark.parametrize(
     ("argv", "is_proxy"),
     [
-        (["/v/bin/python", "/v/bin/litellm", "--port", "4000"], True), (["/v/bin/python3.12", "-m", "litellm", "--port", "4000"], True),
-        (["litellm", "--config", "x"], True), (["/bin/bash", "-c", "exec litellm"], False), (["/c/bin/python", "/c/bin/conda", "run", "litellm"], False),
-        (["uv", "run", "litellm"], False), (["python3"], False), ([], False),
+        (["/v/bin/python", "/v/bin/litellm", "--port", "4000"], True),
+        (["/v/bin/python3.12", "-m", "litellm", "--port", "4000"], True),
+        (["litellm", "--config", "x"], True),
+        (["/bin/bash", "-c", "exec litellm"], False),
+        (["/c/bin/python", "/c/bin/conda", "run", "litellm"], False),
+        (["uv", "run", "litellm"], False),
+        (["python3"], False),
+        ([], False),
     ],
 )
 def test_proxy_is_told_from_what_has_started_it(argv: list[str], is_proxy: bool) -> None:
     assert _legacy.is_proxy(argv) is is_proxy
 
 
-def test_included_files_belong_to_the_deployment(monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], tmp_path: Path) -> None:
+def test_included_files_belong_to_the_deployment(
+    monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "config.yaml").write_text("include: [sub/models.yaml, gone.yaml]\n")
-    (tmp_path / "sub/models.yaml").write_text("x: http://127.0.0.1:8082\nlitellm_settings: {cache_params: {type: redis, host: localhost, port: 6380}}\n")
+    (tmp_path / "sub/models.yaml").write_text(
+        "x: http://127.0.0.1:8082\nlitellm_settings: {cache_params: {type: redis, host: localhost, port: 6380}}\n"
+    )
     running(monkeypatch, {"MainPID": str(proxy.pid)})
     found = _legacy.discover("litellm")
     assert found.facts["included"] == [str(tmp_path / "sub/models.yaml")]
-    assert set(found.facts["hashes"]) == {str(tmp_path / "config.yaml"), str(tmp_path / "sub/models.yaml")}
-    assert [item["name"] for item in found.facts["files"]] == ["1-config.yaml"]  # a backup adds what it includes
+    assert set(found.facts["hashes"]) == {
+        str(tmp_path / "config.yaml"),
+        str(tmp_path / "sub/models.yaml"),
+    }
+    assert [item["name"] for item in found.facts["files"]] == [
+        "1-config.yaml"
+    ]  # a backup adds what it includes
     assert [item.place for item in found.configuration.lost] == [str(tmp_path / "gone.yaml")]
     assert _legacy.model_ports({}, found.configuration.texts) == {8082}
     assert _legacy.redis_port({}, found.configuration.texts) == 6380

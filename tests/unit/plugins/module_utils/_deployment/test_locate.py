@@ -23,11 +23,16 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 PASSWORD = "hunter2-4f9c0b7ad2e15386"
 UNIT = {"name": "litellm.service", "account": "litellm", "active": "active"}
 FOUND = {
-    "legacy": {"unit": UNIT, "port": 4000, "config": "/home/litellm/config.yaml"}, "database": {"port": 5434, "unit": {**UNIT, "name": "postgresql.service"}},
-    "redis": {"port": 6379, "unit": None}, "model_hosts": [{"port": 8082, "unit": {**UNIT, "name": "embed.service"}}],
+    "legacy": {"unit": UNIT, "port": 4000, "config": "/home/litellm/config.yaml"},
+    "database": {"port": 5434, "unit": {**UNIT, "name": "postgresql.service"}},
+    "redis": {"port": 6379, "unit": None},
+    "model_hosts": [{"port": 8082, "unit": {**UNIT, "name": "embed.service"}}],
 }
 COMPOSE = '    ports: ["127.0.0.1:4001:4000"]\n    ports: ["0.0.0.0:5434:5432"]\n'
-ENV = "LITELLM_MASTER_KEY=sk-master\nDATABASE_URL=postgresql://litellm:%s@postgres:5432/litellm\nREDIS_PASSWORD=%s\n" % (PASSWORD, PASSWORD)
+ENV = (
+    "LITELLM_MASTER_KEY=sk-master\nDATABASE_URL=postgresql://litellm:%s@postgres:5432/litellm\nREDIS_PASSWORD=%s\n"
+    % (PASSWORD, PASSWORD)
+)
 
 
 def journal(folder: Path, state: str, *steps: str, found: Any = None) -> None:
@@ -43,17 +48,28 @@ def settings(tmp_path: Path) -> Settings:
     (tmp_path / "project").mkdir()
     (tmp_path / "project/.env").write_text(ENV)
     (tmp_path / "project/compose.yaml").write_text(COMPOSE)
-    (tmp_path / "project/config.compose.yaml").write_text("a: http://host.docker.internal:8079/v1\nb: https://api.example.com:8443\n")
+    (tmp_path / "project/config.compose.yaml").write_text(
+        "a: http://host.docker.internal:8079/v1\nb: https://api.example.com:8443\n"
+    )
     (tmp_path / "legacy.env").write_text(ENV.replace("postgres:5432", "127.0.0.1:5434"))
     return Settings(str(tmp_path), project_dir=str(tmp_path / "project"))
 
 
 @pytest.mark.parametrize(
     ("state", "steps", "kind"),
-    [("migrated", (), "compose"), ("finalized", (), "compose"), ("rolled back", (), "legacy"), ("untouched", (), "legacy"),
-     ("running", ("record", "cutover"), "legacy"), ("running", ("cutover", "serve"), "compose"), ("running", ("serve", "leave", "return"), "legacy")],
+    [
+        ("migrated", (), "compose"),
+        ("finalized", (), "compose"),
+        ("rolled back", (), "legacy"),
+        ("untouched", (), "legacy"),
+        ("running", ("record", "cutover"), "legacy"),
+        ("running", ("cutover", "serve"), "compose"),
+        ("running", ("serve", "leave", "return"), "legacy"),
+    ],
 )
-def test_deployment_that_serves_is_meant(settings: Settings, tmp_path: Path, state: str, steps: Any, kind: str) -> None:
+def test_deployment_that_serves_is_meant(
+    settings: Settings, tmp_path: Path, state: str, steps: Any, kind: str
+) -> None:
     journal(tmp_path, state, *steps)
     assert _deployed.find(settings.where).kind == kind
 
@@ -65,41 +81,74 @@ def test_host_without_a_journal_is_what_its_folder_says(settings: Settings, tmp_
     assert (told.kind, told.url, told.lacking) == ("compose", "http://127.0.0.1:4001", ())
 
 
-def test_compose_deployment_is_looked_at_as_its_proxy_sees_it(settings: Settings, tmp_path: Path) -> None:
+def test_compose_deployment_is_looked_at_as_its_proxy_sees_it(
+    settings: Settings, tmp_path: Path
+) -> None:
     journal(tmp_path, "migrated", found={**FOUND, "project_dir": settings.project_dir})
     told = _deployed.find(settings.where)
-    assert told.published == (("litellm-proxy", 4001), ("litellm-postgres", 5434), ("litellm-redis", 6379))
+    assert told.published == (
+        ("litellm-proxy", 4001),
+        ("litellm-postgres", 5434),
+        ("litellm-redis", 6379),
+    )
     assert [(model.name, model.address) for model in told.models] == [
-        ("port 8079", "host.docker.internal:8079"), ("embed.service", "host.docker.internal:8082")]
+        ("port 8079", "host.docker.internal:8079"),
+        ("embed.service", "host.docker.internal:8082"),
+    ]
     assert told.redis == _redis.Container("litellm-redis") and told.master_key() == "sk-master"
     assert told.database is not None
     words = told.database.argv("psql")
     # by network and password: a wrong one must show, and nobody may read it in a list of processes
-    assert "host='postgres'" in " ".join(words) and "PGPASSWORD" in words and PASSWORD not in " ".join(words)
+    assert (
+        "host='postgres'" in " ".join(words)
+        and "PGPASSWORD" in words
+        and PASSWORD not in " ".join(words)
+    )
     assert told.database.environment()["PGPASSWORD"] == PASSWORD
 
 
-def test_proxy_in_the_hosts_network_is_where_its_command_says(settings: Settings, tmp_path: Path) -> None:
+def test_proxy_in_the_hosts_network_is_where_its_command_says(
+    settings: Settings, tmp_path: Path
+) -> None:
     (tmp_path / "project/compose.yaml").write_text(
-        '    command: ["--config", "/app/config.yaml", "--host", "127.0.0.1", "--port", "4002"]\n    network_mode: host\n')
+        '    command: ["--config", "/app/config.yaml", "--host", "127.0.0.1", "--port", "4002"]\n    network_mode: host\n'
+    )
     assert _deployed.find(settings.where).url == "http://127.0.0.1:4002"
 
 
-def test_legacy_deployment_is_known_without_its_process(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_legacy_deployment_is_known_without_its_process(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_endpoint, "find_bindir", lambda host, port: "/usr/bin")
-    journal(tmp_path, "migrated", found={**FOUND, "legacy": {**FOUND["legacy"], "unit": {**UNIT, "active": "inactive"}}})  # type: ignore[dict-item]
+    journal(
+        tmp_path,
+        "migrated",
+        found={**FOUND, "legacy": {**FOUND["legacy"], "unit": {**UNIT, "active": "inactive"}}},
+    )  # type: ignore[dict-item]
     told = _deployed.find(settings.where, "legacy")
-    assert [(unit["name"], unit["active"]) for unit in told.units] == [("litellm.service", "active"), ("postgresql.service", "active")]
-    assert told.database is not None and (told.database.port, told.database.password) == (5434, PASSWORD)
+    assert [(unit["name"], unit["active"]) for unit in told.units] == [
+        ("litellm.service", "active"),
+        ("postgresql.service", "active"),
+    ]
+    assert told.database is not None and (told.database.port, told.database.password) == (
+        5434,
+        PASSWORD,
+    )
     assert told.redis == _redis.Native("127.0.0.1", 6379, "", PASSWORD)
     assert (told.models[0].address, told.config) == ("127.0.0.1:8082", "/home/litellm/config.yaml")
 
 
-def test_what_is_not_found_is_said_and_hides_nothing(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_found_is_said_and_hides_nothing(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "journal.json").write_text("{")
     (tmp_path / "project/.env").unlink()
     told = _deployed.find(settings.where)
-    assert (told.kind, told.database, [part for part, _why in told.lacking]) == ("compose", None, ["journal", "postgresql"])
+    assert (told.kind, told.database, [part for part, _why in told.lacking]) == (
+        "compose",
+        None,
+        ["journal", "postgresql"],
+    )
 
     def discover(name: str, account: str) -> Any:
         raise _legacy.LegacyError("no such unit.", "Set legacy_unit.")
@@ -112,31 +161,58 @@ def test_what_is_not_found_is_said_and_hides_nothing(settings: Settings, tmp_pat
 
 
 def test_settings_come_first(settings: Settings, tmp_path: Path) -> None:
-    other = {"url": "https://llm.example.com", "containers": ("litellm-proxy",), "database": {"container": "other", "database": "d", "user": "u"},
-             "units": [{"name": "a.service", "account": ""}], "models": [{"name": "m", "address": "h:1", "unit": "m.service", "account": ""}]}
+    other = {
+        "url": "https://llm.example.com",
+        "containers": ("litellm-proxy",),
+        "database": {"container": "other", "database": "d", "user": "u"},
+        "units": [{"name": "a.service", "account": ""}],
+        "models": [{"name": "m", "address": "h:1", "unit": "m.service", "account": ""}],
+    }
     told = _deployed.find(settings._replace(deployments={"compose": other}).where)
-    assert (told.url, told.containers, told.redis, told.published) == ("https://llm.example.com", ("litellm-proxy",), None, (("litellm-proxy", 4001),))
+    assert (told.url, told.containers, told.redis, told.published) == (
+        "https://llm.example.com",
+        ("litellm-proxy",),
+        None,
+        (("litellm-proxy", 4001),),
+    )
     assert told.database is not None and told.database.container == "other"
     assert told.units == ({"name": "a.service", "account": "", "active": "active"},)
     assert told.models[0].unit == {"name": "m.service", "account": ""}
 
 
-def test_backups_are_looked_at_where_somebody_makes_them(settings: Settings, tmp_path: Path) -> None:
+def test_backups_are_looked_at_where_somebody_makes_them(
+    settings: Settings, tmp_path: Path
+) -> None:
     told = _deployed.find(settings.where)
-    assert _health_target.target(settings._replace(backup_settings=str(tmp_path / "nosuch")), told).outcomes == ""
+    assert (
+        _health_target.target(
+            settings._replace(backup_settings=str(tmp_path / "nosuch")), told
+        ).outcomes
+        == ""
+    )
     (tmp_path / "ops.json").write_text("{}")
-    target = _health_target.target(settings._replace(backup_settings=str(tmp_path / "ops.json")), told)
+    target = _health_target.target(
+        settings._replace(backup_settings=str(tmp_path / "ops.json")), told
+    )
     assert target.outcomes == str(tmp_path / "backup.json") and target.since is not None
     (tmp_path / "backup.json").write_text(json.dumps({}))
-    assert _health_target.target(settings._replace(backup_settings=str(tmp_path / "nosuch")), told).outcomes
+    assert _health_target.target(
+        settings._replace(backup_settings=str(tmp_path / "nosuch")), told
+    ).outcomes
 
 
 def test_included_files_are_read_with_the_configuration(settings: Settings, tmp_path: Path) -> None:
     project = tmp_path / "project"
     (project / "config.compose.yaml").write_text(
-        _included.MARK + "\ninclude: [config.compose.1-more.yaml, gone.yaml]\ngeneral_settings: {master_key: sk-old}\n")
-    (project / "config.compose.1-more.yaml").write_text("include: [config.yaml]\nx: http://host.docker.internal:8077/v1\n")
-    assert [model.address for model in _deployed.find(settings.where).models] == ["host.docker.internal:8077"]
+        _included.MARK
+        + "\ninclude: [config.compose.1-more.yaml, gone.yaml]\ngeneral_settings: {master_key: sk-old}\n"
+    )
+    (project / "config.compose.1-more.yaml").write_text(
+        "include: [config.yaml]\nx: http://host.docker.internal:8077/v1\n"
+    )
+    assert [model.address for model in _deployed.find(settings.where).models] == [
+        "host.docker.internal:8077"
+    ]
     configuration = _deployed._configuration(str(project / "config.compose.yaml"))
     assert _deployed._client_key({}, configuration) == "sk-old"
     # a section of an included file takes the place of the whole one

@@ -9,10 +9,16 @@ from typing import Any
 import fake_proxy
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import compose_project as _restore_compose
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    compose_project as _restore_compose,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import service as _restore_service
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_project import DeploymentError
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    service as _restore_service,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_project import (
+    DeploymentError,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
@@ -27,14 +33,20 @@ def proxy() -> Iterator[fake_proxy.FakeProxy]:
 
 
 @pytest.fixture
-def service(proxy: fake_proxy.FakeProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _restore_service.Service:
+def service(
+    proxy: fake_proxy.FakeProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> _restore_service.Service:
     (tmp_path / ".env").write_text("LITELLM_MASTER_KEY=%s\n" % fake_proxy.MASTER)
     monkeypatch.setattr(_restore_service, "DELAY", 0.01)
-    deployment = _restore_service.Deployment("compose", TARGET, "/opt/litellm", "litellm", str(tmp_path / ".env"), proxy.url)
+    deployment = _restore_service.Deployment(
+        "compose", TARGET, "/opt/litellm", "litellm", str(tmp_path / ".env"), proxy.url
+    )
     return _restore_service.of(deployment, str(tmp_path), 0.3)
 
 
-def test_proxy_that_serves_is_proved(service: _restore_service.Service, proxy: fake_proxy.FakeProxy) -> None:
+def test_proxy_that_serves_is_proved(
+    service: _restore_service.Service, proxy: fake_proxy.FakeProxy
+) -> None:
     service.verify()
     assert service.serves()
     assert ("GET", "/key/list?size=1", None) in proxy.seen
@@ -43,13 +55,27 @@ def test_proxy_that_serves_is_proved(service: _restore_service.Service, proxy: f
 @pytest.mark.parametrize(
     ("path", "reply", "words"),
     [
-        ("/health/readiness", (503, {"status": "unhealthy", "db": "disconnected"}), "its database is disconnected"),
-        ("/health/readiness", (200, {"status": "healthy", "db": "Not connected"}), "its database is unknown; the answers contradict each other"),
+        (
+            "/health/readiness",
+            (503, {"status": "unhealthy", "db": "disconnected"}),
+            "its database is disconnected",
+        ),
+        (
+            "/health/readiness",
+            (200, {"status": "healthy", "db": "Not connected"}),
+            "its database is unknown; the answers contradict each other",
+        ),
         ("/key/list", (401, {"error": {}}), "the key is not the proxy's master key"),
         ("/key/list", (500, {"error": {}}), "is not proved ready"),
     ],
 )
-def test_proxy_that_does_not_serve_is_told(service: _restore_service.Service, proxy: fake_proxy.FakeProxy, path: str, reply: Any, words: str) -> None:
+def test_proxy_that_does_not_serve_is_told(
+    service: _restore_service.Service,
+    proxy: fake_proxy.FakeProxy,
+    path: str,
+    reply: Any,
+    words: str,
+) -> None:
     proxy.replies[path] = reply
     with pytest.raises(DeploymentError) as caught:
         service.verify()
@@ -58,7 +84,9 @@ def test_proxy_that_does_not_serve_is_told(service: _restore_service.Service, pr
     assert not service.serves()
 
 
-def test_proxy_is_waited_for(service: _restore_service.Service, proxy: fake_proxy.FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_is_waited_for(
+    service: _restore_service.Service, proxy: fake_proxy.FakeProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     proxy.replies["/health/readiness"] = (503, {"status": "unhealthy", "db": "disconnected"})
 
     def later(seconds: float) -> None:
@@ -74,13 +102,22 @@ def test_key_that_is_not_there_is_said(service: _restore_service.Service) -> Non
         service.verify()
 
 
-def test_compose_kind_is_stopped_by_compose_and_has_a_redis(service: _restore_service.Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compose_kind_is_stopped_by_compose_and_has_a_redis(
+    service: _restore_service.Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done: list[Any] = []
-    monkeypatch.setattr(_restore_compose, "stop_proxy", lambda *words: done.append(("stop", *words)))
-    monkeypatch.setattr(_restore_compose, "start_proxy", lambda *words: done.append(("start", *words)))
+    monkeypatch.setattr(
+        _restore_compose, "stop_proxy", lambda *words: done.append(("stop", *words))
+    )
+    monkeypatch.setattr(
+        _restore_compose, "start_proxy", lambda *words: done.append(("start", *words))
+    )
     service.stop()
     service.start()
-    assert done == [("stop", "/opt/litellm", ("docker",)), ("start", "/opt/litellm", ("docker",), 0.3)]
+    assert done == [
+        ("stop", "/opt/litellm", ("docker",)),
+        ("start", "/opt/litellm", ("docker",), 0.3),
+    ]
     assert service.redis is not None and service.redis.container.name == "litellm-redis"
 
 
@@ -98,21 +135,37 @@ class Manager:
         return _host.Result(self.rc, "", "Job failed\n" if self.rc else "")
 
 
-@pytest.mark.parametrize(("active", "stops"), [("active", True), ("inactive", False), ("activating", True), ("failed", False)])
-def test_legacy_kind_is_stopped_by_its_own_manager(monkeypatch: pytest.MonkeyPatch, active: str, stops: bool) -> None:
+@pytest.mark.parametrize(
+    ("active", "stops"),
+    [("active", True), ("inactive", False), ("activating", True), ("failed", False)],
+)
+def test_legacy_kind_is_stopped_by_its_own_manager(
+    monkeypatch: pytest.MonkeyPatch, active: str, stops: bool
+) -> None:
     manager = Manager()
     unit = _systemd.Unit("litellm.service", manager, "enabled", active, {"MainPID": "7"})  # type: ignore[arg-type]
     asked: list[Any] = []
     stopped: list[Any] = []
-    monkeypatch.setattr(_legacy, "find_unit", lambda name, account: asked.append((name, account)) or unit)
-    monkeypatch.setattr(_restore_service, "command_line", lambda pid: ["/venv/bin/python", "/venv/bin/litellm"])
+    monkeypatch.setattr(
+        _legacy, "find_unit", lambda name, account: asked.append((name, account)) or unit
+    )
+    monkeypatch.setattr(
+        _restore_service, "command_line", lambda pid: ["/venv/bin/python", "/venv/bin/litellm"]
+    )
     monkeypatch.setattr(_systemd, "_stop", lambda unit, alone: stopped.append(alone))
-    service = _restore_service.of(_restore_service.Deployment("legacy", TARGET, unit="litellm.service", account="team"), "/x", 1)
+    service = _restore_service.of(
+        _restore_service.Deployment("legacy", TARGET, unit="litellm.service", account="team"),
+        "/x",
+        1,
+    )
     service.stop()
     assert stopped == ([True] if stops else [])
     service.start()
     assert asked == [("litellm.service", "team")] * 2
-    assert manager.asked == [("reset-failed", "--", "litellm.service"), ("start", "--", "litellm.service")]
+    assert manager.asked == [
+        ("reset-failed", "--", "litellm.service"),
+        ("start", "--", "litellm.service"),
+    ]
     assert service.redis is None
     manager.rc = 1
     with pytest.raises(DeploymentError, match="litellm.service does not start: Job failed"):

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import unit_removal as _retirement
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    unit_removal as _retirement,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import (
@@ -26,7 +28,13 @@ def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home/.config/systemd/user"
     folder.mkdir(parents=True)
     monkeypatch.setattr(Manager, "folder", str(folder))
-    monkeypatch.setattr(Manager, "run", lambda _self, argv, **_named: Result(subprocess.run(argv, check=False, capture_output=True).returncode, "", "no"))
+    monkeypatch.setattr(
+        Manager,
+        "run",
+        lambda _self, argv, **_named: Result(
+            subprocess.run(argv, check=False, capture_output=True).returncode, "", "no"
+        ),
+    )
     return folder
 
 
@@ -65,7 +73,9 @@ def test_file_drop_ins_and_links_go_and_the_manager_knows(units: Path, told: lis
     hashes = {_legacy.file_hash(str(path)) for path in (file, own)}
     planned = _retirement.plan(records, hashes)
     assert (planned.stays, planned.problems) == ([], [])
-    assert _retirement.remove(planned, records, check=True) == [item.path for item in planned.removals]
+    assert _retirement.remove(planned, records, check=True) == [
+        item.path for item in planned.removals
+    ]
     assert file.exists()
     removed = _retirement.remove(planned, records)
     assert len(removed) == 5
@@ -93,7 +103,9 @@ def test_file_that_the_backup_has_otherwise_stops_everything(units: Path) -> Non
     assert _retirement.plan([record(file)], None).problems == []
 
 
-def test_link_to_a_source_elsewhere_goes_and_the_source_stays(units: Path, tmp_path: Path, told: list[str]) -> None:
+def test_link_to_a_source_elsewhere_goes_and_the_source_stays(
+    units: Path, tmp_path: Path, told: list[str]
+) -> None:
     source = made(tmp_path / "repository/litellm.service")
     (units / "litellm.service").symlink_to(source)
     planned = _retirement.plan([record(source)], set())
@@ -104,9 +116,13 @@ def test_link_to_a_source_elsewhere_goes_and_the_source_stays(units: Path, tmp_p
 
 def test_package_keeps_its_files_and_is_kept_down(units: Path) -> None:
     made(units / "redis-server.service.d" / BLOCK)
-    planned = _retirement.plan([record("/usr/lib/systemd/system/redis-server.service", "redis-server.service")], set())
+    planned = _retirement.plan(
+        [record("/usr/lib/systemd/system/redis-server.service", "redis-server.service")], set()
+    )
     assert planned.removals == []
-    assert planned.stays == [{"path": "/usr/lib/systemd/system/redis-server.service", "reason": _retirement.PACKAGED}]
+    assert planned.stays == [
+        {"path": "/usr/lib/systemd/system/redis-server.service", "reason": _retirement.PACKAGED}
+    ]
 
 
 def test_mask_is_no_link_to_a_unit(units: Path) -> None:
@@ -121,29 +137,51 @@ def test_account_that_is_gone_is_a_problem() -> None:
     assert _retirement.drop_ins(gone) == []
 
 
-def test_file_that_does_not_go_is_said(units: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:
+def test_file_that_does_not_go_is_said(
+    units: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
     file = made(units / "litellm.service")
-    monkeypatch.setattr(Manager, "run", lambda _self, argv, **_named: Result(1, "", "Permission denied"))
+    monkeypatch.setattr(
+        Manager, "run", lambda _self, argv, **_named: Result(1, "", "Permission denied")
+    )
     with pytest.raises(_systemd.SystemdError, match="was not removed: Permission denied"):
         _retirement.remove(_retirement.plan([record(file)], None), [record(file)])
     assert told == []
 
 
-def test_manager_that_still_knows_a_removed_unit_is_told(units: Path, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_retirement, "show", lambda manager, names: [Unit(name, manager, "", "inactive", {"LoadState": "loaded"}) for name in names])
+def test_manager_that_still_knows_a_removed_unit_is_told(
+    units: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        _retirement,
+        "show",
+        lambda manager, names: [
+            Unit(name, manager, "", "inactive", {"LoadState": "loaded"}) for name in names
+        ],
+    )
     records = [record(units / "litellm.service"), record(os.devnull, "other.service", "")]
     assert _retirement.remove(_retirement.Plan([], [], []), records) == []
     assert told == ["litellm daemon-reload", "litellm reset-failed"]
 
 
-def test_manager_that_refuses_is_said(units: Path, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_manager_that_refuses_is_said(
+    units: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = made(units / "litellm.service")
-    monkeypatch.setattr(Manager, "systemctl", lambda _self, *words, **_named: Result(1, "", "Access denied"))
+    monkeypatch.setattr(
+        Manager, "systemctl", lambda _self, *words, **_named: Result(1, "", "Access denied")
+    )
     with pytest.raises(_systemd.SystemdError, match="daemon-reload"):
         _retirement.remove(_retirement.plan([record(file)], None), [record(file)])
 
 
 def test_folders_are_those_of_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _retirement.folders(Manager(None)) == ("/etc/systemd/system", "/usr/local/lib/systemd/system")
+    assert _retirement.folders(Manager(None)) == (
+        "/etc/systemd/system",
+        "/usr/local/lib/systemd/system",
+    )
     monkeypatch.setattr(Manager, "folder", "/home/l/.config/systemd/user")
-    assert _retirement.folders(Manager("l")) == ("/home/l/.config/systemd/user", "/home/l/.local/share/systemd/user")
+    assert _retirement.folders(Manager("l")) == (
+        "/home/l/.config/systemd/user",
+        "/home/l/.local/share/systemd/user",
+    )

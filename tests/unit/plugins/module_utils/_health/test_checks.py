@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment.locate import ModelHost
 from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _health
-from ansible_collections.llmops.litellm.plugins.module_utils._health import host_checks as _health_host
+from ansible_collections.llmops.litellm.plugins.module_utils._health import (
+    host_checks as _health_host,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._health.checks import (
     HEALTHY,
     Check,
@@ -74,7 +76,13 @@ def proxy() -> Iterator[Any]:
 
 @pytest.mark.parametrize(
     ("states", "word", "code"),
-    [((OK, OK), HEALTHY, 0), ((), HEALTHY, 0), ((OK, DEGRADED), DEGRADED, 1), ((UNKNOWN, DEGRADED), UNKNOWN, 3), ((FAILED, UNKNOWN, OK), FAILED, 2)],
+    [
+        ((OK, OK), HEALTHY, 0),
+        ((), HEALTHY, 0),
+        ((OK, DEGRADED), DEGRADED, 1),
+        ((UNKNOWN, DEGRADED), UNKNOWN, 3),
+        ((FAILED, UNKNOWN, OK), FAILED, 2),
+    ],
 )
 def test_worst_check_is_the_outcome(states: Any, word: str, code: int) -> None:
     assert _health.outcome([Check("a", state, "", 0.0) for state in states]) == word
@@ -82,7 +90,9 @@ def test_worst_check_is_the_outcome(states: Any, word: str, code: int) -> None:
 
 
 @given(st.lists(st.sampled_from((OK, DEGRADED, FAILED, UNKNOWN))), st.randoms())
-def test_outcome_knows_no_order_and_is_healthy_only_where_all_is_well(states: Any, random: Any) -> None:
+def test_outcome_knows_no_order_and_is_healthy_only_where_all_is_well(
+    states: Any, random: Any
+) -> None:
     told = [Check("a", state, "", 0.0) for state in states]
     word = _health.outcome(told)
     assert (word == HEALTHY) == all(state == OK for state in states)
@@ -106,33 +116,75 @@ def test_check_that_hangs_or_breaks_holds_up_nothing(monkeypatch: pytest.MonkeyP
     found = _health.look(Target("compose", "", "", DATABASE, limits=Limits(seconds=0.2)), NOW)
     hang.set()
     assert time.monotonic() - begun < 5
-    assert [(check.name, check.state) for check in found] == [("one", OK), ("two", FAILED), ("three", UNKNOWN)]
+    assert [(check.name, check.state) for check in found] == [
+        ("one", OK),
+        ("two", FAILED),
+        ("three", UNKNOWN),
+    ]
     assert found[1].detail == "gave no answer within 0.2 seconds"
     assert found[2].detail == "could not be looked at: KeyError"
 
 
 def test_only_what_applies_is_asked() -> None:
-    assert list(_health.checks(Target("legacy", "http://127.0.0.1:1", "", DATABASE, units=(RECORD,)), NOW)) == [
-        "units", "postgresql", "liveness", "readiness", "bogus key"]
-    full = Target("compose", "https://127.0.0.1:1", "", DATABASE, _redis.Container("r"), ("a",), (), "p", (ModelHost("m", "h:1"),), ("/",), "/nosuch")
+    assert list(
+        _health.checks(Target("legacy", "http://127.0.0.1:1", "", DATABASE, units=(RECORD,)), NOW)
+    ) == ["units", "postgresql", "liveness", "readiness", "bogus key"]
+    full = Target(
+        "compose",
+        "https://127.0.0.1:1",
+        "",
+        DATABASE,
+        _redis.Container("r"),
+        ("a",),
+        (),
+        "p",
+        (ModelHost("m", "h:1"),),
+        ("/",),
+        "/nosuch",
+    )
     assert list(_health.checks(full, NOW)) == [
-        "engine", "containers", "postgresql", "redis", "liveness", "readiness", "bogus key", "model hosts", "certificate", "disk", "backup", "drill"]
+        "engine",
+        "containers",
+        "postgresql",
+        "redis",
+        "liveness",
+        "readiness",
+        "bogus key",
+        "model hosts",
+        "certificate",
+        "disk",
+        "backup",
+        "drill",
+    ]
 
 
-def test_containers_are_healthy_and_on_the_loopback_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: dict[str, Any] = {"state": "running", "health": "healthy", "ports": {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}]}}
+def test_containers_are_healthy_and_on_the_loopback_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: dict[str, Any] = {
+        "state": "running",
+        "health": "healthy",
+        "ports": {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}]},
+    }
     monkeypatch.setattr(_engine, "containers", lambda names, limit: dict.fromkeys(names, told))
     assert _health.containers(("a", "b"), 5) == (OK, "2 run, healthy")
     told["ports"]["4000/tcp"][0]["HostIp"] = "0.0.0.0"
-    assert _health.containers(("a",), 5) == (FAILED, "container a publishes 4000/tcp on 0.0.0.0:4000, not on the loopback address alone")
+    assert _health.containers(("a",), 5) == (
+        FAILED,
+        "container a publishes 4000/tcp on 0.0.0.0:4000, not on the loopback address alone",
+    )
     monkeypatch.setattr(_engine, "containers", lambda names, limit: "Cannot connect")
     assert _health.containers(("a",), 5) == (UNKNOWN, "the engine does not answer: Cannot connect")
 
 
 def test_containers_are_asked_together(monkeypatch: pytest.MonkeyPatch) -> None:
     line = json.dumps({"name": "/a", "state": "running"})
-    answers = [Result(0, line + "\n", ""), Result(1, line + "\n", "Error: No such container: b"), Result(1, "", "Cannot connect to the Docker daemon"),
-               Result(124, "", "docker did not answer within 5 seconds")]
+    answers = [
+        Result(0, line + "\n", ""),
+        Result(1, line + "\n", "Error: No such container: b"),
+        Result(1, "", "Cannot connect to the Docker daemon"),
+        Result(124, "", "docker did not answer within 5 seconds"),
+    ]
     monkeypatch.setattr(_engine, "run", lambda argv, timeout: answers.pop(0))
     assert _engine.containers(["a"]) == {"a": {"name": "/a", "state": "running"}}
     assert _engine.containers(["a", "b"]) == {"a": {"name": "/a", "state": "running"}, "b": None}
@@ -142,7 +194,13 @@ def test_containers_are_asked_together(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_units_are_as_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     active = {"llama.service": "active"}
-    monkeypatch.setattr(_systemd, "show", lambda manager, names: [Unit(name, manager, "", active[name], {}) for name in names if name in active])
+    monkeypatch.setattr(
+        _systemd,
+        "show",
+        lambda manager, names: [
+            Unit(name, manager, "", active[name], {}) for name in names if name in active
+        ],
+    )
     assert _health.units((RECORD,)) == (OK, "1 as recorded")
     active["llama.service"] = "failed"
     assert _health.units((RECORD,)) == (FAILED, "llama.service is failed")
@@ -160,7 +218,10 @@ def test_postgresql_that_answers_hangs_or_refuses(tmp_path: Path) -> None:
         return _health.postgresql(server, 1)
 
     assert says("echo 15.18") == (OK, "answers (15.18)")
-    assert says("echo 'psql: error: connection refused' >&2; exit 2") == (FAILED, "%s: psql: error: connection refused" % server)
+    assert says("echo 'psql: error: connection refused' >&2; exit 2") == (
+        FAILED,
+        "%s: psql: error: connection refused" % server,
+    )
     begun = time.monotonic()
     assert says("exec sleep 30") == (FAILED, "%s: does not answer within 1 seconds" % server)
     assert time.monotonic() - begun < 10
@@ -168,8 +229,12 @@ def test_postgresql_that_answers_hangs_or_refuses(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "said"),
-    [("PONG\n", (OK, "answers")), ("LATER\n", (DEGRADED, "answers something else than PONG")), (_redis.Denied("NOAUTH"), (DEGRADED, "NOAUTH")),
-     (_redis.RedisError("is paused"), (DEGRADED, "is paused"))],
+    [
+        ("PONG\n", (OK, "answers")),
+        ("LATER\n", (DEGRADED, "answers something else than PONG")),
+        (_redis.Denied("NOAUTH"), (DEGRADED, "NOAUTH")),
+        (_redis.RedisError("is paused"), (DEGRADED, "is paused")),
+    ],
 )
 def test_redis_is_asked_for_a_sign_of_life(answer: Any, said: Any) -> None:
     class Server:
@@ -194,12 +259,17 @@ def test_proxy_that_is_alive_gone_or_frozen(proxy: Any) -> None:
 @pytest.mark.parametrize(
     ("verdict", "state"),
     [
-        ((True, "connected", "connected", "1.102.4"), OK), ((True, "connected", "disconnected", "1.102.4"), DEGRADED),
-        ((False, "disconnected", "unknown", "1.102.4"), FAILED), ((False, "unknown", "unknown", "1.80.0"), UNKNOWN),
-        ((False, "unknown", "unknown", None), FAILED), ((True, "not configured", "connected", "1.102.4"), FAILED),
+        ((True, "connected", "connected", "1.102.4"), OK),
+        ((True, "connected", "disconnected", "1.102.4"), DEGRADED),
+        ((False, "disconnected", "unknown", "1.102.4"), FAILED),
+        ((False, "unknown", "unknown", "1.80.0"), UNKNOWN),
+        ((False, "unknown", "unknown", None), FAILED),
+        ((True, "not configured", "connected", "1.102.4"), FAILED),
     ],
 )
-def test_readiness_is_what_is_proved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verdict: Any, state: str) -> None:
+def test_readiness_is_what_is_proved(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verdict: Any, state: str
+) -> None:
     path = tmp_path / ".env"
     path.write_text("LITELLM_MASTER_KEY=%s\n" % KEY)
     asked: list[Optional[str]] = []
@@ -214,7 +284,10 @@ def test_readiness_is_what_is_proved(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert found[0] == state
     assert asked == [KEY]
     assert KEY not in found[1]
-    assert _health.readiness("http://127.0.0.1:1", str(tmp_path / "nosuch"), 5) == (UNKNOWN, "%s: No such file or directory" % (tmp_path / "nosuch"))
+    assert _health.readiness("http://127.0.0.1:1", str(tmp_path / "nosuch"), 5) == (
+        UNKNOWN,
+        "%s: No such file or directory" % (tmp_path / "nosuch"),
+    )
 
 
 @pytest.mark.parametrize(("status", "state"), [(200, FAILED), (401, OK), (403, OK), (500, UNKNOWN)])
@@ -225,17 +298,32 @@ def test_open_proxy_is_the_worst(proxy: Any, status: int, state: str) -> None:
     assert len(set(proxy.keys)) == 2  # a proxy may remember a key; nobody has this one
 
 
-def test_model_hosts_are_asked_for_an_answer_and_not_only_a_connection(proxy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_hosts_are_asked_for_an_answer_and_not_only_a_connection(
+    proxy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     address = proxy.url.removeprefix("http://")
     active = "active"
-    monkeypatch.setattr(_systemd, "show", lambda manager, names: [Unit(name, manager, "", active, {}) for name in names])
+    monkeypatch.setattr(
+        _systemd,
+        "show",
+        lambda manager, names: [Unit(name, manager, "", active, {}) for name in names],
+    )
     up, down = ModelHost("embed", address), ModelHost("rerank", "127.0.0.1:1", RECORD)
     assert _health_host.model_hosts((up,), "", 5) == (OK, "1 of 1 answer")
-    assert _health_host.model_hosts((up, down), "", 5) == (DEGRADED, "rerank (127.0.0.1:1) refuses connections, its unit is active")
+    assert _health_host.model_hosts((up, down), "", 5) == (
+        DEGRADED,
+        "rerank (127.0.0.1:1) refuses connections, its unit is active",
+    )
     active = "inactive"
-    assert _health_host.model_hosts((up, down), "", 5) == (OK, "1 of 2 answer; stopped on purpose: rerank")
+    assert _health_host.model_hosts((up, down), "", 5) == (
+        OK,
+        "1 of 2 answer; stopped on purpose: rerank",
+    )
     proxy.hold.clear()
-    assert _health_host.model_hosts((up,), "", 1) == (DEGRADED, "embed (%s) does not answer in time" % address)
+    assert _health_host.model_hosts((up,), "", 1) == (
+        DEGRADED,
+        "embed (%s) does not answer in time" % address,
+    )
 
 
 def test_model_hosts_are_asked_from_the_proxys_container(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,14 +334,20 @@ def test_model_hosts_are_asked_from_the_proxys_container(monkeypatch: pytest.Mon
         return Result(1, "", "Error response from daemon: container is paused\n")
 
     monkeypatch.setattr(_host, "run", run)
-    assert _health_host.model_hosts((ModelHost("m", "host.docker.internal:8082"),), "litellm-proxy", 5) == (
-        UNKNOWN, "could not be asked: Error response from daemon: container is paused")
+    assert _health_host.model_hosts(
+        (ModelHost("m", "host.docker.internal:8082"),), "litellm-proxy", 5
+    ) == (UNKNOWN, "could not be asked: Error response from daemon: container is paused")
     assert seen[0][:4] == ["docker", "exec", "litellm-proxy", "python3"]
     assert seen[0][-2:] == ["2.5", "host.docker.internal:8082"]
 
 
-def test_certificate_that_is_not_trusted_or_runs_out(monkeypatch: pytest.MonkeyPatch, proxy: Any) -> None:
-    assert _health_host.certificate("https" + proxy.url[4:], NOW, Limits(seconds=2)) == (FAILED, "TLS failed")
+def test_certificate_that_is_not_trusted_or_runs_out(
+    monkeypatch: pytest.MonkeyPatch, proxy: Any
+) -> None:
+    assert _health_host.certificate("https" + proxy.url[4:], NOW, Limits(seconds=2)) == (
+        FAILED,
+        "TLS failed",
+    )
 
     class Secured:
         def __enter__(self) -> Any:
@@ -265,16 +359,30 @@ def test_certificate_that_is_not_trusted_or_runs_out(monkeypatch: pytest.MonkeyP
         def getpeercert(self) -> dict[str, str]:
             return {"notAfter": (NOW + timedelta(days=days)).strftime("%b %d %H:%M:%S %Y GMT")}
 
-    monkeypatch.setattr(ssl.SSLContext, "wrap_socket", lambda self, plain, server_hostname: Secured())
+    monkeypatch.setattr(
+        ssl.SSLContext, "wrap_socket", lambda self, plain, server_hostname: Secured()
+    )
     days = 13
-    assert _health_host.certificate("https" + proxy.url[4:], NOW, Limits()) == (DEGRADED, "valid for 13 more days")
+    assert _health_host.certificate("https" + proxy.url[4:], NOW, Limits()) == (
+        DEGRADED,
+        "valid for 13 more days",
+    )
     days = 60
-    assert _health_host.certificate("https" + proxy.url[4:], NOW, Limits()) == (OK, "valid for 60 more days")
+    assert _health_host.certificate("https" + proxy.url[4:], NOW, Limits()) == (
+        OK,
+        "valid for 60 more days",
+    )
 
 
-def test_disk_is_told_once_per_disk_and_for_folders_that_are_not_there_yet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_disk_is_told_once_per_disk_and_for_folders_that_are_not_there_yet(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     free = 50
-    monkeypatch.setattr(_health_host.shutil, "disk_usage", lambda folder: _health_host.shutil._ntuple_diskusage(100, 100 - free, free))
+    monkeypatch.setattr(
+        _health_host.shutil,
+        "disk_usage",
+        lambda folder: _health_host.shutil._ntuple_diskusage(100, 100 - free, free),
+    )
     state, detail = _health_host.disk((str(tmp_path), str(tmp_path / "a" / "b")), Limits())
     assert (state, detail) == (OK, "%s is 50 %% full, 0.0 GiB free" % tmp_path)
     free = 10
@@ -286,18 +394,38 @@ def test_disk_is_told_once_per_disk_and_for_folders_that_are_not_there_yet(monke
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        ({}, (DEGRADED, "none has succeeded yet")), ({"backup": {"last_success": None}}, (DEGRADED, "none has succeeded yet")),
+        ({}, (DEGRADED, "none has succeeded yet")),
+        ({"backup": {"last_success": None}}, (DEGRADED, "none has succeeded yet")),
         ([], (DEGRADED, "none has succeeded yet")),
-        ({"backup": {"ok": True, "last_success": {"time": "2026-11-24T10:30:00+00:00"}}}, (OK, "1.5 hours old")),
-        ({"backup": {"ok": True, "last_success": {"time": "2026-11-21T12:00:00+00:00"}}},
-         (DEGRADED, "the last one that succeeded is 72 hours old, more than 26")),
-        ({"backup": {"ok": False, "problem": "the disk is full", "last_success": {"time": "2026-11-24T10:30:00+00:00"}}},
-         (DEGRADED, "the last one failed: the disk is full")),
-        ({"backup": {"ok": True, "last_success": {"time": "2026-11-24T13:00:00+00:00"}}}, (OK, "0.0 hours old")),
+        (
+            {"backup": {"ok": True, "last_success": {"time": "2026-11-24T10:30:00+00:00"}}},
+            (OK, "1.5 hours old"),
+        ),
+        (
+            {"backup": {"ok": True, "last_success": {"time": "2026-11-21T12:00:00+00:00"}}},
+            (DEGRADED, "the last one that succeeded is 72 hours old, more than 26"),
+        ),
+        (
+            {
+                "backup": {
+                    "ok": False,
+                    "problem": "the disk is full",
+                    "last_success": {"time": "2026-11-24T10:30:00+00:00"},
+                }
+            },
+            (DEGRADED, "the last one failed: the disk is full"),
+        ),
+        (
+            {"backup": {"ok": True, "last_success": {"time": "2026-11-24T13:00:00+00:00"}}},
+            (OK, "0.0 hours old"),
+        ),
     ],
 )
 def test_backups_must_not_be_too_old(tmp_path: Path, told: Any, said: Any) -> None:
     path = tmp_path / "backup.json"
     path.write_text(json.dumps(told))
     assert _health_host.age(str(path), "backup", NOW, 26) == said
-    assert _health_host.age(str(tmp_path / "nosuch"), "backup", NOW, 26) == (DEGRADED, "none has succeeded yet")
+    assert _health_host.age(str(tmp_path / "nosuch"), "backup", NOW, 26) == (
+        DEGRADED,
+        "none has succeeded yet",
+    )

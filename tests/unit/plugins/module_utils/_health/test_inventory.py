@@ -9,8 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._health import inventory as _inventory
-from ansible_collections.llmops.litellm.plugins.module_utils._health import inventory_config as _inventory_config
-from ansible_collections.llmops.litellm.plugins.module_utils._health import inventory_hosts as _inventory_hosts
+from ansible_collections.llmops.litellm.plugins.module_utils._health import (
+    inventory_config as _inventory_config,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._health import (
+    inventory_hosts as _inventory_hosts,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._health.inventory import Place, Sources
 from ansible_collections.llmops.litellm.plugins.module_utils._health.inventory_hosts import Server
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
@@ -33,21 +37,54 @@ ENVIRONMENT = {"EMBED": "http://host.docker.internal:8082/v1"}
 COMPOSE = Place(True, ["host.docker.internal"], [4000])
 
 
-def rows(*names: str, stored: bool = False, base: str = "http://host.docker.internal:8081/v1", mode: str = "chat", model: str = "openai/qwen") -> list[Any]:
-    return _inventory.entries([{"model_name": name, "litellm_params": {"model": model, "api_base": base}, "model_info": {"db_model": stored, "mode": mode}}
-                               for name in names])
+def rows(
+    *names: str,
+    stored: bool = False,
+    base: str = "http://host.docker.internal:8081/v1",
+    mode: str = "chat",
+    model: str = "openai/qwen",
+) -> list[Any]:
+    return _inventory.entries(
+        [
+            {
+                "model_name": name,
+                "litellm_params": {"model": model, "api_base": base},
+                "model_info": {"db_model": stored, "mode": mode},
+            }
+            for name in names
+        ]
+    )
 
 
 EMBED = rows("embed", base=ENVIRONMENT["EMBED"], mode="embedding", model="openai/minilm")
-SERVERS = {"http://host.docker.internal:8081": Server(True, ["qwen"]), "http://host.docker.internal:8082": Server(True, ["minilm"])}
+SERVERS = {
+    "http://host.docker.internal:8081": Server(True, ["qwen"]),
+    "http://host.docker.internal:8082": Server(True, ["minilm"]),
+}
 
 
-def judge(config: str = CONFIG, proxy: Any = None, listed: Any = None, servers: Any = None, place: Place = COMPOSE, router: Any = ([], []),
-          problems: Any = ()) -> dict[str, Any]:
+def judge(
+    config: str = CONFIG,
+    proxy: Any = None,
+    listed: Any = None,
+    servers: Any = None,
+    place: Place = COMPOSE,
+    router: Any = ([], []),
+    problems: Any = (),
+) -> dict[str, Any]:
     told = _inventory_config.read(config, ENVIRONMENT)
     known = [*rows("chat"), *EMBED] if proxy is None else proxy
-    return _inventory.judge(Sources(told, known, sorted({entry.name for entry in known}) if listed is None else listed, router,
-                                    SERVERS if servers is None else servers, problems), place)
+    return _inventory.judge(
+        Sources(
+            told,
+            known,
+            sorted({entry.name for entry in known}) if listed is None else listed,
+            router,
+            SERVERS if servers is None else servers,
+            problems,
+        ),
+        place,
+    )
 
 
 def kinds(told: dict[str, Any]) -> list[tuple[str, str]]:
@@ -56,9 +93,12 @@ def kinds(told: dict[str, Any]) -> list[tuple[str, str]]:
 
 def test_configuration_is_read_whichever_way_it_is_written() -> None:
     told = _inventory_config.read(CONFIG, ENVIRONMENT)
-    assert [(entry.name, entry.model, entry.address, entry.mode, entry.line) for entry in told.entries] == [
+    assert [
+        (entry.name, entry.model, entry.address, entry.mode, entry.line) for entry in told.entries
+    ] == [
         ("chat", "openai/qwen", "http://host.docker.internal:8081/v1", "", 2),
-        ("embed", "openai/minilm", "http://host.docker.internal:8082/v1", "embedding", 4)]
+        ("embed", "openai/minilm", "http://host.docker.internal:8082/v1", "embedding", 4),
+    ]
     assert told.fallbacks == [_inventory_config.Fallback("fallbacks", "chat", "embed", 10)]
     assert told.aliases == [_inventory_config.Alias("best", "chat", 11)]
     assert "hunter2" not in str(told)
@@ -67,7 +107,9 @@ def test_configuration_is_read_whichever_way_it_is_written() -> None:
 def test_nothing_is_told_where_all_fits() -> None:
     told = judge()
     assert (told["outcome"], told["findings"]) == ("healthy", [])
-    assert [(row["name"], row["config"], row["database"], row["listed"]) for row in told["rows"]] == [("chat", 1, 0, True), ("embed", 1, 0, True)]
+    assert [
+        (row["name"], row["config"], row["database"], row["listed"]) for row in told["rows"]
+    ] == [("chat", 1, 0, True), ("embed", 1, 0, True)]
     assert told["rows"][0]["addresses"] == ["http://host.docker.internal:8081/v1 (answers)"]
     assert _inventory.screen(told)[-1] == "2 models, everything fits"
 
@@ -81,51 +123,138 @@ def test_nothing_is_told_where_all_fits() -> None:
         ({"listed": ["chat", "embed", "ghost"]}, [("orphaned", "ghost")]),
         ({"listed": ["chat", "embed", "best"]}, []),
         ({"proxy": [*rows("chat"), *EMBED, *rows("chat", stored=True)]}, [("duplicate", "chat")]),
-        ({"proxy": [*rows("chat"), *EMBED, *rows("stored", "stored", stored=True)]}, [("duplicate", "stored")]),
-        ({"proxy": [*rows("chat"), *EMBED, *rows("s", stored=True), *rows("s", stored=True, mode="rerank", model="x/minilm", base=ENVIRONMENT["EMBED"])]},
-         [("duplicate", "s")]),
+        (
+            {"proxy": [*rows("chat"), *EMBED, *rows("stored", "stored", stored=True)]},
+            [("duplicate", "stored")],
+        ),
+        (
+            {
+                "proxy": [
+                    *rows("chat"),
+                    *EMBED,
+                    *rows("s", stored=True),
+                    *rows(
+                        "s", stored=True, mode="rerank", model="x/minilm", base=ENVIRONMENT["EMBED"]
+                    ),
+                ]
+            },
+            [("duplicate", "s")],
+        ),
         ({"config": CONFIG.replace("[embed]", "[nobody]")}, [("fallback", "nobody")]),
-        ({"config": CONFIG.replace("{chat: [embed]}", "{nobody: [chat]}")}, [("fallback", "nobody")]),
-        ({"config": CONFIG + "litellm_settings: {default_fallbacks: [nobody]}\n"}, [("fallback", "nobody")]),
-        ({"config": CONFIG.replace("model: chat, hidden", "model: nowhere, hidden")}, [("alias", "best")]),
+        (
+            {"config": CONFIG.replace("{chat: [embed]}", "{nobody: [chat]}")},
+            [("fallback", "nobody")],
+        ),
+        (
+            {"config": CONFIG + "litellm_settings: {default_fallbacks: [nobody]}\n"},
+            [("fallback", "nobody")],
+        ),
+        (
+            {"config": CONFIG.replace("model: chat, hidden", "model: nowhere, hidden")},
+            [("alias", "best")],
+        ),
         ({"router": ([], [_inventory_config.Alias("db", "nowhere")])}, [("alias", "db")]),
-        ({"router": ([_inventory_config.Fallback("fallbacks", "chat", "lost")], [])}, [("fallback", "lost")]),
-        ({"config": CONFIG.replace("host.docker.internal:8081", "127.0.0.1:8081")}, [("loopback", "chat")]),
-        ({"proxy": [*rows("chat"), *EMBED, *rows("s", stored=True, base="http://localhost:8081")]}, [("loopback", "s")]),
+        (
+            {"router": ([_inventory_config.Fallback("fallbacks", "chat", "lost")], [])},
+            [("fallback", "lost")],
+        ),
+        (
+            {"config": CONFIG.replace("host.docker.internal:8081", "127.0.0.1:8081")},
+            [("loopback", "chat")],
+        ),
+        (
+            {
+                "proxy": [
+                    *rows("chat"),
+                    *EMBED,
+                    *rows("s", stored=True, base="http://localhost:8081"),
+                ]
+            },
+            [("loopback", "s")],
+        ),
         ({"config": CONFIG.replace("host.docker.internal:8081", "127.0.0.1:4000")}, []),
-        ({"servers": {**SERVERS, "http://host.docker.internal:8081": Server(False, None, "ConnectionRefusedError")}}, [("unreachable", "chat")]),
+        (
+            {
+                "servers": {
+                    **SERVERS,
+                    "http://host.docker.internal:8081": Server(
+                        False, None, "ConnectionRefusedError"
+                    ),
+                }
+            },
+            [("unreachable", "chat")],
+        ),
         ({"servers": {**SERVERS, "http://host.docker.internal:8081": Server(True, None)}}, []),
-        ({"servers": {**SERVERS, "http://host.docker.internal:8081": Server(True, ["other"])}}, [("unlisted", "chat")]),
-        ({"servers": {**SERVERS, "http://host.docker.internal:8081": Server(True, ["qwen", "spare"])}}, [("orphaned", "spare")]),
+        (
+            {"servers": {**SERVERS, "http://host.docker.internal:8081": Server(True, ["other"])}},
+            [("unlisted", "chat")],
+        ),
+        (
+            {
+                "servers": {
+                    **SERVERS,
+                    "http://host.docker.internal:8081": Server(True, ["qwen", "spare"]),
+                }
+            },
+            [("orphaned", "spare")],
+        ),
     ],
 )
 def test_each_thing_that_does_not_fit(change: Any, found: Any) -> None:
     told = judge(**change)
     assert kinds(told) == found
-    assert told["outcome"] == ("degraded" if any(finding["problem"] for finding in told["findings"]) else "healthy")
+    assert told["outcome"] == (
+        "degraded" if any(finding["problem"] for finding in told["findings"]) else "healthy"
+    )
     assert "hunter2" not in str(told)
 
 
 def test_host_itself_reaches_its_loopback_address() -> None:
-    assert judge(CONFIG.replace("host.docker.internal", "127.0.0.1"), place=Place(False, [], [4000]), servers={})["findings"] == []
+    assert (
+        judge(
+            CONFIG.replace("host.docker.internal", "127.0.0.1"),
+            place=Place(False, [], [4000]),
+            servers={},
+        )["findings"]
+        == []
+    )
 
 
 def test_alias_that_the_proxy_lists_as_a_model_is_none() -> None:
     told = judge(proxy=[*rows("chat", "best"), *EMBED])
-    assert told["findings"] == [] and [row["name"] for row in told["rows"]] == ["chat", "embed"] and told["aliases"] == {"best": "chat"}
+    assert (
+        told["findings"] == []
+        and [row["name"] for row in told["rows"]] == ["chat", "embed"]
+        and told["aliases"] == {"best": "chat"}
+    )
 
 
 def test_what_could_not_be_asked_is_no_finding_of_absence() -> None:
-    told = _inventory.judge(Sources(None, None, None, ([], []), {}, [("proxy", "no answer"), ("configuration", "gone")]), COMPOSE)
-    assert (told["outcome"], kinds(told)) == ("unknown", [("could not tell", "proxy"), ("could not tell", "configuration")])
-    told = _inventory.judge(Sources(_inventory_config.read(CONFIG), None, None, ([], []), {}, [("proxy", "no answer")]), COMPOSE)
+    told = _inventory.judge(
+        Sources(
+            None, None, None, ([], []), {}, [("proxy", "no answer"), ("configuration", "gone")]
+        ),
+        COMPOSE,
+    )
+    assert (told["outcome"], kinds(told)) == (
+        "unknown",
+        [("could not tell", "proxy"), ("could not tell", "configuration")],
+    )
+    told = _inventory.judge(
+        Sources(_inventory_config.read(CONFIG), None, None, ([], []), {}, [("proxy", "no answer")]),
+        COMPOSE,
+    )
     assert kinds(told) == [("could not tell", "proxy")]
     assert told["rows"][0]["database"] is None and told["rows"][0]["listed"] is None
 
 
 def test_pattern_stands_for_what_matches_it() -> None:
-    config = CONFIG.replace("router", "  - {model_name: any/*, litellm_params: {model: openai/*}}\nrouter", 1)
-    told = judge(proxy=[*rows("chat", "any/*"), *EMBED], config=config, listed=["chat", "embed", "any/one"])
+    config = CONFIG.replace(
+        "router", "  - {model_name: any/*, litellm_params: {model: openai/*}}\nrouter", 1
+    )
+    told = judge(
+        proxy=[*rows("chat", "any/*"), *EMBED], config=config, listed=["chat", "embed", "any/one"]
+    )
     assert [item for item in kinds(told) if item[0] != "unlisted"] == []
 
 
@@ -134,51 +263,126 @@ def test_servers_are_asked_where_the_proxy_is(monkeypatch: pytest.MonkeyPatch) -
 
     def run(argv: list[str], timeout: float) -> Result:
         seen.append(argv)
-        return Result(0, '{"http://a:1": [200, ["m", "m"]], "http://b:2": "ConnectionRefusedError", "http://c:3": [401, null]}', "")
+        return Result(
+            0,
+            '{"http://a:1": [200, ["m", "m"]], "http://b:2": "ConnectionRefusedError", "http://c:3": [401, null]}',
+            "",
+        )
 
     monkeypatch.setattr(_host, "run", run)
-    told, problem = _inventory_hosts.ask(["http://a:1", "http://b:2", "http://c:3", "http://d:4"], "litellm-proxy")
-    assert told == {"http://a:1": Server(True, ["m"]), "http://b:2": Server(False, None, "ConnectionRefusedError"), "http://c:3": Server(True),
-                    "http://d:4": Server(False, None, "no answer")}
+    told, problem = _inventory_hosts.ask(
+        ["http://a:1", "http://b:2", "http://c:3", "http://d:4"], "litellm-proxy"
+    )
+    assert told == {
+        "http://a:1": Server(True, ["m"]),
+        "http://b:2": Server(False, None, "ConnectionRefusedError"),
+        "http://c:3": Server(True),
+        "http://d:4": Server(False, None, "no answer"),
+    }
     assert problem == "" and seen[0][:3] == ["docker", "exec", "litellm-proxy"]
-    monkeypatch.setattr(_host, "run", lambda argv, timeout: Result(1, "", "Error: container is paused\n"))
-    assert _inventory_hosts.ask(["http://a:1"], "litellm-proxy") == ({}, "Error: container is paused")
+    monkeypatch.setattr(
+        _host, "run", lambda argv, timeout: Result(1, "", "Error: container is paused\n")
+    )
+    assert _inventory_hosts.ask(["http://a:1"], "litellm-proxy") == (
+        {},
+        "Error: container is paused",
+    )
 
 
 @pytest.mark.parametrize(
     ("address", "base"),
-    [("http://127.0.0.1:8081/v1", "http://127.0.0.1:8081"), ("http://[::1]:1", "http://[::1]:1"), ("https://localhost/v1", "https://localhost:443"),
-     ("http://host.docker.internal:8081", "http://host.docker.internal:8081"), ("http://127.0.0.1:4000", ""), ("https://api.example.com", ""),
-     ("http://[", ""), ("", ""), ("file://localhost/x", "")],
+    [
+        ("http://127.0.0.1:8081/v1", "http://127.0.0.1:8081"),
+        ("http://[::1]:1", "http://[::1]:1"),
+        ("https://localhost/v1", "https://localhost:443"),
+        ("http://host.docker.internal:8081", "http://host.docker.internal:8081"),
+        ("http://127.0.0.1:4000", ""),
+        ("https://api.example.com", ""),
+        ("http://[", ""),
+        ("", ""),
+        ("file://localhost/x", ""),
+    ],
 )
 def test_only_servers_of_this_host_are_asked(address: str, base: str) -> None:
     assert _inventory_hosts.base_of(address, ["host.docker.internal"], [4000]) == base
 
 
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
-                        ["model_name", "litellm_params", "model_info", "api_base", "model", "mode", "fallbacks", "model_group_alias", "default_fallbacks"]),
-                        inner, max_size=4), max_leaves=12)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "model_name",
+                    "litellm_params",
+                    "model_info",
+                    "api_base",
+                    "model",
+                    "mode",
+                    "fallbacks",
+                    "model_group_alias",
+                    "default_fallbacks",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
 
 
-@given(st.text(alphabet="model_ist:-[]{}'\"&*# \nfalbcks,", max_size=60), st.lists(JSON, max_size=3), JSON, st.lists(st.text(max_size=4), max_size=3), JSON)
-def test_no_input_breaks_it(text: str, told: Any, router: Any, listed: list[str], server: Any) -> None:
+@given(
+    st.text(alphabet="model_ist:-[]{}'\"&*# \nfalbcks,", max_size=60),
+    st.lists(JSON, max_size=3),
+    JSON,
+    st.lists(st.text(max_size=4), max_size=3),
+    JSON,
+)
+def test_no_input_breaks_it(
+    text: str, told: Any, router: Any, listed: list[str], server: Any
+) -> None:
     config = _inventory_config.read("model_list:\n- model_name: x\n" + text)
-    found = _inventory.judge(Sources(config, _inventory.entries(told), listed, _inventory_config.of_router(router),
-                                     {"http://127.0.0.1:1": _inventory_hosts.server(server)}), COMPOSE)
+    found = _inventory.judge(
+        Sources(
+            config,
+            _inventory.entries(told),
+            listed,
+            _inventory_config.of_router(router),
+            {"http://127.0.0.1:1": _inventory_hosts.server(server)},
+        ),
+        COMPOSE,
+    )
     assert found["outcome"] in ("healthy", "degraded")
     assert _inventory.screen(found) and _inventory.words(found) is not None
 
 
 def test_included_files_are_read_as_litellm_merges_them() -> None:
-    more = ("model_list:\n- {model_name: more, litellm_params: {model: openai/more, api_base: 'http://127.0.0.1:8083'}}\n"
-            "router_settings:\n  model_group_alias: {better: nowhere}\nlitellm_settings: {default_fallbacks: [lost]}\n")
-    told = _inventory_config.read(CONFIG, ENVIRONMENT, [("config.compose.1-more.yaml", more), ("config.compose.2-last.yaml", "litellm_settings: {}\n")])
+    more = (
+        "model_list:\n- {model_name: more, litellm_params: {model: openai/more, api_base: 'http://127.0.0.1:8083'}}\n"
+        "router_settings:\n  model_group_alias: {better: nowhere}\nlitellm_settings: {default_fallbacks: [lost]}\n"
+    )
+    told = _inventory_config.read(
+        CONFIG,
+        ENVIRONMENT,
+        [
+            ("config.compose.1-more.yaml", more),
+            ("config.compose.2-last.yaml", "litellm_settings: {}\n"),
+        ],
+    )
     assert [(entry.name, entry.line, entry.file) for entry in told.entries] == [
-        ("chat", 2, ""), ("embed", 4, ""), ("more", 2, "config.compose.1-more.yaml")]
+        ("chat", 2, ""),
+        ("embed", 4, ""),
+        ("more", 2, "config.compose.1-more.yaml"),
+    ]
     # sections are replaced as a whole, by the last file that has them
-    assert (told.fallbacks, told.aliases) == ([], [_inventory_config.Alias("better", "nowhere", 4, "config.compose.1-more.yaml")])
+    assert (told.fallbacks, told.aliases) == (
+        [],
+        [_inventory_config.Alias("better", "nowhere", 4, "config.compose.1-more.yaml")],
+    )
     found = _inventory.judge(Sources(told, None, None, ([], []), {}), COMPOSE)["findings"]
     assert [finding["words"] for finding in found] == [
         "alias better (config.compose.1-more.yaml line 4) stands for nowhere, which is no model",
-        "more (config, config.compose.1-more.yaml line 2) is asked at http://127.0.0.1:8083, which is the container itself"]
+        "more (config, config.compose.1-more.yaml line 2) is asked at http://127.0.0.1:8083, which is the container itself",
+    ]

@@ -27,7 +27,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._health.watch impor
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 USUAL = Thresholds()
-CHECKS = [Check("postgresql", FAILED, "does not answer", 5.0), Check("bogus key", OK, "refused", 0.01)]
+CHECKS = [
+    Check("postgresql", FAILED, "does not answer", 5.0),
+    Check("bogus key", OK, "refused", 0.01),
+]
 
 
 def run(outcomes: list[str], thresholds: Thresholds = USUAL) -> tuple[dict[str, Any], list[Any]]:
@@ -46,10 +49,19 @@ def run(outcomes: list[str], thresholds: Thresholds = USUAL) -> tuple[dict[str, 
         ([FAILED, FAILED, FAILED, FAILED], [None, None, "alarm", None]),
         ([FAILED, FAILED, HEALTHY, FAILED, FAILED], [None] * 5),
         ([FAILED, FAILED, DEGRADED, FAILED, FAILED], [None] * 5),
-        ([FAILED] * 3 + [HEALTHY, DEGRADED, FAILED], [None, None, "alarm", None, "all-clear", None]),
-        ([FAILED] * 3 + [HEALTHY, FAILED, HEALTHY, HEALTHY], [None, None, "alarm", None, None, None, "all-clear"]),
+        (
+            [FAILED] * 3 + [HEALTHY, DEGRADED, FAILED],
+            [None, None, "alarm", None, "all-clear", None],
+        ),
+        (
+            [FAILED] * 3 + [HEALTHY, FAILED, HEALTHY, HEALTHY],
+            [None, None, "alarm", None, None, None, "all-clear"],
+        ),
         ([FAILED, UNKNOWN, FAILED, FAILED], [None, None, None, "alarm"]),
-        ([FAILED] * 3 + [HEALTHY, UNKNOWN, UNKNOWN, HEALTHY], [None, None, "alarm", None, None, None, "all-clear"]),
+        (
+            [FAILED] * 3 + [HEALTHY, UNKNOWN, UNKNOWN, HEALTHY],
+            [None, None, "alarm", None, None, None, "all-clear"],
+        ),
         ([UNKNOWN] * 9, [None] * 9),
     ],
 )
@@ -57,35 +69,68 @@ def test_alarm_begins_and_ends_after_so_many_looks(outcomes: list[str], events: 
     assert run(outcomes)[1] == events
 
 
-@given(st.lists(st.sampled_from((HEALTHY, DEGRADED, UNKNOWN, FAILED)), max_size=60), st.integers(1, 5), st.integers(1, 5))
-def test_alarms_and_all_clears_take_turns_beginning_with_an_alarm(outcomes: list[str], bad: int, good: int) -> None:
+@given(
+    st.lists(st.sampled_from((HEALTHY, DEGRADED, UNKNOWN, FAILED)), max_size=60),
+    st.integers(1, 5),
+    st.integers(1, 5),
+)
+def test_alarms_and_all_clears_take_turns_beginning_with_an_alarm(
+    outcomes: list[str], bad: int, good: int
+) -> None:
     told, events = run(outcomes, Thresholds(bad, good))
     happened = [event for event in events if event]
-    assert happened == (["alarm", "all-clear"] * len(happened))[:len(happened)]
+    assert happened == (["alarm", "all-clear"] * len(happened))[: len(happened)]
     assert told.get("alarm", False) == (len(happened) % 2 == 1)
 
 
 def test_time_since_when_is_kept_while_the_outcome_stays() -> None:
     told, _events = run([HEALTHY, FAILED, FAILED])
-    assert (told["since"], told["time"]) == ("2026-11-24T12:01:00+00:00", "2026-11-24T12:02:00+00:00")
+    assert (told["since"], told["time"]) == (
+        "2026-11-24T12:01:00+00:00",
+        "2026-11-24T12:02:00+00:00",
+    )
 
 
-@pytest.mark.parametrize("damaged", ["", "[]", '{"bad": -3, "good": "x", "alarm": 1, "since": 5, "outcome": "failed"}', "{", '{"bad": true}'])
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "",
+        "[]",
+        '{"bad": -3, "good": "x", "alarm": 1, "since": 5, "outcome": "failed"}',
+        "{",
+        '{"bad": true}',
+    ],
+)
 def test_memory_that_is_damaged_counts_as_none(tmp_path: Path, damaged: str) -> None:
     (tmp_path / "health.json").write_text(damaged)
     told, event = _health_watch.remember(str(tmp_path), FAILED, CHECKS, NOW, Thresholds(bad=2))
-    assert (told["bad"], told["good"], told["alarm"], told["since"], event) == (1, 0, False, "2026-11-24T12:00:00+00:00", None)
-    assert _health_watch.remember(str(tmp_path), FAILED, CHECKS, NOW, Thresholds(bad=2))[1] == "alarm"
+    assert (told["bad"], told["good"], told["alarm"], told["since"], event) == (
+        1,
+        0,
+        False,
+        "2026-11-24T12:00:00+00:00",
+        None,
+    )
+    assert (
+        _health_watch.remember(str(tmp_path), FAILED, CHECKS, NOW, Thresholds(bad=2))[1] == "alarm"
+    )
 
 
 def test_history_is_bounded_and_nobody_elses(tmp_path: Path) -> None:
     for number in range(25):
-        _health_watch.remember(str(tmp_path), FAILED, CHECKS, NOW + timedelta(minutes=number), Thresholds(history=5))
+        _health_watch.remember(
+            str(tmp_path), FAILED, CHECKS, NOW + timedelta(minutes=number), Thresholds(history=5)
+        )
         lines = (tmp_path / "health.jsonl").read_text().splitlines()
         assert 1 <= len(lines) < 10
         assert len(lines) >= min(number + 1, 5)
     last = json.loads(lines[-1])
-    assert last == {"time": "2026-11-24T12:24:00+00:00", "outcome": FAILED, "checks": {"postgresql": FAILED, "bogus key": OK}, "seconds": 5.0}
+    assert last == {
+        "time": "2026-11-24T12:24:00+00:00",
+        "outcome": FAILED,
+        "checks": {"postgresql": FAILED, "bogus key": OK},
+        "seconds": 5.0,
+    }
     assert [path.stat().st_mode & 0o777 for path in tmp_path.iterdir()] == [0o600] * 2
 
 
@@ -93,9 +138,15 @@ def test_metrics_are_what_node_exporter_reads(tmp_path: Path) -> None:
     told, _event = _health_watch.remember(str(tmp_path), FAILED, CHECKS, NOW, Thresholds())
     lines = _health_watch.metrics(told).splitlines()
     values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
-    assert values == {"litellm_health": "3", "litellm_health_alarm": "0", "litellm_health_timestamp_seconds": "1795521600",
-                      'litellm_health_check{check="postgresql"}': "3", 'litellm_health_check{check="bogus key"}': "0",
-                      'litellm_health_check_seconds{check="postgresql"}': "5", 'litellm_health_check_seconds{check="bogus key"}': "0.01"}
+    assert values == {
+        "litellm_health": "3",
+        "litellm_health_alarm": "0",
+        "litellm_health_timestamp_seconds": "1795521600",
+        'litellm_health_check{check="postgresql"}': "3",
+        'litellm_health_check{check="bogus key"}': "0",
+        'litellm_health_check_seconds{check="postgresql"}': "5",
+        'litellm_health_check_seconds{check="bogus key"}': "0.01",
+    }
     families = [line.split()[2] for line in lines if line.startswith("# TYPE")]
     assert sorted(set(families)) == sorted(families)
     assert {name.partition("{")[0] for name in values} == set(families)
@@ -103,6 +154,12 @@ def test_metrics_are_what_node_exporter_reads(tmp_path: Path) -> None:
 
 def test_table_has_colours_only_where_they_are_wanted() -> None:
     plain = _health_watch.screen("compose", FAILED, CHECKS)
-    assert plain == ["failed    postgresql  does not answer   5.00 s", "ok        bogus key   refused   0.01 s", "failed    the compose deployment"]
-    assert _health_watch.screen("compose", FAILED, CHECKS, colours=True)[0].startswith("\033[31mfailed  \033[0m  postgresql")
+    assert plain == [
+        "failed    postgresql  does not answer   5.00 s",
+        "ok        bogus key   refused   0.01 s",
+        "failed    the compose deployment",
+    ]
+    assert _health_watch.screen("compose", FAILED, CHECKS, colours=True)[0].startswith(
+        "\033[31mfailed  \033[0m  postgresql"
+    )
     assert _health_watch.screen("compose", HEALTHY, []) == ["healthy   the compose deployment"]

@@ -19,7 +19,12 @@ DIGEST = "sha256:" + "a" * 64
 
 def told(**others: Any) -> dict[str, Any]:
     """A container with which nothing is wrong."""
-    return {"state": "running", "health": "healthy", "ports": {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}]}, **others}
+    return {
+        "state": "running",
+        "health": "healthy",
+        "ports": {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}]},
+        **others,
+    }
 
 
 @pytest.mark.parametrize(
@@ -32,19 +37,42 @@ def told(**others: Any) -> dict[str, Any]:
         (None, ["container x does not exist"]),
         (told(state="exited", health="unhealthy"), ["container x is exited, unhealthy"]),
         (told(health="starting"), ["container x is running, starting"]),
-        (told(ports={"4000/tcp": [{"HostIp": "0.0.0.0", "HostPort": "4000"}]}),
-         ["container x publishes 4000/tcp on 0.0.0.0:4000, not on the loopback address alone"]),
-        (told(ports={"4000/tcp": [{"HostIp": "::", "HostPort": "4000"}]}), ["container x publishes 4000/tcp on :::4000, not on the loopback address alone"]),
+        (
+            told(ports={"4000/tcp": [{"HostIp": "0.0.0.0", "HostPort": "4000"}]}),
+            ["container x publishes 4000/tcp on 0.0.0.0:4000, not on the loopback address alone"],
+        ),
+        (
+            told(ports={"4000/tcp": [{"HostIp": "::", "HostPort": "4000"}]}),
+            ["container x publishes 4000/tcp on :::4000, not on the loopback address alone"],
+        ),
     ],
-    ids=["fine", "no health check", "not published", "loopback of IPv6", "gone", "exited", "starting", "everywhere", "everywhere by IPv6"],
+    ids=[
+        "fine",
+        "no health check",
+        "not published",
+        "loopback of IPv6",
+        "gone",
+        "exited",
+        "starting",
+        "everywhere",
+        "everywhere by IPv6",
+    ],
 )
 def test_faults_are_told(container: Any, said: list[str]) -> None:
     assert _engine.faults({"x": container}) == said
 
 
-def test_container_in_the_hosts_network_publishes_what_it_listens_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_container_in_the_hosts_network_publishes_what_it_listens_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked = []
-    lines = ["", *("   0: %s 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 77 1" % address for address in ("0100007F:0FA0", "00000000:1F90"))]
+    lines = [
+        "",
+        *(
+            "   0: %s 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 77 1" % address
+            for address in ("0100007F:0FA0", "00000000:1F90")
+        ),
+    ]
 
     def run(argv: list[str], **_more: Any) -> Result:
         asked.append(argv[1:3])
@@ -54,9 +82,14 @@ def test_container_in_the_hosts_network_publishes_what_it_listens_on(monkeypatch
     monkeypatch.setattr(_engine, "run", run)
     found = _engine.container("x")
     assert found is not None and "network" not in found
-    assert found["ports"] == {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}], "8080/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]}
+    assert found["ports"] == {
+        "4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}],
+        "8080/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}],
+    }
     assert asked == [["container", "inspect"], ["exec", "x"]]
-    assert _engine.faults({"x": found}) == ["container x publishes 8080/tcp on 0.0.0.0:8080, not on the loopback address alone"]
+    assert _engine.faults({"x": found}) == [
+        "container x publishes 8080/tcp on 0.0.0.0:8080, not on the loopback address alone"
+    ]
 
 
 def test_only_what_runs_in_the_hosts_network_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,19 +97,35 @@ def test_only_what_runs_in_the_hosts_network_is_asked(monkeypatch: pytest.Monkey
         inspected = {"name": "/x", "network": network, **told(state=state)}
         asked: list[str] = []
         told_so = Result(0, json.dumps(inspected), "")
-        monkeypatch.setattr(_engine, "run", lambda argv, asked=asked, told_so=told_so, **_more: asked.append(argv[1]) or told_so)
+        monkeypatch.setattr(
+            _engine,
+            "run",
+            lambda argv, asked=asked, told_so=told_so, **_more: asked.append(argv[1]) or told_so,
+        )
         assert _engine.container("x") == {"name": "/x", **told(state=state)}
         assert asked == ["container"]
 
 
 def test_a_process_tells_what_it_listens_on() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        done = subprocess.run([sys.executable, "-c", "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True)\n"
-                               + _engine._LISTENING], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True)\n"
+                + _engine._LISTENING,
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         port, _newline, rest = done.stdout.partition("\n")
         found = [(address, number) for address, number, _inode in parse_listeners(rest)]
         assert ("127.0.0.1", int(port)) in found
-        assert ("127.0.0.1", listening.getsockname()[1]) in found  # this process is one of its own, as those of a container are
+        assert (
+            "127.0.0.1",
+            listening.getsockname()[1],
+        ) in found  # this process is one of its own, as those of a container are
 
 
 def test_container_is_told_without_its_environment() -> None:
@@ -86,7 +135,9 @@ def test_container_is_told_without_its_environment() -> None:
 class Docker:
     """Docker's client with one image; records how it was called."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, digests: list[str], python: str = "") -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, digests: list[str], python: str = ""
+    ) -> None:
         self.calls: list[list[str]] = []
         self.digests, self.python = digests, python
         monkeypatch.setattr(_engine, "run", self.run)
@@ -97,20 +148,30 @@ class Docker:
             return Result(0, json.dumps({"Id": "sha256:local", "RepoDigests": self.digests}), "")
         if argv[argv.index("--entrypoint") + 1] == "id":
             return Result(0, "uid=999(redis) gid=1000(redis) groups=1000(redis)\n", "")
-        return Result(0, self.python, "") if self.python else Result(1, "", "No module named 'litellm'")
+        return (
+            Result(0, self.python, "")
+            if self.python
+            else Result(1, "", "No module named 'litellm'")
+        )
 
 
 @pytest.mark.parametrize(
     ("image", "digests", "reference"),
     [
-        ("registry.test:5000/redis:8", ["other/redis@" + DIGEST, "registry.test:5000/redis@" + DIGEST], "registry.test:5000/redis@" + DIGEST),
+        (
+            "registry.test:5000/redis:8",
+            ["other/redis@" + DIGEST, "registry.test:5000/redis@" + DIGEST],
+            "registry.test:5000/redis@" + DIGEST,
+        ),
         ("redis@" + DIGEST, [], "redis@" + DIGEST),
         ("redis", ["redis@" + DIGEST], "redis@" + DIGEST),
         ("built:here", [], "sha256:local"),
     ],
     ids=["tag", "digest", "bare name", "built on the host"],
 )
-def test_image_is_known_by_digest(monkeypatch: pytest.MonkeyPatch, image: str, digests: list[str], reference: str) -> None:
+def test_image_is_known_by_digest(
+    monkeypatch: pytest.MonkeyPatch, image: str, digests: list[str], reference: str
+) -> None:
     docker = Docker(monkeypatch, digests)
     assert _engine.identity(image, "redis") == {"reference": reference, "uid": 999, "gid": 1000}
     asked = docker.calls[1]
@@ -121,12 +182,17 @@ def test_image_is_known_by_digest(monkeypatch: pytest.MonkeyPatch, image: str, d
 def test_release_and_migrations_are_asked_of_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
     Docker(monkeypatch, [], '["1.102.4", ["20250326162113_baseline"]]\n')
     found = _engine.identity("x:1", "", python=True)
-    assert (found["litellm_version"], found["migrations"]) == ("1.102.4", ["20250326162113_baseline"])
+    assert (found["litellm_version"], found["migrations"]) == (
+        "1.102.4",
+        ["20250326162113_baseline"],
+    )
 
 
 def test_image_without_litellm_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     Docker(monkeypatch, [])
-    with pytest.raises(ValueError, match="image x:1 holds no LiteLLM that python3 can find: No module named"):
+    with pytest.raises(
+        ValueError, match="image x:1 holds no LiteLLM that python3 can find: No module named"
+    ):
         _engine.identity("x:1", "", python=True)
 
 
@@ -143,7 +209,15 @@ def test_routes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_engine_that_does_not_answer_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_engine, "run", lambda argv: Result(1, "", "Cannot connect to the Docker daemon") if argv[0] == "docker" else Result(127, "", ""))
+    monkeypatch.setattr(
+        _engine,
+        "run",
+        lambda argv: (
+            Result(1, "", "Cannot connect to the Docker daemon")
+            if argv[0] == "docker"
+            else Result(127, "", "")
+        ),
+    )
     described = _engine.describe()
     assert (described["client"], described["server"], described["compose"]) == (True, "", "")
     assert described["error"] == "Cannot connect to the Docker daemon"
@@ -151,46 +225,115 @@ def test_engine_that_does_not_answer_is_described(monkeypatch: pytest.MonkeyPatc
 
 def answers(monkeypatch: pytest.MonkeyPatch, told: dict[str, Result]) -> None:
     """Programs that answer by the beginning of their command line."""
-    monkeypatch.setattr(_engine, "run", lambda argv: next((answer for start, answer in told.items() if " ".join(argv).startswith(start)), Result(127, "", "")))
+    monkeypatch.setattr(
+        _engine,
+        "run",
+        lambda argv: next(
+            (answer for start, answer in told.items() if " ".join(argv).startswith(start)),
+            Result(127, "", ""),
+        ),
+    )
 
 
 def test_engine_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
-    info = {"DockerRootDir": "/data", "RegistryConfig": {"IndexConfigs": {"docker.io": {"Secure": True}, "registry.test:5000": {"Secure": False}}}}
-    answers(monkeypatch, {"docker version": Result(0, '{"Version":"26.1.5+dfsg1","Os":"linux","Arch":"arm64"}', ""),
-                          "docker info": Result(0, json.dumps(info), ""),
-                          "docker compose": Result(0, "2.26.1-4\n", ""), "docker-compose": Result(0, "1.29.2\n", "")})
-    assert _engine.describe() == {"client": True, "server": "26.1.5+dfsg1", "error": "", "compose": "2.26.1-4", "compose_v1": "1.29.2",
-                                  "platform": "linux/arm64", "root": "/data", "insecure": ["registry.test:5000"]}
+    info = {
+        "DockerRootDir": "/data",
+        "RegistryConfig": {
+            "IndexConfigs": {"docker.io": {"Secure": True}, "registry.test:5000": {"Secure": False}}
+        },
+    }
+    answers(
+        monkeypatch,
+        {
+            "docker version": Result(
+                0, '{"Version":"26.1.5+dfsg1","Os":"linux","Arch":"arm64"}', ""
+            ),
+            "docker info": Result(0, json.dumps(info), ""),
+            "docker compose": Result(0, "2.26.1-4\n", ""),
+            "docker-compose": Result(0, "1.29.2\n", ""),
+        },
+    )
+    assert _engine.describe() == {
+        "client": True,
+        "server": "26.1.5+dfsg1",
+        "error": "",
+        "compose": "2.26.1-4",
+        "compose_v1": "1.29.2",
+        "platform": "linux/arm64",
+        "root": "/data",
+        "insecure": ["registry.test:5000"],
+    }
 
 
 def test_host_without_docker_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, {})
-    assert _engine.describe() == {"client": False, "server": "", "error": "", "compose": "", "compose_v1": "", "platform": "linux/unknown",
-                                  "root": "/var/lib/docker", "insecure": []}
+    assert _engine.describe() == {
+        "client": False,
+        "server": "",
+        "error": "",
+        "compose": "",
+        "compose_v1": "",
+        "platform": "linux/unknown",
+        "root": "/var/lib/docker",
+        "insecure": [],
+    }
 
 
 @pytest.mark.parametrize(
     ("answer", "labels"),
-    [(Result(0, '{"llmops.litellm":"x"}\n', ""), {"llmops.litellm": "x"}), (Result(0, "null\n", ""), {}), (Result(1, "\n", "no such volume"), None)],
+    [
+        (Result(0, '{"llmops.litellm":"x"}\n', ""), {"llmops.litellm": "x"}),
+        (Result(0, "null\n", ""), {}),
+        (Result(1, "\n", "no such volume"), None),
+    ],
     ids=["labels", "no labels", "no volume"],
 )
-def test_volume_is_known_by_its_labels(monkeypatch: pytest.MonkeyPatch, answer: Result, labels: Any) -> None:
+def test_volume_is_known_by_its_labels(
+    monkeypatch: pytest.MonkeyPatch, answer: Result, labels: Any
+) -> None:
     answers(monkeypatch, {"docker volume inspect": answer})
     assert _engine.volume_labels("x") == labels
 
 
 def test_subnets_are_those_of_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
-    networks = [{"Name": "bridge", "IPAM": {"Config": [{"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.1"}, {"Subnet": "fd00::/64"}]}},
-                {"Name": "host", "IPAM": {"Config": None}}, {"Name": "none", "IPAM": {"Config": []}}, {"Name": "odd", "IPAM": {"Config": [{}]}}]
-    answers(monkeypatch, {"docker network ls": Result(0, "bridge\nhost\n", ""), "docker network inspect bridge host": Result(0, json.dumps(networks), "")})
+    networks = [
+        {
+            "Name": "bridge",
+            "IPAM": {
+                "Config": [
+                    {"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.1"},
+                    {"Subnet": "fd00::/64"},
+                ]
+            },
+        },
+        {"Name": "host", "IPAM": {"Config": None}},
+        {"Name": "none", "IPAM": {"Config": []}},
+        {"Name": "odd", "IPAM": {"Config": [{}]}},
+    ]
+    answers(
+        monkeypatch,
+        {
+            "docker network ls": Result(0, "bridge\nhost\n", ""),
+            "docker network inspect bridge host": Result(0, json.dumps(networks), ""),
+        },
+    )
     assert _engine.subnets() == [("172.17.0.0/16", "network bridge")]
     answers(monkeypatch, {})
     assert _engine.subnets() == []
 
 
-@pytest.mark.parametrize("answer", [Result(1, "", "permission denied"), Result(0, "what?\n", "")], ids=["refused", "garbage"])
-def test_image_that_cannot_say_its_user_is_an_error(monkeypatch: pytest.MonkeyPatch, answer: Result) -> None:
-    answers(monkeypatch, {"docker image inspect": Result(0, '{"Id":"sha256:x"}', ""), "docker run": answer})
+@pytest.mark.parametrize(
+    "answer",
+    [Result(1, "", "permission denied"), Result(0, "what?\n", "")],
+    ids=["refused", "garbage"],
+)
+def test_image_that_cannot_say_its_user_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, answer: Result
+) -> None:
+    answers(
+        monkeypatch,
+        {"docker image inspect": Result(0, '{"Id":"sha256:x"}', ""), "docker run": answer},
+    )
     with pytest.raises(ValueError, match="image x:1 cannot say who postgres is"):
         _engine.identity("x:1", "postgres")
     with pytest.raises(ValueError, match="who its user is"):

@@ -10,7 +10,9 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils._host import file_snapshot as _kept_files
+from ansible_collections.llmops.litellm.plugins.module_utils._host import (
+    file_snapshot as _kept_files,
+)
 from ansible_collections.llmops.litellm.plugins.modules import kept_files
 
 
@@ -29,8 +31,17 @@ def host(tmp_path: Path) -> Path:
 
 
 def state(units: Path) -> dict[str, Any]:
-    return {path.name: (oct(path.lstat().st_mode), os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None)
-            for path in units.iterdir()}
+    return {
+        path.name: (
+            oct(path.lstat().st_mode),
+            os.readlink(path)
+            if path.is_symlink()
+            else path.read_bytes()
+            if path.is_file()
+            else None,
+        )
+        for path in units.iterdir()
+    }
 
 
 def test_what_was_there_comes_back_exactly(host: Path, tmp_path: Path) -> None:
@@ -49,8 +60,17 @@ def test_what_was_there_comes_back_exactly(host: Path, tmp_path: Path) -> None:
     foreseen = _kept_files.put_back(folder, patterns, check=True)
     assert state(host) != before
     told = _kept_files.put_back(folder, patterns)
-    assert told == foreseen == {"restored": [str(host / name) for name in ("ops-backup.timer", "ops-link.timer", "ops-odd.service")],
-                                "removed": [str(host / "ops-new.service")]}
+    assert (
+        told
+        == foreseen
+        == {
+            "restored": [
+                str(host / name)
+                for name in ("ops-backup.timer", "ops-link.timer", "ops-odd.service")
+            ],
+            "removed": [str(host / "ops-new.service")],
+        }
+    )
     assert state(host) == before
     assert _kept_files.put_back(folder, patterns) == {"restored": [], "removed": []}
 
@@ -60,11 +80,16 @@ def test_nothing_kept_means_that_all_goes(host: Path, tmp_path: Path) -> None:
     assert _kept_files.keep(folder, patterns)
     assert _kept_files.kept(folder) == []
     (host / "late-a").write_text("ours")
-    assert _kept_files.put_back(folder, patterns) == {"restored": [], "removed": [str(host / "late-a")]}
+    assert _kept_files.put_back(folder, patterns) == {
+        "restored": [],
+        "removed": [str(host / "late-a")],
+    }
     assert not (host / "late-a").exists()
 
 
-def test_folder_appears_whole_or_not_at_all(host: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_appears_whole_or_not_at_all(
+    host: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(path: str) -> None:
         raise OSError(28, "No space left on device", path)
 
@@ -85,14 +110,18 @@ def test_record_that_is_not_ours_is_refused(tmp_path: Path) -> None:
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
     """Runs the module and returns what it printed."""
+
     def call(check: bool = False, **params: Any) -> dict[str, Any]:
         with patch_module_args({**params, "_ansible_check_mode": check}), pytest.raises(SystemExit):
             kept_files.main()
         return json.loads(capsys.readouterr().out)
+
     return call
 
 
-def test_module_says_the_truth(host: Path, tmp_path: Path, run: Callable[..., dict[str, Any]]) -> None:
+def test_module_says_the_truth(
+    host: Path, tmp_path: Path, run: Callable[..., dict[str, Any]]
+) -> None:
     words = {"folder": str(tmp_path / "kept"), "paths": [str(host / "ops-backup*")]}
     names = [str(host / "ops-backup.timer")]
     told = run(check=True, **words)
@@ -102,7 +131,11 @@ def test_module_says_the_truth(host: Path, tmp_path: Path, run: Callable[..., di
     (host / "ops-backup.timer").write_text("ours")
     (host / "ops-backup.service").write_text("ours")
     told = run(check=True, state="restored", **words)
-    assert (told["changed"], told["restored"], told["removed"]) == (True, names, [str(host / "ops-backup.service")])
+    assert (told["changed"], told["restored"], told["removed"]) == (
+        True,
+        names,
+        [str(host / "ops-backup.service")],
+    )
     assert (host / "ops-backup.timer").read_text() == "ours"
     assert run(state="restored", **words)["changed"] is True
     assert (host / "ops-backup.timer").read_text() == "[Timer]\n"

@@ -52,7 +52,14 @@ def test_handle_that_closes_meanwhile_hides_no_other(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("address", "found"),
-    [("127.0.0.1", True), ("127.0.1.1", True), ("::1", True), ("0.0.0.0", True), ("::", True), ("10.0.0.1", False)],
+    [
+        ("127.0.0.1", True),
+        ("127.0.1.1", True),
+        ("::1", True),
+        ("0.0.0.0", True),
+        ("::", True),
+        ("10.0.0.1", False),
+    ],
 )
 def test_who_answers_on_loopback(address: str, found: bool) -> None:
     listener = _listeners.Listener(address, 4000, 1, "x")
@@ -64,8 +71,14 @@ def test_who_answers_on_loopback(address: str, found: bool) -> None:
     ("text", "unit"),
     [
         ("0::/system.slice/redis-server.service\n", "redis-server.service"),
-        ("0::/user.slice/user-1001.slice/user@1001.service/app.slice/litellm.service\n", "litellm.service"),
-        ("12:pids:/docker/abc/system.slice/system-postgresql.slice/postgresql@15-main.service\n", "postgresql@15-main.service"),
+        (
+            "0::/user.slice/user-1001.slice/user@1001.service/app.slice/litellm.service\n",
+            "litellm.service",
+        ),
+        (
+            "12:pids:/docker/abc/system.slice/system-postgresql.slice/postgresql@15-main.service\n",
+            "postgresql@15-main.service",
+        ),
         ("0::/user.slice/user-0.slice/session-1.scope\n", None),
         ("", None),
     ],
@@ -76,13 +89,23 @@ def test_unit_of_a_process(text: str, unit: Any) -> None:
 
 
 def test_process_is_described_without_its_arguments(tmp_path: Path) -> None:
-    for pid, words in (("1", "/usr/bin/python3\0/opt/chat.py\0--key\0s3cret\0"), ("2", "postgres: gateway llm 127.0.0.1(5) idle\0"),
-                       ("3", "/usr/bin/python3\0-c\0s3cret\0"), ("4", "")):
+    for pid, words in (
+        ("1", "/usr/bin/python3\0/opt/chat.py\0--key\0s3cret\0"),
+        ("2", "postgres: gateway llm 127.0.0.1(5) idle\0"),
+        ("3", "/usr/bin/python3\0-c\0s3cret\0"),
+        ("4", ""),
+    ):
         (tmp_path / pid).mkdir()
         (tmp_path / pid / "cmdline").write_text(words)
     told = [_host.describe(pid, str(tmp_path)) for pid in (1, 2, 3, 4, 5, None)]
-    assert told == ["python3 chat.py (process 1)", "postgres (process 2)", "python3 (process 3)", "? (process 4)", "? (process 5)",
-                    "a process that cannot be seen from here"]
+    assert told == [
+        "python3 chat.py (process 1)",
+        "postgres (process 2)",
+        "python3 (process 3)",
+        "? (process 4)",
+        "? (process 5)",
+        "a process that cannot be seen from here",
+    ]
 
 
 def test_arguments_are_those_that_the_process_got() -> None:
@@ -103,7 +126,9 @@ def test_title_of_a_process_ends_where_its_padding_begins(tmp_path: Path) -> Non
 
 
 NAMES = st.text("ABCXYZ_", min_size=1, max_size=8)
-VALUES = st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=20)
+VALUES = st.text(
+    st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=20
+)
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=5))
@@ -128,7 +153,10 @@ def test_ancestors_end_below_the_first_process() -> None:
 
 def test_programs_run_in_a_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTGRES_PASSWORD", "of the caller's shell")
-    found = _host.run([sys.executable, "-c", "import os; print(sorted(set(os.environ) - {'LC_CTYPE'}))"], env={"A": "1"})
+    found = _host.run(
+        [sys.executable, "-c", "import os; print(sorted(set(os.environ) - {'LC_CTYPE'}))"],
+        env={"A": "1"},
+    )
     assert found == _host.Result(0, "['A', 'HOME', 'LC_ALL', 'PATH']\n", "")
 
 
@@ -154,7 +182,9 @@ def test_file_is_written_whole_with_its_mode(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", ["os.fsync", "os.rename", "os.fchmod"])
-def test_interrupted_write_leaves_the_old_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+def test_interrupted_write_leaves_the_old_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
     path = tmp_path / "a"
     path.write_text("old")
 
@@ -172,5 +202,7 @@ def test_interrupted_write_leaves_the_old_file_alone(tmp_path: Path, monkeypatch
 def test_space_is_that_of_the_nearest_folder(tmp_path: Path) -> None:
     assert _files.free_bytes(str(tmp_path / "not" / "there")) > 0
     assert _files.device_of(str(tmp_path / "not" / "there")) == tmp_path.stat().st_dev
-    blocks = subprocess.run(["stat", "-f", "-c", "%a %S", str(tmp_path)], capture_output=True, text=True, check=True).stdout.split()
+    blocks = subprocess.run(
+        ["stat", "-f", "-c", "%a %S", str(tmp_path)], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert abs(_files.free_bytes(str(tmp_path)) - int(blocks[0]) * int(blocks[1])) < 1 << 30

@@ -35,9 +35,22 @@ class Fake:
     when it is disabled (as systemd 257 does).
     """
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path, enabled: str = "enabled", active: str = "active", pulled_in: bool = False,
-                 elsewhere: str = "") -> None:
-        self.enabled, self.active, self.masked, self.pulled_in, self.elsewhere = enabled, active, False, pulled_in, elsewhere
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        folder: Path,
+        enabled: str = "enabled",
+        active: str = "active",
+        pulled_in: bool = False,
+        elsewhere: str = "",
+    ) -> None:
+        self.enabled, self.active, self.masked, self.pulled_in, self.elsewhere = (
+            enabled,
+            active,
+            False,
+            pulled_in,
+            elsewhere,
+        )
         self.there = True
         self.words: list[str] = []
         self.refuse = ""
@@ -48,30 +61,60 @@ class Fake:
         monkeypatch.setattr(_systemd.Manager, "folder", str(self.folder))
         self.drop_in = folder / "runtime" / "a.service.d" / "50-llmops-litellm-stop.conf"
         monkeypatch.setattr(_systemd.Manager, "runtime", str(folder / "runtime"))
-        monkeypatch.setattr(_systemd.Manager, "systemctl", lambda _manager, *words, **_named: self.systemctl(*words))
+        monkeypatch.setattr(
+            _systemd.Manager, "systemctl", lambda _manager, *words, **_named: self.systemctl(*words)
+        )
 
     def systemctl(self, *words: str) -> Result:
         if words[0] == "show":
-            state = "masked" if self.masked else "enabled-runtime" if self.pulled_in and self.enabled == "disabled" else self.enabled
-            told = {"Id": "a.service", "LoadState": "masked" if self.masked else "loaded" if self.there else "not-found", "ActiveState": self.active,
-                    "UnitFileState": state, "WantedBy": "b.service" if self.pulled_in and not self.masked else "", "RequiredBy": "",
-                    "FragmentPath": str(self.folder / "a.service") if self.elsewhere else "", "KillMode": self.kill_mode,
-                    "MainPID": "271" if self.active == "active" else "0"}
-            return Result(0, "".join("%s=%s\n" % (name, told[name]) for name in words[2].split(",") if name in told), "")
+            state = (
+                "masked"
+                if self.masked
+                else "enabled-runtime"
+                if self.pulled_in and self.enabled == "disabled"
+                else self.enabled
+            )
+            told = {
+                "Id": "a.service",
+                "LoadState": "masked" if self.masked else "loaded" if self.there else "not-found",
+                "ActiveState": self.active,
+                "UnitFileState": state,
+                "WantedBy": "b.service" if self.pulled_in and not self.masked else "",
+                "RequiredBy": "",
+                "FragmentPath": str(self.folder / "a.service") if self.elsewhere else "",
+                "KillMode": self.kill_mode,
+                "MainPID": "271" if self.active == "active" else "0",
+            }
+            return Result(
+                0,
+                "".join(
+                    "%s=%s\n" % (name, told[name]) for name in words[2].split(",") if name in told
+                ),
+                "",
+            )
         self.words.append(words[0])
         if words[0] == "stop" and self.drop_in.exists():
             self.at_stop = self.drop_in.read_text()
         if words[0] == self.refuse:
             return Result(1, "", "Access denied")
         if words[0] == "mask" and (self.folder / "a.service").is_file():
-            return Result(1, "", "Failed to mask unit: File '%s' already exists" % (self.folder / "a.service"))
+            return Result(
+                1, "", "Failed to mask unit: File '%s' already exists" % (self.folder / "a.service")
+            )
         if words[0] == "link" and words[-1] != self.elsewhere:
             return Result(1, "", "Failed to link unit: No such file")
         if words[0] == "disable" and self.elsewhere:
             self.there = False
             (self.folder / "a.service").unlink()
-        changes = {"stop": {"active": "inactive"}, "start": {"active": "inactive" if self.block.exists() else "active"}, "disable": {"enabled": "disabled"},
-                   "enable": {"enabled": "enabled"}, "mask": {"masked": True}, "unmask": {"masked": False}, "link": {"enabled": "linked", "there": True}}
+        changes = {
+            "stop": {"active": "inactive"},
+            "start": {"active": "inactive" if self.block.exists() else "active"},
+            "disable": {"enabled": "disabled"},
+            "enable": {"enabled": "enabled"},
+            "mask": {"masked": True},
+            "unmask": {"masked": False},
+            "link": {"enabled": "linked", "there": True},
+        }
         for name, value in changes.get(words[0], {}).items():
             setattr(self, name, value)
         return Result(0, "", "")
@@ -87,25 +130,52 @@ class Fake:
 
 def record(enabled: str = "enabled", active: str = "active", path: str = "") -> dict[str, str]:
     """What the journal knows of the unit."""
-    return {"name": "a.service", "scope": "system", "account": "", "enabled": enabled, "active": active, "path": path}
+    return {
+        "name": "a.service",
+        "scope": "system",
+        "account": "",
+        "enabled": enabled,
+        "active": active,
+        "path": path,
+    }
 
 
 def test_show_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_systemd.Manager, "systemctl", lambda *_words, **_named: Result(0, SHOWN, ""))
+    monkeypatch.setattr(
+        _systemd.Manager, "systemctl", lambda *_words, **_named: Result(0, SHOWN, "")
+    )
     units = _systemd.show(_systemd.Manager("litellm"), ["litellm.service", "nosuch.service"])
     assert [unit.name for unit in units] == ["litellm.service"]
     assert units[0].pid == 271
-    assert units[0].record() == {"name": "litellm.service", "scope": "user", "account": "litellm", "enabled": "enabled", "active": "active",
-                                 "path": "/home/litellm/.config/systemd/user/litellm.service"}
+    assert units[0].record() == {
+        "name": "litellm.service",
+        "scope": "user",
+        "account": "litellm",
+        "enabled": "enabled",
+        "active": "active",
+        "path": "/home/litellm/.config/systemd/user/litellm.service",
+    }
     assert _systemd.parse_environment_files(units[0].properties["EnvironmentFiles"]) == [
-        ("/home/litellm/llm@team/env.litellm", False), ("/home/litellm/llm@team/secrets.env", True)]
-    assert _systemd.parse_exec(units[0].properties["ExecStart"])[1:] == ["--config", "/home/litellm/llm@team/config.yaml", "--port", "4000"]
+        ("/home/litellm/llm@team/env.litellm", False),
+        ("/home/litellm/llm@team/secrets.env", True),
+    ]
+    assert _systemd.parse_exec(units[0].properties["ExecStart"])[1:] == [
+        "--config",
+        "/home/litellm/llm@team/config.yaml",
+        "--port",
+        "4000",
+    ]
 
 
 def test_templates_are_no_units(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = "postgresql.service enabled enabled\npostgresql@.service static -\npostgresql@15-main.service enabled-runtime -\n"
-    monkeypatch.setattr(_systemd.Manager, "systemctl", lambda *_words, **_named: Result(0, listed, ""))
-    assert _systemd.list_unit_files(_systemd.Manager(None), "postgresql*") == ["postgresql.service", "postgresql@15-main.service"]
+    monkeypatch.setattr(
+        _systemd.Manager, "systemctl", lambda *_words, **_named: Result(0, listed, "")
+    )
+    assert _systemd.list_unit_files(_systemd.Manager(None), "postgresql*") == [
+        "postgresql.service",
+        "postgresql@15-main.service",
+    ]
 
 
 def test_user_manager_is_asked_as_its_account(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,13 +201,33 @@ def test_user_manager_is_asked_as_its_account(monkeypatch: pytest.MonkeyPatch) -
         ("disabled", "inactive", False, [], ("disabled", "inactive", False)),
         ("disabled", "active", False, ["stopped"], ("disabled", "inactive", False)),
         ("static", "inactive", False, [], ("static", "inactive", False)),
-        ("enabled", "active", True, ["stopped", "disabled", "masked"], ("disabled", "inactive", True)),
+        (
+            "enabled",
+            "active",
+            True,
+            ["stopped", "disabled", "masked"],
+            ("disabled", "inactive", True),
+        ),
         ("static", "activating", True, ["stopped", "masked"], ("static", "inactive", True)),
     ],
-    ids=["service", "off on purpose", "started by hand", "static", "wanted by a generator", "wanted by another unit"],
+    ids=[
+        "service",
+        "off on purpose",
+        "started by hand",
+        "static",
+        "wanted by a generator",
+        "wanted by another unit",
+    ],
 )
-def test_retired_units_stay_down_and_come_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, enabled: str, active: str, pulled_in: bool,
-                                               done: list[str], state: tuple[Any, ...]) -> None:
+def test_retired_units_stay_down_and_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    enabled: str,
+    active: str,
+    pulled_in: bool,
+    done: list[str],
+    state: tuple[Any, ...],
+) -> None:
     fake = Fake(monkeypatch, tmp_path, enabled, active, pulled_in)
     assert _systemd.retire(record(enabled, active)) == done
     assert fake.state == state
@@ -148,21 +238,29 @@ def test_retired_units_stay_down_and_come_back(monkeypatch: pytest.MonkeyPatch, 
 
 
 @pytest.mark.parametrize("enabled", ["enabled", "linked"])
-def test_unit_of_a_file_elsewhere_is_still_there_and_comes_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, enabled: str) -> None:
+def test_unit_of_a_file_elsewhere_is_still_there_and_comes_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, enabled: str
+) -> None:
     file = tmp_path / "repository.service"
     file.write_text("[Service]\n")
     fake = Fake(monkeypatch, tmp_path, enabled, elsewhere=str(file))
     (fake.folder / "a.service").symlink_to(file)
     recorded = _systemd.show(_systemd.Manager(None), ["a.service"])[0].record()
     assert recorded["path"] == str(file)
-    assert _systemd.retire(recorded) == (["stopped", "disabled"] if enabled == "enabled" else ["stopped"])
+    assert _systemd.retire(recorded) == (
+        ["stopped", "disabled"] if enabled == "enabled" else ["stopped"]
+    )
     assert (fake.there, fake.state) == (True, ("linked", "inactive", False))
     assert _systemd.retire(recorded) == []
-    assert _systemd.restore(recorded) == (["enabled", "started"] if enabled == "enabled" else ["started"])
+    assert _systemd.restore(recorded) == (
+        ["enabled", "started"] if enabled == "enabled" else ["started"]
+    )
     assert fake.state == (enabled, "active", False)
 
 
-def test_unit_that_lost_its_link_is_linked_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_unit_that_lost_its_link_is_linked_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """A run was killed after it had disabled the unit and before it linked it."""
     file = tmp_path / "repository.service"
     file.write_text("[Service]\n")
@@ -177,7 +275,9 @@ def test_unit_that_lost_its_link_is_linked_again(monkeypatch: pytest.MonkeyPatch
     assert _systemd.restore(recorded) == []
 
 
-def test_unit_that_cannot_be_masked_is_blocked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_unit_that_cannot_be_masked_is_blocked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Its own file is where the mask would be, and another unit wants it."""
     fake = Fake(monkeypatch, tmp_path, pulled_in=True)
     (fake.folder / "a.service").write_text("[Service]\n")
@@ -195,20 +295,33 @@ def test_unit_that_cannot_be_masked_is_blocked(monkeypatch: pytest.MonkeyPatch, 
     assert _systemd.restore(record()) == []
 
 
-@pytest.mark.parametrize(("alone", "kill_mode", "told"), [(True, "control-group", "KillMode=mixed"), (False, "control-group", ""), (True, "process", "")])
-def test_only_the_main_process_is_told_where_it_needs_its_children(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, alone: bool, kill_mode: str,
-                                                                   told: str) -> None:
+@pytest.mark.parametrize(
+    ("alone", "kill_mode", "told"),
+    [
+        (True, "control-group", "KillMode=mixed"),
+        (False, "control-group", ""),
+        (True, "process", ""),
+    ],
+)
+def test_only_the_main_process_is_told_where_it_needs_its_children(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, alone: bool, kill_mode: str, told: str
+) -> None:
     fake = Fake(monkeypatch, tmp_path)
     fake.kill_mode = kill_mode
     asked = []
-    assert _systemd.retire(record(), alone=lambda pid: bool(asked.append(pid)) or alone) == ["stopped", "disabled"]
+    assert _systemd.retire(record(), alone=lambda pid: bool(asked.append(pid)) or alone) == [
+        "stopped",
+        "disabled",
+    ]
     assert asked == [271]
     assert told in fake.at_stop
     assert bool(fake.at_stop) is bool(told)
     assert not fake.drop_in.parent.exists()
 
 
-def test_drop_in_of_one_stop_goes_also_when_it_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_drop_in_of_one_stop_goes_also_when_it_fails(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     fake = Fake(monkeypatch, tmp_path)
     fake.refuse = "stop"
     with pytest.raises(_systemd.SystemdError, match="systemctl stop"):
@@ -232,18 +345,26 @@ def test_drop_ins_of_others_stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert [path.name for path in fake.block.parent.iterdir()] == ["override.conf"]
 
 
-def test_block_that_cannot_be_written_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_block_that_cannot_be_written_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     fake = Fake(monkeypatch, tmp_path, pulled_in=True)
     (fake.folder / "a.service").write_text("[Service]\n")
     fake.block.parent.write_text("no folder")
-    with pytest.raises(_systemd.SystemdError, match=r"mkdir -p .*a\.service\.d \(system manager\): mkdir: "):
+    with pytest.raises(
+        _systemd.SystemdError, match=r"mkdir -p .*a\.service\.d \(system manager\): mkdir: "
+    ):
         _systemd.retire(record())
 
 
 def test_block_is_written_with_the_rights_of_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a folder that an account owns, root could be led to write anywhere."""
     accounts = []
-    monkeypatch.setattr(_systemd, "run", lambda argv, **named: accounts.append((argv[0], named["account"])) or Result(0, "", ""))
+    monkeypatch.setattr(
+        _systemd,
+        "run",
+        lambda argv, **named: accounts.append((argv[0], named["account"])) or Result(0, "", ""),
+    )
     _systemd._block(_systemd.Unit("a.service", _systemd.Manager("nobody"), "", "", {}))
     assert accounts == [(name, (65534, 65534)) for name in ("mkdir", "dd", "sync", "systemctl")]
 
@@ -260,7 +381,12 @@ def test_owners_folder_comes_before_all_others() -> None:
 
 @pytest.mark.parametrize("act", [_systemd.retire, _systemd.restore], ids=["retire", "restore"])
 def test_check_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, act: Any) -> None:
-    fake = Fake(monkeypatch, tmp_path, "enabled" if act is _systemd.retire else "disabled", "active" if act is _systemd.retire else "inactive")
+    fake = Fake(
+        monkeypatch,
+        tmp_path,
+        "enabled" if act is _systemd.retire else "disabled",
+        "active" if act is _systemd.retire else "inactive",
+    )
     assert len(act(record(), check=True)) == 2
     assert fake.words == []
 
@@ -272,15 +398,24 @@ def test_what_started_since_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 @pytest.mark.parametrize("refused", ["stop", "disable"])
-def test_refusals_name_the_unit_and_the_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, refused: str) -> None:
+def test_refusals_name_the_unit_and_the_answer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, refused: str
+) -> None:
     fake = Fake(monkeypatch, tmp_path)
     fake.refuse = refused
-    with pytest.raises(_systemd.SystemdError, match=rf"systemctl {refused} a\.service \(system manager\): Access denied"):
+    with pytest.raises(
+        _systemd.SystemdError,
+        match=rf"systemctl {refused} a\.service \(system manager\): Access denied",
+    ):
         _systemd.retire(record())
 
 
 def test_unit_whose_file_is_gone_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_systemd.Manager, "systemctl", lambda *_words, **_named: Result(0, "Id=a.service\nLoadState=not-found\n", ""))
+    monkeypatch.setattr(
+        _systemd.Manager,
+        "systemctl",
+        lambda *_words, **_named: Result(0, "Id=a.service\nLoadState=not-found\n", ""),
+    )
     with pytest.raises(_systemd.SystemdError, match="its unit file is gone"):
         _systemd.restore(record())
     assert _systemd.retire(record()) == []
@@ -291,21 +426,53 @@ def test_managers_are_the_systems_and_those_that_run(tmp_path: Path) -> None:
         (tmp_path / name / "systemd").mkdir(parents=True)
         (tmp_path / name / "systemd" / "private").write_text("")
     (tmp_path / "1").mkdir()  # a folder is left, its manager is gone
-    assert [manager.account for manager in _systemd.managers("", str(tmp_path))] == [None, "root", "nobody"]
-    assert [manager.account for manager in _systemd.managers("nobody", str(tmp_path))] == [None, "nobody"]
-    assert [manager.account for manager in _systemd.managers("", os.path.join(str(tmp_path), "nosuch"))] == [None]
+    assert [manager.account for manager in _systemd.managers("", str(tmp_path))] == [
+        None,
+        "root",
+        "nobody",
+    ]
+    assert [manager.account for manager in _systemd.managers("nobody", str(tmp_path))] == [
+        None,
+        "nobody",
+    ]
+    assert [
+        manager.account for manager in _systemd.managers("", os.path.join(str(tmp_path), "nosuch"))
+    ] == [None]
 
 
 # systemctl show of systemd 257.13; the unit's line was: -c "import time; time.sleep(9e9)" litellm --port ${LP} --note "a b" --q "Bob's" --e ""
-EXEC = ("{ path=/usr/bin/python3 ; argv[]=/usr/bin/python3 -c import time; time.sleep(9e9) litellm --port ${LP} --note a b --q Bob's --e  ; "
-        "ignore_errors=no ; start_time=[Mon 2026-11-23 17:31:42 UTC] ; stop_time=[n/a] ; pid=1151 ; code=(null) ; status=0/0 }")
+EXEC = (
+    "{ path=/usr/bin/python3 ; argv[]=/usr/bin/python3 -c import time; time.sleep(9e9) litellm --port ${LP} --note a b --q Bob's --e  ; "
+    "ignore_errors=no ; start_time=[Mon 2026-11-23 17:31:42 UTC] ; stop_time=[n/a] ; pid=1151 ; code=(null) ; status=0/0 }"
+)
 
 
 @pytest.mark.parametrize(
     ("value", "argv"),
     [
-        (EXEC, ["/usr/bin/python3", "-c", "import", "time;", "time.sleep(9e9)", "litellm", "--port", "${LP}", "--note", "a", "b", "--q", "Bob's", "--e"]),
-        ("{ path=/v/x ; argv[]=/v/x ; ignore_errors=no }\n{ path=/v/y ; argv[]=/v/y ; ignore_errors=no }", ["/v/x"]),
+        (
+            EXEC,
+            [
+                "/usr/bin/python3",
+                "-c",
+                "import",
+                "time;",
+                "time.sleep(9e9)",
+                "litellm",
+                "--port",
+                "${LP}",
+                "--note",
+                "a",
+                "b",
+                "--q",
+                "Bob's",
+                "--e",
+            ],
+        ),
+        (
+            "{ path=/v/x ; argv[]=/v/x ; ignore_errors=no }\n{ path=/v/y ; argv[]=/v/y ; ignore_errors=no }",
+            ["/v/x"],
+        ),
         ("", []),
     ],
     ids=["no quotes, as systemd shows it", "two commands", "none"],
@@ -319,16 +486,37 @@ def test_show_of_nothing_is_nothing(text: str) -> None:
     assert _systemd.parse_show(text) == []
 
 
-def test_units_that_go_down_along_are_named_once_and_only_while_they_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    needed = {"a.service": {"RequiredBy": "b.service c.service multi-user.target", "BoundBy": "d.service"}, "b.service": {"ConsistsOf": "c.service"}}
+def test_units_that_go_down_along_are_named_once_and_only_while_they_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    needed = {
+        "a.service": {
+            "RequiredBy": "b.service c.service multi-user.target",
+            "BoundBy": "d.service",
+        },
+        "b.service": {"ConsistsOf": "c.service"},
+    }
     active = {"c.service": "active", "d.service": "inactive", "e.service": "activating"}
     needed["b.service"]["RequisiteOf"] = "e.service"
 
     def systemctl(_manager: Any, *words: str, **_named: Any) -> Result:
-        names = words[words.index("--") + 1:]
+        names = words[words.index("--") + 1 :]
         if "ActiveState" not in words[2]:
-            return Result(0, "".join("%s=%s\n" % (name, needed[names[0]].get(name, "")) for name in words[2].split(",")), "")
-        return Result(0, "\n".join("Id=%s\nLoadState=loaded\nActiveState=%s\n" % (name, active[name]) for name in names), "")
+            return Result(
+                0,
+                "".join(
+                    "%s=%s\n" % (name, needed[names[0]].get(name, ""))
+                    for name in words[2].split(",")
+                ),
+                "",
+            )
+        return Result(
+            0,
+            "\n".join(
+                "Id=%s\nLoadState=loaded\nActiveState=%s\n" % (name, active[name]) for name in names
+            ),
+            "",
+        )
 
     monkeypatch.setattr(_systemd.Manager, "systemctl", systemctl)
     records = [{**record(), "name": name} for name in ("a.service", "b.service")]
@@ -336,5 +524,8 @@ def test_units_that_go_down_along_are_named_once_and_only_while_they_run(monkeyp
 
 
 def test_unit_that_reads_its_configuration_again_is_recorded_as_one_that_runs() -> None:
-    told = [_systemd.Unit("a.service", _systemd.Manager(None), "enabled", active, {}).record()["active"] for active in ("reloading", "active", "failed")]
+    told = [
+        _systemd.Unit("a.service", _systemd.Manager(None), "enabled", active, {}).record()["active"]
+        for active in ("reloading", "active", "failed")
+    ]
     assert told == ["active", "active", "failed"]

@@ -66,7 +66,10 @@ def test_proxy_settings_of_the_environment_do_not_count(
     [
         (b"", "the connection broke, or it does not speak HTTP"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "the connection broke, or it does not speak HTTP"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", "the connection broke, or it does not speak HTTP"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+            "the connection broke, or it does not speak HTTP",
+        ),
     ],
     ids=["hangs up", "ssh", "half an answer"],
 )
@@ -78,7 +81,9 @@ def test_what_is_no_answer(sent: bytes, reason: str) -> None:
 
 
 def test_a_server_that_never_ends_is_left_in_time() -> None:
-    url, thread = raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + b"x" * 100, pause=0.02)
+    url, thread = raw_server(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + b"x" * 100, pause=0.02
+    )
     assert Client(url, timeout=1).get("/x") == (None, "it took too long")
     thread.join()
 
@@ -89,16 +94,22 @@ def test_nobody_listens() -> None:
     assert Client(f"http://127.0.0.1:{port}").get("/x") == (None, "connection refused")
 
 
-def test_an_answer_may_be_too_large(proxy: fake_proxy.FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_may_be_too_large(
+    proxy: fake_proxy.FakeProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_client, "LARGEST", 10)
     proxy.replies["/x"] = (200, "x" * 11)
     assert Client(proxy.url).get("/x") == (None, "it cannot be read")
 
 
-@pytest.mark.parametrize("key", ["sk-secret\nX: y", "sk-secret-ключ", "sk-secret\x00", "sk-secret\x7f\udcff"])
+@pytest.mark.parametrize(
+    "key", ["sk-secret\nX: y", "sk-secret-ключ", "sk-secret\x00", "sk-secret\x7f\udcff"]
+)
 def test_a_key_that_is_no_header_is_not_quoted(proxy: fake_proxy.FakeProxy, key: str) -> None:
     answer = Client(proxy.url, key).get("/x")
-    assert answer == (None, "the key has characters that no HTTP header can hold") and proxy.seen == []
+    assert (
+        answer == (None, "the key has characters that no HTTP header can hold") and proxy.seen == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,7 +132,11 @@ def test_addresses_that_are_none(url: str) -> None:
 
 
 def test_the_port_is_known() -> None:
-    assert [Client(url).port for url in ("http://x:14000/base/", "http://x", "https://[::1]")] == [14000, 80, 443]
+    assert [Client(url).port for url in ("http://x:14000/base/", "http://x", "https://[::1]")] == [
+        14000,
+        80,
+        443,
+    ]
     assert Client("http://x:14000/base/").url == "http://x:14000/base"
 
 
@@ -129,9 +144,15 @@ def test_the_port_is_known() -> None:
     ("error", "reason"),
     [
         (urllib.error.URLError(socket.timeout("timed out")), "it took too long"),
-        (urllib.error.URLError(ssl.SSLCertVerificationError(1, "self-signed")), "its TLS certificate is not trusted"),
+        (
+            urllib.error.URLError(ssl.SSLCertVerificationError(1, "self-signed")),
+            "its TLS certificate is not trusted",
+        ),
         (urllib.error.URLError(ssl.SSLError(1, "wrong version number")), "TLS failed"),
-        (urllib.error.URLError(socket.gaierror(-2, "Name or service not known")), "its name is not known"),
+        (
+            urllib.error.URLError(socket.gaierror(-2, "Name or service not known")),
+            "its name is not known",
+        ),
         (ConnectionResetError(), "the connection broke, or it does not speak HTTP"),
         (OSError(113, "No route to host"), "No route to host"),
         (ValueError("Invalid header value b'sk-secret'"), "it cannot be read"),

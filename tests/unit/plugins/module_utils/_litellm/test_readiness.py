@@ -31,7 +31,10 @@ def captured(version: str, state: str) -> dict[str, Answer]:
 def with_key(version: str, state: str, now: datetime | None = None) -> Verdict:
     answers = captured(version, state)
     return judge(
-        answers["/health/readiness"], answers["/health/readiness/details (auth)"], answers["/cache/ping (auth)"], now
+        answers["/health/readiness"],
+        answers["/health/readiness/details (auth)"],
+        answers["/cache/ping (auth)"],
+        now,
     )
 
 
@@ -63,9 +66,16 @@ def test_captured_with_the_key(
     version: str, state: str, now: datetime | None, ready: bool, database: str, cache: str
 ) -> None:
     verdict = with_key(version, state, now)
-    assert (verdict.ready, verdict.database, verdict.cache, verdict.version) == (ready, database, cache, version)
+    assert (verdict.ready, verdict.database, verdict.cache, verdict.version) == (
+        ready,
+        database,
+        cache,
+        version,
+    )
     assert verdict.generation == {"1.80.0": "1.60", "1.90.0": "1.90", "1.102.4": "1.100"}[version]
-    assert bool(verdict.reasons) == (not (ready and database == "connected" and cache == "connected"))
+    assert bool(verdict.reasons) == (
+        not (ready and database == "connected" and cache == "connected")
+    )
 
 
 @pytest.mark.parametrize("version", ["1.90.0", "1.102.4"])
@@ -79,9 +89,17 @@ def test_captured_with_the_key(
 )
 def test_captured_without_a_key(version: str, state: str, ready: bool, database: str) -> None:
     answers = captured(version, state)
-    for details, ping in ((None, None), (answers["/health/readiness/details"], answers["/cache/ping"])):
+    for details, ping in (
+        (None, None),
+        (answers["/health/readiness/details"], answers["/cache/ping"]),
+    ):
         verdict = judge(answers["/health/readiness"], details, ping)
-        assert (verdict.ready, verdict.database, verdict.cache, verdict.version) == (ready, database, "unknown", None)
+        assert (verdict.ready, verdict.database, verdict.cache, verdict.version) == (
+            ready,
+            database,
+            "unknown",
+            None,
+        )
         assert any("401" in reason for reason in verdict.reasons) == (details is not None)
 
 
@@ -93,11 +111,16 @@ def test_captured_1_80_0_tells_its_dead_database_by_an_error_once_it_has_looked(
             "connected",
             None,
             "1.60",
-            ["HTTP 503: the proxy says that it cannot serve", "the proxy cannot reach its database"],
+            [
+                "HTTP 503: the proxy says that it cannot serve",
+                "the proxy cannot reach its database",
+            ],
         )
 
 
-def test_captured_1_90_0_remembers_a_database_that_died_a_moment_ago_and_the_read_does_not() -> None:
+def test_captured_1_90_0_remembers_a_database_that_died_a_moment_ago_and_the_read_does_not() -> (
+    None
+):
     assert with_key("1.90.0", "db_down_a_moment_ago").database == "connected"
     answers = captured("1.90.0", "db_down_a_moment_ago")
     verdict = judge(
@@ -107,7 +130,12 @@ def test_captured_1_90_0_remembers_a_database_that_died_a_moment_ago_and_the_rea
         database_read=answers["/key/list (auth)"],
     )
     assert verdict == Verdict(
-        False, "disconnected", "connected", "1.90.0", "1.90", ["the proxy cannot reach its database"]
+        False,
+        "disconnected",
+        "connected",
+        "1.90.0",
+        "1.90",
+        ["the proxy cannot reach its database"],
     )
 
 
@@ -142,7 +170,12 @@ def rich(version: str, **more: Any) -> dict[str, Any]:
             id="1.82.0 checked 5 s ago",
         ),
         pytest.param(
-            200, rich("1.82.0", status="connected"), False, "unknown", "1.60", id="1.82.0 with no time of its check"
+            200,
+            rich("1.82.0", status="connected"),
+            False,
+            "unknown",
+            "1.60",
+            id="1.82.0 with no time of its check",
         ),
         pytest.param(
             200,
@@ -169,20 +202,55 @@ def rich(version: str, **more: Any) -> dict[str, Any]:
             id="1.82.0 query engine down",
         ),
         pytest.param(
-            503, {"detail": "Service Unhealthy ()"}, False, "unknown", "1.60", id="1.82.0 check without an error's text"
+            503,
+            {"detail": "Service Unhealthy ()"},
+            False,
+            "unknown",
+            "1.60",
+            id="1.82.0 check without an error's text",
         ),
         pytest.param(200, rich("1.82.6"), True, "connected", "1.82.6", id="1.82.6"),
         pytest.param(
-            200, rich("1.83.14", db="disconnected"), False, "disconnected", "1.82.6", id="1.83.14 database down"
+            200,
+            rich("1.83.14", db="disconnected"),
+            False,
+            "disconnected",
+            "1.82.6",
+            id="1.83.14 database down",
         ),
-        pytest.param(200, rich("1.84.0-stable.1"), True, "connected", "1.84", id="1.84 with public details"),
-        pytest.param(200, rich("1.59.8"), False, "unknown", "unknown", id="1.59.8 is too old to be known"),
-        pytest.param(200, rich("next"), False, "unknown", "unknown", id="a release that hides its version"),
-        pytest.param(200, {"status": "healthy"}, False, "unknown", "1.84", id="1.84 status alone"),
-        pytest.param(200, {"status": "healthy", "db": "connected"}, True, "connected", "1.84", id="1.84 status and db"),
-        pytest.param(200, {"status": "connected", "db": "connected"}, False, "unknown", "unknown", id="no release"),
         pytest.param(
-            503, {"status": "healthy", "db": "disconnected"}, False, "disconnected", "1.84", id="1.84 database down"
+            200, rich("1.84.0-stable.1"), True, "connected", "1.84", id="1.84 with public details"
+        ),
+        pytest.param(
+            200, rich("1.59.8"), False, "unknown", "unknown", id="1.59.8 is too old to be known"
+        ),
+        pytest.param(
+            200, rich("next"), False, "unknown", "unknown", id="a release that hides its version"
+        ),
+        pytest.param(200, {"status": "healthy"}, False, "unknown", "1.84", id="1.84 status alone"),
+        pytest.param(
+            200,
+            {"status": "healthy", "db": "connected"},
+            True,
+            "connected",
+            "1.84",
+            id="1.84 status and db",
+        ),
+        pytest.param(
+            200,
+            {"status": "connected", "db": "connected"},
+            False,
+            "unknown",
+            "unknown",
+            id="no release",
+        ),
+        pytest.param(
+            503,
+            {"status": "healthy", "db": "disconnected"},
+            False,
+            "disconnected",
+            "1.84",
+            id="1.84 database down",
         ),
         pytest.param(
             503,
@@ -200,9 +268,16 @@ def rich(version: str, **more: Any) -> dict[str, Any]:
             "1.84",
             id="503 says the contrary of its body",
         ),
-        pytest.param(503, {"status": "shutting_down"}, False, "unknown", "1.90", id="1.90 shutting down"),
         pytest.param(
-            200, {"status": "shutting_down", "db": "connected"}, False, "unknown", "1.90", id="shutting down with a 200"
+            503, {"status": "shutting_down"}, False, "unknown", "1.90", id="1.90 shutting down"
+        ),
+        pytest.param(
+            200,
+            {"status": "shutting_down", "db": "connected"},
+            False,
+            "unknown",
+            "1.90",
+            id="shutting down with a 200",
         ),
         pytest.param(
             200,
@@ -213,19 +288,38 @@ def rich(version: str, **more: Any) -> dict[str, Any]:
             id="1.100 serves without its database",
         ),
         pytest.param(
-            200, {"status": "healthy", "db": "stalled"}, False, "disconnected", "1.104.9", id="1.104.9 stalled"
+            200,
+            {"status": "healthy", "db": "stalled"},
+            False,
+            "disconnected",
+            "1.104.9",
+            id="1.104.9 stalled",
         ),
-        pytest.param(200, {"status": "healthy", "db": "unknown"}, False, "unknown", "1.84", id="db unknown"),
         pytest.param(
-            200, {"status": "healthy", "db": "Not connected"}, True, "not configured", "1.84", id="1.84 no database"
+            200, {"status": "healthy", "db": "unknown"}, False, "unknown", "1.84", id="db unknown"
         ),
         pytest.param(
-            200, {"status": "unhealthy", "db": "Not connected"}, False, "not configured", "unknown", id="not healthy"
+            200,
+            {"status": "healthy", "db": "Not connected"},
+            True,
+            "not configured",
+            "1.84",
+            id="1.84 no database",
+        ),
+        pytest.param(
+            200,
+            {"status": "unhealthy", "db": "Not connected"},
+            False,
+            "not configured",
+            "unknown",
+            id="not healthy",
         ),
         pytest.param(200, {"db": "connected"}, False, "unknown", "unknown", id="no status"),
     ],
 )
-def test_other_releases(status: int, body: dict[str, Any], ready: bool, database: str, generation: str) -> None:
+def test_other_releases(
+    status: int, body: dict[str, Any], ready: bool, database: str, generation: str
+) -> None:
     for form in (body, json.dumps(body), json.dumps(body).encode()):
         verdict = judge(Answer(status, form), now=SOON)
         assert (verdict.ready, verdict.database, verdict.cache, verdict.generation) == (
@@ -249,9 +343,18 @@ def test_other_releases(status: int, body: dict[str, Any], ready: bool, database
         pytest.param(200, "[" * 100000, "not a JSON", id="nested without end"),
         pytest.param(200, '["connected"]', "not a JSON", id="a list"),
         pytest.param(200, {"ok": True}, "neither status nor db", id="another program's JSON"),
-        pytest.param(200, {"status": 1, "db": ["connected"]}, "neither status nor db", id="wrong types"),
-        pytest.param(503, {"detail": "no database here"}, "neither status nor db", id="another program's 503"),
-        pytest.param(200, {"detail": "Service Unhealthy (x)"}, "neither status nor db", id="a failure with a 200"),
+        pytest.param(
+            200, {"status": 1, "db": ["connected"]}, "neither status nor db", id="wrong types"
+        ),
+        pytest.param(
+            503, {"detail": "no database here"}, "neither status nor db", id="another program's 503"
+        ),
+        pytest.param(
+            200,
+            {"detail": "Service Unhealthy (x)"},
+            "neither status nor db",
+            id="a failure with a 200",
+        ),
         pytest.param(302, {"status": "healthy", "db": "connected"}, "redirect", id="redirect"),
         pytest.param(404, {"status": "healthy", "db": "connected"}, "404", id="404"),
         pytest.param(401, {"status": "healthy", "db": "connected"}, "401", id="401"),
@@ -272,12 +375,22 @@ BARE = Answer(200, {"status": "healthy"})
     ("readiness", "details", "ready", "database"),
     [
         pytest.param(
-            BARE, Answer(200, rich("1.84.2")), True, "connected", id="details prove what status alone does not"
+            BARE,
+            Answer(200, rich("1.84.2")),
+            True,
+            "connected",
+            id="details prove what status alone does not",
         ),
         pytest.param(BARE, Answer(401, {"error": {}}), False, "unknown", id="details refused"),
-        pytest.param(BARE, Answer(None, "it took too long"), False, "unknown", id="details do not come"),
         pytest.param(
-            HEALTHY, Answer(503, rich("1.102.4", db="disconnected")), False, "disconnected", id="the worse counts"
+            BARE, Answer(None, "it took too long"), False, "unknown", id="details do not come"
+        ),
+        pytest.param(
+            HEALTHY,
+            Answer(503, rich("1.102.4", db="disconnected")),
+            False,
+            "disconnected",
+            id="the worse counts",
         ),
         pytest.param(
             Answer(503, {"status": "healthy", "db": "disconnected"}),
@@ -286,9 +399,27 @@ BARE = Answer(200, {"status": "healthy"})
             "disconnected",
             id="in both directions",
         ),
-        pytest.param(HEALTHY, Answer(200, rich("1.102.4", db="Not connected")), False, "unknown", id="contradiction"),
-        pytest.param(HEALTHY, Answer(503, {"status": "shutting_down"}), False, "connected", id="shutting down since"),
-        pytest.param(HEALTHY, Answer(404, {"detail": "Not Found"}), True, "connected", id="no details in this release"),
+        pytest.param(
+            HEALTHY,
+            Answer(200, rich("1.102.4", db="Not connected")),
+            False,
+            "unknown",
+            id="contradiction",
+        ),
+        pytest.param(
+            HEALTHY,
+            Answer(503, {"status": "shutting_down"}),
+            False,
+            "connected",
+            id="shutting down since",
+        ),
+        pytest.param(
+            HEALTHY,
+            Answer(404, {"detail": "Not Found"}),
+            True,
+            "connected",
+            id="no details in this release",
+        ),
     ],
 )
 def test_details(readiness: Answer, details: Answer, ready: bool, database: str) -> None:
@@ -302,19 +433,28 @@ def test_details(readiness: Answer, details: Answer, ready: bool, database: str)
         pytest.param(
             Answer(
                 200,
-                {"status": "healthy", "cache_type": "redis", "ping_response": True, "set_cache_response": "success"},
+                {
+                    "status": "healthy",
+                    "cache_type": "redis",
+                    "ping_response": True,
+                    "set_cache_response": "success",
+                },
             ),
             "connected",
             id="redis",
         ),
-        pytest.param(Answer(200, {"status": "healthy", "cache_type": "local"}), "unknown", id="in memory"),
+        pytest.param(
+            Answer(200, {"status": "healthy", "cache_type": "local"}), "unknown", id="in memory"
+        ),
         pytest.param(
             Answer(200, {"status": "healthy", "ping_response": True, "set_cache_response": None}),
             "unknown",
             id="not written to",
         ),
         pytest.param(
-            Answer(200, {"status": "healthy", "ping_response": None, "set_cache_response": "success"}),
+            Answer(
+                200, {"status": "healthy", "ping_response": None, "set_cache_response": "success"}
+            ),
             "unknown",
             id="not asked",
         ),
@@ -323,13 +463,22 @@ def test_details(readiness: Answer, details: Answer, ready: bool, database: str)
         pytest.param(Answer(404, {}), "unknown", id="no such path"),
         pytest.param(
             Answer(
-                503, {"error": {"message": json.dumps({"message": "Service Unhealthy", "x": "Cache not initialized"})}}
+                503,
+                {
+                    "error": {
+                        "message": json.dumps(
+                            {"message": "Service Unhealthy", "x": "Cache not initialized"}
+                        )
+                    }
+                },
             ),
             "disconnected",
             id="settings are no message",
         ),
         pytest.param(
-            Answer(503, {"error": {"message": "Service Unhealthy (timeout)"}}), "disconnected", id="a plain message"
+            Answer(503, {"error": {"message": "Service Unhealthy (timeout)"}}),
+            "disconnected",
+            id="a plain message",
         ),
         pytest.param(Answer(503, {"error": "busy"}), "unknown", id="another 503"),
         pytest.param(Answer(503, "<html>"), "unknown", id="a gateway's 503"),
@@ -350,7 +499,12 @@ def test_a_state_may_be_stamped_in_the_hosts_time_or_in_utc(hours: int) -> None:
     here = timezone(timedelta(hours=hours))
     now = datetime(2026, 11, 23, 8, 38, 40, tzinfo=here)
     for zone in (here, timezone.utc):
-        for age, database in ((5, "connected"), (16, "unknown"), (119, "unknown"), (-60, "unknown")):
+        for age, database in (
+            (5, "connected"),
+            (16, "unknown"),
+            (119, "unknown"),
+            (-60, "unknown"),
+        ):
             stamp = (now - timedelta(seconds=age)).astimezone(zone).replace(tzinfo=None).isoformat()
             body = rich("1.80.0", status="connected", last_updated=stamp)
             assert judge(Answer(200, body), now=now).database == database
@@ -358,15 +512,24 @@ def test_a_state_may_be_stamped_in_the_hosts_time_or_in_utc(hours: int) -> None:
 
 def test_reading_the_database_is_a_proof_where_a_release_has_no_other() -> None:
     old = captured("1.80.0", "db_up_redis_up")["/health/readiness"]
-    assert judge(old, now=LATE, database_read=Answer(200, '{"keys": [], "total_count": 0}')) == Verdict(
-        True, "connected", "unknown", "1.80.0", "1.60", []
-    )
+    assert judge(
+        old, now=LATE, database_read=Answer(200, '{"keys": [], "total_count": 0}')
+    ) == Verdict(True, "connected", "unknown", "1.80.0", "1.60", [])
     assert judge(old, now=LATE, database_read=Answer(500, '{"error": {}}')).database == "unknown"
     assert judge(old, now=LATE, database_read=Answer(200, '{"data": []}')).database == "unknown"
-    lost = {"error": {"message": "Authentication Error, Can't reach database server at `127.0.0.1:5432`"}}
+    lost = {
+        "error": {
+            "message": "Authentication Error, Can't reach database server at `127.0.0.1:5432`"
+        }
+    }
     for now in (SOON, LATE, None):
         assert judge(old, now=now, database_read=Answer(500, lost)) == Verdict(
-            False, "disconnected", "unknown", "1.80.0", "1.60", ["the proxy cannot reach its database"]
+            False,
+            "disconnected",
+            "unknown",
+            "1.80.0",
+            "1.60",
+            ["the proxy cannot reach its database"],
         )
     assert judge(old, now=LATE, database_read=Answer(401, lost)).database == "unknown"
     for status, database in (
@@ -378,7 +541,8 @@ def test_reading_the_database_is_a_proof_where_a_release_has_no_other() -> None:
     ):
         assert judge(HEALTHY, database_read=Answer(status, "")).database == database
     assert (
-        judge(Answer(503, {"db": "disconnected"}), database_read=Answer(200, {"keys": []})).database == "disconnected"
+        judge(Answer(503, {"db": "disconnected"}), database_read=Answer(200, {"keys": []})).database
+        == "disconnected"
     )
 
 
@@ -399,7 +563,9 @@ WORDS = st.sampled_from(
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | WORDS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 BODIES = st.fixed_dictionaries(
@@ -412,7 +578,10 @@ BODIES = st.fixed_dictionaries(
         "error": JSON,
         "ping_response": JSON,
         "set_cache_response": WORDS,
-        "litellm_version": st.sampled_from(["1.60.0", "1.80.0", "1.82.6", "1.84.0", "1.102.4", "2", "x"]) | JSON,
+        "litellm_version": st.sampled_from(
+            ["1.60.0", "1.80.0", "1.82.6", "1.84.0", "1.102.4", "2", "x"]
+        )
+        | JSON,
         "keys": JSON,
         "last_updated": st.datetimes().map(str) | st.just(CHECKED.isoformat()) | JSON,
     },
@@ -427,7 +596,11 @@ TIMES = st.none() | st.datetimes() | st.datetimes(timezones=st.just(timezone.utc
 
 @given(ANSWERS, st.none() | ANSWERS, st.none() | ANSWERS, TIMES, st.none() | ANSWERS)
 def test_no_answer_raises_and_none_without_proof_is_connected(
-    readiness: Answer, details: Answer | None, ping: Answer | None, now: datetime | None, read: Answer | None
+    readiness: Answer,
+    details: Answer | None,
+    ping: Answer | None,
+    now: datetime | None,
+    read: Answer | None,
 ) -> None:
     verdict = judge(readiness, details, ping, now, read)
     assert verdict.database in _readiness.STATES and verdict.cache in _readiness.STATES
@@ -435,8 +608,15 @@ def test_no_answer_raises_and_none_without_proof_is_connected(
     assert verdict.ready <= (verdict.database in ("connected", "not configured"))
     assert verdict.ready <= (readiness.status == 200)
     if verdict.database == "connected":
-        proofs = [answer for answer in (readiness, details, read) if answer is not None and answer.status == 200]
-        assert any("connected" in str(answer.body).lower() or "keys" in str(answer.body) for answer in proofs)
+        proofs = [
+            answer
+            for answer in (readiness, details, read)
+            if answer is not None and answer.status == 200
+        ]
+        assert any(
+            "connected" in str(answer.body).lower() or "keys" in str(answer.body)
+            for answer in proofs
+        )
         assert verdict.ready or readiness.status in (200, 503)
     if verdict.cache == "connected":
         assert ping is not None and ping.status == 200 and "ping_response" in str(ping.body)
@@ -446,7 +626,11 @@ def test_no_answer_raises_and_none_without_proof_is_connected(
         assert verdict.reasons
 
 
-@given(BODIES, st.datetimes(min_value=CHECKED + timedelta(seconds=16)), st.sampled_from(["1.60.0", "1.80.0", "1.82.0"]))
+@given(
+    BODIES,
+    st.datetimes(min_value=CHECKED + timedelta(seconds=16)),
+    st.sampled_from(["1.60.0", "1.80.0", "1.82.0"]),
+)
 def test_an_old_state_is_never_a_proof(body: dict[str, Any], now: datetime, version: str) -> None:
     body = {**body, "litellm_version": version, "last_updated": CHECKED.isoformat(), "detail": None}
     assert judge(Answer(200, body), now=now).database != "connected"
@@ -459,5 +643,7 @@ def test_nothing_but_a_200_with_db_connected_is_connected_by_itself(answer: Answ
         assert (
             answer.status == 200
             and '"connected"'
-            in json.dumps(answer.body if isinstance(answer.body, dict) else json.loads(answer.body)).lower()
+            in json.dumps(
+                answer.body if isinstance(answer.body, dict) else json.loads(answer.body)
+            ).lower()
         )

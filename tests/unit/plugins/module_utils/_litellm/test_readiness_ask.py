@@ -12,7 +12,12 @@ from ansible_collections.llmops.litellm.plugins.module_utils._litellm import rea
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm.client import Answer
 
 KEY = "sk-hunter2-4f9c0b7ad2e15386"
-PUBLIC, DETAILS, CACHE, READ = "/health/readiness", "/health/readiness/details", "/cache/ping", "/key/list?size=1"
+PUBLIC, DETAILS, CACHE, READ = (
+    "/health/readiness",
+    "/health/readiness/details",
+    "/cache/ping",
+    "/key/list?size=1",
+)
 
 
 @pytest.mark.parametrize(
@@ -27,10 +32,18 @@ PUBLIC, DETAILS, CACHE, READ = "/health/readiness", "/health/readiness/details",
     ],
 )
 def test_no_more_is_asked_than_proves_it(
-    monkeypatch: pytest.MonkeyPatch, status: int, database: Optional[str], key: Optional[str], asked: list[str]
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    database: Optional[str],
+    key: Optional[str],
+    asked: list[str],
 ) -> None:
     seen: list[tuple[str, Optional[str]]] = []
-    body = {"status": "healthy", "litellm_version": "1.102.4", **({"db": database} if database else {})}
+    body = {
+        "status": "healthy",
+        "litellm_version": "1.102.4",
+        **({"db": database} if database else {}),
+    }
 
     def get(client: _client.Client, path: str) -> Answer:
         seen.append((path, client._key))

@@ -30,7 +30,12 @@ def test_what_litellm_stored() -> None:
     assert _salt.decrypts(STORED, "") is False
 
 
-@given(value=st.binary(max_size=300), key=st.text(st.characters(exclude_categories=["Cs"])), other=st.text(), standard=st.booleans())
+@given(
+    value=st.binary(max_size=300),
+    key=st.text(st.characters(exclude_categories=["Cs"])),
+    other=st.text(),
+    standard=st.booleans(),
+)
 def test_the_right_key_and_no_other(value: bytes, key: str, other: str, standard: bool) -> None:
     stored = encrypt(value, key, standard)
     assert _salt.decrypts(stored, key) is True
@@ -45,7 +50,12 @@ def test_a_value_that_was_changed(value: bytes, bit: int) -> None:
     assert _salt.decrypts(base64.urlsafe_b64encode(box).decode(), KEY) is False
 
 
-@given(words=st.lists(st.sampled_from([0, 1, 0xFFFFFFFF, 0xFFFFFFFB, 0x80000000]), min_size=0, max_size=24), rest=st.binary(max_size=15))
+@given(
+    words=st.lists(
+        st.sampled_from([0, 1, 0xFFFFFFFF, 0xFFFFFFFB, 0x80000000]), min_size=0, max_size=24
+    ),
+    rest=st.binary(max_size=15),
+)
 def test_ciphertexts_at_the_edges_of_the_arithmetic(words: list[int], rest: bytes) -> None:
     """A ciphertext of a chosen form: encrypting the key stream's own difference gives it."""
     wanted, nonce = struct.pack("<%dI" % len(words), *words) + rest, bytes(24)
@@ -56,10 +66,24 @@ def test_ciphertexts_at_the_edges_of_the_arithmetic(words: list[int], rest: byte
     assert _salt.decrypts(base64.b64encode(bytes(made)).decode(), KEY) is True
 
 
-@pytest.mark.parametrize("value", [
-    "", "none", "openai/embed", "http://127.0.0.1:8082/v1", "os.environ/OPENAI_API_KEY", STORED[:-1], STORED + "\n", STORED[:-4] + "+_==",
-    "v2:gcm:" + base64.urlsafe_b64encode(bytes(60)).decode(), base64.b64encode(bytes(39)).decode(), "=" * 56, "\udc80" * 56,
-    base64.b64encode(bytes(40)).decode()[:-1]])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "none",
+        "openai/embed",
+        "http://127.0.0.1:8082/v1",
+        "os.environ/OPENAI_API_KEY",
+        STORED[:-1],
+        STORED + "\n",
+        STORED[:-4] + "+_==",
+        "v2:gcm:" + base64.urlsafe_b64encode(bytes(60)).decode(),
+        base64.b64encode(bytes(39)).decode(),
+        "=" * 56,
+        "\udc80" * 56,
+        base64.b64encode(bytes(40)).decode()[:-1],
+    ],
+)
 def test_other_formats(value: str) -> None:
     assert _salt.decrypts(value, KEY) is None
 

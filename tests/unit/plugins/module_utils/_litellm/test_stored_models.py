@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.llmops.litellm.plugins.module_utils._litellm import stored_models as _stored_models
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
+    stored_models as _stored_models,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm.client import (
     Client,
     ProxyError,
@@ -37,7 +39,10 @@ def client(proxy: fake_proxy.FakeProxy) -> Client:
         ("http://localhost:8082", "http://host.docker.internal:8082"),
         ("HTTPS://[::1]:8443/v1", "HTTPS://host.docker.internal:8443/v1"),
         ("http://127.0.0.1/v1", "http://host.docker.internal/v1"),
-        ("http://user:p%40ss@127.0.0.1:8082/v1?key=x#y", "http://user:p%40ss@host.docker.internal:8082/v1?key=x#y"),
+        (
+            "http://user:p%40ss@127.0.0.1:8082/v1?key=x#y",
+            "http://user:p%40ss@host.docker.internal:8082/v1?key=x#y",
+        ),
         ("http://127.0.0.1:4000/v1", "http://127.0.0.1:4000/v1"),
         (
             "https://api.example.com/v1?next=http://127.0.0.1:8082",
@@ -55,8 +60,14 @@ def test_to_container(url: str, container: str) -> None:
 
 
 def test_only_ports_with_a_bridge() -> None:
-    assert _stored_models.to_container("http://127.0.0.1:8082", NAME, [], [8079]) == "http://127.0.0.1:8082"
-    assert _stored_models.to_container("http://127.0.0.1:8082", NAME, [], [8082]) == "http://host.docker.internal:8082"
+    assert (
+        _stored_models.to_container("http://127.0.0.1:8082", NAME, [], [8079])
+        == "http://127.0.0.1:8082"
+    )
+    assert (
+        _stored_models.to_container("http://127.0.0.1:8082", NAME, [], [8082])
+        == "http://host.docker.internal:8082"
+    )
 
 
 @given(
@@ -69,7 +80,10 @@ def test_there_and_back(scheme: str, user: str, port: int | None, rest: str) -> 
     url = f"{scheme}://{user}127.0.0.1{'' if port is None else f':{port}'}{rest}"
     there = _stored_models.to_container(url, NAME, [], None)
     assert there != url and _stored_models.to_loopback(there, NAME) == url
-    assert _stored_models.to_container(there, NAME, [], None) == there and _stored_models.to_loopback(url, NAME) == url
+    assert (
+        _stored_models.to_container(there, NAME, [], None) == there
+        and _stored_models.to_loopback(url, NAME) == url
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,8 +98,12 @@ def test_other_hosts_are_not_taken_for_the_gateway(url: str) -> None:
     assert _stored_models.to_loopback(url, NAME) == url
 
 
-def test_only_models_of_the_database_and_all_else_of_them_stays(proxy: fake_proxy.FakeProxy, client: Client) -> None:
-    proxy.models.append(fake_proxy.model("base", None, stored=True, base_url="http://localhost:8079/v1"))
+def test_only_models_of_the_database_and_all_else_of_them_stays(
+    proxy: fake_proxy.FakeProxy, client: Client
+) -> None:
+    proxy.models.append(
+        fake_proxy.model("base", None, stored=True, base_url="http://localhost:8079/v1")
+    )
     changes = _stored_models.plan(_stored_models.stored(client), "container", NAME)
     assert [change.shown() for change in changes] == [
         {
@@ -110,14 +128,20 @@ def test_only_models_of_the_database_and_all_else_of_them_stays(proxy: fake_prox
     ]
     assert _stored_models.plan(_stored_models.stored(client), "container", NAME) == []
     back = _stored_models.plan(
-        _stored_models.stored(client), "loopback", NAME, earlier=[change.shown() for change in changes]
+        _stored_models.stored(client),
+        "loopback",
+        NAME,
+        earlier=[change.shown() for change in changes],
     )
     assert [(change.id, change.new) for change in back] == [
         ("stored", "http://127.0.0.1:8082/v1"),
         ("base", "http://localhost:8079/v1"),
     ]
     unknown = _stored_models.plan(_stored_models.stored(client), "loopback", NAME)
-    assert [change.new for change in unknown] == ["http://127.0.0.1:8082/v1", "http://127.0.0.1:8079/v1"]
+    assert [change.new for change in unknown] == [
+        "http://127.0.0.1:8082/v1",
+        "http://127.0.0.1:8079/v1",
+    ]
 
 
 def test_the_way_of_writing_this_host_is_kept(client: Client) -> None:
@@ -128,24 +152,35 @@ def test_the_way_of_writing_this_host_is_kept(client: Client) -> None:
     }
     (change,) = _stored_models.plan([row], "container", NAME)
     row["litellm_params"]["api_base"] = change.new
-    assert _stored_models.plan([row], "loopback", NAME, earlier=[change.shown()])[0].new == "http://[::1]:8082/v1"
+    assert (
+        _stored_models.plan([row], "loopback", NAME, earlier=[change.shown()])[0].new
+        == "http://[::1]:8082/v1"
+    )
 
 
 def test_what_is_shown_has_no_secret() -> None:
     shown = _stored_models.Change(
-        "i", "m", "api_base", "http://user:p@ss@127.0.0.1:8082/v1?key=sk-1", "http://user:p@ss@x:8082/v1#sk-1"
+        "i",
+        "m",
+        "api_base",
+        "http://user:p@ss@127.0.0.1:8082/v1?key=sk-1",
+        "http://user:p@ss@x:8082/v1#sk-1",
     ).shown()
     assert (shown["old"], shown["new"]) == ("http://127.0.0.1:8082/v1", "http://x:8082/v1")
 
 
-def test_a_proxy_that_shows_it_late_is_waited_for(proxy: fake_proxy.FakeProxy, client: Client) -> None:
+def test_a_proxy_that_shows_it_late_is_waited_for(
+    proxy: fake_proxy.FakeProxy, client: Client
+) -> None:
     changes = _stored_models.plan(_stored_models.stored(client), "container", NAME)
     proxy.lag = 1
     _stored_models.apply(client, changes, patience=5)
     assert proxy.lag == 0
 
 
-def test_a_proxy_that_never_shows_it_is_an_error(proxy: fake_proxy.FakeProxy, client: Client) -> None:
+def test_a_proxy_that_never_shows_it_is_an_error(
+    proxy: fake_proxy.FakeProxy, client: Client
+) -> None:
     changes = _stored_models.plan(_stored_models.stored(client), "container", NAME)
     proxy.lag = 1000
     with pytest.raises(ProxyError, match="old address of stored"):
@@ -153,14 +188,18 @@ def test_a_proxy_that_never_shows_it_is_an_error(proxy: fake_proxy.FakeProxy, cl
 
 
 def test_a_refusal_is_an_error(proxy: fake_proxy.FakeProxy, client: Client) -> None:
-    change = _stored_models.Change("no/such?model", "m", "api_base", "http://127.0.0.1:1", "http://x:1")
+    change = _stored_models.Change(
+        "no/such?model", "m", "api_base", "http://127.0.0.1:1", "http://x:1"
+    )
     with pytest.raises(ProxyError, match="HTTP 404"):
         _stored_models.apply(client, [change])
     assert proxy.seen[-1][1] == "/model/no%2Fsuch%3Fmodel/update"
 
 
 @pytest.mark.parametrize("body", [[], {"data": None}, "<html>"], ids=str)
-def test_models_that_cannot_be_read_are_an_error(proxy: fake_proxy.FakeProxy, client: Client, body: Any) -> None:
+def test_models_that_cannot_be_read_are_an_error(
+    proxy: fake_proxy.FakeProxy, client: Client, body: Any
+) -> None:
     proxy.replies["/model/info"] = (200, body)
     with pytest.raises(ProxyError, match="/model/info"):
         _stored_models.stored(client)

@@ -19,7 +19,12 @@ def proxy() -> Iterator[fake_proxy.FakeProxy]:
 
 
 def look(proxy: fake_proxy.FakeProxy, **more: Any) -> dict[str, Any]:
-    options: dict[str, Any] = {"local_hosts": ["host.docker.internal"], "own_ports": [4000], "bogus": False, **more}
+    options: dict[str, Any] = {
+        "local_hosts": ["host.docker.internal"],
+        "own_ports": [4000],
+        "bogus": False,
+        **more,
+    }
     return _proxy.snapshot(Client(proxy.url, fake_proxy.MASTER), **options)
 
 
@@ -46,18 +51,28 @@ def test_a_model_that_does_not_answer_is_asked_nothing_more(proxy: fake_proxy.Fa
     assert look(proxy, capabilities=True)["capabilities"] == []
 
 
-def test_a_capability_that_is_lost_is_a_difference_with_a_table(proxy: fake_proxy.FakeProxy) -> None:
+def test_a_capability_that_is_lost_is_a_difference_with_a_table(
+    proxy: fake_proxy.FakeProxy,
+) -> None:
     proxy.calls = [True]
     before = look(proxy, capabilities=True)
     after = look(proxy, earlier=before)
-    assert _proxy.compare(before, after) == ["model chat, tools: yes became no (no tool was called)"]
+    assert _proxy.compare(before, after) == [
+        "model chat, tools: yes became no (no tool was called)"
+    ]
     lines = _proxy.table(before, after)
     assert lines[0].split("  ")[0] == "model" and len(lines) == 1 + len(before["exercised"]) + 4
-    assert [line.split()[:4] for line in lines if " tools " in line] == [["chat", "tools", "yes", "no"]]
+    assert [line.split()[:4] for line in lines if " tools " in line] == [
+        ["chat", "tools", "yes", "no"]
+    ]
 
 
-@pytest.mark.parametrize(("answers", "lost"), [([False, False, True], False), ([False, False, False, True], True)])
-def test_a_model_may_need_more_than_one_try(proxy: fake_proxy.FakeProxy, answers: list[bool], lost: bool) -> None:
+@pytest.mark.parametrize(
+    ("answers", "lost"), [([False, False, True], False), ([False, False, False, True], True)]
+)
+def test_a_model_may_need_more_than_one_try(
+    proxy: fake_proxy.FakeProxy, answers: list[bool], lost: bool
+) -> None:
     proxy.calls = [True]
     before = look(proxy, capabilities=True)
     proxy.calls = list(answers)
@@ -85,7 +100,9 @@ def test_a_journal_that_is_older_than_capabilities_is_compared(proxy: fake_proxy
     before = look(proxy)
     del before["capabilities"]
     after = look(proxy, earlier=before)
-    assert _proxy.compare(before, after) == [] and len(_proxy.table(before, after)) == 1 + len(before["exercised"])
+    assert _proxy.compare(before, after) == [] and len(_proxy.table(before, after)) == 1 + len(
+        before["exercised"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,51 +15,122 @@ from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import unit_removal as _retirement
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    unit_removal as _retirement,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import Problem
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import report_text as _report_text
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    report_text as _report_text,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import status as _status
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import native_server as _native_server
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    fingerprint as _fingerprint,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    native_server as _native_server,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 
 NOW = datetime(2026, 11, 30, 15, 0, tzinfo=timezone.utc)
 ENDED = "2026-11-23T14:00:00.000000+00:00"
-HELD = {"hash": "h1", "schema_hash": "s", "tables": [{"schema": "public", "name": "a", "rows": 1, "hash": "x"}], "sequences": [], "rows_total": 1}
+HELD = {
+    "hash": "h1",
+    "schema_hash": "s",
+    "tables": [{"schema": "public", "name": "a", "rows": 1, "hash": "x"}],
+    "sequences": [],
+    "rows_total": 1,
+}
 SERVER = {"argv": ["postgres"], "program": "/p/postgres", "account": "postgres", "folder": "/data"}
 
 
 def entry(name: str, state: str = "done", **facts: Any) -> dict[str, Any]:
-    return {"name": name, "state": state, "begun": ENDED, "ended": ENDED if state == "done" else None, "facts": facts}
+    return {
+        "name": name,
+        "state": state,
+        "begun": ENDED,
+        "ended": ENDED if state == "done" else None,
+        "facts": facts,
+    }
 
 
 def journal(*more: dict[str, Any], state: str = "migrated", **facts: Any) -> dict[str, Any]:
     """A migrated host's, with more steps."""
-    steps = [entry("backup", path="/b/before"), entry("cutover", equal=True, source=HELD), entry("serve"), entry("hand_over"), *more]
-    unit = {"name": "litellm.service", "account": "", "scope": "system", "enabled": "enabled", "active": "active", "path": "/nosuch/litellm.service"}
-    found = {"project_dir": "/opt/litellm", "redis": {"port": 6379, "unit": {**unit, "name": "redis-server.service"}, "data": {"folder": "/var/lib/redis"}},
-             "legacy": {"port": 4000, "unit": unit, "units": [unit], "files": [], "config": "/l/my config.yaml", "included": ["/l/models.yaml"],
-                        "environment_files": [{"path": "/l/env"}],
-                        "python": "/l/venv/bin/python", "litellm_version": "1.102.4"},
-             "database": {"port": 5434, "name": "llm", "server": SERVER, "unit": {**unit, "name": "postgresql@15-main.service"}}}
-    return {"format": 1, "id": "20261123t140000z-12ab", "state": state, "phase": steps[-1]["name"], "owner": {"controller": "desk", "run": "7:1"},
-            "created": ENDED, "updated": ENDED, "ended": ENDED, "steps": steps, "facts": {"found": found, **facts}}
+    steps = [
+        entry("backup", path="/b/before"),
+        entry("cutover", equal=True, source=HELD),
+        entry("serve"),
+        entry("hand_over"),
+        *more,
+    ]
+    unit = {
+        "name": "litellm.service",
+        "account": "",
+        "scope": "system",
+        "enabled": "enabled",
+        "active": "active",
+        "path": "/nosuch/litellm.service",
+    }
+    found = {
+        "project_dir": "/opt/litellm",
+        "redis": {
+            "port": 6379,
+            "unit": {**unit, "name": "redis-server.service"},
+            "data": {"folder": "/var/lib/redis"},
+        },
+        "legacy": {
+            "port": 4000,
+            "unit": unit,
+            "units": [unit],
+            "files": [],
+            "config": "/l/my config.yaml",
+            "included": ["/l/models.yaml"],
+            "environment_files": [{"path": "/l/env"}],
+            "python": "/l/venv/bin/python",
+            "litellm_version": "1.102.4",
+        },
+        "database": {
+            "port": 5434,
+            "name": "llm",
+            "server": SERVER,
+            "unit": {**unit, "name": "postgresql@15-main.service"},
+        },
+    }
+    return {
+        "format": 1,
+        "id": "20261123t140000z-12ab",
+        "state": state,
+        "phase": steps[-1]["name"],
+        "owner": {"controller": "desk", "run": "7:1"},
+        "created": ENDED,
+        "updated": ENDED,
+        "ended": ENDED,
+        "steps": steps,
+        "facts": {"found": found, **facts},
+    }
 
 
 @pytest.mark.parametrize(
     ("told", "standing", "why"),
     [
         (None, "refused", "no migration was ever begun"),
-        (journal(state="untouched"), "refused", "the host is untouched and runs its legacy deployment: migrate.yml"),
+        (
+            journal(state="untouched"),
+            "refused",
+            "the host is untouched and runs its legacy deployment: migrate.yml",
+        ),
         (journal(state="rolled back"), "refused", "the host is rolled back"),
         (journal(state="migrated"), "ready", ""),
         (journal(state="finalized"), "finalized", "finalized since 2026-11-23"),
         (journal(entry("last_dump", "begun"), state="running"), "ready", ""),
         (journal(entry("retire", "failed"), state="running"), "ready", ""),
         (journal(state="running"), "ready", ""),
-        (journal(entry("leave", "begun"), state="running"), "refused", "a run was killed in its step leave: migrate.yml or rollback.yml"),
+        (
+            journal(entry("leave", "begun"), state="running"),
+            "refused",
+            "a run was killed in its step leave: migrate.yml or rollback.yml",
+        ),
     ],
     ids=lambda value: value["state"] + " " + value["phase"] if isinstance(value, dict) else "",
 )
@@ -82,16 +153,24 @@ def subjects(problems: list[Problem]) -> list[str]:
 def test_host_is_watched_for_as_long_as_was_said(days: float, seconds: int) -> None:
     now = datetime.fromisoformat(ENDED) + timedelta(seconds=seconds)
     early = now < datetime.fromisoformat(ENDED) + timedelta(days=days)
-    assert subjects(_finalize.judge_journal(journal(), days, now)) == (["finalize_observation_days"] if early else [])
+    assert subjects(_finalize.judge_journal(journal(), days, now)) == (
+        ["finalize_observation_days"] if early else []
+    )
 
 
 def test_refusal_names_the_day() -> None:
-    assert "run finalize.yml from 2026-12-03 14:00 UTC on" in str(_finalize.judge_journal(journal(), 10, NOW)[0])
+    assert "run finalize.yml from 2026-12-03 14:00 UTC on" in str(
+        _finalize.judge_journal(journal(), 10, NOW)[0]
+    )
 
 
 def test_run_that_went_on_is_not_asked_for_the_time_again() -> None:
-    assert _finalize.judge_journal(journal(entry("retire", "begun"), state="running"), 99, NOW) == []
-    assert subjects(_finalize.judge_journal(journal(entry("last_dump", "failed"), state="migrated"), 99, NOW)) == ["finalize_observation_days"]
+    assert (
+        _finalize.judge_journal(journal(entry("retire", "begun"), state="running"), 99, NOW) == []
+    )
+    assert subjects(
+        _finalize.judge_journal(journal(entry("last_dump", "failed"), state="migrated"), 99, NOW)
+    ) == ["finalize_observation_days"]
 
 
 def test_journal_without_proofs_is_refused_with_every_reason() -> None:
@@ -103,7 +182,9 @@ def test_journal_without_proofs_is_refused_with_every_reason() -> None:
     assert "no proof that the copy at the cutover was equal" in said
     assert "how the native PostgreSQL is started" in said
     told["facts"] = {}
-    assert "what the legacy deployment was" in " ".join(str(item) for item in _finalize.judge_journal(told, 0, NOW))
+    assert "what the legacy deployment was" in " ".join(
+        str(item) for item in _finalize.judge_journal(told, 0, NOW)
+    )
 
 
 def test_what_the_database_was_left_with_last_counts() -> None:
@@ -116,16 +197,26 @@ def test_steps_that_are_left() -> None:
     assert _finalize.steps_left(journal(), False) == ["last_dump", "retire"]
     assert _finalize.steps_left(journal(), True) == ["last_dump", "retire", "drop"]
     dumped = entry("last_dump", hash="h1")
-    assert _finalize.steps_left(journal(dumped, entry("retire", "begun")), True) == ["retire", "drop"]
-    assert _finalize.steps_left(journal(dumped, entry("retire"), entry("drop", "failed")), False) == []
+    assert _finalize.steps_left(journal(dumped, entry("retire", "begun")), True) == [
+        "retire",
+        "drop",
+    ]
+    assert (
+        _finalize.steps_left(journal(dumped, entry("retire"), entry("drop", "failed")), False) == []
+    )
     # it is of an earlier state of the database
-    assert _finalize.steps_left(journal(dumped, entry("retire"), left_hash="h2"), False) == ["last_dump", "retire"]
+    assert _finalize.steps_left(journal(dumped, entry("retire"), left_hash="h2"), False) == [
+        "last_dump",
+        "retire",
+    ]
 
 
 def backup(folder: Path, **changes: Any) -> str:
     """A sound backup."""
     folder.mkdir(parents=True)
-    (folder / _backup.MANIFEST).write_text(json.dumps({"format": 1, "pinned": True, "fingerprint": {"hash": "h1"}, **changes}))
+    (folder / _backup.MANIFEST).write_text(
+        json.dumps({"format": 1, "pinned": True, "fingerprint": {"hash": "h1"}, **changes})
+    )
     (folder / _backup.SUMS).write_text(_backup.sums(str(folder)))
     return str(folder)
 
@@ -133,8 +224,12 @@ def backup(folder: Path, **changes: Any) -> str:
 def test_backup_from_before_is_looked_at(tmp_path: Path) -> None:
     assert _finalize.judge_backup({"path": backup(tmp_path / "a")}) == []
     assert "not named in the journal" in str(_finalize.judge_backup({})[0])
-    assert "it is not pinned" in str(_finalize.judge_backup({"path": backup(tmp_path / "b", pinned=False)})[0])
-    assert "is not of format 1" in str(_finalize.judge_backup({"path": backup(tmp_path / "c", format=9)})[0])
+    assert "it is not pinned" in str(
+        _finalize.judge_backup({"path": backup(tmp_path / "b", pinned=False)})[0]
+    )
+    assert "is not of format 1" in str(
+        _finalize.judge_backup({"path": backup(tmp_path / "c", format=9)})[0]
+    )
     assert "cannot be read" in str(_finalize.judge_backup({"path": str(tmp_path / "nosuch")})[0])
 
 
@@ -147,54 +242,109 @@ def test_last_backup_of_another_state_is_not_taken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({}, ""), ({"kind": "nobody", "name": "nobody"}, "port 4000: is not the compose deployment's: nobody"),
-     ({"ready": False, "reasons": ["HTTP 503"]}, "HTTP 503"),
-     ({"database": "unknown", "reasons": []}, "is not ready with its database: database unknown")],
+    [
+        ({}, ""),
+        (
+            {"kind": "nobody", "name": "nobody"},
+            "port 4000: is not the compose deployment's: nobody",
+        ),
+        ({"ready": False, "reasons": ["HTTP 503"]}, "HTTP 503"),
+        (
+            {"database": "unknown", "reasons": []},
+            "is not ready with its database: database unknown",
+        ),
+    ],
 )
 def test_compose_deployment_has_to_serve(change: dict[str, Any], said: str) -> None:
-    problems = _finalize.judge_proxy({"port": 4000, "kind": "compose", "name": "c", "ready": True, "database": "connected", "reasons": [], **change})
+    problems = _finalize.judge_proxy(
+        {
+            "port": 4000,
+            "kind": "compose",
+            "name": "c",
+            "ready": True,
+            "database": "connected",
+            "reasons": [],
+            **change,
+        }
+    )
     assert said in " ".join(str(item) for item in problems)
     assert bool(problems) == bool(said)
 
 
 def test_unit_that_runs_is_a_reason() -> None:
-    units = [{"name": "a.timer", "active": "active"}, {"name": "b.service", "active": "inactive"}, {"name": "c.service", "active": None}]
+    units = [
+        {"name": "a.timer", "active": "active"},
+        {"name": "b.service", "active": "inactive"},
+        {"name": "c.service", "active": None},
+    ]
     assert subjects(_finalize.judge_units(units)) == ["unit a.timer"]
 
 
 def test_rows_that_somebody_wrote_are_named() -> None:
     assert _finalize.judge_contents(HELD, journal()) == []
     changed = {**HELD, "hash": "h2", "tables": [{**HELD["tables"][0], "rows": 2}]}  # type: ignore[dict-item,index]
-    assert "table a has 1 rows in the database of the cutover, 2 in the legacy database" in str(_finalize.judge_contents(changed, journal())[0])
-    assert "its contents have another hash" in str(_finalize.judge_contents(changed, journal(left_hash="h3"))[0])
+    assert "table a has 1 rows in the database of the cutover, 2 in the legacy database" in str(
+        _finalize.judge_contents(changed, journal())[0]
+    )
+    assert "its contents have another hash" in str(
+        _finalize.judge_contents(changed, journal(left_hash="h3"))[0]
+    )
 
 
 def test_room() -> None:
     assert _finalize.judge_room("/b", 10, 10) == []
-    assert "/b: has 1.0 MiB free, the last backup may need 2.0 MiB" in str(_finalize.judge_room("/b", 2 << 20, 1 << 20)[0])
+    assert "/b: has 1.0 MiB free, the last backup may need 2.0 MiB" in str(
+        _finalize.judge_room("/b", 2 << 20, 1 << 20)[0]
+    )
 
 
 def test_every_file_is_taken_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("config.yaml", "litellm.service", "litellm-backup@x.timer", "own.conf", "legacy.env"):
+    for name in (
+        "config.yaml",
+        "litellm.service",
+        "litellm-backup@x.timer",
+        "own.conf",
+        "legacy.env",
+    ):
         (tmp_path / name).touch()
     (tmp_path / "link.service").symlink_to(tmp_path / "litellm.service")
-    monkeypatch.setattr(_retirement, "drop_ins", lambda unit: [str(tmp_path / "own.conf")] if unit["name"] == "litellm.service" else [])
+    monkeypatch.setattr(
+        _retirement,
+        "drop_ins",
+        lambda unit: [str(tmp_path / "own.conf")] if unit["name"] == "litellm.service" else [],
+    )
     told = journal()
     told["facts"]["found"]["legacy"].update(
-        files=[{"src": str(tmp_path / "config.yaml"), "name": "1-config.yaml"}, {"src": str(tmp_path / "link.service"), "name": "2-link.service"},
-               {"src": str(tmp_path / "gone"), "name": "3-gone"}],
-        units=[{"name": "litellm.service", "path": str(tmp_path / "litellm.service")}, {"name": "x", "path": str(tmp_path / "litellm-backup@x.timer")},
-               {"name": "y", "path": ""}])
+        files=[
+            {"src": str(tmp_path / "config.yaml"), "name": "1-config.yaml"},
+            {"src": str(tmp_path / "link.service"), "name": "2-link.service"},
+            {"src": str(tmp_path / "gone"), "name": "3-gone"},
+        ],
+        units=[
+            {"name": "litellm.service", "path": str(tmp_path / "litellm.service")},
+            {"name": "x", "path": str(tmp_path / "litellm-backup@x.timer")},
+            {"name": "y", "path": ""},
+        ],
+    )
     assert _finalize.files_of(told, str(tmp_path)) == [
-        {"src": str(tmp_path / "config.yaml"), "name": "1-config.yaml"}, {"src": str(tmp_path / "link.service"), "name": "2-link.service"},
-        {"src": str(tmp_path / "litellm-backup@x.timer"), "name": "4-litellm-backup_x.timer"}, {"src": str(tmp_path / "own.conf"), "name": "5-own.conf"},
-        {"src": str(tmp_path / "legacy.env"), "name": "6-legacy.env"}]
+        {"src": str(tmp_path / "config.yaml"), "name": "1-config.yaml"},
+        {"src": str(tmp_path / "link.service"), "name": "2-link.service"},
+        {"src": str(tmp_path / "litellm-backup@x.timer"), "name": "4-litellm-backup_x.timer"},
+        {"src": str(tmp_path / "own.conf"), "name": "5-own.conf"},
+        {"src": str(tmp_path / "legacy.env"), "name": "6-legacy.env"},
+    ]
 
 
 def test_kept_databases_of_all_journals(tmp_path: Path) -> None:
-    for name, text in (("journal.json", json.dumps({"facts": {"kept_database": "b"}})), ("journal-1.json", json.dumps({"facts": {"kept_database": "a"}})),
-                       ("journal-2.json", json.dumps({"facts": {}})), ("journal-3.json", "{"), ("journal-4.json", "[]"),
-                       ("report.json", json.dumps({"facts": {"kept_database": "c"}})), ("journal-5.json", json.dumps({"facts": {"kept_database": "a"}}))):
+    for name, text in (
+        ("journal.json", json.dumps({"facts": {"kept_database": "b"}})),
+        ("journal-1.json", json.dumps({"facts": {"kept_database": "a"}})),
+        ("journal-2.json", json.dumps({"facts": {}})),
+        ("journal-3.json", "{"),
+        ("journal-4.json", "[]"),
+        ("report.json", json.dumps({"facts": {"kept_database": "c"}})),
+        ("journal-5.json", json.dumps({"facts": {"kept_database": "a"}})),
+    ):
         (tmp_path / name).write_text(text)
     assert _finalize.kept_databases(str(tmp_path)) == ["a", "b"]
     assert _finalize.kept_databases(str(tmp_path / "nosuch")) == []
@@ -203,8 +353,19 @@ def test_kept_databases_of_all_journals(tmp_path: Path) -> None:
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A host with nothing against it; its private server tells that it was started."""
-    told: dict[str, Any] = {"held": HELD, "broken": "", "started": [], "proxy": {
-        "port": 4000, "kind": "compose", "name": "c", "ready": True, "database": "connected", "reasons": []}}
+    told: dict[str, Any] = {
+        "held": HELD,
+        "broken": "",
+        "started": [],
+        "proxy": {
+            "port": 4000,
+            "kind": "compose",
+            "name": "c",
+            "ready": True,
+            "database": "connected",
+            "reasons": [],
+        },
+    }
 
     @contextmanager
     def running(server: Any, env_file: str, where: Any, conflicts: str) -> Iterator[Any]:
@@ -217,12 +378,23 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(_fingerprint, "fingerprint", lambda endpoint: told["held"])
     monkeypatch.setattr(_postgres, "database_size", lambda endpoint: 1 << 20)
     monkeypatch.setattr(_files, "free_bytes", lambda path: 1 << 30)
-    monkeypatch.setattr(_status, "look", lambda settings, now: {"proxy": told["proxy"], "legacy": {"units": [], "servers": []}})
+    monkeypatch.setattr(
+        _status,
+        "look",
+        lambda settings, now: {"proxy": told["proxy"], "legacy": {"units": [], "servers": []}},
+    )
     told["journal"] = journal()
     told["journal"]["steps"][0]["facts"]["path"] = backup(tmp_path / "before")
-    told["settings"] = {"state_dir": str(tmp_path), "backup_dir": str(tmp_path / "backups"), "observation_days": 7,
-                        "drop_database": False, "remove_kept": False,
-                        "check": False, "project_name": "litellm", "timeout": 1}
+    told["settings"] = {
+        "state_dir": str(tmp_path),
+        "backup_dir": str(tmp_path / "backups"),
+        "observation_days": 7,
+        "drop_database": False,
+        "remove_kept": False,
+        "check": False,
+        "project_name": "litellm",
+        "timeout": 1,
+    }
     return told
 
 
@@ -230,7 +402,11 @@ def test_host_with_nothing_against_it(host: dict[str, Any], tmp_path: Path) -> N
     found = _finalize.look(host["settings"], host["journal"], NOW)
     assert (found.problems, found.warnings) == ([], [])
     assert host["started"] == [(SERVER, str(tmp_path / "legacy.env"), "postgresql@15-main.service")]
-    assert (found.facts["steps"], found.facts["dump"], found.facts["expect"]) == (["last_dump", "retire"], "legacy-final-20261123t140000z-12ab", "h1")
+    assert (found.facts["steps"], found.facts["dump"], found.facts["expect"]) == (
+        ["last_dump", "retire"],
+        "legacy-final-20261123t140000z-12ab",
+        "h1",
+    )
 
 
 def test_every_reason_comes_at_once(host: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,12 +416,20 @@ def test_every_reason_comes_at_once(host: dict[str, Any], monkeypatch: pytest.Mo
     host["journal"]["steps"][0]["facts"] = {}
     monkeypatch.setattr(_files, "free_bytes", lambda path: 1)
     found = _finalize.look(host["settings"], host["journal"], NOW)
-    assert subjects(found.problems) == ["finalize_observation_days", "backup", "port 4000", "legacy database", host["settings"]["backup_dir"]]
+    assert subjects(found.problems) == [
+        "finalize_observation_days",
+        "backup",
+        "port 4000",
+        "legacy database",
+        host["settings"]["backup_dir"],
+    ]
 
 
 def test_database_that_cannot_be_read_is_a_reason(host: dict[str, Any]) -> None:
     host["broken"] = "it runs already"
-    assert "can't be looked at: it runs already" in str(_finalize.look(host["settings"], host["journal"], NOW).problems[0])
+    assert "can't be looked at: it runs already" in str(
+        _finalize.look(host["settings"], host["journal"], NOW).problems[0]
+    )
 
 
 def test_check_mode_starts_no_server_and_says_so(host: dict[str, Any]) -> None:
@@ -258,7 +442,9 @@ def test_check_mode_starts_no_server_and_says_so(host: dict[str, Any]) -> None:
 def test_run_that_goes_on_trusts_its_sound_backup(host: dict[str, Any], tmp_path: Path) -> None:
     host["journal"]["steps"] += [entry("last_dump", hash="h1"), entry("drop", "begun")]
     host["journal"].update(state="running", phase="drop")
-    assert "cannot be read" in str(_finalize.look(host["settings"], host["journal"], NOW).problems[0])
+    assert "cannot be read" in str(
+        _finalize.look(host["settings"], host["journal"], NOW).problems[0]
+    )
     backup(tmp_path / "backups/legacy-final-20261123t140000z-12ab")
     assert _finalize.look(host["settings"], host["journal"], NOW).problems == []
     assert host["started"] == []
@@ -266,19 +452,38 @@ def test_run_that_goes_on_trusts_its_sound_backup(host: dict[str, Any], tmp_path
 
 def test_backup_that_a_killed_run_made_is_compared(host: dict[str, Any], tmp_path: Path) -> None:
     backup(tmp_path / "backups/legacy-final-20261123t140000z-12ab", fingerprint={"hash": "h9"})
-    assert subjects(_finalize.look(host["settings"], host["journal"], NOW).problems) == ["last backup"]
+    assert subjects(_finalize.look(host["settings"], host["journal"], NOW).problems) == [
+        "last backup"
+    ]
 
 
 def test_report_says_what_went_what_stays_and_that_there_is_no_way_back() -> None:
-    told = journal(entry("last_dump", path="/b/legacy-final", rows=20025, tables=77, hash="abcdef0123456789"),
-                   entry("retire", removed=["/u/litellm.service.d/own.conf"], stays=[{"path": "/repo/x.service", "reason": "elsewhere"}]),
-                   entry("drop", dropped=["llm"]), state="finalized")
+    told = journal(
+        entry("last_dump", path="/b/legacy-final", rows=20025, tables=77, hash="abcdef0123456789"),
+        entry(
+            "retire",
+            removed=["/u/litellm.service.d/own.conf"],
+            stays=[{"path": "/repo/x.service", "reason": "elsewhere"}],
+        ),
+        entry("drop", dropped=["llm"]),
+        state="finalized",
+    )
     text = "\n".join(_report_text.report(told))
-    for words in ("no way back from here except to restore a backup", "`/b/legacy-final`, pinned: 20,025 rows in 77 tables, content hash abcdef012345",
-                  "- /nosuch/litellm.service", "- /u/litellm.service.d/own.conf", "- database llm", "- /repo/x.service (elsewhere)",
-                  "- /l/my config.yaml: configuration", "- /l/models.yaml: configuration", "- /l/venv: Python environment",
-                  "/data: data folder of the native PostgreSQL, without the database llm", "- /var/lib/redis: data folder", "- rm '/l/my config.yaml'",
-                  "- rm -r /l/venv"):
+    for words in (
+        "no way back from here except to restore a backup",
+        "`/b/legacy-final`, pinned: 20,025 rows in 77 tables, content hash abcdef012345",
+        "- /nosuch/litellm.service",
+        "- /u/litellm.service.d/own.conf",
+        "- database llm",
+        "- /repo/x.service (elsewhere)",
+        "- /l/my config.yaml: configuration",
+        "- /l/models.yaml: configuration",
+        "- /l/venv: Python environment",
+        "/data: data folder of the native PostgreSQL, without the database llm",
+        "- /var/lib/redis: data folder",
+        "- rm '/l/my config.yaml'",
+        "- rm -r /l/venv",
+    ):
         assert words in text
     told = journal(entry("last_dump", path="/b/legacy-final"), entry("retire"))
     told["facts"]["found"].update(redis=None, database={"name": "llm"})

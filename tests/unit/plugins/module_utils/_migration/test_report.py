@@ -8,44 +8,145 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import report as _report
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import report_text as _report_text
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    report_text as _report_text,
+)
 
-STEPS = ("record", "images", "environment", "stage", "rehearse", "backup", "cutover", "serve", "verify", "hand_over")
-UNIT = {"name": "litellm.service", "scope": "user", "account": "litellm", "enabled": "enabled", "active": "active", "path": ""}
-SERVER = {"name": "postgresql@15-main.service", "scope": "system", "account": "", "enabled": "enabled", "active": "active", "path": ""}
+STEPS = (
+    "record",
+    "images",
+    "environment",
+    "stage",
+    "rehearse",
+    "backup",
+    "cutover",
+    "serve",
+    "verify",
+    "hand_over",
+)
+UNIT = {
+    "name": "litellm.service",
+    "scope": "user",
+    "account": "litellm",
+    "enabled": "enabled",
+    "active": "active",
+    "path": "",
+}
+SERVER = {
+    "name": "postgresql@15-main.service",
+    "scope": "system",
+    "account": "",
+    "enabled": "enabled",
+    "active": "active",
+    "path": "",
+}
 FOUND = {
     "project_dir": "/home/litellm/llm@team",
-    "legacy": {"litellm_version": "1.102.4", "unit": UNIT, "folder": "/home/litellm/llm@team", "port": 4000,
-               "units": [{**UNIT, "name": "litellm-healthcheck.timer", "enabled": "disabled", "active": "inactive"}, UNIT]},
-    "database": {"server_version": "15.18", "port": 5434, "name": "llm_gateway", "bytes": 90701159, "salt_key_proved": True, "unit": SERVER},
+    "legacy": {
+        "litellm_version": "1.102.4",
+        "unit": UNIT,
+        "folder": "/home/litellm/llm@team",
+        "port": 4000,
+        "units": [
+            {
+                **UNIT,
+                "name": "litellm-healthcheck.timer",
+                "enabled": "disabled",
+                "active": "inactive",
+            },
+            UNIT,
+        ],
+    },
+    "database": {
+        "server_version": "15.18",
+        "port": 5434,
+        "name": "llm_gateway",
+        "bytes": 90701159,
+        "salt_key_proved": True,
+        "unit": SERVER,
+    },
     "redis": None,
     "model_hosts": [{"port": 8082, "unit": None, "process": None, "answers": False}],
 }
 PRINT = {"server_major": 15, "hash": "a" * 64, "rows_total": 20299, "tables": [{}] * 78}
 KEYS = {"count": 1, "listed": [{"hash": "0123456789ab", "blocked": False, "max_budget": 25.0}]}
-SNAPSHOT = {"keys": KEYS, "teams": [], "users": {"count": 4}, "bogus": 401,
-            "client_keys": [{"name": "ci", "models": 200, "chat": 200}, {"name": "leaver", "models": 401, "chat": 401}],
-            "exercised": [{"model": "embed", "mode": "embedding", "seconds": 0.03, "ok": True}]}
+SNAPSHOT = {
+    "keys": KEYS,
+    "teams": [],
+    "users": {"count": 4},
+    "bogus": 401,
+    "client_keys": [
+        {"name": "ci", "models": 200, "chat": 200},
+        {"name": "leaver", "models": 401, "chat": 401},
+    ],
+    "exercised": [{"model": "embed", "mode": "embedding", "seconds": 0.03, "ok": True}],
+}
 FACTS: dict[str, Any] = {
-    "environment": {"comparison": [{"name": "A", "status": "kept", "origin": "x:1", "reason": ""},
-                                   {"name": "B", "status": "added", "origin": "new", "reason": "a|b"}]},
-    "stage": {"rewritten": [{"line": 36, "old": "http://localhost:8082", "new": "http://host.docker.internal:8082"}], "bridges": [8082]},
+    "environment": {
+        "comparison": [
+            {"name": "A", "status": "kept", "origin": "x:1", "reason": ""},
+            {"name": "B", "status": "added", "origin": "new", "reason": "a|b"},
+        ]
+    },
+    "stage": {
+        "rewritten": [
+            {"line": 36, "old": "http://localhost:8082", "new": "http://host.docker.internal:8082"}
+        ],
+        "bridges": [8082],
+    },
     "backup": {"path": "/var/backups/llmops-litellm/x", "name": "before-x"},
-    "cutover": {"source": PRINT, "target": {**PRINT, "server_major": 17}, "equal": True, "bytes": 1 << 20, "seconds": 6.3,
-                "redis": {"db0": {"source": {"keys": 3, "expires": 0}, "target": {"keys": 3, "expires": 0}}}},
-    "serve": {"models": [{"name": "embed-stored", "old": "http://127.0.0.1:8082/v1", "new": "http://host.docker.internal:8082/v1"}]},
-    "verify": {"after": copy.deepcopy(SNAPSHOT), "containers": {"litellm-proxy": {"ports": {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}]}}}},
+    "cutover": {
+        "source": PRINT,
+        "target": {**PRINT, "server_major": 17},
+        "equal": True,
+        "bytes": 1 << 20,
+        "seconds": 6.3,
+        "redis": {
+            "db0": {"source": {"keys": 3, "expires": 0}, "target": {"keys": 3, "expires": 0}}
+        },
+    },
+    "serve": {
+        "models": [
+            {
+                "name": "embed-stored",
+                "old": "http://127.0.0.1:8082/v1",
+                "new": "http://host.docker.internal:8082/v1",
+            }
+        ]
+    },
+    "verify": {
+        "after": copy.deepcopy(SNAPSHOT),
+        "containers": {
+            "litellm-proxy": {"ports": {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}]}}
+        },
+    },
 }
 
 
 def journal(state: str = "migrated", until: str = "hand_over") -> dict[str, Any]:
     """A journal whose steps each took ten seconds, cut off after one of them."""
     steps = []
-    for number, name in enumerate(STEPS[:STEPS.index(until) + 1]):
-        steps.append({"name": name, "state": "done", "begun": f"2026-11-23T15:{number:02}:00.000000+00:00",
-                      "ended": f"2026-11-23T15:{number:02}:10.000000+00:00", "facts": FACTS.get(name, {})})
-    return copy.deepcopy({"id": "x", "state": state, "phase": until, "created": "2026-11-23T15:00:00+00:00", "ended": None,
-                          "facts": {"found": FOUND, "before": SNAPSHOT, "warnings": ["mind the gap"]}, "steps": steps})
+    for number, name in enumerate(STEPS[: STEPS.index(until) + 1]):
+        steps.append(
+            {
+                "name": name,
+                "state": "done",
+                "begun": f"2026-11-23T15:{number:02}:00.000000+00:00",
+                "ended": f"2026-11-23T15:{number:02}:10.000000+00:00",
+                "facts": FACTS.get(name, {}),
+            }
+        )
+    return copy.deepcopy(
+        {
+            "id": "x",
+            "state": state,
+            "phase": until,
+            "created": "2026-11-23T15:00:00+00:00",
+            "ended": None,
+            "facts": {"found": FOUND, "before": SNAPSHOT, "warnings": ["mind the gap"]},
+            "steps": steps,
+        }
+    )
 
 
 @pytest.mark.parametrize("state", ["migrated", "rolled back", "untouched", "finalized", "running"])
@@ -62,7 +163,17 @@ def test_every_journal_has_a_report(state: str, until: str) -> None:
 
 
 def test_journal_without_anything_found_has_a_report() -> None:
-    report = _report.build({"id": "x", "state": "untouched", "phase": "preflight", "created": "2026-11-23T15:00:00+00:00", "facts": {}, "steps": []}, "/state")
+    report = _report.build(
+        {
+            "id": "x",
+            "state": "untouched",
+            "phase": "preflight",
+            "created": "2026-11-23T15:00:00+00:00",
+            "facts": {},
+            "steps": [],
+        },
+        "/state",
+    )
     assert "was not touched" in _report_text.markdown(report)
 
 
@@ -77,9 +188,14 @@ def test_refused_time_is_from_the_stop_to_the_first_answer() -> None:
 def test_proofs_have_their_figures() -> None:
     proofs = {proof["name"]: proof for proof in _report.build(journal(), "/state")["proofs"]}
     assert all(proof["ok"] for proof in proofs.values())
-    assert "78 tables, 20,299 rows, content hash aaaaaaaaaaaa on both sides (PostgreSQL 15 to 17, 1.0 MiB in 6.3 s)" == \
-        proofs["equal fingerprints of the databases"]["figures"]
-    assert "1 of 1 accepted; 1 of 1 refused as before; a key that does not exist gets 401" == proofs["keys that worked before work now"]["figures"]
+    assert (
+        "78 tables, 20,299 rows, content hash aaaaaaaaaaaa on both sides (PostgreSQL 15 to 17, 1.0 MiB in 6.3 s)"
+        == proofs["equal fingerprints of the databases"]["figures"]
+    )
+    assert (
+        "1 of 1 accepted; 1 of 1 refused as before; a key that does not exist gets 401"
+        == proofs["keys that worked before work now"]["figures"]
+    )
     assert proofs["published on loopback only"]["figures"] == "127.0.0.1:4000"
 
 
@@ -88,7 +204,11 @@ def test_proofs_have_their_figures() -> None:
     [
         ("keys that worked before work now", ("client_keys", 0, "models"), 401),
         ("keys that worked before work now", ("client_keys", 1, "chat"), 200),
-        ("keys, teams, budgets and spend are what they were", ("keys", "listed", 0, "hash"), "another"),
+        (
+            "keys, teams, budgets and spend are what they were",
+            ("keys", "listed", 0, "hash"),
+            "another",
+        ),
         ("models answer", ("exercised", 0, "ok"), False),
     ],
 )
@@ -98,14 +218,22 @@ def test_what_differs_is_not_a_proof(proof: str, path: tuple[Any, ...], value: A
     for part in path[:-1]:
         place = place[part]
     place[path[-1]] = value
-    assert [item["ok"] for item in _report.build(made, "/state")["proofs"] if item["name"] == proof] == [False]
+    assert [
+        item["ok"] for item in _report.build(made, "/state")["proofs"] if item["name"] == proof
+    ] == [False]
 
 
 def test_keys_that_clients_have_made_meanwhile_are_no_loss() -> None:
     made = journal()
-    keys = next(step for step in made["steps"] if step["name"] == "verify")["facts"]["after"]["keys"]
+    keys = next(step for step in made["steps"] if step["name"] == "verify")["facts"]["after"][
+        "keys"
+    ]
     keys["listed"].append({"hash": "ba9876543210", "blocked": False, "max_budget": None})
-    assert [item["ok"] for item in _report.build(made, "/state")["proofs"] if item["name"].startswith("keys, teams")] == [True]
+    assert [
+        item["ok"]
+        for item in _report.build(made, "/state")["proofs"]
+        if item["name"].startswith("keys, teams")
+    ] == [True]
 
 
 @pytest.mark.parametrize(("now", "ok"), [("yes", True), ("no", False)])
@@ -114,22 +242,41 @@ def test_what_models_could_do_in_the_rehearsal_is_a_proof(now: str, ok: bool) ->
     row = {"model": "chat", "capability": "tools", "state": "yes", "why": "", "seconds": 0.1}
     facts = next(step for step in made["steps"] if step["name"] == "rehearse")["facts"]
     facts["capabilities"] = {"before": [row], "after": [{**row, "state": now}]}
-    proof = next(item for item in _report.build(made, "/state")["proofs"] if item["name"] == "models can do what they could")
+    proof = next(
+        item
+        for item in _report.build(made, "/state")["proofs"]
+        if item["name"] == "models can do what they could"
+    )
     assert (proof["ok"], proof["figures"]) == (ok, "chat (tools: %s)" % now)
 
 
 def test_bridges_that_were_proved_are_told_with_what_could_not_be() -> None:
     made = journal()
     facts = next(step for step in made["steps"] if step["name"] == "verify")["facts"]
-    facts["bridges"] = {"proved": [8079, 8082], "notes": ["port 8091: its server starts on demand and is not woken for a proof"]}
-    told = [item["figures"] for item in _report.build(made, "/state")["proofs"] if item["name"].startswith("model servers are reached")]
-    assert told == ["ports 8079, 8082; port 8091: its server starts on demand and is not woken for a proof"]
+    facts["bridges"] = {
+        "proved": [8079, 8082],
+        "notes": ["port 8091: its server starts on demand and is not woken for a proof"],
+    }
+    told = [
+        item["figures"]
+        for item in _report.build(made, "/state")["proofs"]
+        if item["name"].startswith("model servers are reached")
+    ]
+    assert told == [
+        "ports 8079, 8082; port 8091: its server starts on demand and is not woken for a proof"
+    ]
 
 
 def test_published_elsewhere_is_not_a_proof() -> None:
     made = journal()
-    made["steps"][-2]["facts"]["containers"]["litellm-proxy"]["ports"]["4000/tcp"][0]["HostIp"] = "0.0.0.0"
-    assert not next(item for item in _report.build(made, "/state")["proofs"] if item["name"] == "published on loopback only")["ok"]
+    made["steps"][-2]["facts"]["containers"]["litellm-proxy"]["ports"]["4000/tcp"][0]["HostIp"] = (
+        "0.0.0.0"
+    )
+    assert not next(
+        item
+        for item in _report.build(made, "/state")["proofs"]
+        if item["name"] == "published on loopback only"
+    )["ok"]
 
 
 def test_other_hash_is_not_a_proof() -> None:
@@ -149,11 +296,18 @@ def test_migrated_host_can_be_undone_by_what_is_said() -> None:
 
 def test_timers_of_the_hand_over_are_told() -> None:
     made = journal()
-    assert "litellm-ops" not in _report_text.markdown(_report.build(made, "/var/lib/llmops-litellm"))
-    made["steps"][-1]["facts"] = {"backups": {"on_calendar": "daily", "folder": "/b", "drill_on_calendar": "weekly"},
-                                  "health": {"on_calendar": "minutely", "probe_on_calendar": "noon"}}
+    assert "litellm-ops" not in _report_text.markdown(
+        _report.build(made, "/var/lib/llmops-litellm")
+    )
+    made["steps"][-1]["facts"] = {
+        "backups": {"on_calendar": "daily", "folder": "/b", "drill_on_calendar": "weekly"},
+        "health": {"on_calendar": "minutely", "probe_on_calendar": "noon"},
+    }
     told = _report_text.markdown(_report.build(made, "/var/lib/llmops-litellm"))
-    assert "backups by litellm-ops: daily, into /b; the newest is restored and compared: weekly" in told
+    assert (
+        "backups by litellm-ops: daily, into /b; the newest is restored and compared: weekly"
+        in told
+    )
     assert "looked at by litellm-ops: minutely; models are asked what they can do: noon" in told
 
 
@@ -165,7 +319,10 @@ def test_kept_rows_are_named() -> None:
     assert "Reason: it was frozen" in text
 
 
-@pytest.mark.parametrize(("count", "said"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (90701159, "86.5 MiB"), (1 << 31, "2.0 GiB")])
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (90701159, "86.5 MiB"), (1 << 31, "2.0 GiB")],
+)
 def test_sizes_are_readable(count: int, said: str) -> None:
     assert _report.size(count) == said
 
@@ -176,13 +333,38 @@ BACK = ("leave", "carry", "return", "check", "clear")
 def rolled_back(**carried: Any) -> dict[str, Any]:
     """A journal of a host that was migrated and came back; each step of the way took ten seconds."""
     made = journal("rolled back")
-    facts = {"carry": {"data": "carry", "equal": True, "source": {**PRINT, "server_major": 17}, "target": PRINT, "bytes": 1 << 20, "seconds": 2.0,
-                       "tables": [{"name": "LiteLLM_SpendLogs", "before": 3, "after": 5}], **carried},
-             "return": {"models": [{"name": "embed-stored", "old": "http://host.docker.internal:8082/v1", "new": "http://127.0.0.1:8082/v1"}]},
-             "check": {"after": copy.deepcopy(SNAPSHOT), "accepted": []}}
+    facts = {
+        "carry": {
+            "data": "carry",
+            "equal": True,
+            "source": {**PRINT, "server_major": 17},
+            "target": PRINT,
+            "bytes": 1 << 20,
+            "seconds": 2.0,
+            "tables": [{"name": "LiteLLM_SpendLogs", "before": 3, "after": 5}],
+            **carried,
+        },
+        "return": {
+            "models": [
+                {
+                    "name": "embed-stored",
+                    "old": "http://host.docker.internal:8082/v1",
+                    "new": "http://127.0.0.1:8082/v1",
+                }
+            ]
+        },
+        "check": {"after": copy.deepcopy(SNAPSHOT), "accepted": []},
+    }
     for number, name in enumerate(BACK):
-        made["steps"].append({"name": name, "state": "done", "begun": f"2026-11-23T16:{number:02}:00.000000+00:00",
-                              "ended": f"2026-11-23T16:{number:02}:10.000000+00:00", "facts": facts.get(name, {})})
+        made["steps"].append(
+            {
+                "name": name,
+                "state": "done",
+                "begun": f"2026-11-23T16:{number:02}:00.000000+00:00",
+                "ended": f"2026-11-23T16:{number:02}:10.000000+00:00",
+                "facts": facts.get(name, {}),
+            }
+        )
     made.update(phase="clear")
     made["facts"].update(before_back=copy.deepcopy(SNAPSHOT), failure=None)
     return made
@@ -191,14 +373,20 @@ def rolled_back(**carried: Any) -> dict[str, Any]:
 def test_rollback_tells_what_came_home() -> None:
     report = _report.build(rolled_back(), "/state")
     text = _report_text.markdown(report)
-    assert report["outcome"] == "The host is rolled back: the legacy deployment serves again, as it was."
+    assert (
+        report["outcome"]
+        == "The host is rolled back: the legacy deployment serves again, as it was."
+    )
     assert report["refused_seconds"] == 130.0  # from the begin of leave to the end of return
     assert all(proof["ok"] for proof in report["proofs"])
     assert "rows came home, with equal fingerprints" in text
     assert "PostgreSQL 17 to 15" in text
     assert "LiteLLM_SpendLogs 3 to 5" in text
     assert "keys that worked before work now" in text
-    assert "model embed-stored in the database: http://host.docker.internal:8082/v1 is http://127.0.0.1:8082/v1" in text
+    assert (
+        "model embed-stored in the database: http://host.docker.internal:8082/v1 is http://127.0.0.1:8082/v1"
+        in text
+    )
     assert "migrate.yml goes forward again" in text
     assert "published on loopback" not in text  # that was the migration's
 
@@ -215,13 +403,18 @@ def test_rollback_that_differs_says_so() -> None:
     made = rolled_back(equal=False)
     assert not _report.build(made, "/state")["proofs"][0]["ok"]
     made["steps"][-2]["facts"]["accepted"] = ["key ci: spend 2 became 1"]
-    assert "✘ differences that the operator took as they are: key ci: spend 2 became 1" in _report_text.markdown(_report.build(made, "/state"))
+    assert (
+        "✘ differences that the operator took as they are: key ci: spend 2 became 1"
+        in _report_text.markdown(_report.build(made, "/state"))
+    )
 
 
 def test_failed_rollback_of_a_migrated_host_is_told() -> None:
     made = journal()
     made["facts"]["failure"] = "no space"
-    assert _report.build(made, "/state")["outcome"].startswith("The rollback failed. Nothing was lost")
+    assert _report.build(made, "/state")["outcome"].startswith(
+        "The rollback failed. Nothing was lost"
+    )
 
 
 def test_automatic_way_back_has_refused_since_the_cutover() -> None:
@@ -230,11 +423,16 @@ def test_automatic_way_back_has_refused_since_the_cutover() -> None:
     assert _report.refused(made) == 3370.0
 
 
-@pytest.mark.parametrize(("steps", "said"), [
-    (1, "Nobody serves now"), (3, "Look at the legacy proxy: systemctl --user --machine=litellm@ status litellm.service")])
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        (1, "Nobody serves now"),
+        (3, "Look at the legacy proxy: systemctl --user --machine=litellm@ status litellm.service"),
+    ],
+)
 def test_host_between_the_states_is_told_exactly(steps: int, said: str) -> None:
     made = rolled_back()
-    made.update(state="running", steps=made["steps"][:len(STEPS) + steps], phase=BACK[steps - 1])
+    made.update(state="running", steps=made["steps"][: len(STEPS) + steps], phase=BACK[steps - 1])
     made["facts"]["stuck"] = "engine gone"
     report = _report.build(made, "/state")
     assert said in " ".join(report["stuck"])
@@ -246,8 +444,18 @@ def test_views_of_included_files_are_told_with_their_lines() -> None:
     made = journal()
     facts = next(step for step in made["steps"] if step["name"] == "stage")["facts"]
     facts["included"] = [{"file": "/l/models.yaml", "view": "config.compose.1-models.yaml"}]
-    facts["rewritten"].append({"file": "/l/models.yaml", "view": "config.compose.1-models.yaml", "line": 3, "old": "http://[::1]:1", "new": "http://h:1"})
+    facts["rewritten"].append(
+        {
+            "file": "/l/models.yaml",
+            "view": "config.compose.1-models.yaml",
+            "line": 3,
+            "old": "http://[::1]:1",
+            "new": "http://h:1",
+        }
+    )
     told = _report.build(made, "/state")["changes"]
     assert "config.compose.yaml, config.compose.1-models.yaml, .env" in told[0]
-    assert [line for line in told if " line " in line] == ["config.compose.yaml line 36: http://localhost:8082 is http://host.docker.internal:8082",
-                                                           "config.compose.1-models.yaml line 3: http://[::1]:1 is http://h:1"]
+    assert [line for line in told if " line " in line] == [
+        "config.compose.yaml line 36: http://localhost:8082 is http://host.docker.internal:8082",
+        "config.compose.1-models.yaml line 3: http://[::1]:1 is http://h:1",
+    ]

@@ -12,7 +12,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import rollback as _rollback
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy_back as _carry
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    fingerprint as _fingerprint,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 
 ENDPOINT = _postgres.Endpoint(database="litellm", user="litellm", container="litellm-postgres")
@@ -28,16 +30,35 @@ def legacy(folder: Path, version: str = "1.102.4") -> dict[str, Any]:
     (folder / "venv/bin/python").touch()
     for name in ("config.yaml", "litellm.service"):
         (folder / name).write_text("x")
-    return {"units": [{"name": "litellm.service", "path": str(folder / "litellm.service")}], "python": str(folder / "venv/bin/python"),
-            "litellm_version": "1.102.4", "hashes": {str(folder / "config.yaml"): _legacy.file_hash(str(folder / "config.yaml"))}}
+    return {
+        "units": [{"name": "litellm.service", "path": str(folder / "litellm.service")}],
+        "python": str(folder / "venv/bin/python"),
+        "litellm_version": "1.102.4",
+        "hashes": {str(folder / "config.yaml"): _legacy.file_hash(str(folder / "config.yaml"))},
+    }
 
 
 def journal(found: dict[str, Any], served: bool = True) -> dict[str, Any]:
     """A journal of a host that was migrated, or was killed in its cutover."""
+
     def entry(name: str, facts: Any) -> dict[str, Any]:
-        return {"name": name, "state": "done", "begun": "2026-11-23T15:00:00+00:00", "ended": "2026-11-23T15:00:09+00:00", "facts": facts}
-    steps = [entry("backup", {"name": "before-x", "path": "/nowhere"}), entry("cutover", LEFT)] + ([entry("serve", {})] if served else [])
-    return {"state": "migrated" if served else "running", "phase": steps[-1]["name"], "steps": steps, "facts": {"found": found}}
+        return {
+            "name": name,
+            "state": "done",
+            "begun": "2026-11-23T15:00:00+00:00",
+            "ended": "2026-11-23T15:00:09+00:00",
+            "facts": facts,
+        }
+
+    steps = [entry("backup", {"name": "before-x", "path": "/nowhere"}), entry("cutover", LEFT)] + (
+        [entry("serve", {})] if served else []
+    )
+    return {
+        "state": "migrated" if served else "running",
+        "phase": steps[-1]["name"],
+        "steps": steps,
+        "facts": {"found": found},
+    }
 
 
 def fail(error: Exception) -> None:
@@ -48,7 +69,12 @@ def fail(error: Exception) -> None:
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The compose deployment's database, as its parts are asked."""
-    told: dict[str, Any] = {"held": {"schema_hash": "s", "tables": []}, "since": [["2", "7", "0.5"]], "size": 1 << 30, "asked": []}
+    told: dict[str, Any] = {
+        "held": {"schema_hash": "s", "tables": []},
+        "since": [["2", "7", "0.5"]],
+        "size": 1 << 30,
+        "asked": [],
+    }
 
     def query(endpoint: Any, statement: str) -> Any:
         told["asked"].append(statement)
@@ -62,8 +88,14 @@ def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(_fingerprint, "fingerprint", held)
     monkeypatch.setattr(_postgres, "query", query)
     monkeypatch.setattr(_postgres, "database_size", lambda endpoint: told["size"])
-    monkeypatch.setattr(_carry, "delta", lambda before, after: [
-        {"name": "LiteLLM_SpendLogs", "before": 3, "after": 10}, {"name": "LiteLLM_UserTable", "before": 4, "after": 4}])
+    monkeypatch.setattr(
+        _carry,
+        "delta",
+        lambda before, after: [
+            {"name": "LiteLLM_SpendLogs", "before": 3, "after": 10},
+            {"name": "LiteLLM_UserTable", "before": 4, "after": 4},
+        ],
+    )
     return told
 
 
@@ -72,10 +104,15 @@ def test_everything_is_there_and_comes_along(tmp_path: Path, database: dict[str,
     assert (found.problems, found.warnings) == ([], [])
     assert found.facts["since"] == {"keys": 2, "requests": 7, "spend": 0.5}
     assert "'2026-11-23 15:00:09'" in database["asked"][0]
-    assert found.facts["told"] == ("Since the cutover 2 keys created, 7 requests logged, 0.500000 of spend recorded. "
-                                   "Rows: LiteLLM_SpendLogs +7, LiteLLM_UserTable changed.")
+    assert found.facts["told"] == (
+        "Since the cutover 2 keys created, 7 requests logged, 0.500000 of spend recorded. "
+        "Rows: LiteLLM_SpendLogs +7, LiteLLM_UserTable changed."
+    )
     assert found.facts["choices"]["carry"] == "keeps all of it, loses nothing."
-    assert "at the cutover (2026-11-23T15:00:00+00:00), loses all of it" in found.facts["choices"]["none"]
+    assert (
+        "at the cutover (2026-11-23T15:00:00+00:00), loses all of it"
+        in found.facts["choices"]["none"]
+    )
     assert "before-x of 2026-11-23T15:00:09+00:00" in found.facts["choices"]["backup"]
 
 
@@ -90,13 +127,18 @@ def test_everything_that_is_gone_is_named_at_once(tmp_path: Path, database: dict
     for name in ("config.yaml", "litellm.service"):
         (tmp_path / name).unlink()
     database["held"]["schema_hash"] = "newer"
-    text = "\n".join(str(problem) for problem in _rollback.look(journal({"legacy": told}), ENDPOINT, "carry").problems)
+    text = "\n".join(
+        str(problem)
+        for problem in _rollback.look(journal({"legacy": told}), ENDPOINT, "carry").problems
+    )
     assert f"unit litellm.service: its file {tmp_path}/litellm.service is gone" in text
     assert f"{tmp_path}/config.yaml: is gone" in text
     assert "has LiteLLM 1.103.0 now, the legacy proxy ran 1.102.4" in text
     assert "has another schema than at the cutover" in text
     (tmp_path / "venv/bin/python").unlink()
-    assert "is gone: the legacy proxy cannot start" in "\n".join(map(str, _rollback.look(journal({"legacy": told}), ENDPOINT, "none").problems))
+    assert "is gone: the legacy proxy cannot start" in "\n".join(
+        map(str, _rollback.look(journal({"legacy": told}), ENDPOINT, "none").problems)
+    )
 
 
 def test_changed_configuration_is_only_told(tmp_path: Path, database: dict[str, Any]) -> None:
@@ -107,9 +149,16 @@ def test_changed_configuration_is_only_told(tmp_path: Path, database: dict[str, 
     assert [warning.subject for warning in found.warnings] == [f"{tmp_path}/config.yaml"]
 
 
-@pytest.mark.parametrize(("choice", "stopped"), [("carry", True), ("backup", True), ("none", False)])
-def test_database_that_cannot_be_read_stops_only_what_needs_it(tmp_path: Path, database: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
-                                                               choice: str, stopped: bool) -> None:
+@pytest.mark.parametrize(
+    ("choice", "stopped"), [("carry", True), ("backup", True), ("none", False)]
+)
+def test_database_that_cannot_be_read_stops_only_what_needs_it(
+    tmp_path: Path,
+    database: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    choice: str,
+    stopped: bool,
+) -> None:
     database["held"] = _postgres.PostgresError("no such container")
     monkeypatch.setattr(_backup, "verify", lambda folder: [])
     found = _rollback.look(journal({"legacy": legacy(tmp_path)}), ENDPOINT, choice)
@@ -118,23 +167,42 @@ def test_database_that_cannot_be_read_stops_only_what_needs_it(tmp_path: Path, d
 
 
 @pytest.mark.parametrize(("wrong", "expected"), [([], 0), (["x: is missing"], 1)])
-def test_backup_is_only_restored_if_it_is_sound(tmp_path: Path, database: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
-                                                wrong: list[str], expected: int) -> None:
+def test_backup_is_only_restored_if_it_is_sound(
+    tmp_path: Path,
+    database: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    wrong: list[str],
+    expected: int,
+) -> None:
     monkeypatch.setattr(_backup, "verify", lambda folder: wrong)
-    assert len(_rollback.look(journal({"legacy": legacy(tmp_path)}), ENDPOINT, "backup").problems) == expected
+    assert (
+        len(_rollback.look(journal({"legacy": legacy(tmp_path)}), ENDPOINT, "backup").problems)
+        == expected
+    )
 
 
-def test_journal_without_its_proof_carries_nothing(tmp_path: Path, database: dict[str, Any]) -> None:
+def test_journal_without_its_proof_carries_nothing(
+    tmp_path: Path, database: dict[str, Any]
+) -> None:
     told = journal({"legacy": legacy(tmp_path)})
     told["steps"][1]["facts"] = {}
-    assert ["journal"] == [problem.subject for problem in _rollback.look(told, ENDPOINT, "carry").problems]
+    assert ["journal"] == [
+        problem.subject for problem in _rollback.look(told, ENDPOINT, "carry").problems
+    ]
     told["facts"] = {}
-    assert "journal" in [problem.subject for problem in _rollback.look(told, ENDPOINT, "none").problems]
+    assert "journal" in [
+        problem.subject for problem in _rollback.look(told, ENDPOINT, "none").problems
+    ]
 
 
 @pytest.mark.parametrize(("free", "expected"), [(2 << 30, 0), (1 << 30, 1)])
-def test_room_for_the_rows_is_looked_at_with_numbers(tmp_path: Path, database: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
-                                                     free: int, expected: int) -> None:
+def test_room_for_the_rows_is_looked_at_with_numbers(
+    tmp_path: Path,
+    database: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    free: int,
+    expected: int,
+) -> None:
     monkeypatch.setattr(_files, "free_bytes", lambda path: free)
     found = {"legacy": legacy(tmp_path), "database": {"server": {"folder": str(tmp_path)}}}
     problems = _rollback.look(journal(found), ENDPOINT, "carry").problems

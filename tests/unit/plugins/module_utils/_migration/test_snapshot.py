@@ -12,12 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.llmops.litellm.plugins.module_utils._health import sample_request as _exercise
+from ansible_collections.llmops.litellm.plugins.module_utils._health import (
+    sample_request as _exercise,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm.client import (
     Client,
     ProxyError,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import client_keys as _client_keys
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    client_keys as _client_keys,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import snapshot as _proxy
 
 KEYS = [
@@ -45,7 +49,9 @@ def asked(proxy: fake_proxy.FakeProxy) -> set[str]:
 
 def test_what_a_snapshot_holds(proxy: fake_proxy.FakeProxy) -> None:
     found = look(proxy)
-    assert [(item["name"], item["mode"], item["db_model"], item["local"]) for item in found["models"]] == [
+    assert [
+        (item["name"], item["mode"], item["db_model"], item["local"]) for item in found["models"]
+    ] == [
         ("chat", "chat", False, True),
         ("paid", "chat", False, False),
         ("mixed", "rerank", False, True),
@@ -61,13 +67,19 @@ def test_what_a_snapshot_holds(proxy: fake_proxy.FakeProxy) -> None:
         ("0123456789ab", "ci-runner", False),
         ("fedcba987654", "leaver", True),
     ]
-    assert found["teams"][0]["spend"] == 3.5 and found["users"] == {"count": 4} and found["bogus"] == 401
+    assert (
+        found["teams"][0]["spend"] == 3.5
+        and found["users"] == {"count": 4}
+        and found["bogus"] == 401
+    )
     assert found["client_keys"] == [
         {"name": "good", "models": 200, "chat": 200},
         {"name": "leaver", "models": 401, "chat": 401},
         {"name": "spent", "models": 429, "chat": 429},
     ]
-    assert [(item["model"], item["mode"], item["status"], item["ok"]) for item in found["exercised"]] == [
+    assert [
+        (item["model"], item["mode"], item["status"], item["ok"]) for item in found["exercised"]
+    ] == [
         ("chat", "chat", 200, True),
         ("chat", "stream", 200, True),
         ("embed", "embedding", 200, True),
@@ -84,7 +96,9 @@ def test_nothing_secret_is_in_it(proxy: fake_proxy.FakeProxy) -> None:
         api_base="http://user:hunter2@127.0.0.1:8081/v1", extra_headers={"x": "sk-header"}
     )
     text = json.dumps(look(proxy, exercise=["chat", "nobody"]))
-    assert not [word for word in ("sk-", "hunter2", "127.0.0.1", "0123456789abcdef") if word in text]
+    assert not [
+        word for word in ("sk-", "hunter2", "127.0.0.1", "0123456789abcdef") if word in text
+    ]
     assert "HTTP 400 BadRequestError" in text
 
 
@@ -96,7 +110,9 @@ def test_no_paid_model_is_asked_unless_it_is_named(proxy: fake_proxy.FakeProxy) 
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "host.docker.internal"])
-def test_a_model_behind_the_proxy_itself_is_not_on_this_host(proxy: fake_proxy.FakeProxy, host: str) -> None:
+def test_a_model_behind_the_proxy_itself_is_not_on_this_host(
+    proxy: fake_proxy.FakeProxy, host: str
+) -> None:
     port = proxy.url.rsplit(":", 1)[1]
     proxy.models = [
         fake_proxy.model("own", f"http://{host}:{port}/v1"),
@@ -116,26 +132,37 @@ def test_an_empty_list_asks_no_model_and_bogus_can_be_left_out(proxy: fake_proxy
 def test_requests_go_past_the_cache_and_the_fallbacks(proxy: fake_proxy.FakeProxy) -> None:
     look(proxy, client_keys=[])
     sent = [payload for method, _target, payload in proxy.seen if method == "POST"]
-    assert len(sent) == 5 and all(payload["cache"]["no-cache"] and payload["disable_fallbacks"] for payload in sent)
+    assert len(sent) == 5 and all(
+        payload["cache"]["no-cache"] and payload["disable_fallbacks"] for payload in sent
+    )
 
 
 def test_keys_are_sorted_by_the_server_where_it_can(proxy: fake_proxy.FakeProxy) -> None:
     look(proxy)
     pages = [target for _method, target, _payload in proxy.seen if target.startswith("/key/list")]
-    assert all("sort_by=token" in page for page in pages) and [page[-1] for page in pages[1:]] == ["1", "2"]
+    assert all("sort_by=token" in page for page in pages) and [page[-1] for page in pages[1:]] == [
+        "1",
+        "2",
+    ]
 
 
 @pytest.mark.parametrize(("told", "asked_for"), [(None, 1), ("many", 1), (3, 3)])
 def test_pages_that_are_not_told(proxy: fake_proxy.FakeProxy, told: Any, asked_for: int) -> None:
     proxy.replies["/key/list"] = (200, {"keys": proxy.keys, "total_pages": told})
     assert look(proxy)["keys"]["count"] == 3
-    assert len([target for _method, target, _payload in proxy.seen if target.startswith("/key/list")]) == 1 + asked_for
+    assert (
+        len([target for _method, target, _payload in proxy.seen if target.startswith("/key/list")])
+        == 1 + asked_for
+    )
 
 
 def test_an_empty_page_is_the_last(proxy: fake_proxy.FakeProxy) -> None:
     proxy.replies["/key/list"] = (200, {"keys": [], "total_pages": 50})
     assert look(proxy)["keys"] == {"count": 0, "listed": []}
-    assert len([target for _method, target, _payload in proxy.seen if target.startswith("/key/list")]) == 2
+    assert (
+        len([target for _method, target, _payload in proxy.seen if target.startswith("/key/list")])
+        == 2
+    )
 
 
 def test_a_list_is_no_page_of_keys(proxy: fake_proxy.FakeProxy) -> None:
@@ -146,9 +173,13 @@ def test_a_list_is_no_page_of_keys(proxy: fake_proxy.FakeProxy) -> None:
 
 @pytest.mark.parametrize("path", ["/model/info", "/key/list", "/team/list", "/user/list"])
 @pytest.mark.parametrize(
-    "reply", [(500, {}), (401, {}), (200, {"unexpected": 1}), (200, [1]), (200, ""), (200, "<html>")], ids=str
+    "reply",
+    [(500, {}), (401, {}), (200, {"unexpected": 1}), (200, [1]), (200, ""), (200, "<html>")],
+    ids=str,
 )
-def test_what_cannot_be_read_is_an_error(proxy: fake_proxy.FakeProxy, path: str, reply: tuple[int, Any]) -> None:
+def test_what_cannot_be_read_is_an_error(
+    proxy: fake_proxy.FakeProxy, path: str, reply: tuple[int, Any]
+) -> None:
     proxy.replies[path] = reply
     with pytest.raises(ProxyError, match=path):
         look(proxy)
@@ -173,38 +204,86 @@ def put(name: str, value: Any) -> Callable[[fake_proxy.FakeProxy], None]:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        pytest.param(change_key(0, spend=0.1), ["key ci-runner: spend 0.12 became 0.1"], id="less spend"),
-        pytest.param(change_key(0, spend=0.13), [], id="more spend"),
-        pytest.param(change_key(0, spend=0.0, budget_reset_at="2026-12-01"), [], id="a new budget period"),
-        pytest.param(change_key(1, blocked=False), ["key leaver: blocked yes became no"], id="unblocked"),
-        pytest.param(change_key(0, max_budget=None), ["key ci-runner: max_budget 25 became none"], id="no budget"),
         pytest.param(
-            change_key(0, expires="2027-01-01"), ["key ci-runner: expires none became 2027-01-01"], id="expires"
+            change_key(0, spend=0.1), ["key ci-runner: spend 0.12 became 0.1"], id="less spend"
         ),
-        pytest.param(change_key(0, models=["chat"]), ["key ci-runner: its settings differ"], id="models of a key"),
-        pytest.param(change_key(0, models=None, metadata=None, last_active="2027"), [], id="nothing in other words"),
-        pytest.param(lambda proxy: proxy.keys.pop(2), ["key batch: it is not there any more"], id="key lost"),
-        pytest.param(lambda proxy: proxy.keys.append(fake_proxy.key("new", "aaaa000011112222")), [], id="key added"),
+        pytest.param(change_key(0, spend=0.13), [], id="more spend"),
+        pytest.param(
+            change_key(0, spend=0.0, budget_reset_at="2026-12-01"), [], id="a new budget period"
+        ),
+        pytest.param(
+            change_key(1, blocked=False), ["key leaver: blocked yes became no"], id="unblocked"
+        ),
+        pytest.param(
+            change_key(0, max_budget=None),
+            ["key ci-runner: max_budget 25 became none"],
+            id="no budget",
+        ),
+        pytest.param(
+            change_key(0, expires="2027-01-01"),
+            ["key ci-runner: expires none became 2027-01-01"],
+            id="expires",
+        ),
+        pytest.param(
+            change_key(0, models=["chat"]),
+            ["key ci-runner: its settings differ"],
+            id="models of a key",
+        ),
+        pytest.param(
+            change_key(0, models=None, metadata=None, last_active="2027"),
+            [],
+            id="nothing in other words",
+        ),
+        pytest.param(
+            lambda proxy: proxy.keys.pop(2), ["key batch: it is not there any more"], id="key lost"
+        ),
+        pytest.param(
+            lambda proxy: proxy.keys.append(fake_proxy.key("new", "aaaa000011112222")),
+            [],
+            id="key added",
+        ),
         pytest.param(
             lambda proxy: proxy.teams[0].update(blocked=True, spend=1),
             ["team Research: blocked no became yes", "team Research: spend 3.5 became 1"],
             id="team",
         ),
-        pytest.param(lambda proxy: proxy.teams.clear(), ["team Research: it is not there any more"], id="team lost"),
+        pytest.param(
+            lambda proxy: proxy.teams.clear(),
+            ["team Research: it is not there any more"],
+            id="team lost",
+        ),
         pytest.param(put("users", 3), ["users: 4 became 3"], id="user lost"),
         pytest.param(put("users", 5), [], id="user added"),
-        pytest.param(change_model(0, api_base="http://host.docker.internal:8081/v1"), [], id="address rewritten"),
-        pytest.param(change_model(1, input_cost_per_token=2e-06), ["model paid: its settings differ"], id="price"),
-        pytest.param(change_model(1, api_key="sk-x", use_in_pass_through=None), [], id="nothing that clients see"),
+        pytest.param(
+            change_model(0, api_base="http://host.docker.internal:8081/v1"),
+            [],
+            id="address rewritten",
+        ),
+        pytest.param(
+            change_model(1, input_cost_per_token=2e-06),
+            ["model paid: its settings differ"],
+            id="price",
+        ),
+        pytest.param(
+            change_model(1, api_key="sk-x", use_in_pass_through=None),
+            [],
+            id="nothing that clients see",
+        ),
         pytest.param(
             lambda proxy: proxy.models[1]["model_info"].update(access_groups=["beta"]),
             ["model paid: its settings differ"],
             id="access groups",
         ),
         pytest.param(
-            lambda proxy: proxy.models[1]["model_info"].update(max_tokens=8192), [], id="what LiteLLM looks up"
+            lambda proxy: proxy.models[1]["model_info"].update(max_tokens=8192),
+            [],
+            id="what LiteLLM looks up",
         ),
-        pytest.param(lambda proxy: proxy.models.pop(1), ["model paid: it is not there any more"], id="model lost"),
+        pytest.param(
+            lambda proxy: proxy.models.pop(1),
+            ["model paid: it is not there any more"],
+            id="model lost",
+        ),
         pytest.param(
             lambda proxy: proxy.models.append(fake_proxy.model("new", None)),
             ["model new: it was not there before"],
@@ -217,7 +296,10 @@ def put(name: str, value: Any) -> Callable[[fake_proxy.FakeProxy], None]:
         ),
         pytest.param(
             put("accepted", {"sk-good": 401, "sk-blocked": 401, "sk-spent": 429}),
-            ["client key good, models: HTTP 200 became 401", "client key good, chat: HTTP 200 became 401"],
+            [
+                "client key good, models: HTTP 200 became 401",
+                "client key good, chat: HTTP 200 became 401",
+            ],
             id="client key refused",
         ),
         pytest.param(
@@ -231,7 +313,10 @@ def put(name: str, value: Any) -> Callable[[fake_proxy.FakeProxy], None]:
         ),
         pytest.param(
             put("vector", [0.5, -0.25, 0.125] * 4),
-            ["model embed, embedding: 24 dimensions became 12", "model stored, embedding: 24 dimensions became 12"],
+            [
+                "model embed, embedding: 24 dimensions became 12",
+                "model stored, embedding: 24 dimensions became 12",
+            ],
             id="dimensions",
         ),
         pytest.param(
@@ -269,9 +354,15 @@ def put(name: str, value: Any) -> Callable[[fake_proxy.FakeProxy], None]:
             reply(
                 "/v1/rerank",
                 500,
-                {"error": {"message": "litellm.InternalServerError: Connection error. http://user:pw@x"}},
+                {
+                    "error": {
+                        "message": "litellm.InternalServerError: Connection error. http://user:pw@x"
+                    }
+                },
             ),
-            ["model rank, rerank: an answer became a failure (HTTP 500 InternalServerError (Connection error))"],
+            [
+                "model rank, rerank: an answer became a failure (HTTP 500 InternalServerError (Connection error))"
+            ],
             id="model server not reached",
         ),
         pytest.param(
@@ -314,7 +405,9 @@ def test_a_mode_without_a_request_is_said_so(proxy: fake_proxy.FakeProxy) -> Non
 
 def test_what_was_not_tried_again_is_a_difference(proxy: fake_proxy.FakeProxy) -> None:
     before = look(proxy)
-    found = _proxy.compare(before, look(proxy, exercise=["chat"], client_keys=KEYS[:1], bogus=False))
+    found = _proxy.compare(
+        before, look(proxy, exercise=["chat"], client_keys=KEYS[:1], bogus=False)
+    )
     assert found == [
         "model embed, embedding: it was not asked again",
         "model rank, rerank: it was not asked again",
@@ -325,10 +418,14 @@ def test_what_was_not_tried_again_is_a_difference(proxy: fake_proxy.FakeProxy) -
 
 
 @given(
-    st.lists(st.floats(-1e6, 1e6).filter(lambda value: abs(value) > 1e-3), min_size=1, max_size=300),
+    st.lists(
+        st.floats(-1e6, 1e6).filter(lambda value: abs(value) > 1e-3), min_size=1, max_size=300
+    ),
     st.floats(1e-3, 1e3),
 )
-def test_sketches_do_not_depend_on_scale_and_tell_the_opposite(vector: list[float], scale: float) -> None:
+def test_sketches_do_not_depend_on_scale_and_tell_the_opposite(
+    vector: list[float], scale: float
+) -> None:
     here, scaled = _exercise.sketch(vector), _exercise.sketch([value * scale for value in vector])
     assert max(abs(a - b) for a, b in zip(here, scaled)) < _exercise.NEAR / 10
     assert len(here) == _exercise.SKETCH
@@ -355,7 +452,12 @@ def test_digests_do_not_see_what_is_absent_or_empty(value: dict[str, Any]) -> No
             None,
             id="list",
         ),
-        pytest.param("# of the team\n\n sk-1 \r\nsk-2", [("number 1", "sk-1"), ("number 2", "sk-2")], None, id="lines"),
+        pytest.param(
+            "# of the team\n\n sk-1 \r\nsk-2",
+            [("number 1", "sk-1"), ("number 2", "sk-2")],
+            None,
+            id="lines",
+        ),
     ],
 )
 def test_client_keys(text: str, expected: list[tuple[str, str]], chat_model: str | None) -> None:

@@ -23,31 +23,70 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import system
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Manager, Unit
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import readiness as _readiness
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import next_command as _next_command
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    next_command as _next_command,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import status as _status
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import status_text as _status_text
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    status_text as _status_text,
+)
 
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=timezone.utc)
 THEN = "2026-11-23T14:59:00.000000+00:00"
 SECRET = "sk-hunter2-4f9c0b7ad2e15386"
-FORWARD = ("record", "images", "environment", "stage", "rehearse", "backup", "cutover", "serve", "verify", "hand_over")
-RECORD = {"name": "litellm.service", "account": "litellm", "enabled": "enabled", "active": "active", "path": "/u/litellm.service"}
-FOUND = {"project_dir": "/nosuch/litellm", "legacy": {"port": 4000, "unit": RECORD, "units": [RECORD]},
-         "database": {"port": 5434, "unit": {**RECORD, "name": "postgresql@15-main.service", "account": ""}}, "redis": None}
+FORWARD = (
+    "record",
+    "images",
+    "environment",
+    "stage",
+    "rehearse",
+    "backup",
+    "cutover",
+    "serve",
+    "verify",
+    "hand_over",
+)
+RECORD = {
+    "name": "litellm.service",
+    "account": "litellm",
+    "enabled": "enabled",
+    "active": "active",
+    "path": "/u/litellm.service",
+}
+FOUND = {
+    "project_dir": "/nosuch/litellm",
+    "legacy": {"port": 4000, "unit": RECORD, "units": [RECORD]},
+    "database": {
+        "port": 5434,
+        "unit": {**RECORD, "name": "postgresql@15-main.service", "account": ""},
+    },
+    "redis": None,
+}
 
 
 def journal(*steps: str, state: str = "running", **facts: Any) -> dict[str, Any]:
     """A journal whose steps are done but the last."""
-    entries = [{"name": name, "state": "done", "begun": THEN, "ended": THEN, "facts": {}} for name in steps]
+    entries = [
+        {"name": name, "state": "done", "begun": THEN, "ended": THEN, "facts": {}} for name in steps
+    ]
     if entries and state == "running":
         entries[-1]["state"] = "begun"
-    return {"format": 1, "id": "20261123t140000z-12ab", "state": state, "phase": steps[-1] if steps else "preflight",
-            "created": THEN, "updated": THEN, "ended": THEN,
-            "owner": {"controller": "desk", "run": "7:100"}, "steps": entries, "facts": {"found": FOUND, **facts}}
+    return {
+        "format": 1,
+        "id": "20261123t140000z-12ab",
+        "state": state,
+        "phase": steps[-1] if steps else "preflight",
+        "created": THEN,
+        "updated": THEN,
+        "ended": THEN,
+        "owner": {"controller": "desk", "run": "7:100"},
+        "steps": entries,
+        "facts": {"found": FOUND, **facts},
+    }
 
 
 def upto(name: str) -> tuple[str, ...]:
-    return FORWARD[:FORWARD.index(name) + 1]
+    return FORWARD[: FORWARD.index(name) + 1]
 
 
 # What the next command would do
@@ -58,31 +97,95 @@ def upto(name: str) -> tuple[str, ...]:
     [
         (None, "looks at everything", "changes nothing", "refuses"),
         (journal(state="untouched"), "begins again", "changes nothing", "refuses"),
-        (journal(*FORWARD, "leave", "carry", "return", "check", "clear", state="rolled back"), "goes forward again", "changes nothing", "refuses"),
-        (journal(*FORWARD, state="migrated"), "changes nothing", "carries rows", "after the observation period"),
-        (journal(*FORWARD, "last_dump", "retire", state="finalized"), "changes nothing", "refuses", "changes nothing"),
+        (
+            journal(*FORWARD, "leave", "carry", "return", "check", "clear", state="rolled back"),
+            "goes forward again",
+            "changes nothing",
+            "refuses",
+        ),
+        (
+            journal(*FORWARD, state="migrated"),
+            "changes nothing",
+            "carries rows",
+            "after the observation period",
+        ),
+        (
+            journal(*FORWARD, "last_dump", "retire", state="finalized"),
+            "changes nothing",
+            "refuses",
+            "changes nothing",
+        ),
         (journal(), "begins again", "ends untouched", "refuses"),
         (journal(*upto("rehearse")), "begins again", "ends untouched", "refuses"),
-        (journal(*upto("cutover")), "brings the legacy deployment back first", "brings the legacy deployment back", "refuses"),
-        (journal(*upto("serve")), "goes on, and ends migrated", "carries rows written since the cutover home, and ends rolled back", "refuses"),
+        (
+            journal(*upto("cutover")),
+            "brings the legacy deployment back first",
+            "brings the legacy deployment back",
+            "refuses",
+        ),
+        (
+            journal(*upto("serve")),
+            "goes on, and ends migrated",
+            "carries rows written since the cutover home, and ends rolled back",
+            "refuses",
+        ),
         (journal(*upto("verify")), "goes on, and ends migrated", "carries rows", "refuses"),
-        ({**journal(*FORWARD, state="migrated"), "state": "running"}, "goes on, and ends migrated", "carries rows", "after the observation period"),
+        (
+            {**journal(*FORWARD, state="migrated"), "state": "running"},
+            "goes on, and ends migrated",
+            "carries rows",
+            "after the observation period",
+        ),
         (journal(*FORWARD, "leave"), "goes on, and ends migrated", "carries rows", "refuses"),
-        (journal(*FORWARD, "leave", "carry"), "goes on, and ends migrated", "carries rows", "refuses"),
-        (journal(*FORWARD, "leave", "carry", "return"), "brings the legacy deployment back first", "goes on, and ends rolled back", "refuses"),
-        (journal(*FORWARD, "last_dump"), "keeps the compose deployment serving", "carries rows", "goes on, and ends finalized"),
-        (journal(*FORWARD, "last_dump", "retire"), "keeps the compose deployment serving", "refuses", "goes on, and ends finalized"),
+        (
+            journal(*FORWARD, "leave", "carry"),
+            "goes on, and ends migrated",
+            "carries rows",
+            "refuses",
+        ),
+        (
+            journal(*FORWARD, "leave", "carry", "return"),
+            "brings the legacy deployment back first",
+            "goes on, and ends rolled back",
+            "refuses",
+        ),
+        (
+            journal(*FORWARD, "last_dump"),
+            "keeps the compose deployment serving",
+            "carries rows",
+            "goes on, and ends finalized",
+        ),
+        (
+            journal(*FORWARD, "last_dump", "retire"),
+            "keeps the compose deployment serving",
+            "refuses",
+            "goes on, and ends finalized",
+        ),
         (journal(state="of another release"), "refuses", "refuses", "refuses"),
     ],
-    ids=lambda value: (value["state"] + " " + value["phase"] if isinstance(value, dict) else "none") if not isinstance(value, str) else "",
+    ids=lambda value: (
+        (value["state"] + " " + value["phase"] if isinstance(value, dict) else "none")
+        if not isinstance(value, str)
+        else ""
+    ),
 )
 def test_next_commands(told: Any, forward: str, backward: str, end: str) -> None:
     following = _next_command.next_commands(told)
     assert list(following) == ["migrate.yml", "rollback.yml", "finalize.yml"]
-    assert [text.startswith(words) for text, words in zip(following.values(), (forward, backward, end))] == [True, True, True], following
+    assert [
+        text.startswith(words) for text, words in zip(following.values(), (forward, backward, end))
+    ] == [True, True, True], following
 
 
-@given(st.lists(st.sampled_from([*FORWARD, "leave", "carry", "return", "check", "clear", *_steps.of(_steps.FINALIZE)]), max_size=8), st.sampled_from(_journal.STATES))
+@given(
+    st.lists(
+        st.sampled_from(
+            [*FORWARD, "leave", "carry", "return", "check", "clear", *_steps.of(_steps.FINALIZE)]
+        ),
+        max_size=8,
+    ),
+    st.sampled_from(_journal.STATES),
+)
 def test_every_journal_has_a_next_command(steps: list[str], state: str) -> None:
     assert all(_next_command.next_commands(journal(*steps, state=state)).values())
 
@@ -94,12 +197,22 @@ def test_every_journal_has_a_next_command(steps: list[str], state: str) -> None:
     ("run", "working", "words"),
     [
         (None, "unknown", "is at work or was killed in its step serve"),
-        ({"controller": "desk", "run": "9:1", "alive": ["7:100"]}, "yes", "a run is at work in its step serve (new deployment started"),
-        ({"controller": "desk", "run": "9:1", "alive": []}, "no", "a run was killed in its step serve"),
+        (
+            {"controller": "desk", "run": "9:1", "alive": ["7:100"]},
+            "yes",
+            "a run is at work in its step serve (new deployment started",
+        ),
+        (
+            {"controller": "desk", "run": "9:1", "alive": []},
+            "no",
+            "a run was killed in its step serve",
+        ),
         ({"controller": "other", "run": "9:1", "alive": []}, "yes", "a run is at work"),
     ],
 )
-def test_run_that_works_is_told_from_one_that_was_killed(run: Any, working: str, words: str) -> None:
+def test_run_that_works_is_told_from_one_that_was_killed(
+    run: Any, working: str, words: str
+) -> None:
     told = _status.stand(journal(*upto("serve")), run, NOW, 7200)
     assert (told["working"], told["since"], told["state"]) == (working, THEN, "running")
     assert words in told["words"]
@@ -114,8 +227,15 @@ def test_step_that_failed_is_told_as_such() -> None:
 
 def test_states_that_last() -> None:
     assert _status.stand(None, None, NOW, 1)["words"] == "no migration was ever begun"
-    told = _status.stand(journal(*FORWARD, state="migrated", kept_database="litellm_x"), None, NOW, 1)
-    assert (told["state"], told["working"], told["since"], told["kept_database"]) == ("migrated", "no", THEN, "litellm_x")
+    told = _status.stand(
+        journal(*FORWARD, state="migrated", kept_database="litellm_x"), None, NOW, 1
+    )
+    assert (told["state"], told["working"], told["since"], told["kept_database"]) == (
+        "migrated",
+        "no",
+        THEN,
+        "litellm_x",
+    )
 
 
 # The parts
@@ -123,36 +243,79 @@ def test_states_that_last() -> None:
 
 def test_newest_backup_with_a_sound_manifest_is_the_last(tmp_path: Path) -> None:
     assert _status.last_backup(str(tmp_path / "nosuch")) == {"last": None, "unreadable": 0}
-    for name, created, text in (("a", "2026-11-20T00:00:00+00:00", None), ("b", "2026-11-22T00:00:00+00:00", None), ("c", "", "{"),
-                                ("d", "not a time", None), (".incomplete-x", "", "{")):
+    for name, created, text in (
+        ("a", "2026-11-20T00:00:00+00:00", None),
+        ("b", "2026-11-22T00:00:00+00:00", None),
+        ("c", "", "{"),
+        ("d", "not a time", None),
+        (".incomplete-x", "", "{"),
+    ):
         (tmp_path / name).mkdir()
-        manifest = {"format": 1, "name": name, "created": created, "source": "legacy", "rows_total": 3, "pinned": name == "b"}
+        manifest = {
+            "format": 1,
+            "name": name,
+            "created": created,
+            "source": "legacy",
+            "rows_total": 3,
+            "pinned": name == "b",
+        }
         (tmp_path / name / _backup.MANIFEST).write_text(text or json.dumps(manifest))
     (tmp_path / "file").touch()
-    assert _status.last_backup(str(tmp_path)) == {"unreadable": 2, "last": {
-        "name": "b", "path": str(tmp_path / "b"), "created": "2026-11-22T00:00:00+00:00", "kind": "legacy", "rows": 3, "pinned": True}}
+    assert _status.last_backup(str(tmp_path)) == {
+        "unreadable": 2,
+        "last": {
+            "name": "b",
+            "path": str(tmp_path / "b"),
+            "created": "2026-11-22T00:00:00+00:00",
+            "kind": "legacy",
+            "rows": 3,
+            "pinned": True,
+        },
+    }
 
 
-PUBLISHED = {"litellm-proxy": {"ports": {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}], "9/tcp": None}}, "litellm-redis": None}
+PUBLISHED = {
+    "litellm-proxy": {
+        "ports": {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}], "9/tcp": None}
+    },
+    "litellm-redis": None,
+}
 
 
 @pytest.mark.parametrize(
     ("listener", "holds", "kind", "name"),
     [
         (None, False, "nobody", "nobody"),
-        (Listener("127.0.0.1", 4000, 7, "python3 litellm (process 7)"), True, "legacy", "litellm.service"),
-        (Listener("127.0.0.1", 4000, 7, "docker-proxy (process 7)"), False, "compose", "container litellm-proxy"),
+        (
+            Listener("127.0.0.1", 4000, 7, "python3 litellm (process 7)"),
+            True,
+            "legacy",
+            "litellm.service",
+        ),
+        (
+            Listener("127.0.0.1", 4000, 7, "docker-proxy (process 7)"),
+            False,
+            "compose",
+            "container litellm-proxy",
+        ),
         (Listener("127.0.0.1", 4001, 7, "nginx (process 7)"), False, "other", "nginx (process 7)"),
     ],
 )
 def test_who_has_the_port(listener: Any, holds: bool, kind: str, name: str) -> None:
-    assert _status.answering(listener, [{"name": "litellm.service", "holds_port": holds}], PUBLISHED) == {"kind": kind, "name": name}
+    assert _status.answering(
+        listener, [{"name": "litellm.service", "holds_port": holds}], PUBLISHED
+    ) == {"kind": kind, "name": name}
 
 
 def test_key_is_the_first_that_is_there(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("A=1\n")
     (tmp_path / "legacy.env").write_text("LITELLM_MASTER_KEY=%s\n" % SECRET)
-    assert _status.key_of([str(tmp_path / "nosuch"), str(tmp_path / ".env"), str(tmp_path / "legacy.env")]) == SECRET
+    assert (
+        _status.key_of(
+            [str(tmp_path / "nosuch"), str(tmp_path / ".env"), str(tmp_path / "legacy.env")]
+        )
+        == SECRET
+    )
     assert _status.key_of([]) is None
 
 
@@ -163,24 +326,55 @@ def test_key_is_the_first_that_is_there(tmp_path: Path) -> None:
 def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """A migrated host and the settings to look at it."""
     engine: dict[str, Any] = {"server": "26.1", "compose": "2.26", "client": True, "error": ""}
-    container = {"state": "running", "health": "healthy", "image": "registry.example:5000/litellm@sha256:" + "ab" * 32, "started": THEN,
-                 "ports": {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}]}, "labels": {}}
+    container = {
+        "state": "running",
+        "health": "healthy",
+        "image": "registry.example:5000/litellm@sha256:" + "ab" * 32,
+        "started": THEN,
+        "ports": {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}]},
+        "labels": {},
+    }
     asked: list[Optional[str]] = []
 
     def readiness(public: Any, key: Optional[str]) -> Any:
         asked.append(key)
-        return _readiness.Verdict(True, "connected", "connected", "1.102.4", "1.100", ["a reason", "another", "a third"])
+        return _readiness.Verdict(
+            True, "connected", "connected", "1.102.4", "1.100", ["a reason", "another", "a third"]
+        )
 
     monkeypatch.setattr(_engine, "describe", lambda: engine)
-    monkeypatch.setattr(_engine, "container", lambda name: container if name.endswith("proxy") else None)
-    monkeypatch.setattr(_engine, "volume_labels", lambda name: {} if name == "litellm_postgres" else None)
-    monkeypatch.setattr(_listeners, "listeners", lambda: [Listener("127.0.0.1", 4000, 9, "docker-proxy (process 9)")])
-    monkeypatch.setattr(_systemd, "show", lambda manager, names: [Unit(name, manager, "disabled", "inactive", {}) for name in names])
+    monkeypatch.setattr(
+        _engine, "container", lambda name: container if name.endswith("proxy") else None
+    )
+    monkeypatch.setattr(
+        _engine, "volume_labels", lambda name: {} if name == "litellm_postgres" else None
+    )
+    monkeypatch.setattr(
+        _listeners,
+        "listeners",
+        lambda: [Listener("127.0.0.1", 4000, 9, "docker-proxy (process 9)")],
+    )
+    monkeypatch.setattr(
+        _systemd,
+        "show",
+        lambda manager, names: [Unit(name, manager, "disabled", "inactive", {}) for name in names],
+    )
     monkeypatch.setattr(_readiness, "ask", readiness)
-    _journal.save(str(tmp_path), journal(*FORWARD, state="migrated", kept_database="litellm_x"), NOW)
+    _journal.save(
+        str(tmp_path), journal(*FORWARD, state="migrated", kept_database="litellm_x"), NOW
+    )
     (tmp_path / "legacy.env").write_text("LITELLM_MASTER_KEY=%s\n" % SECRET)
-    settings = {"state_dir": str(tmp_path), "backup_dir": str(tmp_path / "backups"), "project_name": "litellm", "project_dir": "/opt/litellm",
-                "legacy_unit": "litellm.service", "legacy_account": "", "run": None, "patience": 7200, "timeout": 1}
+    settings = {
+        "state_dir": str(tmp_path),
+        "backup_dir": str(tmp_path / "backups"),
+        "project_name": "litellm",
+        "project_dir": "/opt/litellm",
+        "legacy_unit": "litellm.service",
+        "legacy_account": "",
+        "run": None,
+        "patience": 7200,
+        "timeout": 1,
+    }
     return {"settings": settings, "engine": engine, "asked": asked, "container": container}
 
 
@@ -191,10 +385,21 @@ def fits(lines: list[str]) -> bool:
 def test_migrated_host(host: dict[str, Any]) -> None:
     told = _status.look(host["settings"], NOW)
     assert told["journal"]["state"] == "migrated"
-    assert told["legacy"]["units"] == [{
-        "name": "litellm.service", "account": "litellm", "recorded_enabled": "enabled", "recorded_active": "active", "enabled": "disabled",
-        "active": "inactive", "port": 4000, "holds_port": False}]
-    assert [server["name"] for server in told["legacy"]["servers"]] == ["postgresql@15-main.service"]
+    assert told["legacy"]["units"] == [
+        {
+            "name": "litellm.service",
+            "account": "litellm",
+            "recorded_enabled": "enabled",
+            "recorded_active": "active",
+            "enabled": "disabled",
+            "active": "inactive",
+            "port": 4000,
+            "holds_port": False,
+        }
+    ]
+    assert [server["name"] for server in told["legacy"]["servers"]] == [
+        "postgresql@15-main.service"
+    ]
     assert (told["proxy"]["kind"], told["proxy"]["ready"]) == ("compose", True)
     assert told["compose"]["volumes"] == ["litellm_postgres"]
     assert told["compose"]["containers"]["litellm-redis"] is None
@@ -202,21 +407,47 @@ def test_migrated_host(host: dict[str, Any]) -> None:
     shown = "\n".join(_status_text.screen(told))
     assert SECRET not in shown + json.dumps(told)
     assert fits(shown.splitlines())
-    for words in ("migrated since 2026-11-23 14:59:00 UTC", "database litellm_x of the volume", "port 4000 has container litellm-proxy: ready",
-                  "litellm.service (litellm)", "disabled, inactive", "litellm@sha256:abababababab", "litellm-redis            none", "rollback.yml",
-                  "a reason"):
+    for words in (
+        "migrated since 2026-11-23 14:59:00 UTC",
+        "database litellm_x of the volume",
+        "port 4000 has container litellm-proxy: ready",
+        "litellm.service (litellm)",
+        "disabled, inactive",
+        "litellm@sha256:abababababab",
+        "litellm-redis            none",
+        "rollback.yml",
+        "a reason",
+    ):
         assert words in shown
     assert "a third" not in shown
 
 
-def test_restore_that_has_not_ended_comes_before_everything(host: dict[str, Any], tmp_path: Path) -> None:
+def test_restore_that_has_not_ended_comes_before_everything(
+    host: dict[str, Any], tmp_path: Path
+) -> None:
     assert _status.look(host["settings"], NOW)["restore"] is None
-    (tmp_path / "restore.json").write_text(json.dumps({
-        "id": "x", "backup": "/b/x", "name": "x", "database": "d", "fresh": "f", "kept": "k", "point": "", "begun": "t", "updated": "t", "format": 1,
-        "stage": "swapping"}))
+    (tmp_path / "restore.json").write_text(
+        json.dumps(
+            {
+                "id": "x",
+                "backup": "/b/x",
+                "name": "x",
+                "database": "d",
+                "fresh": "f",
+                "kept": "k",
+                "point": "",
+                "begun": "t",
+                "updated": "t",
+                "format": 1,
+                "stage": "swapping",
+            }
+        )
+    )
     told = _status.look(host["settings"], NOW)
     assert told["restore"].startswith("a restore of x has not ended")
-    assert told["next"] == dict.fromkeys(("migrate.yml", "rollback.yml", "finalize.yml"), "refuses: " + told["restore"])
+    assert told["next"] == dict.fromkeys(
+        ("migrate.yml", "rollback.yml", "finalize.yml"), "refuses: " + told["restore"]
+    )
     shown = _status_text.screen(told)
     assert any(line.startswith("restore  a restore of x has not ended") for line in shown)
     assert fits(shown)
@@ -225,7 +456,11 @@ def test_restore_that_has_not_ended_comes_before_everything(host: dict[str, Any]
 
 
 def test_broken_journal_is_told_with_all_the_rest(host: dict[str, Any], tmp_path: Path) -> None:
-    for text in ("{", json.dumps({"format": 1}), json.dumps({"format": 1, "state": "running", "phase": "serve", "steps": 7})):
+    for text in (
+        "{",
+        json.dumps({"format": 1}),
+        json.dumps({"format": 1, "state": "running", "phase": "serve", "steps": 7}),
+    ):
         (tmp_path / "journal.json").write_text(text)
         told = _status.look(host["settings"], NOW)
         assert all(does.startswith("refuses") for does in told["next"].values()), told["next"]
@@ -233,9 +468,16 @@ def test_broken_journal_is_told_with_all_the_rest(host: dict[str, Any], tmp_path
         assert fits(_status_text.screen(told))
 
 
-@pytest.mark.parametrize(("change", "said"), [({"server": "", "error": "Cannot connect"}, "the engine does not answer (Cannot connect)"),
-                                              ({"server": "", "client": False}, "there is no docker here")])
-def test_engine_that_is_stopped_is_told(host: dict[str, Any], change: dict[str, Any], said: str) -> None:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"server": "", "error": "Cannot connect"}, "the engine does not answer (Cannot connect)"),
+        ({"server": "", "client": False}, "there is no docker here"),
+    ],
+)
+def test_engine_that_is_stopped_is_told(
+    host: dict[str, Any], change: dict[str, Any], said: str
+) -> None:
     host["engine"].update(change)
     told = _status.look(host["settings"], NOW)
     assert told["compose"]["error"] == said
@@ -246,40 +488,73 @@ def test_engine_that_is_stopped_is_told(host: dict[str, Any], change: dict[str, 
     assert host["asked"] == [None]
 
 
-@pytest.mark.parametrize(("error", "said"), [(_systemd.SystemdError("there is no account x"), "there is no account x"),
-                                             (OSError(2, "No such file"), "No such file"),
-                                             (ValueError(SECRET), "could not be looked at (ValueError)")])
-def test_whatever_breaks_is_told_in_plain_words(host: dict[str, Any], monkeypatch: pytest.MonkeyPatch, error: Exception, said: str) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (_systemd.SystemdError("there is no account x"), "there is no account x"),
+        (OSError(2, "No such file"), "No such file"),
+        (ValueError(SECRET), "could not be looked at (ValueError)"),
+    ],
+)
+def test_whatever_breaks_is_told_in_plain_words(
+    host: dict[str, Any], monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
     def broken(*_words: Any, **_named: Any) -> Any:
         raise error
 
-    for module, name in ((_systemd, "show"), (_engine, "describe"), (_listeners, "listeners"), (_status, "last_backup"), (_status, "answering")):
+    for module, name in (
+        (_systemd, "show"),
+        (_engine, "describe"),
+        (_listeners, "listeners"),
+        (_status, "last_backup"),
+        (_status, "answering"),
+    ):
         monkeypatch.setattr(module, name, broken)
     told = _status.look(host["settings"], NOW)
-    assert (told["legacy"]["error"], told["compose"]["error"], told["backup"]["error"], told["proxy"]["error"]) == (said,) * 4
+    assert (
+        told["legacy"]["error"],
+        told["compose"]["error"],
+        told["backup"]["error"],
+        told["proxy"]["error"],
+    ) == (said,) * 4
     assert SECRET not in json.dumps(told) + "\n".join(_status_text.screen(told))
 
 
-def test_host_that_nobody_migrated(host: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_that_nobody_migrated(
+    host: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "journal.json").unlink()
     unit = Unit("litellm.service", Manager("litellm"), "enabled", "active", {"MainPID": "7"})
-    deployment = _legacy.Deployment(unit, {"LITELLM_MASTER_KEY": SECRET}, _included.Tree(), {"port": 4005})
+    deployment = _legacy.Deployment(
+        unit, {"LITELLM_MASTER_KEY": SECRET}, _included.Tree(), {"port": 4005}
+    )
     monkeypatch.setattr(_legacy, "find_unit", lambda name, account: unit)
     monkeypatch.setattr(_legacy, "related_units", lambda found: [unit])
     monkeypatch.setattr(_legacy, "discover", lambda name, account: deployment)
     monkeypatch.setattr(_systemd, "show", lambda manager, names: [unit])
-    monkeypatch.setattr(_listeners, "listeners", lambda: [Listener("127.0.0.1", 4005, 8, "litellm (process 8)")])
+    monkeypatch.setattr(
+        _listeners, "listeners", lambda: [Listener("127.0.0.1", 4005, 8, "litellm (process 8)")]
+    )
     monkeypatch.setattr(_host, "ancestors", lambda pid: [8, 7])
     told = _status.look(host["settings"], NOW)
-    assert (told["journal"]["state"], told["legacy"]["port"], told["proxy"]["kind"], host["asked"]) == ("none", 4005, "legacy", [SECRET])
+    assert (
+        told["journal"]["state"],
+        told["legacy"]["port"],
+        told["proxy"]["kind"],
+        host["asked"],
+    ) == ("none", 4005, "legacy", [SECRET])
     assert told["legacy"]["units"][0]["recorded_enabled"] is None
     assert "has port 4005" in "\n".join(_status_text.screen(told))
     assert SECRET not in json.dumps(told)
-    monkeypatch.setattr(_legacy, "find_unit", lambda name, account: unit._replace(active="failed", properties={}))
+    monkeypatch.setattr(
+        _legacy, "find_unit", lambda name, account: unit._replace(active="failed", properties={})
+    )
     assert _status.look(host["settings"], NOW)["legacy"]["error"] == "litellm.service is failed"
 
 
-def test_host_with_nothing_at_all(host: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_with_nothing_at_all(
+    host: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "journal.json").unlink()
 
     def find(name: str, account: str) -> Any:
@@ -294,7 +569,10 @@ def test_host_with_nothing_at_all(host: dict[str, Any], tmp_path: Path, monkeypa
 
 def test_screen_is_one_screen_whatever_there_is(host: dict[str, Any]) -> None:
     told = _status.look(host["settings"], NOW)
-    told["legacy"]["units"] = [{**told["legacy"]["units"][0], "name": "litellm-%s.service" % ("x" * number)} for number in range(90)]
+    told["legacy"]["units"] = [
+        {**told["legacy"]["units"][0], "name": "litellm-%s.service" % ("x" * number)}
+        for number in range(90)
+    ]
     told["proxy"]["reasons"] = ["long " * 60] * 9
     told["journal"]["problem"], told["compose"]["error"] = "long " * 90, "word" * 90
     lines = _status_text.screen(told)
@@ -303,7 +581,14 @@ def test_screen_is_one_screen_whatever_there_is(host: dict[str, Any]) -> None:
     assert any(line.startswith("  finalize.yml") for line in lines)
 
 
-@given(st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner) | st.lists(inner), max_leaves=5), st.text())
+@given(
+    st.recursive(
+        st.none() | st.text() | st.integers(),
+        lambda inner: st.dictionaries(st.text(), inner) | st.lists(inner),
+        max_leaves=5,
+    ),
+    st.text(),
+)
 def test_times_and_texts_never_break_the_screen(time: Any, text: str) -> None:
     assert _status_text._time(time if isinstance(time, str) else None)
     assert all(len(line) <= 100 for line in _status_text._wrapped("head ", text))

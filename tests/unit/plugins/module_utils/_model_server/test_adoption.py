@@ -10,16 +10,26 @@ import pytest
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import adoption as _adoption
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    adoption as _adoption,
+)
 
 
 @pytest.fixture(name="unit")
 def _unit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _systemd.Unit:
     path = tmp_path / "llama.service"
     path.write_text("[Service]\n", encoding="utf-8")
-    unit = _systemd.Unit("llama.service", _systemd.Manager(None), "disabled", "inactive", {"FragmentPath": str(path), "MainPID": "0", "DropInPaths": ""})
+    unit = _systemd.Unit(
+        "llama.service",
+        _systemd.Manager(None),
+        "disabled",
+        "inactive",
+        {"FragmentPath": str(path), "MainPID": "0", "DropInPaths": ""},
+    )
     monkeypatch.setattr(_systemd, "managers", lambda _account="": [_systemd.Manager(None)])
-    monkeypatch.setattr(_systemd, "show", lambda _manager, names: [unit] if names == ["llama.service"] else [])
+    monkeypatch.setattr(
+        _systemd, "show", lambda _manager, names: [unit] if names == ["llama.service"] else []
+    )
     monkeypatch.setattr(_listeners, "listeners", list)
     return unit
 
@@ -27,7 +37,11 @@ def _unit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _systemd.Unit:
 def test_one_that_is_stopped_on_purpose_is_recorded_so(unit: _systemd.Unit, tmp_path: Path) -> None:
     found, problems = _adoption.find(["llama"], "litellm-model-")
     assert problems == []
-    assert (found[0]["enabled"], found[0]["active"], found[0]["port"]) == ("disabled", "inactive", None)
+    assert (found[0]["enabled"], found[0]["active"], found[0]["port"]) == (
+        "disabled",
+        "inactive",
+        None,
+    )
     assert list(found[0]["hashes"]) == [unit.properties["FragmentPath"]]
     folder = str(tmp_path / "state")
     assert _adoption.adopt(found, folder, check=True)["changed"]
@@ -45,23 +59,33 @@ def test_the_record_goes_on_saying_how_it_was_found(unit: _systemd.Unit, tmp_pat
     Path(unit.properties["FragmentPath"]).write_text("[Service]\nNice=1\n", encoding="utf-8")
     later, _problems = _adoption.find(["llama.service"], "litellm-model-")
     told = _adoption.adopt([{**later[0], "active": "active"}], str(tmp_path))
-    assert told["differs"] == ["llama.service: was inactive, is active", "llama.service: its files are not the same any more"]
+    assert told["differs"] == [
+        "llama.service: was inactive, is active",
+        "llama.service: its files are not the same any more",
+    ]
     assert _adoption.load(str(tmp_path)) == {"llama.service": found[0]}
 
 
 def test_by_port(unit: _systemd.Unit, monkeypatch: pytest.MonkeyPatch) -> None:
-    behind: dict[int, Any] = {8082: {"unit": unit.record(), "process": "llama-server"}, 8079: {"unit": None, "process": "python3"}}
+    behind: dict[int, Any] = {
+        8082: {"unit": unit.record(), "process": "llama-server"},
+        8079: {"unit": None, "process": "python3"},
+    }
     monkeypatch.setattr(_legacy, "service_behind", lambda port, _listeners: behind.get(port))
     found, problems = _adoption.find(["8082", "8079", "1"], "litellm-model-")
     assert [(entry["name"], entry["port"]) for entry in found] == [("llama.service", 8082)]
-    assert problems == ["port 8079: python3 belongs to no systemd unit; run it under systemd first",
-                        "port 1: nobody listens there, so its unit is not known; name the unit"]
+    assert problems == [
+        "port 8079: python3 belongs to no systemd unit; run it under systemd first",
+        "port 1: nobody listens there, so its unit is not known; name the unit",
+    ]
 
 
 @pytest.mark.usefixtures("unit")
 def test_what_cannot_be_adopted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert _adoption.find(["none"], "x")[1] == ["none.service: there is no such unit"]
-    assert _adoption.find(["llama"], "llama")[1] == ["llama.service: is managed by this role already"]
+    assert _adoption.find(["llama"], "llama")[1] == [
+        "llama.service: is managed by this role already"
+    ]
     monkeypatch.setattr(_systemd, "managers", lambda _account="": [_systemd.Manager(None)] * 2)
     assert "exists more than once" in _adoption.find(["llama"], "x")[1][0]
     (tmp_path / "model_hosts.json").write_text("{}", encoding="utf-8")

@@ -33,9 +33,13 @@ def test_a_stranger_is_not_heard() -> None:
 def test_the_edge_of_a_network_is_exact() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         _bridge.admit(listening, "127.0.0.4/30")
-        socket.create_connection(listening.getsockname(), timeout=5, source_address=("127.0.0.7", 0)).close()
+        socket.create_connection(
+            listening.getsockname(), timeout=5, source_address=("127.0.0.7", 0)
+        ).close()
         with pytest.raises(socket.timeout):
-            socket.create_connection(listening.getsockname(), timeout=0.5, source_address=("127.0.0.8", 0))
+            socket.create_connection(
+                listening.getsockname(), timeout=0.5, source_address=("127.0.0.8", 0)
+            )
 
 
 @pytest.mark.parametrize("network", ["172.30.40.1/24", "::/0", "all"])
@@ -51,5 +55,17 @@ def test_it_becomes_the_proxy_only_behind_the_filter(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "execv", lambda *words: done.append(words))
     with socket.socket() as listening:
         _bridge.serve(listening, "172.30.40.0/24", "127.0.0.1:8082")
-    assert done == ["172.30.40.0/24", (_bridge.SETPRIV, [
-        _bridge.SETPRIV, "--ambient-caps=-all", "--inh-caps=-all", _bridge.PROXYD, "--connections-max=2048", "127.0.0.1:8082"])]
+    assert done == [
+        "172.30.40.0/24",
+        (
+            _bridge.SETPRIV,
+            [
+                _bridge.SETPRIV,
+                "--ambient-caps=-all",
+                "--inh-caps=-all",
+                _bridge.PROXYD,
+                "--connections-max=2048",
+                "127.0.0.1:8082",
+            ],
+        ),
+    ]

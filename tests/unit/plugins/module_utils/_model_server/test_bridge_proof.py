@@ -13,39 +13,76 @@ import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import bridge_proof as proof
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    bridge_proof as proof,
+)
 
 
-def judge(server: str = "answers", inside: str = "answers", other: Any = "silent", outer: str = "refuses") -> proof.Verdict:
-    return proof.judge([1], proof.Asked({1: server}, {1: inside}, {} if other is None else {1: other}, {"192.0.2.1": {1: outer}}))
+def judge(
+    server: str = "answers", inside: str = "answers", other: Any = "silent", outer: str = "refuses"
+) -> proof.Verdict:
+    return proof.judge(
+        [1],
+        proof.Asked(
+            {1: server}, {1: inside}, {} if other is None else {1: other}, {"192.0.2.1": {1: outer}}
+        ),
+    )
 
 
 def test_reached_from_inside_and_from_nowhere_else() -> None:
     assert judge() == proof.Verdict([1], [], [])
 
 
-@pytest.mark.parametrize(("asked", "words"), [
-    ({"inside": "refuses"}, "does not reach the bridge"), ({"inside": "silent"}, "does not reach the bridge"), ({"inside": "unknown"}, "could not be asked"),
-    ({"inside": "closes"}, "not to the proxy's container"), ({"other": "answers"}, "another network of this host reaches it"),
-    ({"other": "closes"}, "another network of this host reaches it"), ({"other": "unknown"}, "could not be asked from another network"),
-    ({"outer": "answers"}, "192.0.2.1:1 takes connections"), ({"outer": "closes"}, "192.0.2.1:1 takes connections"),
-    ({"server": "refuses", "inside": "refuses"}, "does not reach the bridge")])
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"inside": "refuses"}, "does not reach the bridge"),
+        ({"inside": "silent"}, "does not reach the bridge"),
+        ({"inside": "unknown"}, "could not be asked"),
+        ({"inside": "closes"}, "not to the proxy's container"),
+        ({"other": "answers"}, "another network of this host reaches it"),
+        ({"other": "closes"}, "another network of this host reaches it"),
+        ({"other": "unknown"}, "could not be asked from another network"),
+        ({"outer": "answers"}, "192.0.2.1:1 takes connections"),
+        ({"outer": "closes"}, "192.0.2.1:1 takes connections"),
+        ({"server": "refuses", "inside": "refuses"}, "does not reach the bridge"),
+    ],
+)
 def test_what_is_not_as_it_must_be(asked: dict[str, str], words: str) -> None:
     told = judge(**asked)
     assert told.proved == []
     assert [words in problem for problem in told.problems] == [True]
 
 
-@pytest.mark.parametrize(("asked", "words", "proved"), [
-    ({"server": "asleep", "inside": "unknown"}, "not woken", []), ({"server": "refuses", "inside": "closes"}, "does not answer on the host either", [])])
-def test_what_could_not_be_proved_is_no_problem(asked: dict[str, Any], words: str, proved: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("asked", "words", "proved"),
+    [
+        ({"server": "asleep", "inside": "unknown"}, "not woken", []),
+        ({"server": "refuses", "inside": "closes"}, "does not answer on the host either", []),
+    ],
+)
+def test_what_could_not_be_proved_is_no_problem(
+    asked: dict[str, Any], words: str, proved: list[int]
+) -> None:
     told = judge(**asked)
-    assert (told.problems, told.proved, [words in note for note in told.notes]) == ([], proved, [True])
+    assert (told.problems, told.proved, [words in note for note in told.notes]) == (
+        [],
+        proved,
+        [True],
+    )
 
 
 def test_addresses_at_which_others_come() -> None:
-    links = [{"ifname": name, "addr_info": [{"family": "inet", "local": address}]} for name, address in (
-        ("lo", "127.0.0.1"), ("eth0", "192.0.2.1"), ("docker0", "172.17.0.1"), ("br-0123456789ab", "172.30.40.1"), ("br0", "192.0.2.9"))]
+    links = [
+        {"ifname": name, "addr_info": [{"family": "inet", "local": address}]}
+        for name, address in (
+            ("lo", "127.0.0.1"),
+            ("eth0", "192.0.2.1"),
+            ("docker0", "172.17.0.1"),
+            ("br-0123456789ab", "172.30.40.1"),
+            ("br0", "192.0.2.9"),
+        )
+    ]
     assert proof.outer_addresses(json.dumps(links), ["192.0.2.9"]) == ["192.0.2.1"]
     assert proof.outer_addresses("") == []
 
@@ -57,7 +94,9 @@ def serve(listening: socket.socket, answer: bytes) -> None:
         client.sendall(answer)
 
 
-@pytest.mark.parametrize(("answer", "word"), [(b"HTTP/1.1 503 x\r\n\r\n", "answers"), (b"", "closes")])
+@pytest.mark.parametrize(
+    ("answer", "word"), [(b"HTTP/1.1 503 x\r\n\r\n", "answers"), (b"", "closes")]
+)
 def test_the_same_words_from_the_host_and_from_a_container(answer: bytes, word: str) -> None:
     for where in ("host", "container"):
         with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -68,7 +107,12 @@ def test_the_same_words_from_the_host_and_from_a_container(answer: bytes, word: 
             if where == "host":
                 assert proof.ask([("127.0.0.1", port)], 5) == {("127.0.0.1", port): word}
             else:
-                done = subprocess.run([sys.executable, "-c", proof.ASK, "5", address], capture_output=True, text=True, check=True)
+                done = subprocess.run(
+                    [sys.executable, "-c", proof.ASK, "5", address],
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                )
                 assert json.loads(done.stdout) == {address: word}
             thread.join()
         assert proof.ask([("127.0.0.1", port)], 5) == {("127.0.0.1", port): "refuses"}
@@ -79,14 +123,24 @@ def test_a_server_that_sleeps_is_not_woken(monkeypatch: pytest.MonkeyPatch) -> N
 
     def run(argv: list[str], **_more: Any) -> _host.Result:
         asked.append(argv)
-        return _host.Result(0, "[]" if argv[0] == "ip" else json.dumps({"gw:2": "answers", "10.0.0.1:1": "silent", "10.0.0.1:2": "silent"}), "")
+        return _host.Result(
+            0,
+            "[]"
+            if argv[0] == "ip"
+            else json.dumps({"gw:2": "answers", "10.0.0.1:1": "silent", "10.0.0.1:2": "silent"}),
+            "",
+        )
 
     monkeypatch.setattr(_host, "run", run)
     monkeypatch.setattr(proof, "sleeping", lambda _ports, _found: {1})
-    monkeypatch.setattr(proof, "ask", lambda addresses, _seconds: dict.fromkeys(addresses, "answers"))
+    monkeypatch.setattr(
+        proof, "ask", lambda addresses, _seconds: dict.fromkeys(addresses, "answers")
+    )
     monkeypatch.setattr(_engine, "container", lambda _name: {"image": "registry.example/litellm"})
     told = proof.look([1, 2], "gw", "10.0.0.1", "proxy", "bridge", 3)
-    assert told == proof.Asked({1: "asleep", 2: "answers"}, {2: "answers"}, {1: "silent", 2: "silent"}, {})
+    assert told == proof.Asked(
+        {1: "asleep", 2: "answers"}, {2: "answers"}, {1: "silent", 2: "silent"}, {}
+    )
     inside = next(argv for argv in asked if argv[:2] == ["docker", "exec"])
     assert "gw:2" in inside
     assert "gw:1" not in inside
@@ -95,5 +149,7 @@ def test_a_server_that_sleeps_is_not_woken(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_container_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_host, "run", lambda *_words, **_more: _host.Result(1, "", "no such container"))
+    monkeypatch.setattr(
+        _host, "run", lambda *_words, **_more: _host.Result(1, "", "no such container")
+    )
     assert proof.inside("proxy", {1: "gw:1"}, 1) == {1: "unknown"}

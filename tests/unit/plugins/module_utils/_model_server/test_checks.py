@@ -11,10 +11,16 @@ import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import checks as _model_checks
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import declaration as _model_server
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    checks as _model_checks,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    declaration as _model_server,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import gpu as _model_gpu
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import unit as _model_unit
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    unit as _model_unit,
+)
 
 ACCOUNT = "no-such-account"
 
@@ -26,7 +32,18 @@ def _plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def server(path: Path, **change: Any) -> _model_server.Server:
-    found, problems = _model_server.read([{"name": "one", "server": "llama_cpp", "binary": "/bin/true", "model": str(path), "port": 8001, **change}])
+    found, problems = _model_server.read(
+        [
+            {
+                "name": "one",
+                "server": "llama_cpp",
+                "binary": "/bin/true",
+                "model": str(path),
+                "port": 8001,
+                **change,
+            }
+        ]
+    )
     assert problems == []
     return found[0]
 
@@ -43,13 +60,20 @@ def test_weights_that_are_there(tmp_path: Path) -> None:
 
 def test_a_part_that_is_missing_is_named(tmp_path: Path) -> None:
     one = server(gguf(tmp_path / "one-00001-of-00002.gguf"))
-    assert _model_checks.weights(one, ACCOUNT) == ["one: %s/one-00002-of-00002.gguf of the model does not exist" % tmp_path]
+    assert _model_checks.weights(one, ACCOUNT) == [
+        "one: %s/one-00002-of-00002.gguf of the model does not exist" % tmp_path
+    ]
 
 
 def test_wrong_weights_are_refused(tmp_path: Path) -> None:
     assert "does not exist" in _model_checks.weights(server(tmp_path / "none.gguf"), ACCOUNT)[0]
-    assert "is empty" in _model_checks.weights(server(gguf(tmp_path / "empty.gguf", b"")), ACCOUNT)[0]
-    assert "is not a GGUF file" in _model_checks.weights(server(gguf(tmp_path / "text.gguf", b"<html>")), ACCOUNT)[0]
+    assert (
+        "is empty" in _model_checks.weights(server(gguf(tmp_path / "empty.gguf", b"")), ACCOUNT)[0]
+    )
+    assert (
+        "is not a GGUF file"
+        in _model_checks.weights(server(gguf(tmp_path / "text.gguf", b"<html>")), ACCOUNT)[0]
+    )
     assert "is a folder" in _model_checks.weights(server(tmp_path), ACCOUNT)[0]
 
 
@@ -80,7 +104,12 @@ def test_rights_are_asked_for_the_account(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
-    assert "does not exist" in _model_checks.program(server(tmp_path, server="command", command=["/none", "{port}"], binary=None), ACCOUNT)[0]
+    assert (
+        "does not exist"
+        in _model_checks.program(
+            server(tmp_path, server="command", command=["/none", "{port}"], binary=None), ACCOUNT
+        )[0]
+    )
 
 
 def test_a_port_of_somebody_else_is_refused(tmp_path: Path) -> None:
@@ -102,11 +131,24 @@ def test_a_port_of_its_own_unit_is_free(tmp_path: Path, monkeypatch: pytest.Monk
         assert _model_checks.ports(one, units, _listeners.listeners()) == []
 
 
-def test_everything_is_told_at_once_and_gpus_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_model_gpu, "look", lambda: _model_gpu.Gpus([], "this host has no nvidia-smi"))
-    bad = server(tmp_path / "none.gguf", environment_file=os.path.join(str(tmp_path), "env"), gpus=[0], vram="1G")
+def test_everything_is_told_at_once_and_gpus_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        _model_gpu, "look", lambda: _model_gpu.Gpus([], "this host has no nvidia-smi")
+    )
+    bad = server(
+        tmp_path / "none.gguf",
+        environment_file=os.path.join(str(tmp_path), "env"),
+        gpus=[0],
+        vram="1G",
+    )
     good = server(gguf(tmp_path / "one.gguf"))._replace(name="two")
-    problems, notes, told = _model_checks.check([bad, good], {item.name: _model_unit.names(item, "litellm") for item in (bad, good)}, ACCOUNT)
+    problems, notes, told = _model_checks.check(
+        [bad, good],
+        {item.name: _model_unit.names(item, "litellm") for item in (bad, good)},
+        ACCOUNT,
+    )
     assert len(problems) == 3
     assert notes == ["this host has no nvidia-smi: GPUs and their memory are not checked"]
     assert told == {"reason": "this host has no nvidia-smi", "gpus": []}

@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import firewall as _firewall_host
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import firewall_rules as _firewall
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    firewall as _firewall_host,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    firewall_rules as _firewall,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server.firewall_rules import (
     Found,
     Wanted,
@@ -17,31 +21,69 @@ from ansible_collections.llmops.litellm.plugins.module_utils._model_server.firew
 WANTED = Wanted("172.30.40.0/24", "172.30.40.1", (8079, 8082))
 
 
-def chain(policy: str, table: str = "guard", name: str = "in", family: str = "inet", hook: str = "input") -> dict[str, Any]:
-    return {"chain": {"family": family, "table": table, "name": name, "hook": hook, "type": "filter", "prio": 0, "policy": policy, "handle": 1}}
+def chain(
+    policy: str, table: str = "guard", name: str = "in", family: str = "inet", hook: str = "input"
+) -> dict[str, Any]:
+    return {
+        "chain": {
+            "family": family,
+            "table": table,
+            "name": name,
+            "hook": hook,
+            "type": "filter",
+            "prio": 0,
+            "policy": policy,
+            "handle": 1,
+        }
+    }
 
 
 def rule(*expr: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"rule": {"family": "inet", "table": "guard", "chain": "in", "handle": 7, "expr": list(expr), **more}}
+    return {
+        "rule": {
+            "family": "inet",
+            "table": "guard",
+            "chain": "in",
+            "handle": 7,
+            "expr": list(expr),
+            **more,
+        }
+    }
 
 
-@pytest.mark.parametrize(("found", "kind"), [
-    (Found(), "none"), (Found(ufw="Status: inactive\n"), "none"), (Found(ufw="Status: active\n"), "ufw"), (Found(firewalld="running\n"), "firewalld"),
-    (Found(nft=[chain("accept")]), "none"), (Found(nft=[chain("drop")]), "nftables"), (Found(nft=[chain("drop", hook="forward")]), "none"),
-    (Found(nft=[chain("accept"), rule({"counter": None}, {"drop": None})]), "nftables"),
-    (Found(nft=[chain("accept"), rule({"match": {}}, {"drop": None})]), "none"),
-    (Found(nft=[chain("drop", "filter", "INPUT", "ip")]), "iptables")])
+@pytest.mark.parametrize(
+    ("found", "kind"),
+    [
+        (Found(), "none"),
+        (Found(ufw="Status: inactive\n"), "none"),
+        (Found(ufw="Status: active\n"), "ufw"),
+        (Found(firewalld="running\n"), "firewalld"),
+        (Found(nft=[chain("accept")]), "none"),
+        (Found(nft=[chain("drop")]), "nftables"),
+        (Found(nft=[chain("drop", hook="forward")]), "none"),
+        (Found(nft=[chain("accept"), rule({"counter": None}, {"drop": None})]), "nftables"),
+        (Found(nft=[chain("accept"), rule({"match": {}}, {"drop": None})]), "none"),
+        (Found(nft=[chain("drop", "filter", "INPUT", "ip")]), "iptables"),
+    ],
+)
 def test_the_firewall_that_decides(found: Found, kind: str) -> None:
     assert _firewall.kind_of(found) == kind
 
 
 def test_rules_name_the_subnet_the_gateway_and_the_ports() -> None:
-    for kind, found, count in (("ufw", Found(), 2), ("firewalld", Found(zone="public", target="default"), 4), ("nftables", Found(nft=[chain("drop")]), 1),
-                               ("iptables", Found(nft=[chain("drop", "filter", "INPUT", "ip")]), 2), ("none", Found(), 0)):
+    for kind, found, count in (
+        ("ufw", Found(), 2),
+        ("firewalld", Found(zone="public", target="default"), 4),
+        ("nftables", Found(nft=[chain("drop")]), 1),
+        ("iptables", Found(nft=[chain("drop", "filter", "INPUT", "ip")]), 2),
+        ("none", Found(), 0),
+    ):
         made = _firewall.rules(kind, found, WANTED)
         assert len(made) == count
         text = " ".join(word for item in made for word in item.add)
-        assert not made or all(word in text for word in ("172.30.40.0/24", "172.30.40.1", "8079", "8082"))
+        assert not made or all(
+            word in text for word in ("172.30.40.0/24", "172.30.40.1", "8079", "8082")
+        )
         assert [_firewall.Rule.of(item.record()) for item in made] == made
         assert _firewall.rules(kind, found, WANTED._replace(ports=())) == []
     assert _firewall.rules("firewalld", Found(zone="docker", target="ACCEPT"), WANTED) == []
@@ -55,7 +97,11 @@ def test_own_rules_are_found_by_their_mark() -> None:
     assert _firewall.handles([ours], made) == [7]
     (first, _second) = _firewall.rules("ufw", Found(), WANTED)
     assert not _firewall.present(Found(), first, "ufw allow 22/tcp\n")
-    assert _firewall.present(Found(), first, "ufw allow from 172.30.40.0/24 to 172.30.40.1 port 8079 proto tcp comment 'x'\n")
+    assert _firewall.present(
+        Found(),
+        first,
+        "ufw allow from 172.30.40.0/24 to 172.30.40.1 port 8079 proto tcp comment 'x'\n",
+    )
 
 
 class Host:
@@ -84,16 +130,38 @@ class Host:
 def _host_fixture(monkeypatch: pytest.MonkeyPatch) -> Host:
     host = Host()
     monkeypatch.setattr(_host, "run", host.run)
-    monkeypatch.setattr(_firewall_host, "look", lambda *_wanted: Found(nft=[chain("drop", "filter", "INPUT", "ip")]))
+    monkeypatch.setattr(
+        _firewall_host, "look", lambda *_wanted: Found(nft=[chain("drop", "filter", "INPUT", "ip")])
+    )
     return host
 
 
-@pytest.mark.parametrize(("answers", "zone"), [
-    ({}, "public"), ({"--get-zones": "docker public"}, "docker"), ({"--get-zones": "docker public", "ip": '[{}, {"ifname": "br-1"}]'}, "public"),
-    ({"--get-zone-of-interface=br-1": "inner", "ip": '[{"ifname": "br-1"}]'}, "inner"),
-    ({"--get-zone-of-source=172.30.40.0/24": "ours", "--get-zone-of-interface=br-1": "inner", "ip": '[{"ifname": "br-1"}]'}, "ours")])
-def test_firewalld_is_asked_for_the_zone_of_the_projects_packets(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str], zone: str) -> None:
-    told = {"--state": "running", "--get-default-zone": "public", "--get-target": "default", **answers}
+@pytest.mark.parametrize(
+    ("answers", "zone"),
+    [
+        ({}, "public"),
+        ({"--get-zones": "docker public"}, "docker"),
+        ({"--get-zones": "docker public", "ip": '[{}, {"ifname": "br-1"}]'}, "public"),
+        ({"--get-zone-of-interface=br-1": "inner", "ip": '[{"ifname": "br-1"}]'}, "inner"),
+        (
+            {
+                "--get-zone-of-source=172.30.40.0/24": "ours",
+                "--get-zone-of-interface=br-1": "inner",
+                "ip": '[{"ifname": "br-1"}]',
+            },
+            "ours",
+        ),
+    ],
+)
+def test_firewalld_is_asked_for_the_zone_of_the_projects_packets(
+    monkeypatch: pytest.MonkeyPatch, answers: dict[str, str], zone: str
+) -> None:
+    told = {
+        "--state": "running",
+        "--get-default-zone": "public",
+        "--get-target": "default",
+        **answers,
+    }
 
     def run(argv: list[str], **_more: Any) -> _host.Result:
         if argv[0] not in ("firewall-cmd", "ip"):
@@ -106,7 +174,9 @@ def test_firewalld_is_asked_for_the_zone_of_the_projects_packets(monkeypatch: py
     assert _firewall_host.look().zone == ""
 
 
-def test_what_firewalld_keeps_goes_while_it_does_not_run_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_what_firewalld_keeps_goes_while_it_does_not_run_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
     state: dict[str, Any] = {"running": True, "kept": set(), "now": set()}
 
     def run(argv: list[str], **_more: Any) -> _host.Result:
@@ -115,14 +185,22 @@ def test_what_firewalld_keeps_goes_while_it_does_not_run_too(monkeypatch: pytest
         elif argv[0] != "firewall-cmd" or not state["running"]:
             return _host.Result(252 if argv[0] == "firewall-cmd" else 127, "", "")
         word, _equals, text = argv[-1].partition("=")
-        rules = state["kept" if argv[0] == "firewall-offline-cmd" or "--permanent" in argv else "now"]
+        rules = state[
+            "kept" if argv[0] == "firewall-offline-cmd" or "--permanent" in argv else "now"
+        ]
         if word == "--query-rich-rule":
             return _host.Result(0 if text in rules else 1, "", "")
         if word == "--add-rich-rule":
             rules.add(text)
         elif word == "--remove-rich-rule":
             rules.remove(text)
-        return _host.Result(0, {"--state": "running", "--get-default-zone": "public", "--get-target": "default"}.get(word, ""), "")
+        return _host.Result(
+            0,
+            {"--state": "running", "--get-default-zone": "public", "--get-target": "default"}.get(
+                word, ""
+            ),
+            "",
+        )
 
     monkeypatch.setattr(_host, "run", run)
     assert _firewall_host.bring(WANTED, str(tmp_path))["firewall"] == "firewalld"
@@ -157,7 +235,9 @@ def test_rules_come_once_change_and_go(host: Host, tmp_path: Any) -> None:
     assert _firewall_host.load(folder) == []
 
 
-def test_a_rule_that_could_not_be_made_is_in_the_record_and_made_next_time(host: Host, tmp_path: Any) -> None:
+def test_a_rule_that_could_not_be_made_is_in_the_record_and_made_next_time(
+    host: Host, tmp_path: Any
+) -> None:
     host.refuses = True
     with pytest.raises(_firewall_host.FirewallError, match="locked"):
         _firewall_host.bring(WANTED, str(tmp_path))

@@ -13,8 +13,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import declaration as _model_server
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import gate as _model_door
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    declaration as _model_server,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    gate as _model_door,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server.gate import State
 
 BACKEND = """import socket, sys, threading
@@ -38,16 +42,29 @@ def free_port() -> int:
 
 
 def installed(backend_port: int, idle: int = 1) -> _model_server.Installed:
-    told = {"name": "one", "server": "llama_cpp", "model": "/srv/x.gguf", "port": 8001, "boot": "on_demand", "backend_port": backend_port, "idle": idle}
+    told = {
+        "name": "one",
+        "server": "llama_cpp",
+        "model": "/srv/x.gguf",
+        "port": 8001,
+        "boot": "on_demand",
+        "backend_port": backend_port,
+        "idle": idle,
+    }
     found, problems = _model_server.read([told])
     assert problems == []
     return _model_server.Installed(found[0], "litellm-model-one.service", "litellm-model")
 
 
-def door(listening: socket.socket, what: _model_server.Installed, see: Any, seconds: float = 30) -> Any:
+def door(
+    listening: socket.socket, what: _model_server.Installed, see: Any, seconds: float = 30
+) -> Any:
     """The door in a process of its own, as systemd has it."""
     process = multiprocessing.get_context("fork").Process(
-        target=lambda: sys.exit(_model_door.serve(what, seconds, listening, see, lambda _words: None)))
+        target=lambda: sys.exit(
+            _model_door.serve(what, seconds, listening, see, lambda _words: None)
+        )
+    )
     process.start()
     return process
 
@@ -64,7 +81,9 @@ def get(address: Any) -> bytes:
 
 
 def start(port: int) -> subprocess.Popen[str]:
-    process = subprocess.Popen([sys.executable, "-c", BACKEND, str(port)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", BACKEND, str(port)], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout and process.stdout.readline() == "listens\n"
     return process
 
@@ -73,7 +92,11 @@ def test_twenty_first_clients_wait_and_none_is_lost(tmp_path: Any) -> None:
     port, ready = free_port(), tmp_path / "pid"
 
     def see() -> State:
-        return State("active", int(ready.read_text()), "") if ready.exists() else State("activating", 0, "")
+        return (
+            State("active", int(ready.read_text()), "")
+            if ready.exists()
+            else State("activating", 0, "")
+        )
 
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
         process = door(listening, installed(port), see)
@@ -91,10 +114,14 @@ def test_twenty_first_clients_wait_and_none_is_lost(tmp_path: Any) -> None:
 
 def test_clients_of_a_server_that_fails_get_a_503_and_no_reset() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
-        process = door(listening, installed(free_port()), lambda: State("failed", 0, "start-limit-hit"))
+        process = door(
+            listening, installed(free_port()), lambda: State("failed", 0, "start-limit-hit")
+        )
         with ThreadPoolExecutor(20) as pool:
             answers = list(pool.map(get, [listening.getsockname()] * 20))
-        assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 503 Service Unavailable"}
+        assert {answer.split(b"\r\n")[0] for answer in answers} == {
+            b"HTTP/1.1 503 Service Unavailable"
+        }
         assert b"it failed to start (start-limit-hit)" in answers[0]
         assert b"Retry-After" in answers[0]
         process.join(30)
@@ -131,9 +158,16 @@ def test_the_proxy_ends_with_its_server() -> None:
         assert _model_door.watch(child, backend.pid) is None
 
 
-@pytest.mark.parametrize(("states", "seconds", "told"), [
-    (["activating", "active"], 60, (State("active", 1, "r"), "")), (["deactivating", "inactive", "activating", "active"], 60, (State("active", 1, "r"), "")),
-    (["failed"], 60, (None, "it failed to start (r)")), (["activating"], 5, (None, "it was not ready after 5 seconds")), (["inactive"], 60, (None, ""))])
+@pytest.mark.parametrize(
+    ("states", "seconds", "told"),
+    [
+        (["activating", "active"], 60, (State("active", 1, "r"), "")),
+        (["deactivating", "inactive", "activating", "active"], 60, (State("active", 1, "r"), "")),
+        (["failed"], 60, (None, "it failed to start (r)")),
+        (["activating"], 5, (None, "it was not ready after 5 seconds")),
+        (["inactive"], 60, (None, "")),
+    ],
+)
 def test_waiting(states: list[str], seconds: float, told: Any) -> None:
     left, time_is = list(states), [0.0]
 
@@ -153,7 +187,11 @@ def test_it_is_started_by_its_socket_only() -> None:
 
 def test_a_silent_client_does_not_hold_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_model_door, "PATIENCE", 0.3)
-    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_connection(listening.getsockname()) as silent, ThreadPoolExecutor(1) as pool:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_connection(listening.getsockname()) as silent,
+        ThreadPoolExecutor(1) as pool,
+    ):
         answer = pool.submit(get, listening.getsockname())
         begun = time.monotonic()
         assert _model_door.refuse(listening, "no", 0.1) == 2

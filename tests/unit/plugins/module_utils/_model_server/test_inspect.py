@@ -12,16 +12,26 @@ import pytest
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import adoption as _adoption
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import bridge_proof as _bridge_proof
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import declaration as _model_server
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    adoption as _adoption,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    bridge_proof as _bridge_proof,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    declaration as _model_server,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import gpu as _model_gpu
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import inspect as _model_host
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    inspect as _model_host,
+)
 
 NOW = datetime(2026, 11, 26, tzinfo=timezone.utc)
 
 
-def unit(name: str, enabled: str = "enabled", active: str = "active", pid: int = 0) -> _systemd.Unit:
+def unit(
+    name: str, enabled: str = "enabled", active: str = "active", pid: int = 0
+) -> _systemd.Unit:
     return _systemd.Unit(name, _systemd.Manager(None), enabled, active, {"MainPID": str(pid)})
 
 
@@ -30,22 +40,64 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _model_host.Place
     models, state = tmp_path / "models", tmp_path / "state"
     models.mkdir()
     state.mkdir()
-    told = [{"name": "embed", "server": "llama_cpp", "model": "/srv/embed.gguf", "port": 1, "gpus": [0], "vram": "2G"},
-            {"name": "chat", "server": "llama_cpp", "model": "/srv/chat.gguf", "port": 2, "boot": "on_demand"}]
+    told = [
+        {
+            "name": "embed",
+            "server": "llama_cpp",
+            "model": "/srv/embed.gguf",
+            "port": 1,
+            "gpus": [0],
+            "vram": "2G",
+        },
+        {
+            "name": "chat",
+            "server": "llama_cpp",
+            "model": "/srv/chat.gguf",
+            "port": 2,
+            "boot": "on_demand",
+        },
+    ]
     for server in _model_server.read(told)[0]:
-        entry = _model_server.Installed(server, "litellm-model-%s.service" % server.name, "litellm-model")
+        entry = _model_server.Installed(
+            server, "litellm-model-%s.service" % server.name, "litellm-model"
+        )
         (models / (server.name + ".json")).write_text(_model_server.dump(entry), encoding="utf-8")
     (models / "broken.json").write_text("{", encoding="utf-8")
-    record = {"name": "llama.service", "scope": "system", "account": "", "enabled": "disabled", "active": "inactive", "path": "", "port": 3, "hashes": {}}
+    record = {
+        "name": "llama.service",
+        "scope": "system",
+        "account": "",
+        "enabled": "disabled",
+        "active": "inactive",
+        "path": "",
+        "port": 3,
+        "hashes": {},
+    }
     _adoption.adopt([record], str(state))
-    units = {name: unit(name) for name in ("litellm-model-embed.service", "litellm-model-chat.socket")}
+    units = {
+        name: unit(name) for name in ("litellm-model-embed.service", "litellm-model-chat.socket")
+    }
     units["litellm-model-chat.service"] = unit("litellm-model-chat.service", "static", "inactive")
     units["llama.service"] = unit("llama.service", "disabled", "inactive")
-    monkeypatch.setattr(_systemd, "show", lambda _manager, names: [units[name] for name in names if name in units])
-    monkeypatch.setattr(_listeners, "listeners", lambda: [_listeners.Listener("127.0.0.1", 2, 1, "systemd")])
-    monkeypatch.setattr(_model_gpu, "look", lambda: _model_gpu.Gpus([], "this host has no nvidia-smi"))
-    monkeypatch.setattr(_model_host, "answer_seconds", lambda port, _limit: 0.25 if port == 1 else None)
-    monkeypatch.setattr(_bridge_proof, "inside", lambda _container, addresses, _seconds: {port: "answers" if port == 1 else "unknown" for port in addresses})
+    monkeypatch.setattr(
+        _systemd, "show", lambda _manager, names: [units[name] for name in names if name in units]
+    )
+    monkeypatch.setattr(
+        _listeners, "listeners", lambda: [_listeners.Listener("127.0.0.1", 2, 1, "systemd")]
+    )
+    monkeypatch.setattr(
+        _model_gpu, "look", lambda: _model_gpu.Gpus([], "this host has no nvidia-smi")
+    )
+    monkeypatch.setattr(
+        _model_host, "answer_seconds", lambda port, _limit: 0.25 if port == 1 else None
+    )
+    monkeypatch.setattr(
+        _bridge_proof,
+        "inside",
+        lambda _container, addresses, _seconds: {
+            port: "answers" if port == 1 else "unknown" for port in addresses
+        },
+    )
     monkeypatch.setattr(_model_host, "bridged", lambda _project: [1, 9])
     return _model_host.Place("litellm", str(state), "proxy", "gw", models=str(models))
 
@@ -55,9 +107,19 @@ def test_each_server_is_seen(place: _model_host.Place) -> None:
     by_name = {host["name"]: host for host in told["hosts"]}
     assert sorted(by_name) == ["chat", "embed", "llama", "port 9"]
     embed = by_name["embed"]
-    assert (embed["as_intended"], embed["answers"], embed["reachable"], embed["last_answer"]) == (True, True, True, "2026-11-26T00:00:00+00:00")
+    assert (embed["as_intended"], embed["answers"], embed["reachable"], embed["last_answer"]) == (
+        True,
+        True,
+        True,
+        "2026-11-26T00:00:00+00:00",
+    )
     chat = by_name["chat"]
-    assert (chat["asleep"], chat["as_intended"], chat["answers"], chat["reachable"]) == (True, True, False, None)
+    assert (chat["asleep"], chat["as_intended"], chat["answers"], chat["reachable"]) == (
+        True,
+        True,
+        False,
+        None,
+    )
     assert (by_name["llama"]["as_intended"], by_name["llama"]["reachable"]) == (True, None)
     assert by_name["port 9"]["as_intended"] is None
     assert "broken.json" in told["problems"][0]
@@ -68,30 +130,64 @@ def test_the_screen_fits_a_terminal(place: _model_host.Place) -> None:
     lines = _model_host.screen(_model_host.look(place, NOW))
     text = "\n".join(lines)
     assert max(map(len, lines)) <= 100
-    assert "  embed 1: active, as intended\n    GPU 0 2 GiB, answers in 0.25 s, also to containers, embed.gguf" in text
+    assert (
+        "  embed 1: active, as intended\n    GPU 0 2 GiB, answers in 0.25 s, also to containers, embed.gguf"
+        in text
+    )
     assert "  chat 2: asleep, as intended" in text
     assert "(this host has no nvidia-smi)" in lines[0]
-    assert _model_host.screen({"hosts": [], "problems": []}) == ["model servers  none on this host is known"]
+    assert _model_host.screen({"hosts": [], "problems": []}) == [
+        "model servers  none on this host is known"
+    ]
 
 
-@pytest.mark.parametrize(("mains", "name", "account"), [
-    ({None: 70, "ana": 71}, "llama-rerank", ""), ({None: 71, "ana": 70}, "llama-rerank", "ana"), ({None: 71, "ana": 72}, "port 9", ""), ({}, "port 9", "")])
+@pytest.mark.parametrize(
+    ("mains", "name", "account"),
+    [
+        ({None: 70, "ana": 71}, "llama-rerank", ""),
+        ({None: 71, "ana": 70}, "llama-rerank", "ana"),
+        ({None: 71, "ana": 72}, "port 9", ""),
+        ({}, "port 9", ""),
+    ],
+)
 def test_a_server_that_nobody_named_is_known_by_the_unit_of_its_process(
-        place: _model_host.Place, monkeypatch: pytest.MonkeyPatch, mains: dict[Any, int], name: str, account: str) -> None:
+    place: _model_host.Place,
+    monkeypatch: pytest.MonkeyPatch,
+    mains: dict[Any, int],
+    name: str,
+    account: str,
+) -> None:
     """Two managers may have units of the same name: it is the one whose process it is."""
-    monkeypatch.setattr(_listeners, "listeners", lambda: [_listeners.Listener("127.0.0.1", 9, 77, "llama-server")])
+    monkeypatch.setattr(
+        _listeners, "listeners", lambda: [_listeners.Listener("127.0.0.1", 9, 77, "llama-server")]
+    )
     monkeypatch.setattr(_host, "unit_of", lambda _pid: "llama-rerank.service" if mains else None)
     monkeypatch.setattr(_host, "ancestors", lambda pid: [pid, 70])
     monkeypatch.setattr(_host, "command_line", lambda _pid: [])
-    monkeypatch.setattr(_systemd, "managers", lambda: [_systemd.Manager(None), _systemd.Manager("ana")])
+    monkeypatch.setattr(
+        _systemd, "managers", lambda: [_systemd.Manager(None), _systemd.Manager("ana")]
+    )
     shown = _systemd.show
-    monkeypatch.setattr(_systemd, "show", lambda manager, names: shown(manager, names) if names != ["llama-rerank.service"] else
-                        [unit(names[0], pid=mains[manager.account])._replace(manager=manager)])
+    monkeypatch.setattr(
+        _systemd,
+        "show",
+        lambda manager, names: (
+            shown(manager, names)
+            if names != ["llama-rerank.service"]
+            else [unit(names[0], pid=mains[manager.account])._replace(manager=manager)]
+        ),
+    )
     told = _model_host.look(place, NOW)
     host = next(host for host in told["hosts"] if host["port"] == 9)
     known = name != "port 9"
-    assert (host["name"], host["unit"], host["account"]) == (name, "llama-rerank.service" if known else None, account)
-    assert ("  llama-rerank 9: active, not recorded" if known else "  port 9: no unit, not recorded") in _model_host.screen(told)
+    assert (host["name"], host["unit"], host["account"]) == (
+        name,
+        "llama-rerank.service" if known else None,
+        account,
+    )
+    assert (
+        "  llama-rerank 9: active, not recorded" if known else "  port 9: no unit, not recorded"
+    ) in _model_host.screen(told)
 
 
 def test_looking_writes_nothing_unless_told(place: _model_host.Place) -> None:
@@ -100,34 +196,64 @@ def test_looking_writes_nothing_unless_told(place: _model_host.Place) -> None:
     assert sorted(os.listdir(place.state_dir)) == before
 
 
-@pytest.mark.parametrize(("boot", "active", "entry", "right"), [
-    ("always", "active", unit("e"), True), ("always", "failed", unit("e", active="failed"), False), ("always", "active", unit("e", "disabled"), False),
-    ("on_demand", "inactive", unit("e"), True), ("on_demand", "failed", unit("e"), False), ("manual", "inactive", None, True),
-    ("manual", "failed", None, False)])
+@pytest.mark.parametrize(
+    ("boot", "active", "entry", "right"),
+    [
+        ("always", "active", unit("e"), True),
+        ("always", "failed", unit("e", active="failed"), False),
+        ("always", "active", unit("e", "disabled"), False),
+        ("on_demand", "inactive", unit("e"), True),
+        ("on_demand", "failed", unit("e"), False),
+        ("manual", "inactive", None, True),
+        ("manual", "failed", None, False),
+    ],
+)
 def test_what_is_intended(boot: str, active: str, entry: Any, right: bool) -> None:
-    assert _model_host.intended({"managed": True, "boot": boot}, unit("u", active=active), entry)[0] is right
+    assert (
+        _model_host.intended({"managed": True, "boot": boot}, unit("u", active=active), entry)[0]
+        is right
+    )
 
 
 def test_an_adopted_server_is_as_it_was_found() -> None:
     row = {"managed": False, "recorded": {"enabled": "disabled", "active": "inactive"}}
-    assert _model_host.intended(row, unit("u", "disabled", "inactive"), None) == (True, "disabled, inactive as it was found")
+    assert _model_host.intended(row, unit("u", "disabled", "inactive"), None) == (
+        True,
+        "disabled, inactive as it was found",
+    )
     assert _model_host.intended(row, unit("u"), None)[0] is False
     assert _model_host.intended({"managed": False}, unit("u"), None) == (None, "")
 
 
-@pytest.mark.parametrize(("argv", "model"), [
-    (["llama-server", "-m", "/a.gguf"], "/a.gguf"), (["vllm", "serve", "/b"], "/b"), (["x", "--model=/c"], "/c"), (["x"], ""), (["x", "--model"], "")])
+@pytest.mark.parametrize(
+    ("argv", "model"),
+    [
+        (["llama-server", "-m", "/a.gguf"], "/a.gguf"),
+        (["vllm", "serve", "/b"], "/b"),
+        (["x", "--model=/c"], "/c"),
+        (["x"], ""),
+        (["x", "--model"], ""),
+    ],
+)
 def test_the_model_of_a_command_line(argv: list[str], model: str) -> None:
     assert _model_host.model_of(argv) == model
 
 
 def test_bridges_of_this_project(tmp_path: Path) -> None:
-    for name in ("litellm-bridge-8082.socket", "litellm-bridge-8082.service", "other-bridge-1.socket", "litellm-bridge-firewall.service"):
+    for name in (
+        "litellm-bridge-8082.socket",
+        "litellm-bridge-8082.service",
+        "other-bridge-1.socket",
+        "litellm-bridge-firewall.service",
+    ):
         (tmp_path / name).touch()
     assert _model_host.bridged("litellm", str(tmp_path)) == [8082]
     assert _model_host.bridged("litellm", str(tmp_path / "none")) == []
 
 
-@pytest.mark.parametrize(("word", "told"), [(None, None), ("unknown", None), ("answers", True), ("closes", False), ("silent", False)])
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [(None, None), ("unknown", None), ("answers", True), ("closes", False), ("silent", False)],
+)
 def test_whether_a_container_was_answered(word: Any, told: Any) -> None:
     assert _model_host.answered(word) is told

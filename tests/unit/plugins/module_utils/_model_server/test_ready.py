@@ -10,11 +10,18 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import declaration as _model_server
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import ready as _model_ready
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    declaration as _model_server,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    ready as _model_ready,
+)
 
-GOOD = {"/v1/chat/completions": {"choices": [{"message": {"content": ""}}]}, "/v1/embeddings": {"data": [{"embedding": [0.1, 0]}]},
-        "/v1/rerank": {"results": [{"relevance_score": 0.2}, {"relevance_score": -1}]}}
+GOOD = {
+    "/v1/chat/completions": {"choices": [{"message": {"content": ""}}]},
+    "/v1/embeddings": {"data": [{"embedding": [0.1, 0]}]},
+    "/v1/rerank": {"results": [{"relevance_score": 0.2}, {"relevance_score": -1}]},
+}
 
 
 class Backend(ThreadingHTTPServer):
@@ -34,7 +41,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.asked.append((self.path, json.loads(body) if body else None, self.headers.get("Authorization") or ""))
+        self.server.asked.append(
+            (self.path, json.loads(body) if body else None, self.headers.get("Authorization") or "")
+        )
         status, told = self.server.answers.get(self.path, (404, {}))
         text = json.dumps(told).encode()
         self.send_response(status)
@@ -58,7 +67,13 @@ def _backend() -> Iterator[Backend]:
 
 
 def server(backend: Backend, **change: Any) -> _model_server.Server:
-    told = {"name": "one", "server": "llama_cpp", "model": "/srv/one.gguf", "port": backend.server_address[1], **change}
+    told = {
+        "name": "one",
+        "server": "llama_cpp",
+        "model": "/srv/one.gguf",
+        "port": backend.server_address[1],
+        **change,
+    }
     found, problems = _model_server.read([told])
     assert problems == []
     return found[0]
@@ -66,23 +81,43 @@ def server(backend: Backend, **change: Any) -> _model_server.Server:
 
 @pytest.mark.parametrize("task", ["chat", "embedding", "rerank"])
 def test_one_real_request_proves_it(backend: Backend, task: str) -> None:
-    looked = _model_ready.wait(server(backend, task=task, server="rerank" if task == "rerank" else "llama_cpp"), 5, {"LLAMA_API_KEY": "k"})
+    looked = _model_ready.wait(
+        server(backend, task=task, server="rerank" if task == "rerank" else "llama_cpp"),
+        5,
+        {"LLAMA_API_KEY": "k"},
+    )
     assert (looked.ready, looked.reason) == (True, "")
     assert [entry[0] for entry in backend.asked] == ["/health", _model_ready.REQUESTS[task][0]]
     assert backend.asked[1][1]["model"] == "one"
     assert backend.asked[1][2] == "Bearer k"
 
 
-@pytest.mark.parametrize(("path", "answer", "reason"), [
-    ("/health", (503, {}), "/health: HTTP 503"), ("/v1/chat/completions", (503, {}), "/v1/chat/completions: HTTP 503"),
-    ("/v1/chat/completions", (200, {"choices": []}), "not the form of a completion"),
-    ("/v1/embeddings", (200, {"data": [{"embedding": [None]}]}), "not the form of a vector"),
-    ("/v1/embeddings", (200, {"data": [{"embedding": [float("nan")]}]}), "not the form of a vector"),
-    ("/v1/rerank", (200, {"results": [{"relevance_score": 1}]}), "not the form of a ranking")])
-def test_a_200_alone_proves_nothing(backend: Backend, path: str, answer: tuple[int, Any], reason: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "answer", "reason"),
+    [
+        ("/health", (503, {}), "/health: HTTP 503"),
+        ("/v1/chat/completions", (503, {}), "/v1/chat/completions: HTTP 503"),
+        ("/v1/chat/completions", (200, {"choices": []}), "not the form of a completion"),
+        ("/v1/embeddings", (200, {"data": [{"embedding": [None]}]}), "not the form of a vector"),
+        (
+            "/v1/embeddings",
+            (200, {"data": [{"embedding": [float("nan")]}]}),
+            "not the form of a vector",
+        ),
+        ("/v1/rerank", (200, {"results": [{"relevance_score": 1}]}), "not the form of a ranking"),
+    ],
+)
+def test_a_200_alone_proves_nothing(
+    backend: Backend, path: str, answer: tuple[int, Any], reason: str
+) -> None:
     backend.answers[path] = answer
     task = {"/v1/embeddings": "embedding", "/v1/rerank": "rerank"}.get(path, "chat")
-    looked = _model_ready.wait(server(backend, task=task, server="rerank" if task == "rerank" else "llama_cpp"), 0.2, {}, rest=lambda _seconds: None)
+    looked = _model_ready.wait(
+        server(backend, task=task, server="rerank" if task == "rerank" else "llama_cpp"),
+        0.2,
+        {},
+        rest=lambda _seconds: None,
+    )
     assert not looked.ready
     assert reason in looked.reason
     assert "not ready after" in looked.reason

@@ -6,12 +6,18 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import declaration as _model_server
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import unit as _model_unit
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    declaration as _model_server,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    unit as _model_unit,
+)
 
 
 def server(**change: Any) -> _model_server.Server:
-    found, problems = _model_server.read([{"name": "one", "server": "llama_cpp", "model": "/srv/one.gguf", "port": 8001, **change}])
+    found, problems = _model_server.read(
+        [{"name": "one", "server": "llama_cpp", "model": "/srv/one.gguf", "port": 8001, **change}]
+    )
     assert problems == []
     return found[0]
 
@@ -19,13 +25,26 @@ def server(**change: Any) -> _model_server.Server:
 VLLM = {"server": "vllm", "venv": "/opt/vllm", "gpus": [1], "vram": "20G"}
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({}, "/usr/bin/llama-server -m /srv/one.gguf --alias one --host 127.0.0.1 --port 8001"),
-    ({"task": "embedding", "arguments": ["--threads", 2]}, "-m /srv/one.gguf --alias one --embedding --host 127.0.0.1 --port 8001 --threads 2"),
-    ({"server": "rerank"}, "--reranking"),
-    (VLLM, "/opt/vllm/bin/vllm serve /srv/one.gguf --host 127.0.0.1 --port 8001 --served-model-name one"),
-    ({"server": "command", "command": ["/bin/x", "--at", ":{port}", "{model}", "{alias}"]}, "/bin/x --at :8001 /srv/one.gguf one"),
-    ({"boot": "on_demand"}, "--port 18001")])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, "/usr/bin/llama-server -m /srv/one.gguf --alias one --host 127.0.0.1 --port 8001"),
+        (
+            {"task": "embedding", "arguments": ["--threads", 2]},
+            "-m /srv/one.gguf --alias one --embedding --host 127.0.0.1 --port 8001 --threads 2",
+        ),
+        ({"server": "rerank"}, "--reranking"),
+        (
+            VLLM,
+            "/opt/vllm/bin/vllm serve /srv/one.gguf --host 127.0.0.1 --port 8001 --served-model-name one",
+        ),
+        (
+            {"server": "command", "command": ["/bin/x", "--at", ":{port}", "{model}", "{alias}"]},
+            "/bin/x --at :8001 /srv/one.gguf one",
+        ),
+        ({"boot": "on_demand"}, "--port 18001"),
+    ],
+)
 def test_command_line(change: dict[str, Any], words: str) -> None:
     assert words in " ".join(_model_unit.command(server(**change)))
 
@@ -53,24 +72,43 @@ def test_ten_failures_in_sequence_fall_into_the_interval(timeout: int, systemd: 
     assert told["starts"] == 10
     unit = _model_unit.describe(server(start_timeout=timeout), "litellm", 0, [], systemd)
     # the longest that a start can be: it times out, is told to stop, and is killed
-    assert told["starts"] * (unit["timeout_start"] + unit["timeout_stop"] + longest) <= unit["limits"]["interval"]
+    assert (
+        told["starts"] * (unit["timeout_start"] + unit["timeout_stop"] + longest)
+        <= unit["limits"]["interval"]
+    )
     assert bool(told["steps"]) == (systemd >= 254)
 
 
 def test_nothing_is_expanded_by_systemd() -> None:
-    assert _model_unit.quoted(["/bin/x", "50%", "$HOME", 'a "b" \\', "ü"]) == '"/bin/x" "50%%" "$$HOME" "a \\"b\\" \\\\" "ü"'
+    assert (
+        _model_unit.quoted(["/bin/x", "50%", "$HOME", 'a "b" \\', "ü"])
+        == '"/bin/x" "50%%" "$$HOME" "a \\"b\\" \\\\" "ü"'
+    )
     assert _model_unit.assignments({"B": "5%", "A": "$x y"}) == ['"A=$x y"', '"B=5%%"']
 
 
-@pytest.mark.parametrize(("boot", "entry", "count"), [
-    ("always", "litellm-model-one.service", 1), ("on_demand", "litellm-model-one.socket", 3), ("manual", "", 1)])
+@pytest.mark.parametrize(
+    ("boot", "entry", "count"),
+    [
+        ("always", "litellm-model-one.service", 1),
+        ("on_demand", "litellm-model-one.socket", 3),
+        ("manual", "", 1),
+    ],
+)
 def test_units(boot: str, entry: str, count: int) -> None:
     assert _model_unit.entry(server(boot=boot), "litellm") == entry
     assert len(_model_unit.names(server(boot=boot), "litellm")) == count
 
 
 def test_what_the_templates_need() -> None:
-    told = _model_unit.describe(server(**VLLM, environment_file="/etc/x%y"), "litellm", 0, ["/dev/nvidia0"], 252)
-    assert (told["devices"], told["writes_code"], told["environment_file"], told["state"]) == (["/dev/nvidia0"], True, "/etc/x%%y", "litellm-model/one")
+    told = _model_unit.describe(
+        server(**VLLM, environment_file="/etc/x%y"), "litellm", 0, ["/dev/nvidia0"], 252
+    )
+    assert (told["devices"], told["writes_code"], told["environment_file"], told["state"]) == (
+        ["/dev/nvidia0"],
+        True,
+        "/etc/x%%y",
+        "litellm-model/one",
+    )
     plain = _model_unit.describe(server(), "litellm", 0, ["/dev/nvidia0"], 252)
     assert (plain["devices"], plain["writes_code"]) == ([], False)

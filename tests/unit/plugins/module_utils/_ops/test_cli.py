@@ -21,8 +21,12 @@ from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as 
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import drill as _drill
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _restore_order
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import rebuild as _restore_host
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import restore as _restore_deployment
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
+    rebuild as _restore_host,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
+    restore as _restore_deployment,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _restore_state
 from ansible_collections.llmops.litellm.plugins.module_utils._restore.state import (
     RefusedError,
@@ -39,9 +43,22 @@ def make(folder: Path, days: int, **more: Any) -> str:
     time = NOW - timedelta(days=days)
     path = folder / _backup.name_of(time)
     path.mkdir(mode=0o700, parents=True)
-    (path / ("database.dump.age" if more.get("encrypted") else "database.dump")).write_bytes(b"dump")
-    (path / "manifest.json").write_text(json.dumps({"format": 1, "name": path.name, "created": time.isoformat(), "rows_total": 7,
-                                                    "database": {"bytes": 1000}, "facts": {"images": {"postgres": "postgres@sha256:ab"}}, **more}))
+    (path / ("database.dump.age" if more.get("encrypted") else "database.dump")).write_bytes(
+        b"dump"
+    )
+    (path / "manifest.json").write_text(
+        json.dumps(
+            {
+                "format": 1,
+                "name": path.name,
+                "created": time.isoformat(),
+                "rows_total": 7,
+                "database": {"bytes": 1000},
+                "facts": {"images": {"postgres": "postgres@sha256:ab"}},
+                **more,
+            }
+        )
+    )
     (path / "SHA256SUMS").write_text(_backup.sums(str(path)))
     return path.name
 
@@ -51,10 +68,29 @@ def archive(tmp_path: Path) -> Path:
     """A folder of backups, and settings beside it."""
     (tmp_path / "env").write_text("LITELLM_SALT_KEY=%s\n" % SECRET)
     database = {"container": "litellm-postgres", "database": "litellm", "user": "litellm"}
-    (tmp_path / "ops.json").write_text(json.dumps({
-        "format": 1, "state_dir": str(tmp_path), "project": {"name": "litellm", "folder": "/opt/litellm"},
-        "deployments": {"compose": {"database": database, "salt_key_file": str(tmp_path / "env"), "facts": {"images": {"postgres": "postgres@sha256:cd"}}}},
-        "backup": {"folder": str(tmp_path / "backups"), "keep_daily": 2, "keep_weekly": 0, "keep_monthly": 0, "timezone": "UTC"}}))
+    (tmp_path / "ops.json").write_text(
+        json.dumps(
+            {
+                "format": 1,
+                "state_dir": str(tmp_path),
+                "project": {"name": "litellm", "folder": "/opt/litellm"},
+                "deployments": {
+                    "compose": {
+                        "database": database,
+                        "salt_key_file": str(tmp_path / "env"),
+                        "facts": {"images": {"postgres": "postgres@sha256:cd"}},
+                    }
+                },
+                "backup": {
+                    "folder": str(tmp_path / "backups"),
+                    "keep_daily": 2,
+                    "keep_weekly": 0,
+                    "keep_monthly": 0,
+                    "timezone": "UTC",
+                },
+            }
+        )
+    )
     (tmp_path / "ops.json").chmod(0o600)
     return tmp_path / "backups"
 
@@ -68,6 +104,7 @@ def run(archive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
         code = _ops.main([words[0], "--settings", str(archive.parent / "ops.json"), *words[1:]])
         told = capsys.readouterr()
         return code, told.out, told.err
+
     return call
 
 
@@ -80,7 +117,14 @@ def orders(archive: Path, monkeypatch: pytest.MonkeyPatch) -> list[_backup.Order
         seen.append(order)
         name = make(archive, 0)
         path = str(archive / name)
-        return {"changed": True, "name": name, "path": path, "bytes": 2 << 20, "seconds": 1.5, "manifest": _backup.manifest(path)}
+        return {
+            "changed": True,
+            "name": name,
+            "path": path,
+            "bytes": 2 << 20,
+            "seconds": 1.5,
+            "manifest": _backup.manifest(path),
+        }
 
     monkeypatch.setattr(_backup, "backup", backup)
     return seen
@@ -90,21 +134,36 @@ def outcomes(archive: Path) -> dict[str, Any]:
     return _outcome.load(str(archive.parent))
 
 
-def test_backup_is_made_and_then_the_old_ones_go(archive: Path, run: Run, orders: list[_backup.Order]) -> None:
+def test_backup_is_made_and_then_the_old_ones_go(
+    archive: Path, run: Run, orders: list[_backup.Order]
+) -> None:
     made = [make(archive, days) for days in (3, 2, 1)]
     code, out, err = run("backup")
     assert (code, err) == (0, "")
     assert out.splitlines() == [
         "%s is made and verified: 7 rows in 2.0 MiB, 1.5 s" % (archive / "20261124T120000Z"),
-        "removed  %s: older than what is kept (last 1, daily 2)" % made[1], "removed  %s: older than what is kept (last 1, daily 2)" % made[0],
-        "2 kept, 2 removed"]
-    assert (orders[0].kind, orders[0].name, orders[0].pinned, orders[0].salt_key) == ("compose", None, False, SECRET)
+        "removed  %s: older than what is kept (last 1, daily 2)" % made[1],
+        "removed  %s: older than what is kept (last 1, daily 2)" % made[0],
+        "2 kept, 2 removed",
+    ]
+    assert (orders[0].kind, orders[0].name, orders[0].pinned, orders[0].salt_key) == (
+        "compose",
+        None,
+        False,
+        SECRET,
+    )
     assert sorted(path.name for path in archive.iterdir()) == [made[2], "20261124T120000Z"]
     told = outcomes(archive)
-    assert told["backup"]["ok"] and told["backup"]["name"] == "20261124T120000Z" and told["prune"]["ok"]
+    assert (
+        told["backup"]["ok"]
+        and told["backup"]["name"] == "20261124T120000Z"
+        and told["prune"]["ok"]
+    )
 
 
-def test_words_of_the_command_reach_the_order(archive: Path, run: Run, orders: list[_backup.Order]) -> None:
+def test_words_of_the_command_reach_the_order(
+    archive: Path, run: Run, orders: list[_backup.Order]
+) -> None:
     old = make(archive, 400)
     code, out, _err = run("backup", "--name", "release", "--pin", "--no-prune", "--json")
     told = json.loads(out)
@@ -115,8 +174,17 @@ def test_words_of_the_command_reach_the_order(archive: Path, run: Run, orders: l
     assert SECRET not in out
 
 
-@pytest.mark.parametrize("error", [_backup.BackupError("/x has 1 MiB free"), _postgres.PostgresError("is gone"), OSError(28, "No space left", "/x")])
-def test_failed_backup_removes_nothing_and_is_remembered(archive: Path, run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        _backup.BackupError("/x has 1 MiB free"),
+        _postgres.PostgresError("is gone"),
+        OSError(28, "No space left", "/x"),
+    ],
+)
+def test_failed_backup_removes_nothing_and_is_remembered(
+    archive: Path, run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     made = [make(archive, days) for days in (3, 2, 1)]
 
     def backup(order: _backup.Order, now: datetime) -> Any:
@@ -131,15 +199,23 @@ def test_failed_backup_removes_nothing_and_is_remembered(archive: Path, run: Run
     assert run("status")[0] == 1
 
 
-def test_broken_backup_is_reported_by_the_backup_that_went_well(archive: Path, run: Run, orders: list[_backup.Order]) -> None:
+def test_broken_backup_is_reported_by_the_backup_that_went_well(
+    archive: Path, run: Run, orders: list[_backup.Order]
+) -> None:
     made = [make(archive, days) for days in (3, 2, 1)]
     (archive / made[2] / "database.dump").write_bytes(b"dumb")
     code, out, err = run("backup")
     assert code == 1
     assert "is made and verified" in err
-    assert "BROKEN    %s: its checksum does not match" % (archive / made[2] / "database.dump") in err
+    assert (
+        "BROKEN    %s: its checksum does not match" % (archive / made[2] / "database.dump") in err
+    )
     assert outcomes(archive)["backup"]["ok"] and not outcomes(archive)["prune"]["ok"]
-    assert (archive / made[2]).exists() and (archive / made[1]).exists() and not (archive / made[0]).exists()
+    assert (
+        (archive / made[2]).exists()
+        and (archive / made[1]).exists()
+        and not (archive / made[0]).exists()
+    )
 
 
 def test_dry_run_shows_and_removes_nothing(archive: Path, run: Run) -> None:
@@ -148,20 +224,31 @@ def test_dry_run_shows_and_removes_nothing(archive: Path, run: Run) -> None:
     code, out, _err = run("prune", "--dry-run")
     assert code == 0
     assert out.splitlines() == [
-        "would go  %s: older than what is kept (last 1, daily 2)" % made[0], "stays     %s: last 1, daily 2026-11-23" % made[2],
-        "stays     %s: daily 2026-11-22" % made[1], "foreign   notes.txt"]
+        "would go  %s: older than what is kept (last 1, daily 2)" % made[0],
+        "stays     %s: last 1, daily 2026-11-23" % made[2],
+        "stays     %s: daily 2026-11-22" % made[1],
+        "foreign   notes.txt",
+    ]
     assert sorted(path.name for path in archive.iterdir()) == [*made, "notes.txt"]
     assert outcomes(archive) == {}
-    assert run("prune")[1] == "removed  %s: older than what is kept (last 1, daily 2)\n2 kept, 1 removed\n" % made[0]
+    assert (
+        run("prune")[1]
+        == "removed  %s: older than what is kept (last 1, daily 2)\n2 kept, 1 removed\n" % made[0]
+    )
 
 
-def test_removal_that_is_hindered_is_said(archive: Path, run: Run, orders: list[_backup.Order], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_removal_that_is_hindered_is_said(
+    archive: Path, run: Run, orders: list[_backup.Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_words: Any) -> None:
         raise _backup.BackupError("another backup is under way")
 
     monkeypatch.setattr(_archive, "prune", refuse)
     code, _out, err = run("backup")
-    assert (code, err.splitlines()[1]) == (1, "nothing more was removed: another backup is under way")
+    assert (code, err.splitlines()[1]) == (
+        1,
+        "nothing more was removed: another backup is under way",
+    )
     assert outcomes(archive)["backup"]["ok"] and not outcomes(archive)["prune"]["ok"]
 
 
@@ -178,7 +265,9 @@ def test_verify_reads_the_latest_the_named_or_all(archive: Path, run: Run) -> No
     assert "holds no backup x; there are" in run("verify", "x")[2]
 
 
-def test_drill_restores_with_the_image_of_the_backup(archive: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drill_restores_with_the_image_of_the_backup(
+    archive: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = make(archive, 1)
     other = make(archive, 2, facts={})
     seen: list[tuple[str, str]] = []
@@ -190,18 +279,30 @@ def test_drill_restores_with_the_image_of_the_backup(archive: Path, run: Run, mo
 
     monkeypatch.setattr(_drill, "drill", drill)
     code, out, _err = run("drill")
-    assert (code, out) == (0, "%s can be restored: 7 rows in 3 tables, equal to its manifest, 4.5 s\n" % (archive / name))
+    assert (code, out) == (
+        0,
+        "%s can be restored: 7 rows in 3 tables, equal to its manifest, 4.5 s\n" % (archive / name),
+    )
     assert run("drill", other)[0] == 0
-    assert seen == [(str(archive / name), "postgres@sha256:ab"), (str(archive / other), "postgres@sha256:cd")]
+    assert seen == [
+        (str(archive / name), "postgres@sha256:ab"),
+        (str(archive / other), "postgres@sha256:cd"),
+    ]
     assert outcomes(archive)["drill"]["name"] == other
     differences.append("table a: 1 row is missing")
     code, _out, err = run("drill")
-    assert (code, err) == (1, "%s was restored and is not what its manifest says: table a: 1 row is missing\n" % (archive / name))
+    assert (code, err) == (
+        1,
+        "%s was restored and is not what its manifest says: table a: 1 row is missing\n"
+        % (archive / name),
+    )
     assert outcomes(archive)["drill"]["problem"] == "table a: 1 row is missing"
     assert outcomes(archive)["drill"]["last_success"]["name"] == other
 
 
-def test_drill_without_a_backup_or_an_engine_is_remembered_as_failed(archive: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drill_without_a_backup_or_an_engine_is_remembered_as_failed(
+    archive: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert run("drill")[2] == "%s holds no backup\n" % archive
     assert outcomes(archive)["drill"]["ok"] is False
 
@@ -214,27 +315,48 @@ def test_drill_without_a_backup_or_an_engine_is_remembered_as_failed(archive: Pa
     assert outcomes(archive)["drill"]["problem"] == "a container for the drill does not start"
 
 
-def test_drill_of_a_sealed_backup_is_neither_a_success_nor_a_failure(archive: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drill_of_a_sealed_backup_is_neither_a_success_nor_a_failure(
+    archive: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tried = make(archive, 2)
-    monkeypatch.setattr(_drill, "drill", lambda *_words, **_more: {"rows": 7, "tables": 3, "differences": [], "seconds": 4.5})
+    monkeypatch.setattr(
+        _drill,
+        "drill",
+        lambda *_words, **_more: {"rows": 7, "tables": 3, "differences": [], "seconds": 4.5},
+    )
     assert run("drill", tried)[0] == 0
     # without an image that anybody knows: none is needed to see that it is sealed
-    name = make(archive, 1, encrypted=True, database={"bytes": 1, "dump": "database.dump"}, facts={})
+    name = make(
+        archive, 1, encrypted=True, database={"bytes": 1, "dump": "database.dump"}, facts={}
+    )
     code, out, _err = run("drill")
-    words = "%s is sealed: it cannot be tried here without the key (--identity); every byte is as it was written" % (archive / name)
+    words = (
+        "%s is sealed: it cannot be tried here without the key (--identity); every byte is as it was written"
+        % (archive / name)
+    )
     assert (code, out) == (0, words + "\n")
     told = outcomes(archive)["drill"]
-    assert (told["ok"], told["note"], told["problem"], told["last_success"]["name"]) == (None, words, None, tried)
+    assert (told["ok"], told["note"], told["problem"], told["last_success"]["name"]) == (
+        None,
+        words,
+        None,
+        tried,
+    )
     assert json.loads(run("drill", "--json")[1])["ok"] is None
     code, out, _err = run("status")
     assert code == 0 and words in out
     # with the key it is tried
     (archive.parent / "key").write_text("x")
-    assert run("drill", "--identity", str(archive.parent / "key"))[1].endswith("equal to its manifest, 4.5 s\n")
+    assert run("drill", "--identity", str(archive.parent / "key"))[1].endswith(
+        "equal to its manifest, 4.5 s\n"
+    )
     # what can be seen without it is seen
     (archive / name / "database.dump.age").write_bytes(b"dumb")
     code, _out, err = run("drill")
-    assert (code, err) == (1, "%s: its checksum does not match\n" % (archive / name / "database.dump.age"))
+    assert (code, err) == (
+        1,
+        "%s: its checksum does not match\n" % (archive / name / "database.dump.age"),
+    )
     assert outcomes(archive)["drill"]["ok"] is False
 
 
@@ -243,11 +365,18 @@ def copying(archive: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Settings with a place to copy to. ``copied``: what was; ``problem``: why it fails."""
     path = archive.parent / "ops.json"
     told = json.loads(path.read_text())
-    told["backup"]["copy"] = {"tool": "restic", "to": "/r", "environment_file": "/nosuch/copy.env", "prune": True}
+    told["backup"]["copy"] = {
+        "tool": "restic",
+        "to": "/r",
+        "environment_file": "/nosuch/copy.env",
+        "prune": True,
+    }
     path.write_text(json.dumps(told))
     seen: dict[str, Any] = {"copied": [], "problem": ""}
 
-    def copy(wanted: Any, path: str, pinned: bool, state_dir: str, policy: Any, keeps: Any) -> dict[str, Any]:
+    def copy(
+        wanted: Any, path: str, pinned: bool, state_dir: str, policy: Any, keeps: Any
+    ) -> dict[str, Any]:
         if seen["problem"]:
             raise _backup.BackupError(seen["problem"])
         seen["copied"].append((Path(path).name, pinned, policy.daily, keeps))
@@ -257,33 +386,49 @@ def copying(archive: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return seen
 
 
-def test_backup_is_copied_off(archive: Path, run: Run, orders: list[_backup.Order], copying: dict[str, Any]) -> None:
+def test_backup_is_copied_off(
+    archive: Path, run: Run, orders: list[_backup.Order], copying: dict[str, Any]
+) -> None:
     pinned = make(archive, 1, pinned=True)
     code, out, _err = run("backup")
     assert code == 0
-    assert out.splitlines()[1:3] == ["20261124T120000Z is copied by restic, 2.5 s", "removed over there: abcd"]
+    assert out.splitlines()[1:3] == [
+        "20261124T120000Z is copied by restic, 2.5 s",
+        "removed over there: abcd",
+    ]
     assert copying["copied"] == [("20261124T120000Z", False, 2, [pinned])]
     assert outcomes(archive)["copy"]["bytes"] == 99 and outcomes(archive)["prune"]["ok"]
     code, out, _err = run("copy", pinned, "--json")
     assert (code, json.loads(out)["name"], copying["copied"][1][:2]) == (0, pinned, (pinned, True))
 
 
-def test_copy_that_fails_is_said_and_leaves_the_backup_good(archive: Path, run: Run, orders: list[_backup.Order], copying: dict[str, Any]) -> None:
+def test_copy_that_fails_is_said_and_leaves_the_backup_good(
+    archive: Path, run: Run, orders: list[_backup.Order], copying: dict[str, Any]
+) -> None:
     made = [make(archive, days) for days in (3, 2, 1)]
     copying["problem"] = "restic backup: Fatal: no route"
     code, _out, err = run("backup")
     assert code == 1
-    assert err.splitlines()[:3] == ["%s is made and verified: 7 rows in 2.0 MiB, 1.5 s" % (archive / "20261124T120000Z"),
-                                    "NOT COPIED  20261124T120000Z: restic backup: Fatal: no route", "            the backup on this host is good"]
+    assert err.splitlines()[:3] == [
+        "%s is made and verified: 7 rows in 2.0 MiB, 1.5 s" % (archive / "20261124T120000Z"),
+        "NOT COPIED  20261124T120000Z: restic backup: Fatal: no route",
+        "            the backup on this host is good",
+    ]
     told = outcomes(archive)
-    assert (told["backup"]["ok"], told["copy"]["ok"], told["copy"]["problem"]) == (True, False, "restic backup: Fatal: no route")
+    assert (told["backup"]["ok"], told["copy"]["ok"], told["copy"]["problem"]) == (
+        True,
+        False,
+        "restic backup: Fatal: no route",
+    )
     assert not (archive / made[0]).exists()  # retention went on: else the disk would fill up
     assert run("status")[0] == 1
     copying["problem"] = ""
     assert run("copy")[0] == 0 and run("status")[0] == 0
 
 
-def test_what_is_not_sound_or_has_no_place_is_not_copied(archive: Path, run: Run, copying: dict[str, Any]) -> None:
+def test_what_is_not_sound_or_has_no_place_is_not_copied(
+    archive: Path, run: Run, copying: dict[str, Any]
+) -> None:
     name = make(archive, 1)
     (archive / name / "database.dump").write_bytes(b"dumb")
     code, _out, err = run("copy")
@@ -294,7 +439,9 @@ def test_what_is_not_sound_or_has_no_place_is_not_copied(archive: Path, run: Run
     assert run("copy")[0] == 3
 
 
-def test_check_says_what_the_host_lacks(archive: Path, run: Run, copying: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_says_what_the_host_lacks(
+    archive: Path, run: Run, copying: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     told = json.loads((archive.parent / "ops.json").read_text())
     told["backup"]["encrypt_to"] = ["age1abc"]
     (archive.parent / "ops.json").write_text(json.dumps(told))
@@ -305,19 +452,25 @@ def test_check_says_what_the_host_lacks(archive: Path, run: Run, copying: dict[s
     assert err.splitlines() == [
         "backups are to be encrypted, and the program age is not installed on this host (Debian: age)",
         "backups can't be copied: the program restic is not installed on this host (Debian: restic); /nosuch/copy.env cannot be read: No such file or"
-        " directory. It holds what restic needs to log in"]
+        " directory. It holds what restic needs to log in",
+    ]
     del told["backup"]["encrypt_to"], told["backup"]["copy"]
     (archive.parent / "ops.json").write_text(json.dumps(told))
     assert run("check")[:2] == (0, "this host has what the settings ask for\n")
 
 
-def test_what_a_config_includes_and_is_not_there_is_said(archive: Path, run: Run, orders: list[_backup.Order]) -> None:
+def test_what_a_config_includes_and_is_not_there_is_said(
+    archive: Path, run: Run, orders: list[_backup.Order]
+) -> None:
     config = archive.parent / "config.yaml"
     config.write_text("include: [gone.yaml]\n")
     told = json.loads((archive.parent / "ops.json").read_text())
     told["deployments"]["compose"]["files"] = [{"src": str(config)}]
     (archive.parent / "ops.json").write_text(json.dumps(told))
-    assert run("backup")[1].splitlines()[1] == "not in it: %s includes %s, which is not there" % (config, archive.parent / "gone.yaml")
+    assert run("backup")[1].splitlines()[1] == "not in it: %s includes %s, which is not there" % (
+        config,
+        archive.parent / "gone.yaml",
+    )
 
 
 def test_backups_are_listed_and_pinned(archive: Path, run: Run) -> None:
@@ -340,10 +493,14 @@ def test_status_tells_how_things_went(archive: Path, run: Run) -> None:
     _outcome.record(str(archive.parent), "backup", NOW, "the disk is full")
     code, _out, err = run("status")
     assert code == 1
-    assert err.splitlines()[0] == "backup  2026-11-24T12:00:00+00:00  FAILED: the disk is full; it went well last at 2026-11-23T12:00:00+00:00"
+    assert (
+        err.splitlines()[0]
+        == "backup  2026-11-24T12:00:00+00:00  FAILED: the disk is full; it went well last at 2026-11-23T12:00:00+00:00"
+    )
 
 
 # Restoring
+
 
 @pytest.fixture
 def ordered(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
@@ -353,7 +510,15 @@ def ordered(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     def restore(order: Any, time: datetime, tell: Any) -> dict[str, Any]:
         tell("the proxy is stopped")
-        return {"name": "x", "path": "/b/x", "loses": ["a: 1 row"], "notes": ["a note"], "point": "/b/point", "stopped": 1.25, "seconds": 20.0}
+        return {
+            "name": "x",
+            "path": "/b/x",
+            "loses": ["a: 1 row"],
+            "notes": ["a note"],
+            "point": "/b/point",
+            "stopped": 1.25,
+            "seconds": 20.0,
+        }
 
     monkeypatch.setattr(_restore_deployment, "restore", restore)
     return seen
@@ -363,37 +528,87 @@ ORDER = _restore_deployment.Order(None, "/b/x", "/b", "/s")  # type: ignore[arg-
 
 
 def test_restore_tells_as_it_goes_and_what_was_lost(run: Run, ordered: list[Any]) -> None:
-    code, out, _err = run("restore", "x", "--from", "/else", "--into", "legacy", "--identity", "/key", "--no-restore-point", "--wait", "9")
+    code, out, _err = run(
+        "restore",
+        "x",
+        "--from",
+        "/else",
+        "--into",
+        "legacy",
+        "--identity",
+        "/key",
+        "--no-restore-point",
+        "--wait",
+        "9",
+    )
     assert code == 0
     assert ordered[0][1:] == (NOW, "x", "legacy", "/else", "/key", False, 9)
-    assert out.splitlines() == ["the proxy is stopped", "lost with it: a: 1 row", "a note", "restore point: /b/point",
-                                "it took 20.0 s, 1.2 s of them without a proxy"]
+    assert out.splitlines() == [
+        "the proxy is stopped",
+        "lost with it: a: 1 row",
+        "a note",
+        "restore point: /b/point",
+        "it took 20.0 s, 1.2 s of them without a proxy",
+    ]
     code, out, err = run("restore", "--json")
     assert ordered[1][1:] == (NOW, "latest", "", "", "", True, 240)
     assert (code, err, json.loads(out)["point"]) == (0, "the proxy is stopped\n", "/b/point")
 
 
-def test_new_host_is_built_by_the_same_command(run: Run, ordered: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_restore_order, "order", lambda *words: _restore_host.Order("/b/x", "/opt/litellm", "/s"))
-    monkeypatch.setattr(_restore_host, "rebuild", lambda order, time, tell: tell("the proxy starts") or {"notes": ["a note"], "seconds": 3.0})
+def test_new_host_is_built_by_the_same_command(
+    run: Run, ordered: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        _restore_order, "order", lambda *words: _restore_host.Order("/b/x", "/opt/litellm", "/s")
+    )
+    monkeypatch.setattr(
+        _restore_host,
+        "rebuild",
+        lambda order, time, tell: tell("the proxy starts") or {"notes": ["a note"], "seconds": 3.0},
+    )
     assert run("restore") == (0, "the proxy starts\na note\nit took 3.0 s\n", "")
 
 
-def test_dry_run_of_a_restore_says_what_would_be_lost(run: Run, ordered: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    told = {"name": "x", "path": "/b/x", "created": "t", "source": "compose", "rows_total": 7, "problems": [], "notes": ["a note"], "loses": ["a: 1 row"],
-            "interrupted": "swapping"}
+def test_dry_run_of_a_restore_says_what_would_be_lost(
+    run: Run, ordered: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {
+        "name": "x",
+        "path": "/b/x",
+        "created": "t",
+        "source": "compose",
+        "rows_total": 7,
+        "problems": [],
+        "notes": ["a note"],
+        "loses": ["a: 1 row"],
+        "interrupted": "swapping",
+    }
     monkeypatch.setattr(_restore_deployment, "foresee", lambda order: told)
     code, out, _err = run("restore", "--dry-run")
-    assert (code, out.splitlines()) == (0, [
-        "/b/x, made t of the compose deployment, 7 rows", "an earlier restore was killed in its stage swapping; a run ends that first",
-        "would be lost: a: 1 row", "a note"])
+    assert (code, out.splitlines()) == (
+        0,
+        [
+            "/b/x, made t of the compose deployment, 7 rows",
+            "an earlier restore was killed in its stage swapping; a run ends that first",
+            "would be lost: a: 1 row",
+            "a note",
+        ],
+    )
     told.update(problems=["too full"], loses=[], interrupted="")
     code, _out, err = run("restore", "--dry-run")
-    assert (code, err.splitlines()[1:]) == (3, ["nothing is there now that the backup does not have", "a note", "REFUSED   too full"])
+    assert (code, err.splitlines()[1:]) == (
+        3,
+        ["nothing is there now that the backup does not have", "a note", "REFUSED   too full"],
+    )
 
 
-@pytest.mark.parametrize(("error", "code"), [(RefusedError("refused"), 3), (RestoreError("failed"), 1), (SystemdError("no bus"), 1)])
-def test_restore_that_does_not_go_well(run: Run, ordered: list[Any], monkeypatch: pytest.MonkeyPatch, error: Exception, code: int) -> None:
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(RefusedError("refused"), 3), (RestoreError("failed"), 1), (SystemdError("no bus"), 1)],
+)
+def test_restore_that_does_not_go_well(
+    run: Run, ordered: list[Any], monkeypatch: pytest.MonkeyPatch, error: Exception, code: int
+) -> None:
     def restore(*_words: Any) -> Any:
         raise error
 
@@ -401,8 +616,19 @@ def test_restore_that_does_not_go_well(run: Run, ordered: list[Any], monkeypatch
     assert run("restore")[::2] == (code, "%s\n" % error)
 
 
-def test_no_backup_is_made_of_a_restore_that_was_killed(archive: Path, run: Run, orders: list[_backup.Order]) -> None:
-    state = {"id": "x", "backup": "/b/x", "name": "x", "database": "d", "fresh": "f", "kept": "k", "point": "", "begun": "t"}
+def test_no_backup_is_made_of_a_restore_that_was_killed(
+    archive: Path, run: Run, orders: list[_backup.Order]
+) -> None:
+    state = {
+        "id": "x",
+        "backup": "/b/x",
+        "name": "x",
+        "database": "d",
+        "fresh": "f",
+        "kept": "k",
+        "point": "",
+        "begun": "t",
+    }
     _restore_state.save(str(archive.parent), dict(state), _restore_state.SWAPPING, NOW)
     code, _out, err = run("backup")
     assert (code, orders) == (3, [])
@@ -421,7 +647,9 @@ def test_settings_that_are_wrong_are_usage(archive: Path, run: Run) -> None:
     assert code == 2 and json.loads(out)["ok"] is False
 
 
-@pytest.mark.parametrize("command", ["backup", "prune", "verify", "drill", "restore", "list", "status", "copy", "check"])
+@pytest.mark.parametrize(
+    "command", ["backup", "prune", "verify", "drill", "restore", "list", "status", "copy", "check"]
+)
 def test_settings_of_the_host_are_read_without_a_word(command: str) -> None:
     told = _ops.parser().parse_args([command])
     assert (told.settings, told.needs_settings) == ("/etc/llmops-litellm/ops.json", True)

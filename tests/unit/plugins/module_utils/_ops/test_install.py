@@ -16,7 +16,11 @@ from ansible_collections.llmops.litellm.plugins.module_utils._ops import answer 
 from ansible_collections.llmops.litellm.plugins.module_utils._ops import install as _program
 from ansible_collections.llmops.litellm.plugins.modules import ops_program
 
-FILES = {"__init__.py": b"", "_ops/__init__.py": b"", "_ops/cli.py": b"def main():\n    print('one')\n    return 3\n"}
+FILES = {
+    "__init__.py": b"",
+    "_ops/__init__.py": b"",
+    "_ops/cli.py": b"def main():\n    print('one')\n    return 3\n",
+}
 Put = Callable[..., dict[str, Any]]
 
 
@@ -24,11 +28,20 @@ Put = Callable[..., dict[str, Any]]
 def put(tmp_path: Path) -> Put:
     """Installs files below a folder of the test's own."""
     (tmp_path / "sbin").mkdir()
-    return lambda files=FILES, check=False: _program.install(files, str(tmp_path / "lib"), str(tmp_path / "sbin" / "litellm-ops"), check)
+    return lambda files=FILES, check=False: _program.install(
+        files, str(tmp_path / "lib"), str(tmp_path / "sbin" / "litellm-ops"), check
+    )
 
 
 def call(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([tmp_path / "sbin" / "litellm-ops", *words], capture_output=True, text=True, check=False, env={}, cwd="/")
+    return subprocess.run(
+        [tmp_path / "sbin" / "litellm-ops", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={},
+        cwd="/",
+    )
 
 
 def test_command_runs_what_was_installed(tmp_path: Path, put: Put) -> None:
@@ -50,7 +63,9 @@ def test_other_release_takes_its_place_and_leaves_nothing(tmp_path: Path, put: P
     second = put({**FILES, "_ops/cli.py": b"def main():\n    print('two')\n"})
     assert second["changed"] and first in second["before"]
     assert call(tmp_path).stdout == "two\n"
-    assert sorted(path.name for path in (tmp_path / "lib").iterdir()) == sorted([Path(second["folder"]).name, "0123456789abcdef", "notes.txt"])
+    assert sorted(path.name for path in (tmp_path / "lib").iterdir()) == sorted(
+        [Path(second["folder"]).name, "0123456789abcdef", "notes.txt"]
+    )
 
 
 @pytest.mark.parametrize("spoil", ["changed", "gone", "more", "mode", "command"])
@@ -77,7 +92,9 @@ def interrupt(*_words: Any) -> None:
     raise KeyboardInterrupt
 
 
-def test_interrupted_installation_leaves_the_earlier_command(tmp_path: Path, put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_installation_leaves_the_earlier_command(
+    tmp_path: Path, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put()
     other = {**FILES, "_ops/cli.py": b"def main():\n    print('two')\n"}
     for name in ("_put", "write_atomically"):
@@ -105,11 +122,17 @@ def test_removal_takes_only_what_is_ours(tmp_path: Path, put: Put) -> None:
     assert not (tmp_path / "lib").exists()
 
 
-def test_module_installs_the_real_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_module_installs_the_real_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "sbin").mkdir()
 
     def run(**params: Any) -> dict[str, Any]:
-        given = {"library": str(tmp_path / "lib"), "command": str(tmp_path / "sbin" / "litellm-ops"), **params}
+        given = {
+            "library": str(tmp_path / "lib"),
+            "command": str(tmp_path / "sbin" / "litellm-ops"),
+            **params,
+        }
         with patch_module_args(given), pytest.raises(SystemExit):
             ops_program.main()
         return dict(json.loads(capsys.readouterr().out))
@@ -122,7 +145,9 @@ def test_module_installs_the_real_command(tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "ops.json").write_text("{}")
     (tmp_path / "ops.json").chmod(0o600)
     done = call(tmp_path, "status", "--settings", str(tmp_path / "ops.json"))
-    assert (done.returncode, "state_dir is missing" in done.stderr) == (_answer.USAGE, True), done.stderr
+    assert (done.returncode, "state_dir is missing" in done.stderr) == (_answer.USAGE, True), (
+        done.stderr
+    )
     assert run(state="absent")["changed"] is True
     assert list((tmp_path / "sbin").iterdir()) == []
     assert os.listdir(tmp_path / "sbin") == []
@@ -130,10 +155,20 @@ def test_module_installs_the_real_command(tmp_path: Path, capsys: pytest.Capture
 
 def test_everything_that_the_command_needs_is_installed() -> None:
     """Only what it imports, and all of that: asked of a Python that has imported nothing else."""
-    script = ("import json; from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli, install; "
-              "print(json.dumps(sorted(install.sources())))")
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    script = (
+        "import json; from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli, install; "
+        "print(json.dumps(sorted(install.sources())))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     names = json.loads(done.stdout)
-    needed = {"_ops/__init__.py", "_ops/cli.py", "_backup/backup.py", "_restore/database.py", "_backup/retention.py"}
+    needed = {
+        "_ops/__init__.py",
+        "_ops/cli.py",
+        "_backup/backup.py",
+        "_restore/database.py",
+        "_backup/retention.py",
+    }
     assert needed <= set(names)
     assert "_migration/finalize.py" not in names

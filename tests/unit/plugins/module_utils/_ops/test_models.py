@@ -10,11 +10,21 @@ import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import checks as _model_checks
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import declaration as _model_server
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import firewall as _firewall_host
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import gate as _model_door
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import ready as _model_ready
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    checks as _model_checks,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    declaration as _model_server,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    firewall as _firewall_host,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    gate as _model_door,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
+    ready as _model_ready,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as _ops
 
 UNIT = "litellm-model-one.service"
@@ -22,8 +32,12 @@ UNIT = "litellm-model-one.service"
 
 @pytest.fixture(name="models")
 def _models(tmp_path: Path) -> str:
-    server = _model_server.read([{"name": "one", "server": "llama_cpp", "model": "/srv/one.gguf", "port": 8001}])[0][0]
-    (tmp_path / "one.json").write_text(_model_server.dump(_model_server.Installed(server, UNIT, "litellm-model")), encoding="utf-8")
+    server = _model_server.read(
+        [{"name": "one", "server": "llama_cpp", "model": "/srv/one.gguf", "port": 8001}]
+    )[0][0]
+    (tmp_path / "one.json").write_text(
+        _model_server.dump(_model_server.Installed(server, UNIT, "litellm-model")), encoding="utf-8"
+    )
     return str(tmp_path)
 
 
@@ -32,15 +46,21 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str,
     return code, json.loads(capsys.readouterr().out)
 
 
-def test_check_refuses_with_everything(models: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(_model_checks, "before_start", lambda _server, unit, account: [unit, account])
+def test_check_refuses_with_everything(
+    models: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        _model_checks, "before_start", lambda _server, unit, account: [unit, account]
+    )
     code, told = run(capsys, "model-check", "one", "--models", models)
     assert (code, told["problems"]) == (3, [UNIT, "litellm-model"])
     monkeypatch.setattr(_model_checks, "before_start", lambda *_words: [])
     assert run(capsys, "model-check", "one", "--models", models)[0] == 0
 
 
-def test_ready_tells_why_not(models: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ready_tells_why_not(
+    models: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked: list[float] = []
 
     def wait(_server: Any, seconds: float, _environment: Any, alive: Any) -> _model_ready.Looked:
@@ -55,27 +75,59 @@ def test_ready_tells_why_not(models: str, monkeypatch: pytest.MonkeyPatch, capsy
     assert (code, told["reason"], asked) == (1, "because", [7, 60])
 
 
-@pytest.mark.parametrize(("result", "calls"), [("success", [("reset-failed", "--", UNIT)]), ("signal", []), ("exit-code", []), ("timeout", []), ("", [])])
-def test_only_a_stop_in_order_sets_the_counter_back(models: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-                                                    result: str, calls: list[Any]) -> None:
+@pytest.mark.parametrize(
+    ("result", "calls"),
+    [
+        ("success", [("reset-failed", "--", UNIT)]),
+        ("signal", []),
+        ("exit-code", []),
+        ("timeout", []),
+        ("", []),
+    ],
+)
+def test_only_a_stop_in_order_sets_the_counter_back(
+    models: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    result: str,
+    calls: list[Any],
+) -> None:
     done: list[Any] = []
-    monkeypatch.setattr(_systemd.Manager, "systemctl", lambda _manager, *words: done.append(words) or _host.Result(0, "", ""))
+    monkeypatch.setattr(
+        _systemd.Manager,
+        "systemctl",
+        lambda _manager, *words: done.append(words) or _host.Result(0, "", ""),
+    )
     monkeypatch.setenv("SERVICE_RESULT", result)
     assert run(capsys, "model-ended", "one", "--models", models)[0] == 0
     assert done == calls
 
 
-def test_failed_says_what_to_do_once_it_is_over(models: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(_model_door, "look", lambda _unit: _model_door.State("failed", 0, "start-limit-hit"))
+def test_failed_says_what_to_do_once_it_is_over(
+    models: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        _model_door, "look", lambda _unit: _model_door.State("failed", 0, "start-limit-hit")
+    )
     assert _ops.main(["model-failed", "one", "--models", models]) == 0
     text = capsys.readouterr().out
-    assert all(words in text for words in ("10 times", "start-limit-hit", "journalctl -u " + UNIT, "systemctl reset-failed"))
+    assert all(
+        words in text
+        for words in (
+            "10 times",
+            "start-limit-hit",
+            "journalctl -u " + UNIT,
+            "systemctl reset-failed",
+        )
+    )
     monkeypatch.setattr(_model_door, "look", lambda _unit: _model_door.State("activating", 0, ""))
     assert _ops.main(["model-failed", "one", "--models", models]) == 1
     assert "is started again" in capsys.readouterr().err
 
 
-def test_the_door_is_opened_by_its_socket_only(models: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_door_is_opened_by_its_socket_only(
+    models: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.delenv("LISTEN_PID", raising=False)
     code, told = run(capsys, "model-door", "one", "--models", models)
     assert code == 1
@@ -89,6 +141,11 @@ def test_a_server_that_is_not_known(models: str, capsys: pytest.CaptureFixture[s
     assert "two.json cannot be read" in told["error"]
 
 
-def test_firewall_rules_are_made_again(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_firewall_rules_are_made_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(_firewall_host, "again", lambda folder: ["iptables " + folder])
-    assert run(capsys, "firewall", "--state-dir", "/var/x") == (0, {"ok": True, "added": ["iptables /var/x"]})
+    assert run(capsys, "firewall", "--state-dir", "/var/x") == (
+        0,
+        {"ok": True, "added": ["iptables /var/x"]},
+    )

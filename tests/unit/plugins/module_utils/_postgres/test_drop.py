@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import database as _database
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fingerprint as _fingerprint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    fingerprint as _fingerprint,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.database import Occupancy
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
     Endpoint,
@@ -59,7 +61,9 @@ def test_database_that_the_backup_has_is_dropped(server: Server) -> None:
     assert _database.drop(PLACE, "h", check=True)
     assert server.done == []
     assert _database.drop(PLACE, "h")
-    assert server.done == [("gateway", 'DROP DATABASE "llm"', {"default_transaction_read_only": "off"})]
+    assert server.done == [
+        ("gateway", 'DROP DATABASE "llm"', {"default_transaction_read_only": "off"})
+    ]
 
 
 def test_role_that_may_not_gives_way_to_one_that_may(server: Server) -> None:
@@ -76,13 +80,23 @@ def test_database_that_is_not_there_is_no_failure(server: Server) -> None:
 @pytest.mark.parametrize(
     ("found", "expect", "said"),
     [
-        (Occupancy(True, {"made_by": "llmops.litellm"}, [], ["1 of psql as gateway"]), None, "while clients are connected: 1 of psql"),
-        (Occupancy(True, {"made_by": "llmops.litellm"}, [], []), "other", "does not hold what the backup has"),
+        (
+            Occupancy(True, {"made_by": "llmops.litellm"}, [], ["1 of psql as gateway"]),
+            None,
+            "while clients are connected: 1 of psql",
+        ),
+        (
+            Occupancy(True, {"made_by": "llmops.litellm"}, [], []),
+            "other",
+            "does not hold what the backup has",
+        ),
         (Occupancy(True, None, [], []), None, "this collection did not make it"),
     ],
     ids=["in use", "changed", "foreign"],
 )
-def test_anything_else_is_left_alone(server: Server, found: Occupancy, expect: Any, said: str) -> None:
+def test_anything_else_is_left_alone(
+    server: Server, found: Occupancy, expect: Any, said: str
+) -> None:
     server.found = found
     with pytest.raises(PostgresError, match=said):
         _database.drop(PLACE, expect)

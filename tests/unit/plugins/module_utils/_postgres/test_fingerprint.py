@@ -1,4 +1,5 @@
 """Fingerprints compared."""
+
 from __future__ import annotations
 
 import copy
@@ -14,8 +15,15 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres.fingerpri
 )
 
 ONE: dict[str, Any] = {
-    "server_version": "15.20", "server_major": 15, "schema_hash": "s", "rows_total": 5, "hash": "h",
-    "tables": [{"schema": "public", "name": "a", "rows": 2, "hash": "x"}, {"schema": "other", "name": "other.a", "rows": 3, "hash": "y"}],
+    "server_version": "15.20",
+    "server_major": 15,
+    "schema_hash": "s",
+    "rows_total": 5,
+    "hash": "h",
+    "tables": [
+        {"schema": "public", "name": "a", "rows": 2, "hash": "x"},
+        {"schema": "other", "name": "other.a", "rows": 3, "hash": "y"},
+    ],
     "sequences": [{"schema": "public", "name": "s", "last_value": 7, "is_called": True}],
 }
 
@@ -26,17 +34,37 @@ def test_equal_whatever_the_server() -> None:
     assert compare(ONE, other) == []
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda it: it["tables"].pop(0), "table a is only in the source"),
-    (lambda it: it["tables"].append({"schema": "public", "name": "b", "rows": 0, "hash": ""}), "table b is only in the target"),
-    (lambda it: it["tables"][0].update(rows=1), "table a has 2 rows in the source, 1 in the target"),
-    (lambda it: it["tables"][0].update(hash="z"), "table a has 2 rows on both sides, but not the same ones"),
-    (lambda it: it["tables"][1].update(schema="public"), "table other.a is only in the source"),
-    (lambda it: it["sequences"].clear(), "sequence s is only in the source"),
-    (lambda it: it["sequences"][0].update(last_value=8), "sequence s stands at 7 in the source, at 8 in the target"),
-    (lambda it: it["sequences"][0].update(is_called=False), "sequence s stands at 7 in the source, at 7 (not called) in the target"),
-    (lambda it: it.update(schema_hash="t"), "the schemas differ"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda it: it["tables"].pop(0), "table a is only in the source"),
+        (
+            lambda it: it["tables"].append(
+                {"schema": "public", "name": "b", "rows": 0, "hash": ""}
+            ),
+            "table b is only in the target",
+        ),
+        (
+            lambda it: it["tables"][0].update(rows=1),
+            "table a has 2 rows in the source, 1 in the target",
+        ),
+        (
+            lambda it: it["tables"][0].update(hash="z"),
+            "table a has 2 rows on both sides, but not the same ones",
+        ),
+        (lambda it: it["tables"][1].update(schema="public"), "table other.a is only in the source"),
+        (lambda it: it["sequences"].clear(), "sequence s is only in the source"),
+        (
+            lambda it: it["sequences"][0].update(last_value=8),
+            "sequence s stands at 7 in the source, at 8 in the target",
+        ),
+        (
+            lambda it: it["sequences"][0].update(is_called=False),
+            "sequence s stands at 7 in the source, at 7 (not called) in the target",
+        ),
+        (lambda it: it.update(schema_hash="t"), "the schemas differ"),
+    ],
+)
 def test_differences_in_words(change: Callable[[dict[str, Any]], None], words: str) -> None:
     other = copy.deepcopy(ONE)
     change(other)
@@ -47,7 +75,7 @@ def test_differences_in_words(change: Callable[[dict[str, Any]], None], words: s
 def test_sums_become_digits() -> None:
     assert combine(None, None) == "0" * 32
     assert combine("1", "-1") == "0000000000000001ffffffffffffffff"
-    assert combine(str(2**64 + 5), str(-2**64)) == "0000000000000005" + "0" * 16
+    assert combine(str(2**64 + 5), str(-(2**64))) == "0000000000000005" + "0" * 16
 
 
 def test_a_column_cannot_stand_for_the_row() -> None:

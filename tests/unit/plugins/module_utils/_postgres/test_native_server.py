@@ -17,11 +17,21 @@ from hypothesis import strategies as st
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Manager, Unit
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import endpoint as _endpoint
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import native_server as _native_server
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    native_server as _native_server,
+)
 
 ME = pwd.getpwuid(os.getuid()).pw_name
 SECRET = "hunter2/4f9c"
-OWN = ["/usr/lib/postgresql/15/bin/postgres", "-D", "/data", "-c", "config_file=/etc/$x.conf", "-p", "5434"]
+OWN = [
+    "/usr/lib/postgresql/15/bin/postgres",
+    "-D",
+    "/data",
+    "-c",
+    "config_file=/etc/$x.conf",
+    "-p",
+    "5434",
+]
 
 
 @pytest.fixture
@@ -46,7 +56,13 @@ def test_server_that_cannot_be_seen_is_not_guessed(tmp_path: Path) -> None:
     assert _native_server.seen(1, str(tmp_path)) is None
 
 
-def proc(tmp_path: Path, pid: int, cwd: str, program: str = "/usr/bin/postgres", argv: str = "postgres\0-D\0/data\0") -> str:
+def proc(
+    tmp_path: Path,
+    pid: int,
+    cwd: str,
+    program: str = "/usr/bin/postgres",
+    argv: str = "postgres\0-D\0/data\0",
+) -> str:
     """A process in a /proc of this test."""
     folder = tmp_path / "proc" / str(pid)
     folder.mkdir(parents=True)
@@ -58,16 +74,28 @@ def proc(tmp_path: Path, pid: int, cwd: str, program: str = "/usr/bin/postgres",
 
 def test_program_that_was_upgraded_under_it_has_its_path_still(tmp_path: Path) -> None:
     seen = _native_server.seen(7, proc(tmp_path, 7, "/data", "/usr/bin/postgres (deleted)"))
-    assert seen == {"argv": ["postgres", "-D", "/data"], "program": "/usr/bin/postgres", "account": ME, "folder": "/data"}
+    assert seen == {
+        "argv": ["postgres", "-D", "/data"],
+        "program": "/usr/bin/postgres",
+        "account": ME,
+        "folder": "/data",
+    }
     assert _native_server.seen(8, proc(tmp_path, 8, "/data", argv="")) is None
 
 
 @given(st.lists(st.text(min_size=1), max_size=6), st.integers(1, 65535), st.booleans())
-def test_what_is_private_comes_last_and_so_counts(argv: list[str], port: int, writable: bool) -> None:
-    server = {"argv": ["postgres", *argv], "program": "/p/postgres", "account": ME, "folder": "/data"}
+def test_what_is_private_comes_last_and_so_counts(
+    argv: list[str], port: int, writable: bool
+) -> None:
+    server = {
+        "argv": ["postgres", *argv],
+        "program": "/p/postgres",
+        "account": ME,
+        "folder": "/data",
+    }
     words = _native_server.command(server, port, "/run/x", writable)
-    assert words[:1 + len(argv)] == ["/p/postgres", *argv]
-    rest = words[1 + len(argv):]
+    assert words[: 1 + len(argv)] == ["/p/postgres", *argv]
+    rest = words[1 + len(argv) :]
     assert rest[:4] == ["-p", str(port), "-k", "/run/x"]
     assert {"listen_addresses=", "hba_file=/run/x/pg_hba.conf", "autovacuum=off"} <= set(rest)
     assert ("default_transaction_read_only=on" in rest) is not writable
@@ -75,20 +103,46 @@ def test_what_is_private_comes_last_and_so_counts(argv: list[str], port: int, wr
 
 def test_unit_gives_way_to_the_servers_own() -> None:
     server = {"argv": OWN, "program": OWN[0], "account": "postgres", "folder": "/data"}
-    words = _native_server.unit_command(server, 5434, _native_server.place(), conflicts="postgresql@15-main.service")
-    assert {"--property=Conflicts=postgresql@15-main.service", "--property=Before=postgresql@15-main.service", "--property=User=postgres",
-            "--property=KillSignal=SIGINT", "--setenv=PGDATA=/data", "--collect", "--unit=litellm-legacy-look.service"} <= set(words)
+    words = _native_server.unit_command(
+        server, 5434, _native_server.place(), conflicts="postgresql@15-main.service"
+    )
+    assert {
+        "--property=Conflicts=postgresql@15-main.service",
+        "--property=Before=postgresql@15-main.service",
+        "--property=User=postgres",
+        "--property=KillSignal=SIGINT",
+        "--setenv=PGDATA=/data",
+        "--collect",
+        "--unit=litellm-legacy-look.service",
+    } <= set(words)
     # systemd would look for a variable
     assert "config_file=/etc/$$x.conf" in words
-    assert "Conflicts" not in " ".join(_native_server.unit_command(server, 5434, _native_server.place()))
+    assert "Conflicts" not in " ".join(
+        _native_server.unit_command(server, 5434, _native_server.place())
+    )
 
 
 def test_url_is_the_same_database_without_the_password() -> None:
-    url = _native_server.private_url("postgresql://gate%40way:hunter2%2F4f9c@127.0.0.1:5434/llm%20x?connection_limit=3", "postgres", "/run/look")
+    url = _native_server.private_url(
+        "postgresql://gate%40way:hunter2%2F4f9c@127.0.0.1:5434/llm%20x?connection_limit=3",
+        "postgres",
+        "/run/look",
+    )
     assert "hunter2" not in url
     told = _endpoint.parse_url(url)
-    assert (told["user"], told["password"], told["host"], told["port"], told["database"]) == ("gate@way", None, "/run/look", 5434, "llm x")
-    assert _endpoint.parse_url(_native_server.private_url("postgresql://h/d", "postgres", "/run/look"))["user"] == "postgres"
+    assert (told["user"], told["password"], told["host"], told["port"], told["database"]) == (
+        "gate@way",
+        None,
+        "/run/look",
+        5434,
+        "llm x",
+    )
+    assert (
+        _endpoint.parse_url(
+            _native_server.private_url("postgresql://h/d", "postgres", "/run/look")
+        )["user"]
+        == "postgres"
+    )
 
 
 def test_only_a_living_server_holds_its_folder(tmp_path: Path) -> None:
@@ -147,7 +201,9 @@ def systemd(monkeypatch: pytest.MonkeyPatch) -> Systemd:
     monkeypatch.setattr(_native_server, "query", fake.query)
     monkeypatch.setattr(_native_server, "PAUSE", 0)
     monkeypatch.setattr(_endpoint, "find_bindir", lambda host, port: "/usr/bin")
-    monkeypatch.setattr(Manager, "systemctl", lambda _self, *words, **named: fake.systemctl(*words, **named))
+    monkeypatch.setattr(
+        Manager, "systemctl", lambda _self, *words, **named: fake.systemctl(*words, **named)
+    )
     return fake
 
 
@@ -165,19 +221,38 @@ def env_file(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_server_runs_for_as_long_as_the_block_lasts(systemd: Systemd, server: dict[str, Any], env_file: str, tmp_path: Path) -> None:
+def test_server_runs_for_as_long_as_the_block_lasts(
+    systemd: Systemd, server: dict[str, Any], env_file: str, tmp_path: Path
+) -> None:
     where = _native_server.place("look", str(tmp_path))
     with _native_server.running(server, env_file, where, "own.service") as endpoint:
-        assert (endpoint.user, endpoint.database, endpoint.host, endpoint.password) == ("gateway", "llm_gateway", where.folder, None)
+        assert (endpoint.user, endpoint.database, endpoint.host, endpoint.password) == (
+            "gateway",
+            "llm_gateway",
+            where.folder,
+            None,
+        )
         assert systemd.active == "active"
-        assert (os.stat(where.folder).st_mode & 0o777, os.stat(where.env_file).st_mode & 0o777) == (0o700, 0o600)
+        assert (os.stat(where.folder).st_mode & 0o777, os.stat(where.env_file).st_mode & 0o777) == (
+            0o700,
+            0o600,
+        )
         assert os.listdir(where.folder) == ["pg_hba.conf"]
-        told = " ".join(word for command in systemd.commands for word in command) + Path(where.env_file).read_text()
+        told = (
+            " ".join(word for command in systemd.commands for word in command)
+            + Path(where.env_file).read_text()
+        )
         assert "hunter2" not in told
-    assert (systemd.active, os.path.exists(where.folder), os.path.exists(where.env_file)) == ("", False, False)
+    assert (systemd.active, os.path.exists(where.folder), os.path.exists(where.env_file)) == (
+        "",
+        False,
+        False,
+    )
 
 
-def test_what_a_killed_run_left_is_stopped_first(systemd: Systemd, server: dict[str, Any], env_file: str, tmp_path: Path) -> None:
+def test_what_a_killed_run_left_is_stopped_first(
+    systemd: Systemd, server: dict[str, Any], env_file: str, tmp_path: Path
+) -> None:
     where = _native_server.place("look", str(tmp_path))
     _native_server.start(server, env_file, where)
     _native_server.start(server, env_file, where, writable=True)
@@ -193,41 +268,73 @@ def test_what_a_killed_run_left_is_stopped_first(systemd: Systemd, server: dict[
         ({"answers_after": 9}, "does not answer on its private socket"),
     ],
 )
-def test_server_that_does_not_start_leaves_nothing(systemd: Systemd, server: dict[str, Any], env_file: str, tmp_path: Path, change: dict[str, Any],
-                                                   said: str) -> None:
+def test_server_that_does_not_start_leaves_nothing(
+    systemd: Systemd,
+    server: dict[str, Any],
+    env_file: str,
+    tmp_path: Path,
+    change: dict[str, Any],
+    said: str,
+) -> None:
     where = _native_server.place("look", str(tmp_path))
     vars(systemd).update(change)
     with pytest.raises(_native_server.NativeServerError, match=said):
         _native_server.start(server, env_file, where, timeout=0)
-    assert (systemd.active, os.path.exists(where.folder), os.path.exists(where.env_file)) == ("", False, False)
+    assert (systemd.active, os.path.exists(where.folder), os.path.exists(where.env_file)) == (
+        "",
+        False,
+        False,
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"program": "/nosuch/postgres"}, "/nosuch/postgres is gone"), ({"account": "no such account"}, "there is no account no such account")],
+    [
+        ({"program": "/nosuch/postgres"}, "/nosuch/postgres is gone"),
+        ({"account": "no such account"}, "there is no account no such account"),
+    ],
 )
-def test_server_that_cannot_be_started_is_said(systemd: Systemd, server: dict[str, Any], env_file: str, tmp_path: Path,
-                                               change: dict[str, Any], said: str) -> None:
+def test_server_that_cannot_be_started_is_said(
+    systemd: Systemd,
+    server: dict[str, Any],
+    env_file: str,
+    tmp_path: Path,
+    change: dict[str, Any],
+    said: str,
+) -> None:
     with pytest.raises(_native_server.NativeServerError, match=said):
-        _native_server.start({**server, **change}, env_file, _native_server.place("look", str(tmp_path)))
+        _native_server.start(
+            {**server, **change}, env_file, _native_server.place("look", str(tmp_path))
+        )
     assert systemd.commands == []
 
 
-def test_server_that_runs_already_is_not_started_twice(systemd: Systemd, server: dict[str, Any], env_file: str, tmp_path: Path,
-                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_that_runs_already_is_not_started_twice(
+    systemd: Systemd,
+    server: dict[str, Any],
+    env_file: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(_native_server, "holder", lambda server: 7)
     with pytest.raises(_native_server.NativeServerError, match="runs already"):
         _native_server.start(server, env_file, _native_server.place("look", str(tmp_path)))
     assert systemd.commands == []
 
 
-def test_environment_without_a_database_is_said(systemd: Systemd, server: dict[str, Any], tmp_path: Path) -> None:
+def test_environment_without_a_database_is_said(
+    systemd: Systemd, server: dict[str, Any], tmp_path: Path
+) -> None:
     (tmp_path / "empty.env").write_text("A=1\n")
     with pytest.raises(_native_server.NativeServerError, match="does not set DATABASE_URL"):
-        _native_server.start(server, str(tmp_path / "empty.env"), _native_server.place("look", str(tmp_path)))
+        _native_server.start(
+            server, str(tmp_path / "empty.env"), _native_server.place("look", str(tmp_path))
+        )
 
 
-def test_server_that_does_not_stop_keeps_its_folder(systemd: Systemd, server: dict[str, Any], env_file: str, tmp_path: Path) -> None:
+def test_server_that_does_not_stop_keeps_its_folder(
+    systemd: Systemd, server: dict[str, Any], env_file: str, tmp_path: Path
+) -> None:
     where = _native_server.place("look", str(tmp_path))
     _native_server.start(server, env_file, where)
     systemd.stops = False

@@ -1,4 +1,5 @@
 """What psql is told and what it answers."""
+
 from __future__ import annotations
 
 import pytest
@@ -12,16 +13,26 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session i
 )
 
 
-@pytest.mark.parametrize("line, row", [
-    ("a\tb", ["a", "b"]), ("\\N\t", [None, ""]), ("\\\\N", ["\\N"]), ("a\\tb\\nc\\rd", ["a\tb\nc\rd"]), ("\\\\t", ["\\t"]), ("ü\x01", ["ü\x01"]),
-])
+@pytest.mark.parametrize(
+    "line, row",
+    [
+        ("a\tb", ["a", "b"]),
+        ("\\N\t", [None, ""]),
+        ("\\\\N", ["\\N"]),
+        ("a\\tb\\nc\\rd", ["a\tb\nc\rd"]),
+        ("\\\\t", ["\\t"]),
+        ("ü\x01", ["ü\x01"]),
+    ],
+)
 def test_rows(line: str, row: list[str]) -> None:
     assert parse_rows([line]) == [row]
 
 
 @given(st.lists(st.one_of(st.none(), st.text()), min_size=1))
 def test_what_copy_writes_is_read_back(row: list[str]) -> None:
-    table = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f", "\v": "\\v"})
+    table = str.maketrans(
+        {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f", "\v": "\\v"}
+    )
     line = "\t".join("\\N" if value is None else value.translate(table) for value in row)
     assert parse_rows([line]) == [row]
 

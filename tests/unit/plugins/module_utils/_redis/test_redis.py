@@ -15,20 +15,33 @@ from ansible_collections.llmops.litellm.plugins.module_utils._redis import trans
 
 # redis-cli INFO keyspace of Redis 8.0.2
 KEYSPACE = "# Keyspace\r\ndb0:keys=12,expires=11,avg_ttl=501234,subexpiry=0\r\ndb3:keys=1,expires=0,avg_ttl=0,subexpiry=0\r\n"
-COUNTS = st.dictionaries(st.sampled_from(["db0", "db1", "db15"]), st.tuples(st.integers(0, 50), st.integers(0, 50)).map(
-    lambda pair: {"keys": pair[0] + pair[1], "expires": pair[1]}))
+COUNTS = st.dictionaries(
+    st.sampled_from(["db0", "db1", "db15"]),
+    st.tuples(st.integers(0, 50), st.integers(0, 50)).map(
+        lambda pair: {"keys": pair[0] + pair[1], "expires": pair[1]}
+    ),
+)
 
 
 def test_keyspace_is_read() -> None:
-    assert _redis.parse_keyspace(KEYSPACE) == {"db0": {"keys": 12, "expires": 11}, "db3": {"keys": 1, "expires": 0}}
+    assert _redis.parse_keyspace(KEYSPACE) == {
+        "db0": {"keys": 12, "expires": 11},
+        "db3": {"keys": 1, "expires": 0},
+    }
     assert _redis.parse_keyspace("# Keyspace\r\n") == {}
 
 
 @given(COUNTS)
 def test_writers_of_the_source_are_no_difference(counts: Any) -> None:
     """What the snapshot holds lies between what was there before and afterwards."""
-    more = {name: {"keys": side["keys"] + 4, "expires": side["expires"] + 2} for name, side in counts.items()}
-    between = {name: {"keys": side["keys"] + 2, "expires": side["expires"] + 1} for name, side in counts.items()}
+    more = {
+        name: {"keys": side["keys"] + 4, "expires": side["expires"] + 2}
+        for name, side in counts.items()
+    }
+    between = {
+        name: {"keys": side["keys"] + 2, "expires": side["expires"] + 1}
+        for name, side in counts.items()
+    }
     assert _transfer.differences(counts, more, between) == []
     assert len(_transfer.differences(counts, between, more)) == 2 * len(counts)
 
@@ -40,7 +53,10 @@ def test_equal_sides_do_not_differ(counts: Any) -> None:
 
 @given(COUNTS)
 def test_keys_may_expire_meanwhile(counts: Any) -> None:
-    left = {name: {"keys": side["keys"] - side["expires"], "expires": 0} for name, side in counts.items()}
+    left = {
+        name: {"keys": side["keys"] - side["expires"], "expires": 0}
+        for name, side in counts.items()
+    }
     assert _transfer.differences(counts, left, left) == []
 
 
@@ -48,9 +64,18 @@ def test_keys_may_expire_meanwhile(counts: Any) -> None:
     ("target", "said"),
     [
         ({}, "db0: 2 keys that never expire in the source, 0 in the target"),
-        ({"db0": {"keys": 3, "expires": 0}}, "db0: 2 keys that never expire in the source, 3 in the target"),
-        ({"db0": {"keys": 9, "expires": 7}}, "db0: 3 keys that expire in the source, 7 in the target"),
-        ({"db0": {"keys": 5, "expires": 3}, "db4": {"keys": 1, "expires": 0}}, "db4: 0 keys that never expire in the source, 1 in the target"),
+        (
+            {"db0": {"keys": 3, "expires": 0}},
+            "db0: 2 keys that never expire in the source, 3 in the target",
+        ),
+        (
+            {"db0": {"keys": 9, "expires": 7}},
+            "db0: 3 keys that expire in the source, 7 in the target",
+        ),
+        (
+            {"db0": {"keys": 5, "expires": 3}, "db4": {"keys": 1, "expires": 0}},
+            "db4: 0 keys that never expire in the source, 1 in the target",
+        ),
     ],
     ids=["lost", "too many", "too many that expire", "another database"],
 )
@@ -72,7 +97,10 @@ def test_password_is_not_on_the_command_line(monkeypatch: pytest.MonkeyPatch) ->
     assert seen["env"] == {"REDISCLI_AUTH": "p@ss word"}
 
 
-@pytest.mark.parametrize("said", ["NOAUTH Authentication required.", "(error) LOADING Redis is loading the dataset in memory"])
+@pytest.mark.parametrize(
+    "said",
+    ["NOAUTH Authentication required.", "(error) LOADING Redis is loading the dataset in memory"],
+)
 def test_errors_that_end_well_are_errors(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     monkeypatch.setattr(_redis, "run", lambda *_args, **_named: Result(0, said + "\n", ""))
     with pytest.raises(_redis.RedisError, match="native Redis on port 6379"):
@@ -80,27 +108,53 @@ def test_errors_that_end_well_are_errors(monkeypatch: pytest.MonkeyPatch, said: 
 
 
 def test_being_let_in_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_redis, "run", lambda *_args, **_named: Result(0, "NOAUTH Authentication required.\n", "AUTH failed: WRONGPASS\n"))
-    with pytest.raises(_redis.Denied, match="Redis in container litellm-redis: AUTH failed: WRONGPASS"):
+    monkeypatch.setattr(
+        _redis,
+        "run",
+        lambda *_args, **_named: Result(
+            0, "NOAUTH Authentication required.\n", "AUTH failed: WRONGPASS\n"
+        ),
+    )
+    with pytest.raises(
+        _redis.Denied, match="Redis in container litellm-redis: AUTH failed: WRONGPASS"
+    ):
         _redis.Container("litellm-redis").ask("PING")
 
 
 def test_loading_is_waited_for_until_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Redis that never ends to load, in a container that runs."""
     times = iter([0.0, 4.0, 5.0, 6.0])
-    answers = {"exec": Result(0, "LOADING Redis is loading the dataset in memory\n", ""), "start": Result(0, "", "")}
-    inspected = {"{{.State.Status}}": Result(0, "running\n", ""), "{{.RestartCount}}": Result(0, "3\n", "")}
-    monkeypatch.setattr(_redis, "run", lambda argv, **_named: inspected[argv[4]] if argv[1] == "container" else answers[argv[1]])
+    answers = {
+        "exec": Result(0, "LOADING Redis is loading the dataset in memory\n", ""),
+        "start": Result(0, "", ""),
+    }
+    inspected = {
+        "{{.State.Status}}": Result(0, "running\n", ""),
+        "{{.RestartCount}}": Result(0, "3\n", ""),
+    }
+    monkeypatch.setattr(
+        _redis,
+        "run",
+        lambda argv, **_named: inspected[argv[4]] if argv[1] == "container" else answers[argv[1]],
+    )
     monkeypatch.setattr(_redis.time, "sleep", lambda _seconds: None)
-    with pytest.raises(_redis.RedisError, match="has not loaded the keys within 5 seconds: .*LOADING"):
+    with pytest.raises(
+        _redis.RedisError, match="has not loaded the keys within 5 seconds: .*LOADING"
+    ):
         _redis.Container("litellm-redis").start(5, lambda: next(times))
     assert list(times) == []
 
 
-def test_redis_that_the_engine_started_again_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redis_that_the_engine_started_again_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Loading can take long before it fails, and the engine starts it again too soon for its state to be seen."""
     restarts = iter(["2\n", "2\n", "3\n"])
-    answers = {"exec": "LOADING Redis is loading the dataset in memory\n", "start": "", "logs": "1:M 23 Nov 2026 17:31:47.287 # Out of memory\n"}
+    answers = {
+        "exec": "LOADING Redis is loading the dataset in memory\n",
+        "start": "",
+        "logs": "1:M 23 Nov 2026 17:31:47.287 # Out of memory\n",
+    }
 
     def run(argv: list[str], **_named: Any) -> Result:
         if argv[1] == "container":
@@ -138,7 +192,10 @@ Unbalanced quotes in configuration line
     ("log", "said"),
     [
         (LOG, "Can't handle RDB format version 99"),
-        (LOG + LATER, "FATAL: Data file was created with a Redis server configured to handle more than 16 databases. Exiting"),
+        (
+            LOG + LATER,
+            "FATAL: Data file was created with a Redis server configured to handle more than 16 databases. Exiting",
+        ),
         (FAULTY, ""),
         ("", ""),
     ],
@@ -149,14 +206,28 @@ def test_reason_is_read_from_the_log(log: str, said: str) -> None:
 
 
 def test_missing_client_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_redis, "run", lambda *_args, **_named: Result(127, "", "redis-cli: not found"))
+    monkeypatch.setattr(
+        _redis, "run", lambda *_args, **_named: Result(127, "", "redis-cli: not found")
+    )
     with pytest.raises(_redis.RedisError, match="redis-tools"):
         _redis.Native("127.0.0.1", 6379, "", "").ask("PING")
 
 
-def test_snapshot_is_removed_when_the_target_refuses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(_redis.Native, "ask", lambda self, *words, **_named: Path(words[1]).write_text("x") and "" if words[0] == "--rdb" else KEYSPACE)
-    monkeypatch.setattr(_redis.Container, "ask", lambda self, *words: "# Persistence\r\nloading:0\r\naof_enabled:0\r\n")
+def test_snapshot_is_removed_when_the_target_refuses(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(
+        _redis.Native,
+        "ask",
+        lambda self, *words, **_named: (
+            Path(words[1]).write_text("x") and "" if words[0] == "--rdb" else KEYSPACE
+        ),
+    )
+    monkeypatch.setattr(
+        _redis.Container,
+        "ask",
+        lambda self, *words: "# Persistence\r\nloading:0\r\naof_enabled:0\r\n",
+    )
 
     def refuse(self: Any, snapshot: str, deadline: float) -> None:
         assert Path(snapshot).stat().st_mode & 0o777 == 0o600
@@ -165,5 +236,10 @@ def test_snapshot_is_removed_when_the_target_refuses(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(_redis.Container, "load", refuse)
     with pytest.raises(_redis.RedisError, match="no"):
-        _transfer.carry(_redis.Native("127.0.0.1", 6379, "", ""), _redis.Container("litellm-redis"), str(tmp_path), 5)
+        _transfer.carry(
+            _redis.Native("127.0.0.1", 6379, "", ""),
+            _redis.Container("litellm-redis"),
+            str(tmp_path),
+            5,
+        )
     assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment.service
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import checks as _restore_checks
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
+    checks as _restore_checks,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import load as _restore_dump
 
 NOW = datetime(2026, 11, 24, tzinfo=timezone.utc)
@@ -25,7 +27,13 @@ A, B, C = "20250101000000_a", "20260101000000_b", "20261201000000_c"
 
 def side(schema: str = "s", **tables: Any) -> dict[str, Any]:
     """A fingerprint: of each table the rows and the hash."""
-    return {"schema_hash": schema, "tables": [{"schema": "public", "name": name, "rows": rows, "hash": text} for name, (rows, text) in tables.items()]}
+    return {
+        "schema_hash": schema,
+        "tables": [
+            {"schema": "public", "name": name, "rows": rows, "hash": text}
+            for name, (rows, text) in tables.items()
+        ],
+    }
 
 
 def test_losses_are_told_table_by_table() -> None:
@@ -37,7 +45,8 @@ def test_losses_are_told_table_by_table() -> None:
         "more: 12 rows now, 10 in the backup: 2 or more are newer and will be lost",
         "new: 2 rows, and the table itself, are not in the backup",
         "other: 4 rows on both sides, and not the same: changes since the backup will be lost",
-        "the schemas differ: the backup's comes back"]
+        "the schemas differ: the backup's comes back",
+    ]
     assert _restore_checks.losses(held, held) == []
 
 
@@ -46,14 +55,29 @@ def test_losses_are_told_table_by_table() -> None:
     [
         ([A, B], [A, B], "", "1.90.0", ""),
         ([A], [A, B], "1.80.0", "1.90.0", ""),
-        ([A, B, C], [A], "", "1.60.0", f"2 schema migrations that LiteLLM 1.60.0 does not know (the first is {B})"),
+        (
+            [A, B, C],
+            [A],
+            "",
+            "1.60.0",
+            f"2 schema migrations that LiteLLM 1.60.0 does not know (the first is {B})",
+        ),
         (["0_init", "baseline", A], [A], "", "1.60.0", ""),
         (None, [A], "1.90.0", "1.80.0", "made with LiteLLM 1.90.0, the deployment has 1.80.0"),
         ([A], None, "1.80.0", "1.90.0", ""),
         (None, None, "", "1.90.0", ""),
         ([A, B], [A, B], "1.99.0", "1.90.0", ""),
     ],
-    ids=["equal", "older", "newer", "made on the spot", "by version", "older by version", "unknown", "the ledger has the last word"],
+    ids=[
+        "equal",
+        "older",
+        "newer",
+        "made on the spot",
+        "by version",
+        "older by version",
+        "unknown",
+        "the ledger has the last word",
+    ],
 )
 def test_newer_schema_is_told(applied: Any, brought: Any, then: str, now: str, words: str) -> None:
     found = _restore_checks.newer(applied, brought, then, now)
@@ -61,7 +85,9 @@ def test_newer_schema_is_told(applied: Any, brought: Any, then: str, now: str, w
     assert bool(found) == bool(words)
 
 
-def test_what_the_image_or_the_environment_brings_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_the_image_or_the_environment_brings_is_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     asked: list[Any] = []
 
     def identity(image: str, user: str, python: bool = False) -> dict[str, Any]:
@@ -69,7 +95,9 @@ def test_what_the_image_or_the_environment_brings_is_asked(monkeypatch: pytest.M
         return {"migrations": [A], "litellm_version": "1.90.0"}
 
     monkeypatch.setattr(_engine, "identity", identity)
-    assert _restore_checks.offered(Deployment("compose", TARGET, images={"litellm": "l@sha256:1"})) == ([A], "1.90.0")
+    assert _restore_checks.offered(
+        Deployment("compose", TARGET, images={"litellm": "l@sha256:1"})
+    ) == ([A], "1.90.0")
     assert asked == [("l@sha256:1", "", True)]
     with pytest.raises(ValueError, match="image"):
         _restore_checks.offered(Deployment("compose", TARGET))
@@ -77,10 +105,14 @@ def test_what_the_image_or_the_environment_brings_is_asked(monkeypatch: pytest.M
         _restore_checks.offered(Deployment("legacy", TARGET))
     site = tmp_path / "lib/python3.11/site-packages"
     (site / "litellm-1.80.0.dist-info").mkdir(parents=True)
-    assert _restore_checks.offered(Deployment("legacy", TARGET, python=str(tmp_path / "bin/python"))) == (None, "1.80.0")
+    assert _restore_checks.offered(
+        Deployment("legacy", TARGET, python=str(tmp_path / "bin/python"))
+    ) == (None, "1.80.0")
     (site / "litellm_proxy_extras/migrations" / A).mkdir(parents=True)
     (site / "litellm_proxy_extras/migrations/README.md").touch()
-    assert _restore_checks.offered(Deployment("legacy", TARGET, python=str(tmp_path / "bin/python"))) == ([A], "1.80.0")
+    assert _restore_checks.offered(
+        Deployment("legacy", TARGET, python=str(tmp_path / "bin/python"))
+    ) == ([A], "1.80.0")
 
 
 def test_schema_that_cannot_be_compared_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +122,10 @@ def test_schema_that_cannot_be_compared_is_a_note(monkeypatch: pytest.MonkeyPatc
     assert _restore_checks.check_schema({}, "/b", "", Deployment("compose", TARGET), notes) == []
     assert "is seen only when it runs: nobody knows the image" in notes[0]
     monkeypatch.setattr(_restore_checks, "offered", lambda deployment: ([A], "1.80.0"))
-    assert "an older LiteLLM must not work on a newer schema" in _restore_checks.check_schema({}, "/b", "", Deployment("compose", TARGET), notes)[0]
+    assert (
+        "an older LiteLLM must not work on a newer schema"
+        in _restore_checks.check_schema({}, "/b", "", Deployment("compose", TARGET), notes)[0]
+    )
 
 
 def test_salt_key_is_compared_by_its_fingerprint(tmp_path: Path) -> None:
@@ -115,8 +150,14 @@ def test_salt_key_is_compared_by_its_fingerprint(tmp_path: Path) -> None:
 def test_server_must_not_be_older_than_the_dump(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_restore_checks._restore, "check", lambda told, target: None)
     monkeypatch.setattr(_restore_checks, "server_version", lambda endpoint: ("15.9", 15))
-    assert _restore_checks.check_server({"database": {"server_version": "15.2 (Debian)"}}, TARGET) == []
-    assert "the backup is of 17.1" in _restore_checks.check_server({"database": {"server_version": "17.1"}}, TARGET)[0]
+    assert (
+        _restore_checks.check_server({"database": {"server_version": "15.2 (Debian)"}}, TARGET)
+        == []
+    )
+    assert (
+        "the backup is of 17.1"
+        in _restore_checks.check_server({"database": {"server_version": "17.1"}}, TARGET)[0]
+    )
 
 
 def test_only_a_migration_that_runs_stands_against_it(tmp_path: Path) -> None:
@@ -131,10 +172,17 @@ def test_only_a_migration_that_runs_stands_against_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("room", "device", "words"),
-    [((1 << 30, None), 1, ""), ((200 << 20, None), 1, "200.0 MiB are free"), ((250 << 20, 1), 1, "the restore needs 326.0 MiB"), ((250 << 20, 2), 1, "")],
+    [
+        ((1 << 30, None), 1, ""),
+        ((200 << 20, None), 1, "200.0 MiB are free"),
+        ((250 << 20, 1), 1, "the restore needs 326.0 MiB"),
+        ((250 << 20, 2), 1, ""),
+    ],
     ids=["enough", "too little", "with the restore point", "restore point elsewhere"],
 )
-def test_room_for_two_databases(monkeypatch: pytest.MonkeyPatch, room: Any, device: int, words: str) -> None:
+def test_room_for_two_databases(
+    monkeypatch: pytest.MonkeyPatch, room: Any, device: int, words: str
+) -> None:
     monkeypatch.setattr(_restore_checks, "data_room", lambda target: room)
     monkeypatch.setattr(_restore_checks, "device_of", lambda path: device)
     monkeypatch.setattr(_restore_checks, "database_size", lambda endpoint: 100 << 20)
@@ -168,13 +216,21 @@ def test_room_in_a_container_is_asked_inside(monkeypatch: pytest.MonkeyPatch) ->
 
     def run(argv: list[str], **_more: Any) -> _host.Result:
         asked.append(argv)
-        return _host.Result(0, "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/x 10 5 4096 1% /data\n", "")
+        return _host.Result(
+            0,
+            "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/x 10 5 4096 1% /data\n",
+            "",
+        )
 
     monkeypatch.setattr(_restore_checks, "Session", Session)
     monkeypatch.setattr(_restore_checks, "run", run)
     assert _restore_checks.data_room(TARGET) == (4 << 20, None)
-    assert asked == [["docker", "exec", "litellm-postgres", "df", "-Pk", "/var/lib/postgresql/data"]]
-    monkeypatch.setattr(_restore_checks, "run", lambda argv, **_more: _host.Result(127, "", "no df"))
+    assert asked == [
+        ["docker", "exec", "litellm-postgres", "df", "-Pk", "/var/lib/postgresql/data"]
+    ]
+    monkeypatch.setattr(
+        _restore_checks, "run", lambda argv, **_more: _host.Result(127, "", "no df")
+    )
     assert _restore_checks.data_room(TARGET) is None
 
 
@@ -182,8 +238,18 @@ def backed_up(folder: Path, **more: Any) -> str:
     """A backup of which only the manifest matters."""
     folder.mkdir()
     database = {"bytes": 1, "client_major": 15, "server_version": "15.1"}
-    (folder / "manifest.json").write_text(json.dumps({"format": 1, "source": "compose", "salt_key_fingerprint": None, "fingerprint": side(x=(1, "a")),
-                                                      "database": database, **more}))
+    (folder / "manifest.json").write_text(
+        json.dumps(
+            {
+                "format": 1,
+                "source": "compose",
+                "salt_key_fingerprint": None,
+                "fingerprint": side(x=(1, "a")),
+                "database": database,
+                **more,
+            }
+        )
+    )
     (folder / "SHA256SUMS").write_text(_backup.sums(str(folder)))
     return str(folder)
 
@@ -200,8 +266,10 @@ def test_everything_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(_restore_checks, "fingerprint", lambda endpoint: side(x=(2, "b")))
     deployment = Deployment("compose", TARGET, salt_key_file=str(tmp_path / "env"))
     found = _restore_checks.look(deployment, path, "", str(tmp_path), "", True)
-    assert [next(word for word in ("migration", "salt key", "old", "new", "full") if word in problem) for problem in found.problems] == [
-        "migration", "salt key", "old", "new", "full"]
+    assert [
+        next(word for word in ("migration", "salt key", "old", "new", "full") if word in problem)
+        for problem in found.problems
+    ] == ["migration", "salt key", "old", "new", "full"]
     assert found.loses == ["x: 2 rows now, 1 in the backup: 1 or more are newer and will be lost"]
     assert "made of the legacy deployment" in found.notes[0]
 
@@ -216,4 +284,7 @@ def test_everything_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     found = _restore_checks.look(deployment, path, "", str(tmp_path), "", True)
     assert "manifest.json: its checksum does not match" in found.problems[0]
     (Path(path) / "SHA256SUMS").write_text(_backup.sums(path))
-    assert "is not of format 1" in _restore_checks.look(deployment, path, "", str(tmp_path), "", True).problems[0]
+    assert (
+        "is not of format 1"
+        in _restore_checks.look(deployment, path, "", str(tmp_path), "", True).problems[0]
+    )

@@ -59,7 +59,12 @@ def sealed(path: Path, content: bytes, key: bytes = b"AGE-KEY") -> Path:
 def test_ledger_is_read() -> None:
     assert _restore_dump.parse_ledger(LEDGER) == ["0_init", "20250101000000_first one"]
     assert _restore_dump.parse_ledger("--\nSET x = 1;\n") is None
-    assert _restore_dump.parse_ledger(LEDGER.replace(LEDGER[LEDGER.index("1\t"):LEDGER.index("\\.\n\n\n")], "")) == []
+    assert (
+        _restore_dump.parse_ledger(
+            LEDGER.replace(LEDGER[LEDGER.index("1\t") : LEDGER.index("\\.\n\n\n")], "")
+        )
+        == []
+    )
 
 
 def test_forms_of_a_dump(tmp_path: Path, key: str) -> None:
@@ -70,7 +75,11 @@ def test_forms_of_a_dump(tmp_path: Path, key: str) -> None:
     assert _restore_dump.find(folder, plain) == (folder + "/database.dump", False, "")
     assert _restore_dump.find(folder, plain, key).identity == ""
     assert _restore_dump.find(folder, {"database": {}}).path == folder + "/database.dump"
-    assert _restore_dump.find(folder, {"database": {"dump": "database.dir"}}) == (folder + "/database.dir", True, "")
+    assert _restore_dump.find(folder, {"database": {"dump": "database.dir"}}) == (
+        folder + "/database.dir",
+        True,
+        "",
+    )
     closed = {**plain, "encrypted": ["age1x"]}
     with pytest.raises(_restore_dump.SealedError, match="is encrypted: give the path"):
         _restore_dump.find(folder, closed)
@@ -92,13 +101,23 @@ def test_file_is_decrypted_on_the_way(tmp_path: Path, key: str) -> None:
         assert stream.read(5) == b"xxxxx"
 
 
-def test_key_that_does_not_fit_is_said(tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_that_does_not_fit_is_said(
+    tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = str(sealed(tmp_path / "x.age", b"x", b"OTHER"))
-    with pytest.raises(BackupError, match="x.age cannot be decrypted: age: error: no identity matched any of the recipients$"), \
-            _restore_dump.opened(path, key) as stream:
+    with (
+        pytest.raises(
+            BackupError,
+            match="x.age cannot be decrypted: age: error: no identity matched any of the recipients$",
+        ),
+        _restore_dump.opened(path, key) as stream,
+    ):
         assert stream.read() == b""
     monkeypatch.setattr(_restore_dump, "PATH", "/nosuch")
-    with pytest.raises(BackupError, match="the program age is not installed"), _restore_dump.opened(path, key):
+    with (
+        pytest.raises(BackupError, match="the program age is not installed"),
+        _restore_dump.opened(path, key),
+    ):
         pass
 
 
@@ -106,15 +125,22 @@ def endpoint(folder: Path, container: str = "") -> _postgres.Endpoint:
     """Programs that write down how they were called; the engine runs what it is asked to on this host."""
     for name in ("pg_restore", "docker"):
         path = folder / name
-        path.write_text('#!/bin/sh\n[ "$(basename "$0")" = docker ] && shift && [ "$1" = --interactive ] && shift\n'
-                        'while [ "$1" = --env ]; do shift 2; done\n[ "$(basename "$0")" = docker ] && shift\n'
-                        'echo "$@" >> %s/calls\n[ "$(basename "$0")" = docker ] && exec "$@"\nfor last; do :; done\n'
-                        '[ -d "$last" ] && ls -l "$last" >> %s/calls && cat "$last"/* >> %s/calls\nexit 0\n' % (folder, folder, folder))
+        path.write_text(
+            '#!/bin/sh\n[ "$(basename "$0")" = docker ] && shift && [ "$1" = --interactive ] && shift\n'
+            'while [ "$1" = --env ]; do shift 2; done\n[ "$(basename "$0")" = docker ] && shift\n'
+            'echo "$@" >> %s/calls\n[ "$(basename "$0")" = docker ] && exec "$@"\nfor last; do :; done\n'
+            '[ -d "$last" ] && ls -l "$last" >> %s/calls && cat "$last"/* >> %s/calls\nexit 0\n'
+            % (folder, folder, folder)
+        )
         path.chmod(0o755)
-    return _postgres.Endpoint("d", "u", container, bindir=str(folder), engine=(str(folder / "docker"),))
+    return _postgres.Endpoint(
+        "d", "u", container, bindir=str(folder), engine=(str(folder / "docker"),)
+    )
 
 
-def test_encrypted_folder_is_there_for_as_long_as_it_is_read(tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encrypted_folder_is_there_for_as_long_as_it_is_read(
+    tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dump = tmp_path / "database.dir"
     dump.mkdir()
     sealed(dump / "toc.dat.age", b"contents")
@@ -129,7 +155,9 @@ def test_encrypted_folder_is_there_for_as_long_as_it_is_read(tmp_path: Path, key
     assert os.listdir(tmp_path / "tmp") == ["somebody's"]
 
 
-def test_folder_reaches_a_container_as_a_stream(tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_reaches_a_container_as_a_stream(
+    tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dump = tmp_path / "database.dir"
     dump.mkdir()
     sealed(dump / "toc.dat.age", b"contents")
@@ -139,11 +167,20 @@ def test_folder_reaches_a_container_as_a_stream(tmp_path: Path, key: str, monkey
     (tmp_path / "inside/of a run that was killed").touch()
     target = endpoint(tmp_path, "c")
     with _restore_dump._placed(_restore_dump.Dump(str(dump), True, key), target, None) as path:
-        assert {file.name: (file.read_text(), file.stat().st_mode & 0o777) for file in Path(path).iterdir()} == {"toc.dat": ("contents", 0o600)}
+        assert {
+            file.name: (file.read_text(), file.stat().st_mode & 0o777)
+            for file in Path(path).iterdir()
+        } == {"toc.dat": ("contents", 0o600)}
     assert not (tmp_path / "inside").exists()
-    (tmp_path / "docker").write_text('#!/bin/sh\ncase "$*" in *tar*) echo "tar: no space" >&2; exit 2 ;; esac\n')
-    with pytest.raises(_postgres.PostgresError, match="the dump does not fit in there: tar: no space"), \
-            _restore_dump._placed(_restore_dump.Dump(str(dump), True, key), target, None):
+    (tmp_path / "docker").write_text(
+        '#!/bin/sh\ncase "$*" in *tar*) echo "tar: no space" >&2; exit 2 ;; esac\n'
+    )
+    with (
+        pytest.raises(
+            _postgres.PostgresError, match="the dump does not fit in there: tar: no space"
+        ),
+        _restore_dump._placed(_restore_dump.Dump(str(dump), True, key), target, None),
+    ):
         pass
 
 

@@ -12,23 +12,37 @@ import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import compose_project as _restore_compose
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import service as _restore_service
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    compose_project as _restore_compose,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    service as _restore_service,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import checks as _restore_checks
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
+    checks as _restore_checks,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _restore
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import rebuild as _restore_host
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
+    rebuild as _restore_host,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._restore.state import (
     RefusedError,
     RestoreError,
 )
 
 NOW = datetime(2026, 11, 24, tzinfo=timezone.utc)
-FILES = {"env": "LITELLM_SALT_KEY=hunter2\n", "compose.yaml": "name: litellm\n", "config.compose.yaml": "model_list: []\n", "config.yaml": "a: 1\n",
-         "redis.conf": "requirepass hunter2\n", "database.dump": "PGDMP"}
+FILES = {
+    "env": "LITELLM_SALT_KEY=hunter2\n",
+    "compose.yaml": "name: litellm\n",
+    "config.compose.yaml": "model_list: []\n",
+    "config.yaml": "a: 1\n",
+    "redis.conf": "requirepass hunter2\n",
+    "database.dump": "PGDMP",
+}
 
 
 class World:
@@ -40,7 +54,9 @@ class World:
         self.taken: set[str] = set()
         self.listeners: list[_listeners.Listener] = []
         self.present = {"r@sha256:3"}
-        self.order = _restore_host.Order(str(folder / "backups/b"), str(folder / "opt/litellm"), str(folder / "state"))
+        self.order = _restore_host.Order(
+            str(folder / "backups/b"), str(folder / "opt/litellm"), str(folder / "state")
+        )
         self.backup = folder / "backups/b"
         self.folder = folder / "opt/litellm"
         self.told: list[str] = []
@@ -55,13 +71,26 @@ class World:
         self.backup.mkdir(parents=True, exist_ok=True)
         for name in os.listdir(self.backup):
             (self.backup / name).unlink()
-        for name, text in {**FILES, **{key.replace("__", "."): value for key, value in more.items()}}.items():
+        for name, text in {
+            **FILES,
+            **{key.replace("__", "."): value for key, value in more.items()},
+        }.items():
             if text is not None:
                 (self.backup / name).write_text(text)
         names = sorted(os.listdir(self.backup))
-        (self.backup / "manifest.json").write_text(json.dumps({
-            "format": 1, "source": "compose", "created": "t", "rows_total": 7, "salt_key_fingerprint": None,
-            "database": {"dump": "database.dump", "bytes": 1}, "files": [{"name": name} for name in names]}))
+        (self.backup / "manifest.json").write_text(
+            json.dumps(
+                {
+                    "format": 1,
+                    "source": "compose",
+                    "created": "t",
+                    "rows_total": 7,
+                    "salt_key_fingerprint": None,
+                    "database": {"dump": "database.dump", "bytes": 1},
+                    "files": [{"name": name} for name in names],
+                }
+            )
+        )
         (self.backup / "SHA256SUMS").write_text(_backup.sums(str(self.backup)))
 
     def run(self, argv: list[str], **_more: Any) -> _host.Result:
@@ -72,18 +101,33 @@ class World:
             return _host.Result(0, "", "")
         return _host.Result(0 if argv[-1] in self.taken else 1, "", "")
 
-    def compose(self, folder: str, words: Any, engine: Any = (), timeout: float = 0) -> _host.Result:
-        self.does(" ".join([words[0], *(word for word in words if word in ("postgres", "redis", "--volumes"))]))
+    def compose(
+        self, folder: str, words: Any, engine: Any = (), timeout: float = 0
+    ) -> _host.Result:
+        self.does(
+            " ".join(
+                [words[0], *(word for word in words if word in ("postgres", "redis", "--volumes"))]
+            )
+        )
         return _host.Result(0, "", "")
 
     def read(self, folder: str, engine: Any) -> _restore_compose.Project:
         assert (Path(folder) / ".env").read_text() == FILES["env"]
-        return _restore_compose.Project("litellm", folder, {"litellm": "l@sha256:1", "postgres": "p@sha256:2", "redis": "r@sha256:3"},
-                                        {"litellm": "litellm-proxy", "postgres": "litellm-postgres", "redis": "litellm-redis"},
-                                        ["litellm_postgres", "litellm_redis"], "http://127.0.0.1:4000",
-                                        _postgres.Endpoint("litellm", "litellm", "litellm-postgres"), "redis", (4000, 5434, 6379))
+        return _restore_compose.Project(
+            "litellm",
+            folder,
+            {"litellm": "l@sha256:1", "postgres": "p@sha256:2", "redis": "r@sha256:3"},
+            {"litellm": "litellm-proxy", "postgres": "litellm-postgres", "redis": "litellm-redis"},
+            ["litellm_postgres", "litellm_redis"],
+            "http://127.0.0.1:4000",
+            _postgres.Endpoint("litellm", "litellm", "litellm-postgres"),
+            "redis",
+            (4000, 5434, 6379),
+        )
 
-    def restore(self, path: str, target: Any, now: Any, identity: str, jobs: int, told: Any) -> dict[str, Any]:
+    def restore(
+        self, path: str, target: Any, now: Any, identity: str, jobs: int, told: Any
+    ) -> dict[str, Any]:
         self.does("restore")
         return {"differences": [], "fingerprint": {"rows_total": 7}}
 
@@ -101,16 +145,39 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(_restore_compose, "compose", fake.compose)
     monkeypatch.setattr(_restore_compose, "read", fake.read)
     monkeypatch.setattr(_restore, "restore", fake.restore)
-    monkeypatch.setattr(_engine, "identity", lambda image, user: {"uid": me[0] + (999 if user and me[0] == 0 else 0), "gid": me[1]})
-    monkeypatch.setattr(_engine, "describe", lambda: {"client": True, "server": "26.1.5", "error": "", "compose": "2.26.1", "compose_v1": ""})
+    monkeypatch.setattr(
+        _engine,
+        "identity",
+        lambda image, user: {"uid": me[0] + (999 if user and me[0] == 0 else 0), "gid": me[1]},
+    )
+    monkeypatch.setattr(
+        _engine,
+        "describe",
+        lambda: {
+            "client": True,
+            "server": "26.1.5",
+            "error": "",
+            "compose": "2.26.1",
+            "compose_v1": "",
+        },
+    )
     for name in ("check_server", "check_schema", "check_space"):
         monkeypatch.setattr(_restore_checks, name, lambda *_all: [])
-    steps: dict[str, Callable[..., None]] = {name: lambda _self, name=name: fake.does(name) for name in ("start", "verify")}  # type: ignore[misc]
+    steps: dict[str, Callable[..., None]] = {
+        name: lambda _self, name=name: fake.does(name) for name in ("start", "verify")
+    }  # type: ignore[misc]
     monkeypatch.setattr(_restore_service, "of", lambda *_all: type("Service", (), steps)())
     return fake
 
 
-EVERYTHING = ["pull l@sha256:1", "pull p@sha256:2", "up postgres redis", "restore", "start", "verify"]
+EVERYTHING = [
+    "pull l@sha256:1",
+    "pull p@sha256:2",
+    "up postgres redis",
+    "restore",
+    "start",
+    "verify",
+]
 
 
 def test_host_is_built_from_the_backup_alone(world: World) -> None:
@@ -121,7 +188,12 @@ def test_host_is_built_from_the_backup_alone(world: World) -> None:
     assert world.log == EVERYTHING
     assert (done["url"], done["rows_total"], done["name"]) == ("http://127.0.0.1:4000", 7, "b")
     assert {path.name: path.stat().st_mode & 0o777 for path in world.folder.iterdir()} == {
-        ".env": 0o600, "compose.yaml": 0o644, "config.compose.yaml": 0o640, "config.yaml": 0o640, "redis.conf": 0o400}
+        ".env": 0o600,
+        "compose.yaml": 0o644,
+        "config.compose.yaml": 0o640,
+        "config.yaml": 0o640,
+        "redis.conf": 0o400,
+    }
     assert world.folder.stat().st_mode & 0o777 == 0o755
     if os.geteuid() == 0:
         assert (world.folder / "redis.conf").stat().st_uid == 999
@@ -134,11 +206,19 @@ def test_host_is_built_from_the_backup_alone(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("fails", "next_run"),
-    [("up", ["down --volumes", *EVERYTHING[2:]]), ("restore", EVERYTHING[3:]), ("start", EVERYTHING[4:]), ("verify", EVERYTHING[4:])],
+    [
+        ("up", ["down --volumes", *EVERYTHING[2:]]),
+        ("restore", EVERYTHING[3:]),
+        ("start", EVERYTHING[4:]),
+        ("verify", EVERYTHING[4:]),
+    ],
 )
 def test_next_run_goes_on(world: World, fails: str, next_run: list[str]) -> None:
     world.fails = fails
-    with pytest.raises(RestoreError, match="does not serve yet: .* failed. What was made stays; the same command goes on from there"):
+    with pytest.raises(
+        RestoreError,
+        match="does not serve yet: .* failed. What was made stays; the same command goes on from there",
+    ):
         world.rebuild()
     world.fails = ""
     world.log.clear()
@@ -158,7 +238,9 @@ def test_image_that_cannot_be_had_leaves_nothing(world: World) -> None:
     world.rebuild()
 
 
-def test_folder_that_cannot_have_its_name_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_that_cannot_have_its_name_leaves_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = os.rename
 
     def rename(source: str, target: str) -> None:
@@ -168,7 +250,9 @@ def test_folder_that_cannot_have_its_name_leaves_nothing(world: World, monkeypat
 
     with monkeypatch.context() as patch:
         patch.setattr(_restore_host.os, "rename", rename)
-        with pytest.raises(RestoreError, match="could not be made, and nothing is left of it: .*No space left"):
+        with pytest.raises(
+            RestoreError, match="could not be made, and nothing is left of it: .*No space left"
+        ):
             world.rebuild()
     assert os.listdir(world.folder.parent) == []
     assert not _restore_host.resumes(world.order)
@@ -195,36 +279,51 @@ def test_what_has_the_names_is_not_used(world: World, name: str) -> None:
 
 
 def test_ports_that_others_hold_are_named_before_anything_is_made(world: World) -> None:
-    world.listeners = [_listeners.Listener("127.0.0.1", 6379, 9, "redis-server (process 9)"), _listeners.Listener("0.0.0.0", 5434, 8, "postgres (process 8)"),
-                       _listeners.Listener("10.0.0.1", 4000, 7, "another address")]
+    world.listeners = [
+        _listeners.Listener("127.0.0.1", 6379, 9, "redis-server (process 9)"),
+        _listeners.Listener("0.0.0.0", 5434, 8, "postgres (process 8)"),
+        _listeners.Listener("10.0.0.1", 4000, 7, "another address"),
+    ]
     with pytest.raises(RefusedError) as refused:
         world.rebuild()
-    assert ("nothing was touched: port 5434 is held by postgres (process 8): stop it, or take another host; "
-            "port 6379 is held by redis-server (process 9)") in str(refused.value)
+    assert (
+        "nothing was touched: port 5434 is held by postgres (process 8): stop it, or take another host; "
+        "port 6379 is held by redis-server (process 9)"
+    ) in str(refused.value)
     assert os.listdir(world.folder.parent) == []
     assert world.log == []
 
 
-def test_everything_that_is_missing_is_told_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_that_is_missing_is_told_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.write(env=None, redis__conf=None)
     world.folder.mkdir(parents=True)
     (world.folder / "x").touch()
     monkeypatch.setattr(_engine, "describe", lambda: {"client": False})
     found = _restore_host.foresee(world.order)["problems"]
-    assert ["has no env, redis.conf" in found[0], "no docker command" in found[1], "is there and not empty" in found[2]] == [True] * 3
+    assert [
+        "has no env, redis.conf" in found[0],
+        "no docker command" in found[1],
+        "is there and not empty" in found[2],
+    ] == [True] * 3
     (world.backup / "env").write_text("more")
     with pytest.raises(RefusedError, match="env: was not there when the backup was made"):
         world.rebuild()
 
 
 def test_database_that_differs_is_not_served(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_restore, "restore", lambda *_all: {"differences": ["table x"], "fingerprint": {}})
+    monkeypatch.setattr(
+        _restore, "restore", lambda *_all: {"differences": ["table x"], "fingerprint": {}}
+    )
     with pytest.raises(RestoreError, match="is not what was backed up, and was removed: table x"):
         world.rebuild()
     assert "start" not in world.log
 
 
-def test_schema_that_the_image_does_not_know_is_not_served(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_schema_that_the_image_does_not_know_is_not_served(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_restore_checks, "check_schema", lambda *_all: ["too new"])
     with pytest.raises(RestoreError, match="too new"):
         world.rebuild()
@@ -233,16 +332,27 @@ def test_schema_that_the_image_does_not_know_is_not_served(world: World, monkeyp
 
 def test_views_of_included_files_are_placed(world: World) -> None:
     view = "%s, from /l/models.yaml\nmodel_list: []\n" % _included.MARK
-    world.write(**{"config.compose.yaml": _included.MARK + "\ninclude: [config.compose.1-models.yaml]\n", "config.compose.1-models.yaml": view})
+    world.write(
+        **{
+            "config.compose.yaml": _included.MARK + "\ninclude: [config.compose.1-models.yaml]\n",
+            "config.compose.1-models.yaml": view,
+        }
+    )
     world.rebuild()
     placed = world.folder / "config.compose.1-models.yaml"
     assert (placed.read_text(), placed.stat().st_mode & 0o777) == (view, 0o640)
-    assert (placed.stat().st_uid, placed.stat().st_gid) == tuple(getattr((world.folder / "config.compose.yaml").stat(), name) for name in ("st_uid", "st_gid"))
+    assert (placed.stat().st_uid, placed.stat().st_gid) == tuple(
+        getattr((world.folder / "config.compose.yaml").stat(), name)
+        for name in ("st_uid", "st_gid")
+    )
 
 
 def test_backup_that_lacks_a_view_builds_nothing(world: World) -> None:
     world.write(**{"config.compose.yaml": "include: [config.compose.1-models.yaml]\n"})
-    with pytest.raises(RefusedError, match="nothing was touched: the proxy's configuration includes config.compose.1-models.yaml, which the backup does not"):
+    with pytest.raises(
+        RefusedError,
+        match="nothing was touched: the proxy's configuration includes config.compose.1-models.yaml, which the backup does not",
+    ):
         world.rebuild()
     assert os.listdir(world.folder.parent) == []
     assert world.log == []

@@ -13,29 +13,58 @@ from ansible_collections.llmops.litellm.plugins.module_utils._restore import sta
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import swap as _restore_swap
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 5, tzinfo=timezone.utc)
-STATE: dict[str, Any] = {"id": "x", "backup": "/b/x", "name": "x", "database": "d", "fresh": "f", "kept": "k", "had": True, "point": "", "begun": "t"}
+STATE: dict[str, Any] = {
+    "id": "x",
+    "backup": "/b/x",
+    "name": "x",
+    "database": "d",
+    "fresh": "f",
+    "kept": "k",
+    "had": True,
+    "point": "",
+    "begun": "t",
+}
 
 
 def test_stage_is_on_disk_for_root_alone(tmp_path: Path) -> None:
     assert _restore_state.load(str(tmp_path)) is None
     _restore_state.save(str(tmp_path), dict(STATE), _restore_state.SWAPPING, NOW)
     told = _restore_state.load(str(tmp_path))
-    assert told == {**STATE, "format": 1, "stage": "swapping", "updated": "2026-11-24T12:00:00+00:00"}
+    assert told == {
+        **STATE,
+        "format": 1,
+        "stage": "swapping",
+        "updated": "2026-11-24T12:00:00+00:00",
+    }
     assert (tmp_path / "restore.json").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["restore.json"]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", json.dumps({**STATE, "format": 2}), json.dumps({**STATE, "format": 1, "stage": "flying", "updated": "t"}),
-                                  json.dumps({**STATE, "format": 1, "stage": "done", "updated": "t", "kept": None})])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        json.dumps({**STATE, "format": 2}),
+        json.dumps({**STATE, "format": 1, "stage": "flying", "updated": "t"}),
+        json.dumps({**STATE, "format": 1, "stage": "done", "updated": "t", "kept": None}),
+    ],
+)
 def test_nothing_is_guessed(tmp_path: Path, text: str) -> None:
     (tmp_path / "restore.json").write_text(text)
-    with pytest.raises(_restore_state.RestoreError, match="restore.json .*Look which databases are there"):
+    with pytest.raises(
+        _restore_state.RestoreError, match="restore.json .*Look which databases are there"
+    ):
         _restore_state.load(str(tmp_path))
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:
     folder = str(tmp_path / "state")
-    with _restore_state.alone(folder), pytest.raises(_restore_state.RefusedError, match="another restore is under way"), _restore_state.alone(folder):
+    with (
+        _restore_state.alone(folder),
+        pytest.raises(_restore_state.RefusedError, match="another restore is under way"),
+        _restore_state.alone(folder),
+    ):
         pass
     with _restore_state.alone(folder):
         pass
@@ -44,13 +73,19 @@ def test_one_at_a_time(tmp_path: Path) -> None:
 
 def test_names_stay_within_postgresqls_limit() -> None:
     long = "ü" * 40
-    for name in (_restore_swap.fresh_name(long), _restore_swap.kept_name(long, "20261124T120000Z-2")):
+    for name in (
+        _restore_swap.fresh_name(long),
+        _restore_swap.kept_name(long, "20261124T120000Z-2"),
+    ):
         assert len(name.encode()) <= 63
     assert _restore_swap.fresh_name("litellm") == "litellm_restored"
-    assert _restore_swap.kept_name("litellm", "20261124T120000Z") == "litellm_before_20261124t120000z"
+    assert (
+        _restore_swap.kept_name("litellm", "20261124T120000Z") == "litellm_before_20261124t120000z"
+    )
 
 
 # What stands in the way of others
+
 
 def test_restore_that_has_not_ended_stands_in_the_way(tmp_path: Path) -> None:
     folder = str(tmp_path)
@@ -61,9 +96,15 @@ def test_restore_that_has_not_ended_stands_in_the_way(tmp_path: Path) -> None:
         if stage in ("done", "finished", "back"):
             assert words == ""
         else:
-            assert words == ("a restore of x has not ended (it was killed, or failed, in its stage %s): restore.yml or litellm-ops restore ends it" % stage)
+            assert words == (
+                "a restore of x has not ended (it was killed, or failed, in its stage %s): restore.yml or litellm-ops restore ends it"
+                % stage
+            )
             with _restore_state.alone(folder):
-                assert _restore_state.unfinished(folder) == "a restore of x is under way (stage %s): wait until it has ended" % stage
+                assert (
+                    _restore_state.unfinished(folder)
+                    == "a restore of x is under way (stage %s): wait until it has ended" % stage
+                )
 
 
 def test_deployment_that_is_half_built_stands_in_the_way(tmp_path: Path) -> None:
@@ -71,11 +112,16 @@ def test_deployment_that_is_half_built_stands_in_the_way(tmp_path: Path) -> None
     told = {"path": "/b/x", "folder": str(tmp_path / "opt"), "stage": "database"}
     (tmp_path / "rebuild.json").write_text(json.dumps(told))
     words = _restore_state.unfinished(str(tmp_path))
-    assert words.startswith("a deployment in %s, built from /b/x, has not ended (it was killed, or failed, in its stage database)" % (tmp_path / "opt"))
+    assert words.startswith(
+        "a deployment in %s, built from /b/x, has not ended (it was killed, or failed, in its stage database)"
+        % (tmp_path / "opt")
+    )
     (tmp_path / "rebuild.json").write_text(json.dumps({**told, "stage": "done"}))
     assert _restore_state.unfinished(str(tmp_path)) == ""
     # killed before its folder had its name: nothing was made
-    (tmp_path / "rebuild.json").write_text(json.dumps({**told, "stage": "servers", "folder": str(tmp_path / "none")}))
+    (tmp_path / "rebuild.json").write_text(
+        json.dumps({**told, "stage": "servers", "folder": str(tmp_path / "none")})
+    )
     assert _restore_state.unfinished(str(tmp_path)) == ""
     for text in ("{", "[]", "{}"):
         (tmp_path / "rebuild.json").write_text(text)
