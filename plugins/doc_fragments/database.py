@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How modules are told of a database: the options :data:`_endpoint.ENDPOINT_OPTIONS`, by the names that modules give them."""
+"""How modules are told of a database: the options :data:`_postgres.endpoint.ENDPOINT_OPTIONS`, by the names that modules give them."""
 
 from __future__ import annotations
 

@@ -78,9 +78,9 @@ from datetime import datetime, timezone
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import drill as _drill
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _restore_order
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _plan
 
 
 def main() -> None:
@@ -97,7 +97,7 @@ def main() -> None:
     params = module.params
     now = datetime.now(timezone.utc)
     try:
-        path = _restore_order.backup_path(params["path"], params["name"], now)
+        path = _plan.backup_path(params["path"], params["name"], now)
         manifest = _backup.manifest(path)
         told = {
             "changed": False,
@@ -107,7 +107,7 @@ def main() -> None:
         if module.check_mode:
             module.exit_json(**told)
         done = _drill.drill(path, told["image"], now, identity=params["identity"] or "")
-    except (_postgres.PostgresError, _backup.BackupError) as error:
+    except (_session.PostgresError, _backup.BackupError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror))

@@ -153,24 +153,24 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     settings_file as _settings_file,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _restore_order
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _plan
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
-    rebuild as _restore_host,
+    rebuild as _rebuild,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
-    restore as _restore_deployment,
+    restore as _restore,
 )
 
 BACKUPS = "/var/backups/llmops-litellm"
 
 
-def order_of(params: dict[str, Any], now: datetime) -> _restore_order.AnyOrder:
+def order_of(params: dict[str, Any], now: datetime) -> _plan.AnyOrder:
     """The module's arguments as an order."""
     identity = params["identity"] or ""
     if os.path.exists(params["settings"]):
         settings = _settings.load(params["settings"])
-        return _restore_order.order(
+        return _plan.order(
             settings,
             now,
             params["name"],
@@ -180,8 +180,8 @@ def order_of(params: dict[str, Any], now: datetime) -> _restore_order.AnyOrder:
             params["restore_point"],
             params["wait"],
         )
-    path = _restore_order.backup_path(params["path"] or BACKUPS, params["name"], now)
-    return _restore_host.Order(
+    path = _plan.backup_path(params["path"] or BACKUPS, params["name"], now)
+    return _rebuild.Order(
         path, params["project_dir"], params["state_dir"], identity, patience=params["wait"]
     )
 
@@ -206,22 +206,22 @@ def main() -> None:
     told: list[str] = []
     try:
         order = order_of(module.params, now)
-        if isinstance(order, _restore_host.Order):
+        if isinstance(order, _rebuild.Order):
             done = (
-                _restore_host.foresee(order)
+                _rebuild.foresee(order)
                 if module.check_mode
-                else _restore_host.rebuild(order, now, told.append)
+                else _rebuild.rebuild(order, now, told.append)
             )
         else:
             done = (
-                _restore_deployment.foresee(order)
+                _restore.foresee(order)
                 if module.check_mode
-                else _restore_deployment.restore(order, now, told.append)
+                else _restore.restore(order, now, told.append)
             )
     except (
         _settings_file.SettingsError,
         _compose_project.DeploymentError,
-        _postgres.PostgresError,
+        _session.PostgresError,
         _backup.BackupError,
         _journal.JournalError,
         _systemd.SystemdError,

@@ -76,10 +76,10 @@ volatile:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    firewall as _firewall_host,
+    firewall as _firewall,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    firewall_rules as _firewall,
+    firewall_rules as _firewall_rules,
 )
 
 
@@ -99,16 +99,16 @@ def main() -> None:
     folder = module.params["state_dir"]
     try:
         if module.params["state"] == "absent":
-            told = _firewall_host.remove(folder, module.check_mode)
+            told = _firewall.remove(folder, module.check_mode)
         else:
-            wanted = _firewall.Wanted(
+            wanted = _firewall_rules.Wanted(
                 module.params["subnet"],
                 module.params["gateway"],
                 tuple(sorted(set(module.params["ports"]))),
             )
-            told = _firewall_host.bring(wanted, folder, module.check_mode)
-        module.exit_json(volatile=_firewall_host.volatile(folder), **told)
-    except (_firewall_host.FirewallError, OSError) as error:
+            told = _firewall.bring(wanted, folder, module.check_mode)
+        module.exit_json(volatile=_firewall.volatile(folder), **told)
+    except (_firewall.FirewallError, OSError) as error:
         module.fail_json(msg=str(error))
 
 

@@ -46,7 +46,7 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 
 
 def main() -> None:
@@ -55,8 +55,8 @@ def main() -> None:
         argument_spec={"containers": {"type": "list", "elements": "str", "required": True}},
         supports_check_mode=True,
     )
-    found = {name: _engine.container(name) for name in module.params["containers"]}
-    module.exit_json(changed=False, containers=found, problems=_engine.faults(found))
+    found = {name: _docker.container(name) for name in module.params["containers"]}
+    module.exit_json(changed=False, containers=found, problems=_docker.faults(found))
 
 
 if __name__ == "__main__":

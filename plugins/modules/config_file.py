@@ -137,9 +137,9 @@ from typing import Any, Callable, Optional
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import (
-    container_view as _config_view,
+    container_view as _container_view,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._config.includes import MARK
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 
@@ -169,7 +169,7 @@ def read(path: str) -> str:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise Refusal("%s is not a regular file." % path)
-        return _included.exact(path)
+        return _includes.exact(path)
     except OSError as error:
         raise Refusal("%s: %s." % (path, error.strerror)) from None
 
@@ -212,14 +212,14 @@ def permissions(mode: str) -> int:
     return int(mode, 8)
 
 
-def tree_of(src: str) -> _included.Tree:
+def tree_of(src: str) -> _includes.Tree:
     """The configuration with all that it includes.
 
     :raises Refusal: something of it can't be read or rewritten.
     """
     read(src)
-    tree = _included.follow(src)
-    problems = _config_view.problems(tree)
+    tree = _includes.follow(src)
+    problems = _container_view.problems(tree)
     if problems:
         raise Refusal(" ".join("%s, line %d: %s." % item for item in problems))
     return tree
@@ -234,10 +234,10 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         number(params["group"], "group", os.getegid(), lambda name: grp.getgrnam(name).gr_gid),
     )
     tree = tree_of(src)
-    views = _config_view.views(
+    views = _container_view.views(
         tree,
         dest,
-        _config_view.Addresses(
+        _container_view.Addresses(
             params["gateway_name"],
             params["own_ports"],
             params["ports"],
@@ -261,7 +261,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         for view in views
         if differs(os.path.join(folder, view.name), before[view.name], view.text, mode, owner)
     ]
-    gone = _config_view.stale(folder, dest, [view.name for view in views])
+    gone = _container_view.stale(folder, dest, [view.name for view in views])
     if not module.check_mode:
         # The first one last: it never names a view that is not there yet.
         for view in reversed(changed):
@@ -295,7 +295,7 @@ def differs(
     )
 
 
-def diff(view: _config_view.View, folder: str) -> dict[str, str]:
+def diff(view: _container_view.View, folder: str) -> dict[str, str]:
     """What is other in a view than in its source, without a secret."""
     return {
         "before_header": view.source,
@@ -319,7 +319,7 @@ def removal(path: str) -> dict[str, str]:
     }
 
 
-def shown(view: _config_view.View, item: Any) -> dict[str, Any]:
+def shown(view: _container_view.View, item: Any) -> dict[str, Any]:
     """What of an address goes into the result."""
     return {"file": view.source, "line": item.line, "kind": item.kind, "port": item.port}
 

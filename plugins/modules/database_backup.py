@@ -143,9 +143,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
-from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import endpoint as _endpoint
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 
 
 def order_of(params: dict) -> _backup.Order:
@@ -174,9 +174,9 @@ def order_of(params: dict) -> _backup.Order:
         params["parallel_from"] << 20,
         tuple(params["encrypt_to"]),
     )
-    found = _included.with_included(files)
+    found = _includes.with_included(files)
     return _backup.Order(
-        _postgres.Endpoint.from_params(params["source"]),
+        _session.Endpoint.from_params(params["source"]),
         params["path"],
         params["kind"],
         params["name"],
@@ -196,8 +196,8 @@ def main() -> None:
             "source": {
                 "type": "dict",
                 "required": True,
-                "options": _postgres.ENDPOINT_OPTIONS,
-                **_postgres.ENDPOINT_RULES,
+                "options": _session.ENDPOINT_OPTIONS,
+                **_session.ENDPOINT_RULES,
             },
             "path": {"type": "path", "required": True},
             "name": {"type": "str"},
@@ -224,7 +224,7 @@ def main() -> None:
         if module.check_mode:
             module.exit_json(**_backup.foresee(order, now))
         done = _backup.backup(order, now)
-    except (_postgres.PostgresError, _backup.BackupError) as error:
+    except (_session.PostgresError, _backup.BackupError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror))

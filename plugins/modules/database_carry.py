@@ -106,8 +106,10 @@ phases:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy_back as _carry
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    copy_back as _copy_back,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 
 
 def main() -> None:
@@ -115,8 +117,8 @@ def main() -> None:
     endpoint = {
         "type": "dict",
         "required": True,
-        "options": _postgres.ENDPOINT_OPTIONS,
-        **_postgres.ENDPOINT_RULES,
+        "options": _session.ENDPOINT_OPTIONS,
+        **_session.ENDPOINT_RULES,
     }
     module = AnsibleModule(
         argument_spec={"source": endpoint, "target": endpoint, "expect": {"type": "str"}},
@@ -124,13 +126,13 @@ def main() -> None:
     )
     try:
         source, target = (
-            _postgres.Endpoint.from_params(module.params[side]) for side in ("source", "target")
+            _session.Endpoint.from_params(module.params[side]) for side in ("source", "target")
         )
         if module.check_mode:
-            action, tables = _carry.foresee(source, target, module.params["expect"])
+            action, tables = _copy_back.foresee(source, target, module.params["expect"])
             module.exit_json(changed=action != "none", action=action, tables=tables)
-        done = _carry.carry(source, target, module.params["expect"])
-    except _postgres.PostgresError as error:
+        done = _copy_back.carry(source, target, module.params["expect"])
+    except _session.PostgresError as error:
         module.fail_json(msg=str(error))
     result = {
         "changed": done.action != "none" and not done.differences,

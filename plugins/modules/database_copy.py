@@ -101,7 +101,7 @@ from datetime import datetime, timezone
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 
 
 def main() -> None:
@@ -109,8 +109,8 @@ def main() -> None:
     endpoint = {
         "type": "dict",
         "required": True,
-        "options": _postgres.ENDPOINT_OPTIONS,
-        **_postgres.ENDPOINT_RULES,
+        "options": _session.ENDPOINT_OPTIONS,
+        **_session.ENDPOINT_RULES,
     }
     module = AnsibleModule(
         argument_spec={
@@ -122,13 +122,13 @@ def main() -> None:
     )
     try:
         source, target = (
-            _postgres.Endpoint.from_params(module.params[side]) for side in ("source", "target")
+            _session.Endpoint.from_params(module.params[side]) for side in ("source", "target")
         )
         if module.check_mode:
             action = _copy.foresee(source, target, module.params["replace"])
             module.exit_json(changed=action != "none", action=action)
         done = _copy.copy(source, target, module.params["replace"], datetime.now(timezone.utc))
-    except _postgres.PostgresError as error:
+    except _session.PostgresError as error:
         module.fail_json(msg=str(error))
     result = {
         "changed": done.action != "none",

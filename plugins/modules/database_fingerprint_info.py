@@ -86,7 +86,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     fingerprint as _fingerprint,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 
 
 def main() -> None:
@@ -96,17 +96,17 @@ def main() -> None:
             "endpoint": {
                 "type": "dict",
                 "required": True,
-                "options": _postgres.ENDPOINT_OPTIONS,
-                **_postgres.ENDPOINT_RULES,
+                "options": _session.ENDPOINT_OPTIONS,
+                **_session.ENDPOINT_RULES,
             },
             "snapshot": {"type": "str"},
         },
         supports_check_mode=True,
     )
     try:
-        endpoint = _postgres.Endpoint.from_params(module.params["endpoint"])
+        endpoint = _session.Endpoint.from_params(module.params["endpoint"])
         found = _fingerprint.fingerprint(endpoint, module.params["snapshot"])
-    except _postgres.PostgresError as error:
+    except _session.PostgresError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, fingerprint=found)
 

@@ -59,8 +59,8 @@ from datetime import datetime, timezone
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _restore
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _database
 
 
 def main() -> None:
@@ -71,23 +71,23 @@ def main() -> None:
             "target": {
                 "type": "dict",
                 "required": True,
-                "options": _postgres.ENDPOINT_OPTIONS,
-                **_postgres.ENDPOINT_RULES,
+                "options": _session.ENDPOINT_OPTIONS,
+                **_session.ENDPOINT_RULES,
             },
         },
         supports_check_mode=True,
     )
     folder = module.params["path"]
     try:
-        target = _postgres.Endpoint.from_params(module.params["target"])
+        target = _session.Endpoint.from_params(module.params["target"])
         if module.check_mode:
             problems = _backup.verify(folder)
             if problems:
                 module.fail_json(msg="the backup is not sound: %s" % "; ".join(problems))
             told = _backup.manifest(folder)
             module.exit_json(changed=True, fingerprint=told["fingerprint"], created=told["created"])
-        done = _restore.restore(folder, target, datetime.now(timezone.utc))
-    except (_postgres.PostgresError, _backup.BackupError) as error:
+        done = _database.restore(folder, target, datetime.now(timezone.utc))
+    except (_session.PostgresError, _backup.BackupError) as error:
         module.fail_json(msg=str(error))
     if done["differences"]:
         module.fail_json(

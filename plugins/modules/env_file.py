@@ -183,9 +183,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import (
 from ansible_collections.llmops.litellm.plugins.module_utils._config import (
     environment_text as _environment_text,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 
 ARGUMENTS: dict[str, Any] = {
     "legacy_env": {"type": "path", "required": True},
@@ -227,7 +227,7 @@ def read_legacy(
     running = re.fullmatch(r"/proc/([0-9]+)/environ", params["legacy_env"])
     try:
         if running:
-            found = _host.process_environment(int(running.group(1)))
+            found = _process.process_environment(int(running.group(1)))
             process = {
                 name: value for name, value in found.items() if not _envfile.fault(name, value)
             }
@@ -293,7 +293,7 @@ def read_own(params: dict[str, Any]) -> str:
 def has_master_key(path: Optional[str]) -> bool:
     """Whether the configuration, or a file that it includes, has a master key that is not, by reference, the environment's LITELLM_MASTER_KEY."""
     try:
-        texts = _included.follow(path).texts if path else []
+        texts = _includes.follow(path).texts if path else []
     except OSError as error:
         raise Refusal("config: %s: %s." % (path, error.strerror)) from None
     lines = [

@@ -67,13 +67,13 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _deployed
-from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _health
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _locate
+from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _checks
 from ansible_collections.llmops.litellm.plugins.module_utils._health import (
-    settings as _settings_health,
+    settings as _settings,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._health import target as _health_target
-from ansible_collections.llmops.litellm.plugins.module_utils._health import watch as _health_watch
+from ansible_collections.llmops.litellm.plugins.module_utils._health import target as _target
+from ansible_collections.llmops.litellm.plugins.module_utils._health import watch as _watch
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     settings_file as _settings_file,
 )
@@ -81,22 +81,20 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import (
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec=dict(_settings_health.OPTIONS), supports_check_mode=True)
+    module = AnsibleModule(argument_spec=dict(_settings.OPTIONS), supports_check_mode=True)
     try:
-        settings = _settings_health.from_params(module.params, os.geteuid())
+        settings = _settings.from_params(module.params, os.geteuid())
     except _settings_file.SettingsError as error:
         module.fail_json(msg=str(error))
-    target = _health_target.target(
-        settings, _deployed.find(settings.where, module.params["kind"] or "")
-    )
-    checks = _health.look(target)
-    outcome = _health.outcome(checks)
+    target = _target.target(settings, _locate.find(settings.where, module.params["kind"] or ""))
+    checks = _checks.look(target)
+    outcome = _checks.outcome(checks)
     module.exit_json(
         changed=False,
         outcome=outcome,
         kind=target.kind,
         checks=[check._asdict() for check in checks],
-        screen=_health_watch.screen(target.kind, outcome, checks),
+        screen=_watch.screen(target.kind, outcome, checks),
     )
 
 

@@ -61,7 +61,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._host import git as _ignore
+from ansible_collections.llmops.litellm.plugins.module_utils._host import git as _git
 
 ARGUMENTS: dict[str, Any] = {
     "path": {"type": "path", "required": True},
@@ -75,20 +75,20 @@ def main() -> None:
     folder = module.params["path"]
     try:
         found = (
-            _ignore.gitignore(folder, module.params["git"]),
-            _ignore.dockerignore(folder, module.params["docker"]),
+            _git.gitignore(folder, module.params["git"]),
+            _git.dockerignore(folder, module.params["docker"]),
         )
         changed = [item for item in found if item is not None and item.changed]
         for item in [] if module.check_mode else changed:
-            _ignore.write(item)
-        if not module.check_mode and _ignore.in_work_tree(folder):
-            left = _ignore.not_ignored(folder, module.params["git"])
+            _git.write(item)
+        if not module.check_mode and _git.in_work_tree(folder):
+            left = _git.not_ignored(folder, module.params["git"])
             if left:
-                raise _ignore.IgnoreError(
+                raise _git.IgnoreError(
                     "git still does not ignore %s in %s. Take the pattern that brings it back out of the "
                     "repository's ignore files." % (" ".join(left), folder)
                 )
-    except _ignore.IgnoreError as error:
+    except _git.IgnoreError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s: %s." % (error.filename or folder, error.strerror))

@@ -56,9 +56,9 @@ refused:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
-    requirements as _preflight,
+    requirements as _requirements,
 )
 
 # The proxy runs as its image says, the servers never as root.
@@ -80,19 +80,19 @@ def main() -> None:
         module.fail_json(msg="images: no image is given for %s." % ", ".join(missing))
     try:
         found = {
-            service: _engine.identity(
+            service: _docker.identity(
                 module.params["images"][service], user, python=service == "litellm"
             )
             for service, user in USERS.items()
         }
     except ValueError as error:
         module.fail_json(msg=str(error))
-    refused = _preflight.check_release(
+    refused = _requirements.check_release(
         "litellm_images.litellm",
         found["litellm"]["litellm_version"],
         module.params["legacy_release"] or None,
     )
-    refused += _preflight.check_migrations(
+    refused += _requirements.check_migrations(
         "litellm_images.litellm",
         found["litellm"].pop("migrations"),
         module.params["applied_migrations"],

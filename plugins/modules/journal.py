@@ -79,7 +79,7 @@ from typing import Optional
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _restore_state
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _state
 
 # Operations by which a run makes the host its own.
 TAKES = ("open", "resume", "turn")
@@ -108,7 +108,7 @@ def take(params: dict, journal: Optional[dict], now: datetime) -> dict:
     if refused:
         raise _journal.JournalError("Refused: %s." % refused)
     # A restore that began since somebody looked last: it looks into the journal again when it has announced itself, as is done here.
-    restoring = _restore_state.unfinished(folder)
+    restoring = _state.unfinished(folder)
     if restoring:
         raise _journal.JournalError("Refused: %s." % restoring)
     owner = {key: params["run"][key] for key in ("controller", "run")}
@@ -179,7 +179,7 @@ def main() -> None:
         if module.check_mode:
             module.exit_json(changed=True, journal=_journal.load(module.params["folder"]) or {})
         module.exit_json(changed=True, journal=change(module.params, datetime.now(timezone.utc)))
-    except (_journal.JournalError, _restore_state.RestoreError, OSError) as error:
+    except (_journal.JournalError, _state.RestoreError, OSError) as error:
         module.fail_json(msg=str(error))
 
 

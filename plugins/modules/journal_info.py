@@ -87,7 +87,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _restore_state
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _state
 
 
 def main() -> None:
@@ -103,8 +103,8 @@ def main() -> None:
     run = module.params["run"]
     try:
         journal = _journal.load(module.params["folder"])
-        restoring = _restore_state.unfinished(module.params["folder"])
-    except (_journal.JournalError, _restore_state.RestoreError) as error:
+        restoring = _state.unfinished(module.params["folder"])
+    except (_journal.JournalError, _state.RestoreError) as error:
         module.fail_json(msg=str(error))
     if journal is None:
         module.exit_json(

@@ -73,7 +73,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
-    file_snapshot as _kept_files,
+    file_snapshot as _file_snapshot,
 )
 
 
@@ -90,17 +90,17 @@ def main() -> None:
     folder, paths = module.params["folder"], module.params["paths"]
     try:
         if module.params["state"] == "restored":
-            told = _kept_files.put_back(folder, paths, module.check_mode)
+            told = _file_snapshot.put_back(folder, paths, module.check_mode)
             module.exit_json(
                 changed=any(told.values()),
-                files=[entry["path"] for entry in _kept_files.kept(folder)],
+                files=[entry["path"] for entry in _file_snapshot.kept(folder)],
                 **told,
             )
         if module.check_mode and not os.path.isdir(folder):
-            module.exit_json(changed=True, files=_kept_files.found(paths))
-        changed = _kept_files.keep(folder, paths)
+            module.exit_json(changed=True, files=_file_snapshot.found(paths))
+        changed = _file_snapshot.keep(folder, paths)
         module.exit_json(
-            changed=changed, files=[entry["path"] for entry in _kept_files.kept(folder)]
+            changed=changed, files=[entry["path"] for entry in _file_snapshot.kept(folder)]
         )
     except (OSError, ValueError) as error:
         module.fail_json(msg=str(error))

@@ -59,7 +59,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 
 
 def look(unit: str, account: str) -> tuple[str, dict[str, Any]]:
@@ -71,7 +71,7 @@ def look(unit: str, account: str) -> tuple[str, dict[str, Any]]:
     listener = _listeners.holder(_listeners.listeners(), told["port"])
     if listener is None:
         return "nobody listens on port %d" % told["port"], told
-    if listener.pid is None or told["pid"] not in _host.ancestors(listener.pid):
+    if listener.pid is None or told["pid"] not in _process.ancestors(listener.pid):
         return "port %d is held by %s" % (told["port"], listener.command), told
     return "", told
 

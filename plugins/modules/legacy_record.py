@@ -55,7 +55,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ def main() -> None:
     )
     dest = module.params["dest"]
     try:
-        environment = _host.process_environment(module.params["pid"])
+        environment = _process.process_environment(module.params["pid"])
     except OSError:
         module.fail_json(
             msg="Process %d is gone: the legacy proxy was restarted meanwhile. Run again."

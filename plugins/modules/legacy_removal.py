@@ -82,7 +82,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
-    unit_removal as _retirement,
+    unit_removal as _unit_removal,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 
@@ -118,12 +118,12 @@ def main() -> None:
                     msg="Nothing was removed: the backup is not sound: %s" % "; ".join(wrong)
                 )
             hashes = {entry["sha256"] for entry in _backup.manifest(backup)["files"]}
-        planned = _retirement.plan(units, hashes)
+        planned = _unit_removal.plan(units, hashes)
         if planned.problems:
             module.fail_json(
                 msg="Nothing was removed. %s" % " ".join(str(item) for item in planned.problems)
             )
-        removed = _retirement.remove(planned, units, module.check_mode)
+        removed = _unit_removal.remove(planned, units, module.check_mode)
     except (_backup.BackupError, _systemd.SystemdError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:

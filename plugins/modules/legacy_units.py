@@ -85,7 +85,7 @@ actions:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 
 
@@ -120,7 +120,7 @@ def main() -> None:
                 done = _systemd.retire(
                     unit,
                     check=module.check_mode,
-                    alone=lambda pid: _legacy.is_proxy(_host.command_line(pid)),
+                    alone=lambda pid: _legacy.is_proxy(_process.command_line(pid)),
                 )
             else:
                 done = _systemd.retire(unit, check=module.check_mode)

@@ -125,7 +125,7 @@ from datetime import datetime, timezone
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    inspect as _model_host,
+    inspect as _inspect,
 )
 
 
@@ -143,7 +143,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     told = module.params
-    place = _model_host.Place(
+    place = _inspect.Place(
         told["project_name"],
         told["state_dir"],
         told["container"],
@@ -151,8 +151,8 @@ def main() -> None:
         tuple(told["ports"]),
         told["timeout"],
     )
-    found = _model_host.look(place, datetime.now(timezone.utc), not module.check_mode)
-    module.exit_json(changed=False, screen=_model_host.screen(found), **found)
+    found = _inspect.look(place, datetime.now(timezone.utc), not module.check_mode)
+    module.exit_json(changed=False, screen=_inspect.screen(found), **found)
 
 
 if __name__ == "__main__":

@@ -76,10 +76,10 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _deployed
-from ansible_collections.llmops.litellm.plugins.module_utils._health import probe_run as _looked
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _locate
+from ansible_collections.llmops.litellm.plugins.module_utils._health import probe_run as _probe_run
 from ansible_collections.llmops.litellm.plugins.module_utils._health import (
-    settings as _settings_health,
+    settings as _settings,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     settings_file as _settings_file,
@@ -88,15 +88,15 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import (
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec=dict(_settings_health.OPTIONS), supports_check_mode=True)
+    module = AnsibleModule(argument_spec=dict(_settings.OPTIONS), supports_check_mode=True)
     try:
-        settings = _settings_health.from_params(module.params, os.geteuid())
+        settings = _settings.from_params(module.params, os.geteuid())
     except _settings_file.SettingsError as error:
         module.fail_json(msg=str(error))
-    told = _looked.with_model_hosts(
-        settings, _deployed.find(settings.where, module.params["kind"] or "")
+    told = _probe_run.with_model_hosts(
+        settings, _locate.find(settings.where, module.params["kind"] or "")
     )
-    module.exit_json(changed=False, screen=_looked.inventory_screen(told), **told)
+    module.exit_json(changed=False, screen=_probe_run.inventory_screen(told), **told)
 
 
 if __name__ == "__main__":

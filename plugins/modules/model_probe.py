@@ -104,10 +104,10 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _deployed
-from ansible_collections.llmops.litellm.plugins.module_utils._health import probe_run as _looked
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _locate
+from ansible_collections.llmops.litellm.plugins.module_utils._health import probe_run as _probe_run
 from ansible_collections.llmops.litellm.plugins.module_utils._health import (
-    settings as _settings_health,
+    settings as _settings,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     settings_file as _settings_file,
@@ -119,7 +119,7 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            **_settings_health.OPTIONS,
+            **_settings.OPTIONS,
             "url": {"type": "str"},
             "scope": {"type": "str", "choices": ["local", "all"]},
             "names": {"type": "list", "elements": "str"},
@@ -132,8 +132,8 @@ def main() -> None:
     )
     params = module.params
     try:
-        settings = _settings_health.from_params(params, os.geteuid())
-        told = _deployed.find(settings.where, params["kind"] or "")
+        settings = _settings.from_params(params, os.geteuid())
+        told = _locate.find(settings.where, params["kind"] or "")
         told = told._replace(url=params["url"]) if params["url"] else told
         given = {
             name: params[name]
@@ -144,7 +144,7 @@ def main() -> None:
             **given,
             names=settings.probe.names if params["names"] is None else tuple(params["names"]),
         )
-        _models, tasks = _looked.planned(settings, told, options)
+        _models, tasks = _probe_run.planned(settings, told, options)
         plan = [{"model": task.model, "capability": task.capability.name} for task in tasks]
         if module.check_mode:
             module.exit_json(
@@ -152,7 +152,7 @@ def main() -> None:
                 plan=plan,
                 screen=["would ask %(model)s: %(capability)s" % task for task in plan],
             )
-        report, findings, texts, paths = _looked.probe(
+        report, findings, texts, paths = _probe_run.probe(
             settings, told, options, fresh=params["fresh"]
         )
     except (_settings_file.SettingsError, _client.ProxyError) as error:
@@ -167,7 +167,7 @@ def main() -> None:
         findings=findings,
         paths=paths,
         page=texts["html"],
-        screen=_looked.screen(report, findings),
+        screen=_probe_run.screen(report, findings),
     )
 
 

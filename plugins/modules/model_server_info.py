@@ -77,14 +77,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    checks as _model_checks,
+    checks as _checks,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    declaration as _model_server,
+    declaration as _declaration,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import gpu as _model_gpu
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import gpu as _gpu
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    unit as _model_unit,
+    unit as _unit,
 )
 
 
@@ -99,28 +99,24 @@ def main() -> None:
         supports_check_mode=True,
     )
     project, account = module.params["project_name"], module.params["account"]
-    servers, problems = _model_server.read(module.params["servers"])
+    servers, problems = _declaration.read(module.params["servers"])
     notes, gpus, release = [], {}, _systemd.release()
     if not problems:
-        units = {server.name: _model_unit.names(server, project) for server in servers}
-        problems, notes, gpus = _model_checks.check(servers, units, account)
+        units = {server.name: _unit.names(server, project) for server in servers}
+        problems, notes, gpus = _checks.check(servers, units, account)
     told = {"notes": notes, "problems": problems, "gpus": gpus, "systemd": release}
     if problems:
         module.fail_json(
             msg="Model servers can't be set up as declared:\n- %s" % "\n- ".join(problems), **told
         )
-    devices = _model_gpu.devices()
+    devices = _gpu.devices()
     module.exit_json(
         changed=False,
         servers=[
             {
-                **_model_unit.describe(
-                    server, project, _model_checks.size_of(server), devices, release
-                ),
-                "file": _model_server.dump(
-                    _model_server.Installed(
-                        server, _model_unit.names(server, project)["service"], account
-                    )
+                **_unit.describe(server, project, _checks.size_of(server), devices, release),
+                "file": _declaration.dump(
+                    _declaration.Installed(server, _unit.names(server, project)["service"], account)
                 ),
             }
             for server in servers

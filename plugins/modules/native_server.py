@@ -101,7 +101,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     native_server as _native_server,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 
 
 def main() -> None:
@@ -147,7 +147,7 @@ def main() -> None:
             )
         else:
             changed = _native_server.stop(where)
-    except (_native_server.NativeServerError, _postgres.PostgresError, OSError) as error:
+    except (_native_server.NativeServerError, _session.PostgresError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=changed, env_file=where.env_file)
 

@@ -64,8 +64,8 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as _ops
-from ansible_collections.llmops.litellm.plugins.module_utils._ops import install as _program
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as _cli
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import install as _install
 
 
 def main() -> None:
@@ -73,21 +73,21 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "library": {"type": "path", "default": _program.LIBRARY},
-            "command": {"type": "path", "default": _program.COMMAND},
+            "library": {"type": "path", "default": _install.LIBRARY},
+            "command": {"type": "path", "default": _install.COMMAND},
             "needed_by": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
     )
     library, command = module.params["library"], module.params["command"]
-    _ops.parser()  # what it needs is loaded with it, and what is loaded is installed
+    _cli.parser()  # what it needs is loaded with it, and what is loaded is installed
     try:
         if module.params["state"] == "present":
-            told = _program.install(_program.sources(), library, command, module.check_mode)
+            told = _install.install(_install.sources(), library, command, module.check_mode)
         elif any(os.path.exists(path) for path in module.params["needed_by"]):
             module.exit_json(changed=False, folder=library)
         else:
-            told = _program.remove(library, command, module.check_mode)
+            told = _install.remove(library, command, module.check_mode)
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror))
     module.exit_json(

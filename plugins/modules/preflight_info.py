@@ -154,7 +154,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import preflight as _survey
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    preflight as _preflight,
+)
 
 ARGUMENTS: dict[str, Any] = {
     "legacy_unit": {"type": "str", "default": "litellm.service"},
@@ -181,7 +183,7 @@ ARGUMENTS: dict[str, Any] = {
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    found = _survey.survey(module.params)
+    found = _preflight.survey(module.params)
     module.exit_json(
         changed=False,
         facts=found.facts,

@@ -176,7 +176,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._litellm import cli
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     client_keys as _client_keys,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import snapshot as _proxy
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import snapshot as _snapshot
 
 
 def keys_of(path: str) -> tuple[list[_client_keys.ClientKey], Any]:
@@ -215,7 +215,7 @@ def main() -> None:
         keys, chat_model = keys_of(params["keys_file"]) if params["keys_file"] else ([], None)
         if earlier is not None and exercise is None:
             exercise = list(dict.fromkeys(result["model"] for result in earlier["exercised"]))
-        found = _proxy.snapshot(
+        found = _snapshot.snapshot(
             _client.Client(params["url"], key, params["timeout"]),
             exercise,
             keys,
@@ -230,8 +230,8 @@ def main() -> None:
             {}
             if earlier is None
             else {
-                "differences": _proxy.compare(earlier, found),
-                "table": _proxy.table(earlier, found),
+                "differences": _snapshot.compare(earlier, found),
+                "table": _snapshot.table(earlier, found),
             }
         )
     except _client.ProxyError as error:

@@ -93,7 +93,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import rollback as _rollback
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 
 
 def main() -> None:
@@ -118,7 +118,7 @@ def main() -> None:
             msg="%s does not exist: there was no migration to come back from."
             % _journal.path_of(params["folder"])
         )
-    endpoint = _postgres.Endpoint(
+    endpoint = _session.Endpoint(
         database=params["database"], user=params["user"], container=params["container"]
     )
     found = _rollback.look(journal, endpoint, params["data"])

@@ -57,7 +57,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
     spend_flush as _spend_flush,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 
 
 def main() -> None:
@@ -67,8 +67,8 @@ def main() -> None:
             "source": {
                 "type": "dict",
                 "required": True,
-                "options": _postgres.ENDPOINT_OPTIONS,
-                **_postgres.ENDPOINT_RULES,
+                "options": _session.ENDPOINT_OPTIONS,
+                **_session.ENDPOINT_RULES,
             },
             "limit": {"type": "float", "default": _spend_flush.LIMIT},
         },
@@ -76,9 +76,9 @@ def main() -> None:
     )
     try:
         told = _spend_flush.wait(
-            _postgres.Endpoint.from_params(module.params["source"]), module.params["limit"]
+            _session.Endpoint.from_params(module.params["source"]), module.params["limit"]
         )
-    except _postgres.PostgresError as error:
+    except _session.PostgresError as error:
         told = _spend_flush.Flush(False, str(error), 0.0)
     module.exit_json(changed=False, **told._asdict())
 

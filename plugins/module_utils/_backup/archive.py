@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Optional
 
 from .._host.files import sync_folder
 from . import backup as _backup
-from . import entry as _archive_entry
+from . import entry as _entry
 from . import retention as _retention
 from .entry import Entry, verify
 from .retention import Backup, Decision, Policy
@@ -77,7 +77,7 @@ def scan(folder: str, now: datetime, there: Optional[tzinfo] = None) -> Archive:
         elif _GROWING.match(item.name):
             incomplete.append(Incomplete(item.name, item.path, now - _begun(item, now) > ABANDONED))
         else:
-            entry = _archive_entry.read(item.name, item.path, item.name + PINNED in names, there)
+            entry = _entry.read(item.name, item.path, item.name + PINNED in names, there)
             if entry is None:
                 foreign.append(item.name)
             else:
@@ -89,9 +89,9 @@ def _begun(item: Any, now: datetime) -> datetime:
     """When a backup that is not whole was begun: by its name, else by the file system, which here decides over nothing that anybody has."""
     growing = _GROWING.match(item.name)
     try:
-        return (
-            _archive_entry.named_time(growing["name"]) if growing else None
-        ) or datetime.fromtimestamp(item.stat(follow_symlinks=False).st_mtime, timezone.utc)
+        return (_entry.named_time(growing["name"]) if growing else None) or datetime.fromtimestamp(
+            item.stat(follow_symlinks=False).st_mtime, timezone.utc
+        )
     except FileNotFoundError:
         # it became whole while we looked
         return now
@@ -267,7 +267,7 @@ def _decide(
         sound.update(name for name, problem in problems.items() if not problem)
         if not any(problems.values()):
             problems = {
-                decision.name: _archive_entry.verify_manifest(candidates[decision.name])
+                decision.name: _entry.verify_manifest(candidates[decision.name])
                 for decision in decided.removed
             }
         found = {name: problem for name, problem in problems.items() if problem}

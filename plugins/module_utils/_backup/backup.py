@@ -27,8 +27,8 @@ from typing import Any, Iterator, Mapping, NamedTuple, Optional
 
 from .._host.files import free_bytes, sync_folder
 from .._postgres.session import Endpoint, client_version, database_size
-from . import dump as _backup_dump
-from . import encryption as _sealing
+from . import dump as _dump
+from . import encryption as _encryption
 from .dump import How
 from .folder import (
     DUMP,
@@ -161,7 +161,7 @@ def foresee(order: Order, now: datetime) -> dict[str, Any]:
     if name in taken:
         _existing(order.folder, name)
         return told
-    _sealing.check(order.how.recipients)
+    _encryption.check(order.how.recipients)
     found = check_space(order)
     return {**told, "needed_bytes": found["needed"], "free_bytes": found["free"]}
 
@@ -200,7 +200,7 @@ def _copy(source: str, folder: str, name: str, recipients: tuple[str, ...]) -> d
     with open(source, "rb") as read:
         if not recipients:
             return {name: place(read, os.path.join(folder, name))}
-        with _sealing.sealed(os.path.join(folder, name + SEALED), recipients) as out:
+        with _encryption.sealed(os.path.join(folder, name + SEALED), recipients) as out:
             shutil.copyfileobj(read, out, 1 << 18)
     return {name + SEALED: out.digest}
 
@@ -208,7 +208,7 @@ def _copy(source: str, folder: str, name: str, recipients: tuple[str, ...]) -> d
 def _fill(order: Order, folder: str, name: str, now: datetime) -> dict[str, Any]:
     """Everything of a backup, on disk and read back."""
     occupied = database_size(order.source)
-    dumped = _backup_dump.dump(order.source, folder, order.how, occupied)
+    dumped = _dump.dump(order.source, folder, order.how, occupied)
     digests, origins = dict(dumped.digests), {}
     for target, path in order.files.items():
         copied = _copy(path, folder, target, order.how.recipients)
@@ -233,7 +233,7 @@ def _fill(order: Order, folder: str, name: str, now: datetime) -> dict[str, Any]
         "facts": dict(order.facts),
         "absent": list(order.absent),
         "encrypted": bool(order.how.recipients),
-        "recipients": [_sealing.shown(recipient) for recipient in order.how.recipients],
+        "recipients": [_encryption.shown(recipient) for recipient in order.how.recipients],
         "salt_key_fingerprint": None
         if order.salt_key is None
         else salt_key_fingerprint(order.salt_key),
@@ -283,7 +283,7 @@ def backup(order: Order, now: datetime) -> dict[str, Any]:
     """
     begun = monotonic()
     check_names(order)
-    _sealing.check(order.how.recipients)
+    _encryption.check(order.how.recipients)
     os.makedirs(order.folder, mode=0o700, exist_ok=True)
     with locked(order.folder):
         if order.name is not None and os.path.lexists(os.path.join(order.folder, order.name)):

@@ -21,7 +21,7 @@ from typing import IO, Any, Iterator, NamedTuple, Optional, Sequence
 from .._postgres import endpoint as _endpoint
 from .._postgres import fingerprint as _fingerprint
 from .._postgres.session import Endpoint, PostgresError, Session
-from . import encryption as _sealing
+from . import encryption as _encryption
 from .folder import DUMP, DUMP_FOLDER, SEALED, place, private
 
 # Where a container's pg_dump puts a folder until it is here. What a run that was killed has left goes when it is older than a day.
@@ -306,7 +306,7 @@ class _Encrypted(_Way):
     def running(self, words: Sequence[str], **options: Any) -> Iterator[None]:
         with (
             tempfile.TemporaryFile() as said,
-            _sealing.sealed(self.path + SEALED, self.how.recipients) as out,
+            _encryption.sealed(self.path + SEALED, self.how.recipients) as out,
         ):
             reader = self.source.start(
                 "pg_restore",
@@ -326,7 +326,7 @@ class _Encrypted(_Way):
 
     @contextmanager
     def _pumped(
-        self, out: _sealing.Seal, reader: subprocess.Popen[bytes], words: Sequence[str]
+        self, out: _encryption.Seal, reader: subprocess.Popen[bytes], words: Sequence[str]
     ) -> Iterator[None]:
         read, write = os.pipe()
         with open(read, "rb", buffering=0) as stream:
@@ -352,7 +352,7 @@ class _Encrypted(_Way):
 class _Pump(threading.Thread):
     """Gives what comes out of a pipe to age and to pg_restore. ``failure``: why it stopped early."""
 
-    def __init__(self, stream: IO[bytes], out: _sealing.Seal, reader: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], out: _encryption.Seal, reader: IO[bytes]) -> None:
         super().__init__()
         self.stream, self.out, self.reader = stream, out, reader
         self.failure: Optional[BaseException] = None

@@ -23,8 +23,8 @@ from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from .._postgres.endpoint import PATH, read_env
 from .._postgres.session import PostgresError
-from . import entry as _archive_entry
-from . import folder as _backup_folder
+from . import entry as _entry
+from . import folder as _folder
 from . import retention as _retention
 from .folder import MANIFEST, SUMS, BackupError
 
@@ -209,7 +209,7 @@ def copy(
             ) from None
     return {
         "seconds": round(time.monotonic() - begun, 3),
-        "bytes": _backup_folder.size(path),
+        "bytes": _folder.size(path),
         "removed": removed,
     }
 
@@ -273,7 +273,7 @@ def _rclone_prune(
 ) -> list[str]:
     times: dict[str, datetime] = {}
     for line in run("lsf", "--dirs-only", wanted.to).splitlines():
-        time_is = _archive_entry.named_time(line.rstrip("/"))
+        time_is = _entry.named_time(line.rstrip("/"))
         if time_is and line.rstrip("/") not in keeps:
             times[line.rstrip("/")] = time_is
     removed = []

@@ -14,14 +14,14 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple, Optional
 
-from .._config import includes as _included
+from .._config import includes as _includes
 from .._deployment import journal as _journal
 from .._host.settings_file import FORMAT, KINDS, SettingsError, _Reader, read
 from .._postgres import endpoint as _endpoint
-from .._postgres import session as _postgres
+from .._postgres import session as _session
 from . import backup as _backup
-from . import encryption as _sealing
-from . import offsite as _offhost
+from . import encryption as _encryption
+from . import offsite as _offsite
 from . import retention as _retention
 
 PATH = "/etc/llmops-litellm/ops.json"
@@ -56,9 +56,9 @@ class Deployment(NamedTuple):
             for target, source in self.files.items()
             if target not in self.optional or os.path.exists(source)
         }
-        found = _included.with_included(files)
+        found = _includes.with_included(files)
         return _backup.Order(
-            _postgres.Endpoint.from_params(self.database),
+            _session.Endpoint.from_params(self.database),
             folder,
             self.kind,
             name,
@@ -83,7 +83,7 @@ class Settings(NamedTuple):
     policy: _retention.Policy
     how: _backup.How
     metrics: str
-    copy: Optional[_offhost.Copy] = None
+    copy: Optional[_offsite.Copy] = None
 
     def deployment(self, kind: str = "") -> Deployment:
         """The one of this kind; without a kind, the one that serves as the journal says.
@@ -170,7 +170,7 @@ def _how(told: _Reader) -> _backup.How:
     """How backups are made."""
     keys = told.get("encrypt_to", list, [])
     for number, key in enumerate(keys):
-        why = _sealing.refusal(key) if isinstance(key, str) else "must be a text"
+        why = _encryption.refusal(key) if isinstance(key, str) else "must be a text"
         if why:
             told.wrong("encrypt_to[%d]" % number, why)
     return _backup.How(
@@ -188,21 +188,21 @@ def _how(told: _Reader) -> _backup.How:
     )
 
 
-def _copy(told: _Reader) -> Optional[_offhost.Copy]:
+def _copy(told: _Reader) -> Optional[_offsite.Copy]:
     """Where backups are copied to."""
     if not told.get("copy", dict, {}):
         return None
     inner = told.inner("copy")
     tool = inner.get(
-        "tool", str, None, lambda value: value in _offhost.TOOLS, " or ".join(_offhost.TOOLS)
+        "tool", str, None, lambda value: value in _offsite.TOOLS, " or ".join(_offsite.TOOLS)
     )
-    made = _offhost.Copy(
+    made = _offsite.Copy(
         tool,
         inner.get("to", str, ""),
         inner.path("environment_file"),
         inner.get("prune", bool, False, form="true or false"),
     )
-    why = _offhost.refusal(made) if tool else ""
+    why = _offsite.refusal(made) if tool else ""
     if why:
         inner.wrong("to", why)
     inner.end()

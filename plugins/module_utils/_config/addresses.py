@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
-from . import addresses_redis as _endpoints_redis
+from . import addresses_redis as _addresses_redis
 from . import yaml_values as _yaml_values
 from .addresses_redis import ENVIRONMENT
 from .includes import INCLUDE
@@ -76,7 +76,7 @@ def find(text: str) -> list[Found]:
         if match
     ]
     return sorted(
-        [*config.urls, *(_endpoints_redis.look(text, place) for place in config.redis), *databases]
+        [*config.urls, *(_addresses_redis.look(text, place) for place in config.redis), *databases]
     )
 
 
@@ -106,7 +106,7 @@ def problems(text: str) -> list[Problem]:
             "%s: names several Redis servers of this host, and the deployment has one. Name it by host and port"
             % name,
         )
-        for offset, name in _endpoints_redis.clusters(text, config.scan)
+        for offset, name in _addresses_redis.clusters(text, config.scan)
     ]
     found += [
         (
@@ -144,7 +144,7 @@ def rewrite(
         *(
             edit
             for place in config.redis
-            for edit in _endpoints_redis.edits(text, place, redis_host, redis_port)
+            for edit in _addresses_redis.edits(text, place, redis_host, redis_port)
         ),
     ]
     for value in config.databases:
@@ -184,7 +184,7 @@ class _Config:
     def __init__(self, text: str) -> None:
         self.text = text
         self.scan = _yaml_values.scan(text)
-        self.redis = _endpoints_redis.places(text, self.scan)
+        self.redis = _addresses_redis.places(text, self.scan)
         self.databases = [
             value
             for value in self.scan.values

@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
-from . import addresses as _endpoints
-from . import includes as _included
+from . import addresses as _addresses
+from . import includes as _includes
 from . import yaml_values as _yaml_values
 from .addresses import Rewritten
 from .includes import INCLUDE, INSIDE, MARK, Tree
@@ -35,7 +35,7 @@ class Problem(NamedTuple):
 
 
 class Addresses(NamedTuple):
-    """Whom a container reaches by which name (see :func:`_endpoints.rewrite`)."""
+    """Whom a container reaches by which name (see :func:`_config.addresses.rewrite`)."""
 
     gateway_name: str = "host.docker.internal"
     own_ports: Sequence[int] = (4000,)
@@ -62,7 +62,7 @@ def problems(tree: Tree) -> list[Problem]:
         misnamed = list(_misnamed(part.text))
         broken = [
             *_unreadable(part.text),
-            *((item.line, item.message) for item in _endpoints.problems(part.text)),
+            *((item.line, item.message) for item in _addresses.problems(part.text)),
             *misnamed,
         ]
         if number and not broken:
@@ -133,7 +133,7 @@ def _no_mapping(text: str) -> Iterator[tuple[int, str]]:
         )
 
 
-def _why(item: _included.Lost) -> str:
+def _why(item: _includes.Lost) -> str:
     """Why an included file can't be read; an address that may have a password in it is not shown."""
     scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", item.written)
     if scheme:
@@ -180,20 +180,20 @@ def views(tree: Tree, dest: str, addresses: Addresses) -> list[View]:
             )
             for value, place in part.entries
         ]
-        text, rewritten = _endpoints.rewrite(part.text, *addresses, more=edits)
+        text, rewritten = _addresses.rewrite(part.text, *addresses, more=edits)
         text = "%s, from %s: change that file and run again.\n%s" % (
             MARK,
             part.path.replace("\n", " "),
             text.lstrip("\ufeff"),
         )
-        left = _endpoints.unreachable(part.text, addresses.own_ports, addresses.ports)
+        left = _addresses.unreachable(part.text, addresses.own_ports, addresses.ports)
         found.append(
             View(
                 part.path,
                 called.get(part.path, os.path.basename(dest)),
                 text,
                 rewritten,
-                _endpoints.find(part.text),
+                _addresses.find(part.text),
                 left,
             )
         )
@@ -219,5 +219,5 @@ def stale(folder: str, dest: str, wanted: Sequence[str]) -> list[str]:
         for path in found
         if os.path.isfile(path)
         and not os.path.islink(path)
-        and _included.exact(path).startswith(MARK)
+        and _includes.exact(path).startswith(MARK)
     ]

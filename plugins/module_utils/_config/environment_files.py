@@ -14,7 +14,7 @@ from .envfile_common import NAME, decode
 
 
 class LegacyFile(NamedTuple):
-    """An env file that the legacy unit names, in the order in which systemd reads them; text as of :func:`_envfile.loads`."""
+    """An env file that the legacy unit names, in the order in which systemd reads them; text as of :func:`_config.envfile.loads`."""
 
     path: str
     dialect: str

@@ -15,10 +15,10 @@ import os
 import re
 from typing import NamedTuple, Optional, Sequence
 
-from .._config import addresses as _endpoints
-from .._config import includes as _included
+from .._config import addresses as _addresses
+from .._config import includes as _includes
 from .._host import listeners as _listeners
-from .._host import process as _host
+from .._host import process as _process
 from .._host.systemd import (
     Manager,
     Unit,
@@ -50,7 +50,7 @@ class Deployment(NamedTuple):
 
     unit: Unit
     environment: dict[str, str]
-    configuration: _included.Tree
+    configuration: _includes.Tree
     facts: dict
 
 
@@ -189,7 +189,7 @@ def discover(name: str, account: str = "") -> Deployment:
                 unit.name,
             ),
         )
-    running = _host.command_line(unit.pid)
+    running = _process.command_line(unit.pid)
     argv = next(
         (
             words
@@ -202,7 +202,7 @@ def discover(name: str, account: str = "") -> Deployment:
     folder = os.path.realpath(os.path.join("/proc", str(unit.pid), "cwd"))
     config = os.path.join(folder, command["config"]) if command["config"] else None
     try:
-        environment = _host.process_environment(unit.pid)
+        environment = _process.process_environment(unit.pid)
     except OSError as error:
         raise LegacyError(
             "%s ended while it was looked at (%s)." % (unit.name, error.strerror),
@@ -224,7 +224,7 @@ def discover(name: str, account: str = "") -> Deployment:
         if item and os.path.isfile(item)
     ]
     saved = dict.fromkeys(paths + [schema] * os.path.isfile(schema))
-    tree = _included.follow(config) if config and os.path.isfile(config) else _included.Tree()
+    tree = _includes.follow(config) if config and os.path.isfile(config) else _includes.Tree()
     included = [part.path for part in tree.parts[1:]]
     facts = {
         "unit": unit.record(),
@@ -267,7 +267,7 @@ def service_behind(port: int, found: list[_listeners.Listener]) -> Optional[dict
         "pid": listener.pid,
         "unit": None,
     }
-    name = _host.unit_of(listener.pid) if listener.pid else None
+    name = _process.unit_of(listener.pid) if listener.pid else None
     if name:
         units = show(Manager(None), [name])
         record["unit"] = units[0].record() if units else None
@@ -286,7 +286,7 @@ def redis_port(environment: dict[str, str], configs: Sequence[str]) -> Optional[
             (
                 str(item.port)
                 for config in reversed(configs)
-                for item in _endpoints.find(config)
+                for item in _addresses.find(config)
                 if item.kind == "redis"
             ),
             None,
@@ -300,8 +300,8 @@ def redis_port(environment: dict[str, str], configs: Sequence[str]) -> Optional[
 def model_ports(environment: dict[str, str], configs: Sequence[str]) -> set[int]:
     """The ports of the loopback address that the configuration, what it includes, and the environment name, but for Redis' and databases'."""
     ports = {
-        item.port for config in configs for item in _endpoints.find(config) if item.kind == "model"
+        item.port for config in configs for item in _addresses.find(config) if item.kind == "model"
     }
     for value in environment.values():
-        ports |= {item.port for item in _endpoints.find_value(value) if item.kind == "model"}
+        ports |= {item.port for item in _addresses.find_value(value) if item.kind == "model"}
     return ports

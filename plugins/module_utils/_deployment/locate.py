@@ -12,14 +12,14 @@ import re
 from typing import Any, NamedTuple, Optional, Sequence
 from urllib.parse import unquote, urlsplit
 
-from .._config import includes as _included
+from .._config import includes as _includes
 from .._config import loopback as _loopback
 from .._config import yaml_values as _yaml_values
 from .._host import files as _files
 from .._host import listeners as _listeners
 from .._litellm import client as _client
 from .._postgres import endpoint as _endpoint
-from .._postgres import session as _postgres
+from .._postgres import session as _session
 from .._redis import redis as _redis
 from . import journal as _journal
 from . import legacy as _legacy
@@ -62,7 +62,7 @@ class Deployed(NamedTuple):
     key_file: str = ""
     key: str = ""
     environment: dict[str, str] = {}
-    database: Optional[_postgres.Endpoint] = None
+    database: Optional[_session.Endpoint] = None
     redis: Any = None
     containers: tuple[str, ...] = ()
     published: tuple[tuple[str, int], ...] = ()
@@ -112,11 +112,11 @@ def _read(path: str) -> str:
         return ""
 
 
-def _configuration(path: str) -> _included.Tree:
+def _configuration(path: str) -> _includes.Tree:
     try:
-        return _included.follow(path)
+        return _includes.follow(path)
     except OSError:
-        return _included.Tree()
+        return _includes.Tree()
 
 
 def _compose(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]]) -> Deployed:
@@ -135,10 +135,10 @@ def _compose(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]]
     database = None
     try:
         # As the proxy logs in: by network and password. The container's own socket would let anybody in.
-        database = _postgres.Endpoint(
+        database = _session.Endpoint(
             **_endpoint.parse_url(environment.get("DATABASE_URL", "")), container=names["postgres"]
         )
-    except _postgres.PostgresError as error:
+    except _session.PostgresError as error:
         if environment:
             lacking.append(("postgresql", "%s: %s" % (path, error)))
     return Deployed(
@@ -159,7 +159,7 @@ def _compose(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]]
 def _environment(path: str, lacking: list[tuple[str, str]]) -> dict[str, str]:
     try:
         return _endpoint.read_env(path)
-    except _postgres.PostgresError as error:
+    except _session.PostgresError as error:
         lacking.append(("postgresql", str(error)))
         return {}
 
@@ -270,7 +270,7 @@ def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
     )
 
 
-def _client_key(environment: dict[str, str], configuration: _included.Tree) -> str:
+def _client_key(environment: dict[str, str], configuration: _includes.Tree) -> str:
     """The master key: the environment's, or the one that the configuration has in plain text."""
     config = configuration.having(MASTER_KEY[0])
     written = next(
@@ -288,12 +288,12 @@ def _client_key(environment: dict[str, str], configuration: _included.Tree) -> s
 
 def _database(
     environment: dict[str, str], lacking: list[tuple[str, str]]
-) -> Optional[_postgres.Endpoint]:
+) -> Optional[_session.Endpoint]:
     if not environment:
         return None
     try:
-        return _postgres.from_url(environment.get("DATABASE_URL", ""))
-    except _postgres.PostgresError as error:
+        return _session.from_url(environment.get("DATABASE_URL", ""))
+    except _session.PostgresError as error:
         lacking.append(("postgresql", str(error)))
         return None
 
@@ -332,9 +332,9 @@ def _differently(told: Deployed, given: dict[str, Any], lacking: list[tuple[str,
         )
     if "database" in given:
         try:
-            told = told._replace(database=_postgres.Endpoint.from_params(given["database"]))
+            told = told._replace(database=_session.Endpoint.from_params(given["database"]))
             lacking[:] = [item for item in lacking if item[0] != "postgresql"]
-        except _postgres.PostgresError as error:
+        except _session.PostgresError as error:
             lacking.append(("postgresql", str(error)))
     if "units" in given:
         told = told._replace(units=tuple({**unit, "active": "active"} for unit in given["units"]))

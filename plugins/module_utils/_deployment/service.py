@@ -15,7 +15,7 @@ from .._litellm import readiness as _readiness
 from .._postgres.session import Endpoint
 from .._redis import snapshot as _snapshot
 from .._redis.snapshot import RedisAside
-from . import compose_project as _restore_compose
+from . import compose_project as _compose_project
 from . import legacy as _legacy
 from .compose_project import DeploymentError
 
@@ -56,7 +56,7 @@ class Service:
         :raises DeploymentError, SystemdError: it does not stop.
         """
         if self.deployment.kind == "compose":
-            _restore_compose.stop_proxy(self.deployment.project_folder, self.engine)
+            _compose_project.stop_proxy(self.deployment.project_folder, self.engine)
             return
         unit = self._unit()
         if unit.active in ("active", "activating", "reloading", "deactivating"):
@@ -69,11 +69,11 @@ class Service:
         :raises DeploymentError: it does not start.
         """
         if self.deployment.kind == "compose":
-            _restore_compose.start_proxy(self.deployment.project_folder, self.engine, self.patience)
+            _compose_project.start_proxy(self.deployment.project_folder, self.engine, self.patience)
             return
         unit = self._unit()
         unit.manager.systemctl("reset-failed", "--", unit.name)
-        _restore_compose.must(
+        _compose_project.must(
             unit.manager.systemctl("start", "--", unit.name), "%s does not start" % unit.name
         )
 

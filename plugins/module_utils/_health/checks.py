@@ -15,12 +15,12 @@ from datetime import datetime, timezone
 from typing import Any, Callable, NamedTuple, Optional
 
 from .._deployment.locate import ModelHost
-from .._host import docker as _engine
+from .._host import docker as _docker
 from .._litellm import client as _client
 from .._litellm import readiness as _readiness
-from .._postgres import session as _postgres
+from .._postgres import session as _session
 from .._redis import redis as _redis
-from . import host_checks as _health_host
+from . import host_checks as _host_checks
 from .host_checks import DEGRADED, FAILED, OK, UNKNOWN, Limits, Said
 
 HEALTHY = "healthy"
@@ -34,7 +34,7 @@ LONGEST = 300  # characters of what a check says
 class Target(NamedTuple):
     """A deployment to look at.
 
-    ``containers`` (the legacy deployment has none) and ``units`` (records, as :mod:`_systemd` makes them) are what runs it; ``published``: containers
+    ``containers`` (the legacy deployment has none) and ``units`` (records, as :mod:`_host.systemd` makes them) are what runs it; ``published``: containers
     and the ports of the loopback address that they must have; ``key`` or an env file ``key_file`` has the master key; ``folders`` are those whose
     disks must not fill up; ``outcomes`` is the file in which backups tell how they went, ``since`` when they were set up; ``lacking`` says of what
     could not even be found, why.
@@ -43,7 +43,7 @@ class Target(NamedTuple):
     kind: str
     url: str
     key_file: str
-    database: Optional[_postgres.Endpoint]
+    database: Optional[_session.Endpoint]
     redis: Any = None  # _redis.Container, _redis.Native, or None where the proxy uses none
     containers: tuple[str, ...] = ()
     units: tuple[dict[str, str], ...] = ()
@@ -126,19 +126,19 @@ def checks(target: Target, now: datetime) -> dict[str, Callable[[], Said]]:
     found["readiness"] = lambda: readiness(target.url, target.key_file, seconds, target.key)
     found["bogus key"] = lambda: bogus_key(target.url, seconds)
     if target.models:
-        found["model hosts"] = lambda: _health_host.model_hosts(
+        found["model hosts"] = lambda: _host_checks.model_hosts(
             target.models, target.proxy, seconds
         )
     if target.url.startswith("https:"):
-        found["certificate"] = lambda: _health_host.certificate(target.url, now, limits)
+        found["certificate"] = lambda: _host_checks.certificate(target.url, now, limits)
     if target.folders:
-        found["disk"] = lambda: _health_host.disk(target.folders, limits)
+        found["disk"] = lambda: _host_checks.disk(target.folders, limits)
     if target.outcomes and limits.backup_hours:
-        found["backup"] = lambda: _health_host.age(
+        found["backup"] = lambda: _host_checks.age(
             target.outcomes, "backup", now, limits.backup_hours, target.since
         )
     if target.outcomes and limits.drill_hours:
-        found["drill"] = lambda: _health_host.age(
+        found["drill"] = lambda: _host_checks.age(
             target.outcomes, "drill", now, limits.drill_hours, target.since
         )
     for name, why in target.lacking:
@@ -148,7 +148,7 @@ def checks(target: Target, now: datetime) -> dict[str, Callable[[], Said]]:
 
 def engine(limit: float) -> Said:
     """The container engine answers."""
-    told = _engine.version(limit)
+    told = _docker.version(limit)
     return (
         (OK, "answers (%s)" % told.out.strip())
         if told.rc == 0 and told.out.strip()
@@ -163,10 +163,10 @@ def containers(
     names: tuple[str, ...], limit: float, published: tuple[tuple[str, int], ...] = ()
 ) -> Said:
     """Every container exists, runs, is healthy, and is published where it should be: on the loopback address only."""
-    told = _engine.containers(names, limit)
+    told = _docker.containers(names, limit)
     if isinstance(told, str):
         return UNKNOWN, "the engine does not answer: %s" % told
-    faults = _engine.faults(told)
+    faults = _docker.faults(told)
     for name, port in published:
         found = told.get(name)
         hosts = [
@@ -186,17 +186,17 @@ def units(records: tuple[dict[str, str], ...]) -> Said:
     wrong = [
         "%s is %s" % (record["name"], state)
         for record in records
-        for state in [_health_host.state_of(record)]
+        for state in [_host_checks.state_of(record)]
         if state != record["active"]
     ]
     return (FAILED, "; ".join(wrong)) if wrong else (OK, "%d as recorded" % len(records))
 
 
-def postgresql(database: _postgres.Endpoint, limit: float) -> Said:
+def postgresql(database: _session.Endpoint, limit: float) -> Said:
     """The server answers a query in the proxy's database."""
     try:
-        told = _postgres.answers(database, limit)
-    except _postgres.PostgresError as error:
+        told = _session.answers(database, limit)
+    except _session.PostgresError as error:
         return FAILED, str(error)
     return OK, "answers (%s)" % told
 

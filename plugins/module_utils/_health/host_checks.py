@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from .._deployment.locate import ModelHost
-from .._host import process as _host
+from .._host import process as _process
 from .._host import systemd as _systemd
 from .._litellm import client as _client
 
@@ -65,7 +65,7 @@ def model_hosts(models: tuple[ModelHost, ...], proxy: str, limit: float) -> Said
     """Every model server answers where the proxy looks for it, unless it was stopped on purpose."""
     addresses = [model.address for model in models]
     argv = ["docker", "exec", proxy] if proxy else []
-    answer = _host.run(
+    answer = _process.run(
         [*argv, "python3", "-c", _INSIDE, "%g" % (limit / 2), *addresses], timeout=limit
     )
     try:

@@ -15,7 +15,7 @@ from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence
 
 from .._config.environment_rules import is_loopback
 from .._litellm.stored_models import ADDRESSES, without_secrets
-from . import host_checks as _health_host
+from . import host_checks as _host_checks
 from . import inventory_config as _inventory_config
 from . import inventory_hosts as _inventory_hosts
 from .inventory_config import CONFIG, DATABASE, Alias, Config, Entry, Fallback
@@ -360,7 +360,7 @@ def _host_of(base: str) -> str:
 
 def _reason(server: Server) -> str:
     return (
-        "" if server.answers else str(_health_host.REASONS.get(server.problem, "cannot be reached"))
+        "" if server.answers else str(_host_checks.REASONS.get(server.problem, "cannot be reached"))
     )
 
 

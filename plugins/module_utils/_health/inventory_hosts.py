@@ -10,7 +10,7 @@ from typing import Any, Iterable, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from .._config.environment_rules import is_loopback
-from .._host import process as _host
+from .._host import process as _process
 
 MOST = 500  # models of one server
 # One line of JSON: for each base address [status, names] or the name of what went wrong.
@@ -72,7 +72,7 @@ def ask(
     wanted = sorted(set(bases))
     if not wanted:
         return {}, ""
-    answer = _host.run(
+    answer = _process.run(
         [
             *(["docker", "exec", container] if container else []),
             "python3",

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from .._config.environment_rules import is_loopback
 from .._litellm.client import Answer, Client, whole
 from . import capabilities as _capabilities
-from . import sample_request as _exercise
+from . import sample_request as _sample_request
 from .capabilities import Capability
 
 YES, NO, BROKEN, SKIPPED = "yes", "no", "failed", "skipped"
@@ -154,7 +154,7 @@ def left_out(found: list[Model], options: Options) -> dict[str, str]:
 
 def ask(client: Client, task: Task) -> dict[str, Any]:
     """One question, and what its answer shows."""
-    payload = {"model": task.model, **task.capability.payload, **_exercise.OWN}
+    payload = {"model": task.model, **task.capability.payload, **_sample_request.OWN}
     pieces: list[bytes] = []
     first: list[float] = []
     begun = time.monotonic()
@@ -188,7 +188,7 @@ def judge(capability: Capability, answer: Answer) -> dict[str, Any]:
         lacking = answer.status in REFUSED and bool(capability.declared_by)
         return {
             "state": NO if lacking else BROKEN,
-            "why": _exercise.reason_of(answer),
+            "why": _sample_request.reason_of(answer),
             "tokens": None,
         }
     try:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole of a probe: asked, judged, compared with the run before, told as JSON, as Markdown and on a terminal. The page is made by :mod:`_probe_page`."""
+"""The whole of a probe: asked, judged, compared with the run before, told as JSON, as Markdown and on a terminal. The page is made by :mod:`_health.probe_page`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Callable, Optional
 
 from .._litellm import client as _client
 from . import probe as _probe
-from . import probe_store as _probe_keep
+from . import probe_store as _probe_store
 from .checks import HEALTHY
 from .host_checks import DEGRADED, FAILED, UNKNOWN
 from .probe import BROKEN, NO, SKIPPED, YES
@@ -40,7 +40,7 @@ def probe(
     client: _client.Client,
     kind: str,
     options: _probe.Options,
-    keeper: _probe_keep.Keeper,
+    keeper: _probe_store.Keeper,
     found: list[_probe.Model],
     done: list[dict[str, Any]],
     tell: Callable[[str], None] = lambda line: None,
@@ -56,12 +56,12 @@ def probe(
         tell("%d of %d were asked by a run that was interrupted" % (len(done), len(tasks)))
     results = _probe.run(client, tasks, options, done, keeper.keep, tell)
     earlier = keeper.earlier()
-    memory = _probe_keep.memory(earlier)
+    memory = _probe_store.memory(earlier)
     out = _probe.left_out(found, options)
     rows = _probe.matrix(found, results, memory)
     time_is = datetime.now(timezone.utc)
     report = {
-        "format": _probe_keep.FORMAT,
+        "format": _probe_store.FORMAT,
         "time": time_is.isoformat(timespec="seconds"),
         "before": earlier.get("time"),
         "kind": kind,
@@ -80,7 +80,9 @@ def probe(
             for model in found
         ],
         "rows": rows,
-        "memory": _probe_keep.remembered(memory, results, {model.name for model in found}, time_is),
+        "memory": _probe_store.remembered(
+            memory, results, {model.name for model in found}, time_is
+        ),
     }
     report["differences"], report["drift"] = differences(rows), drifts(rows)
     report["outcome"] = outcome(report)

@@ -9,25 +9,25 @@ import os
 from datetime import datetime, timezone
 from typing import Any, Callable, Optional
 
-from .._config import includes as _included
+from .._config import includes as _includes
 from .._deployment.locate import Deployed
 from .._deployment.steps import COMPOSE
 from .._litellm import client as _client
-from .._model_server import inspect as _model_host
+from .._model_server import inspect as _inspect
 from . import inventory as _inventory
 from . import inventory_config as _inventory_config
 from . import inventory_hosts as _inventory_hosts
 from . import probe as _probe
 from . import probe_page as _probe_page
 from . import probe_report as _probe_report
-from . import probe_store as _probe_keep
+from . import probe_store as _probe_store
 from .settings import Settings
 
 
 def inventory_screen(told: dict[str, Any], colours: bool = False) -> list[str]:
     """An inventory as lines for a terminal, with the model servers of this host before what it comes to."""
     lines = _inventory.screen(told, colours)
-    return [*lines[:-1], *_model_host.screen(told["model_hosts"]), lines[-1]]
+    return [*lines[:-1], *_inspect.screen(told["model_hosts"]), lines[-1]]
 
 
 def client_of(told: Deployed, seconds: float) -> _client.Client:
@@ -82,7 +82,7 @@ def probe(
         "scope": options.scope,
         "names": list(options.names),
     }
-    keeper = _probe_keep.Keeper(settings.state_dir, about, datetime.now(timezone.utc))
+    keeper = _probe_store.Keeper(settings.state_dir, about, datetime.now(timezone.utc))
     report = _probe_report.probe(
         client, told.kind, options, keeper, found, keeper.begin(fresh), tell
     )
@@ -107,7 +107,7 @@ def inventory(settings: Settings, told: Deployed) -> dict[str, Any]:
     ]
     config: Optional[_inventory_config.Config] = None
     try:
-        tree = _included.follow(told.config)
+        tree = _includes.follow(told.config)
         config = _inventory_config.read(
             tree.parts[0].text,
             told.environment,
@@ -157,8 +157,8 @@ def inventory(settings: Settings, told: Deployed) -> dict[str, Any]:
 
 
 def with_model_hosts(settings: Settings, told: Deployed) -> dict[str, Any]:
-    """An inventory and, as ``model_hosts``, the units, GPUs and answers of this host's model servers (:func:`_model_host.look`)."""
-    place = _model_host.Place(
+    """An inventory and, as ``model_hosts``, the units, GPUs and answers of this host's model servers (:func:`_model_server.inspect.look`)."""
+    place = _inspect.Place(
         settings.project_name,
         settings.state_dir,
         told.proxy,
@@ -167,7 +167,7 @@ def with_model_hosts(settings: Settings, told: Deployed) -> dict[str, Any]:
     )
     return {
         **inventory(settings, told),
-        "model_hosts": _model_host.look(place, datetime.now(timezone.utc)),
+        "model_hosts": _inspect.look(place, datetime.now(timezone.utc)),
     }
 
 

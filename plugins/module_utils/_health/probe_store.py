@@ -114,7 +114,7 @@ class Keeper:
 
 
 def is_result(told: Any) -> bool:
-    """Whether something is a result as :func:`_probe.ask` makes it."""
+    """Whether something is a result as :func:`_health.probe.ask` makes it."""
     return isinstance(told, dict) and all(
         isinstance(told.get(name), kind) for name, kind in _FIELDS.items()
     )

@@ -6,7 +6,7 @@
 ``{"format": 1, "state_dir", "project": {"name", "folder"}, "gateway_name", "backup_settings", "deployments": {"compose" and/or "legacy": {"url", "key_file",
 "database", "containers", "units": [{"name", "account"}], "models": [{"name", "address", "unit", "account"}], "config"}}, "health": {…}, "probe": {…}}``. Of a
 deployment only what differs from what the journal and the project's folder tell has to be there; ``health`` and ``probe`` have the fields of
-:class:`Watch` and :class:`~_probe.Options`. A host without the file is looked at with the defaults.
+:class:`Watch` and :class:`~_health.probe.Options`. A host without the file is looked at with the defaults.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from datetime import datetime, timezone
 
-from .._backup import history as _outcome
+from .._backup import history as _history
 from .._deployment.locate import Deployed
 from .._deployment.steps import COMPOSE
 from .checks import Target
@@ -21,7 +21,7 @@ def target(settings: Settings, told: Deployed) -> Target:
         settings.state_dir,
         settings.project_dir if told.kind == COMPOSE else os.path.dirname(told.config),
     ]
-    outcomes = _outcome.path_of(settings.state_dir)
+    outcomes = _history.path_of(settings.state_dir)
     since = None
     try:
         since = datetime.fromtimestamp(os.stat(settings.backup_settings).st_mtime, timezone.utc)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
 from . import files as _files
-from . import process as _host
+from . import process as _process
 
 BEGIN = "# BEGIN llmops.litellm: kept by Ansible"
 END = "# END llmops.litellm"
@@ -64,7 +64,7 @@ def upwards(folder: str) -> Iterator[str]:
         folder = os.path.dirname(folder)
 
 
-def _git(folder: str, *arguments: str, names: Sequence[str] = ()) -> _host.Result:
+def _git(folder: str, *arguments: str, names: Sequence[str] = ()) -> _process.Result:
     """Git, as the repository's owner: its settings may run programs, and git refuses other people's repositories.
 
     :param names: files of the folder, which need not be there yet.
@@ -75,7 +75,7 @@ def _git(folder: str, *arguments: str, names: Sequence[str] = ()) -> _host.Resul
         next((path for path in upwards(place) if os.path.exists(os.path.join(path, ".git"))), place)
     )
     account = (owner.st_uid, owner.st_gid) if os.geteuid() == 0 and owner.st_uid != 0 else None
-    return _host.run(
+    return _process.run(
         [
             "git",
             "-C",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple, Optional
 
-from .._health import sample_request as _exercise
+from .._health import sample_request as _sample_request
 from .._litellm.client import Client, ProxyError
 
 
@@ -70,7 +70,7 @@ def loads(text: str) -> tuple[list[ClientKey], Optional[str]]:
 def attempt(client: Client, item: ClientKey, chat_model: Optional[str]) -> dict[str, Any]:
     """``{name, models, chat}``: the statuses of a list of models and of a small chat request; ``None`` without an answer or a request."""
     own = client.with_key(item.key)
-    payload = {"model": chat_model, **_exercise.chat()}
+    payload = {"model": chat_model, **_sample_request.chat()}
     return {
         "name": item.name,
         "models": own.get("/v1/models").status,

@@ -17,13 +17,13 @@ from typing import Any, Iterable, NamedTuple, Optional
 from .._backup import backup as _backup
 from .._deployment import journal as _journal
 from .._deployment import steps as _steps
-from .._deployment import unit_removal as _retirement
+from .._deployment import unit_removal as _unit_removal
 from .._host import files as _files
 from .._host.problem import Problem
 from .._litellm import readiness as _readiness
 from .._postgres import fingerprint as _fingerprint
 from .._postgres import native_server as _native_server
-from .._postgres import session as _postgres
+from .._postgres import session as _session
 from . import next_command as _next_command
 from . import status as _status
 
@@ -173,7 +173,7 @@ def judge_backup(facts: dict[str, Any]) -> list[Problem]:
 
 
 def judge_proxy(told: dict[str, Any]) -> list[Problem]:
-    """Whether the compose deployment serves with its database, by what :mod:`_status` told of it."""
+    """Whether the compose deployment serves with its database, by what :mod:`_migration.status` told of it."""
     if told["kind"] != "compose":
         return [
             Problem(
@@ -195,7 +195,7 @@ def judge_proxy(told: dict[str, Any]) -> list[Problem]:
 
 
 def judge_units(units: Iterable[dict[str, Any]]) -> list[Problem]:
-    """Legacy units that run, as :func:`_status.unit_state` tells them."""
+    """Legacy units that run, as :func:`_migration.status.unit_state` tells them."""
     return [
         Problem(
             "unit %s" % unit["name"],
@@ -264,7 +264,7 @@ def files_of(journal: dict, state_dir: str) -> list[dict[str, str]]:
     taken = [dict(entry) for entry in legacy["files"]]
     known = {os.path.realpath(entry["src"]) for entry in taken}
     wanted = [unit["path"] for unit in legacy["units"] if unit["path"]]
-    wanted += [path for unit in legacy["units"] for path in _retirement.drop_ins(unit)]
+    wanted += [path for unit in legacy["units"] for path in _unit_removal.drop_ins(unit)]
     wanted.append(os.path.join(state_dir, "legacy.env"))
     for path in dict.fromkeys(wanted):
         if os.path.realpath(path) not in known:
@@ -339,7 +339,7 @@ def look(settings: dict[str, Any], journal: dict, now: datetime) -> Look:
     problems += judge_units(status["legacy"]["units"] + status["legacy"]["servers"])
     if found.get("legacy"):
         facts["files"] = files_of(journal, settings["state_dir"])
-        problems += _retirement.plan(facts["units"], None).problems
+        problems += _unit_removal.plan(facts["units"], None).problems
     problems += (
         judge_dump(path, facts["expect"]) if LAST_DUMP in left and os.path.exists(path) else []
     )
@@ -369,8 +369,8 @@ def _contents(settings: dict[str, Any], journal: dict, facts: dict[str, Any]) ->
             facts["server_unit"],
         ) as endpoint:
             held = _fingerprint.fingerprint(endpoint)
-            size = _postgres.database_size(endpoint)
-    except (_native_server.NativeServerError, _postgres.PostgresError, OSError) as error:
+            size = _session.database_size(endpoint)
+    except (_native_server.NativeServerError, _session.PostgresError, OSError) as error:
         return [
             Problem(
                 "legacy database",

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple, Optional
 
 from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
-from .._host import docker as _engine
+from .._host import docker as _docker
 from .._host import listeners as _listeners
 from .._host.problem import Problem
-from . import requirements as _preflight
+from . import requirements as _requirements
 from .preflight_source import _deployment, _environment_of
 from .preflight_stores import _database, _models, _neighbours, _redis_of
 from .preflight_target import _images_of, _names, _ports, _space
@@ -39,8 +39,8 @@ def survey(settings: dict, now: Optional[datetime] = None) -> Survey:
     warnings: list[Problem] = []
     facts: dict[str, Any] = {}
     problems += _lock(settings, now or datetime.now(timezone.utc))
-    engine = facts["engine"] = _engine.describe()
-    problems += _engine.check_engine(engine)
+    engine = facts["engine"] = _docker.describe()
+    problems += _docker.check_engine(engine)
     try:
         legacy = _legacy.discover(settings["legacy_unit"], settings["legacy_account"])
         facts["legacy"] = legacy.facts
@@ -48,7 +48,7 @@ def survey(settings: dict, now: Optional[datetime] = None) -> Survey:
         legacy = None
         problems.append(Problem("legacy_unit", error.problem, error.remedy))
     found = _listeners.listeners()
-    problems += _preflight.check_overrides(settings["overrides"])
+    problems += _requirements.check_overrides(settings["overrides"])
     if legacy is not None:
         problems += _deployment(legacy, settings, facts, warnings)
         problems += _database(legacy, facts, found)
@@ -82,7 +82,7 @@ def _lock(settings: dict, now: datetime) -> list[Problem]:
     if (
         journal is not None
         and "not_kept" in journal["facts"]
-        and _engine.volume_labels(volume) is not None
+        and _docker.volume_labels(volume) is not None
     ):
         return [
             Problem(

@@ -9,16 +9,16 @@ import os
 import re
 from typing import Iterable
 
-from .._config import container_view as _config_view
+from .._config import container_view as _container_view
 from .._config import envfile as _envfile
 from .._config import environment as _environment
 from .._config import environment_files as _environment_files
 from .._config import environment_text as _environment_text
 from .._deployment import legacy as _legacy
 from .._host import files as _files
-from .._host import git as _ignore
+from .._host import git as _git
 from .._host.problem import Problem
-from . import requirements as _preflight
+from . import requirements as _requirements
 
 # What the roles write into the project folder; the first two hold secrets.
 SECRET_FILES = (".env", "redis.conf")
@@ -55,7 +55,7 @@ def _deployment(
     else:
         problems += [
             Problem("%s:%d" % (item.path, item.line), item.message, "")
-            for item in _config_view.problems(legacy.configuration)
+            for item in _container_view.problems(legacy.configuration)
         ]
         problems += [
             Problem(
@@ -76,16 +76,19 @@ def _deployment(
                 "put it into the file that --config names, take the variable out of the environment, and restart the proxy",
             )
         )
-    problems += _preflight.check_keys(legacy.environment, configured, settings["accept_weak"])
+    problems += _requirements.check_keys(legacy.environment, configured, settings["accept_weak"])
     for entry in told["environment_files"]:
         problems += _environment_file(
             entry["path"], entry["path"] in told["optional_files"], warnings
         )
     problems += _folder(
-        folder, told["folder"], warnings, _config_view.names(legacy.configuration, CONFIG).values()
+        folder,
+        told["folder"],
+        warnings,
+        _container_view.names(legacy.configuration, CONFIG).values(),
     )
-    problems += _preflight.check_traces(told["litellm_version"], told["litellm_traces"])
-    warnings += _preflight.warn(told["litellm_version"], [], told["litellm_traces"])
+    problems += _requirements.check_traces(told["litellm_version"], told["litellm_traces"])
+    warnings += _requirements.warn(told["litellm_version"], [], told["litellm_traces"])
     return problems
 
 
@@ -153,7 +156,7 @@ def _folder(
             )
         ]
     place = folder if os.path.isdir(folder) else os.path.dirname(folder)
-    if any(os.stat(path).st_uid != 0 for path in _ignore.upwards(place)):
+    if any(os.stat(path).st_uid != 0 for path in _git.upwards(place)):
         warnings.append(
             Problem(
                 folder,
@@ -162,7 +165,7 @@ def _folder(
             )
         )
     try:
-        tracked = _ignore.tracked(folder, SECRET_FILES) if _ignore.in_work_tree(folder) else []
+        tracked = _git.tracked(folder, SECRET_FILES) if _git.in_work_tree(folder) else []
         for name in tracked:
             problems.append(
                 Problem(
@@ -172,7 +175,7 @@ def _folder(
                     % name,
                 )
             )
-    except _ignore.IgnoreError as error:
+    except _git.IgnoreError as error:
         problems.append(Problem(folder, str(error), ""))
     for name in (*OWN_FILES, *views):
         path = os.path.join(folder, name)

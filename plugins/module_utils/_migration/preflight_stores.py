@@ -13,14 +13,14 @@ from typing import Any, Optional
 
 from .._deployment import legacy as _legacy
 from .._host import listeners as _listeners
-from .._host import process as _host
+from .._host import process as _process
 from .._host import systemd as _systemd
 from .._host.problem import Problem
-from .._litellm import salt_key as _salt
+from .._litellm import salt_key as _salt_key
 from .._postgres import native_server as _native_server
-from .._postgres import session as _postgres
+from .._postgres import session as _session
 from .._redis import redis as _redis
-from . import requirements as _preflight
+from . import requirements as _requirements
 
 PROXYD = "/usr/lib/systemd/systemd-socket-proxyd"
 ORPHANED = "run it under systemd first, so that it can be stopped and brought back"
@@ -42,8 +42,8 @@ def _database(
             )
         ]
     try:
-        endpoint = _postgres.from_url(url)
-    except _postgres.PostgresError as error:
+        endpoint = _session.from_url(url)
+    except _session.PostgresError as error:
         return [Problem("DATABASE_URL", str(error), "mend it in the legacy environment")]
     service = _legacy.service_behind(endpoint.port, found)
     told = facts["database"] = {
@@ -74,13 +74,13 @@ def _database(
             )
         )
     try:
-        told["server_version"], told["major"] = _postgres.server_version(endpoint)
-        told["bytes"] = _postgres.database_size(endpoint)
-        told["max_connections"] = int(_postgres.query(endpoint, "SHOW max_connections")[0][0] or 0)
-        rows = _postgres.query(
+        told["server_version"], told["major"] = _session.server_version(endpoint)
+        told["bytes"] = _session.database_size(endpoint)
+        told["max_connections"] = int(_session.query(endpoint, "SHOW max_connections")[0][0] or 0)
+        rows = _session.query(
             endpoint, 'SELECT litellm_params::text FROM "LiteLLM_ProxyModelTable" ORDER BY model_id'
         )
-    except _postgres.PostgresError as error:
+    except _session.PostgresError as error:
         return [
             *problems,
             Problem(
@@ -88,7 +88,7 @@ def _database(
             ),
         ]
     told["stored_models"] = len(rows)
-    told["neighbours"] = [str(row[0]) for row in _postgres.query(endpoint, _NEIGHBOURS)]
+    told["neighbours"] = [str(row[0]) for row in _session.query(endpoint, _NEIGHBOURS)]
     told["migrations"] = _migrations(endpoint)
     key = legacy.environment.get(
         "LITELLM_SALT_KEY", legacy.environment.get("LITELLM_MASTER_KEY", "")
@@ -99,10 +99,10 @@ def _database(
         for value in json.loads(row[0] or "{}").values()
         if isinstance(value, str)
     ]
-    outcomes = [_salt.decrypts(value, key) for value in values]
+    outcomes = [_salt_key.decrypts(value, key) for value in values]
     told["salt_key_proved"] = True in outcomes
     outcome = None if not outcomes or set(outcomes) == {None} else False not in outcomes
-    return problems + _preflight.check_salt(outcome, len(rows))
+    return problems + _requirements.check_salt(outcome, len(rows))
 
 
 def _neighbours(settings: dict, facts: dict) -> list[Problem]:
@@ -112,7 +112,7 @@ def _neighbours(settings: dict, facts: dict) -> list[Problem]:
         for name in ("database", "redis")
         if facts.get(name) and facts[name]["unit"]
     ]
-    return _preflight.check_neighbours(
+    return _requirements.check_neighbours(
         _systemd.dependants(facts["legacy"]["units"] + services),
         (facts.get("database") or {}).get("neighbours", []),
         settings["accept_down"],
@@ -121,12 +121,12 @@ def _neighbours(settings: dict, facts: dict) -> list[Problem]:
 
 def _migrations(endpoint: Any) -> Optional[list[str]]:
     """The schema migrations that the database has, ``None`` for one made by ``prisma db push``, which keeps no ledger."""
-    if not _postgres.query(
+    if not _session.query(
         endpoint,
         "SELECT 1 FROM pg_tables WHERE schemaname = 'public' AND tablename = '_prisma_migrations'",
     ):
         return None
-    rows = _postgres.query(
+    rows = _session.query(
         endpoint,
         "SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL ORDER BY 1",
     )
@@ -146,7 +146,7 @@ def _redis_of(
     if not port:
         return [Problem("REDIS_PORT", "is not a number", "mend it in the legacy environment")]
     service = _legacy.service_behind(port, found)
-    version = _host.run(["redis-server", "--version"])
+    version = _process.run(["redis-server", "--version"])
     major = re.search(r"v=(\d+)", version.out)
     native = _redis.Native(
         "127.0.0.1",
@@ -227,7 +227,7 @@ def _models(
                 "unit": service and service["unit"],
             }
         )
-    warnings += _preflight.warn(
+    warnings += _requirements.warn(
         None,
         ["127.0.0.1:%d" % item["port"] for item in facts["model_hosts"] if not item["answers"]],
         [],

@@ -9,13 +9,13 @@ import os
 from typing import Any
 
 from .._deployment import journal as _journal
-from .._host import docker as _engine
+from .._host import docker as _docker
 from .._host import files as _files
 from .._host import images as _images
 from .._host import listeners as _listeners
-from .._host import process as _host
+from .._host import process as _process
 from .._host.problem import Problem
-from . import requirements as _preflight
+from . import requirements as _requirements
 
 CONTAINERS = ("proxy", "postgres", "redis")
 VOLUMES = ("postgres", "redis")
@@ -31,7 +31,7 @@ def _ports(settings: dict, facts: dict, found: list[_listeners.Listener]) -> lis
     def add(name: str, number: int, expected: str, ours: Any) -> None:
         listener = _listeners.holder(found, number)
         wanted.append(
-            _preflight.Port(
+            _requirements.Port(
                 name,
                 number,
                 expected,
@@ -45,7 +45,7 @@ def _ports(settings: dict, facts: dict, found: list[_listeners.Listener]) -> lis
             "proxy",
             legacy["port"],
             legacy["unit"]["name"],
-            lambda item: item.pid and legacy["pid"] in _host.ancestors(item.pid),
+            lambda item: item.pid and legacy["pid"] in _process.ancestors(item.pid),
         )
     for name, program in (("database", "postgres"), ("redis", "redis-server")):
         told = facts.get(name)
@@ -56,19 +56,19 @@ def _ports(settings: dict, facts: dict, found: list[_listeners.Listener]) -> lis
             lambda item, told=told, program=program: (
                 told is not None
                 and os.path.basename(
-                    ((_host.command_line(item.pid) if item.pid else []) or [""])[0].split(" ")[0]
+                    ((_process.command_line(item.pid) if item.pid else []) or [""])[0].split(" ")[0]
                 )
                 == program
             ),
         )
     serving = [port.number for port in wanted]
     add(
-        _preflight.STAGING,
+        _requirements.STAGING,
         settings["stage_port"],
         "nobody",
         lambda item: "docker-proxy" in item.command,
     )
-    return _preflight.check_ports(wanted) + _preflight.check_stage_port(
+    return _requirements.check_ports(wanted) + _requirements.check_stage_port(
         settings["stage_port"], serving
     )
 
@@ -86,16 +86,16 @@ def _images_of(settings: dict, facts: dict, engine: dict, warnings: list[Problem
         except ValueError as error:
             problems.append(Problem(variable, str(error), "give the image, best by digest"))
             continue
-        problems += _preflight.check_image(variable, image, engine["platform"])
+        problems += _requirements.check_image(variable, image, engine["platform"])
         facts["images"][service] = {
             "reference": reference,
             "present": image.present,
             "bytes": image.size,
         }
         if service == "litellm":
-            problems += _preflight.check_release(variable, _images.version(image), legacy)
+            problems += _requirements.check_release(variable, _images.version(image), legacy)
         elif service == "postgres":
-            problems += _preflight.check_majors(
+            problems += _requirements.check_majors(
                 variable,
                 "PostgreSQL",
                 image,
@@ -103,7 +103,7 @@ def _images_of(settings: dict, facts: dict, engine: dict, warnings: list[Problem
                 (facts.get("database") or {}).get("major"),
             )
         elif settings["carry_redis"]:
-            problems += _preflight.check_majors(
+            problems += _requirements.check_majors(
                 variable, "Redis", image, "REDIS_VERSION", (facts.get("redis") or {}).get("major")
             )
     return problems
@@ -115,21 +115,21 @@ def _names(settings: dict, facts: dict) -> list[Problem]:
     known = os.path.exists(_journal.path_of(settings["state_dir"]))
     volumes = {}
     for name in ("%s_%s" % (project, part) for part in VOLUMES):
-        labels = _engine.volume_labels(name)
+        labels = _docker.volume_labels(name)
         if labels is not None:
-            volumes[name] = known and _engine.OWN_LABEL in labels
+            volumes[name] = known and _docker.OWN_LABEL in labels
     containers = {}
     for name in ("%s-%s" % (project, part) for part in CONTAINERS):
-        told = _engine.container(name)
+        told = _docker.container(name)
         if told is not None:
-            containers[name] = known and told["labels"].get(_engine.FOLDER_LABEL) == facts.get(
+            containers[name] = known and told["labels"].get(_docker.FOLDER_LABEL) == facts.get(
                 "project_dir"
             )
-    own = {network for _subnet, network in _engine.subnets() if network == "network " + project}
-    taken = [(subnet, name) for subnet, name in _engine.subnets() if name not in own]
+    own = {network for _subnet, network in _docker.subnets() if network == "network " + project}
+    taken = [(subnet, name) for subnet, name in _docker.subnets() if name not in own]
     if not own:
-        taken += [(subnet, name) for subnet, name, _device in _engine.routes()]
-    return _preflight.check_names(volumes, containers) + _preflight.check_subnet(
+        taken += [(subnet, name) for subnet, name, _device in _docker.routes()]
+    return _requirements.check_names(volumes, containers) + _requirements.check_subnet(
         "litellm_subnet", settings["subnet"], taken
     )
 
@@ -148,4 +148,4 @@ def _space(settings: dict, facts: dict, engine: dict) -> list[Problem]:
     facts["space"] = [
         {"path": path, "needed": needed, "free": free} for path, _device, needed, free in needs
     ]
-    return _preflight.check_disk(needs)
+    return _requirements.check_disk(needs)

@@ -17,9 +17,9 @@ from .._deployment import legacy as _legacy
 from .._deployment import steps as _steps
 from .._host import files as _files
 from .._host.problem import Problem
-from .._postgres import copy_back as _carry
+from .._postgres import copy_back as _copy_back
 from .._postgres import fingerprint as _fingerprint
-from .._postgres import session as _postgres
+from .._postgres import session as _session
 
 CARRY, BACKUP, NONE = "carry", "backup", "none"
 CHOICES = (CARRY, BACKUP, NONE)
@@ -37,14 +37,14 @@ class Look(NamedTuple):
     warnings: list[Problem]
 
 
-def look(journal: dict, database: _postgres.Endpoint, choice: str) -> Look:
+def look(journal: dict, database: _session.Endpoint, choice: str) -> Look:
     """Look at a host that shall come back.
 
     :param journal: of a migration that began.
     :param database: the compose deployment's.
     :param choice: one of :data:`CHOICES`.
     :returns: facts: ``carries`` (whether there may be rows that the legacy database does not have), ``since`` (``keys``, ``requests``,
-        ``spend`` since the cutover; ``None`` where they can't be counted), ``tables`` (:func:`_carry.delta`), ``told`` (that in words),
+        ``spend`` since the cutover; ``None`` where they can't be counted), ``tables`` (:func:`_postgres.copy_back.delta`), ``told`` (that in words),
         ``choices`` (name to words).
     """
     found = journal["facts"].get("found", {})
@@ -66,10 +66,10 @@ def look(journal: dict, database: _postgres.Endpoint, choice: str) -> Look:
     try:
         held = _fingerprint.fingerprint(database)
         facts["since"] = _since(database, cutover["ended"] or cutover["begun"]) if cutover else None
-    except _postgres.PostgresError as error:
+    except _session.PostgresError as error:
         unread = str(error)
     if held and left.get("target"):
-        facts["tables"] = _carry.delta(left["target"], held)
+        facts["tables"] = _copy_back.delta(left["target"], held)
     problems += judge(choice, unread, held, left, (backup or {}).get("facts", {}))
     if held and choice != NONE:
         problems += _room(found, database)
@@ -80,10 +80,10 @@ def look(journal: dict, database: _postgres.Endpoint, choice: str) -> Look:
     return Look(facts, problems, warnings)
 
 
-def _since(database: _postgres.Endpoint, time: str) -> dict[str, Any]:
+def _since(database: _session.Endpoint, time: str) -> dict[str, Any]:
     """What was created since a time of the journal."""
-    stamp = _postgres.literal(time.split("+")[0].replace("T", " "))
-    row = _postgres.query(database, _SINCE % {"time": stamp})[0]
+    stamp = _session.literal(time.split("+")[0].replace("T", " "))
+    row = _session.query(database, _SINCE % {"time": stamp})[0]
     return {"keys": int(row[0] or 0), "requests": int(row[1] or 0), "spend": float(row[2] or 0)}
 
 
@@ -238,12 +238,12 @@ def _changed_files(legacy: dict[str, Any]) -> list[Problem]:
     ]
 
 
-def _room(found: dict[str, Any], database: _postgres.Endpoint) -> list[Problem]:
+def _room(found: dict[str, Any], database: _session.Endpoint) -> list[Problem]:
     """Free space where the native server keeps its data: every row that differs is written once more before the old one goes."""
     server = (found.get("database") or {}).get("server")
     if not server or not os.path.isdir(server["folder"]):
         return []
-    needed, free = _postgres.database_size(database) + SPARE, _files.free_bytes(server["folder"])
+    needed, free = _session.database_size(database) + SPARE, _files.free_bytes(server["folder"])
     if free >= needed:
         return []
     return [

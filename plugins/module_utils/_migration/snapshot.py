@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from .._config.environment_rules import is_loopback
 from .._health import capabilities as _capabilities
 from .._health import probe as _probe
-from .._health import sample_request as _exercise
+from .._health import sample_request as _sample_request
 from .._litellm.client import Client, ProxyError
 from . import client_keys as _client_keys
 
@@ -98,7 +98,9 @@ def snapshot(
         if bogus
         else None,
         "exercised": [
-            result for name, mode in asked for result in _exercise.exercise(client, name, mode)
+            result
+            for name, mode in asked
+            for result in _sample_request.exercise(client, name, mode)
         ],
         "client_keys": [_client_keys.attempt(client, item, chat_model) for item in client_keys],
     }
@@ -150,7 +152,7 @@ def _first_local(models: list[dict[str, Any]]) -> list[tuple[str, Optional[str]]
         if (
             model["name"] not in elsewhere
             and "*" not in model["name"]
-            and _exercise.kinds_of(model["mode"])
+            and _sample_request.kinds_of(model["mode"])
         ):
             first.setdefault((model["mode"], model["db_model"]), model["name"])
     return [(name, mode) for (mode, _stored), name in first.items()]
@@ -300,7 +302,7 @@ def _compare_exercised(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> 
     for result in old:
         later = there.get((result["model"], result["mode"]))
         found += (
-            _exercise.differences(result, later)
+            _sample_request.differences(result, later)
             if later
             else ["model %s, %s: it was not asked again" % (result["model"], result["mode"])]
         )
@@ -359,7 +361,7 @@ def observe(
     rows = []
     for name, mode in models:
         for capability in _capabilities.BY_MODE.get(mode, ()):
-            if capability.name in _exercise.kinds_of(mode):
+            if capability.name in _sample_request.kinds_of(mode):
                 continue
             for _try in range(TRIES):
                 told = _probe.ask(client, _probe.Task(name, capability))

@@ -16,13 +16,13 @@ from .._backup import backup as _backup
 from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
 from .._deployment import steps as _steps
-from .._host import docker as _engine
+from .._host import docker as _docker
 from .._host import listeners as _listeners
-from .._host import process as _host
+from .._host import process as _process
 from .._host import systemd as _systemd
 from .._litellm import client as _client
 from .._litellm import readiness as _readiness
-from .._restore import state as _restore_state
+from .._restore import state as _state
 from .next_command import NONE, UNREADABLE, WORDS, _unknown, next_commands
 
 CONTAINERS = ("proxy", "postgres", "redis")
@@ -117,7 +117,7 @@ def unit_state(
     units = _systemd.show(manager, [record["name"]])
     listener = _listeners.holder(found, port) if port else None
     pid = units[0].pid if units else None
-    holds = bool(pid and listener and listener.pid and pid in _host.ancestors(listener.pid))
+    holds = bool(pid and listener and listener.pid and pid in _process.ancestors(listener.pid))
     return {
         "name": record["name"],
         "account": record.get("account") or "",
@@ -257,8 +257,8 @@ def _journal_of(folder: str) -> tuple[Optional[dict], Optional[str]]:
 def _restoring(folder: str) -> Optional[str]:
     """A restore that has not ended, in words."""
     try:
-        return _restore_state.unfinished(folder) or None
-    except (_restore_state.RestoreError, OSError) as error:
+        return _state.unfinished(folder) or None
+    except (_state.RestoreError, OSError) as error:
         return str(error)
 
 
@@ -303,7 +303,7 @@ def _discovered(settings: dict[str, Any], listeners: list[_listeners.Listener]) 
 
 def _compose(project: str) -> dict[str, Any]:
     """The compose deployment as the engine and systemd tell it."""
-    engine = _engine.describe()
+    engine = _docker.describe()
     told: dict[str, Any] = {
         "engine": {"version": engine["server"], "compose": engine["compose"]},
         "containers": {},
@@ -317,14 +317,14 @@ def _compose(project: str) -> dict[str, Any]:
         )
     else:
         for name in ("%s-%s" % (project, part) for part in CONTAINERS):
-            found = _engine.container(name)
+            found = _docker.container(name)
             told["containers"][name] = found and {
                 key: found[key] for key in ("state", "health", "image", "ports", "started")
             }
         told["volumes"] = [
             name
             for name in ("%s_%s" % (project, part) for part in VOLUMES)
-            if _engine.volume_labels(name) is not None
+            if _docker.volume_labels(name) is not None
         ]
     units = _systemd.show(_systemd.Manager(None), ["%s-compose.service" % project])
     told["unit"] = (

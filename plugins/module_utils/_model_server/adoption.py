@@ -13,7 +13,7 @@ from typing import Any, Optional
 from .._deployment import legacy as _legacy
 from .._host import files as _files
 from .._host import listeners as _listeners
-from .._host import process as _host
+from .._host import process as _process
 from .._host import systemd as _systemd
 
 RECORD = "model_hosts.json"
@@ -25,7 +25,7 @@ class AdoptionError(Exception):
 
 
 def load(folder: str) -> dict[str, dict[str, Any]]:
-    """What is adopted, by unit: its record (as :mod:`_systemd` makes it), ``port`` (``None`` where it is not known) and ``hashes`` of its files.
+    """What is adopted, by unit: its record (as :mod:`_host.systemd` makes it), ``port`` (``None`` where it is not known) and ``hashes`` of its files.
 
     :raises AdoptionError: the record can't be read.
     """
@@ -100,7 +100,7 @@ def _port_of(unit: _systemd.Unit, listeners: list[_listeners.Listener]) -> Optio
     ports = [
         item.port
         for item in listeners
-        if unit.pid and item.pid and unit.pid in _host.ancestors(item.pid)
+        if unit.pid and item.pid and unit.pid in _process.ancestors(item.pid)
     ]
     return min(ports) if ports else None
 

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from .._host import docker as _engine
+from .._host import docker as _docker
 from .._host import listeners as _listeners
-from .._host import process as _host
+from .._host import process as _process
 
 # What an address did: spoke HTTP; took the connection and ended it; refused; let it wait; could not be asked.
 ANSWERS, CLOSES, REFUSES, SILENT, UNKNOWN = "answers", "closes", "refuses", "silent", "unknown"
@@ -165,7 +165,7 @@ def look(
     told = ask([("127.0.0.1", port) for port in awake], seconds)
     server = {port: ASLEEP if port in asleep else told["127.0.0.1", port] for port in ports}
     within = inside(container, {port: "%s:%d" % (name, port) for port in awake}, seconds)
-    proxy = _engine.container(container)
+    proxy = _docker.container(container)
     other = (
         _within(
             [
@@ -190,7 +190,7 @@ def look(
         else dict.fromkeys(ports, UNKNOWN)
     )
     outer: dict[str, dict[int, str]] = {}
-    addresses = outer_addresses(_host.run(["ip", "-json", "-4", "address"]).out, [gateway])
+    addresses = outer_addresses(_process.run(["ip", "-json", "-4", "address"]).out, [gateway])
     for (address, port), word in ask(
         [(address, port) for address in addresses for port in ports], seconds
     ).items():
@@ -206,7 +206,7 @@ def inside(container: str, addresses: dict[int, str], seconds: float) -> dict[in
 def _within(argv: list[str], addresses: dict[int, str], seconds: float) -> dict[int, str]:
     if not addresses:
         return {}
-    answer = _host.run(
+    answer = _process.run(
         [*argv, "-c", ASK, "%g" % seconds, *addresses.values()], timeout=seconds * 2 + 60
     )
     try:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from .._host import listeners as _listeners
-from .._host import process as _host
+from .._host import process as _process
 from .._host import systemd as _systemd
-from . import gpu as _model_gpu
+from . import gpu as _gpu
 from .declaration import COMMAND, LLAMA_CPP, ON_DEMAND, RERANK, VLLM, Server, human
 
 NOBODY = 65534
@@ -76,7 +76,7 @@ def weights(server: Server, account: str) -> list[str]:
         if not os.path.isfile(path):
             problems.append("%s: %s of the model does not exist" % (server.name, path))
         elif (
-            _host.run(
+            _process.run(
                 ["test", "-r", path], account=account_of(account) if os.geteuid() == 0 else None
             ).rc
             != 0
@@ -103,7 +103,7 @@ def program(server: Server, account: str) -> list[str]:
     if not os.path.isfile(path):
         return ["%s: program %s does not exist" % (server.name, path)]
     if (
-        _host.run(
+        _process.run(
             ["test", "-x", path], account=account_of(account) if os.geteuid() == 0 else None
         ).rc
         != 0
@@ -115,7 +115,7 @@ def program(server: Server, account: str) -> list[str]:
 def ports(server: Server, units: dict[str, str], found: Sequence[_listeners.Listener]) -> list[str]:
     """Ports that somebody else has. What its own units hold is free for it.
 
-    :param units: the names of its units, as :func:`_model_unit.names` gives them.
+    :param units: the names of its units, as :func:`_model_server.unit.names` gives them.
     """
     problems = []
     wanted = [(server.listens, units["service"])] + (
@@ -147,7 +147,7 @@ def _owner(listener: _listeners.Listener, unit: str) -> Optional[str]:
             if item.active == "active"
         ]
         return socket if active else None
-    return _host.unit_of(listener.pid) if listener.pid else None
+    return _process.unit_of(listener.pid) if listener.pid else None
 
 
 def check(
@@ -157,7 +157,7 @@ def check(
 
     :param units: the units of each server, by its name.
     """
-    found, gpus = _listeners.listeners(), _model_gpu.look()
+    found, gpus = _listeners.listeners(), _gpu.look()
     problems, notes = [], []
     for server in servers:
         problems += (
@@ -169,10 +169,10 @@ def check(
             problems.append(
                 "%s: environment_file %s does not exist" % (server.name, server.environment_file)
             )
-    problems += _model_gpu.missing(servers, gpus) + _model_gpu.overcommitted(servers, gpus)
-    users = {pid: _host.unit_of(pid) or "" for gpu in gpus.found for pid in gpu.users}
+    problems += _gpu.missing(servers, gpus) + _gpu.overcommitted(servers, gpus)
+    users = {pid: _process.unit_of(pid) or "" for gpu in gpus.found for pid in gpu.users}
     for server in servers:
-        problems += _model_gpu.full(server, gpus, users, units[server.name]["service"])
+        problems += _gpu.full(server, gpus, users, units[server.name]["service"])
     if not gpus.found:
         notes.append("%s: GPUs and their memory are not checked" % gpus.reason)
     told = {
@@ -187,17 +187,17 @@ def check(
 
 def before_start(server: Server, unit: str, account: str) -> list[str]:
     """What stands against this start, looked at right before it. The port of its socket is systemd's, and none of its affair."""
-    gpus = _model_gpu.look() if server.gpus else _model_gpu.Gpus([], "")
+    gpus = _gpu.look() if server.gpus else _gpu.Gpus([], "")
     listener = _listeners.holder(_listeners.listeners(), server.listens)
     problems = program(server, account) + weights(server, account)
     if listener is not None:
         problems.append(
             "%s: port %d is taken by %s" % (server.name, server.listens, listener.command)
         )
-    problems += _model_gpu.missing([server], gpus)
-    return problems + _model_gpu.full(
+    problems += _gpu.missing([server], gpus)
+    return problems + _gpu.full(
         server,
         gpus,
-        {pid: _host.unit_of(pid) or "" for gpu in gpus.found for pid in gpu.users},
+        {pid: _process.unit_of(pid) or "" for gpu in gpus.found for pid in gpu.users},
         unit,
     )

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rules of :mod:`_firewall` brought to a host and away again. A record says which are ours; nothing else is ever removed."""
+"""The rules of :mod:`_model_server.firewall_rules` brought to a host and away again. A record says which are ours; nothing else is ever removed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import os
 from typing import Any, Optional
 
 from .._host import files as _files
-from .._host import process as _host
-from . import firewall_rules as _firewall
+from .._host import process as _process
+from . import firewall_rules as _firewall_rules
 from .firewall_rules import FIREWALLD, IPTABLES, NFTABLES, PERMANENT, UFW, Found, Rule, Wanted
 
 RECORD = "firewall.json"
@@ -30,7 +30,7 @@ def look(wanted: Optional[Wanted] = None) -> Found:
     :param wanted: whose packets firewalld is asked for the zone of; left out, it is not asked.
     """
     running = _said(["firewall-cmd", "--state"])
-    told = _host.run(["nft", "-j", "list", "ruleset"])
+    told = _process.run(["nft", "-j", "list", "ruleset"])
     try:
         ruleset = json.loads(told.out).get("nftables", []) if told.rc == 0 else []
     except ValueError:
@@ -48,7 +48,7 @@ def look(wanted: Optional[Wanted] = None) -> Found:
 def _zone(wanted: Wanted) -> str:
     """As firewalld decides: by the packets' source, else by the interface they come in at, else the default. A network that is yet to come will be in
     the zone that Docker has for all of its networks, where there is one."""
-    told = _host.run(["ip", "-json", "-4", "address", "show", "to", wanted.gateway + "/32"])
+    told = _process.run(["ip", "-json", "-4", "address", "show", "to", wanted.gateway + "/32"])
     links = (
         [link["ifname"] for link in json.loads(told.out or "[]") if link] if told.rc == 0 else []
     )
@@ -61,7 +61,7 @@ def _zone(wanted: Wanted) -> str:
 
 
 def _said(argv: list[str]) -> str:
-    answer = _host.run(argv)
+    answer = _process.run(argv)
     return answer.out.strip() if answer.rc == 0 else ""
 
 
@@ -81,7 +81,7 @@ def load(folder: str) -> list[Rule]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FirewallError(
             '%s cannot be read (%s); move it away, and look for rules marked "%s" in the firewall'
-            % (path, error, _firewall.MARK)
+            % (path, error, _firewall_rules.MARK)
         ) from None
 
 
@@ -106,8 +106,8 @@ def bring(wanted: Wanted, folder: str, check: bool = False) -> dict[str, Any]:
     :raises FirewallError: a rule could not be made. Those that were made are in the record.
     """
     found, ours = look(wanted), load(folder)
-    kind = _firewall.kind_of(found)
-    rules = _firewall.rules(kind, found, wanted)
+    kind = _firewall_rules.kind_of(found)
+    rules = _firewall_rules.rules(kind, found, wanted)
     gone = [rule for rule in ours if rule not in rules]
     missing = [rule for rule in rules if not _there(found, rule)]
     told = {
@@ -135,7 +135,7 @@ def again(folder: str) -> list[str]:
         rule
         for rule in load(folder)
         if not _there(found, rule)
-        and (rule.kind != NFTABLES or _firewall.chain_there(found.nft, rule))
+        and (rule.kind != NFTABLES or _firewall_rules.chain_there(found.nft, rule))
     ]
     for rule in missing:
         _must(rule.add)
@@ -152,7 +152,7 @@ def remove(folder: str, check: bool = False) -> dict[str, Any]:
         _save(folder, [])
     return {
         "changed": bool(ours),
-        "firewall": ours[0].kind if ours else _firewall.NONE,
+        "firewall": ours[0].kind if ours else _firewall_rules.NONE,
         "added": [],
         "removed": [" ".join(rule.add) for rule in ours],
     }
@@ -165,10 +165,10 @@ def volatile(folder: str) -> bool:
 
 def _there(found: Found, rule: Rule) -> bool:
     if rule.kind == FIREWALLD and not found.firewalld:
-        return PERMANENT in rule.ask and _host.run(_offline(rule.ask)).rc == 0
+        return PERMANENT in rule.ask and _process.run(_offline(rule.ask)).rc == 0
     if rule.ask:
-        return _host.run(list(rule.ask)).rc == 0
-    return _firewall.present(
+        return _process.run(list(rule.ask)).rc == 0
+    return _firewall_rules.present(
         found, rule, _said(["ufw", "show", "added"]) if rule.kind == UFW else ""
     )
 
@@ -183,7 +183,7 @@ def _remove(found: Found, rule: Rule) -> None:
     else:
         commands = [
             ("nft", "delete", "rule", *rule.place, "handle", str(number))
-            for number in _firewall.handles(found.nft, rule)
+            for number in _firewall_rules.handles(found.nft, rule)
         ]
     for command in commands:
         _must(command)
@@ -195,7 +195,7 @@ def _offline(argv: tuple[str, ...]) -> list[str]:
 
 
 def _must(argv: tuple[str, ...]) -> None:
-    answer = _host.run(list(argv))
+    answer = _process.run(list(argv))
     if answer.rc != 0:
         raise FirewallError(
             "%s: %s"

@@ -10,7 +10,7 @@ import glob
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional
 
-from .._host import process as _host
+from .._host import process as _process
 from .declaration import MANUAL, Server, human
 
 QUERY = "index,uuid,name,memory.total,memory.free"
@@ -67,7 +67,7 @@ def _bytes(text: str) -> int:
 
 def look() -> Gpus:
     """The GPUs of this host."""
-    told = _host.run(
+    told = _process.run(
         ["nvidia-smi", "--query-gpu=" + QUERY, "--format=csv,noheader,nounits"], timeout=30
     )
     if told.rc == 127:
@@ -78,7 +78,7 @@ def look() -> Gpus:
             "nvidia-smi: %s"
             % ((told.err or told.out).strip().splitlines() or ["it failed with %d" % told.rc])[-1],
         )
-    users = _host.run(
+    users = _process.run(
         ["nvidia-smi", "--query-compute-apps=" + USERS, "--format=csv,noheader,nounits"], timeout=30
     )
     found = parse(told.out, users.out)

@@ -18,14 +18,14 @@ from typing import Any, NamedTuple, Optional
 from .._deployment import journal as _journal
 from .._host import files as _files
 from .._host import listeners as _listeners
-from .._host import process as _host
+from .._host import process as _process
 from .._host import systemd as _systemd
 from .._litellm import client as _client
 from . import adoption as _adoption
 from . import bridge_proof as _bridge_proof
-from . import declaration as _model_server
-from . import gpu as _model_gpu
-from . import unit as _model_unit
+from . import declaration as _declaration
+from . import gpu as _gpu
+from . import unit as _model_server_unit
 from .declaration import ALWAYS, MANUAL, human
 
 UNITS = "/etc/systemd/system"
@@ -42,7 +42,7 @@ class Place(NamedTuple):
     gateway_name: str
     ports: tuple[int, ...] = ()
     seconds: float = 5.0
-    models: str = _model_server.FOLDER
+    models: str = _declaration.FOLDER
 
 
 def known(place: Place) -> tuple[list[dict[str, Any]], list[str]]:
@@ -52,8 +52,8 @@ def known(place: Place) -> tuple[list[dict[str, Any]], list[str]]:
         if not name.endswith(".json"):
             continue
         try:
-            installed = _model_server.load(name[: -len(".json")], place.models, os.geteuid())
-        except _model_server.DeclarationError as error:
+            installed = _declaration.load(name[: -len(".json")], place.models, os.geteuid())
+        except _declaration.DeclarationError as error:
             problems.append(str(error))
             continue
         server = installed.server
@@ -67,7 +67,7 @@ def known(place: Place) -> tuple[list[dict[str, Any]], list[str]]:
                 "model": server.model or server.alias,
                 "gpus": list(server.gpus),
                 "declared_vram": server.vram,
-                "entry": _model_unit.entry(server, place.project),
+                "entry": _model_server_unit.entry(server, place.project),
                 "boot": server.boot,
             }
         )
@@ -148,7 +148,7 @@ def look(place: Place, now: datetime, remember: bool = False) -> dict[str, Any]:
     :param remember: write down when each answered.
     """
     rows, problems = known(place)
-    listeners, gpus, seen = _listeners.listeners(), _model_gpu.look(), load_seen(place.state_dir)
+    listeners, gpus, seen = _listeners.listeners(), _gpu.look(), load_seen(place.state_dir)
     ports = [row["port"] for row in rows if row["port"]]
     asleep = _bridge_proof.sleeping(ports, listeners) if ports else set()
     awake = [port for port in ports if port not in asleep]
@@ -186,7 +186,7 @@ def look(place: Place, now: datetime, remember: bool = False) -> dict[str, Any]:
             seen[key] = now.astimezone(timezone.utc).isoformat(timespec="seconds")
         used = {
             gpu.number: sum(
-                size for user, size in gpu.users.items() if pid and pid in _host.ancestors(user)
+                size for user, size in gpu.users.items() if pid and pid in _process.ancestors(user)
             )
             for gpu in gpus.found
         }
@@ -202,7 +202,7 @@ def look(place: Place, now: datetime, remember: bool = False) -> dict[str, Any]:
                 "asleep": row["port"] in asleep,
                 "intended": words,
                 "as_intended": right,
-                "model": row["model"] or (model_of(_host.command_line(pid)) if pid else ""),
+                "model": row["model"] or (model_of(_process.command_line(pid)) if pid else ""),
                 "gpus": row["gpus"] or [str(number) for number, size in used.items() if size],
                 "declared_vram": row["declared_vram"],
                 "vram": sum(used.values()),
@@ -263,7 +263,7 @@ def _unit(name: str, account: str) -> Optional[_systemd.Unit]:
 
 def _serving(pid: int) -> Optional[_systemd.Unit]:
     """The unit that a process belongs to, of whichever manager started it."""
-    name, parents = _host.unit_of(pid), _host.ancestors(pid)
+    name, parents = _process.unit_of(pid), _process.ancestors(pid)
     found = (
         [unit for manager in _systemd.managers() for unit in _systemd.show(manager, [name])]
         if name

@@ -11,16 +11,16 @@ from typing import Any, Optional
 
 from .._backup import archive as _archive
 from .._backup import backup as _backup
-from .._backup import history as _outcome
+from .._backup import history as _history
 from .._backup import settings as _settings
 from .._deployment.compose_project import DeploymentError
 from .._postgres.session import PostgresError
 from .._restore import drill as _drill
-from .._restore import load as _restore_dump
-from .._restore import state as _restore_state
+from .._restore import load as _load
+from .._restore import state as _state
 from .._restore.state import RefusedError
-from . import offsite as _ops_copy
-from . import restore as _ops_restore
+from . import offsite as _offsite
+from . import restore as _restore
 from .answer import DONE, FAILED, REFUSED, USAGE, Answer
 
 
@@ -33,25 +33,21 @@ def backup(settings: _settings.Settings, options: Any) -> Answer:
     """Make a backup; only where that went well, prune."""
     try:
         # One that is under way is waited for: while the databases change places it holds the archive.
-        stuck = (
-            ""
-            if _restore_state.is_held(settings.state_dir)
-            else _restore_state.unfinished(settings.state_dir)
-        )
+        stuck = "" if _state.is_held(settings.state_dir) else _state.unfinished(settings.state_dir)
         if stuck:
             raise RefusedError("no backup is made: %s" % stuck)
         order = settings.order(options.source, options.name, options.pin)
         done = _backup.backup(order, now())
     except (_backup.BackupError, PostgresError, DeploymentError, OSError) as error:
-        _outcome.record(settings.state_dir, "backup", now(), str(error), settings.metrics)
+        _history.record(settings.state_dir, "backup", now(), str(error), settings.metrics)
         raise
-    _outcome.record(
+    _history.record(
         settings.state_dir,
         "backup",
         now(),
         None,
         settings.metrics,
-        **{field: done[field] for field in _outcome.FIELDS},
+        **{field: done[field] for field in _history.FIELDS},
     )
     manifest = done["manifest"]
     how = "is made and verified" if done["changed"] else "was there and is sound"
@@ -71,7 +67,7 @@ def backup(settings: _settings.Settings, options: Any) -> Answer:
         "absent": list(order.absent),
     }
     copied = (
-        _ops_copy.copy(settings, _archive.find(settings.backup_dir, done["name"], now()), now())
+        _offsite.copy(settings, _archive.find(settings.backup_dir, done["name"], now()), now())
         if settings.copy
         else None
     )
@@ -105,13 +101,13 @@ def copy(settings: _settings.Settings, options: Any) -> Answer:
             ["%s is not copied: %s" % (entry.name, problem)],
             {"error": problem, "name": entry.name},
         )
-    done = _ops_copy.copy(settings, entry, now())
+    done = _offsite.copy(settings, entry, now())
     return Answer(DONE if done.well else FAILED, done.lines, {"name": entry.name, **done.told})
 
 
 def check(settings: _settings.Settings, options: Any) -> Answer:
     """Whether this host has what the settings ask for."""
-    problems = _ops_copy.check(settings)
+    problems = _offsite.check(settings)
     return Answer(
         USAGE if problems else DONE,
         problems or ["this host has what the settings ask for"],
@@ -130,7 +126,7 @@ def _pruned(settings: _settings.Settings, check: bool) -> Answer:
         told = _archive.prune(settings.backup_dir, settings.policy, now(), check)
     except (_backup.BackupError, OSError) as error:
         if not check:
-            _outcome.record(settings.state_dir, "prune", now(), str(error), settings.metrics)
+            _history.record(settings.state_dir, "prune", now(), str(error), settings.metrics)
         return Answer(FAILED, ["nothing more was removed: %s" % error], {"error": str(error)})
     problem = (
         "broken: %s" % ", ".join(entry["name"] for entry in told["broken"])
@@ -138,7 +134,7 @@ def _pruned(settings: _settings.Settings, check: bool) -> Answer:
         else None
     )
     if not check:
-        _outcome.record(
+        _history.record(
             settings.state_dir,
             "prune",
             now(),
@@ -177,7 +173,7 @@ def verify(settings: _settings.Settings, options: Any) -> Answer:
     begun = time.monotonic()
     problems = {entry.name: _archive.verify(entry) for entry in entries}
     broken = {name: problem for name, problem in problems.items() if problem}
-    _outcome.record(
+    _history.record(
         settings.state_dir,
         "verify",
         now(),
@@ -208,14 +204,14 @@ def drill(settings: _settings.Settings, options: Any) -> Answer:
             else {}
         )
         manifest = _backup.manifest(entry.path)
-        _restore_dump.find(entry.path, manifest, options.identity)
+        _load.find(entry.path, manifest, options.identity)
         image = _drill.image_of(manifest, images.get("postgres", ""))
         done = _drill.drill(entry.path, image, now(), identity=options.identity)
         problem = "; ".join(done["differences"]) or None
-    except _restore_dump.SealedError:
+    except _load.SealedError:
         return _sealed(settings, entry)
     except (_backup.BackupError, PostgresError, OSError) as error:
-        _outcome.record(
+        _history.record(
             settings.state_dir,
             "drill",
             now(),
@@ -224,7 +220,7 @@ def drill(settings: _settings.Settings, options: Any) -> Answer:
             name=entry.name if entry else None,
         )
         raise
-    _outcome.record(
+    _history.record(
         settings.state_dir,
         "drill",
         now(),
@@ -250,7 +246,7 @@ def drill(settings: _settings.Settings, options: Any) -> Answer:
 
 def restore(settings: _settings.Settings, options: Any) -> Answer:
     """Restore a backup."""
-    went_well, lines, told = _ops_restore.run(settings, options, now())
+    went_well, lines, told = _restore.run(settings, options, now())
     return Answer(DONE if went_well else REFUSED, lines, told)
 
 
@@ -262,7 +258,7 @@ def _sealed(settings: _settings.Settings, entry: Optional[_archive.Entry]) -> An
         "%s is sealed: it cannot be tried here without the key (--identity); every byte is as it was written"
         % path
     )
-    _outcome.record(
+    _history.record(
         settings.state_dir, "drill", now(), problem or None, settings.metrics, note=words, name=name
     )
     told = {"name": name, "sealed": True}
@@ -347,9 +343,9 @@ def _how(entry: dict[str, Any]) -> str:
 
 def status(settings: _settings.Settings, options: Any) -> Answer:
     """How things went last."""
-    told = _outcome.load(settings.state_dir)
+    told = _history.load(settings.state_dir)
     lines = []
-    for kind in _outcome.KINDS:
+    for kind in _history.KINDS:
         entry = told.get(kind)
         lines.append(
             "%-7s %s" % (kind, "%s  %s" % (entry["time"], _how(entry)) if entry else "never yet")

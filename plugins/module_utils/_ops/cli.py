@@ -4,7 +4,7 @@
 """``litellm-ops``: backups, health and models of a host's LiteLLM deployment from a timer or by hand, without Ansible.
 
 Exit codes of backups: 0 done, 1 failed, 2 wrong usage or settings, 3 refused before anything was touched. Those of ``health``, ``probe`` and
-``inventory`` are their own (:mod:`_ops_health`).
+``inventory`` are their own (:mod:`_ops.health`).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from .._host import settings_file as _settings_file
 from .._host.systemd import SystemdError
 from .._postgres.session import PostgresError
 from .._restore.state import RefusedError
-from . import health as _ops_health
-from . import models as _ops_model
-from . import restore as _ops_restore
+from . import health as _health
+from . import models as _models
+from . import restore as _restore
 from .answer import DONE, FAILED, REFUSED, USAGE, Answer
 from .backup import backup, check, copy, drill, listing, pin, prune, restore, status, verify
 
@@ -35,8 +35,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     options, unknown = parser().parse_known_args(argv)
     if unknown:  # said by the command, since what its exit codes mean is its own
         options.refuse("unrecognized arguments: %s" % " ".join(unknown))
-    if options.command in _ops_health.COMMANDS:
-        return _ops_health.run(options)
+    if options.command in _health.COMMANDS:
+        return _health.run(options)
     try:
         # Commands for model servers need none.
         settings = (
@@ -117,7 +117,7 @@ def parser() -> argparse.ArgumentParser:
     made = command("copy", copy, "copy a backup off this host, as the settings say")
     made.add_argument("name", nargs="?", default="latest", help="backup (%(default)s)")
     command("check", check, "look whether this host has what the settings ask for")
-    _ops_restore.options_of(
+    _restore.options_of(
         command("restore", restore, "restore a backup into the deployment, or leave that as it was")
     )
     command("list", listing, "show the backups")
@@ -127,6 +127,6 @@ def parser() -> argparse.ArgumentParser:
     ):
         command(name, pin, words).add_argument("name", help="backup")
     command("status", status, "show how backups and drills went last")
-    _ops_health.register(commands)
-    _ops_model.add(command, Answer)
+    _health.register(commands)
+    _models.add(command, Answer)
     return found

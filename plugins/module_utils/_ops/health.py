@@ -17,13 +17,13 @@ import sys
 from datetime import datetime, timezone
 from typing import Any, Callable, NamedTuple, Optional, TextIO
 
-from .._deployment import locate as _deployed
-from .._health import checks as _health
+from .._deployment import locate as _locate
+from .._health import checks as _checks
 from .._health import probe as _probe
-from .._health import probe_run as _looked
-from .._health import settings as _settings_health
-from .._health import target as _health_target
-from .._health import watch as _health_watch
+from .._health import probe_run as _probe_run
+from .._health import settings as _settings
+from .._health import target as _target
+from .._health import watch as _watch
 from .._health.checks import CODES, HEALTHY
 from .._health.host_checks import FAILED, UNKNOWN
 from .._host import settings_file as _settings_file
@@ -36,7 +36,7 @@ EPILOG = "Exit codes: 0 healthy, 1 degraded, 2 failed, 3 could not tell, 130 int
 
 
 class Answer(NamedTuple):
-    """What a command found: one of the words that :data:`_health.CODES` knows, lines for a person, and the same for a program. ``code``: where it is
+    """What a command found: one of the words that :data:`_health.checks.CODES` knows, lines for a person, and the same for a program. ``code``: where it is
     not the word's own."""
 
     outcome: str
@@ -50,7 +50,7 @@ def register(commands: Any) -> None:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", help="answer as JSON")
     shared.add_argument(
-        "--settings", default=_settings_health.PATH, metavar="FILE", help="settings (%(default)s)"
+        "--settings", default=_settings.PATH, metavar="FILE", help="settings (%(default)s)"
     )
     shared.add_argument(
         "--kind",
@@ -60,9 +60,7 @@ def register(commands: Any) -> None:
     )
     shared.set_defaults(owner=os.geteuid())
 
-    def command(
-        name: str, act: Callable[[_settings_health.Settings, Any], Answer], words: str
-    ) -> Any:
+    def command(name: str, act: Callable[[_settings.Settings, Any], Answer], words: str) -> Any:
         made = commands.add_parser(
             name,
             parents=[shared],
@@ -131,9 +129,7 @@ def _whole(text: str) -> int:
 def run(options: Any) -> int:
     """Run one of the commands."""
     try:
-        answer: Answer = options.act(
-            _settings_health.load(options.settings, options.owner), options
-        )
+        answer: Answer = options.act(_settings.load(options.settings, options.owner), options)
     except _settings_file.SettingsError as error:
         answer = Answer(UNKNOWN, str(error).splitlines(), {"error": str(error)})
     except _client.ProxyError as error:
@@ -163,23 +159,21 @@ def now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def health(settings: _settings_health.Settings, options: Any) -> Answer:
+def health(settings: _settings.Settings, options: Any) -> Answer:
     """Look at everything at once."""
     if options.check_settings:
         return Answer(HEALTHY, ["the settings can be used"], {})
-    target = _health_target.target(settings, _deployed.find(settings.where, options.kind))
-    checks = _health.look(target, now())
-    outcome = _health.outcome(checks)
-    lines = _health_watch.screen(target.kind, outcome, checks, colours(sys.stdout))
+    target = _target.target(settings, _locate.find(settings.where, options.kind))
+    checks = _checks.look(target, now())
+    outcome = _checks.outcome(checks)
+    lines = _watch.screen(target.kind, outcome, checks, colours(sys.stdout))
     told: dict[str, Any] = {"kind": target.kind, "checks": [check._asdict() for check in checks]}
     if not options.watch:
         return Answer(outcome, lines, told)
-    kept, event = _health_watch.remember(
-        settings.state_dir, outcome, checks, now(), settings.thresholds
-    )
+    kept, event = _watch.remember(settings.state_dir, outcome, checks, now(), settings.thresholds)
     if settings.metrics:
-        write_atomically(settings.metrics, _health_watch.metrics(kept), 0o644)
-    lines += ["%s: %s" % (event, _health_watch.meaning(event, kept))] if event else []
+        write_atomically(settings.metrics, _watch.metrics(kept), 0o644)
+    lines += ["%s: %s" % (event, _watch.meaning(event, kept))] if event else []
     return Answer(
         outcome,
         lines,
@@ -188,7 +182,7 @@ def health(settings: _settings_health.Settings, options: Any) -> Answer:
             **{name: kept[name] for name in ("time", "since", "alarm", "bad", "good")},
             "event": event,
         },
-        CODES[FAILED] if event == _health_watch.ALARM else 0,
+        CODES[FAILED] if event == _watch.ALARM else 0,
     )
 
 
@@ -201,10 +195,10 @@ def _progress(line: str) -> None:
     sys.stderr.flush()
 
 
-def probe(settings: _settings_health.Settings, options: Any) -> Answer:
+def probe(settings: _settings.Settings, options: Any) -> Answer:
     """Ask the models; SIGTERM ends it as SIGINT does."""
     signal.signal(signal.SIGTERM, _end)
-    told = _deployed.find(settings.where, options.kind)
+    told = _locate.find(settings.where, options.kind)
     if options.url:
         told = told._replace(url=options.url)
     given: dict[str, Any] = {
@@ -215,18 +209,20 @@ def probe(settings: _settings_health.Settings, options: Any) -> Answer:
     if options.name:
         given["names"] = tuple(options.name)
     wanted = settings.probe._replace(**given)
-    report, findings, texts, paths = _looked.probe(settings, told, wanted, _progress, options.fresh)
+    report, findings, texts, paths = _probe_run.probe(
+        settings, told, wanted, _progress, options.fresh
+    )
     if options.page:
         write_atomically(os.path.abspath(options.page), texts["html"], 0o644)
         paths["page"] = options.page
-    lines = _looked.screen(report, findings, colours(sys.stdout))
+    lines = _probe_run.screen(report, findings, colours(sys.stdout))
     lines += (
         ["page: %s" % (options.page or paths["html"])] if options.page or "html" in paths else []
     )
     return Answer(report["outcome"], lines, {**report, "inventory": findings, "paths": paths})
 
 
-def inventory(settings: _settings_health.Settings, options: Any) -> Answer:
+def inventory(settings: _settings.Settings, options: Any) -> Answer:
     """Everything side by side."""
-    told = _looked.with_model_hosts(settings, _deployed.find(settings.where, options.kind))
-    return Answer(told["outcome"], _looked.inventory_screen(told, colours(sys.stdout)), told)
+    told = _probe_run.with_model_hosts(settings, _locate.find(settings.where, options.kind))
+    return Answer(told["outcome"], _probe_run.inventory_screen(told, colours(sys.stdout)), told)

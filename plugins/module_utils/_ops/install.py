@@ -36,7 +36,7 @@ sys.exit(main())
 
 
 def sources() -> dict[str, bytes]:
-    """The files of these packages that are loaded now, by their path below it. What :mod:`_ops.cli` needs is among them once it is imported."""
+    """The files of these packages that are loaded now, by their path below it. What :mod:`_ops.cli.cli` needs is among them once it is imported."""
     root = __name__.rpartition("._ops.")[0]
     found = {"__init__.py": b""}
     for name in sorted(sys.modules):

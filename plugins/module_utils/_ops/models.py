@@ -15,11 +15,11 @@ from typing import Any, Callable
 
 from .._host import systemd as _systemd
 from .._model_server import bridge as _bridge
-from .._model_server import checks as _model_checks
-from .._model_server import declaration as _model_server
-from .._model_server import firewall as _firewall_host
-from .._model_server import gate as _model_door
-from .._model_server import ready as _model_ready
+from .._model_server import checks as _checks
+from .._model_server import declaration as _declaration
+from .._model_server import firewall as _firewall
+from .._model_server import gate as _gate
+from .._model_server import ready as _ready
 
 DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
 Told = tuple[int, list[str], dict[str, Any]]
@@ -64,7 +64,7 @@ def add(
         made.add_argument("name", help="name of the model server")
         made.add_argument(
             "--models",
-            default=_model_server.FOLDER,
+            default=_declaration.FOLDER,
             metavar="FOLDER",
             help="what is known of model servers (%(default)s)",
         )
@@ -101,25 +101,25 @@ def _guarded(act: Callable[[Any], Told], answer: Callable[..., Any]) -> Callable
     def run(_settings: Any, options: Any) -> Any:
         try:
             return answer(*act(options))
-        except _model_server.DeclarationError as error:
+        except _declaration.DeclarationError as error:
             return answer(USAGE, [str(error)], {"error": str(error)})
-        except (ValueError, _systemd.SystemdError, _firewall_host.FirewallError) as error:
+        except (ValueError, _systemd.SystemdError, _firewall.FirewallError) as error:
             return answer(FAILED, [str(error)], {"error": str(error)})
 
     return run
 
 
-def _installed(options: Any) -> _model_server.Installed:
+def _installed(options: Any) -> _declaration.Installed:
     # A unit's own account can't write there, so what root has written is as good for it.
-    return _model_server.load(
-        options.name, options.models, 0 if options.models == _model_server.FOLDER else os.geteuid()
+    return _declaration.load(
+        options.name, options.models, 0 if options.models == _declaration.FOLDER else os.geteuid()
     )
 
 
 def check(options: Any) -> Told:
     """Before a start."""
     installed = _installed(options)
-    problems = _model_checks.before_start(installed.server, installed.unit, installed.account)
+    problems = _checks.before_start(installed.server, installed.unit, installed.account)
     return (
         (REFUSED if problems else DONE),
         problems or ["%s can start" % options.name],
@@ -131,7 +131,7 @@ def ready(options: Any) -> Told:
     """After a start."""
     installed = _installed(options)
     main = os.environ.get("MAINPID", "")
-    looked = _model_ready.wait(
+    looked = _ready.wait(
         installed.server,
         options.timeout or 60,
         os.environ,
@@ -148,17 +148,17 @@ def ready(options: Any) -> Told:
 def door(options: Any) -> Told:
     """Before the server, for as long as it is in use."""
     installed = _installed(options)
-    listening = _model_door.inherited(dict(os.environ))
+    listening = _gate.inherited(dict(os.environ))
 
     def say(words: str) -> None:
         sys.stdout.write(words + "\n")
         sys.stdout.flush()
 
-    code = _model_door.serve(
+    code = _gate.serve(
         installed,
         options.timeout or installed.server.wait or 60,
         listening,
-        lambda: _model_door.look(installed.unit),
+        lambda: _gate.look(installed.unit),
         say,
     )
     return (FAILED if code else DONE), ["the door of %s is closed" % options.name], {"code": code}
@@ -181,7 +181,7 @@ def ended(options: Any) -> Told:
 def failed(options: Any) -> Told:
     """Where systemd has given up. Some releases also call this between two restarts: then the answer is no, and nobody is told."""
     installed = _installed(options)
-    state = _model_door.look(installed.unit)
+    state = _gate.look(installed.unit)
     if state.active != "failed":
         return FAILED, ["%s failed and is started again" % options.name], {"state": state.active}
     words = (
@@ -189,7 +189,7 @@ def failed(options: Any) -> Told:
         "Then: systemctl reset-failed %s && systemctl start %s"
         % (
             options.name,
-            _model_server.STARTS,
+            _declaration.STARTS,
             state.result,
             installed.unit,
             installed.unit,
@@ -201,12 +201,12 @@ def failed(options: Any) -> Told:
 
 def firewall(options: Any) -> Told:
     """After the firewall's service has begun anew."""
-    added = _firewall_host.again(options.state_dir)
+    added = _firewall.again(options.state_dir)
     return DONE, added or ["all rules are there"], {"added": added}
 
 
 def bridge(options: Any) -> Told:
     """Becomes the proxy, so there is nothing to tell unless it fails."""
-    listening: socket.socket = _model_door.inherited(dict(os.environ))
+    listening: socket.socket = _gate.inherited(dict(os.environ))
     _bridge.serve(listening, options.admit, options.target)
     raise ValueError("systemd-socket-proxyd could not be started")

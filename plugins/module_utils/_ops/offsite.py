@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from .._backup import archive as _archive
-from .._backup import encryption as _sealing
-from .._backup import history as _outcome
-from .._backup import offsite as _offhost
+from .._backup import encryption as _encryption
+from .._backup import history as _history
+from .._backup import offsite as _offsite
 from .._backup import settings as _settings
 from .._backup.folder import BackupError
 from .._host import settings_file as _settings_file
@@ -29,12 +29,12 @@ def check(settings: _settings.Settings) -> list[str]:
     """Why what the settings ask for can't be had on this host, in words."""
     problems = []
     try:
-        _sealing.check(settings.how.recipients)
+        _encryption.check(settings.how.recipients)
     except BackupError as error:
         problems.append(str(error))
     try:
         if settings.copy:
-            _offhost.check(settings.copy)
+            _offsite.check(settings.copy)
     except BackupError as error:
         problems.append(str(error))
     return problems
@@ -53,11 +53,11 @@ def copy(settings: _settings.Settings, entry: _archive.Entry, now: datetime) -> 
         pinned = [
             each.name for each in _archive.scan(settings.backup_dir, now).entries if each.pinned
         ]
-        done = _offhost.copy(
+        done = _offsite.copy(
             settings.copy, entry.path, entry.pinned, settings.state_dir, settings.policy, pinned
         )
     except (BackupError, OSError, ValueError) as error:
-        _outcome.record(
+        _history.record(
             settings.state_dir, "copy", now, str(error), settings.metrics, name=entry.name
         )
         return Done(
@@ -68,7 +68,7 @@ def copy(settings: _settings.Settings, entry: _archive.Entry, now: datetime) -> 
             ],
             {"error": str(error)},
         )
-    _outcome.record(
+    _history.record(
         settings.state_dir,
         "copy",
         now,

@@ -12,9 +12,9 @@ from typing import Any
 
 from .._backup import settings as _settings
 from .._host import settings_file as _settings_file
-from .._restore import plan as _restore_order
-from .._restore import rebuild as _restore_host
-from .._restore import restore as _restore_deployment
+from .._restore import plan as _plan
+from .._restore import rebuild as _rebuild
+from .._restore import restore as _restore
 
 
 def options_of(made: argparse.ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def options_of(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--wait",
         type=int,
-        default=int(_restore_deployment.PATIENCE),
+        default=int(_restore.PATIENCE),
         metavar="SECONDS",
         help="that the proxy may take to serve (%(default)s)",
     )
@@ -63,9 +63,9 @@ def run(
     """Restore, or only foresee it. Lines come as it goes, on standard error where the answer is JSON.
 
     :returns: whether it was done (or would be), lines for a person that were not printed yet, and the same for a program.
-    :raises RefusedError: nothing was touched. :raises RestoreError, BackupError, PostgresError: see :mod:`_restore_deployment`.
+    :raises RefusedError: nothing was touched. :raises RestoreError, BackupError, PostgresError: see :mod:`_restore.restore`.
     """
-    order = _restore_order.order(
+    order = _plan.order(
         settings,
         now,
         options.name,
@@ -75,12 +75,12 @@ def run(
         options.point,
         options.wait,
     )
-    builds = isinstance(order, _restore_host.Order)
+    builds = isinstance(order, _rebuild.Order)
     if options.dry_run:
         told = (
-            _restore_host.foresee(order)
-            if isinstance(order, _restore_host.Order)
-            else _restore_deployment.foresee(order)
+            _rebuild.foresee(order)
+            if isinstance(order, _rebuild.Order)
+            else _restore.foresee(order)
         )
         return not told["problems"], foreseen(told), told
 
@@ -89,10 +89,10 @@ def run(
         out.write(line + "\n")
         out.flush()
 
-    if isinstance(order, _restore_host.Order):
-        done = _restore_host.rebuild(order, now, tell)
+    if isinstance(order, _rebuild.Order):
+        done = _rebuild.rebuild(order, now, tell)
     else:
-        done = _restore_deployment.restore(order, now, tell)
+        done = _restore.restore(order, now, tell)
     lines = ["lost with it: %s" % line for line in done.get("loses", [])] + list(done["notes"])
     lines += ["restore point: %s" % done["point"]] if done.get("point") else []
     lines.append(

@@ -14,11 +14,11 @@ from .._backup import backup as _backup
 from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
 from .._deployment.service import Deployment
-from .._host import docker as _engine
+from .._host import docker as _docker
 from .._host.files import device_of, free_bytes
 from .._host.problem import numbers
 from .._host.process import run
-from .._postgres import copy_back as _carry
+from .._postgres import copy_back as _copy_back
 from .._postgres.database import MAINTENANCE
 from .._postgres.endpoint import _postmaster, read_env
 from .._postgres.fingerprint import fingerprint
@@ -31,9 +31,9 @@ from .._postgres.session import (
     query,
     server_version,
 )
-from . import database as _restore
-from . import load as _restore_dump
-from . import swap as _restore_swap
+from . import database as _database
+from . import load as _load
+from . import swap as _swap
 
 # A database that is loaded is about as large as it was; its WAL comes on top, up to what a checkpoint takes away again.
 WAL = 2 << 30
@@ -88,7 +88,7 @@ def look(
                 "SELECT 1 FROM pg_database WHERE datname = %s" % literal(target.database),
             )
         )
-        _restore_swap.check_rights(target)
+        _swap.check_rights(target)
     except PostgresError as error:
         answers = False
         if str(error) not in problems:
@@ -142,7 +142,7 @@ def check_salt(told: dict[str, Any], deployment: Deployment, notes: list[str]) -
 
 def check_server(told: dict[str, Any], target: Endpoint) -> list[str]:
     """Whether the server and its programs take the dump."""
-    _restore.check(told, target)
+    _database.check(told, target)
     version, major = server_version(target.on(MAINTENANCE))
     dumped = numbers(str(told["database"].get("server_version", "")))
     if dumped and dumped[0] > major:
@@ -162,7 +162,7 @@ def offered(deployment: Deployment) -> tuple[Optional[list[str]], str]:
         image = deployment.images.get("litellm", "")
         if not image:
             raise ValueError("nobody knows the image of the proxy")
-        told = _engine.identity(image, "", python=True)
+        told = _docker.identity(image, "", python=True)
         return told["migrations"], str(told["litellm_version"])
     if not deployment.python:
         raise ValueError("nobody knows the Python of the proxy")
@@ -202,9 +202,7 @@ def check_schema(
     told: dict[str, Any], path: str, identity: str, deployment: Deployment, notes: list[str]
 ) -> list[str]:
     """Whether the deployment's LiteLLM knows the schema of the backup's database."""
-    applied = _restore_dump.migrations(
-        _restore_dump.find(path, told, identity), deployment.database
-    )
+    applied = _load.migrations(_load.find(path, told, identity), deployment.database)
     try:
         brought, version = offered(deployment)
     except ValueError as error:
@@ -274,7 +272,7 @@ def losses(held: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """
     before, after = ({str(item["name"]) for item in side["tables"]} for side in (held, now))
     found = []
-    for item in _carry.delta(held, now):
+    for item in _copy_back.delta(held, now):
         name, old, new = item["name"], item["before"], item["after"]
         if name not in before:
             found.append("%s: %d rows, and the table itself, are not in the backup" % (name, new))

@@ -17,7 +17,7 @@ from .._postgres.copy import RESTORE_SETTINGS, create, mark, remove, settle
 from .._postgres.database import MAINTENANCE, growing, inspect, refusals
 from .._postgres.fingerprint import compare, digest, fingerprint
 from .._postgres.session import Endpoint, PostgresError, Session, client_version, identifier
-from . import load as _restore_dump
+from . import load as _restore_load
 
 JOBS = 2
 
@@ -44,7 +44,7 @@ def restore(
             raise _backup.BackupError("the backup is not sound: %s" % "; ".join(problems))
     told = verified or _backup.manifest(folder)
     check(told, target)
-    dump = _restore_dump.find(folder, told, identity)
+    dump = _restore_load.find(folder, told, identity)
     fresh = changed(target.on(growing(target.database)), settings=RESTORE_SETTINGS)
     stamp = now.astimezone(timezone.utc).isoformat(timespec="seconds")
     with Session(target.on(MAINTENANCE)) as admin:
@@ -96,5 +96,5 @@ def check(told: dict[str, Any], target: Endpoint) -> None:
         )
 
 
-def _load(dump: _restore_dump.Dump, target: Endpoint, jobs: int) -> None:
-    _restore_dump.load(dump, target, jobs)
+def _load(dump: _restore_load.Dump, target: Endpoint, jobs: int) -> None:
+    _restore_load.load(dump, target, jobs)

@@ -17,10 +17,10 @@ from typing import Any, Iterator, Sequence
 
 from .._backup import backup as _backup
 from .._host import files as _files
-from .._host import process as _host
+from .._host import process as _process
 from .._postgres.session import Endpoint
-from . import database as _restore
-from . import load as _restore_dump
+from . import database as _database
+from . import load as _load
 
 LABEL = "llmops.litellm.drill"
 USER = "drill"
@@ -44,14 +44,14 @@ def drill(
     begun = time.monotonic()
     sweep(engine)
     told = _backup.manifest(folder)
-    _restore_dump.find(folder, told, identity)
+    _load.find(folder, told, identity)
     check_space(
         told,
-        _host.run([*engine, "info", "--format", "{{.DockerRootDir}}"]).out.strip()
+        _process.run([*engine, "info", "--format", "{{.DockerRootDir}}"]).out.strip()
         or "/var/lib/docker",
     )
     with server(image, engine) as name:
-        done = _restore.restore(
+        done = _database.restore(
             folder, Endpoint("drill", USER, name, engine=tuple(engine)), now, identity
         )
     reached = done["fingerprint"]
@@ -75,9 +75,11 @@ def check_space(told: dict[str, Any], root: str) -> None:
 
 def sweep(engine: Sequence[str]) -> None:
     """Remove the containers of drills that were killed, with their data."""
-    left = _host.run([*engine, "ps", "--all", "--quiet", "--filter", "label=" + LABEL]).out.split()
+    left = _process.run(
+        [*engine, "ps", "--all", "--quiet", "--filter", "label=" + LABEL]
+    ).out.split()
     if left:
-        _host.run([*engine, "rm", "--force", "--volumes", *left])
+        _process.run([*engine, "rm", "--force", "--volumes", *left])
 
 
 @contextmanager
@@ -88,7 +90,7 @@ def server(image: str, engine: Sequence[str]) -> Iterator[str]:
     """
     name = "llmops-litellm-drill-%s" % secrets.token_hex(4)
     # Nobody else reaches it, so it needs no password; and what it holds need not survive a power cut.
-    started = _host.run(
+    started = _process.run(
         [
             *engine,
             "run",
@@ -131,19 +133,21 @@ def server(image: str, engine: Sequence[str]) -> Iterator[str]:
             )
         deadline = time.monotonic() + PATIENCE
         # By TCP: while the image makes its data folder, its server answers on the socket only.
-        while _host.run([*engine, "exec", name, "pg_isready", "--quiet", "--host", "127.0.0.1"]).rc:
-            state = _host.run(
+        while _process.run(
+            [*engine, "exec", name, "pg_isready", "--quiet", "--host", "127.0.0.1"]
+        ).rc:
+            state = _process.run(
                 [*engine, "inspect", "--format", "{{.State.Status}}", name]
             ).out.strip()
             if state != "running" or time.monotonic() > deadline:
                 raise _backup.BackupError(
                     "the drill's PostgreSQL does not come up: %s"
-                    % _last(_host.run([*engine, "logs", "--tail", "20", name]).err)
+                    % _last(_process.run([*engine, "logs", "--tail", "20", name]).err)
                 )
             time.sleep(0.2)
         yield name
     finally:
-        _host.run([*engine, "rm", "--force", "--volumes", name])
+        _process.run([*engine, "rm", "--force", "--volumes", name])
 
 
 def _last(text: str) -> str:

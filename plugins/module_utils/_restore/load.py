@@ -17,13 +17,13 @@ import tempfile
 from contextlib import contextmanager
 from typing import IO, Any, Iterator, NamedTuple, Optional
 
-from .._backup import folder as _backup_folder
+from .._backup import folder as _folder
 from .._backup.folder import BackupError
 from .._postgres import endpoint as _endpoint
 from .._postgres.endpoint import PATH
 from .._postgres.session import Endpoint, PostgresError, parse_rows
 
-FOLDER, SEALED = _backup_folder.FOLDER, _backup_folder.SEALED
+FOLDER, SEALED = _folder.FOLDER, _folder.SEALED
 LEDGER = "_prisma_migrations"
 LOAD_OPTIONS = ("--no-owner", "--no-acl", "--exit-on-error")
 # In the container, and on a host that has to read what is encrypted. One name: what a killed run has left is found by it.
@@ -50,7 +50,7 @@ def find(folder: str, told: dict[str, Any], identity: str = "") -> Dump:
     :raises SealedError: it is encrypted, and there is no identity.
     :raises BackupError: there is none, or the identity can't be read.
     """
-    name = str(told["database"].get("dump", _backup_folder.DUMP))
+    name = str(told["database"].get("dump", _folder.DUMP))
     path = os.path.join(folder, name)
     sealed = bool(told.get("encrypted"))
     if sealed and not identity:

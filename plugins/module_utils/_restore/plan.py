@@ -12,15 +12,15 @@ from typing import Union
 from .._backup import archive as _archive
 from .._backup import settings as _settings
 from .._backup.backup import BackupError
-from .._deployment import compose_project as _restore_compose
+from .._deployment import compose_project as _compose_project
 from .._deployment import journal as _journal
 from .._deployment.service import Deployment
-from .._postgres import session as _postgres
-from . import rebuild as _restore_host
-from . import restore as _restore_deployment
+from .._postgres import session as _session
+from . import rebuild as _rebuild
+from . import restore as _restore
 from .state import RestoreError
 
-AnyOrder = Union[_restore_deployment.Order, _restore_host.Order]
+AnyOrder = Union[_restore.Order, _rebuild.Order]
 
 
 def backup_path(folder: str, name: str, now: datetime) -> str:
@@ -45,9 +45,9 @@ def deployment(settings: _settings.Settings, kind: str = "") -> Deployment:
     :raises RestoreError, SettingsError, PostgresError: it can't be known.
     """
     chosen = settings.deployment(kind)
-    database = _postgres.Endpoint.from_params(chosen.database)
+    database = _session.Endpoint.from_params(chosen.database)
     if chosen.kind == "compose":
-        project = _restore_compose.read(settings.project_dir, database.engine)
+        project = _compose_project.read(settings.project_dir, database.engine)
         return Deployment(
             "compose",
             database,
@@ -86,25 +86,25 @@ def order(
     folder: str = "",
     identity: str = "",
     point: bool = True,
-    patience: float = _restore_deployment.PATIENCE,
+    patience: float = _restore.PATIENCE,
 ) -> AnyOrder:
     """What to do with a backup: restore it into the deployment, or, where there is none (any more), build that anew.
 
     :param folder: archive to take the backup from; empty for the settings' own, where the restore point goes in any case.
     """
     path = backup_path(folder or settings.backup_dir, name, now)
-    host = _restore_host.Order(
+    host = _rebuild.Order(
         path, settings.project_dir, settings.state_dir, identity, patience=patience
     )
     if (
         kind != "legacy"
         and "compose" in settings.deployments
-        and (_restore_host.is_empty_host(settings.project_dir) or _restore_host.resumes(host))
+        and (_rebuild.is_empty_host(settings.project_dir) or _rebuild.resumes(host))
     ):
         return host
     ordered = settings.order(kind, pinned=True) if point else None
     os.makedirs(settings.backup_dir, mode=0o700, exist_ok=True)
-    return _restore_deployment.Order(
+    return _restore.Order(
         deployment(settings, kind),
         path,
         settings.backup_dir,

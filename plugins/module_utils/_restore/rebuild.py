@@ -17,20 +17,20 @@ from datetime import datetime
 from typing import Any, Callable, NamedTuple, Optional
 
 from .._backup import backup as _backup
-from .._config import includes as _included
-from .._deployment import compose_project as _restore_compose
-from .._deployment import service as _restore_service
+from .._config import includes as _includes
+from .._deployment import compose_project as _compose_project
+from .._deployment import service as _service
 from .._deployment.compose_project import DeploymentError
 from .._deployment.service import Deployment
-from .._host import docker as _engine
+from .._host import docker as _docker
 from .._host import listeners as _listeners
 from .._host.docker import check_engine
 from .._host.files import sync_folder, write_atomically
 from .._host.process import run
 from .._postgres.session import PostgresError
-from . import checks as _restore_checks
-from . import database as _restore
-from . import load as _restore_dump
+from . import checks as _checks
+from . import database as _database
+from . import load as _restore_load
 from . import state as _state
 from .state import RefusedError, RestoreError
 
@@ -51,7 +51,7 @@ class Order(NamedTuple):
     folder: str
     state_dir: str
     identity: str = ""
-    jobs: int = _restore.JOBS
+    jobs: int = _database.JOBS
     patience: float = 240.0
     engine: tuple[str, ...] = ("docker",)
 
@@ -117,10 +117,10 @@ def examine(order: Order) -> tuple[list[str], dict[str, Any]]:
         return ["the backup is not sound: %s" % "; ".join(problems)], {}
     try:
         told = _backup.manifest(order.path)
-        _restore_dump.find(order.path, told, order.identity)
+        _restore_load.find(order.path, told, order.identity)
     except _backup.BackupError as error:
         return [str(error)], {}
-    names = {_restore_dump.plain(entry["name"]) for entry in told["files"]}
+    names = {_restore_load.plain(entry["name"]) for entry in told["files"]}
     missing = [name for name in NEEDED if name not in names]
     if missing:
         problems.append(
@@ -128,8 +128,8 @@ def examine(order: Order) -> tuple[list[str], dict[str, Any]]:
             % (order.path, ", ".join(missing), told.get("source"))
         )
     problems += [
-        str(problem) for problem in check_engine(_engine.describe())
-    ] + _restore_checks.check_journal(order.state_dir)
+        str(problem) for problem in check_engine(_docker.describe())
+    ] + _checks.check_journal(order.state_dir)
     if not resumes(order) and not is_empty_host(order.folder):
         problems.append(
             "%s is there and not empty: to restore into the deployment that it holds, it needs its settings (/etc/llmops-litellm/ops.json);"
@@ -162,7 +162,7 @@ def rebuild(order: Order, now: datetime, tell: Callable[[str], None]) -> dict[st
         if not stage:
             place(order, told, tell)
         try:
-            project = _restore_compose.read(order.folder, order.engine)
+            project = _compose_project.read(order.folder, order.engine)
             notes = _raise(order, project, told, stage, now, tell)
         except _FAILURES as error:
             raise RestoreError(
@@ -201,28 +201,28 @@ def place(order: Order, told: dict[str, Any], tell: Callable[[str], None]) -> No
     try:
         dumps = {told["database"].get("dump"), _backup.DUMP}
         for entry in told["files"]:
-            name = _restore_dump.plain(entry["name"])
+            name = _restore_load.plain(entry["name"])
             if "/" not in name and name not in dumps:
                 _copy(
                     os.path.join(order.path, entry["name"]),
                     order.identity,
                     os.path.join(growing, PLACED.get(name, name)),
                 )
-        missing = _included.find(os.path.join(growing, "config.compose.yaml"))[1]
+        missing = _includes.find(os.path.join(growing, "config.compose.yaml"))[1]
         if missing:
             raise RefusedError(
                 "nothing was touched: the proxy's configuration includes %s, which the backup does not have"
                 % ", ".join(os.path.basename(path) for path in missing)
             )
-        project = _restore_compose.read(growing, order.engine)
+        project = _compose_project.read(growing, order.engine)
         taken = _taken(project, order.engine)
         if taken:
             raise RefusedError("nothing was touched: %s" % "; ".join(taken))
         for image in project.images.values():
             _pull(image, order.engine, tell)
         redis, proxy = (
-            _engine.identity(project.images["redis"], project.redis_user),
-            _engine.identity(project.images["litellm"], ""),
+            _docker.identity(project.images["redis"], project.redis_user),
+            _docker.identity(project.images["litellm"], ""),
         )
         for name in os.listdir(growing):
             path = os.path.join(growing, name)
@@ -258,8 +258,8 @@ def _copy(source: str, identity: str, path: str) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with (
         os.fdopen(handle, "wb") as out,
-        _restore_dump.opened(
-            source, identity if source.endswith(_restore_dump.SEALED) else ""
+        _restore_load.opened(
+            source, identity if source.endswith(_restore_load.SEALED) else ""
         ) as read,
     ):
         shutil.copyfileobj(read, out, 1 << 20)
@@ -267,7 +267,7 @@ def _copy(source: str, identity: str, path: str) -> None:
         os.fsync(out.fileno())
 
 
-def _taken(project: _restore_compose.Project, engine: tuple[str, ...]) -> list[str]:
+def _taken(project: _compose_project.Project, engine: tuple[str, ...]) -> list[str]:
     """Containers and volumes of the project's names, which may hold somebody's data, and whoever listens on its ports."""
     listeners = _listeners.listeners()
     held = [(port, _listeners.holder(listeners, port)) for port in project.ports]
@@ -293,14 +293,14 @@ def _pull(image: str, engine: tuple[str, ...], tell: Callable[[str], None]) -> N
     if run([*engine, "image", "inspect", "--format", "{{.Id}}", image]).rc == 0:
         return
     tell("image %s is pulled" % image)
-    _restore_compose.must(
+    _compose_project.must(
         run([*engine, "pull", "--quiet", image], timeout=PULL), "image %s cannot be pulled" % image
     )
 
 
 def _raise(
     order: Order,
-    project: _restore_compose.Project,
+    project: _compose_project.Project,
     told: dict[str, Any],
     stage: str,
     now: datetime,
@@ -319,8 +319,8 @@ def _raise(
     )
     if stage == SERVERS:
         # A server that was killed while it made its data folder never starts again, and nothing was in it yet.
-        _restore_compose.must(
-            _restore_compose.compose(order.folder, ["down", "--volumes"], order.engine, 300),
+        _compose_project.must(
+            _compose_project.compose(order.folder, ["down", "--volumes"], order.engine, 300),
             "what an earlier run left does not go",
         )
     if stage in ("", SERVERS):
@@ -337,21 +337,23 @@ def _raise(
             "postgres",
             "redis",
         ]
-        _restore_compose.must(
-            _restore_compose.compose(order.folder, words, order.engine, order.patience + 60),
+        _compose_project.must(
+            _compose_project.compose(order.folder, words, order.engine, order.patience + 60),
             "PostgreSQL and Redis do not start",
         )
         _save(order, DATABASE)
     if stage != PROXY:
-        reasons = _restore_checks.check_salt(
-            told, deployment, notes
-        ) + _restore_checks.check_server(told, project.database)
-        reasons += _restore_checks.check_schema(told, order.path, order.identity, deployment, notes)
-        reasons += _restore_checks.check_space(told, project.database, "", notes)
+        reasons = _checks.check_salt(told, deployment, notes) + _checks.check_server(
+            told, project.database
+        )
+        reasons += _checks.check_schema(told, order.path, order.identity, deployment, notes)
+        reasons += _checks.check_space(told, project.database, "", notes)
         if reasons:
             raise RestoreError("; ".join(reasons))
         tell("the database is restored")
-        done = _restore.restore(order.path, project.database, now, order.identity, order.jobs, told)
+        done = _database.restore(
+            order.path, project.database, now, order.identity, order.jobs, told
+        )
         if done["differences"]:
             raise RestoreError(
                 "the restored database is not what was backed up, and was removed: %s"
@@ -360,7 +362,7 @@ def _raise(
         tell("it is proved to hold what was backed up: %d rows" % done["fingerprint"]["rows_total"])
         _save(order, PROXY)
     tell("the proxy starts")
-    service = _restore_service.of(deployment, order.state_dir, order.patience)
+    service = _service.of(deployment, order.state_dir, order.patience)
     service.start()
     service.verify()
     return notes

@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 from typing import Any, Callable, NamedTuple, Optional
 
 from .._backup import backup as _backup
-from .._deployment import service as _restore_service
+from .._deployment import service as _service
 from .._deployment.compose_project import DeploymentError
 from .._deployment.service import Deployment, Service
 from .._host.systemd import SystemdError
@@ -25,10 +25,10 @@ from .._litellm import spend_flush as _spend_flush
 from .._postgres.fingerprint import fingerprint
 from .._postgres.session import PostgresError
 from .._redis.redis import RedisError
-from . import checks as _restore_checks
-from . import database as _restore
+from . import checks as _checks
+from . import database as _database
 from . import state as _state
-from . import swap as _restore_swap
+from . import swap as _swap
 from .state import RefusedError, RestoreError
 
 POINT = "before-restore-"
@@ -47,7 +47,7 @@ class Order(NamedTuple):
     state_dir: str
     point: Optional[_backup.Order] = None
     identity: str = ""
-    jobs: int = _restore.JOBS
+    jobs: int = _database.JOBS
     patience: float = PATIENCE
 
 
@@ -74,9 +74,9 @@ def foresee(order: Order) -> dict[str, Any]:
     }
 
 
-def _look(order: Order, compare: bool) -> _restore_checks.Look:
+def _look(order: Order, compare: bool) -> _checks.Look:
     point = order.point
-    look = _restore_checks.look(
+    look = _checks.look(
         order.deployment,
         order.path,
         point.folder if point else "",
@@ -140,7 +140,7 @@ def restore(order: Order, now: datetime, tell: Tell) -> dict[str, Any]:
 
 
 def _prepare(
-    order: Order, look: _restore_checks.Look, now: datetime, tell: Tell, stack: ExitStack
+    order: Order, look: _checks.Look, now: datetime, tell: Tell, stack: ExitStack
 ) -> dict[str, Any]:
     """The restore point, and the restored database beside the one in service. Whatever fails leaves the deployment untouched.
 
@@ -153,8 +153,8 @@ def _prepare(
         "backup": order.path,
         "name": os.path.basename(order.path),
         "database": target.database,
-        "fresh": _restore_swap.fresh_name(target.database),
-        "kept": _restore_swap.kept_name(target.database, stamp),
+        "fresh": _swap.fresh_name(target.database),
+        "kept": _swap.kept_name(target.database, stamp),
         "had": look.exists,
         "point": "",
         "begun": now.astimezone(timezone.utc).isoformat(timespec="seconds"),
@@ -162,15 +162,15 @@ def _prepare(
     _state.save(order.state_dir, state, _state.LOADING)
     try:
         # Once more, now that a migration that begins sees this restore: one of the two gives way.
-        if _restore_checks.check_journal(order.state_dir):
-            raise RestoreError("; ".join(_restore_checks.check_journal(order.state_dir)))
+        if _checks.check_journal(order.state_dir):
+            raise RestoreError("; ".join(_checks.check_journal(order.state_dir)))
         if order.point is not None and look.exists:
             tell("a restore point is made")
             made = _backup.backup(order.point._replace(name=POINT + stamp, pinned=True), now)
             state["point"] = made["path"]
             tell("%s is made and verified" % made["path"])
         tell("%s is restored beside the database in service" % state["name"])
-        done = _restore.restore(
+        done = _database.restore(
             order.path,
             target.on(str(state["fresh"])),
             now,
@@ -198,26 +198,26 @@ def _prepare(
 
 def _stamp(order: Order, now: datetime) -> str:
     """A time that neither a restore point nor a kept database has for its name: clocks are set back at times."""
-    databases, archive = _restore_swap.names(order.deployment.database), os.listdir(order.folder)
+    databases, archive = _swap.names(order.deployment.database), os.listdir(order.folder)
     first = _backup.name_of(now)
     return next(
         stamp
         for stamp in [first] + ["%s-%d" % (first, number) for number in range(2, 100)]
         if POINT + stamp not in archive
-        and _restore_swap.kept_name(order.deployment.database.database, stamp) not in databases
+        and _swap.kept_name(order.deployment.database.database, stamp) not in databases
     )
 
 
 def _drop_fresh(order: Order, state: dict[str, Any], tell: Tell) -> None:
     try:
-        _restore_swap.drop_fresh(order.deployment.database, state["fresh"])
+        _swap.drop_fresh(order.deployment.database, state["fresh"])
     except PostgresError as error:
         tell("database %s is left; the next restore removes it: %s" % (state["fresh"], error))
 
 
 def _turn(order: Order, state: dict[str, Any], tell: Tell) -> None:
     """The restored database takes the place of the one in service, or that stays."""
-    service = _restore_service.of(order.deployment, order.state_dir, order.patience)
+    service = _service.of(order.deployment, order.state_dir, order.patience)
     target, folder = order.deployment.database, order.state_dir
     try:
         # What is in service stays, for the way back and for whoever needs a row of it: so its last spend is written before the stop.
@@ -225,13 +225,13 @@ def _turn(order: Order, state: dict[str, Any], tell: Tell) -> None:
         _state.save(folder, state, _state.STOPPING)
         tell("the proxy is stopped")
         service.stop()
-        _restore_swap.wait_alone(target)
+        _swap.wait_alone(target)
         if service.redis is not None:
             _state.save(folder, state, _state.CLEARING)
             if service.redis.clear():
                 tell("Redis is emptied: its counters and cached keys belong to the other database")
         _state.save(folder, state, _state.SWAPPING)
-        _restore_swap.swap(target, state["fresh"], state["kept"], datetime.now(timezone.utc))
+        _swap.swap(target, state["fresh"], state["kept"], datetime.now(timezone.utc))
         _serve(order, service, state, tell)
     except BaseException as error:
         tell("it failed: %s" % error)
@@ -261,11 +261,11 @@ def _go_back(order: Order, service: Service, state: dict[str, Any], tell: Tell, 
     target = order.deployment.database
     used = state["stage"] in (_state.STARTING, _state.VERIFYING, _state.STUCK)
     try:
-        if _restore_swap.swapped(target, state["fresh"]):
+        if _swap.swapped(target, state["fresh"]):
             tell("the database that was in service comes back")
             service.stop()
-            _restore_swap.wait_alone(target)
-            _restore_swap.unswap(target, state["fresh"], state["kept"], datetime.now(timezone.utc))
+            _swap.wait_alone(target)
+            _swap.unswap(target, state["fresh"], state["kept"], datetime.now(timezone.utc))
         if service.redis is not None:
             service.redis.put_back(order.patience)
         service.start()
@@ -315,11 +315,9 @@ def settle(order: Order, tell: Tell) -> Optional[dict[str, Any]]:
         tell("an earlier restore was killed before it touched the deployment")
         _drop_fresh(order, state, tell)
         return _state.save(order.state_dir, state, _state.BACK)
-    service = _restore_service.of(order.deployment, order.state_dir, order.patience)
+    service = _service.of(order.deployment, order.state_dir, order.patience)
     with _backup.locked(order.folder):
-        if _restore_swap.swapped(target, state["fresh"]) and (
-            stage != _state.STUCK or service.serves()
-        ):
+        if _swap.swapped(target, state["fresh"]) and (stage != _state.STUCK or service.serves()):
             tell(
                 "an earlier restore was killed in its stage %s, with the restored database in place: it is ended"
                 % stage
@@ -354,14 +352,14 @@ def _finish(
     notes = list(notes)
     told = _backup.manifest(order.path)
     try:
-        service = _restore_service.of(order.deployment, order.state_dir, order.patience)
+        service = _service.of(order.deployment, order.state_dir, order.patience)
         if service.redis is not None:
             service.redis.forget()
         if state["had"]:
             kept = str(state["kept"])
             # Nobody writes to it any more, so this is what it held at the stop.
-            loses = _restore_checks.losses(told["fingerprint"], fingerprint(target.on(kept)))
-        for name in _restore_swap.discard(target, kept):
+            loses = _checks.losses(told["fingerprint"], fingerprint(target.on(kept)))
+        for name in _swap.discard(target, kept):
             notes.append("database %s, which an earlier restore had kept, is gone" % name)
     except _FAILURES as error:
         notes.append("the deployment is restored and serves, but: %s" % error)

@@ -12,8 +12,8 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import folder as _backup_folder
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import offsite as _offhost
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import folder as _folder
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import offsite as _offsite
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.retention import Policy
 
 SECRET = "hunter2-4f9c0b7ad2e15386"
@@ -41,15 +41,15 @@ def make(tmp_path: Path) -> Make:
 
 
 @pytest.fixture
-def restic(tmp_path: Path) -> _offhost.Copy:
+def restic(tmp_path: Path) -> _offsite.Copy:
     (tmp_path / "restic.env").write_text("RESTIC_PASSWORD=%s\n" % SECRET)
     (tmp_path / "restic.env").chmod(0o600)
-    wanted = _offhost.Copy("restic", str(tmp_path / "repository"), str(tmp_path / "restic.env"))
+    wanted = _offsite.Copy("restic", str(tmp_path / "repository"), str(tmp_path / "restic.env"))
     ask(wanted, "init")
     return wanted
 
 
-def ask(wanted: _offhost.Copy, *words: str) -> str:
+def ask(wanted: _offsite.Copy, *words: str) -> str:
     """What restic says."""
     environment = {**os.environ, "RESTIC_PASSWORD": SECRET, "RESTIC_REPOSITORY": wanted.to}
     return subprocess.run(
@@ -62,19 +62,19 @@ def ask(wanted: _offhost.Copy, *words: str) -> str:
 
 
 @pytest.fixture
-def rclone(tmp_path: Path) -> _offhost.Copy:
+def rclone(tmp_path: Path) -> _offsite.Copy:
     # a remote that the environment file alone describes
     (tmp_path / "rclone.env").write_text(
         "RCLONE_CONFIG=/dev/null\nRCLONE_CONFIG_VAULT_TYPE=alias\nRCLONE_CONFIG_VAULT_REMOTE=%s\n"
         % (tmp_path / "there")
     )
     (tmp_path / "rclone.env").chmod(0o600)
-    return _offhost.Copy("rclone", "vault:litellm", str(tmp_path / "rclone.env"))
+    return _offsite.Copy("rclone", "vault:litellm", str(tmp_path / "rclone.env"))
 
 
-def test_restic_has_every_byte_of_it(make: Make, restic: _offhost.Copy, tmp_path: Path) -> None:
+def test_restic_has_every_byte_of_it(make: Make, restic: _offsite.Copy, tmp_path: Path) -> None:
     path = make("20261124T120000Z")
-    done = _offhost.copy(restic, str(path), False, str(tmp_path), POLICY)
+    done = _offsite.copy(restic, str(path), False, str(tmp_path), POLICY)
     assert done["bytes"] == _backup.size(str(path)) and done["removed"] == []
     ask(restic, "check", "--read-data")
     ask(restic, "restore", "latest", "--target", str(tmp_path / "back"))
@@ -85,15 +85,15 @@ def test_restic_has_every_byte_of_it(make: Make, restic: _offhost.Copy, tmp_path
 
 
 def test_restic_keeps_what_retention_keeps(
-    make: Make, restic: _offhost.Copy, tmp_path: Path
+    make: Make, restic: _offsite.Copy, tmp_path: Path
 ) -> None:
     # somebody else's in the same repository, and a pinned one
     (tmp_path / "theirs").mkdir()
     ask(restic, "backup", "--time", "2020-01-01 00:00:00", str(tmp_path / "theirs"))
     pruning = restic._replace(prune=True)
-    _offhost.copy(pruning, str(make("20261121T120000Z")), True, str(tmp_path), POLICY)
+    _offsite.copy(pruning, str(make("20261121T120000Z")), True, str(tmp_path), POLICY)
     removed = [
-        _offhost.copy(
+        _offsite.copy(
             pruning, str(make("20261124T12000%dZ" % number)), False, str(tmp_path), POLICY
         )["removed"]
         for number in range(3)
@@ -107,41 +107,39 @@ def test_restic_keeps_what_retention_keeps(
 
 
 def test_restic_that_cannot_is_said_without_its_password(
-    make: Make, restic: _offhost.Copy, tmp_path: Path
+    make: Make, restic: _offsite.Copy, tmp_path: Path
 ) -> None:
     path = make("20261124T120000Z")
     shutil.rmtree(restic.to)
     with pytest.raises(
-        _backup_folder.BackupError,
+        _folder.BackupError,
         match="restic backup: .*(unable to open|does not exist|Is there a repository)",
     ) as failed:
-        _offhost.copy(restic, str(path), False, str(tmp_path), POLICY)
+        _offsite.copy(restic, str(path), False, str(tmp_path), POLICY)
     ask(restic, "init")
     Path(restic.environment_file).write_text("RESTIC_PASSWORD=other-%s\n" % SECRET)
-    with pytest.raises(
-        _backup_folder.BackupError, match="restic backup: .*wrong password"
-    ) as refused:
-        _offhost.copy(restic, str(path), False, str(tmp_path), POLICY)
+    with pytest.raises(_folder.BackupError, match="restic backup: .*wrong password") as refused:
+        _offsite.copy(restic, str(path), False, str(tmp_path), POLICY)
     assert SECRET not in str(failed.value) + str(refused.value)
     assert _backup.verify(str(path)) == []
 
 
-def test_rclone_has_every_byte_of_it(make: Make, rclone: _offhost.Copy, tmp_path: Path) -> None:
+def test_rclone_has_every_byte_of_it(make: Make, rclone: _offsite.Copy, tmp_path: Path) -> None:
     path = make("20261124T120000Z")
-    _offhost.copy(rclone, str(path), False, str(tmp_path), POLICY)
+    _offsite.copy(rclone, str(path), False, str(tmp_path), POLICY)
     there = tmp_path / "there/litellm" / path.name
     assert _backup.verify(str(there)) == []
     # a second time is a proof alone, and mends what is not the same
     (there / "database.dir/toc.dat").write_bytes(b"x" * 5000)
-    _offhost.copy(rclone, str(path), False, str(tmp_path), POLICY)
+    _offsite.copy(rclone, str(path), False, str(tmp_path), POLICY)
     assert _backup.verify(str(there)) == []
     (there / "stray").write_text("x")
-    with pytest.raises(_backup_folder.BackupError, match="rclone check: "):
-        _offhost.copy(rclone, str(path), False, str(tmp_path), POLICY)
+    with pytest.raises(_folder.BackupError, match="rclone check: "):
+        _offsite.copy(rclone, str(path), False, str(tmp_path), POLICY)
 
 
 def test_rclone_that_is_stopped_midway_leaves_no_backup(
-    make: Make, rclone: _offhost.Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make: Make, rclone: _offsite.Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = make("20261124T120000Z")
     (tmp_path / "bin").mkdir()
@@ -149,14 +147,14 @@ def test_rclone_that_is_stopped_midway_leaves_no_backup(
         "#!/bin/sh\n/usr/bin/rclone \"$@\" && { echo 'Failed: no route' >&2; exit 1; }\n"
     )
     (tmp_path / "bin/rclone").chmod(0o755)
-    monkeypatch.setattr(_offhost, "PATH", str(tmp_path / "bin") + ":/usr/bin:/bin")
-    with pytest.raises(_backup_folder.BackupError, match="rclone copy: Failed: no route"):
-        _offhost.copy(rclone, str(path), False, str(tmp_path), POLICY)
+    monkeypatch.setattr(_offsite, "PATH", str(tmp_path / "bin") + ":/usr/bin:/bin")
+    with pytest.raises(_folder.BackupError, match="rclone copy: Failed: no route"):
+        _offsite.copy(rclone, str(path), False, str(tmp_path), POLICY)
     assert os.listdir(tmp_path / "there/litellm" / path.name) == ["database.dir"]
 
 
 def test_rclone_keeps_what_retention_keeps_and_what_is_not_ours(
-    make: Make, rclone: _offhost.Copy, tmp_path: Path
+    make: Make, rclone: _offsite.Copy, tmp_path: Path
 ) -> None:
     there = tmp_path / "there/litellm"
     plain = ["20261120T120000Z", "20261121T120000Z", "20261122T120000Z", "20261123T120000Z"]
@@ -168,10 +166,10 @@ def test_rclone_keeps_what_retention_keeps_and_what_is_not_ours(
         "before-migration": {},
     }
     for name, more in names.items():
-        _offhost.copy(rclone, str(make(name, **more)), False, str(tmp_path), POLICY)
+        _offsite.copy(rclone, str(make(name, **more)), False, str(tmp_path), POLICY)
     (there / "20261104T120000Z").mkdir()
     (there / "20261104T120000Z/half").write_text("x")
-    done = _offhost.copy(
+    done = _offsite.copy(
         rclone._replace(prune=True),
         str(make("20261124T120000Z")),
         False,
@@ -194,18 +192,18 @@ def test_rclone_keeps_what_retention_keeps_and_what_is_not_ours(
 
 
 def test_what_cannot_be_removed_over_there_is_said_with_the_copy(
-    make: Make, rclone: _offhost.Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make: Make, rclone: _offsite.Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/rclone").write_text(
         '#!/bin/sh\n[ "$1" != lsf ] || { echo \'Failed to lsf\' >&2; exit 1; }\nexec /usr/bin/rclone "$@"\n'
     )
     (tmp_path / "bin/rclone").chmod(0o755)
-    monkeypatch.setattr(_offhost, "PATH", str(tmp_path / "bin") + ":/usr/bin:/bin")
+    monkeypatch.setattr(_offsite, "PATH", str(tmp_path / "bin") + ":/usr/bin:/bin")
     path = make("20261124T120000Z")
     with pytest.raises(
-        _backup_folder.BackupError,
+        _folder.BackupError,
         match="^the copy is there and proved, but .*could not be removed: rclone lsf: Failed to lsf",
     ):
-        _offhost.copy(rclone._replace(prune=True), str(path), False, str(tmp_path), POLICY)
+        _offsite.copy(rclone._replace(prune=True), str(path), False, str(tmp_path), POLICY)
     assert _backup.verify(str(tmp_path / "there/litellm" / path.name)) == []

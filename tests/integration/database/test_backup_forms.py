@@ -12,8 +12,10 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import dump as _backup_dump
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import encryption as _sealing
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import dump as _dump
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import (
+    encryption as _encryption,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.backup import How
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     fingerprint as _fingerprint,
@@ -22,9 +24,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session i
     Endpoint,
     PostgresError,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _restore
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _database
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import drill as _drill
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import load as _restore_dump
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import load as _load
 
 from .conftest import Native, Server
 from .content import NASTY
@@ -88,7 +90,7 @@ def test_large_database_is_dumped_into_a_folder_and_restored(
         ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=path, check=True
     )
     assert made["bytes"] == sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    done = _restore.restore(str(path), target.at(target.name()), NOW, jobs=3)
+    done = _database.restore(str(path), target.at(target.name()), NOW, jobs=3)
     assert (
         done["differences"] == []
         and done["fingerprint"]["hash"]
@@ -97,7 +99,7 @@ def test_large_database_is_dumped_into_a_folder_and_restored(
     )
     if old.container:  # nothing of it stays in there
         assert (
-            _backup_dump.PREFIX
+            _dump.PREFIX
             not in subprocess.run(
                 [*old.engine, "exec", old.container, "ls", "/tmp"],
                 check=True,
@@ -121,19 +123,18 @@ def test_large_database_is_dumped_into_a_folder_and_restored(
 
 def test_size_and_room_say_which_form(target: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     source = target.new()
-    assert _backup_dump.form(source, How(jobs=2, parallel_from=1000), 1000) == "directory"
+    assert _dump.form(source, How(jobs=2, parallel_from=1000), 1000) == "directory"
     for how in (
         How(jobs=2, parallel_from=1001),
         How(jobs=1, parallel_from=1),
         How(jobs=2, parallel_from=0),
     ):
-        assert _backup_dump.form(source, how, 1000) == "custom"
+        assert _dump.form(source, how, 1000) == "custom"
     assert (
-        _backup_dump.form(source, How(jobs=2, parallel_from=1, recipients=("age1x",)), 1000)
-        == "encrypted"
+        _dump.form(source, How(jobs=2, parallel_from=1, recipients=("age1x",)), 1000) == "encrypted"
     )
     # a container's folder is written in there first
-    assert _backup_dump.form(source, How(jobs=2, parallel_from=1), 1 << 60) == (
+    assert _dump.form(source, How(jobs=2, parallel_from=1), 1 << 60) == (
         "custom" if source.container else "directory"
     )
 
@@ -215,19 +216,17 @@ def test_encrypted_backup_is_opened_by_its_key_alone(
     assert not [file for file in path.iterdir() if SECRET.encode() in file.read_bytes()]
     assert _backup.verify(str(path)) == []
     there = target.at(target.name())
-    with pytest.raises(
-        _restore_dump.SealedError, match="give the path of a file with the age identity"
-    ):
-        _restore.restore(str(path), there, NOW)
+    with pytest.raises(_load.SealedError, match="give the path of a file with the age identity"):
+        _database.restore(str(path), there, NOW)
     (tmp_path / "other").mkdir()
     with pytest.raises(
         _backup.BackupError, match="cannot be decrypted: age: error: no identity matched"
     ):
-        _restore.restore(str(path), there, NOW, Key(tmp_path / "other").identity)
+        _database.restore(str(path), there, NOW, Key(tmp_path / "other").identity)
     assert there.database not in target.databases()
-    done = _restore.restore(str(path), there, NOW, key.identity)
+    done = _database.restore(str(path), there, NOW, key.identity)
     assert done["differences"] == [] and done["fingerprint"]["rows_total"] == told["rows_total"]
-    with _restore_dump.opened(str(path / "env.age"), key.identity) as plain:
+    with _load.opened(str(path / "env.age"), key.identity) as plain:
         assert SECRET.encode() in plain.read()
 
 
@@ -244,7 +243,7 @@ def test_any_of_several_keys_opens_it_and_comments_stay_out(
     assert "somebody" not in Path(made["path"], "manifest.json").read_text()
     for identity in (key.identity, ssh):
         there = native.at(native.name())
-        assert _restore.restore(made["path"], there, NOW, identity)["differences"] == []
+        assert _database.restore(made["path"], there, NOW, identity)["differences"] == []
 
 
 def test_keys_are_refused_before_anything(
@@ -263,7 +262,7 @@ def test_keys_are_refused_before_anything(
             with pytest.raises(_backup.BackupError, match=words) as refused:
                 act(order(source, tmp_path / "b", How(recipients=keys)), NOW)
             assert secret not in str(refused.value)
-    monkeypatch.setattr(_sealing, "PATH", "/nosuch")
+    monkeypatch.setattr(_encryption, "PATH", "/nosuch")
     with pytest.raises(
         _backup.BackupError, match=r"the program age is not installed on this host \(Debian: age\)"
     ):
@@ -279,9 +278,9 @@ def test_age_that_dies_midway_is_said(
         "#!/bin/sh\nhead -c 5000 >/dev/null\necho 'age: error: no entropy' >&2\nexit 1\n"
     )
     (tmp_path / "bin/age").chmod(0o755)
-    monkeypatch.setattr(_sealing, "PATH", "%s:/usr/bin:/bin" % (tmp_path / "bin"))
-    monkeypatch.setattr(_sealing, "check", lambda recipients: None)
-    monkeypatch.setattr(_sealing, "PROGRAM", str(tmp_path / "bin/age"))
+    monkeypatch.setattr(_encryption, "PATH", "%s:/usr/bin:/bin" % (tmp_path / "bin"))
+    monkeypatch.setattr(_encryption, "check", lambda recipients: None)
+    monkeypatch.setattr(_encryption, "PROGRAM", str(tmp_path / "bin/age"))
     with pytest.raises(
         _backup.BackupError, match="database.dump.age cannot be encrypted: age: error: no entropy"
     ):
@@ -316,7 +315,7 @@ def test_encrypted_backup_cannot_be_drilled_without_its_key(
     native: Native, tmp_path: Path, key: Key
 ) -> None:
     made = _backup.backup(order(native.new(NASTY), tmp_path / "b", key.how), NOW)
-    with pytest.raises(_restore_dump.SealedError):
+    with pytest.raises(_load.SealedError):
         _drill.drill(made["path"], "postgres", NOW, engine=("true",))
 
 
@@ -324,9 +323,7 @@ def test_what_a_killed_backup_left_in_a_container_goes(
     containers_folder: Callable[[], Endpoint], tmp_path: Path
 ) -> None:
     source = containers_folder()
-    old, new = (
-        "%s/%s%s" % (_backup_dump.INSIDE, _backup_dump.PREFIX, name) for name in ("old", "new")
-    )
+    old, new = ("%s/%s%s" % (_dump.INSIDE, _dump.PREFIX, name) for name in ("old", "new"))
     for path in (old, new):
         Path(path).mkdir()
     os.utime(old, (1, 1))
@@ -335,7 +332,7 @@ def test_what_a_killed_backup_left_in_a_container_goes(
         made["manifest"]["database"]["dump"] == "database.dir"
         and _backup.verify(made["path"]) == []
     )
-    assert not os.path.exists(old) and os.listdir(_backup_dump.INSIDE) == [os.path.basename(new)]
+    assert not os.path.exists(old) and os.listdir(_dump.INSIDE) == [os.path.basename(new)]
 
 
 @pytest.fixture
@@ -343,7 +340,7 @@ def containers_folder(
     native: Native, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], Endpoint]:
     """An engine that runs on this host what is meant for a container: the way a container takes, where no engine runs."""
-    monkeypatch.setattr(_backup_dump, "INSIDE", str(tmp_path / "inside"))
+    monkeypatch.setattr(_dump, "INSIDE", str(tmp_path / "inside"))
     (tmp_path / "inside").mkdir()
 
     def make() -> Endpoint:
@@ -377,4 +374,4 @@ def test_stream_out_of_a_container_that_breaks_is_said(
         engine.write_text(text.replace("PATH=", broken + "\nPATH="))
         with pytest.raises(PostgresError, match=words):
             _backup.backup(order(source, tmp_path / "b", PARALLEL), NOW)
-        assert os.listdir(tmp_path / "b") == [] and os.listdir(_backup_dump.INSIDE) == []
+        assert os.listdir(tmp_path / "b") == [] and os.listdir(_dump.INSIDE) == []

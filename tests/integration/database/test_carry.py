@@ -16,7 +16,9 @@ import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy_back as _carry
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    copy_back as _copy_back,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     fingerprint as _fingerprint,
 )
@@ -78,8 +80,8 @@ def test_rows_come_home_whatever_they_are(native: Native, target: Server) -> Non
     native.run(old, "GRANT SELECT ON people TO PUBLIC")
     before = shape(old)
     target.run(new, SINCE)
-    assert _carry.foresee(new, old, mark)[0] == "carry"
-    done = _carry.carry(new, old, mark)
+    assert _copy_back.foresee(new, old, mark)[0] == "carry"
+    done = _copy_back.carry(new, old, mark)
     assert (done.action, done.differences) == ("carry", [])
     assert _fingerprint.compare(_fingerprint.fingerprint(new), _fingerprint.fingerprint(old)) == []
     assert done.tables == [
@@ -99,14 +101,14 @@ def test_schema_of_litellms_kind_comes_home(native: Native, target: Server) -> N
         """DELETE FROM dropped WHERE ctid IN (SELECT ctid FROM dropped LIMIT 7); INSERT INTO "no columns" DEFAULT VALUES;
         UPDATE "Mixed Case Täble" SET flag = false; DELETE FROM "Other Schema"."Mixed Case Täble" WHERE id = 2; SELECT nextval('"Never Called"')""",
     )
-    assert _carry.carry(new, old, mark).differences == []
+    assert _copy_back.carry(new, old, mark).differences == []
     assert _fingerprint.fingerprint(old)["hash"] == _fingerprint.fingerprint(new)["hash"]
 
 
 def test_nothing_to_carry_is_nothing_done(native: Native, target: Server) -> None:
     old, new, mark = left(native, target)
-    assert _carry.foresee(new, old, mark) == ("none", [])
-    done = _carry.carry(new, old, "another")  # what is equal needs no leave
+    assert _copy_back.foresee(new, old, mark) == ("none", [])
+    done = _copy_back.carry(new, old, "another")  # what is equal needs no leave
     assert (done.action, done.bytes, done.tables) == ("none", 0, [])
 
 
@@ -116,7 +118,7 @@ def test_plain_owner_suffices(native: Native) -> None:
     with Session(native.endpoint) as session:
         session.execute("ALTER ROLE %s NOCREATEDB" % '"gate""way ü"')
     try:
-        assert _carry.carry(new, old, mark).differences == []
+        assert _copy_back.carry(new, old, mark).differences == []
     finally:
         with Session(native.endpoint) as session:
             session.execute("ALTER ROLE %s CREATEDB" % '"gate""way ü"')
@@ -154,7 +156,7 @@ def test_what_would_be_guessed_is_refused(
     target.run(new, SINCE)
     (native if at == "old" else target).run({"old": old, "new": new}[at], sql)
     before = _fingerprint.fingerprint(old)
-    for attempt in (_carry.carry, _carry.foresee):
+    for attempt in (_copy_back.carry, _copy_back.foresee):
         with pytest.raises(PostgresError, match=why):
             attempt(new, old, mark if "schemas" not in why else None)
     assert _fingerprint.fingerprint(old) == before
@@ -165,7 +167,7 @@ def test_triggers_are_refused(native: Native, target: Server) -> None:
         CREATE TRIGGER t BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION f()"""
     old, new, mark = left(native, target, TABLES + sql)
     target.run(new, "UPDATE people SET said = 'x'")
-    for attempt in (_carry.carry, _carry.foresee):
+    for attempt in (_copy_back.carry, _copy_back.foresee):
         with pytest.raises(PostgresError, match="public.people .t."):
             attempt(new, old, mark)
 
@@ -187,7 +189,7 @@ def test_rows_that_were_not_all_told_are_taken_back(
 
     monkeypatch.setattr(Endpoint, "start", cut)
     with pytest.raises(PostgresError, match="psql ended with exit code -9"):
-        _carry.carry(new, old, mark)
+        _copy_back.carry(new, old, mark)
     monkeypatch.undo()
     assert _fingerprint.fingerprint(old) == before
 
@@ -196,15 +198,15 @@ def test_copy_that_differs_is_taken_back(native: Native, monkeypatch: pytest.Mon
     old, new, mark = left(native, native)
     native.run(new, SINCE)
     before = _fingerprint.fingerprint(old)
-    fill = _carry._fill
+    fill = _copy_back._fill
 
     def lose(session: Session, *others: Any) -> int:
         crossed = fill(session, *others)
         session.execute("DELETE FROM public.homes WHERE id = 8")
         return crossed
 
-    monkeypatch.setattr(_carry, "_fill", lose)
-    done = _carry.carry(new, old, mark)
+    monkeypatch.setattr(_copy_back, "_fill", lose)
+    done = _copy_back.carry(new, old, mark)
     assert done.differences == ["table homes has 2 rows in the source, 1 in the target"]
     assert _fingerprint.fingerprint(old) == before  # sequences as well
 
@@ -215,7 +217,7 @@ def test_killed_server_process_leaves_what_was_there(
     old, new, mark = left(native, native)
     native.run(new, SINCE)
     before = _fingerprint.fingerprint(old)
-    table = _carry._table
+    table = _copy_back._table
 
     def struck(session: Session, *others: Any) -> int:
         pid = session.query("SELECT pg_backend_pid()")[0][0]
@@ -223,9 +225,9 @@ def test_killed_server_process_leaves_what_was_there(
             admin.query("SELECT pg_terminate_backend(%s, 5000)" % pid)
         return table(session, *others)
 
-    monkeypatch.setattr(_carry, "_table", struck)
+    monkeypatch.setattr(_copy_back, "_table", struck)
     with pytest.raises(PostgresError, match="terminating connection|connection"):
-        _carry.carry(new, old, mark)
+        _copy_back.carry(new, old, mark)
     assert _fingerprint.fingerprint(old) == before
 
 
@@ -268,7 +270,7 @@ def test_reader_sees_all_or_nothing(native: Native) -> None:
     reader = threading.Thread(target=look)
     reader.start()
     try:
-        assert _carry.carry(new, old, mark).differences == []
+        assert _copy_back.carry(new, old, mark).differences == []
     finally:
         stop.set()
         reader.join()
@@ -280,15 +282,15 @@ def test_what_is_written_between_the_look_and_the_lock_is_not_lost(
 ) -> None:
     old, new, mark = left(native, native)
     native.run(new, SINCE)
-    fill = _carry._fill
+    fill = _copy_back._fill
 
     def late(*given: Any) -> int:
         native.run(old, "UPDATE people SET said = 'a moment ago' WHERE id = 2")
         return fill(*given)
 
-    monkeypatch.setattr(_carry, "_fill", late)
+    monkeypatch.setattr(_copy_back, "_fill", late)
     with pytest.raises(PostgresError, match="written to while.*people"):
-        _carry.carry(new, old, mark)
+        _copy_back.carry(new, old, mark)
     assert query(old, "SELECT said FROM people WHERE id = 2") == [["a moment ago"]]
 
 
@@ -297,7 +299,7 @@ def test_table_that_became_equal_is_written_no_more(native: Native) -> None:
     native.run(new, "SELECT setval('people_id_seq', 77, false)")
     files = "SELECT relname, pg_relation_filenode(oid) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
     before = query(old, files)
-    done = _carry.carry(new, old, mark)
+    done = _copy_back.carry(new, old, mark)
     assert (done.action, done.differences, done.tables, done.bytes) == ("carry", [], [], 0)
     assert query(old, files) == before
     assert query(old, "SELECT nextval('people_id_seq')") == [["77"]]
@@ -354,14 +356,14 @@ def test_server_process_that_is_killed_amid_the_rows_leaves_what_was_there(
 
     monkeypatch.setattr(Endpoint, "start", start)
     with pytest.raises(PostgresError, match="terminating connection|connection") as caught:
-        _carry.carry(new, old, mark)
+        _copy_back.carry(new, old, mark)
     monkeypatch.undo()
     assert struck == [["t"]]
     assert (new if side == "source" else old).database in str(caught.value) and "kept" not in str(
         caught.value
     )
     assert _fingerprint.fingerprint(old) == before
-    assert _carry.carry(new, old, mark).differences == []
+    assert _copy_back.carry(new, old, mark).differences == []
 
 
 def test_second_carry_is_refused_while_one_is_under_way(
@@ -369,17 +371,17 @@ def test_second_carry_is_refused_while_one_is_under_way(
 ) -> None:
     old, new, mark = left(native, native)
     native.run(new, SINCE)
-    monkeypatch.setattr(_carry, "PATIENCE", 0.7)
-    fill = _carry._fill
+    monkeypatch.setattr(_copy_back, "PATIENCE", 0.7)
+    fill = _copy_back._fill
 
     def twice(*given: Any) -> int:
         crossed = fill(*given)
         with pytest.raises(PostgresError, match="another carry into .* is under way"):
-            _carry.carry(new, old, mark)
+            _copy_back.carry(new, old, mark)
         return crossed
 
-    monkeypatch.setattr(_carry, "_fill", twice)
-    assert _carry.carry(new, old, mark).differences == []
+    monkeypatch.setattr(_copy_back, "_fill", twice)
+    assert _copy_back.carry(new, old, mark).differences == []
 
 
 def test_client_that_uses_the_tables_is_named_as_the_reason(
@@ -387,13 +389,13 @@ def test_client_that_uses_the_tables_is_named_as_the_reason(
 ) -> None:
     old, new, mark = left(native, native)
     native.run(new, SINCE)
-    monkeypatch.setitem(_carry.SETTINGS, "lock_timeout", "300ms")
+    monkeypatch.setitem(_copy_back.SETTINGS, "lock_timeout", "300ms")
     with Session(old) as client:
         client.execute("BEGIN")
         client.query("SELECT count(*) FROM people")
         before = _fingerprint.fingerprint(old)
         with pytest.raises(PostgresError, match="lock timeout.*stop the clients"):
-            _carry.carry(new, old, mark)
+            _copy_back.carry(new, old, mark)
     assert _fingerprint.fingerprint(old) == before
 
 
@@ -404,7 +406,7 @@ def test_tables_of_somebody_else_are_refused(native: Native) -> None:
         replace(native.endpoint, database=old.database),
         "ALTER TABLE homes OWNER TO postgres; GRANT ALL ON homes TO PUBLIC",
     )
-    for attempt in (_carry.carry, _carry.foresee):
+    for attempt in (_copy_back.carry, _copy_back.foresee):
         with pytest.raises(PostgresError, match="does not own public.homes"):
             attempt(new, old, mark)
 
@@ -425,7 +427,7 @@ def test_rows_wait_for_the_disk_and_for_statistics(
         real(session, statement)
 
     monkeypatch.setattr(Session, "execute", told)
-    _carry.carry(new, old, mark)
+    _copy_back.carry(new, old, mark)
     assert seen == [["on"]]
     assert query(old, "SELECT reltuples FROM pg_class WHERE relname = 'people'") == [["4"]]
 
@@ -507,7 +509,7 @@ def test_nobody_writes_once_the_tables_were_looked_at_again(
 ) -> None:
     old, new, mark = left(native, native)
     native.run(new, SINCE)
-    again, tried = _carry._check_unchanged, []
+    again, tried = _copy_back._check_unchanged, []
 
     def then(*given: Any) -> None:
         again(*given)
@@ -518,8 +520,8 @@ def test_nobody_writes_once_the_tables_were_looked_at_again(
             tried.append(client)
             client.execute("UPDATE people SET said = 'too late'")
 
-    monkeypatch.setattr(_carry, "_check_unchanged", then)
-    assert _carry.carry(new, old, mark).differences == []
+    monkeypatch.setattr(_copy_back, "_check_unchanged", then)
+    assert _copy_back.carry(new, old, mark).differences == []
     assert len(tried) == 1
 
 
@@ -528,13 +530,13 @@ def test_source_may_be_written_to_meanwhile(
 ) -> None:
     old, new, mark = left(native, target)
     target.run(new, SINCE)
-    fill = _carry._fill
+    fill = _copy_back._fill
 
     def late(*given: Any) -> int:
         target.run(new, "INSERT INTO homes VALUES (9, NULL); INSERT INTO people (kept) VALUES (5)")
         return fill(*given)
 
-    monkeypatch.setattr(_carry, "_fill", late)
-    assert _carry.carry(new, old, mark).differences == []
+    monkeypatch.setattr(_copy_back, "_fill", late)
+    assert _copy_back.carry(new, old, mark).differences == []
     assert query(old, "SELECT id FROM homes ORDER BY 1") == [["7"], ["8"]]
     assert query(old, "SELECT count(*) FROM people") == [["4"]]

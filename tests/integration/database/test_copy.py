@@ -14,7 +14,7 @@ from typing import Callable
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import database as _occupancy
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import database as _database
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     fingerprint as _fingerprint,
 )
@@ -83,7 +83,7 @@ def test_a_newer_server_is_not_copied_into_an_older_one(
     source, there = new.new("CREATE TABLE t ()"), old.at(old.name())
     if server_version(old.endpoint)[1] == server_version(new.endpoint)[1]:
         monkeypatch.setattr(
-            _occupancy,
+            _database,
             "server_version",
             lambda endpoint: ("14.2", 14) if endpoint.database == "postgres" else ("15.20", 15),
         )
@@ -185,7 +185,7 @@ def test_the_servers_own_workers_are_no_clients(native: Native) -> None:
             while session.query(at_work) == [["0"]]:
                 assert time.monotonic() < limit
                 time.sleep(0.1)
-            assert _occupancy.inspect(there).clients == []
+            assert _database.inspect(there).clients == []
             session.execute("DROP DATABASE %s" % identifier(there.database))
         finally:
             session.execute("ALTER SYSTEM RESET autovacuum_naptime")
@@ -289,7 +289,7 @@ def test_writers_may_run(pair: tuple[Server, Server]) -> None:
 
 def test_what_a_killed_run_left_is_taken_over(native: Native) -> None:
     source, there = native.new("CREATE TABLE t AS SELECT 1 AS a"), native.at(native.name())
-    left = there.on(_occupancy.growing(there.database))
+    left = there.on(_database.growing(there.database))
     with Session(there.on("postgres")) as session:
         session.execute("CREATE DATABASE %s" % identifier(left.database))
         session.execute(
@@ -344,7 +344,7 @@ _copy.copy(slow, Endpoint.from_url(url), "unchanged", datetime.datetime.now(date
 
 def test_a_strangers_database_of_our_working_name_is_refused(native: Native) -> None:
     source, there = native.new("CREATE TABLE t ()"), native.at(native.name())
-    stranger = there.on(_occupancy.growing(there.database))
+    stranger = there.on(_database.growing(there.database))
     with Session(there.on("postgres")) as session:
         session.execute("CREATE DATABASE %s" % identifier(stranger.database))
     native.run(stranger, "CREATE TABLE theirs ()")

@@ -15,7 +15,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import PostgresError
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import drill as _drill
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import load as _restore_dump
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import load as _load
 
 from .conftest import ENGINE, IMAGES, Server
 from .content import NASTY
@@ -93,7 +93,7 @@ def test_encrypted_backup_without_a_key_is_not_called_broken(
     told = json.loads((path / "manifest.json").read_text())
     (path / "manifest.json").write_text(json.dumps({**told, "encrypted": ["age1xyz"]}))
     before = left()
-    with pytest.raises(_restore_dump.SealedError, match="is encrypted"):
+    with pytest.raises(_load.SealedError, match="is encrypted"):
         _drill.drill(str(path), "nosuch:1", NOW, ENGINE)
     assert left() == before
 

@@ -22,8 +22,8 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session i
     PostgresError,
     query,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _restore
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import load as _restore_dump
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _database
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import load as _load
 
 from .conftest import Server
 from .content import NASTY
@@ -64,7 +64,7 @@ def test_dump_that_is_a_folder_is_restored(pair: tuple[Server, Server], tmp_path
     old = source.new(NASTY)
     path, there = backed_up(old, tmp_path), to.at(to.name())
     told = as_folder(old, path)
-    done = _restore.restore(path, there, NOW, verified=told)
+    done = _database.restore(path, there, NOW, verified=told)
     assert done["differences"] == []
     assert done["fingerprint"]["hash"] == _fingerprint.fingerprint(old)["hash"]
     if there.container:  # nothing of it stays in there
@@ -82,7 +82,7 @@ def test_dump_that_is_a_folder_is_restored(pair: tuple[Server, Server], tmp_path
     )
     file.write_bytes(file.read_bytes()[:-40])
     with pytest.raises(PostgresError, match="pg_restore"):
-        _restore.restore(path, there, NOW, verified=told)
+        _database.restore(path, there, NOW, verified=told)
     assert _fingerprint.fingerprint(there)["hash"] == done["fingerprint"]["hash"]
     assert there.database + "__copying" not in to.databases()
 
@@ -96,30 +96,27 @@ def test_ledger_of_migrations_is_read_from_a_dump(target: Server, tmp_path: Path
     ):
         database = target.new(sql)
         path = backed_up(database, tmp_path / str(number))
-        assert (
-            _restore_dump.migrations(_restore_dump.find(path, _backup.manifest(path)), database)
-            == names
-        )
+        assert _load.migrations(_load.find(path, _backup.manifest(path)), database) == names
         told = as_folder(database, path)
-        assert _restore_dump.migrations(_restore_dump.find(path, told), database) == names
+        assert _load.migrations(_load.find(path, told), database) == names
 
 
 def test_dump_without_its_files_is_said(native: Server, tmp_path: Path) -> None:
     path = backed_up(native.new(NASTY), tmp_path)
     told = {**_backup.manifest(path), "encrypted": ["age1xyz"]}
-    with pytest.raises(_restore_dump.SealedError, match="is encrypted: give the path"):
-        _restore.restore(path, native.at(native.name()), NOW, verified=told)
+    with pytest.raises(_load.SealedError, match="is encrypted: give the path"):
+        _database.restore(path, native.at(native.name()), NOW, verified=told)
     told = as_folder(native.new(NASTY), path)
     shutil.rmtree(os.path.join(path, "database.dir"))
     with pytest.raises(_backup.BackupError, match="database.dir is missing"):
-        _restore.restore(path, native.at(native.name()), NOW, verified=told)
+        _database.restore(path, native.at(native.name()), NOW, verified=told)
 
 
 def test_restored_database_is_what_was_dumped(pair: tuple[Server, Server], tmp_path: Path) -> None:
     source, to = pair
     old = source.new(NASTY)
     path, there = backed_up(old, tmp_path), to.at(to.name())
-    done = _restore.restore(path, there, NOW)
+    done = _database.restore(path, there, NOW)
     assert done["differences"] == []
     assert (
         done["fingerprint"]["hash"]
@@ -128,7 +125,7 @@ def test_restored_database_is_what_was_dumped(pair: tuple[Server, Server], tmp_p
     )
     assert (inspect(there).mark or {})["state"] == "complete"
     # a second time in place of the first, which is ours
-    assert _restore.restore(path, there, NOW)["differences"] == []
+    assert _database.restore(path, there, NOW)["differences"] == []
 
 
 def test_database_of_somebody_else_is_not_replaced(target: Server, tmp_path: Path) -> None:
@@ -137,7 +134,7 @@ def test_database_of_somebody_else_is_not_replaced(target: Server, tmp_path: Pat
         target.new("CREATE TABLE mine AS SELECT 1 AS one"),
     )
     with pytest.raises(PostgresError, match="holds what this collection did not put there"):
-        _restore.restore(path, there, NOW)
+        _database.restore(path, there, NOW)
     assert query(there, "SELECT one FROM mine") == [["1"]]
 
 
@@ -147,7 +144,7 @@ def test_backup_that_is_not_sound_is_refused(native: Server, tmp_path: Path) -> 
         dump.seek(4000)
         dump.write(b"\0\0\0")
     with pytest.raises(_backup.BackupError, match="not sound"):
-        _restore.restore(path, there, NOW)
+        _database.restore(path, there, NOW)
     assert there.database not in native.databases()
 
 
@@ -156,16 +153,16 @@ def test_restored_database_that_differs_is_removed(
 ) -> None:
     path, there = backed_up(native.new(NASTY), tmp_path), native.new()
     _copy.copy(native.new("CREATE TABLE earlier AS SELECT 1 AS one"), there, "ours", NOW)
-    load = _restore._load
+    load = _database._load
 
-    def lose(dump: _restore_dump.Dump, endpoint: Endpoint, jobs: int) -> None:
+    def lose(dump: _load.Dump, endpoint: Endpoint, jobs: int) -> None:
         load(dump, endpoint, jobs)
         native.run(endpoint, "DELETE FROM dropped")
 
-    monkeypatch.setattr(_restore, "_load", lose)
+    monkeypatch.setattr(_database, "_load", lose)
     assert any(
         "dropped has 429 rows in the backup, 0 in the restored database" in text
-        for text in _restore.restore(path, there, NOW)["differences"]
+        for text in _database.restore(path, there, NOW)["differences"]
     )
     assert query(there, "SELECT one FROM earlier") == [["1"]]
     assert there.database + "__copying" not in native.databases()

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
-    service as _restore_service,
+    service as _service,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
     spend_flush as _spend_flush,
@@ -27,14 +27,14 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session i
     query,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
-    checks as _restore_checks,
+    checks as _checks,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _restore
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _database
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
-    restore as _restore_deployment,
+    restore as _restore,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _restore_state
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import swap as _restore_swap
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _state
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import swap as _swap
 from ansible_collections.llmops.litellm.plugins.module_utils._restore.state import (
     RefusedError,
     RestoreError,
@@ -133,15 +133,15 @@ class Host:
         server.run(self.database, LATER)
         self.proxy = Proxy(self.database, folder)
         self.told: list[str] = []
-        deployment = _restore_service.Deployment(
+        deployment = _service.Deployment(
             "compose", self.database, salt_key_file=str(folder / "env")
         )
-        self.order = _restore_deployment.Order(
+        self.order = _restore.Order(
             deployment, self.path, point.folder, str(folder / "state"), point, patience=2
         )
 
     def restore(self, **changes: Any) -> dict[str, Any]:
-        return _restore_deployment.restore(self.order._replace(**changes), NOW, self.told.append)
+        return _restore.restore(self.order._replace(**changes), NOW, self.told.append)
 
     def words(self) -> dict[str, str]:
         """What each of the deployment's databases says, by the end of its name."""
@@ -163,15 +163,15 @@ class Host:
 def make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., Host]]:
     """Makes deployments, and removes what restores have made of their databases."""
     hosts: list[Host] = []
-    monkeypatch.setattr(_restore_swap, "PATIENCE", 1.0)
+    monkeypatch.setattr(_swap, "PATIENCE", 1.0)
     monkeypatch.setattr(_spend_flush, "ABSENT", 0.0)  # the proxies here have no connection
     monkeypatch.setattr(
-        _restore_checks,
+        _checks,
         "offered",
         lambda deployment: (["20250101000000_first", "20260101000000_second"], "1.102.4"),
     )
     monkeypatch.setattr(
-        _restore_service,
+        _service,
         "of",
         lambda deployment, *_more: next(
             host.proxy for host in hosts if host.database == deployment.database
@@ -196,7 +196,7 @@ def test_backup_takes_the_place_of_what_is_in_service(
     host = make(target, NASTY + SMALL)
     with Session(target.endpoint) as session:
         session.execute("COMMENT ON DATABASE \"%s\" IS 'whose it is'" % host.database.database)
-    foreseen = _restore_deployment.foresee(host.order)
+    foreseen = _restore.foresee(host.order)
     loses = [
         "Spend: 25 rows now, 20 in the backup: 5 or more are newer and will be lost",
         "state: 1 rows on both sides, and not the same: changes since the backup will be lost",
@@ -233,7 +233,7 @@ def test_next_restore_lets_go_of_what_the_last_one_kept(
     other.restore(point=None)
     native.run(host.database, "UPDATE state SET word = 'newer'")
     later = datetime(2026, 11, 24, tzinfo=timezone.utc)
-    done = _restore_deployment.restore(host.order._replace(point=None), later, host.told.append)
+    done = _restore.restore(host.order._replace(point=None), later, host.told.append)
     assert host.words() == {"": "then", "_before_20261124t000000z": "newer"}
     assert done["point"] == ""
     assert done["notes"][0].endswith(
@@ -272,14 +272,12 @@ def test_refusals_touch_nothing(
 ) -> None:
     host = make(native, SMALL + LEDGER)
     (host.folder / "env").write_text("LITELLM_SALT_KEY=sk-other\n")
-    monkeypatch.setattr(
-        _restore_checks, "offered", lambda deployment: (["20250101000000_first"], "1.80.0")
-    )
-    monkeypatch.setattr(_restore_checks, "data_room", lambda target: (1000, None))
+    monkeypatch.setattr(_checks, "offered", lambda deployment: (["20250101000000_first"], "1.80.0"))
+    monkeypatch.setattr(_checks, "data_room", lambda target: (1000, None))
     state = host.folder / "state"
     state.mkdir()
     _journal.save(str(state), _journal.create("x", {}, NOW), NOW)
-    found = _restore_deployment.foresee(host.order)["problems"]
+    found = _restore.foresee(host.order)["problems"]
     assert [
         any(word in problem for problem in found)
         for word in ("another salt key", "a migration is under way")
@@ -288,7 +286,7 @@ def test_refusals_touch_nothing(
     (state / "journal.json").unlink()
     refused(host, "another salt key")
     (host.folder / "env").write_text(KEY)
-    found = _restore_deployment.foresee(host.order)["problems"]
+    found = _restore.foresee(host.order)["problems"]
     assert (
         "1 schema migrations that LiteLLM 1.80.0 does not know (the first is 20260101000000_second)"
         in found[0]
@@ -299,7 +297,7 @@ def test_refusals_touch_nothing(
     with open(host.path + "/database.dump", "r+b") as dump:
         dump.seek(-300, os.SEEK_END)
         dump.write(b"\0\0\0")
-    monkeypatch.setattr(_restore_service, "of", lambda *_all: host.proxy)
+    monkeypatch.setattr(_service, "of", lambda *_all: host.proxy)
     refused(host, "database.dump: its checksum does not match")
 
 
@@ -324,7 +322,7 @@ def test_role_that_may_not_rename_is_refused(native: Server, make: Callable[...,
 
 def test_second_restore_at_once_is_refused(native: Server, make: Callable[..., Host]) -> None:
     host = make(native)
-    with _restore_state.alone(host.order.state_dir):
+    with _state.alone(host.order.state_dir):
         refused(host, "another restore is under way")
 
 
@@ -385,7 +383,7 @@ def test_way_back_that_fails_is_taken_by_the_next_run(
             match="the way back failed too.*The next run of the same command tries it again. What was in service before is",
         ):
             host.restore(point=None)
-    assert (host.stage(), _restore_deployment.foresee(host.order)["interrupted"]) == (
+    assert (host.stage(), _restore.foresee(host.order)["interrupted"]) == (
         "stuck",
         "stuck",
     )
@@ -417,13 +415,13 @@ def killed(host: Host, monkeypatch: pytest.MonkeyPatch, at: int) -> bool:
         monkeypatch.setattr(module, name, wrapped)
 
     for module, name in (
-        (_restore_state, "save"),
-        (_restore_swap, "swap"),
-        (_restore_swap, "unswap"),
-        (_restore_swap, "discard"),
+        (_state, "save"),
+        (_swap, "swap"),
+        (_swap, "unswap"),
+        (_swap, "discard"),
         (host.proxy.redis, "clear"),
         (host.proxy.redis, "forget"),
-        (_restore, "_load"),
+        (_database, "_load"),
         (_backup, "backup"),
     ):
         around(module, name)
@@ -452,7 +450,7 @@ def test_what_was_written_after_a_kill_stays(native: Server, make: Callable[...,
     host = make(native)
     die(host)
     native.run(host.database, "UPDATE state SET word = 'since'")
-    assert _restore_deployment.foresee(host.order)["interrupted"] == "verifying"
+    assert _restore.foresee(host.order)["interrupted"] == "verifying"
     done = host.restore(point=None)
     assert (done["resumed"], host.words()) == (
         True,
@@ -463,9 +461,7 @@ def test_what_was_written_after_a_kill_stays(native: Server, make: Callable[...,
     die(host)
     native.run(host.database, "UPDATE state SET word = 'since then'")
     other = str(_backup.backup(host.order.point, NOW)["path"]) if host.order.point else ""
-    done = _restore_deployment.restore(
-        host.order._replace(path=other, point=None), NOW, host.told.append
-    )
+    done = _restore.restore(host.order._replace(path=other, point=None), NOW, host.told.append)
     assert (done["resumed"], sorted(host.words().values())) == (False, ["since then", "since then"])
 
 
@@ -473,7 +469,7 @@ def test_counters_of_a_proxy_that_a_reboot_has_started_stay(
     native: Server, make: Callable[..., Host]
 ) -> None:
     host = make(native)
-    die(host, _restore_swap, "swap")
+    die(host, _swap, "swap")
     assert (host.stage(), host.proxy.redis.held.read_text()) == ("swapping", "")
     host.proxy.running.touch()
     host.proxy.redis.held.write_text("newer")
@@ -499,26 +495,26 @@ def test_half_swap_is_none(
 ) -> None:
     host = make(target)
     fresh, kept = (host.database.database + end for end in ("_restored", "_kept"))
-    _restore.restore(host.path, host.database.on(fresh), NOW)
+    _database.restore(host.path, host.database.on(fresh), NOW)
 
     def fail(*_all: Any, **_more: Any) -> None:
         raise PostgresError("between the names")
 
     for change, before, after in (
         (
-            lambda: _restore_swap.swap(host.database, fresh, kept, NOW),
+            lambda: _swap.swap(host.database, fresh, kept, NOW),
             {"": "now", "_restored": "then"},
             {"": "then", "_kept": "now"},
         ),
         (
-            lambda: _restore_swap.unswap(host.database, fresh, kept, NOW),
+            lambda: _swap.unswap(host.database, fresh, kept, NOW),
             {"": "then", "_kept": "now"},
             {"": "now", "_restored": "then"},
         ),
     ):
-        assert _restore_swap.swapped(host.database, fresh) == ("_kept" in before)
+        assert _swap.swapped(host.database, fresh) == ("_kept" in before)
         with monkeypatch.context() as patch:
-            patch.setattr(_restore_swap, "mark", fail)
+            patch.setattr(_swap, "mark", fail)
             with pytest.raises(PostgresError, match="between the names"):
                 change()
         assert host.words() == before
@@ -530,7 +526,7 @@ def test_no_backup_is_made_while_the_databases_change_names(
     native: Server, make: Callable[..., Host], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = make(native)
-    swap = _restore_swap.swap
+    swap = _swap.swap
     seen = []
 
     def look(*words: Any) -> bool:
@@ -543,7 +539,7 @@ def test_no_backup_is_made_while_the_databases_change_names(
         seen.append(True)
         return swap(*words)
 
-    monkeypatch.setattr(_restore_swap, "swap", look)
+    monkeypatch.setattr(_swap, "swap", look)
     host.restore(point=None)
     assert seen == [True]
     with _backup.locked(host.order.folder):
@@ -555,9 +551,9 @@ def test_way_back_that_failed_is_not_taken_where_somebody_has_mended_it(
 ) -> None:
     host = make(native)
     die(host)
-    state = _restore_state.load(host.order.state_dir)
+    state = _state.load(host.order.state_dir)
     assert state is not None
-    _restore_state.save(host.order.state_dir, state, _restore_state.STUCK)
+    _state.save(host.order.state_dir, state, _state.STUCK)
     assert host.restore(point=None)["resumed"]
     assert host.words() == {"": "then", "_before_20261123t120501z": "now"}
 

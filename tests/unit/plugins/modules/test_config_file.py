@@ -13,7 +13,7 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     preflight_source as _preflight_source,
@@ -348,7 +348,7 @@ def test_a_file_that_is_not_included_any_more_loses_its_view(including: Path, ru
     including_run(run, including)
     theirs = including / "project/config.compose.9-theirs.yaml"
     theirs.write_text("a: 1\n")
-    (including / "project/config.compose.notes.yaml").write_text(_included.MARK)
+    (including / "project/config.compose.notes.yaml").write_text(_includes.MARK)
     (including / "llm/models.yaml").write_text("model_list: []\n")
     gone = str(including / "project/config.compose.2-more.yaml")
     planned = including_run(run, including, check=True)
@@ -407,7 +407,7 @@ def test_nothing_is_written_where_one_file_is_refused(
 def test_an_included_file_is_never_replaced_by_its_view(including: Path, run: Run) -> None:
     (including / "llm/config.yaml").write_text("include: [x.yaml, config.compose.1-x.yaml]\n")
     (including / "llm/config.compose.1-x.yaml").symlink_to("x.yaml")
-    (including / "llm/x.yaml").write_text(_included.MARK + "\na: 1\n")
+    (including / "llm/x.yaml").write_text(_includes.MARK + "\na: 1\n")
     assert (
         "own configuration"
         in run(

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy_back as _carry
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    copy_back as _copy_back,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.modules import database_carry
 
 Run = Callable[..., dict[str, Any]]
@@ -40,15 +42,15 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """A carry that says what it was asked for."""
     given: list[Any] = []
 
-    def carry(*words: Any) -> _carry.Result:
+    def carry(*words: Any) -> _copy_back.Result:
         given.extend(words)
-        return _carry.Result(
+        return _copy_back.Result(
             "carry", [], {"hash": "h"}, {"hash": "h"}, TABLES, 77, {"look": 0.25, "carry": 0.5}
         )
 
-    monkeypatch.setattr(_carry, "carry", carry)
+    monkeypatch.setattr(_copy_back, "carry", carry)
     monkeypatch.setattr(
-        _carry, "foresee", lambda *words: given.extend(["foresee", *words]) or ("carry", TABLES)
+        _copy_back, "foresee", lambda *words: given.extend(["foresee", *words]) or ("carry", TABLES)
     )
     return given
 
@@ -76,7 +78,9 @@ def test_result_is_told(run: Run, asked: list[Any]) -> None:
 
 def test_nothing_done_is_no_change(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        _carry, "carry", lambda *words: _carry.Result("none", [], {}, {}, [], 0, {"look": 0.25})
+        _copy_back,
+        "carry",
+        lambda *words: _copy_back.Result("none", [], {}, {}, [], 0, {"look": 0.25}),
     )
     told = run()
     assert (told["changed"], told["action"], told["equal"], told["tables"]) == (
@@ -101,9 +105,9 @@ def test_difference_is_a_failure_without_a_change(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        _carry,
+        _copy_back,
         "carry",
-        lambda *words: _carry.Result(
+        lambda *words: _copy_back.Result(
             "carry", ["table t has 2 rows in the source, 1 in the target"], {}, {}, [], 5, {}
         ),
     )
@@ -118,10 +122,10 @@ def test_difference_is_a_failure_without_a_change(
 @pytest.mark.parametrize("check", [False, True])
 def test_refusal_is_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch, check: bool) -> None:
     def refuse(*_words: Any) -> None:
-        raise _postgres.PostgresError("the schemas differ")
+        raise _session.PostgresError("the schemas differ")
 
-    monkeypatch.setattr(_carry, "carry", refuse)
-    monkeypatch.setattr(_carry, "foresee", refuse)
+    monkeypatch.setattr(_copy_back, "carry", refuse)
+    monkeypatch.setattr(_copy_back, "foresee", refuse)
     told = run(check)
     assert (told["failed"], told["msg"]) == (True, "the schemas differ")
 

@@ -13,7 +13,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
-    unit_removal as _retirement,
+    unit_removal as _unit_removal,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
@@ -28,7 +28,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres import da
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     native_server as _native_server,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.modules import (
     database_drop,
     finalize_info,
@@ -140,13 +140,13 @@ UNITS = [{"name": "litellm.service", "path": "/u/litellm.service"}]
 def test_units_go_only_with_a_sound_backup(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    planned = _retirement.Plan(
-        [_retirement.Removal("/u/litellm.service", "")], [{"path": "/p", "reason": "r"}], []
+    planned = _unit_removal.Plan(
+        [_unit_removal.Removal("/u/litellm.service", "")], [{"path": "/p", "reason": "r"}], []
     )
     hashes: list[Any] = []
-    monkeypatch.setattr(_retirement, "plan", lambda units, known: hashes.append(known) or planned)
+    monkeypatch.setattr(_unit_removal, "plan", lambda units, known: hashes.append(known) or planned)
     monkeypatch.setattr(
-        _retirement, "remove", lambda plan, units, check: [item.path for item in plan.removals]
+        _unit_removal, "remove", lambda plan, units, check: [item.path for item in plan.removals]
     )
     told = run(legacy_removal, check=True, units=UNITS, backup=str(tmp_path / "nosuch"))
     assert (told["removed"], told["stays"], told["diff"]["before"], hashes) == (
@@ -173,7 +173,7 @@ def test_units_go_only_with_a_sound_backup(
 def test_unit_that_cannot_go_is_said(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception
 ) -> None:
-    monkeypatch.setattr(_retirement, "plan", fails(error))
+    monkeypatch.setattr(_unit_removal, "plan", fails(error))
     assert run(legacy_removal, check=True, units=UNITS, backup=str(tmp_path / "nosuch"))["msg"] in (
         "no",
         "/u: Permission denied",
@@ -187,5 +187,5 @@ def test_database_is_dropped_or_said(run: Run, monkeypatch: pytest.MonkeyPatch) 
     assert (told["changed"], told["dropped"]) == (True, "old")
     there = False
     assert run(database_drop, endpoint=CONTAINER)["dropped"] == ""
-    monkeypatch.setattr(_database, "drop", fails(_postgres.PostgresError("in use")))
+    monkeypatch.setattr(_database, "drop", fails(_session.PostgresError("in use")))
     assert run(database_drop, endpoint=CONTAINER)["msg"] == "in use"

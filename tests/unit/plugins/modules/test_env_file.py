@@ -12,7 +12,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.modules import env_file
 
 SECRETS = {
@@ -231,7 +231,7 @@ def test_a_failed_write_leaves_the_old_file(
     def full(*_arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_host.os, "rename", full)
+    monkeypatch.setattr(_process.os, "rename", full)
     with pytest.raises(OSError):
         run(overrides={"A": "2"})
     assert (folder / ".env").read_bytes() == before

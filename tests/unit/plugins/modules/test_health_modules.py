@@ -12,7 +12,7 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _health
+from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _checks
 from ansible_collections.llmops.litellm.plugins.module_utils._health.checks import Check
 from ansible_collections.llmops.litellm.plugins.modules import (
     health_info,
@@ -113,7 +113,7 @@ def test_health_is_told_and_fails_nothing(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, check: bool
 ) -> None:
     monkeypatch.setattr(
-        _health, "look", lambda target: [Check("liveness", "failed", "no answer", 0.1)]
+        _checks, "look", lambda target: [Check("liveness", "failed", "no answer", 0.1)]
     )
     told = run(health_info, check)
     assert (told["changed"], told["outcome"], told["kind"], told["checks"][0]["name"]) == (

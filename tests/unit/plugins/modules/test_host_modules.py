@@ -15,7 +15,7 @@ from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
-from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import transfer as _transfer
@@ -184,7 +184,7 @@ def test_images_are_told_and_refused(run: Run, monkeypatch: pytest.MonkeyPatch) 
         told: dict[str, Any] = {"reference": image, "uid": 1, "gid": 1}
         return {**told, "litellm_version": "1.103.0", "migrations": ["a", "b"]} if python else told
 
-    monkeypatch.setattr(_engine, "identity", identity)
+    monkeypatch.setattr(_docker, "identity", identity)
     images = {"litellm": "l", "postgres": "p", "redis": "r"}
     result = run(image_info, images=images, legacy_release="1.102.4", applied_migrations=["a"])
     assert result["images"]["litellm"] == {
@@ -201,7 +201,7 @@ def test_images_are_told_and_refused(run: Run, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_containers_are_told_with_what_is_wrong(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_engine, "container", lambda name: None)
+    monkeypatch.setattr(_docker, "container", lambda name: None)
     result = run(compose_info, containers=["litellm-proxy"])
     assert result == {
         "changed": False,

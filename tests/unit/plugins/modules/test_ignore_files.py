@@ -10,8 +10,8 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils._host import git as _ignore
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import git as _git
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.modules import ignore_files
 
 Run = Callable[..., dict[str, Any]]
@@ -60,8 +60,8 @@ def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 def test_outside_of_git_only_the_build_context_is_cared_for(folder: Path, run: Run) -> None:
     assert run()["files"] == [str(folder / ".dockerignore")]
     assert (folder / ".dockerignore").read_text() == "%s\n.git\n.env\n%s\n" % (
-        _ignore.BEGIN,
-        _ignore.END,
+        _git.BEGIN,
+        _git.END,
     )
     assert not run()["changed"]
 
@@ -117,8 +117,8 @@ def test_a_changed_list_replaces_the_block_and_nothing_else(folder: Path, run: R
         stream.write("mine too\n")
     assert run(docker=["a"])["changed"]
     assert (folder / ".dockerignore").read_text() == "mine\nmine too\n%s\na\n%s\n" % (
-        _ignore.BEGIN,
-        _ignore.END,
+        _git.BEGIN,
+        _git.END,
     )
     assert (folder / ".dockerignore").stat().st_mode & 0o777 == 0o640
 
@@ -138,7 +138,9 @@ def test_a_repository_that_git_cannot_read_is_not_passed_over(folder: Path, run:
 def test_a_repository_without_git_on_the_host(
     folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_host, "run", lambda *_a, **_k: _host.Result(127, "", "git: not found"))
+    monkeypatch.setattr(
+        _process, "run", lambda *_a, **_k: _process.Result(127, "", "git: not found")
+    )
     assert run()["changed"]
     (folder / ".git").mkdir()
     assert "git is not installed" in run()["msg"]

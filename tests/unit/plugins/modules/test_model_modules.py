@@ -16,16 +16,16 @@ from ansible_collections.llmops.litellm.plugins.module_utils._model_server impor
     bridge_proof as _bridge_proof,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    checks as _model_checks,
+    checks as _checks,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    firewall as _firewall_host,
+    firewall as _firewall,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    firewall_rules as _firewall,
+    firewall_rules as _firewall_rules,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    inspect as _model_host,
+    inspect as _inspect,
 )
 from ansible_collections.llmops.litellm.plugins.modules import (
     bridge_firewall,
@@ -60,12 +60,12 @@ def test_declarations_are_checked_before_the_host(
     assert told["failed"]
     assert [words in told["msg"] for words in ("embed: port", "embed: boot")] == [True, True]
     monkeypatch.setattr(
-        _model_checks, "check", lambda *_words: (["embed: port 8082 is taken by x"], ["note"], {})
+        _checks, "check", lambda *_words: (["embed: port 8082 is taken by x"], ["note"], {})
     )
     assert run(capsys, model_server_info, servers=[EMBED])["problems"] == [
         "embed: port 8082 is taken by x"
     ]
-    monkeypatch.setattr(_model_checks, "check", lambda *_words: ([], ["note"], {}))
+    monkeypatch.setattr(_checks, "check", lambda *_words: ([], ["note"], {}))
     told = run(capsys, model_server_info, servers=[EMBED], project_name="two")
     assert (told["servers"][0]["units"], told["notes"]) == (
         {"service": "two-model-embed.service"},
@@ -103,7 +103,7 @@ def test_the_firewall_is_asked_only_to_look_in_check_mode(
 ) -> None:
     asked: list[Any] = []
     told = {"changed": True, "firewall": "ufw", "added": ["ufw allow"], "removed": []}
-    monkeypatch.setattr(_firewall_host, "bring", lambda *words: asked.append(words) or told)
+    monkeypatch.setattr(_firewall, "bring", lambda *words: asked.append(words) or told)
     found = run(
         capsys,
         bridge_firewall,
@@ -115,7 +115,7 @@ def test_the_firewall_is_asked_only_to_look_in_check_mode(
     )
     assert (found["changed"], found["volatile"]) == (True, False)
     assert asked == [
-        (_firewall.Wanted("172.30.40.0/24", "172.30.40.1", (1, 2)), str(tmp_path), True)
+        (_firewall_rules.Wanted("172.30.40.0/24", "172.30.40.1", (1, 2)), str(tmp_path), True)
     ]
     assert run(capsys, bridge_firewall, state_dir=str(tmp_path))["failed"]
     assert run(capsys, bridge_firewall, state_dir=str(tmp_path), state="absent")["changed"] is False
@@ -127,7 +127,7 @@ def test_what_is_seen_is_written_down_unless_only_looked_at(
 ) -> None:
     asked: list[Any] = []
     monkeypatch.setattr(
-        _model_host,
+        _inspect,
         "look",
         lambda place, _now, remember: (
             asked.append((place, remember)) or {"hosts": [], "problems": [], "gpus": []}
@@ -147,9 +147,7 @@ def test_what_is_seen_is_written_down_unless_only_looked_at(
     )
     assert asked == [
         (
-            _model_host.Place(
-                "litellm", "/var/x", "litellm-proxy", "host.docker.internal", (1,), 5.0
-            ),
+            _inspect.Place("litellm", "/var/x", "litellm-proxy", "host.docker.internal", (1,), 5.0),
             not check,
         )
     ]

@@ -12,12 +12,12 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import drill as _drill
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _restore_order
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _plan
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
-    rebuild as _restore_host,
+    rebuild as _rebuild,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
-    restore as _restore_deployment,
+    restore as _restore,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._restore.state import RefusedError
 from ansible_collections.llmops.litellm.plugins.modules import backup_drill, backup_restore
@@ -59,18 +59,16 @@ def deployment(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """Settings that a deployment is ordered from; what is ordered."""
     asked: list[Any] = []
     (tmp_path / "ops.json").write_text("{}")
-    order = _restore_deployment.Order(None, "/b/x", "/b", "/s")  # type: ignore[arg-type]
+    order = _restore.Order(None, "/b/x", "/b", "/s")  # type: ignore[arg-type]
     monkeypatch.setattr(_settings, "load", lambda path: path)
-    monkeypatch.setattr(_restore_order, "order", lambda *words: asked.append(words) or order)
+    monkeypatch.setattr(_plan, "order", lambda *words: asked.append(words) or order)
 
     def restore(order: Any, now: Any, tell: Any) -> dict[str, Any]:
         tell("the proxy is stopped")
         return {"name": "x", "loses": ["a"], "stopped": 1.5}
 
-    monkeypatch.setattr(_restore_deployment, "restore", restore)
-    monkeypatch.setattr(
-        _restore_deployment, "foresee", lambda order: {"name": "x", "problems": ["too full"]}
-    )
+    monkeypatch.setattr(_restore, "restore", restore)
+    monkeypatch.setattr(_restore, "foresee", lambda order: {"name": "x", "problems": ["too full"]})
     return asked
 
 
@@ -110,7 +108,7 @@ def test_refusal_says_what_was_done_before(
         tell("an earlier one is ended")
         raise RefusedError("nothing was touched: too full")
 
-    monkeypatch.setattr(_restore_deployment, "restore", refuse)
+    monkeypatch.setattr(_restore, "restore", refuse)
     result = run(backup_restore, settings=str(tmp_path / "ops.json"))
     assert (result["failed"], result["msg"], result["told"]) == (
         True,
@@ -124,11 +122,11 @@ def test_host_without_settings_is_built(
 ) -> None:
     asked: list[Any] = []
     monkeypatch.setattr(
-        _restore_host,
+        _rebuild,
         "rebuild",
         lambda order, now, tell: asked.append(order) or {"url": "http://127.0.0.1:4000"},
     )
-    monkeypatch.setattr(_restore_host, "foresee", lambda order: {"problems": []})
+    monkeypatch.setattr(_rebuild, "foresee", lambda order: {"problems": []})
     params = {
         "settings": "/nosuch/ops.json",
         "path": str(archive),
@@ -138,7 +136,7 @@ def test_host_without_settings_is_built(
     }
     result = run(backup_restore, **params)
     assert asked == [
-        _restore_host.Order(str(archive / "20261123T120000Z"), "/p", "/s", "/key", patience=240)
+        _rebuild.Order(str(archive / "20261123T120000Z"), "/p", "/s", "/key", patience=240)
     ]
     assert (result["url"], result["loses"]) == ("http://127.0.0.1:4000", [])
     assert run(backup_restore, check=True, **params)["problems"] == []

@@ -11,7 +11,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
     spend_flush as _spend_flush,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.modules import spend_flush
 
 
@@ -45,8 +45,8 @@ def test_database_that_cannot_be_asked_is_no_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(_params: Any) -> Any:
-        raise _postgres.PostgresError("no DATABASE_URL")
+        raise _session.PostgresError("no DATABASE_URL")
 
-    monkeypatch.setattr(_postgres.Endpoint, "from_params", refuse)
+    monkeypatch.setattr(_session.Endpoint, "from_params", refuse)
     told = run(capsys, source={"env_file": "/none"})
     assert (told["seen"], told["reason"]) == (False, "no DATABASE_URL")

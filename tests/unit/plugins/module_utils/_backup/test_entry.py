@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import entry as _archive_entry
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import entry as _entry
 
 DIGEST = hashlib.sha256(b"dump").hexdigest()
 
@@ -25,8 +25,8 @@ def old(tmp_path: Path, manifest: Any, name: str = "daily-20261025-023000") -> P
     return path
 
 
-def read(path: Path, zone: Optional[str] = "UTC") -> Optional[_archive_entry.Entry]:
-    return _archive_entry.read(path.name, str(path), False, ZoneInfo(zone) if zone else None)
+def read(path: Path, zone: Optional[str] = "UTC") -> Optional[_entry.Entry]:
+    return _entry.read(path.name, str(path), False, ZoneInfo(zone) if zone else None)
 
 
 @pytest.mark.parametrize(
@@ -118,22 +118,22 @@ def test_older_layout_is_sound_as_far_as_its_checksums_say(
     (path / "SHA256SUMS").write_text(lines)
     entry = read(path)
     assert entry
-    found = _archive_entry.verify(entry)
+    found = _entry.verify(entry)
     assert found.endswith(problem) and bool(found) == bool(problem)
 
 
 def test_older_layout_without_checksums_must_hold_something(tmp_path: Path) -> None:
     path = old(tmp_path, {})
     entry = read(path)
-    assert entry and _archive_entry.verify(entry) == ""
+    assert entry and _entry.verify(entry) == ""
     (path / "dump.sql.gz").write_bytes(b"")
     (path / "linked").symlink_to(path / "manifest.json")
-    assert _archive_entry.verify(entry) == "%s holds nothing" % path
+    assert _entry.verify(entry) == "%s holds nothing" % path
     (path / "dump.sql.gz").unlink()
     (path / "linked").unlink()
     (path / "manifest.json").unlink()
     path.rmdir()
-    assert _archive_entry.verify(entry) == "%s cannot be read: No such file or directory" % path
+    assert _entry.verify(entry) == "%s cannot be read: No such file or directory" % path
 
 
 def test_manifest_is_held_against_its_checksum(tmp_path: Path) -> None:
@@ -148,16 +148,14 @@ def test_manifest_is_held_against_its_checksum(tmp_path: Path) -> None:
         datetime(2026, 11, 2, 1, tzinfo=timezone.utc),
         "",
     )
-    assert _archive_entry.verify_manifest(entry).endswith(
-        "manifest.json: its checksum does not match"
-    )
+    assert _entry.verify_manifest(entry).endswith("manifest.json: its checksum does not match")
     (path / "SHA256SUMS").write_text("%s  manifest.json\n" % hashlib.sha256(text).hexdigest())
-    assert _archive_entry.verify_manifest(entry) == ""
+    assert _entry.verify_manifest(entry) == ""
     (path / "manifest.json").unlink()
-    assert _archive_entry.verify_manifest(entry).endswith(
+    assert _entry.verify_manifest(entry).endswith(
         "manifest.json cannot be read: No such file or directory"
     )
-    assert _archive_entry.verify_manifest(entry._replace(problem="known")) == "known"
+    assert _entry.verify_manifest(entry._replace(problem="known")) == "known"
 
 
 @pytest.mark.parametrize(
@@ -172,6 +170,4 @@ def test_manifest_is_held_against_its_checksum(tmp_path: Path) -> None:
 )
 def test_time_in_a_name(name: str, wanted: Optional[int]) -> None:
     base = datetime(2026, 11, 2, 2, tzinfo=timezone.utc)
-    assert _archive_entry.named_time(name) == (
-        None if wanted is None else base + timedelta(seconds=wanted)
-    )
+    assert _entry.named_time(name) == (None if wanted is None else base + timedelta(seconds=wanted))

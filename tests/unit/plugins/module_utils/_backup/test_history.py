@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import history as _outcome
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import history as _history
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 
 
 def test_failure_does_not_make_the_last_success_forgotten(tmp_path: Path) -> None:
-    _outcome.record(str(tmp_path), "backup", NOW, name="a", seconds=1.5, bytes=1000)
-    _outcome.record(str(tmp_path), "drill", NOW)
-    told = _outcome.record(str(tmp_path), "backup", NOW + timedelta(days=1), "the disk is full")
-    assert told == _outcome.load(str(tmp_path))
+    _history.record(str(tmp_path), "backup", NOW, name="a", seconds=1.5, bytes=1000)
+    _history.record(str(tmp_path), "drill", NOW)
+    told = _history.record(str(tmp_path), "backup", NOW + timedelta(days=1), "the disk is full")
+    assert told == _history.load(str(tmp_path))
     assert told["backup"] == {
         "time": "2026-11-25T12:00:00+00:00",
         "ok": False,
@@ -38,22 +38,22 @@ def test_failure_does_not_make_the_last_success_forgotten(tmp_path: Path) -> Non
 
 
 def test_first_failure_has_no_success_before_it(tmp_path: Path) -> None:
-    assert _outcome.record(str(tmp_path), "drill", NOW, "no room")["drill"]["last_success"] is None
+    assert _history.record(str(tmp_path), "drill", NOW, "no room")["drill"]["last_success"] is None
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"backup": 5, "other": {}}'])
 def test_file_that_is_damaged_counts_as_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "backup.json").write_text(text)
-    assert _outcome.load(str(tmp_path)) == {}
-    assert _outcome.record(str(tmp_path), "backup", NOW)["backup"]["ok"]
+    assert _history.load(str(tmp_path)) == {}
+    assert _history.record(str(tmp_path), "backup", NOW)["backup"]["ok"]
 
 
 def test_metrics_are_whole_families_of_numbers(tmp_path: Path) -> None:
     path = tmp_path / "litellm.prom"
-    _outcome.record(
+    _history.record(
         str(tmp_path), "backup", NOW, None, str(path), name='a"b', seconds=1.5, bytes=123456789012
     )
-    _outcome.record(
+    _history.record(
         str(tmp_path), "drill", NOW + timedelta(seconds=60), "no room\nat all", str(path)
     )
     assert path.stat().st_mode & 0o777 == 0o644

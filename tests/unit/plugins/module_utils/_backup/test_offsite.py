@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import offsite as _offhost
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import offsite as _offsite
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.backup import BackupError
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.retention import Policy
 
@@ -17,7 +17,7 @@ SECRET = "hunter2-4f9c0b7ad2e15386"
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder where the tools are looked for."""
     (tmp_path / "bin").mkdir()
-    monkeypatch.setattr(_offhost, "PATH", "%s:/usr/bin:/bin" % (tmp_path / "bin"))
+    monkeypatch.setattr(_offsite, "PATH", "%s:/usr/bin:/bin" % (tmp_path / "bin"))
     return tmp_path / "bin"
 
 
@@ -52,7 +52,7 @@ def secrets(tmp_path: Path) -> str:
     ],
 )
 def test_places(tool: str, to: str, words: str) -> None:
-    said = _offhost.refusal(_offhost.Copy(tool, to, "/x"))
+    said = _offsite.refusal(_offsite.Copy(tool, to, "/x"))
     assert (words in said) if words else said == ""
     assert SECRET not in said
 
@@ -60,35 +60,35 @@ def test_places(tool: str, to: str, words: str) -> None:
 def test_program_and_environment_file_are_looked_at_first(
     tools: Path, secrets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_offhost, "PATH", str(tools))
+    monkeypatch.setattr(_offsite, "PATH", str(tools))
     with pytest.raises(
         BackupError, match=r"the program restic is not installed on this host \(Debian: restic\)"
     ):
-        _offhost.check(_offhost.Copy("restic", "/r", secrets))
+        _offsite.check(_offsite.Copy("restic", "/r", secrets))
     put(tools, "restic", "exit 0")
-    _offhost.check(_offhost.Copy("restic", "/r", secrets))
+    _offsite.check(_offsite.Copy("restic", "/r", secrets))
     with pytest.raises(
         BackupError, match="copy.env sets none of RESTIC_REPOSITORY, RESTIC_REPOSITORY_FILE"
     ):
-        _offhost.check(_offhost.Copy("restic", "", secrets))
+        _offsite.check(_offsite.Copy("restic", "", secrets))
     with pytest.raises(BackupError, match="/nosuch cannot be read: No such file or directory"):
-        _offhost.check(_offhost.Copy("restic", "/r", "/nosuch"))
+        _offsite.check(_offsite.Copy("restic", "/r", "/nosuch"))
     for mode in (0o640, 0o604, 0o620):
         Path(secrets).chmod(mode)
         with pytest.raises(
             BackupError, match="must be a file of this account that nobody else can read or write"
         ):
-            _offhost.check(_offhost.Copy("restic", "/r", secrets))
+            _offsite.check(_offsite.Copy("restic", "/r", secrets))
     Path(secrets).chmod(0o600)
     Path(secrets).write_text("OTHER=1\n")
     with pytest.raises(
         BackupError,
         match="sets none of RESTIC_PASSWORD, RESTIC_PASSWORD_FILE, RESTIC_PASSWORD_COMMAND",
     ):
-        _offhost.check(_offhost.Copy("restic", "/r", secrets))
+        _offsite.check(_offsite.Copy("restic", "/r", secrets))
     Path(secrets).write_text("A='%s" % SECRET)
     with pytest.raises(BackupError, match="is not an env file") as refused:
-        _offhost.check(_offhost.Copy("restic", "/r", secrets))
+        _offsite.check(_offsite.Copy("restic", "/r", secrets))
     assert SECRET not in str(refused.value)
 
 
@@ -104,8 +104,8 @@ def test_passwords_go_by_environment_and_never_come_back(
         % (tmp_path, tmp_path),
     )
     with pytest.raises(BackupError) as failed:
-        _offhost.copy(
-            _offhost.Copy("restic", "/r", secrets),
+        _offsite.copy(
+            _offsite.Copy("restic", "/r", secrets),
             str(tmp_path / "b"),
             False,
             str(tmp_path),
@@ -128,8 +128,8 @@ def test_tool_that_ends_well_and_has_something_else_is_not_believed(
     (tmp_path / "b/SHA256SUMS").write_text("one\n")
     put(tools, "restic", '[ "$1" = dump ] && echo two; exit 0')
     with pytest.raises(BackupError, match="what restic has of b is not what is here"):
-        _offhost.copy(
-            _offhost.Copy("restic", "/r", secrets),
+        _offsite.copy(
+            _offsite.Copy("restic", "/r", secrets),
             str(tmp_path / "b"),
             False,
             str(tmp_path),
@@ -140,11 +140,11 @@ def test_tool_that_ends_well_and_has_something_else_is_not_believed(
 def test_one_that_hangs_is_ended(
     tools: Path, tmp_path: Path, secrets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_offhost, "LIMIT", 0.2)
+    monkeypatch.setattr(_offsite, "LIMIT", 0.2)
     put(tools, "restic", "exec sleep 60")
     with pytest.raises(BackupError, match="restic backup took more than 0.2 s"):
-        _offhost.copy(
-            _offhost.Copy("restic", "/r", secrets),
+        _offsite.copy(
+            _offsite.Copy("restic", "/r", secrets),
             str(tmp_path / "b"),
             False,
             str(tmp_path),

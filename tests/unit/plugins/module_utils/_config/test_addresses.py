@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.llmops.litellm.plugins.module_utils._config import addresses as _endpoints
+from ansible_collections.llmops.litellm.plugins.module_utils._config import addresses as _addresses
 from ansible_collections.llmops.litellm.plugins.module_utils._config import (
     environment as _environment,
 )
@@ -27,8 +27,8 @@ MOVED = "http://host.docker.internal:8082/v1"
 
 def rewrite(text: str, **options: Any) -> str:
     """The rewritten text, which a second run leaves as it is."""
-    made = _endpoints.rewrite(text, HOST, **options)[0]
-    assert _endpoints.rewrite(made, HOST, **options) == (made, [])
+    made = _addresses.rewrite(text, HOST, **options)[0]
+    assert _addresses.rewrite(made, HOST, **options) == (made, [])
     return made
 
 
@@ -37,7 +37,7 @@ def rewrite(text: str, **options: Any) -> str:
 
 def test_the_demo() -> None:
     text = DEMO.read_text(encoding="utf-8")
-    found = [(item.line, item.kind, item.port) for item in _endpoints.find(text)]
+    found = [(item.line, item.kind, item.port) for item in _addresses.find(text)]
     assert found == [
         (10, "model", 8081),
         (36, "model", 8082),
@@ -53,12 +53,12 @@ def test_the_demo() -> None:
     ):
         assert expected.count(old) == 1
         expected = expected.replace(old, new)
-    made, rewritten = _endpoints.rewrite(text, HOST)
+    made, rewritten = _addresses.rewrite(text, HOST)
     assert made == expected
     assert [item.line for item in rewritten] == [10, 36, 42, 58]
     assert rewritten[1] == (36, "http://localhost:8082", f"http://{HOST}:8082")
-    assert _endpoints.problems(text) == []
-    assert _endpoints.unreachable(text) == []
+    assert _addresses.problems(text) == []
+    assert _addresses.unreachable(text) == []
     assert "http://127.0.0.1:8090/v1" in made
 
 
@@ -127,7 +127,7 @@ def test_configuration_and_environment_agree(value: str) -> None:
     environment = _environment.plan({"LITELLM_MASTER_KEY": "sk-x", "SOME": value}, [], settings_)
     text = "general_settings:\n  some: '%s'\n" % value
     assert yaml.safe_load(rewrite(text))["general_settings"]["some"] == environment.values["SOME"]
-    assert bool(_endpoints.unreachable(text)) == any(
+    assert bool(_addresses.unreachable(text)) == any(
         "SOME" in warning for warning in environment.warnings
     )
 
@@ -139,18 +139,18 @@ def test_only_ports_with_a_bridge() -> None:
         "http://localhost:4000", f"http://{HOST}:4000"
     )
     assert [
-        (item.line, item.port, item.old) for item in _endpoints.unreachable(text, ports=[1])
+        (item.line, item.port, item.old) for item in _addresses.unreachable(text, ports=[1])
     ] == [
         (2, 2, "http://localhost:2"),
         (3, 3, "localhost:3"),
         (4, 0, "::1"),
         (5, 6379, "redis://localhost"),
     ]
-    assert [item.line for item in _endpoints.unreachable(text)] == [3, 4, 5]
+    assert [item.line for item in _addresses.unreachable(text)] == [3, 4, 5]
 
 
 def test_values_of_the_environment() -> None:
-    found = _endpoints.find_value(
+    found = _addresses.find_value(
         "http://u:secret@localhost:8082/v1?k=secret, redis://:secret@127.0.0.1, postgresql://g:secret@localhost:5434/x"
     )
     assert [(item.kind, item.port, item.old) for item in found] == [
@@ -158,7 +158,7 @@ def test_values_of_the_environment() -> None:
         ("redis", 6379, "redis://127.0.0.1"),
         ("database", 5434, "postgresql://localhost:5434"),
     ]
-    assert _endpoints.find_value("localhost:8082 https://example.com") == []
+    assert _addresses.find_value("localhost:8082 https://example.com") == []
 
 
 # YAML: {u} is moved, {c} is left alone
@@ -301,7 +301,7 @@ def test_any_document_is_the_same_but_for_its_urls(
 @given(text=st.text(st.sampled_from("ab:# \n\t-?,[]{}&*!|>%'\"\\\r\ud800é0"), max_size=60))
 def test_any_text_is_read_and_without_an_address_kept(text: str) -> None:
     assert rewrite(text) == text
-    assert _endpoints.find(text) == _endpoints.unreachable(text) == []
+    assert _addresses.find(text) == _addresses.unreachable(text) == []
 
 
 def test_a_long_text_takes_no_long_time() -> None:
@@ -438,10 +438,10 @@ REDIS = {
 def test_redis(name: str) -> None:
     old, new, port = REDIS[name]
     assert rewrite(old) == (new or old)
-    assert [item.port for item in _endpoints.find(old) if item.kind == "redis"] == (
+    assert [item.port for item in _addresses.find(old) if item.kind == "redis"] == (
         [] if port is None else [port]
     )
-    assert _endpoints.problems(old) == []
+    assert _addresses.problems(old) == []
 
 
 def test_redis_of_another_name() -> None:
@@ -460,10 +460,10 @@ def test_nothing_that_is_shown_is_secret() -> None:
         "general_settings: {database_url: 'postgres://u:hunter2@localhost/x', "
         "a: 'http://u:hunter2@localhost:1/?k=hunter2', b: 'redis://:hunter2@localhost'}\n"
     )
-    made, rewritten = _endpoints.rewrite(text, HOST)
+    made, rewritten = _addresses.rewrite(text, HOST)
     assert len(rewritten) == 6
     assert "hunter2" not in str(
-        [rewritten, _endpoints.find(text), _endpoints.unreachable(text), _endpoints.problems(text)]
+        [rewritten, _addresses.find(text), _addresses.unreachable(text), _addresses.problems(text)]
     )
     assert made.count("hunter2") == 3
 
@@ -485,9 +485,9 @@ def test_nothing_that_is_shown_is_secret() -> None:
     ],
 )
 def test_a_database_url_becomes_the_environments(old: str, new: str) -> None:
-    assert {(item.kind, item.port) for item in _endpoints.find(old)} == {("database", 5434)}
+    assert {(item.kind, item.port) for item in _addresses.find(old)} == {("database", 5434)}
     assert rewrite(old) == new
-    assert _endpoints.problems(old) == []
+    assert _addresses.problems(old) == []
 
 
 def test_another_reference() -> None:
@@ -529,7 +529,7 @@ def test_another_reference() -> None:
     ],
 )
 def test_problems(text: str, line: int, word: str) -> None:
-    found = _endpoints.problems(text)
+    found = _addresses.problems(text)
     assert [item.line for item in found] == [line]
     assert word in found[0].message
     assert "hunter2" not in found[0].message
@@ -547,4 +547,4 @@ def test_problems(text: str, line: int, word: str) -> None:
     ],
 )
 def test_no_problems(text: str) -> None:
-    assert _endpoints.problems(text) == []
+    assert _addresses.problems(text) == []

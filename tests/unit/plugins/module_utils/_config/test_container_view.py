@@ -14,9 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import (
-    container_view as _config_view,
+    container_view as _container_view,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._config.container_view import Addresses
 
 ROOT = Path(__file__).parents[5]
@@ -132,9 +132,9 @@ def write(folder: Path, files: list[File], width: int = 40) -> Path:
 def test_litellm_makes_the_same_of_the_views(files: list[File]) -> None:
     with tempfile.TemporaryDirectory() as name:
         path = write(Path(name), files)
-        tree = _included.follow(str(path))
-        assert _config_view.problems(tree) == []
-        views = _config_view.views(tree, "/opt/litellm/config.compose.yaml", Addresses())
+        tree = _includes.follow(str(path))
+        assert _container_view.problems(tree) == []
+        views = _container_view.views(tree, "/opt/litellm/config.compose.yaml", Addresses())
         assert len({view.name for view in views}) == len(views)
         inside, project = Path(name, "app"), Path(name, "opt")
         for folder, first in ((inside, "config.yaml"), (project, "config.compose.yaml")):
@@ -145,10 +145,10 @@ def test_litellm_makes_the_same_of_the_views(files: list[File]) -> None:
                 )
         assert litellm(str(inside / "config.yaml")) == contained(litellm(str(path)))
         # On the host the same files are found, by backups and by whoever reads the configuration.
-        found, missing = _included.find(str(project / "config.compose.yaml"))
+        found, missing = _includes.find(str(project / "config.compose.yaml"))
         assert (found, missing) == ([str(project / view.name) for view in views[1:]], [])
         assert list(
-            _included.with_included(
+            _includes.with_included(
                 {"config.compose.yaml": str(project / "config.compose.yaml")}
             ).files
         ) == [view.name for view in views]
@@ -158,12 +158,12 @@ def test_litellm_makes_the_same_of_the_views(files: list[File]) -> None:
 @given(files=st.lists(FILES, min_size=len(PLACES), max_size=len(PLACES)))
 def test_every_other_byte_stays(files: list[File]) -> None:
     with tempfile.TemporaryDirectory() as name:
-        tree = _included.follow(str(write(Path(name), files, 10000)))
+        tree = _includes.follow(str(write(Path(name), files, 10000)))
         for part, view in zip(
-            tree.parts, _config_view.views(tree, "config.compose.yaml", Addresses())
+            tree.parts, _container_view.views(tree, "config.compose.yaml", Addresses())
         ):
             head, _newline, rest = view.text.partition("\n")
-            assert head == f"{_included.MARK}, from {part.path}: change that file and run again."
+            assert head == f"{_includes.MARK}, from {part.path}: change that file and run again."
             old, new = part.text.split("\n"), rest.split("\n")
             assert len(old) == len(new)
             changed = {number for number, pair in enumerate(zip(old, new), 1) if pair[0] != pair[1]}
@@ -176,8 +176,8 @@ def test_names_are_rewritten_whichever_way_they_are_written(tmp_path: Path) -> N
         (tmp_path / name).write_text("model_list: []\n")
     text = "include:  # which\n- a.yaml # first\n- 'it''s.yaml'\r\n- \"b \\u00fc.yaml\"\n- &x ./a.yaml\nx: {include: [a.yaml], y: *x}\n"
     (tmp_path / "config.yaml").write_text(text, newline="")
-    first = _config_view.views(
-        _included.follow(str(tmp_path / "config.yaml")), "config.compose.yaml", Addresses()
+    first = _container_view.views(
+        _includes.follow(str(tmp_path / "config.yaml")), "config.compose.yaml", Addresses()
     )[0]
     assert first.text.partition("\n")[2] == (
         "include:  # which\n- config.compose.1-a.yaml # first\n- config.compose.2-it_s.yaml\r\n- config.compose.3-b__.yaml\n"
@@ -305,7 +305,7 @@ def test_what_is_refused_is_told_with_its_file_and_line(
     for name, text in content.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(text.encode() if isinstance(text, str) else text)
-    found = _config_view.problems(_included.follow(str(tmp_path / "config.yaml")))
+    found = _container_view.problems(_includes.follow(str(tmp_path / "config.yaml")))
     assert [f"{os.path.relpath(item.path, tmp_path)}:{item.line}" for item in found] == [where]
     assert words in found[0].message
     assert "hunter2" not in found[0].message
@@ -326,7 +326,7 @@ def test_what_is_refused_is_told_with_its_file_and_line(
 def test_what_litellm_takes_is_not_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.yaml").write_text("include: [m.yaml]\n")
     (tmp_path / "m.yaml").write_text(text)
-    assert _config_view.problems(_included.follow(str(tmp_path / "config.yaml"))) == []
+    assert _container_view.problems(_includes.follow(str(tmp_path / "config.yaml"))) == []
 
 
 LEAVES = st.none() | st.text(max_size=12) | st.integers()
@@ -353,7 +353,7 @@ def test_no_mapping_is_taken_for_something_else(
     text = yaml.safe_dump(
         document, default_flow_style=flow, default_style=style, allow_unicode=True, width=30
     )
-    assert list(_config_view._no_mapping(text)) == []
+    assert list(_container_view._no_mapping(text)) == []
 
 
 @settings(max_examples=200, deadline=None)
@@ -365,7 +365,7 @@ def test_what_is_no_mapping_is_known(document: Any, flow: bool) -> None:
     assert (
         len(
             list(
-                _config_view._no_mapping(
+                _container_view._no_mapping(
                     yaml.safe_dump(document, default_flow_style=flow, allow_unicode=True)
                 )
             )

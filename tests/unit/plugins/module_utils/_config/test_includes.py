@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import incl
     ],
 )
 def test_entries(text: str, names: list[str]) -> None:
-    assert [name for name, _value in _included.entries(text)] == names
+    assert [name for name, _value in _includes.entries(text)] == names
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_files_are_found_as_litellm_finds_them(tree: Path) -> None:
-    found, missing = _included.find(str(tree / "llm/config.yaml"))
+    found, missing = _includes.find(str(tree / "llm/config.yaml"))
     assert [os.path.relpath(path, tree) for path in found] == [
         "llm/models.yaml",
         "llm/sub/more.yaml",
@@ -63,7 +63,7 @@ def test_files_are_found_as_litellm_finds_them(tree: Path) -> None:
 def test_they_go_into_the_backup_by_names_of_their_own(tree: Path) -> None:
     (tree / "llm/compose.yaml").write_text("include: [models.yaml, root.yaml]\n")
     config = str(tree / "llm/config.yaml")
-    found = _included.with_included(
+    found = _includes.with_included(
         {
             "config.yaml": config,
             "compose.yaml": str(tree / "llm/compose.yaml"),
@@ -96,7 +96,7 @@ def test_one_that_is_named_already_is_not_copied_twice(tree: Path) -> None:
         "mine": str(tree / "llm/models.yaml"),
         "other.yaml": str(tree / "llm/config.yaml"),
     }
-    found = _included.with_included(files)
+    found = _includes.with_included(files)
     assert sorted(found.files) == [
         "config.yaml",
         "mine",
@@ -132,4 +132,4 @@ def test_entries_are_what_yaml_reads(
         allow_unicode=not ascii_only,
     )
     wanted = yaml.safe_load(text)["include"]
-    assert [name for name, _value in _included.entries(text)] == wanted
+    assert [name for name, _value in _includes.entries(text)] == wanted

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
-    compose_project as _restore_compose,
+    compose_project as _compose_project,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_project import (
     DeploymentError,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import snapshot as _snapshot
 
@@ -55,9 +55,9 @@ class Engine:
 
     def __init__(self) -> None:
         self.seen: list[tuple[list[str], float]] = []
-        self.answer = _host.Result(0, json.dumps(CONFIG), "")
+        self.answer = _process.Result(0, json.dumps(CONFIG), "")
 
-    def __call__(self, argv: list[str], timeout: float = 60, **_more: Any) -> _host.Result:
+    def __call__(self, argv: list[str], timeout: float = 60, **_more: Any) -> _process.Result:
         self.seen.append((argv, timeout))
         return self.answer
 
@@ -65,12 +65,12 @@ class Engine:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     fake = Engine()
-    monkeypatch.setattr(_restore_compose, "run", fake)
+    monkeypatch.setattr(_compose_project, "run", fake)
     return fake
 
 
 def test_project_is_what_compose_says(engine: Engine) -> None:
-    project = _restore_compose.read("/opt/litellm", ("docker", "--host", "unix:///x"))
+    project = _compose_project.read("/opt/litellm", ("docker", "--host", "unix:///x"))
     assert engine.seen[0][0] == [
         "docker",
         "--host",
@@ -114,18 +114,18 @@ def test_proxy_in_the_hosts_network_is_where_its_command_says(engine: Engine) ->
         network_mode="host",
         command=["--config", "/app/config.yaml", "--host", "127.0.0.1", "--port", "4002"],
     )
-    engine.answer = _host.Result(0, json.dumps(told), "")
-    project = _restore_compose.read("/opt/litellm")
+    engine.answer = _process.Result(0, json.dumps(told), "")
+    project = _compose_project.read("/opt/litellm")
     assert (project.url, 4002 in project.ports) == ("http://127.0.0.1:4002", True)
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        _host.Result(0, "{", ""),
-        _host.Result(0, '{"name": "hunter2"}', ""),
-        _host.Result(14, "hunter2", "no such file\n"),
-        _host.Result(
+        _process.Result(0, "{", ""),
+        _process.Result(0, '{"name": "hunter2"}', ""),
+        _process.Result(14, "hunter2", "no such file\n"),
+        _process.Result(
             0,
             json.dumps(
                 {**CONFIG, "services": {**CONFIG["services"], "litellm": {"image": "hunter2"}}}
@@ -135,17 +135,17 @@ def test_proxy_in_the_hosts_network_is_where_its_command_says(engine: Engine) ->
     ],
 )  # type: ignore[dict-item]
 def test_what_is_no_project_is_said_without_its_secrets(
-    engine: Engine, answer: _host.Result
+    engine: Engine, answer: _process.Result
 ) -> None:
     engine.answer = answer
     with pytest.raises(DeploymentError, match="/opt/litellm/compose.yaml") as caught:
-        _restore_compose.read("/opt/litellm")
+        _compose_project.read("/opt/litellm")
     assert "hunter2" not in str(caught.value)
 
 
 def test_only_the_proxy_is_stopped_and_started(engine: Engine) -> None:
-    _restore_compose.stop_proxy("/opt/litellm", ("docker",))
-    _restore_compose.start_proxy("/opt/litellm", ("docker",), 240)
+    _compose_project.stop_proxy("/opt/litellm", ("docker",))
+    _compose_project.start_proxy("/opt/litellm", ("docker",), 240)
     (stop, patience), (start, longer) = engine.seen
     assert stop[6:] == ["stop", "--timeout", "90", "litellm"] and patience > 90
     assert (
@@ -164,15 +164,15 @@ def test_only_the_proxy_is_stopped_and_started(engine: Engine) -> None:
         ]
         and longer > 240
     )
-    engine.answer = _host.Result(
+    engine.answer = _process.Result(
         1, "", "Container litellm-proxy  Waiting\ncontainer litellm-proxy is unhealthy\n\n"
     )
     with pytest.raises(
         DeploymentError, match="the proxy does not start: container litellm-proxy is unhealthy"
     ):
-        _restore_compose.start_proxy("/opt/litellm", ("docker",), 240)
+        _compose_project.start_proxy("/opt/litellm", ("docker",), 240)
     with pytest.raises(DeploymentError, match="the proxy does not stop"):
-        _restore_compose.stop_proxy("/opt/litellm", ("docker",))
+        _compose_project.stop_proxy("/opt/litellm", ("docker",))
 
 
 class Redis:

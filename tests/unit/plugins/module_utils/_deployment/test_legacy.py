@@ -200,7 +200,7 @@ def test_python_of_the_process_is_found(tmp_path: Path) -> None:
 def test_service_behind_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
     managers(monkeypatch, {"": ["redis-server.service"]})
     monkeypatch.setattr(
-        _legacy._host, "unit_of", lambda pid: "redis-server.service" if pid == 7 else None
+        _legacy._process, "unit_of", lambda pid: "redis-server.service" if pid == 7 else None
     )
     found = [
         Listener("127.0.0.1", 6379, 7, "redis-server (process 7)"),

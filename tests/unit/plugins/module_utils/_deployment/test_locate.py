@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _deployed
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _locate
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
-from ansible_collections.llmops.litellm.plugins.module_utils._health import target as _health_target
+from ansible_collections.llmops.litellm.plugins.module_utils._health import target as _target
 from ansible_collections.llmops.litellm.plugins.module_utils._health.settings import Settings
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import endpoint as _endpoint
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
@@ -71,13 +71,13 @@ def test_deployment_that_serves_is_meant(
     settings: Settings, tmp_path: Path, state: str, steps: Any, kind: str
 ) -> None:
     journal(tmp_path, state, *steps)
-    assert _deployed.find(settings.where).kind == kind
+    assert _locate.find(settings.where).kind == kind
 
 
 def test_host_without_a_journal_is_what_its_folder_says(settings: Settings, tmp_path: Path) -> None:
     assert _steps.serving(None, settings.project_dir) == "compose"
     assert _steps.serving(None, str(tmp_path / "nosuch")) == "legacy"
-    told = _deployed.find(settings.where)
+    told = _locate.find(settings.where)
     assert (told.kind, told.url, told.lacking) == ("compose", "http://127.0.0.1:4001", ())
 
 
@@ -85,7 +85,7 @@ def test_compose_deployment_is_looked_at_as_its_proxy_sees_it(
     settings: Settings, tmp_path: Path
 ) -> None:
     journal(tmp_path, "migrated", found={**FOUND, "project_dir": settings.project_dir})
-    told = _deployed.find(settings.where)
+    told = _locate.find(settings.where)
     assert told.published == (
         ("litellm-proxy", 4001),
         ("litellm-postgres", 5434),
@@ -113,7 +113,7 @@ def test_proxy_in_the_hosts_network_is_where_its_command_says(
     (tmp_path / "project/compose.yaml").write_text(
         '    command: ["--config", "/app/config.yaml", "--host", "127.0.0.1", "--port", "4002"]\n    network_mode: host\n'
     )
-    assert _deployed.find(settings.where).url == "http://127.0.0.1:4002"
+    assert _locate.find(settings.where).url == "http://127.0.0.1:4002"
 
 
 def test_legacy_deployment_is_known_without_its_process(
@@ -125,7 +125,7 @@ def test_legacy_deployment_is_known_without_its_process(
         "migrated",
         found={**FOUND, "legacy": {**FOUND["legacy"], "unit": {**UNIT, "active": "inactive"}}},
     )  # type: ignore[dict-item]
-    told = _deployed.find(settings.where, "legacy")
+    told = _locate.find(settings.where, "legacy")
     assert [(unit["name"], unit["active"]) for unit in told.units] == [
         ("litellm.service", "active"),
         ("postgresql.service", "active"),
@@ -143,7 +143,7 @@ def test_what_is_not_found_is_said_and_hides_nothing(
 ) -> None:
     (tmp_path / "journal.json").write_text("{")
     (tmp_path / "project/.env").unlink()
-    told = _deployed.find(settings.where)
+    told = _locate.find(settings.where)
     assert (told.kind, told.database, [part for part, _why in told.lacking]) == (
         "compose",
         None,
@@ -154,9 +154,9 @@ def test_what_is_not_found_is_said_and_hides_nothing(
         raise _legacy.LegacyError("no such unit.", "Set legacy_unit.")
 
     monkeypatch.setattr(_legacy, "discover", discover)
-    told = _deployed.find(settings.where, "legacy")
+    told = _locate.find(settings.where, "legacy")
     assert told.lacking[-1] == ("legacy unit", "no such unit. Set legacy_unit.")
-    checks = _health_target.target(settings, told)
+    checks = _target.target(settings, told)
     assert ("legacy unit", "no such unit. Set legacy_unit.") in checks.lacking
 
 
@@ -168,7 +168,7 @@ def test_settings_come_first(settings: Settings, tmp_path: Path) -> None:
         "units": [{"name": "a.service", "account": ""}],
         "models": [{"name": "m", "address": "h:1", "unit": "m.service", "account": ""}],
     }
-    told = _deployed.find(settings._replace(deployments={"compose": other}).where)
+    told = _locate.find(settings._replace(deployments={"compose": other}).where)
     assert (told.url, told.containers, told.redis, told.published) == (
         "https://llm.example.com",
         ("litellm-proxy",),
@@ -183,20 +183,16 @@ def test_settings_come_first(settings: Settings, tmp_path: Path) -> None:
 def test_backups_are_looked_at_where_somebody_makes_them(
     settings: Settings, tmp_path: Path
 ) -> None:
-    told = _deployed.find(settings.where)
+    told = _locate.find(settings.where)
     assert (
-        _health_target.target(
-            settings._replace(backup_settings=str(tmp_path / "nosuch")), told
-        ).outcomes
+        _target.target(settings._replace(backup_settings=str(tmp_path / "nosuch")), told).outcomes
         == ""
     )
     (tmp_path / "ops.json").write_text("{}")
-    target = _health_target.target(
-        settings._replace(backup_settings=str(tmp_path / "ops.json")), told
-    )
+    target = _target.target(settings._replace(backup_settings=str(tmp_path / "ops.json")), told)
     assert target.outcomes == str(tmp_path / "backup.json") and target.since is not None
     (tmp_path / "backup.json").write_text(json.dumps({}))
-    assert _health_target.target(
+    assert _target.target(
         settings._replace(backup_settings=str(tmp_path / "nosuch")), told
     ).outcomes
 
@@ -204,18 +200,18 @@ def test_backups_are_looked_at_where_somebody_makes_them(
 def test_included_files_are_read_with_the_configuration(settings: Settings, tmp_path: Path) -> None:
     project = tmp_path / "project"
     (project / "config.compose.yaml").write_text(
-        _included.MARK
+        _includes.MARK
         + "\ninclude: [config.compose.1-more.yaml, gone.yaml]\ngeneral_settings: {master_key: sk-old}\n"
     )
     (project / "config.compose.1-more.yaml").write_text(
         "include: [config.yaml]\nx: http://host.docker.internal:8077/v1\n"
     )
-    assert [model.address for model in _deployed.find(settings.where).models] == [
+    assert [model.address for model in _locate.find(settings.where).models] == [
         "host.docker.internal:8077"
     ]
-    configuration = _deployed._configuration(str(project / "config.compose.yaml"))
-    assert _deployed._client_key({}, configuration) == "sk-old"
+    configuration = _locate._configuration(str(project / "config.compose.yaml"))
+    assert _locate._client_key({}, configuration) == "sk-old"
     # a section of an included file takes the place of the whole one
     (project / "config.compose.1-more.yaml").write_text("general_settings: {a: 1}\n")
-    configuration = _deployed._configuration(str(project / "config.compose.yaml"))
-    assert _deployed._client_key({"LITELLM_MASTER_KEY": "sk-env"}, configuration) == "sk-env"
+    configuration = _locate._configuration(str(project / "config.compose.yaml"))
+    assert _locate._client_key({"LITELLM_MASTER_KEY": "sk-env"}, configuration) == "sk-env"

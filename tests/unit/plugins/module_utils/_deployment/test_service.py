@@ -10,20 +10,20 @@ import fake_proxy
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
-    compose_project as _restore_compose,
+    compose_project as _compose_project,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
-    service as _restore_service,
+    service as _service,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_project import (
     DeploymentError,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 
-TARGET = _postgres.Endpoint("litellm", "litellm", "litellm-postgres")
+TARGET = _session.Endpoint("litellm", "litellm", "litellm-postgres")
 
 
 @pytest.fixture
@@ -35,17 +35,17 @@ def proxy() -> Iterator[fake_proxy.FakeProxy]:
 @pytest.fixture
 def service(
     proxy: fake_proxy.FakeProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> _restore_service.Service:
+) -> _service.Service:
     (tmp_path / ".env").write_text("LITELLM_MASTER_KEY=%s\n" % fake_proxy.MASTER)
-    monkeypatch.setattr(_restore_service, "DELAY", 0.01)
-    deployment = _restore_service.Deployment(
+    monkeypatch.setattr(_service, "DELAY", 0.01)
+    deployment = _service.Deployment(
         "compose", TARGET, "/opt/litellm", "litellm", str(tmp_path / ".env"), proxy.url
     )
-    return _restore_service.of(deployment, str(tmp_path), 0.3)
+    return _service.of(deployment, str(tmp_path), 0.3)
 
 
 def test_proxy_that_serves_is_proved(
-    service: _restore_service.Service, proxy: fake_proxy.FakeProxy
+    service: _service.Service, proxy: fake_proxy.FakeProxy
 ) -> None:
     service.verify()
     assert service.serves()
@@ -70,7 +70,7 @@ def test_proxy_that_serves_is_proved(
     ],
 )
 def test_proxy_that_does_not_serve_is_told(
-    service: _restore_service.Service,
+    service: _service.Service,
     proxy: fake_proxy.FakeProxy,
     path: str,
     reply: Any,
@@ -85,32 +85,32 @@ def test_proxy_that_does_not_serve_is_told(
 
 
 def test_proxy_is_waited_for(
-    service: _restore_service.Service, proxy: fake_proxy.FakeProxy, monkeypatch: pytest.MonkeyPatch
+    service: _service.Service, proxy: fake_proxy.FakeProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy.replies["/health/readiness"] = (503, {"status": "unhealthy", "db": "disconnected"})
 
     def later(seconds: float) -> None:
         proxy.replies.clear()
 
-    monkeypatch.setattr(_restore_service.time, "sleep", later)
+    monkeypatch.setattr(_service.time, "sleep", later)
     service.verify()
 
 
-def test_key_that_is_not_there_is_said(service: _restore_service.Service) -> None:
+def test_key_that_is_not_there_is_said(service: _service.Service) -> None:
     Path(service.deployment.salt_key_file).write_text("A=1\n")
     with pytest.raises(DeploymentError, match="has no LITELLM_MASTER_KEY"):
         service.verify()
 
 
 def test_compose_kind_is_stopped_by_compose_and_has_a_redis(
-    service: _restore_service.Service, monkeypatch: pytest.MonkeyPatch
+    service: _service.Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[Any] = []
     monkeypatch.setattr(
-        _restore_compose, "stop_proxy", lambda *words: done.append(("stop", *words))
+        _compose_project, "stop_proxy", lambda *words: done.append(("stop", *words))
     )
     monkeypatch.setattr(
-        _restore_compose, "start_proxy", lambda *words: done.append(("start", *words))
+        _compose_project, "start_proxy", lambda *words: done.append(("start", *words))
     )
     service.stop()
     service.start()
@@ -130,9 +130,9 @@ class Manager:
         self.asked: list[tuple[str, ...]] = []
         self.rc = 0
 
-    def systemctl(self, *words: str, **_more: Any) -> _host.Result:
+    def systemctl(self, *words: str, **_more: Any) -> _process.Result:
         self.asked.append(words)
-        return _host.Result(self.rc, "", "Job failed\n" if self.rc else "")
+        return _process.Result(self.rc, "", "Job failed\n" if self.rc else "")
 
 
 @pytest.mark.parametrize(
@@ -150,11 +150,11 @@ def test_legacy_kind_is_stopped_by_its_own_manager(
         _legacy, "find_unit", lambda name, account: asked.append((name, account)) or unit
     )
     monkeypatch.setattr(
-        _restore_service, "command_line", lambda pid: ["/venv/bin/python", "/venv/bin/litellm"]
+        _service, "command_line", lambda pid: ["/venv/bin/python", "/venv/bin/litellm"]
     )
     monkeypatch.setattr(_systemd, "_stop", lambda unit, alone: stopped.append(alone))
-    service = _restore_service.of(
-        _restore_service.Deployment("legacy", TARGET, unit="litellm.service", account="team"),
+    service = _service.of(
+        _service.Deployment("legacy", TARGET, unit="litellm.service", account="team"),
         "/x",
         1,
     )
@@ -178,4 +178,4 @@ def test_unit_that_is_gone_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(_legacy, "find_unit", find)
     with pytest.raises(DeploymentError, match="no such unit. Set it."):
-        _restore_service.of(_restore_service.Deployment("legacy", TARGET, unit="x"), "/x", 1).stop()
+        _service.of(_service.Deployment("legacy", TARGET, unit="x"), "/x", 1).stop()

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
-    unit_removal as _retirement,
+    unit_removal as _unit_removal,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
@@ -48,8 +48,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return Result(0, "", "")
 
     monkeypatch.setattr(Manager, "systemctl", systemctl)
-    monkeypatch.setattr(_retirement, "managers", lambda: [Manager(None), Manager("litellm")])
-    monkeypatch.setattr(_retirement, "show", lambda manager, names: [])
+    monkeypatch.setattr(_unit_removal, "managers", lambda: [Manager(None), Manager("litellm")])
+    monkeypatch.setattr(_unit_removal, "show", lambda manager, names: [])
     return words
 
 
@@ -71,36 +71,36 @@ def test_file_drop_ins_and_links_go_and_the_manager_knows(units: Path, told: lis
     (units / "default.target.wants/litellm.service").symlink_to(file)
     records = [record(file)]
     hashes = {_legacy.file_hash(str(path)) for path in (file, own)}
-    planned = _retirement.plan(records, hashes)
+    planned = _unit_removal.plan(records, hashes)
     assert (planned.stays, planned.problems) == ([], [])
-    assert _retirement.remove(planned, records, check=True) == [
+    assert _unit_removal.remove(planned, records, check=True) == [
         item.path for item in planned.removals
     ]
     assert file.exists()
-    removed = _retirement.remove(planned, records)
+    removed = _unit_removal.remove(planned, records)
     assert len(removed) == 5
     assert [path for path in units.rglob("*") if not path.is_dir()] == []
     assert not (units / "litellm.service.d").exists()
     assert told == ["litellm daemon-reload", "litellm reset-failed"]
-    again = _retirement.plan(records, hashes)
+    again = _unit_removal.plan(records, hashes)
     assert again.removals == []
-    assert _retirement.remove(again, records) == []
+    assert _unit_removal.remove(again, records) == []
     assert len(told) == 2
 
 
 def test_folder_with_something_else_in_it_stays(units: Path, told: list[str]) -> None:
     made(units / "litellm.service.d/notes.txt")
     records = [record(units / "litellm.service")]
-    assert _retirement.remove(_retirement.plan(records, set()), records) == []
+    assert _unit_removal.remove(_unit_removal.plan(records, set()), records) == []
     assert (units / "litellm.service.d/notes.txt").exists()
 
 
 def test_file_that_the_backup_has_otherwise_stops_everything(units: Path) -> None:
     file = made(units / "litellm.service")
-    planned = _retirement.plan([record(file)], {"another"})
+    planned = _unit_removal.plan([record(file)], {"another"})
     assert planned.removals == []
     assert "was changed since the last backup" in str(planned.problems[0])
-    assert _retirement.plan([record(file)], None).problems == []
+    assert _unit_removal.plan([record(file)], None).problems == []
 
 
 def test_link_to_a_source_elsewhere_goes_and_the_source_stays(
@@ -108,33 +108,33 @@ def test_link_to_a_source_elsewhere_goes_and_the_source_stays(
 ) -> None:
     source = made(tmp_path / "repository/litellm.service")
     (units / "litellm.service").symlink_to(source)
-    planned = _retirement.plan([record(source)], set())
-    assert planned.stays == [{"path": str(source), "reason": _retirement.ELSEWHERE}]
-    assert _retirement.remove(planned, [record(source)]) == [str(units / "litellm.service")]
+    planned = _unit_removal.plan([record(source)], set())
+    assert planned.stays == [{"path": str(source), "reason": _unit_removal.ELSEWHERE}]
+    assert _unit_removal.remove(planned, [record(source)]) == [str(units / "litellm.service")]
     assert source.exists()
 
 
 def test_package_keeps_its_files_and_is_kept_down(units: Path) -> None:
     made(units / "redis-server.service.d" / BLOCK)
-    planned = _retirement.plan(
+    planned = _unit_removal.plan(
         [record("/usr/lib/systemd/system/redis-server.service", "redis-server.service")], set()
     )
     assert planned.removals == []
     assert planned.stays == [
-        {"path": "/usr/lib/systemd/system/redis-server.service", "reason": _retirement.PACKAGED}
+        {"path": "/usr/lib/systemd/system/redis-server.service", "reason": _unit_removal.PACKAGED}
     ]
 
 
 def test_mask_is_no_link_to_a_unit(units: Path) -> None:
     (units / "litellm.service").symlink_to("/dev/null")
-    assert _retirement.plan([record("")], set()).removals == []
-    assert _retirement.links(record(""), str(units)) == []
+    assert _unit_removal.plan([record("")], set()).removals == []
+    assert _unit_removal.links(record(""), str(units)) == []
 
 
 def test_account_that_is_gone_is_a_problem() -> None:
     gone = record("/home/x/litellm.service", account="no such account")
-    assert "there is no account" in str(_retirement.plan([gone], set()).problems[0])
-    assert _retirement.drop_ins(gone) == []
+    assert "there is no account" in str(_unit_removal.plan([gone], set()).problems[0])
+    assert _unit_removal.drop_ins(gone) == []
 
 
 def test_file_that_does_not_go_is_said(
@@ -145,7 +145,7 @@ def test_file_that_does_not_go_is_said(
         Manager, "run", lambda _self, argv, **_named: Result(1, "", "Permission denied")
     )
     with pytest.raises(_systemd.SystemdError, match="was not removed: Permission denied"):
-        _retirement.remove(_retirement.plan([record(file)], None), [record(file)])
+        _unit_removal.remove(_unit_removal.plan([record(file)], None), [record(file)])
     assert told == []
 
 
@@ -153,14 +153,14 @@ def test_manager_that_still_knows_a_removed_unit_is_told(
     units: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        _retirement,
+        _unit_removal,
         "show",
         lambda manager, names: [
             Unit(name, manager, "", "inactive", {"LoadState": "loaded"}) for name in names
         ],
     )
     records = [record(units / "litellm.service"), record(os.devnull, "other.service", "")]
-    assert _retirement.remove(_retirement.Plan([], [], []), records) == []
+    assert _unit_removal.remove(_unit_removal.Plan([], [], []), records) == []
     assert told == ["litellm daemon-reload", "litellm reset-failed"]
 
 
@@ -172,16 +172,16 @@ def test_manager_that_refuses_is_said(
         Manager, "systemctl", lambda _self, *words, **_named: Result(1, "", "Access denied")
     )
     with pytest.raises(_systemd.SystemdError, match="daemon-reload"):
-        _retirement.remove(_retirement.plan([record(file)], None), [record(file)])
+        _unit_removal.remove(_unit_removal.plan([record(file)], None), [record(file)])
 
 
 def test_folders_are_those_of_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _retirement.folders(Manager(None)) == (
+    assert _unit_removal.folders(Manager(None)) == (
         "/etc/systemd/system",
         "/usr/local/lib/systemd/system",
     )
     monkeypatch.setattr(Manager, "folder", "/home/l/.config/systemd/user")
-    assert _retirement.folders(Manager("l")) == (
+    assert _unit_removal.folders(Manager("l")) == (
         "/home/l/.config/systemd/user",
         "/home/l/.local/share/systemd/user",
     )

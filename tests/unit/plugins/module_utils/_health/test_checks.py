@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment.locate import ModelHost
-from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _health
+from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _checks
 from ansible_collections.llmops.litellm.plugins.module_utils._health import (
-    host_checks as _health_host,
+    host_checks as _host_checks,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._health.checks import (
     HEALTHY,
@@ -33,17 +33,17 @@ from ansible_collections.llmops.litellm.plugins.module_utils._health.host_checks
     UNKNOWN,
     Limits,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Unit
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import readiness as _readiness
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
-DATABASE = _postgres.Endpoint("litellm", "litellm", "litellm-postgres")
+DATABASE = _session.Endpoint("litellm", "litellm", "litellm-postgres")
 RECORD = {"name": "llama.service", "account": "", "active": "active"}
 KEY = "sk-hunter2-4f9c0b7ad2e15386"
 
@@ -85,8 +85,8 @@ def proxy() -> Iterator[Any]:
     ],
 )
 def test_worst_check_is_the_outcome(states: Any, word: str, code: int) -> None:
-    assert _health.outcome([Check("a", state, "", 0.0) for state in states]) == word
-    assert _health.CODES[word] == code
+    assert _checks.outcome([Check("a", state, "", 0.0) for state in states]) == word
+    assert _checks.CODES[word] == code
 
 
 @given(st.lists(st.sampled_from((OK, DEGRADED, FAILED, UNKNOWN))), st.randoms())
@@ -94,10 +94,10 @@ def test_outcome_knows_no_order_and_is_healthy_only_where_all_is_well(
     states: Any, random: Any
 ) -> None:
     told = [Check("a", state, "", 0.0) for state in states]
-    word = _health.outcome(told)
+    word = _checks.outcome(told)
     assert (word == HEALTHY) == all(state == OK for state in states)
     random.shuffle(told)
-    assert _health.outcome(told) == word
+    assert _checks.outcome(told) == word
 
 
 def test_check_that_hangs_or_breaks_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,9 +111,9 @@ def test_check_that_hangs_or_breaks_holds_up_nothing(monkeypatch: pytest.MonkeyP
         return OK, ""
 
     parts = {"one": lambda: (OK, "fine"), "two": hangs, "three": broken}
-    monkeypatch.setattr(_health, "checks", lambda target, now: parts)
+    monkeypatch.setattr(_checks, "checks", lambda target, now: parts)
     begun = time.monotonic()
-    found = _health.look(Target("compose", "", "", DATABASE, limits=Limits(seconds=0.2)), NOW)
+    found = _checks.look(Target("compose", "", "", DATABASE, limits=Limits(seconds=0.2)), NOW)
     hang.set()
     assert time.monotonic() - begun < 5
     assert [(check.name, check.state) for check in found] == [
@@ -127,7 +127,7 @@ def test_check_that_hangs_or_breaks_holds_up_nothing(monkeypatch: pytest.MonkeyP
 
 def test_only_what_applies_is_asked() -> None:
     assert list(
-        _health.checks(Target("legacy", "http://127.0.0.1:1", "", DATABASE, units=(RECORD,)), NOW)
+        _checks.checks(Target("legacy", "http://127.0.0.1:1", "", DATABASE, units=(RECORD,)), NOW)
     ) == ["units", "postgresql", "liveness", "readiness", "bogus key"]
     full = Target(
         "compose",
@@ -142,7 +142,7 @@ def test_only_what_applies_is_asked() -> None:
         ("/",),
         "/nosuch",
     )
-    assert list(_health.checks(full, NOW)) == [
+    assert list(_checks.checks(full, NOW)) == [
         "engine",
         "containers",
         "postgresql",
@@ -166,15 +166,15 @@ def test_containers_are_healthy_and_on_the_loopback_address(
         "health": "healthy",
         "ports": {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}]},
     }
-    monkeypatch.setattr(_engine, "containers", lambda names, limit: dict.fromkeys(names, told))
-    assert _health.containers(("a", "b"), 5) == (OK, "2 run, healthy")
+    monkeypatch.setattr(_docker, "containers", lambda names, limit: dict.fromkeys(names, told))
+    assert _checks.containers(("a", "b"), 5) == (OK, "2 run, healthy")
     told["ports"]["4000/tcp"][0]["HostIp"] = "0.0.0.0"
-    assert _health.containers(("a",), 5) == (
+    assert _checks.containers(("a",), 5) == (
         FAILED,
         "container a publishes 4000/tcp on 0.0.0.0:4000, not on the loopback address alone",
     )
-    monkeypatch.setattr(_engine, "containers", lambda names, limit: "Cannot connect")
-    assert _health.containers(("a",), 5) == (UNKNOWN, "the engine does not answer: Cannot connect")
+    monkeypatch.setattr(_docker, "containers", lambda names, limit: "Cannot connect")
+    assert _checks.containers(("a",), 5) == (UNKNOWN, "the engine does not answer: Cannot connect")
 
 
 def test_containers_are_asked_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,11 +185,11 @@ def test_containers_are_asked_together(monkeypatch: pytest.MonkeyPatch) -> None:
         Result(1, "", "Cannot connect to the Docker daemon"),
         Result(124, "", "docker did not answer within 5 seconds"),
     ]
-    monkeypatch.setattr(_engine, "run", lambda argv, timeout: answers.pop(0))
-    assert _engine.containers(["a"]) == {"a": {"name": "/a", "state": "running"}}
-    assert _engine.containers(["a", "b"]) == {"a": {"name": "/a", "state": "running"}, "b": None}
-    assert _engine.containers(["a"]) == "Cannot connect to the Docker daemon"
-    assert _engine.containers(["a"], 5) == "docker did not answer within 5 seconds"
+    monkeypatch.setattr(_docker, "run", lambda argv, timeout: answers.pop(0))
+    assert _docker.containers(["a"]) == {"a": {"name": "/a", "state": "running"}}
+    assert _docker.containers(["a", "b"]) == {"a": {"name": "/a", "state": "running"}, "b": None}
+    assert _docker.containers(["a"]) == "Cannot connect to the Docker daemon"
+    assert _docker.containers(["a"], 5) == "docker did not answer within 5 seconds"
 
 
 def test_units_are_as_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,21 +201,21 @@ def test_units_are_as_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
             Unit(name, manager, "", active[name], {}) for name in names if name in active
         ],
     )
-    assert _health.units((RECORD,)) == (OK, "1 as recorded")
+    assert _checks.units((RECORD,)) == (OK, "1 as recorded")
     active["llama.service"] = "failed"
-    assert _health.units((RECORD,)) == (FAILED, "llama.service is failed")
+    assert _checks.units((RECORD,)) == (FAILED, "llama.service is failed")
     active.clear()
-    assert _health.units((RECORD,)) == (FAILED, "llama.service is gone")
+    assert _checks.units((RECORD,)) == (FAILED, "llama.service is gone")
 
 
 def test_postgresql_that_answers_hangs_or_refuses(tmp_path: Path) -> None:
     psql = tmp_path / "psql"
-    server = _postgres.Endpoint("litellm", host="/nosuch", bindir=str(tmp_path))
+    server = _session.Endpoint("litellm", host="/nosuch", bindir=str(tmp_path))
 
     def says(script: str) -> Any:
         psql.write_text("#!/bin/sh\n%s\n" % script)
         psql.chmod(0o755)
-        return _health.postgresql(server, 1)
+        return _checks.postgresql(server, 1)
 
     assert says("echo 15.18") == (OK, "answers (15.18)")
     assert says("echo 'psql: error: connection refused' >&2; exit 2") == (
@@ -244,16 +244,16 @@ def test_redis_is_asked_for_a_sign_of_life(answer: Any, said: Any) -> None:
                 raise answer
             return str(answer)
 
-    assert _health.redis(Server(), 3) == said
+    assert _checks.redis(Server(), 3) == said
 
 
 def test_proxy_that_is_alive_gone_or_frozen(proxy: Any) -> None:
-    assert _health.liveness(proxy.url, 5) == (FAILED, "HTTP 404")
+    assert _checks.liveness(proxy.url, 5) == (FAILED, "HTTP 404")
     proxy.answers["/health/liveliness"] = 200
-    assert _health.liveness(proxy.url, 5) == (OK, "answers")
+    assert _checks.liveness(proxy.url, 5) == (OK, "answers")
     proxy.hold.clear()
-    assert _health.liveness(proxy.url, 0.2) == (FAILED, "no answer: it took too long")
-    assert _health.liveness("http://127.0.0.1:1", 5) == (FAILED, "no answer: connection refused")
+    assert _checks.liveness(proxy.url, 0.2) == (FAILED, "no answer: it took too long")
+    assert _checks.liveness("http://127.0.0.1:1", 5) == (FAILED, "no answer: connection refused")
 
 
 @pytest.mark.parametrize(
@@ -279,12 +279,12 @@ def test_readiness_is_what_is_proved(
         ready, database, cache, version = verdict
         return _readiness.Verdict(ready, database, cache, version, "1.100", [])
 
-    monkeypatch.setattr(_health._readiness, "ask", readiness)
-    found = _health.readiness("http://127.0.0.1:1", str(path), 5)
+    monkeypatch.setattr(_checks._readiness, "ask", readiness)
+    found = _checks.readiness("http://127.0.0.1:1", str(path), 5)
     assert found[0] == state
     assert asked == [KEY]
     assert KEY not in found[1]
-    assert _health.readiness("http://127.0.0.1:1", str(tmp_path / "nosuch"), 5) == (
+    assert _checks.readiness("http://127.0.0.1:1", str(tmp_path / "nosuch"), 5) == (
         UNKNOWN,
         "%s: No such file or directory" % (tmp_path / "nosuch"),
     )
@@ -292,9 +292,9 @@ def test_readiness_is_what_is_proved(
 
 @pytest.mark.parametrize(("status", "state"), [(200, FAILED), (401, OK), (403, OK), (500, UNKNOWN)])
 def test_open_proxy_is_the_worst(proxy: Any, status: int, state: str) -> None:
-    proxy.answers[_health.LOCKED] = status
-    assert _health.bogus_key(proxy.url, 5)[0] == state
-    assert _health.bogus_key(proxy.url, 5)[0] == state
+    proxy.answers[_checks.LOCKED] = status
+    assert _checks.bogus_key(proxy.url, 5)[0] == state
+    assert _checks.bogus_key(proxy.url, 5)[0] == state
     assert len(set(proxy.keys)) == 2  # a proxy may remember a key; nobody has this one
 
 
@@ -309,18 +309,18 @@ def test_model_hosts_are_asked_for_an_answer_and_not_only_a_connection(
         lambda manager, names: [Unit(name, manager, "", active, {}) for name in names],
     )
     up, down = ModelHost("embed", address), ModelHost("rerank", "127.0.0.1:1", RECORD)
-    assert _health_host.model_hosts((up,), "", 5) == (OK, "1 of 1 answer")
-    assert _health_host.model_hosts((up, down), "", 5) == (
+    assert _host_checks.model_hosts((up,), "", 5) == (OK, "1 of 1 answer")
+    assert _host_checks.model_hosts((up, down), "", 5) == (
         DEGRADED,
         "rerank (127.0.0.1:1) refuses connections, its unit is active",
     )
     active = "inactive"
-    assert _health_host.model_hosts((up, down), "", 5) == (
+    assert _host_checks.model_hosts((up, down), "", 5) == (
         OK,
         "1 of 2 answer; stopped on purpose: rerank",
     )
     proxy.hold.clear()
-    assert _health_host.model_hosts((up,), "", 1) == (
+    assert _host_checks.model_hosts((up,), "", 1) == (
         DEGRADED,
         "embed (%s) does not answer in time" % address,
     )
@@ -333,8 +333,8 @@ def test_model_hosts_are_asked_from_the_proxys_container(monkeypatch: pytest.Mon
         seen.append(argv)
         return Result(1, "", "Error response from daemon: container is paused\n")
 
-    monkeypatch.setattr(_host, "run", run)
-    assert _health_host.model_hosts(
+    monkeypatch.setattr(_process, "run", run)
+    assert _host_checks.model_hosts(
         (ModelHost("m", "host.docker.internal:8082"),), "litellm-proxy", 5
     ) == (UNKNOWN, "could not be asked: Error response from daemon: container is paused")
     assert seen[0][:4] == ["docker", "exec", "litellm-proxy", "python3"]
@@ -344,7 +344,7 @@ def test_model_hosts_are_asked_from_the_proxys_container(monkeypatch: pytest.Mon
 def test_certificate_that_is_not_trusted_or_runs_out(
     monkeypatch: pytest.MonkeyPatch, proxy: Any
 ) -> None:
-    assert _health_host.certificate("https" + proxy.url[4:], NOW, Limits(seconds=2)) == (
+    assert _host_checks.certificate("https" + proxy.url[4:], NOW, Limits(seconds=2)) == (
         FAILED,
         "TLS failed",
     )
@@ -363,12 +363,12 @@ def test_certificate_that_is_not_trusted_or_runs_out(
         ssl.SSLContext, "wrap_socket", lambda self, plain, server_hostname: Secured()
     )
     days = 13
-    assert _health_host.certificate("https" + proxy.url[4:], NOW, Limits()) == (
+    assert _host_checks.certificate("https" + proxy.url[4:], NOW, Limits()) == (
         DEGRADED,
         "valid for 13 more days",
     )
     days = 60
-    assert _health_host.certificate("https" + proxy.url[4:], NOW, Limits()) == (
+    assert _host_checks.certificate("https" + proxy.url[4:], NOW, Limits()) == (
         OK,
         "valid for 60 more days",
     )
@@ -379,16 +379,16 @@ def test_disk_is_told_once_per_disk_and_for_folders_that_are_not_there_yet(
 ) -> None:
     free = 50
     monkeypatch.setattr(
-        _health_host.shutil,
+        _host_checks.shutil,
         "disk_usage",
-        lambda folder: _health_host.shutil._ntuple_diskusage(100, 100 - free, free),
+        lambda folder: _host_checks.shutil._ntuple_diskusage(100, 100 - free, free),
     )
-    state, detail = _health_host.disk((str(tmp_path), str(tmp_path / "a" / "b")), Limits())
+    state, detail = _host_checks.disk((str(tmp_path), str(tmp_path / "a" / "b")), Limits())
     assert (state, detail) == (OK, "%s is 50 %% full, 0.0 GiB free" % tmp_path)
     free = 10
-    assert _health_host.disk((str(tmp_path),), Limits())[0] == DEGRADED
+    assert _host_checks.disk((str(tmp_path),), Limits())[0] == DEGRADED
     free = 2
-    assert _health_host.disk((str(tmp_path),), Limits())[0] == FAILED
+    assert _host_checks.disk((str(tmp_path),), Limits())[0] == FAILED
 
 
 @pytest.mark.parametrize(
@@ -424,8 +424,8 @@ def test_disk_is_told_once_per_disk_and_for_folders_that_are_not_there_yet(
 def test_backups_must_not_be_too_old(tmp_path: Path, told: Any, said: Any) -> None:
     path = tmp_path / "backup.json"
     path.write_text(json.dumps(told))
-    assert _health_host.age(str(path), "backup", NOW, 26) == said
-    assert _health_host.age(str(tmp_path / "nosuch"), "backup", NOW, 26) == (
+    assert _host_checks.age(str(path), "backup", NOW, 26) == said
+    assert _host_checks.age(str(tmp_path / "nosuch"), "backup", NOW, 26) == (
         DEGRADED,
         "none has succeeded yet",
     )

@@ -17,7 +17,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._health import (
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._health.inventory import Place, Sources
 from ansible_collections.llmops.litellm.plugins.module_utils._health.inventory_hosts import Server
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 
 CONFIG = """\
@@ -269,7 +269,7 @@ def test_servers_are_asked_where_the_proxy_is(monkeypatch: pytest.MonkeyPatch) -
             "",
         )
 
-    monkeypatch.setattr(_host, "run", run)
+    monkeypatch.setattr(_process, "run", run)
     told, problem = _inventory_hosts.ask(
         ["http://a:1", "http://b:2", "http://c:3", "http://d:4"], "litellm-proxy"
     )
@@ -281,7 +281,7 @@ def test_servers_are_asked_where_the_proxy_is(monkeypatch: pytest.MonkeyPatch) -
     }
     assert problem == "" and seen[0][:3] == ["docker", "exec", "litellm-proxy"]
     monkeypatch.setattr(
-        _host, "run", lambda argv, timeout: Result(1, "", "Error: container is paused\n")
+        _process, "run", lambda argv, timeout: Result(1, "", "Error: container is paused\n")
     )
     assert _inventory_hosts.ask(["http://a:1"], "litellm-proxy") == (
         {},

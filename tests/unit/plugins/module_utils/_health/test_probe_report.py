@@ -22,7 +22,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._health import (
     probe_report as _probe_report,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._health import (
-    probe_store as _probe_keep,
+    probe_store as _probe_store,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._health.probe import Model, Options
 from ansible_collections.llmops.litellm.plugins.module_utils._health.probe_store import Keeper
@@ -173,12 +173,12 @@ def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
 
 
 def test_memory_outlives_runs_that_asked_less() -> None:
-    told = _probe_keep.remembered({}, RESULTS, {NASTY, "embed"}, NOW)
+    told = _probe_store.remembered({}, RESULTS, {NASTY, "embed"}, NOW)
     assert ("JSON schema" in [item["capability"] for item in told], len(told)) == (False, 6)
-    memory = _probe_keep.memory({"memory": [*told, "x", {"model": 1}]})
+    memory = _probe_store.memory({"memory": [*told, "x", {"model": 1}]})
     assert memory[("embed", "embedding")]["shown"] == "yes (768 dimensions)"
     # a model that is gone is forgotten, one that was not asked is not
-    again = _probe_keep.remembered(memory, [result(NASTY, "chat", "no")], {NASTY}, NOW)
+    again = _probe_store.remembered(memory, [result(NASTY, "chat", "no")], {NASTY}, NOW)
     assert [
         (item["capability"], item["shown"])
         for item in again

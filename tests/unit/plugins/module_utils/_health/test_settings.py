@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._health import (
-    settings as _settings_health,
+    settings as _settings,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._health.settings import Settings
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
@@ -30,7 +30,7 @@ def load(tmp_path: Path, told: Any) -> Settings:
     path = tmp_path / "health.json"
     path.write_text(told if isinstance(told, str) else json.dumps(told))
     path.chmod(0o600)
-    return _settings_health.load(str(path), os.geteuid())
+    return _settings.load(str(path), os.geteuid())
 
 
 def test_what_is_not_said_is_the_default(tmp_path: Path) -> None:
@@ -127,12 +127,12 @@ def test_everything_wrong_comes_at_once_with_file_and_key(tmp_path: Path) -> Non
 def test_host_without_settings_is_looked_at_with_the_defaults(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_settings_health, "PATH", str(tmp_path / "nosuch"))
-    assert _settings_health.load(str(tmp_path / "nosuch"), os.geteuid()) == Settings()
+    monkeypatch.setattr(_settings, "PATH", str(tmp_path / "nosuch"))
+    assert _settings.load(str(tmp_path / "nosuch"), os.geteuid()) == Settings()
     with pytest.raises(
         _settings_file.SettingsError, match="the role llmops.litellm.health writes it"
     ):
-        _settings_health.load(str(tmp_path / "other"), os.geteuid())
+        _settings.load(str(tmp_path / "other"), os.geteuid())
 
 
 JSON = st.recursive(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.llmops.litellm.plugins.module_utils._health import watch as _health_watch
+from ansible_collections.llmops.litellm.plugins.module_utils._health import watch as _watch
 from ansible_collections.llmops.litellm.plugins.module_utils._health.checks import (
     DEGRADED,
     FAILED,
@@ -103,7 +103,7 @@ def test_time_since_when_is_kept_while_the_outcome_stays() -> None:
 )
 def test_memory_that_is_damaged_counts_as_none(tmp_path: Path, damaged: str) -> None:
     (tmp_path / "health.json").write_text(damaged)
-    told, event = _health_watch.remember(str(tmp_path), FAILED, CHECKS, NOW, Thresholds(bad=2))
+    told, event = _watch.remember(str(tmp_path), FAILED, CHECKS, NOW, Thresholds(bad=2))
     assert (told["bad"], told["good"], told["alarm"], told["since"], event) == (
         1,
         0,
@@ -111,14 +111,12 @@ def test_memory_that_is_damaged_counts_as_none(tmp_path: Path, damaged: str) -> 
         "2026-11-24T12:00:00+00:00",
         None,
     )
-    assert (
-        _health_watch.remember(str(tmp_path), FAILED, CHECKS, NOW, Thresholds(bad=2))[1] == "alarm"
-    )
+    assert _watch.remember(str(tmp_path), FAILED, CHECKS, NOW, Thresholds(bad=2))[1] == "alarm"
 
 
 def test_history_is_bounded_and_nobody_elses(tmp_path: Path) -> None:
     for number in range(25):
-        _health_watch.remember(
+        _watch.remember(
             str(tmp_path), FAILED, CHECKS, NOW + timedelta(minutes=number), Thresholds(history=5)
         )
         lines = (tmp_path / "health.jsonl").read_text().splitlines()
@@ -135,8 +133,8 @@ def test_history_is_bounded_and_nobody_elses(tmp_path: Path) -> None:
 
 
 def test_metrics_are_what_node_exporter_reads(tmp_path: Path) -> None:
-    told, _event = _health_watch.remember(str(tmp_path), FAILED, CHECKS, NOW, Thresholds())
-    lines = _health_watch.metrics(told).splitlines()
+    told, _event = _watch.remember(str(tmp_path), FAILED, CHECKS, NOW, Thresholds())
+    lines = _watch.metrics(told).splitlines()
     values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     assert values == {
         "litellm_health": "3",
@@ -153,13 +151,13 @@ def test_metrics_are_what_node_exporter_reads(tmp_path: Path) -> None:
 
 
 def test_table_has_colours_only_where_they_are_wanted() -> None:
-    plain = _health_watch.screen("compose", FAILED, CHECKS)
+    plain = _watch.screen("compose", FAILED, CHECKS)
     assert plain == [
         "failed    postgresql  does not answer   5.00 s",
         "ok        bogus key   refused   0.01 s",
         "failed    the compose deployment",
     ]
-    assert _health_watch.screen("compose", FAILED, CHECKS, colours=True)[0].startswith(
+    assert _watch.screen("compose", FAILED, CHECKS, colours=True)[0].startswith(
         "\033[31mfailed  \033[0m  postgresql"
     )
-    assert _health_watch.screen("compose", HEALTHY, []) == ["healthy   the compose deployment"]
+    assert _watch.screen("compose", HEALTHY, []) == ["healthy   the compose deployment"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import parse_listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 
@@ -59,7 +59,7 @@ def told(**others: Any) -> dict[str, Any]:
     ],
 )
 def test_faults_are_told(container: Any, said: list[str]) -> None:
-    assert _engine.faults({"x": container}) == said
+    assert _docker.faults({"x": container}) == said
 
 
 def test_container_in_the_hosts_network_publishes_what_it_listens_on(
@@ -79,15 +79,15 @@ def test_container_in_the_hosts_network_publishes_what_it_listens_on(
         inspected = {"name": "/x", "network": "host", **told(ports={})}
         return Result(0, json.dumps(inspected) if argv[1] == "container" else "\n".join(lines), "")
 
-    monkeypatch.setattr(_engine, "run", run)
-    found = _engine.container("x")
+    monkeypatch.setattr(_docker, "run", run)
+    found = _docker.container("x")
     assert found is not None and "network" not in found
     assert found["ports"] == {
         "4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}],
         "8080/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}],
     }
     assert asked == [["container", "inspect"], ["exec", "x"]]
-    assert _engine.faults({"x": found}) == [
+    assert _docker.faults({"x": found}) == [
         "container x publishes 8080/tcp on 0.0.0.0:8080, not on the loopback address alone"
     ]
 
@@ -98,11 +98,11 @@ def test_only_what_runs_in_the_hosts_network_is_asked(monkeypatch: pytest.Monkey
         asked: list[str] = []
         told_so = Result(0, json.dumps(inspected), "")
         monkeypatch.setattr(
-            _engine,
+            _docker,
             "run",
             lambda argv, asked=asked, told_so=told_so, **_more: asked.append(argv[1]) or told_so,
         )
-        assert _engine.container("x") == {"name": "/x", **told(state=state)}
+        assert _docker.container("x") == {"name": "/x", **told(state=state)}
         assert asked == ["container"]
 
 
@@ -113,7 +113,7 @@ def test_a_process_tells_what_it_listens_on() -> None:
                 sys.executable,
                 "-c",
                 "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True)\n"
-                + _engine._LISTENING,
+                + _docker._LISTENING,
             ],
             capture_output=True,
             text=True,
@@ -129,7 +129,7 @@ def test_a_process_tells_what_it_listens_on() -> None:
 
 
 def test_container_is_told_without_its_environment() -> None:
-    assert "Env" not in _engine._CONTAINER
+    assert "Env" not in _docker._CONTAINER
 
 
 class Docker:
@@ -140,7 +140,7 @@ class Docker:
     ) -> None:
         self.calls: list[list[str]] = []
         self.digests, self.python = digests, python
-        monkeypatch.setattr(_engine, "run", self.run)
+        monkeypatch.setattr(_docker, "run", self.run)
 
     def run(self, argv: list[str]) -> Result:
         self.calls.append(argv)
@@ -173,7 +173,7 @@ def test_image_is_known_by_digest(
     monkeypatch: pytest.MonkeyPatch, image: str, digests: list[str], reference: str
 ) -> None:
     docker = Docker(monkeypatch, digests)
-    assert _engine.identity(image, "redis") == {"reference": reference, "uid": 999, "gid": 1000}
+    assert _docker.identity(image, "redis") == {"reference": reference, "uid": 999, "gid": 1000}
     asked = docker.calls[1]
     assert asked[asked.index("--network") + 1] == "none"
     assert asked[asked.index("--cap-drop") + 1] == "ALL"
@@ -181,7 +181,7 @@ def test_image_is_known_by_digest(
 
 def test_release_and_migrations_are_asked_of_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
     Docker(monkeypatch, [], '["1.102.4", ["20250326162113_baseline"]]\n')
-    found = _engine.identity("x:1", "", python=True)
+    found = _docker.identity("x:1", "", python=True)
     assert (found["litellm_version"], found["migrations"]) == (
         "1.102.4",
         ["20250326162113_baseline"],
@@ -193,24 +193,24 @@ def test_image_without_litellm_is_an_error(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(
         ValueError, match="image x:1 holds no LiteLLM that python3 can find: No module named"
     ):
-        _engine.identity("x:1", "", python=True)
+        _docker.identity("x:1", "", python=True)
 
 
 def test_absent_image_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_engine, "run", lambda argv: Result(1, "", "Error: No such image: x:1"))
+    monkeypatch.setattr(_docker, "run", lambda argv: Result(1, "", "Error: No such image: x:1"))
     with pytest.raises(ValueError, match="image x:1 is not present"):
-        _engine.identity("x:1", "")
+        _docker.identity("x:1", "")
 
 
 def test_routes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "default via 10.0.0.1 dev eth0\n10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.5\nblackhole 10.9.0.0/16\n"
-    monkeypatch.setattr(_engine, "run", lambda argv: Result(0, text, ""))
-    assert _engine.routes() == [("10.0.0.0/24", "route by eth0", "eth0")]
+    monkeypatch.setattr(_docker, "run", lambda argv: Result(0, text, ""))
+    assert _docker.routes() == [("10.0.0.0/24", "route by eth0", "eth0")]
 
 
 def test_engine_that_does_not_answer_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        _engine,
+        _docker,
         "run",
         lambda argv: (
             Result(1, "", "Cannot connect to the Docker daemon")
@@ -218,7 +218,7 @@ def test_engine_that_does_not_answer_is_described(monkeypatch: pytest.MonkeyPatc
             else Result(127, "", "")
         ),
     )
-    described = _engine.describe()
+    described = _docker.describe()
     assert (described["client"], described["server"], described["compose"]) == (True, "", "")
     assert described["error"] == "Cannot connect to the Docker daemon"
 
@@ -226,7 +226,7 @@ def test_engine_that_does_not_answer_is_described(monkeypatch: pytest.MonkeyPatc
 def answers(monkeypatch: pytest.MonkeyPatch, told: dict[str, Result]) -> None:
     """Programs that answer by the beginning of their command line."""
     monkeypatch.setattr(
-        _engine,
+        _docker,
         "run",
         lambda argv: next(
             (answer for start, answer in told.items() if " ".join(argv).startswith(start)),
@@ -253,7 +253,7 @@ def test_engine_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
             "docker-compose": Result(0, "1.29.2\n", ""),
         },
     )
-    assert _engine.describe() == {
+    assert _docker.describe() == {
         "client": True,
         "server": "26.1.5+dfsg1",
         "error": "",
@@ -267,7 +267,7 @@ def test_engine_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_host_without_docker_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, {})
-    assert _engine.describe() == {
+    assert _docker.describe() == {
         "client": False,
         "server": "",
         "error": "",
@@ -292,7 +292,7 @@ def test_volume_is_known_by_its_labels(
     monkeypatch: pytest.MonkeyPatch, answer: Result, labels: Any
 ) -> None:
     answers(monkeypatch, {"docker volume inspect": answer})
-    assert _engine.volume_labels("x") == labels
+    assert _docker.volume_labels("x") == labels
 
 
 def test_subnets_are_those_of_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,9 +317,9 @@ def test_subnets_are_those_of_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
             "docker network inspect bridge host": Result(0, json.dumps(networks), ""),
         },
     )
-    assert _engine.subnets() == [("172.17.0.0/16", "network bridge")]
+    assert _docker.subnets() == [("172.17.0.0/16", "network bridge")]
     answers(monkeypatch, {})
-    assert _engine.subnets() == []
+    assert _docker.subnets() == []
 
 
 @pytest.mark.parametrize(
@@ -335,6 +335,6 @@ def test_image_that_cannot_say_its_user_is_an_error(
         {"docker image inspect": Result(0, '{"Id":"sha256:x"}', ""), "docker run": answer},
     )
     with pytest.raises(ValueError, match="image x:1 cannot say who postgres is"):
-        _engine.identity("x:1", "postgres")
+        _docker.identity("x:1", "postgres")
     with pytest.raises(ValueError, match="who its user is"):
-        _engine.identity("x:1", "")
+        _docker.identity("x:1", "")

@@ -11,7 +11,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
-    file_snapshot as _kept_files,
+    file_snapshot as _file_snapshot,
 )
 from ansible_collections.llmops.litellm.plugins.modules import kept_files
 
@@ -47,7 +47,7 @@ def state(units: Path) -> dict[str, Any]:
 def test_what_was_there_comes_back_exactly(host: Path, tmp_path: Path) -> None:
     folder, patterns = str(tmp_path / "state/kept"), [str(host / "ops-*")]
     before = state(host)
-    assert _kept_files.keep(folder, patterns)
+    assert _file_snapshot.keep(folder, patterns)
     assert (tmp_path / "state/kept").stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "state/kept").iterdir()} == {0o600}
     (host / "ops-backup.timer").write_text("ours")
@@ -56,10 +56,10 @@ def test_what_was_there_comes_back_exactly(host: Path, tmp_path: Path) -> None:
     (host / "ops-link.timer").symlink_to("elsewhere")
     (host / "ops-new.service").write_text("ours")
     # what was kept first is what was there before
-    assert not _kept_files.keep(folder, patterns)
-    foreseen = _kept_files.put_back(folder, patterns, check=True)
+    assert not _file_snapshot.keep(folder, patterns)
+    foreseen = _file_snapshot.put_back(folder, patterns, check=True)
     assert state(host) != before
-    told = _kept_files.put_back(folder, patterns)
+    told = _file_snapshot.put_back(folder, patterns)
     assert (
         told
         == foreseen
@@ -72,15 +72,15 @@ def test_what_was_there_comes_back_exactly(host: Path, tmp_path: Path) -> None:
         }
     )
     assert state(host) == before
-    assert _kept_files.put_back(folder, patterns) == {"restored": [], "removed": []}
+    assert _file_snapshot.put_back(folder, patterns) == {"restored": [], "removed": []}
 
 
 def test_nothing_kept_means_that_all_goes(host: Path, tmp_path: Path) -> None:
     folder, patterns = str(tmp_path / "kept"), [str(host / "late-*")]
-    assert _kept_files.keep(folder, patterns)
-    assert _kept_files.kept(folder) == []
+    assert _file_snapshot.keep(folder, patterns)
+    assert _file_snapshot.kept(folder) == []
     (host / "late-a").write_text("ours")
-    assert _kept_files.put_back(folder, patterns) == {
+    assert _file_snapshot.put_back(folder, patterns) == {
         "restored": [],
         "removed": [str(host / "late-a")],
     }
@@ -93,18 +93,18 @@ def test_folder_appears_whole_or_not_at_all(
     def full(path: str) -> None:
         raise OSError(28, "No space left on device", path)
 
-    monkeypatch.setattr(_kept_files, "sync_folder", full)
+    monkeypatch.setattr(_file_snapshot, "sync_folder", full)
     with pytest.raises(OSError, match="No space left"):
-        _kept_files.keep(str(tmp_path / "state/kept"), [str(host / "ops-*")])
+        _file_snapshot.keep(str(tmp_path / "state/kept"), [str(host / "ops-*")])
     assert list((tmp_path / "state").iterdir()) == []
 
 
 def test_record_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        _kept_files.kept(str(tmp_path))
+        _file_snapshot.kept(str(tmp_path))
     (tmp_path / "manifest.json").write_text(json.dumps({"format": 2}))
     with pytest.raises(ValueError, match="is not of format 1"):
-        _kept_files.kept(str(tmp_path))
+        _file_snapshot.kept(str(tmp_path))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 
 TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:0FA0 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1001        0 12345 1 0000000000000000 100 0 0 10 0
@@ -85,7 +85,7 @@ def test_who_answers_on_loopback(address: str, found: bool) -> None:
     ids=["system", "user", "template, cgroup v1", "session", "nothing"],
 )
 def test_unit_of_a_process(text: str, unit: Any) -> None:
-    assert _host.parse_unit(text) == unit
+    assert _process.parse_unit(text) == unit
 
 
 def test_process_is_described_without_its_arguments(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_process_is_described_without_its_arguments(tmp_path: Path) -> None:
     ):
         (tmp_path / pid).mkdir()
         (tmp_path / pid / "cmdline").write_text(words)
-    told = [_host.describe(pid, str(tmp_path)) for pid in (1, 2, 3, 4, 5, None)]
+    told = [_process.describe(pid, str(tmp_path)) for pid in (1, 2, 3, 4, 5, None)]
     assert told == [
         "python3 chat.py (process 1)",
         "postgres (process 2)",
@@ -114,15 +114,15 @@ def test_arguments_are_those_that_the_process_got() -> None:
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        assert _host.command_line(child.pid) == words
+        assert _process.command_line(child.pid) == words
         child.communicate(b"\n")
-    assert _host.command_line(child.pid) == []
+    assert _process.command_line(child.pid) == []
 
 
 def test_title_of_a_process_ends_where_its_padding_begins(tmp_path: Path) -> None:
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "cmdline").write_text("postgres: checkpointer \0\0\0\0")
-    assert _host.command_line(7, str(tmp_path)) == ["postgres: checkpointer "]
+    assert _process.command_line(7, str(tmp_path)) == ["postgres: checkpointer "]
 
 
 NAMES = st.text("ABCXYZ_", min_size=1, max_size=8)
@@ -139,37 +139,37 @@ def test_environment_of_a_process_is_what_it_got(environment: dict[str, str]) ->
         assert path == "/proc/7/environ"
         return text
 
-    original, _host.read = _host.read, read
+    original, _process.read = _process.read, read
     try:
-        assert _host.process_environment(7) == environment
+        assert _process.process_environment(7) == environment
     finally:
-        _host.read = original
+        _process.read = original
 
 
 def test_ancestors_end_below_the_first_process() -> None:
-    assert _host.ancestors(os.getpid())[:2] == [os.getpid(), os.getppid()]
-    assert 1 not in _host.ancestors(os.getpid())
+    assert _process.ancestors(os.getpid())[:2] == [os.getpid(), os.getppid()]
+    assert 1 not in _process.ancestors(os.getpid())
 
 
 def test_programs_run_in_a_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTGRES_PASSWORD", "of the caller's shell")
-    found = _host.run(
+    found = _process.run(
         [sys.executable, "-c", "import os; print(sorted(set(os.environ) - {'LC_CTYPE'}))"],
         env={"A": "1"},
     )
-    assert found == _host.Result(0, "['A', 'HOME', 'LC_ALL', 'PATH']\n", "")
+    assert found == _process.Result(0, "['A', 'HOME', 'LC_ALL', 'PATH']\n", "")
 
 
 def test_programs_never_raise() -> None:
-    assert _host.run(["/nosuch/program"]).rc == 127
-    assert _host.run([sys.executable, "-c", "import sys; sys.exit(3)"]).rc == 3
-    late = _host.run([sys.executable, "-c", "import signal; signal.pause()"], timeout=0.3)
+    assert _process.run(["/nosuch/program"]).rc == 127
+    assert _process.run([sys.executable, "-c", "import sys; sys.exit(3)"]).rc == 3
+    late = _process.run([sys.executable, "-c", "import signal; signal.pause()"], timeout=0.3)
     assert late.rc == 124
     assert "did not answer within 0.3 seconds" in late.err
 
 
 def test_program_runs_as_another_account() -> None:
-    assert _host.run(["id", "-u"], account=(65534, 65534)).out == "65534\n"
+    assert _process.run(["id", "-u"], account=(65534, 65534)).out == "65534\n"
 
 
 def test_file_is_written_whole_with_its_mode(tmp_path: Path) -> None:

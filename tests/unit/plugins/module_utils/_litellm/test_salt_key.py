@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.llmops.litellm.plugins.module_utils._litellm import salt_key as _salt
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import salt_key as _salt_key
 
 # encrypt_value_helper("http://127.0.0.1:8082/v1 – schön") of LiteLLM 1.102.4
 KEY = "sk-Salt.of/the#team$2025"
@@ -25,9 +25,9 @@ def encrypt(value: bytes, key: str, standard: bool = False) -> str:
 
 
 def test_what_litellm_stored() -> None:
-    assert _salt.decrypts(STORED, KEY) is True
-    assert _salt.decrypts(STORED, KEY + " ") is False
-    assert _salt.decrypts(STORED, "") is False
+    assert _salt_key.decrypts(STORED, KEY) is True
+    assert _salt_key.decrypts(STORED, KEY + " ") is False
+    assert _salt_key.decrypts(STORED, "") is False
 
 
 @given(
@@ -38,8 +38,8 @@ def test_what_litellm_stored() -> None:
 )
 def test_the_right_key_and_no_other(value: bytes, key: str, other: str, standard: bool) -> None:
     stored = encrypt(value, key, standard)
-    assert _salt.decrypts(stored, key) is True
-    assert _salt.decrypts(stored, other) is (other == key)
+    assert _salt_key.decrypts(stored, key) is True
+    assert _salt_key.decrypts(stored, other) is (other == key)
 
 
 @given(value=st.binary(max_size=40), bit=st.integers(min_value=0))
@@ -47,7 +47,7 @@ def test_a_value_that_was_changed(value: bytes, bit: int) -> None:
     box = bytearray(base64.urlsafe_b64decode(encrypt(value, KEY)))
     bit %= len(box) * 8
     box[bit // 8] ^= 1 << bit % 8
-    assert _salt.decrypts(base64.urlsafe_b64encode(box).decode(), KEY) is False
+    assert _salt_key.decrypts(base64.urlsafe_b64encode(box).decode(), KEY) is False
 
 
 @given(
@@ -63,7 +63,7 @@ def test_ciphertexts_at_the_edges_of_the_arithmetic(words: list[int], rest: byte
     stream = box.encrypt(bytes(len(wanted)), nonce).ciphertext[16:]
     made = box.encrypt(bytes(a ^ b for a, b in zip(wanted, stream)), nonce)
     assert made.ciphertext[16:] == wanted
-    assert _salt.decrypts(base64.b64encode(bytes(made)).decode(), KEY) is True
+    assert _salt_key.decrypts(base64.b64encode(bytes(made)).decode(), KEY) is True
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_ciphertexts_at_the_edges_of_the_arithmetic(words: list[int], rest: byte
     ],
 )
 def test_other_formats(value: str) -> None:
-    assert _salt.decrypts(value, KEY) is None
+    assert _salt_key.decrypts(value, KEY) is None
 
 
 def test_a_key_that_is_no_text() -> None:
-    assert _salt.decrypts(STORED, "\udc80") is False
+    assert _salt_key.decrypts(STORED, "\udc80") is False

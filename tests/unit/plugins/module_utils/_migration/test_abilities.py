@@ -9,7 +9,7 @@ import fake_proxy
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm.client import Client
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import snapshot as _proxy
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import snapshot as _snapshot
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def look(proxy: fake_proxy.FakeProxy, **more: Any) -> dict[str, Any]:
         "bogus": False,
         **more,
     }
-    return _proxy.snapshot(Client(proxy.url, fake_proxy.MASTER), **options)
+    return _snapshot.snapshot(Client(proxy.url, fake_proxy.MASTER), **options)
 
 
 def states(found: dict[str, Any]) -> dict[tuple[str, str], str]:
@@ -57,10 +57,10 @@ def test_a_capability_that_is_lost_is_a_difference_with_a_table(
     proxy.calls = [True]
     before = look(proxy, capabilities=True)
     after = look(proxy, earlier=before)
-    assert _proxy.compare(before, after) == [
+    assert _snapshot.compare(before, after) == [
         "model chat, tools: yes became no (no tool was called)"
     ]
-    lines = _proxy.table(before, after)
+    lines = _snapshot.table(before, after)
     assert lines[0].split("  ")[0] == "model" and len(lines) == 1 + len(before["exercised"]) + 4
     assert [line.split()[:4] for line in lines if " tools " in line] == [
         ["chat", "tools", "yes", "no"]
@@ -76,21 +76,21 @@ def test_a_model_may_need_more_than_one_try(
     proxy.calls = [True]
     before = look(proxy, capabilities=True)
     proxy.calls = list(answers)
-    assert bool(_proxy.compare(before, look(proxy, earlier=before))) is lost
+    assert bool(_snapshot.compare(before, look(proxy, earlier=before))) is lost
     assert len(answers) - len(proxy.calls) == 3
 
 
 def test_what_it_can_do_in_addition_is_no_difference(proxy: fake_proxy.FakeProxy) -> None:
     before = look(proxy, capabilities=True)
     proxy.calls = [True]
-    assert _proxy.compare(before, look(proxy, earlier=before)) == []
+    assert _snapshot.compare(before, look(proxy, earlier=before)) == []
 
 
 def test_a_model_that_is_silent_now_is_said_once(proxy: fake_proxy.FakeProxy) -> None:
     proxy.calls = [True]
     before = look(proxy, capabilities=True)
     proxy.replies["/v1/chat/completions"] = (500, {})
-    assert _proxy.compare(before, look(proxy, earlier=before)) == [
+    assert _snapshot.compare(before, look(proxy, earlier=before)) == [
         "model chat, chat: an answer became a failure (HTTP 500)",
         "model chat, stream: an answer became a failure (HTTP 500)",
     ]
@@ -100,9 +100,9 @@ def test_a_journal_that_is_older_than_capabilities_is_compared(proxy: fake_proxy
     before = look(proxy)
     del before["capabilities"]
     after = look(proxy, earlier=before)
-    assert _proxy.compare(before, after) == [] and len(_proxy.table(before, after)) == 1 + len(
-        before["exercised"]
-    )
+    assert _snapshot.compare(before, after) == [] and len(
+        _snapshot.table(before, after)
+    ) == 1 + len(before["exercised"])
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ def test_a_journal_that_is_older_than_capabilities_is_compared(proxy: fake_proxy
 )
 def test_which_changes_are_losses(old: str, new: str, found: list[str]) -> None:
     row = {"model": "m", "capability": "tools", "why": "why", "seconds": 0.1}
-    assert _proxy.differences([{**row, "state": old}], [{**row, "state": new}]) == found
+    assert _snapshot.differences([{**row, "state": old}], [{**row, "state": new}]) == found
 
 
 def test_what_was_not_asked_again_is_a_loss() -> None:
     row = {"model": "m", "capability": "tools", "state": "no", "why": "", "seconds": 0.1}
-    assert _proxy.differences([row], []) == ["model m, tools: it was not asked again"]
+    assert _snapshot.differences([row], []) == ["model m, tools: it was not asked again"]

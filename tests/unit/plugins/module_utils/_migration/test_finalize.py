@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
-    unit_removal as _retirement,
+    unit_removal as _unit_removal,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import Problem
@@ -31,7 +31,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     native_server as _native_server,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 
 NOW = datetime(2026, 11, 30, 15, 0, tzinfo=timezone.utc)
 ENDED = "2026-11-23T14:00:00.000000+00:00"
@@ -309,7 +309,7 @@ def test_every_file_is_taken_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (tmp_path / name).touch()
     (tmp_path / "link.service").symlink_to(tmp_path / "litellm.service")
     monkeypatch.setattr(
-        _retirement,
+        _unit_removal,
         "drop_ins",
         lambda unit: [str(tmp_path / "own.conf")] if unit["name"] == "litellm.service" else [],
     )
@@ -376,7 +376,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(_native_server, "running", running)
     monkeypatch.setattr(_fingerprint, "fingerprint", lambda endpoint: told["held"])
-    monkeypatch.setattr(_postgres, "database_size", lambda endpoint: 1 << 20)
+    monkeypatch.setattr(_session, "database_size", lambda endpoint: 1 << 20)
     monkeypatch.setattr(_files, "free_bytes", lambda path: 1 << 30)
     monkeypatch.setattr(
         _status,

@@ -19,21 +19,23 @@ from hypothesis import strategies as st
 from ansible_collections.llmops.litellm.plugins.module_utils._config import (
     environment_text as _environment_text,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
-from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host import images as _images
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import Problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Manager, Unit
-from ansible_collections.llmops.litellm.plugins.module_utils._litellm import salt_key as _salt
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import preflight as _survey
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import salt_key as _salt_key
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    preflight as _preflight,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     preflight_source as _preflight_source,
 )
@@ -46,7 +48,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     native_server as _native_server,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 from ansible_collections.llmops.litellm.plugins.modules import preflight_info
 
@@ -81,7 +83,7 @@ def deployment(environment: Any = None, text: str = CONFIG, **facts: Any) -> _le
         "litellm_traces": [],
         **facts,
     }
-    tree = _included.Tree((_included.Part(told["config"] or "/nosuch/config.yaml", text),))
+    tree = _includes.Tree((_includes.Part(told["config"] or "/nosuch/config.yaml", text),))
     return _legacy.Deployment(
         UNIT, {"LITELLM_MASTER_KEY": "sk-" + SECRET, **(environment or {})}, tree, told
     )
@@ -348,26 +350,28 @@ def test_native_ports_are_those_of_what_moves(facts: dict[str, Any]) -> None:
 
 def test_run_at_work_locks_the_host(tmp_path: Path) -> None:
     wanted = settings(tmp_path)
-    assert _survey._lock(wanted, NOW) == []
+    assert _preflight._lock(wanted, NOW) == []
     (tmp_path / "state").mkdir()
     journal = _journal.create("x", {"controller": "elsewhere", "run": "1:1"}, NOW)
     _journal.save(wanted["state_dir"], journal, NOW)
-    assert "lock: run 1:1 of controller elsewhere is at work" in texts(_survey._lock(wanted, NOW))
-    assert _survey._lock(wanted, NOW + timedelta(hours=3)) == []
+    assert "lock: run 1:1 of controller elsewhere is at work" in texts(
+        _preflight._lock(wanted, NOW)
+    )
+    assert _preflight._lock(wanted, NOW + timedelta(hours=3)) == []
     (tmp_path / "state/journal.json").write_text("{")
-    assert "journal: " in texts(_survey._lock(wanted, NOW))
+    assert "journal: " in texts(_preflight._lock(wanted, NOW))
 
 
 @pytest.mark.parametrize("labels", [None, {}], ids=["volume gone", "volume there"])
 def test_rows_that_are_nowhere_else_lock_the_host(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: Any
 ) -> None:
-    monkeypatch.setattr(_engine, "volume_labels", lambda name: labels)
+    monkeypatch.setattr(_docker, "volume_labels", lambda name: labels)
     (tmp_path / "state").mkdir()
     journal = _journal.create("x", {"controller": "desk", "run": "1:1"}, NOW)
     journal.update(state="rolled back", facts={"not_kept": "the dump failed"})
     _journal.save(str(tmp_path / "state"), journal, NOW)
-    found = texts(_survey._lock(settings(tmp_path, project_name="team"), NOW))
+    found = texts(_preflight._lock(settings(tmp_path, project_name="team"), NOW))
     assert (
         "volume team_postgres: may hold rows of the failed migration x that are nowhere else (the dump failed)"
         in found
@@ -386,9 +390,9 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> list[Listener]:
         16: ["/usr/bin/redis-server 127.0.0.1:6379"],
         271: ["/v/bin/python", "/v/bin/litellm"],
     }
-    monkeypatch.setattr(_host, "unit_of", units.get)
-    monkeypatch.setattr(_host, "command_line", lambda pid, proc="/proc": programs.get(pid, []))
-    monkeypatch.setattr(_host, "ancestors", lambda pid: [pid, 271] if pid == 272 else [pid])
+    monkeypatch.setattr(_process, "unit_of", units.get)
+    monkeypatch.setattr(_process, "command_line", lambda pid, proc="/proc": programs.get(pid, []))
+    monkeypatch.setattr(_process, "ancestors", lambda pid: [pid, 271] if pid == 272 else [pid])
     monkeypatch.setattr(
         _legacy,
         "show",
@@ -431,10 +435,10 @@ def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         told["keys"].add(key)
         return told["outcomes"][value]
 
-    monkeypatch.setattr(_postgres, "query", query)
-    monkeypatch.setattr(_postgres, "server_version", lambda endpoint: ("15.18", 15))
-    monkeypatch.setattr(_postgres, "database_size", lambda endpoint: 1000)
-    monkeypatch.setattr(_salt, "decrypts", decrypts)
+    monkeypatch.setattr(_session, "query", query)
+    monkeypatch.setattr(_session, "server_version", lambda endpoint: ("15.18", 15))
+    monkeypatch.setattr(_session, "database_size", lambda endpoint: 1000)
+    monkeypatch.setattr(_salt_key, "decrypts", decrypts)
     monkeypatch.setattr(
         _native_server, "seen", lambda pid: {"argv": ["postgres", "-D", "x"], "process": pid}
     )
@@ -570,9 +574,9 @@ def test_servers_that_systemd_does_not_know_are_refused(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(_host, "unit_of", lambda pid: None)
+    monkeypatch.setattr(_process, "unit_of", lambda pid: None)
     monkeypatch.setattr(
-        _host, "run", lambda argv: Result(0, "Redis server v=7.0.15 sha=00000000:0", "")
+        _process, "run", lambda argv: Result(0, "Redis server v=7.0.15 sha=00000000:0", "")
     )
     legacy = deployment({"DATABASE_URL": URL, "REDIS_PORT": "6379"})
     found = _preflight_stores._database(legacy, {}, servers) + _preflight_stores._redis_of(
@@ -589,9 +593,9 @@ def test_database_that_does_not_answer_is_refused(
     servers: list[Listener], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(endpoint: Any) -> Any:
-        raise _postgres.PostgresError("password authentication failed")
+        raise _session.PostgresError("password authentication failed")
 
-    monkeypatch.setattr(_postgres, "server_version", refuse)
+    monkeypatch.setattr(_session, "server_version", refuse)
     assert "DATABASE_URL: password authentication failed" in texts(
         _preflight_stores._database(deployment({"DATABASE_URL": URL}), {}, servers)
     )
@@ -601,7 +605,7 @@ def test_database_that_does_not_answer_is_refused(
 def pings(monkeypatch: pytest.MonkeyPatch) -> list[_redis.Native]:
     """Every native Redis that was asked; those with a password of ``wrong`` refuse."""
     asked: list[_redis.Native] = []
-    run = _host.run
+    run = _process.run
 
     def ask(self: _redis.Native, *words: str) -> str:
         asked.append(self)
@@ -616,7 +620,7 @@ def pings(monkeypatch: pytest.MonkeyPatch) -> list[_redis.Native]:
         lambda native: {"folder": "/var/lib/redis", "file": "dump.rdb", "append_only": False},
     )
     monkeypatch.setattr(
-        _host,
+        _process,
         "run",
         lambda argv, **named: (
             Result(0, "Redis server v=7.0.15 sha=00000000:0", "")
@@ -912,10 +916,10 @@ def test_images_are_judged_together(
 @pytest.mark.parametrize(
     ("labels", "container", "subject"),
     [
-        ({_engine.OWN_LABEL: ""}, None, "volume team_redis"),
-        (None, {"labels": {_engine.FOLDER_LABEL: "here"}}, "container team-proxy"),
+        ({_docker.OWN_LABEL: ""}, None, "volume team_redis"),
+        (None, {"labels": {_docker.FOLDER_LABEL: "here"}}, "container team-proxy"),
         ({}, None, "volume team_redis"),
-        (None, {"labels": {_engine.FOLDER_LABEL: "elsewhere"}}, "container team-proxy"),
+        (None, {"labels": {_docker.FOLDER_LABEL: "elsewhere"}}, "container team-proxy"),
         (None, {"labels": {}}, "container team-proxy"),
     ],
     ids=[
@@ -936,13 +940,13 @@ def test_names_are_free_or_ours(
     subject: str,
 ) -> None:
     monkeypatch.setattr(
-        _engine, "volume_labels", lambda name: labels if name == "team_redis" else None
+        _docker, "volume_labels", lambda name: labels if name == "team_redis" else None
     )
     monkeypatch.setattr(
-        _engine, "container", lambda name: container if name == "team-proxy" else None
+        _docker, "container", lambda name: container if name == "team-proxy" else None
     )
-    monkeypatch.setattr(_engine, "subnets", lambda: [("172.30.40.0/24", "network team")])
-    monkeypatch.setattr(_engine, "routes", lambda: [("172.30.40.0/24", "route by br-1", "br-1")])
+    monkeypatch.setattr(_docker, "subnets", lambda: [("172.30.40.0/24", "network team")])
+    monkeypatch.setattr(_docker, "routes", lambda: [("172.30.40.0/24", "route by br-1", "br-1")])
     if known:
         (tmp_path / "state").mkdir()
         (tmp_path / "state/journal.json").write_text("{}")
@@ -966,9 +970,9 @@ def test_subnet_is_free_or_ours(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, networks: Any, said: str
 ) -> None:
     for name in ("volume_labels", "container"):
-        monkeypatch.setattr(_engine, name, lambda name: None)
-    monkeypatch.setattr(_engine, "subnets", lambda: networks)
-    monkeypatch.setattr(_engine, "routes", lambda: [("172.30.0.0/16", "route by eth1", "eth1")])
+        monkeypatch.setattr(_docker, name, lambda name: None)
+    monkeypatch.setattr(_docker, "subnets", lambda: networks)
+    monkeypatch.setattr(_docker, "routes", lambda: [("172.30.0.0/16", "route by eth1", "eth1")])
     found = texts(_preflight_target._names(settings(tmp_path), {}))
     assert bool(found) == bool(said)
     assert said in found
@@ -1009,7 +1013,7 @@ def test_everything_wrong_is_told_in_one_go(
     monkeypatch.setattr(_listeners, "listeners", lambda: servers)
     monkeypatch.setattr(_files, "free_bytes", lambda path: 0)
     monkeypatch.setattr(
-        _engine,
+        _docker,
         "describe",
         lambda: {
             "client": False,
@@ -1020,7 +1024,7 @@ def test_everything_wrong_is_told_in_one_go(
             "root": str(tmp_path),
         },
     )
-    found = _survey.survey(settings(tmp_path, overrides={"UI_PASSWORD": "x"}), NOW)
+    found = _preflight.survey(settings(tmp_path, overrides={"UI_PASSWORD": "x"}), NOW)
     assert [item.subject for item in found.problems] == [
         "Docker",
         "legacy_unit",
@@ -1057,7 +1061,7 @@ def test_host_with_which_nothing_is_wrong_is_told_without_secrets(
     )
     monkeypatch.setattr(_files, "free_bytes", lambda path: 1 << 40)
     monkeypatch.setattr(
-        _engine,
+        _docker,
         "describe",
         lambda: {
             "client": True,
@@ -1071,12 +1075,12 @@ def test_host_with_which_nothing_is_wrong_is_told_without_secrets(
         },
     )
     for name in ("volume_labels", "container"):
-        monkeypatch.setattr(_engine, name, lambda name: None)
+        monkeypatch.setattr(_docker, name, lambda name: None)
     for name in ("subnets", "routes"):
-        monkeypatch.setattr(_engine, name, list)
+        monkeypatch.setattr(_docker, name, list)
     monkeypatch.setattr(_images, "look", lambda reference, platform, insecure: image(reference))
     monkeypatch.setattr(_systemd, "dependants", lambda records: {})
-    found = _survey.survey(
+    found = _preflight.survey(
         settings(tmp_path, images={"litellm": "l", "postgres": "p", "redis": "r"}), NOW
     )
     assert texts(found.problems) == ""
@@ -1100,7 +1104,7 @@ def including(tmp_path: Path) -> Path:
 def read(path: Path, environment: Any = None) -> _legacy.Deployment:
     """A legacy deployment with this configuration, as it is found."""
     return deployment(environment, "", config=str(path))._replace(
-        configuration=_included.follow(str(path))
+        configuration=_includes.follow(str(path))
     )
 
 

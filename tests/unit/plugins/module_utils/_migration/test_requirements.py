@@ -13,7 +13,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host.images import Image
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
-    requirements as _preflight,
+    requirements as _requirements,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._migration.requirements import (
     GIB,
@@ -38,25 +38,25 @@ def image(**others: Any) -> Image:
 CHECKS: list[tuple[str, Any, list[str]]] = [
     (
         "keys: strong",
-        lambda: _preflight.check_keys(
+        lambda: _requirements.check_keys(
             {"LITELLM_MASTER_KEY": STRONG, "LITELLM_SALT_KEY": STRONG[::-1]}, [], []
         ),
         [],
     ),
     (
         "keys: none",
-        lambda: _preflight.check_keys({}, [], []),
+        lambda: _requirements.check_keys({}, [], []),
         ["LITELLM_MASTER_KEY: the running proxy has none, so it is open to everybody"],
     ),
-    ("keys: in config.yaml", lambda: _preflight.check_keys({}, ["LITELLM_MASTER_KEY"], []), []),
+    ("keys: in config.yaml", lambda: _requirements.check_keys({}, ["LITELLM_MASTER_KEY"], []), []),
     (
         "keys: empty",
-        lambda: _preflight.check_keys({"LITELLM_MASTER_KEY": ""}, [], []),
+        lambda: _requirements.check_keys({"LITELLM_MASTER_KEY": ""}, [], []),
         ["LITELLM_MASTER_KEY: the value that the running proxy has is empty"],
     ),
     (
         "keys: weak salt key",
-        lambda: _preflight.check_keys(
+        lambda: _requirements.check_keys(
             {"LITELLM_MASTER_KEY": STRONG, "LITELLM_SALT_KEY": "salt"}, [], []
         ),
         [
@@ -66,58 +66,58 @@ CHECKS: list[tuple[str, Any, list[str]]] = [
     ),
     (
         "keys: weak and accepted",
-        lambda: _preflight.check_keys(
+        lambda: _requirements.check_keys(
             {"LITELLM_MASTER_KEY": STRONG, "LITELLM_SALT_KEY": "salt"}, [], ["LITELLM_SALT_KEY"]
         ),
         [],
     ),
     (
         "overrides: strong, and no secret",
-        lambda: _preflight.check_overrides({"UI_PASSWORD": STRONG, "LITELLM_LOG": "INFO"}),
+        lambda: _requirements.check_overrides({"UI_PASSWORD": STRONG, "LITELLM_LOG": "INFO"}),
         [],
     ),
     (
         "overrides: weak",
-        lambda: _preflight.check_overrides({"POSTGRES_PASSWORD": "change" + "me"}),
+        lambda: _requirements.check_overrides({"POSTGRES_PASSWORD": "change" + "me"}),
         ["env_file_overrides.POSTGRES_PASSWORD: the value given is a placeholder"],
     ),
-    ("salt: proved", lambda: _preflight.check_salt(True, 3), []),
-    ("salt: nothing stored", lambda: _preflight.check_salt(None, 0), []),
+    ("salt: proved", lambda: _requirements.check_salt(True, 3), []),
+    ("salt: nothing stored", lambda: _requirements.check_salt(None, 0), []),
     (
         "salt: wrong",
-        lambda: _preflight.check_salt(False, 3),
+        lambda: _requirements.check_salt(False, 3),
         [
             "LITELLM_SALT_KEY: the key that the proxy runs with cannot decrypt the credentials of the 3 model(s)"
         ],
     ),
     (
         "ports: free",
-        lambda: _preflight.check_ports([Port("proxy", 4000, "litellm.service", "", False)]),
+        lambda: _requirements.check_ports([Port("proxy", 4000, "litellm.service", "", False)]),
         [],
     ),
     (
         "ports: ours",
-        lambda: _preflight.check_ports(
+        lambda: _requirements.check_ports(
             [Port("proxy", 4000, "litellm.service", "litellm (process 7)", True)]
         ),
         [],
     ),
     (
         "ports: a stranger's",
-        lambda: _preflight.check_ports(
+        lambda: _requirements.check_ports(
             [Port("redis", 6379, "the legacy redis-server", "nginx (process 7)", False)]
         ),
         ["port 6379 (redis): is held by nginx (process 7), not by the legacy redis-server"],
     ),
-    ("stage port: fine", lambda: _preflight.check_stage_port(14000, [4000]), []),
+    ("stage port: fine", lambda: _requirements.check_stage_port(14000, [4000]), []),
     (
         "stage port: none",
-        lambda: _preflight.check_stage_port(99999, [4000]),
+        lambda: _requirements.check_stage_port(99999, [4000]),
         ["litellm_stage_port: 99999 is not a port"],
     ),
     (
         "stage port: served",
-        lambda: _preflight.check_stage_port(4000, [4000]),
+        lambda: _requirements.check_stage_port(4000, [4000]),
         ["litellm_stage_port: 4000 is a port of the deployment itself"],
     ),
     ("engine: fine", lambda: _docker.check_engine(ENGINE), []),
@@ -153,149 +153,153 @@ CHECKS: list[tuple[str, Any, list[str]]] = [
     ),
     (
         "image: fine",
-        lambda: _preflight.check_image("litellm_images.redis", image(), "linux/amd64"),
+        lambda: _requirements.check_image("litellm_images.redis", image(), "linux/amd64"),
         [],
     ),
     (
         "image: missing",
-        lambda: _preflight.check_image(
+        lambda: _requirements.check_image(
             "litellm_images.redis", image(error="the registry answered 404"), "linux/amd64"
         ),
         ["litellm_images.redis: image redis:8: the registry answered 404"],
     ),
     (
         "image: elsewhere",
-        lambda: _preflight.check_image("litellm_images.redis", image(), "linux/arm64"),
+        lambda: _requirements.check_image("litellm_images.redis", image(), "linux/arm64"),
         ["is for linux/amd64; this host is linux/arm64"],
     ),
-    ("release: the same", lambda: _preflight.check_release("v", "1.102.4", "1.102.4"), []),
-    ("release: not said", lambda: _preflight.check_release("v", None, "1.102.4"), []),
+    ("release: the same", lambda: _requirements.check_release("v", "1.102.4", "1.102.4"), []),
+    ("release: not said", lambda: _requirements.check_release("v", None, "1.102.4"), []),
     (
         "release: another",
-        lambda: _preflight.check_release("v", "1.103.0", "1.102.4"),
+        lambda: _requirements.check_release("v", "1.103.0", "1.102.4"),
         ["the image holds LiteLLM 1.103.0, the legacy deployment runs 1.102.4"],
     ),
     (
         "release: bad",
-        lambda: _preflight.check_release("v", "1.107.2", "1.107.2"),
+        lambda: _requirements.check_release("v", "1.107.2", "1.107.2"),
         ["LiteLLM 1.107.2 is on the list of known-bad releases"],
     ),
     (
         "migrations: the same",
-        lambda: _preflight.check_migrations("v", ["a", "b"], ["b", "a", "c"]),
+        lambda: _requirements.check_migrations("v", ["a", "b"], ["b", "a", "c"]),
         [],
     ),
-    ("migrations: no ledger", lambda: _preflight.check_migrations("v", ["a"], None), []),
+    ("migrations: no ledger", lambda: _requirements.check_migrations("v", ["a"], None), []),
     (
         "migrations: behind",
-        lambda: _preflight.check_migrations("v", ["a", "b", "c"], ["a"]),
+        lambda: _requirements.check_migrations("v", ["a", "b", "c"], ["a"]),
         ["brings 2 schema migrations that the legacy database does not have (the first is b)"],
     ),
-    ("traces: none", lambda: _preflight.check_traces("1.102.4", ["/v/sitecustomize.py"]), []),
+    ("traces: none", lambda: _requirements.check_traces("1.102.4", ["/v/sitecustomize.py"]), []),
     (
         "traces: some",
-        lambda: _preflight.check_traces("1.102.4", ["/v/litellm_init.pth"]),
+        lambda: _requirements.check_traces("1.102.4", ["/v/litellm_init.pth"]),
         ["/v/litellm_init.pth: is a trace of a malicious release"],
     ),
     (
         "traces: bad release",
-        lambda: _preflight.check_traces("1.82.7", []),
+        lambda: _requirements.check_traces("1.82.7", []),
         ["LiteLLM 1.82.7 was published with malware"],
     ),
     (
         "majors: newer",
-        lambda: _preflight.check_majors(
+        lambda: _requirements.check_majors(
             "v", "PostgreSQL", image(environment={"PG_MAJOR": "17"}), "PG_MAJOR", 15
         ),
         [],
     ),
     (
         "majors: older",
-        lambda: _preflight.check_majors(
+        lambda: _requirements.check_majors(
             "v", "PostgreSQL", image(environment={"PG_MAJOR": "13"}), "PG_MAJOR", 15
         ),
         ["is PostgreSQL 13, the native server is 15"],
     ),
     (
         "disk: enough on two",
-        lambda: _preflight.check_disk([("/a", 1, 3 * GIB, 4 * GIB), ("/b", 2, 3 * GIB, 4 * GIB)]),
+        lambda: _requirements.check_disk(
+            [("/a", 1, 3 * GIB, 4 * GIB), ("/b", 2, 3 * GIB, 4 * GIB)]
+        ),
         [],
     ),
     (
         "disk: too little on one",
-        lambda: _preflight.check_disk([("/a", 1, 3 * GIB, 4 * GIB), ("/b", 1, 3 * GIB, 4 * GIB)]),
+        lambda: _requirements.check_disk(
+            [("/a", 1, 3 * GIB, 4 * GIB), ("/b", 1, 3 * GIB, 4 * GIB)]
+        ),
         [
             "disk space: /a and /b need 6.0 GiB together, 4.0 GiB are free -> free at least 2.0 GiB there"
         ],
     ),
     (
         "names: ours",
-        lambda: _preflight.check_names({"litellm_redis": True}, {"litellm-redis": True}),
+        lambda: _requirements.check_names({"litellm_redis": True}, {"litellm-redis": True}),
         [],
     ),
     (
         "names: a stranger's volume",
-        lambda: _preflight.check_names({"litellm_redis": False}, {}),
+        lambda: _requirements.check_names({"litellm_redis": False}, {}),
         ["volume litellm_redis: exists and was not made by this collection"],
     ),
     (
         "names: a stranger's container",
-        lambda: _preflight.check_names({}, {"litellm-redis": False}),
+        lambda: _requirements.check_names({}, {"litellm-redis": False}),
         ["container litellm-redis: exists and was not made"],
     ),
     (
         "subnet: free",
-        lambda: _preflight.check_subnet(
+        lambda: _requirements.check_subnet(
             "litellm_subnet", "172.30.40.0/24", [("172.17.0.0/16", "network bridge")]
         ),
         [],
     ),
     (
         "subnet: taken",
-        lambda: _preflight.check_subnet(
+        lambda: _requirements.check_subnet(
             "litellm_subnet", "172.30.40.0/24", [("172.30.0.0/16", "network x")]
         ),
         ["172.30.40.0/24 overlaps with 172.30.0.0/16 (network x)"],
     ),
     (
         "subnet: host bits",
-        lambda: _preflight.check_subnet("litellm_subnet", "172.30.40.1/24", []),
+        lambda: _requirements.check_subnet("litellm_subnet", "172.30.40.1/24", []),
         ["litellm_subnet: 172.30.40.1/24"],
     ),
     (
         "subnet: public",
-        lambda: _preflight.check_subnet("litellm_subnet", "8.8.8.0/24", []),
+        lambda: _requirements.check_subnet("litellm_subnet", "8.8.8.0/24", []),
         ["is not a private IPv4 subnet"],
     ),
     (
         "subnet: loopback",
-        lambda: _preflight.check_subnet("litellm_subnet", "127.30.40.0/24", []),
+        lambda: _requirements.check_subnet("litellm_subnet", "127.30.40.0/24", []),
         ["is not a private IPv4 subnet"],
     ),
     (
         "subnet: link-local",
-        lambda: _preflight.check_subnet("litellm_subnet", "169.254.40.0/24", []),
+        lambda: _requirements.check_subnet("litellm_subnet", "169.254.40.0/24", []),
         ["is not a private IPv4 subnet"],
     ),
     (
         "subnet: small",
-        lambda: _preflight.check_subnet("litellm_subnet", "172.30.40.0/29", []),
+        lambda: _requirements.check_subnet("litellm_subnet", "172.30.40.0/29", []),
         ["at least 16 addresses"],
     ),
     (
         "subnet: nonsense",
-        lambda: _preflight.check_subnet("litellm_subnet", "x", []),
+        lambda: _requirements.check_subnet("litellm_subnet", "x", []),
         ["give a private IPv4 subnet"],
     ),
-    ("warnings: none", lambda: _preflight.warn("1.102.4", [], []), []),
+    ("warnings: none", lambda: _requirements.warn("1.102.4", [], []), []),
     (
         "warnings: old release",
-        lambda: _preflight.warn("1.80.0", [], []),
+        lambda: _requirements.warn("1.80.0", [], []),
         ["CVE-2026-42208", "does not write its last spend"],
     ),
     (
         "warnings: model server",
-        lambda: _preflight.warn(None, ["127.0.0.1:8082"], []),
+        lambda: _requirements.warn(None, ["127.0.0.1:8082"], []),
         ["model server 127.0.0.1:8082: does not answer now"],
     ),
 ]
@@ -318,7 +322,7 @@ FAULTS = re.compile(
 )
 SECRETS = st.one_of(
     st.text(max_size=30),
-    st.sampled_from(sorted(_preflight.PUBLIC_KEYS)),
+    st.sampled_from(sorted(_requirements.PUBLIC_KEYS)),
     st.text("ab", min_size=16, max_size=30),
     st.builds(
         "{}{}{}".format,
@@ -332,7 +336,7 @@ SECRETS = st.one_of(
 def messages(secret: str) -> list[_problem.Problem]:
     """All that is said of a secret."""
     environment = {"LITELLM_MASTER_KEY": secret, "LITELLM_SALT_KEY": secret}
-    return _preflight.check_keys(environment, [], []) + _preflight.check_overrides(
+    return _requirements.check_keys(environment, [], []) + _requirements.check_overrides(
         {"UI_PASSWORD": secret}
     )
 
@@ -341,7 +345,7 @@ def messages(secret: str) -> list[_problem.Problem]:
 @example(" placeholder")
 def test_messages_say_the_kind_of_fault_and_nothing_of_the_secret(secret: str) -> None:
     """Not "the secret is not in the text": a secret may be a word of the message."""
-    fault = _preflight.weakness(secret)
+    fault = _requirements.weakness(secret)
     if fault is None:
         assert messages(secret) == []
         return
@@ -361,8 +365,8 @@ def test_messages_say_the_kind_of_fault_and_nothing_of_the_secret(secret: str) -
     )
 )
 def test_random_keys_are_strong(core: str) -> None:
-    if not _preflight.PLACEHOLDER.search(core):
-        assert _preflight.weakness("sk-" + core) is None
+    if not _requirements.PLACEHOLDER.search(core):
+        assert _requirements.weakness("sk-" + core) is None
 
 
 @pytest.mark.parametrize(
@@ -378,7 +382,7 @@ def test_random_keys_are_strong(core: str) -> None:
     ],
 )
 def test_known_placeholder_and_short_keys_are_weak(text: str) -> None:
-    assert _preflight.weakness(text)
+    assert _requirements.weakness(text)
 
 
 @pytest.mark.parametrize(

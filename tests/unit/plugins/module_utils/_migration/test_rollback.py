@@ -11,13 +11,15 @@ from ansible_collections.llmops.litellm.plugins.module_utils._backup import back
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import rollback as _rollback
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy_back as _carry
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    copy_back as _copy_back,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     fingerprint as _fingerprint,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 
-ENDPOINT = _postgres.Endpoint(database="litellm", user="litellm", container="litellm-postgres")
+ENDPOINT = _session.Endpoint(database="litellm", user="litellm", container="litellm-postgres")
 LEFT = {"source": {"hash": "a"}, "target": {"schema_hash": "s", "tables": []}}
 UNIT = {"name": "litellm.service", "path": ""}
 
@@ -86,10 +88,10 @@ def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return told["held"]
 
     monkeypatch.setattr(_fingerprint, "fingerprint", held)
-    monkeypatch.setattr(_postgres, "query", query)
-    monkeypatch.setattr(_postgres, "database_size", lambda endpoint: told["size"])
+    monkeypatch.setattr(_session, "query", query)
+    monkeypatch.setattr(_session, "database_size", lambda endpoint: told["size"])
     monkeypatch.setattr(
-        _carry,
+        _copy_back,
         "delta",
         lambda before, after: [
             {"name": "LiteLLM_SpendLogs", "before": 3, "after": 10},
@@ -159,7 +161,7 @@ def test_database_that_cannot_be_read_stops_only_what_needs_it(
     choice: str,
     stopped: bool,
 ) -> None:
-    database["held"] = _postgres.PostgresError("no such container")
+    database["held"] = _session.PostgresError("no such container")
     monkeypatch.setattr(_backup, "verify", lambda folder: [])
     found = _rollback.look(journal({"legacy": legacy(tmp_path)}), ENDPOINT, choice)
     assert bool(found.problems) is stopped

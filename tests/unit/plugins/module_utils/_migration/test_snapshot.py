@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._health import (
-    sample_request as _exercise,
+    sample_request as _sample_request,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm.client import (
     Client,
@@ -22,7 +22,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._litellm.client imp
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     client_keys as _client_keys,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import snapshot as _proxy
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import snapshot as _snapshot
 
 KEYS = [
     _client_keys.ClientKey("good", "sk-good"),
@@ -40,7 +40,7 @@ def proxy() -> Iterator[fake_proxy.FakeProxy]:
 
 def look(proxy: fake_proxy.FakeProxy, **more: Any) -> dict[str, Any]:
     options: dict[str, Any] = {**LOCAL, "client_keys": KEYS, "chat_model": "chat", **more}
-    return _proxy.snapshot(Client(proxy.url, fake_proxy.MASTER), **options)
+    return _snapshot.snapshot(Client(proxy.url, fake_proxy.MASTER), **options)
 
 
 def asked(proxy: fake_proxy.FakeProxy) -> set[str]:
@@ -88,7 +88,7 @@ def test_what_a_snapshot_holds(proxy: fake_proxy.FakeProxy) -> None:
     ]
     assert found["exercised"][1]["detail"] == {"characters": 10, "pieces": 2, "done": True}
     assert found["exercised"][3]["detail"] == {"order": [1, 0, 2]}
-    assert _proxy.compare(found, look(proxy)) == []
+    assert _snapshot.compare(found, look(proxy)) == []
 
 
 def test_nothing_secret_is_in_it(proxy: fake_proxy.FakeProxy) -> None:
@@ -380,7 +380,7 @@ def test_compare(
 ) -> None:
     before = json.loads(json.dumps(look(proxy)))
     change(proxy)
-    assert sorted(_proxy.compare(before, look(proxy))) == sorted(expected)
+    assert sorted(_snapshot.compare(before, look(proxy))) == sorted(expected)
 
 
 @pytest.mark.parametrize(
@@ -394,18 +394,20 @@ def test_compare(
 )
 def test_a_stream_must_come_to_its_end(proxy: fake_proxy.FakeProxy, body: str) -> None:
     proxy.replies["/v1/chat/completions"] = (200, body)
-    results = _exercise.exercise(Client(proxy.url, fake_proxy.MASTER), "chat", "chat")
+    results = _sample_request.exercise(Client(proxy.url, fake_proxy.MASTER), "chat", "chat")
     assert [result["ok"] for result in results] == [False, False]
 
 
 def test_a_mode_without_a_request_is_said_so(proxy: fake_proxy.FakeProxy) -> None:
-    (result,) = _exercise.exercise(Client(proxy.url, fake_proxy.MASTER), "chat", "image_generation")
+    (result,) = _sample_request.exercise(
+        Client(proxy.url, fake_proxy.MASTER), "chat", "image_generation"
+    )
     assert not result["ok"] and "no request" in result["detail"]["reason"]
 
 
 def test_what_was_not_tried_again_is_a_difference(proxy: fake_proxy.FakeProxy) -> None:
     before = look(proxy)
-    found = _proxy.compare(
+    found = _snapshot.compare(
         before, look(proxy, exercise=["chat"], client_keys=KEYS[:1], bogus=False)
     )
     assert found == [
@@ -426,15 +428,18 @@ def test_what_was_not_tried_again_is_a_difference(proxy: fake_proxy.FakeProxy) -
 def test_sketches_do_not_depend_on_scale_and_tell_the_opposite(
     vector: list[float], scale: float
 ) -> None:
-    here, scaled = _exercise.sketch(vector), _exercise.sketch([value * scale for value in vector])
-    assert max(abs(a - b) for a, b in zip(here, scaled)) < _exercise.NEAR / 10
-    assert len(here) == _exercise.SKETCH
+    here, scaled = (
+        _sample_request.sketch(vector),
+        _sample_request.sketch([value * scale for value in vector]),
+    )
+    assert max(abs(a - b) for a, b in zip(here, scaled)) < _sample_request.NEAR / 10
+    assert len(here) == _sample_request.SKETCH
 
 
 @given(st.dictionaries(st.sampled_from("abc"), st.none() | st.integers(1, 3), max_size=3))
 def test_digests_do_not_see_what_is_absent_or_empty(value: dict[str, Any]) -> None:
-    assert _proxy.digest({**value, "x": None, "y": [], "z": False}) == _proxy.digest(value)
-    assert _proxy.digest({**value, "x": 1}) != _proxy.digest(value)
+    assert _snapshot.digest({**value, "x": None, "y": [], "z": False}) == _snapshot.digest(value)
+    assert _snapshot.digest({**value, "x": 1}) != _snapshot.digest(value)
 
 
 @pytest.mark.parametrize(
@@ -488,5 +493,5 @@ def test_files_that_hold_no_keys(text: str, words: str) -> None:
 def test_a_snapshot_is_not_changed_by_comparing(proxy: fake_proxy.FakeProxy) -> None:
     before = look(proxy)
     kept = copy.deepcopy(before)
-    _proxy.compare(before, before)
+    _snapshot.compare(before, before)
     assert before == kept

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
-from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
-from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Manager, Unit
@@ -342,12 +342,12 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
             True, "connected", "connected", "1.102.4", "1.100", ["a reason", "another", "a third"]
         )
 
-    monkeypatch.setattr(_engine, "describe", lambda: engine)
+    monkeypatch.setattr(_docker, "describe", lambda: engine)
     monkeypatch.setattr(
-        _engine, "container", lambda name: container if name.endswith("proxy") else None
+        _docker, "container", lambda name: container if name.endswith("proxy") else None
     )
     monkeypatch.setattr(
-        _engine, "volume_labels", lambda name: {} if name == "litellm_postgres" else None
+        _docker, "volume_labels", lambda name: {} if name == "litellm_postgres" else None
     )
     monkeypatch.setattr(
         _listeners,
@@ -504,7 +504,7 @@ def test_whatever_breaks_is_told_in_plain_words(
 
     for module, name in (
         (_systemd, "show"),
-        (_engine, "describe"),
+        (_docker, "describe"),
         (_listeners, "listeners"),
         (_status, "last_backup"),
         (_status, "answering"),
@@ -526,7 +526,7 @@ def test_host_that_nobody_migrated(
     (tmp_path / "journal.json").unlink()
     unit = Unit("litellm.service", Manager("litellm"), "enabled", "active", {"MainPID": "7"})
     deployment = _legacy.Deployment(
-        unit, {"LITELLM_MASTER_KEY": SECRET}, _included.Tree(), {"port": 4005}
+        unit, {"LITELLM_MASTER_KEY": SECRET}, _includes.Tree(), {"port": 4005}
     )
     monkeypatch.setattr(_legacy, "find_unit", lambda name, account: unit)
     monkeypatch.setattr(_legacy, "related_units", lambda found: [unit])
@@ -535,7 +535,7 @@ def test_host_that_nobody_migrated(
     monkeypatch.setattr(
         _listeners, "listeners", lambda: [Listener("127.0.0.1", 4005, 8, "litellm (process 8)")]
     )
-    monkeypatch.setattr(_host, "ancestors", lambda pid: [8, 7])
+    monkeypatch.setattr(_process, "ancestors", lambda pid: [8, 7])
     told = _status.look(host["settings"], NOW)
     assert (
         told["journal"]["state"],

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
     bridge_proof as proof,
 )
@@ -121,9 +121,9 @@ def test_the_same_words_from_the_host_and_from_a_container(answer: bytes, word: 
 def test_a_server_that_sleeps_is_not_woken(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def run(argv: list[str], **_more: Any) -> _host.Result:
+    def run(argv: list[str], **_more: Any) -> _process.Result:
         asked.append(argv)
-        return _host.Result(
+        return _process.Result(
             0,
             "[]"
             if argv[0] == "ip"
@@ -131,12 +131,12 @@ def test_a_server_that_sleeps_is_not_woken(monkeypatch: pytest.MonkeyPatch) -> N
             "",
         )
 
-    monkeypatch.setattr(_host, "run", run)
+    monkeypatch.setattr(_process, "run", run)
     monkeypatch.setattr(proof, "sleeping", lambda _ports, _found: {1})
     monkeypatch.setattr(
         proof, "ask", lambda addresses, _seconds: dict.fromkeys(addresses, "answers")
     )
-    monkeypatch.setattr(_engine, "container", lambda _name: {"image": "registry.example/litellm"})
+    monkeypatch.setattr(_docker, "container", lambda _name: {"image": "registry.example/litellm"})
     told = proof.look([1, 2], "gw", "10.0.0.1", "proxy", "bridge", 3)
     assert told == proof.Asked(
         {1: "asleep", 2: "answers"}, {2: "answers"}, {1: "silent", 2: "silent"}, {}
@@ -150,6 +150,6 @@ def test_a_server_that_sleeps_is_not_woken(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_container_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        _host, "run", lambda *_words, **_more: _host.Result(1, "", "no such container")
+        _process, "run", lambda *_words, **_more: _process.Result(1, "", "no such container")
     )
     assert proof.inside("proxy", {1: "gw:1"}, 1) == {1: "unknown"}

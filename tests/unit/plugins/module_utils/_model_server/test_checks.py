@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    checks as _model_checks,
+    checks as _checks,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    declaration as _model_server,
+    declaration as _declaration,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import gpu as _model_gpu
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import gpu as _gpu
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    unit as _model_unit,
+    unit as _unit,
 )
 
 ACCOUNT = "no-such-account"
@@ -28,11 +28,11 @@ ACCOUNT = "no-such-account"
 @pytest.fixture(autouse=True)
 def _plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Root's tests see what any account may see; those about rights set them."""
-    monkeypatch.setattr(_model_checks.os, "geteuid", lambda: 1)
+    monkeypatch.setattr(_checks.os, "geteuid", lambda: 1)
 
 
-def server(path: Path, **change: Any) -> _model_server.Server:
-    found, problems = _model_server.read(
+def server(path: Path, **change: Any) -> _declaration.Server:
+    found, problems = _declaration.read(
         [
             {
                 "name": "one",
@@ -55,58 +55,56 @@ def gguf(path: Path, text: bytes = b"GGUF....") -> Path:
 
 def test_weights_that_are_there(tmp_path: Path) -> None:
     one = server(gguf(tmp_path / "one.gguf"))
-    assert (_model_checks.weights(one, ACCOUNT), _model_checks.size_of(one)) == ([], 8)
+    assert (_checks.weights(one, ACCOUNT), _checks.size_of(one)) == ([], 8)
 
 
 def test_a_part_that_is_missing_is_named(tmp_path: Path) -> None:
     one = server(gguf(tmp_path / "one-00001-of-00002.gguf"))
-    assert _model_checks.weights(one, ACCOUNT) == [
+    assert _checks.weights(one, ACCOUNT) == [
         "one: %s/one-00002-of-00002.gguf of the model does not exist" % tmp_path
     ]
 
 
 def test_wrong_weights_are_refused(tmp_path: Path) -> None:
-    assert "does not exist" in _model_checks.weights(server(tmp_path / "none.gguf"), ACCOUNT)[0]
-    assert (
-        "is empty" in _model_checks.weights(server(gguf(tmp_path / "empty.gguf", b"")), ACCOUNT)[0]
-    )
+    assert "does not exist" in _checks.weights(server(tmp_path / "none.gguf"), ACCOUNT)[0]
+    assert "is empty" in _checks.weights(server(gguf(tmp_path / "empty.gguf", b"")), ACCOUNT)[0]
     assert (
         "is not a GGUF file"
-        in _model_checks.weights(server(gguf(tmp_path / "text.gguf", b"<html>")), ACCOUNT)[0]
+        in _checks.weights(server(gguf(tmp_path / "text.gguf", b"<html>")), ACCOUNT)[0]
     )
-    assert "is a folder" in _model_checks.weights(server(tmp_path), ACCOUNT)[0]
+    assert "is a folder" in _checks.weights(server(tmp_path), ACCOUNT)[0]
 
 
 def test_a_folder_for_vllm_needs_its_configuration(tmp_path: Path) -> None:
     one = server(tmp_path, server="vllm")
     (tmp_path / "text").mkdir()
-    assert "holds no weights" in _model_checks.weights(one, ACCOUNT)[0]
+    assert "holds no weights" in _checks.weights(one, ACCOUNT)[0]
     (tmp_path / "model.safetensors").write_bytes(b"1234")
-    assert "config.json of the model does not exist" in _model_checks.weights(one, ACCOUNT)[0]
+    assert "config.json of the model does not exist" in _checks.weights(one, ACCOUNT)[0]
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
-    assert _model_checks.weights(one, ACCOUNT) == []
-    assert _model_checks.size_of(one) == 4
+    assert _checks.weights(one, ACCOUNT) == []
+    assert _checks.size_of(one) == 4
 
 
 def test_rights_are_asked_for_the_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def run(argv: list[str], account: Any = None, **_more: Any) -> _host.Result:
+    def run(argv: list[str], account: Any = None, **_more: Any) -> _process.Result:
         asked.append((argv, account))
-        return _host.Result(1, "", "")
+        return _process.Result(1, "", "")
 
-    monkeypatch.setattr(_host, "run", run)
-    monkeypatch.setattr(_model_checks.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(_process, "run", run)
+    monkeypatch.setattr(_checks.os, "geteuid", lambda: 0)
     one = server(gguf(tmp_path / "one.gguf"))
-    assert "the account no-such-account cannot read" in _model_checks.weights(one, ACCOUNT)[0]
-    assert "cannot run /bin/true" in _model_checks.program(one, ACCOUNT)[0]
-    assert [entry[1] for entry in asked] == [(_model_checks.NOBODY, _model_checks.NOBODY)] * 2
+    assert "the account no-such-account cannot read" in _checks.weights(one, ACCOUNT)[0]
+    assert "cannot run /bin/true" in _checks.program(one, ACCOUNT)[0]
+    assert [entry[1] for entry in asked] == [(_checks.NOBODY, _checks.NOBODY)] * 2
 
 
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     assert (
         "does not exist"
-        in _model_checks.program(
+        in _checks.program(
             server(tmp_path, server="command", command=["/none", "{port}"], binary=None), ACCOUNT
         )[0]
     )
@@ -115,28 +113,26 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
 def test_a_port_of_somebody_else_is_refused(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         one = server(gguf(tmp_path / "one.gguf"), port=taken.getsockname()[1])
-        units = _model_unit.names(one, "litellm")
-        assert "is taken by" in "\n".join(_model_checks.ports(one, units, _listeners.listeners()))
-        assert "is taken by" in "\n".join(_model_checks.before_start(one, "u", ACCOUNT))
-    assert _model_checks.ports(one, units, _listeners.listeners()) == []
-    assert _model_checks.before_start(one, "u", ACCOUNT) == []
+        units = _unit.names(one, "litellm")
+        assert "is taken by" in "\n".join(_checks.ports(one, units, _listeners.listeners()))
+        assert "is taken by" in "\n".join(_checks.before_start(one, "u", ACCOUNT))
+    assert _checks.ports(one, units, _listeners.listeners()) == []
+    assert _checks.before_start(one, "u", ACCOUNT) == []
 
 
 def test_a_port_of_its_own_unit_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = server(gguf(tmp_path / "one.gguf"), boot="on_demand")
-    units = _model_unit.names(one, "litellm")
-    monkeypatch.setattr(_model_checks, "_owner", lambda listener, unit: "litellm-model-one.service")
+    units = _unit.names(one, "litellm")
+    monkeypatch.setattr(_checks, "_owner", lambda listener, unit: "litellm-model-one.service")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         one = one._replace(port=taken.getsockname()[1])
-        assert _model_checks.ports(one, units, _listeners.listeners()) == []
+        assert _checks.ports(one, units, _listeners.listeners()) == []
 
 
 def test_everything_is_told_at_once_and_gpus_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        _model_gpu, "look", lambda: _model_gpu.Gpus([], "this host has no nvidia-smi")
-    )
+    monkeypatch.setattr(_gpu, "look", lambda: _gpu.Gpus([], "this host has no nvidia-smi"))
     bad = server(
         tmp_path / "none.gguf",
         environment_file=os.path.join(str(tmp_path), "env"),
@@ -144,9 +140,9 @@ def test_everything_is_told_at_once_and_gpus_once(
         vram="1G",
     )
     good = server(gguf(tmp_path / "one.gguf"))._replace(name="two")
-    problems, notes, told = _model_checks.check(
+    problems, notes, told = _checks.check(
         [bad, good],
-        {item.name: _model_unit.names(item, "litellm") for item in (bad, good)},
+        {item.name: _unit.names(item, "litellm") for item in (bad, good)},
         ACCOUNT,
     )
     assert len(problems) == 3

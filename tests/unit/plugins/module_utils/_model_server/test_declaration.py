@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    declaration as _model_server,
+    declaration as _declaration,
 )
 
 EMBED = {
@@ -21,8 +21,8 @@ EMBED = {
 }
 
 
-def read(*told: Any) -> tuple[list[_model_server.Server], list[str]]:
-    return _model_server.read(told)
+def read(*told: Any) -> tuple[list[_declaration.Server], list[str]]:
+    return _declaration.read(told)
 
 
 def test_a_declaration_gets_its_defaults() -> None:
@@ -114,13 +114,13 @@ def test_a_program_must_be_told_where_to_listen(command: list[str], words: str) 
     ("told", "number"), [("800M", 800 << 20), ("1.5 GiB", 3 << 29), (7, 7), ("2k", 2048)]
 )
 def test_sizes(told: Any, number: int) -> None:
-    assert _model_server.size(told) == number
+    assert _declaration.size(told) == number
 
 
 @pytest.mark.parametrize("told", ["", "12X", "-1G", True])
 def test_what_is_no_size(told: Any) -> None:
     with pytest.raises(ValueError, match=".*"):
-        _model_server.size(told)
+        _declaration.size(told)
 
 
 @pytest.mark.parametrize(
@@ -134,22 +134,22 @@ def test_what_is_no_size(told: Any) -> None:
     ],
 )
 def test_sizes_for_people(number: int, words: str) -> None:
-    assert _model_server.human(number) == words
+    assert _declaration.human(number) == words
 
 
-def installed() -> _model_server.Installed:
+def installed() -> _declaration.Installed:
     told = {
         **EMBED,
         "gpus": [0],
         "environment": {"A": "b"},
         "warm_up": {"path": "/v1/x", "body": {"a": 1}},
     }
-    return _model_server.Installed(read(told)[0][0], "litellm-model-embed.service", "litellm-model")
+    return _declaration.Installed(read(told)[0][0], "litellm-model-embed.service", "litellm-model")
 
 
 def test_what_the_host_is_told_comes_back_without_environment(tmp_path: Path) -> None:
-    (tmp_path / "embed.json").write_text(_model_server.dump(installed()), encoding="utf-8")
-    back = _model_server.load("embed", str(tmp_path), os.geteuid())
+    (tmp_path / "embed.json").write_text(_declaration.dump(installed()), encoding="utf-8")
+    back = _declaration.load("embed", str(tmp_path), os.geteuid())
     assert back == installed()._replace(server=installed().server._replace(environment={}))
 
 
@@ -169,18 +169,18 @@ def test_a_file_that_cannot_be_trusted_or_read(
     if text is not None:
         (tmp_path / "embed.json").write_text(text, encoding="utf-8")
         (tmp_path / "embed.json").chmod(mode)
-    with pytest.raises(_model_server.DeclarationError, match=words):
-        _model_server.load("embed", str(tmp_path), os.geteuid())
+    with pytest.raises(_declaration.DeclarationError, match=words):
+        _declaration.load("embed", str(tmp_path), os.geteuid())
 
 
 def test_a_file_that_others_can_write_is_not_believed(tmp_path: Path) -> None:
     path = tmp_path / "embed.json"
-    path.write_text(_model_server.dump(installed()), encoding="utf-8")
+    path.write_text(_declaration.dump(installed()), encoding="utf-8")
     path.chmod(0o666)
-    with pytest.raises(_model_server.DeclarationError, match="writable for nobody else"):
-        _model_server.load("embed", str(tmp_path), os.geteuid())
+    with pytest.raises(_declaration.DeclarationError, match="writable for nobody else"):
+        _declaration.load("embed", str(tmp_path), os.geteuid())
     path.chmod(0o644)
-    with pytest.raises(_model_server.DeclarationError, match="must belong to"):
-        _model_server.load("embed", str(tmp_path), os.geteuid() + 1)
-    with pytest.raises(_model_server.DeclarationError, match="no name"):
-        _model_server.load("../embed", str(tmp_path))
+    with pytest.raises(_declaration.DeclarationError, match="must belong to"):
+        _declaration.load("embed", str(tmp_path), os.geteuid() + 1)
+    with pytest.raises(_declaration.DeclarationError, match="no name"):
+        _declaration.load("../embed", str(tmp_path))

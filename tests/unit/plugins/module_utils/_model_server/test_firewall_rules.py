@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    firewall as _firewall_host,
+    firewall as _firewall,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    firewall_rules as _firewall,
+    firewall_rules as _firewall_rules,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server.firewall_rules import (
     Found,
@@ -67,7 +67,7 @@ def rule(*expr: dict[str, Any], **more: Any) -> dict[str, Any]:
     ],
 )
 def test_the_firewall_that_decides(found: Found, kind: str) -> None:
-    assert _firewall.kind_of(found) == kind
+    assert _firewall_rules.kind_of(found) == kind
 
 
 def test_rules_name_the_subnet_the_gateway_and_the_ports() -> None:
@@ -78,26 +78,26 @@ def test_rules_name_the_subnet_the_gateway_and_the_ports() -> None:
         ("iptables", Found(nft=[chain("drop", "filter", "INPUT", "ip")]), 2),
         ("none", Found(), 0),
     ):
-        made = _firewall.rules(kind, found, WANTED)
+        made = _firewall_rules.rules(kind, found, WANTED)
         assert len(made) == count
         text = " ".join(word for item in made for word in item.add)
         assert not made or all(
             word in text for word in ("172.30.40.0/24", "172.30.40.1", "8079", "8082")
         )
-        assert [_firewall.Rule.of(item.record()) for item in made] == made
-        assert _firewall.rules(kind, found, WANTED._replace(ports=())) == []
-    assert _firewall.rules("firewalld", Found(zone="docker", target="ACCEPT"), WANTED) == []
+        assert [_firewall_rules.Rule.of(item.record()) for item in made] == made
+        assert _firewall_rules.rules(kind, found, WANTED._replace(ports=())) == []
+    assert _firewall_rules.rules("firewalld", Found(zone="docker", target="ACCEPT"), WANTED) == []
 
 
 def test_own_rules_are_found_by_their_mark() -> None:
-    (made,) = _firewall.rules("nftables", Found(nft=[chain("drop")]), WANTED)
+    (made,) = _firewall_rules.rules("nftables", Found(nft=[chain("drop")]), WANTED)
     ours = rule({"accept": None}, comment=made.add[-1].strip('"'))
-    assert not _firewall.present(Found(nft=[chain("drop"), rule({"accept": None})]), made)
-    assert _firewall.present(Found(nft=[chain("drop"), ours]), made)
-    assert _firewall.handles([ours], made) == [7]
-    (first, _second) = _firewall.rules("ufw", Found(), WANTED)
-    assert not _firewall.present(Found(), first, "ufw allow 22/tcp\n")
-    assert _firewall.present(
+    assert not _firewall_rules.present(Found(nft=[chain("drop"), rule({"accept": None})]), made)
+    assert _firewall_rules.present(Found(nft=[chain("drop"), ours]), made)
+    assert _firewall_rules.handles([ours], made) == [7]
+    (first, _second) = _firewall_rules.rules("ufw", Found(), WANTED)
+    assert not _firewall_rules.present(Found(), first, "ufw allow 22/tcp\n")
+    assert _firewall_rules.present(
         Found(),
         first,
         "ufw allow from 172.30.40.0/24 to 172.30.40.1 port 8079 proto tcp comment 'x'\n",
@@ -111,27 +111,27 @@ class Host:
         self.rules: list[str] = []
         self.refuses = False
 
-    def run(self, argv: list[str], **_more: Any) -> _host.Result:
+    def run(self, argv: list[str], **_more: Any) -> _process.Result:
         text = " ".join(argv[3:])
         if argv[0] != "iptables":
-            return _host.Result(127, "", "")
+            return _process.Result(127, "", "")
         if argv[2] == "-C":
-            return _host.Result(0 if text in self.rules else 1, "", "")
+            return _process.Result(0 if text in self.rules else 1, "", "")
         if self.refuses:
-            return _host.Result(4, "", "locked")
+            return _process.Result(4, "", "locked")
         if argv[2] == "-I":
             self.rules.insert(0, text)
         else:
             self.rules.remove(text)
-        return _host.Result(0, "", "")
+        return _process.Result(0, "", "")
 
 
 @pytest.fixture(name="host")
 def _host_fixture(monkeypatch: pytest.MonkeyPatch) -> Host:
     host = Host()
-    monkeypatch.setattr(_host, "run", host.run)
+    monkeypatch.setattr(_process, "run", host.run)
     monkeypatch.setattr(
-        _firewall_host, "look", lambda *_wanted: Found(nft=[chain("drop", "filter", "INPUT", "ip")])
+        _firewall, "look", lambda *_wanted: Found(nft=[chain("drop", "filter", "INPUT", "ip")])
     )
     return host
 
@@ -163,15 +163,15 @@ def test_firewalld_is_asked_for_the_zone_of_the_projects_packets(
         **answers,
     }
 
-    def run(argv: list[str], **_more: Any) -> _host.Result:
+    def run(argv: list[str], **_more: Any) -> _process.Result:
         if argv[0] not in ("firewall-cmd", "ip"):
-            return _host.Result(127, "", "")
+            return _process.Result(127, "", "")
         out = told.get("ip" if argv[0] == "ip" else argv[-1], "")
-        return _host.Result(0 if out else 1, out + "\n", "")
+        return _process.Result(0 if out else 1, out + "\n", "")
 
-    monkeypatch.setattr(_host, "run", run)
-    assert _firewall_host.look(WANTED)[1:4] == ("running", zone, "default")
-    assert _firewall_host.look().zone == ""
+    monkeypatch.setattr(_process, "run", run)
+    assert _firewall.look(WANTED)[1:4] == ("running", zone, "default")
+    assert _firewall.look().zone == ""
 
 
 def test_what_firewalld_keeps_goes_while_it_does_not_run_too(
@@ -179,22 +179,22 @@ def test_what_firewalld_keeps_goes_while_it_does_not_run_too(
 ) -> None:
     state: dict[str, Any] = {"running": True, "kept": set(), "now": set()}
 
-    def run(argv: list[str], **_more: Any) -> _host.Result:
+    def run(argv: list[str], **_more: Any) -> _process.Result:
         if argv[0] == "firewall-offline-cmd":
             assert not state["running"] and "--permanent" not in argv
         elif argv[0] != "firewall-cmd" or not state["running"]:
-            return _host.Result(252 if argv[0] == "firewall-cmd" else 127, "", "")
+            return _process.Result(252 if argv[0] == "firewall-cmd" else 127, "", "")
         word, _equals, text = argv[-1].partition("=")
         rules = state[
             "kept" if argv[0] == "firewall-offline-cmd" or "--permanent" in argv else "now"
         ]
         if word == "--query-rich-rule":
-            return _host.Result(0 if text in rules else 1, "", "")
+            return _process.Result(0 if text in rules else 1, "", "")
         if word == "--add-rich-rule":
             rules.add(text)
         elif word == "--remove-rich-rule":
             rules.remove(text)
-        return _host.Result(
+        return _process.Result(
             0,
             {"--state": "running", "--get-default-zone": "public", "--get-target": "default"}.get(
                 word, ""
@@ -202,53 +202,53 @@ def test_what_firewalld_keeps_goes_while_it_does_not_run_too(
             "",
         )
 
-    monkeypatch.setattr(_host, "run", run)
-    assert _firewall_host.bring(WANTED, str(tmp_path))["firewall"] == "firewalld"
+    monkeypatch.setattr(_process, "run", run)
+    assert _firewall.bring(WANTED, str(tmp_path))["firewall"] == "firewalld"
     assert (len(state["kept"]), len(state["now"])) == (2, 2)
-    assert not _firewall_host.bring(WANTED, str(tmp_path))["changed"]
+    assert not _firewall.bring(WANTED, str(tmp_path))["changed"]
     state.update(running=False, now=set())
-    assert _firewall_host.bring(WANTED, str(tmp_path))["firewall"] == "none"
+    assert _firewall.bring(WANTED, str(tmp_path))["firewall"] == "none"
     assert state["kept"] == set()
-    assert _firewall_host.load(str(tmp_path)) == []
+    assert _firewall.load(str(tmp_path)) == []
 
 
 def test_rules_come_once_change_and_go(host: Host, tmp_path: Any) -> None:
     folder = str(tmp_path / "state")
     foreign = "INPUT -p tcp --dport 22 -j ACCEPT"
     host.rules.append(foreign)
-    assert _firewall_host.bring(WANTED, folder, check=True)["changed"]
+    assert _firewall.bring(WANTED, folder, check=True)["changed"]
     assert host.rules == [foreign]
-    assert _firewall_host.bring(WANTED, folder)["changed"]
+    assert _firewall.bring(WANTED, folder)["changed"]
     assert len(host.rules) == 3
-    assert not _firewall_host.bring(WANTED, folder)["changed"]
-    assert _firewall_host.volatile(folder)
-    told = _firewall_host.bring(WANTED._replace(ports=(8082,)), folder)
+    assert not _firewall.bring(WANTED, folder)["changed"]
+    assert _firewall.volatile(folder)
+    told = _firewall.bring(WANTED._replace(ports=(8082,)), folder)
     assert len(told["removed"]) == 1
     assert len(host.rules) == 2
     host.rules.remove(next(line for line in host.rules if "8082" in line))
-    assert len(_firewall_host.again(folder)) == 1
-    assert _firewall_host.again(folder) == []
-    assert _firewall_host.remove(folder, check=True)["changed"]
-    assert _firewall_host.remove(folder)["changed"]
+    assert len(_firewall.again(folder)) == 1
+    assert _firewall.again(folder) == []
+    assert _firewall.remove(folder, check=True)["changed"]
+    assert _firewall.remove(folder)["changed"]
     assert host.rules == [foreign]
-    assert not _firewall_host.remove(folder)["changed"]
-    assert _firewall_host.load(folder) == []
+    assert not _firewall.remove(folder)["changed"]
+    assert _firewall.load(folder) == []
 
 
 def test_a_rule_that_could_not_be_made_is_in_the_record_and_made_next_time(
     host: Host, tmp_path: Any
 ) -> None:
     host.refuses = True
-    with pytest.raises(_firewall_host.FirewallError, match="locked"):
-        _firewall_host.bring(WANTED, str(tmp_path))
-    assert len(_firewall_host.load(str(tmp_path))) == 2
+    with pytest.raises(_firewall.FirewallError, match="locked"):
+        _firewall.bring(WANTED, str(tmp_path))
+    assert len(_firewall.load(str(tmp_path))) == 2
     host.refuses = False
-    assert _firewall_host.bring(WANTED, str(tmp_path))["changed"]
+    assert _firewall.bring(WANTED, str(tmp_path))["changed"]
     assert len(host.rules) == 2
 
 
 def test_a_record_that_cannot_be_read_is_named(host: Host, tmp_path: Any) -> None:
     (tmp_path / "firewall.json").write_text("{", encoding="utf-8")
-    with pytest.raises(_firewall_host.FirewallError, match=r"firewall\.json cannot be read"):
-        _firewall_host.bring(WANTED, str(tmp_path))
+    with pytest.raises(_firewall.FirewallError, match=r"firewall\.json cannot be read"):
+        _firewall.bring(WANTED, str(tmp_path))
     assert host.rules == []

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    declaration as _model_server,
+    declaration as _declaration,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    gate as _model_door,
+    gate as _gate,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server.gate import State
 
@@ -33,7 +33,7 @@ with socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=100) as liste
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_model_door, "LINGER", 0.5)
+    monkeypatch.setattr(_gate, "LINGER", 0.5)
 
 
 def free_port() -> int:
@@ -41,7 +41,7 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def installed(backend_port: int, idle: int = 1) -> _model_server.Installed:
+def installed(backend_port: int, idle: int = 1) -> _declaration.Installed:
     told = {
         "name": "one",
         "server": "llama_cpp",
@@ -51,19 +51,17 @@ def installed(backend_port: int, idle: int = 1) -> _model_server.Installed:
         "backend_port": backend_port,
         "idle": idle,
     }
-    found, problems = _model_server.read([told])
+    found, problems = _declaration.read([told])
     assert problems == []
-    return _model_server.Installed(found[0], "litellm-model-one.service", "litellm-model")
+    return _declaration.Installed(found[0], "litellm-model-one.service", "litellm-model")
 
 
 def door(
-    listening: socket.socket, what: _model_server.Installed, see: Any, seconds: float = 30
+    listening: socket.socket, what: _declaration.Installed, see: Any, seconds: float = 30
 ) -> Any:
     """The door in a process of its own, as systemd has it."""
     process = multiprocessing.get_context("fork").Process(
-        target=lambda: sys.exit(
-            _model_door.serve(what, seconds, listening, see, lambda _words: None)
-        )
+        target=lambda: sys.exit(_gate.serve(what, seconds, listening, see, lambda _words: None))
     )
     process.start()
     return process
@@ -151,11 +149,11 @@ def test_the_proxy_ends_with_its_server() -> None:
     port = free_port()
     backend = start(port)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        child = _model_door.proxy(listening, port, 0)
+        child = _gate.proxy(listening, port, 0)
         assert get(listening.getsockname()).startswith(b"HTTP/1.1 200")
         backend.kill()
         backend.communicate()
-        assert _model_door.watch(child, backend.pid) is None
+        assert _gate.watch(child, backend.pid) is None
 
 
 @pytest.mark.parametrize(
@@ -177,16 +175,16 @@ def test_waiting(states: list[str], seconds: float, told: Any) -> None:
     def rest(pause: float) -> None:
         time_is[0] += pause
 
-    assert _model_door.wait(see, seconds, lambda: time_is[0], rest) == told
+    assert _gate.wait(see, seconds, lambda: time_is[0], rest) == told
 
 
 def test_it_is_started_by_its_socket_only() -> None:
     with pytest.raises(ValueError, match="started by its socket"):
-        _model_door.inherited({"LISTEN_PID": "1", "LISTEN_FDS": "1"})
+        _gate.inherited({"LISTEN_PID": "1", "LISTEN_FDS": "1"})
 
 
 def test_a_silent_client_does_not_hold_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_model_door, "PATIENCE", 0.3)
+    monkeypatch.setattr(_gate, "PATIENCE", 0.3)
     with (
         socket.create_server(("127.0.0.1", 0)) as listening,
         socket.create_connection(listening.getsockname()) as silent,
@@ -194,7 +192,7 @@ def test_a_silent_client_does_not_hold_the_others(monkeypatch: pytest.MonkeyPatc
     ):
         answer = pool.submit(get, listening.getsockname())
         begun = time.monotonic()
-        assert _model_door.refuse(listening, "no", 0.1) == 2
+        assert _gate.refuse(listening, "no", 0.1) == 2
         assert time.monotonic() - begun < 10
         assert answer.result().startswith(b"HTTP/1.1 503")
         assert silent.recv(12) == b"HTTP/1.1 503"
@@ -202,7 +200,7 @@ def test_a_silent_client_does_not_hold_the_others(monkeypatch: pytest.MonkeyPatc
 
 def test_a_large_request_is_read_before_it_is_answered() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as pool:
-        refused = pool.submit(_model_door.refuse, listening, "no", 1)
+        refused = pool.submit(_gate.refuse, listening, "no", 1)
         with socket.create_connection(listening.getsockname(), timeout=30) as client:
             client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 8388608\r\n\r\n" + bytes(8 << 20))
             assert client.recv(12) == b"HTTP/1.1 503"

@@ -6,21 +6,21 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    declaration as _model_server,
+    declaration as _declaration,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import gpu as _model_gpu
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import gpu as _gpu
 
 GIB = 1 << 30
 TEXT = (
     "0, GPU-aaaaaaaa-1111, NVIDIA L4, 24576, 20480\n1, GPU-bbbbbbbb-2222, NVIDIA L4, 24576, 1024\n"
 )
 USERS = "4711, GPU-bbbbbbbb-2222, 22528\n"
-FOUND = _model_gpu.Gpus(_model_gpu.parse(TEXT, USERS), "")
+FOUND = _gpu.Gpus(_gpu.parse(TEXT, USERS), "")
 
 
-def server(name: str = "chat", **change: Any) -> _model_server.Server:
+def server(name: str = "chat", **change: Any) -> _declaration.Server:
     told = {
         "name": name,
         "server": "llama_cpp",
@@ -30,7 +30,7 @@ def server(name: str = "chat", **change: Any) -> _model_server.Server:
         "vram": "12G",
         **change,
     }
-    found, problems = _model_server.read([told])
+    found, problems = _declaration.read([told])
     assert problems == []
     return found[0]
 
@@ -39,23 +39,23 @@ def test_what_nvidia_smi_tells() -> None:
     first, second = FOUND.found
     assert (first.number, first.total, first.free, first.users) == (0, 24 * GIB, 20 * GIB, {})
     assert second.users == {4711: 22 * GIB}
-    assert _model_gpu.parse("No devices were found\n") == []
-    assert _model_gpu.parse("0, GPU-x, Thor, [N/A], [N/A]\n")[0].total == 0
+    assert _gpu.parse("No devices were found\n") == []
+    assert _gpu.parse("0, GPU-x, Thor, [N/A], [N/A]\n")[0].total == 0
 
 
 @pytest.mark.parametrize(
     ("result", "reason"),
     [
-        (_host.Result(127, "", ""), "this host has no nvidia-smi"),
-        (_host.Result(9, "", "driver\nNot loaded"), "nvidia-smi: Not loaded"),
-        (_host.Result(0, "", ""), "nvidia-smi names no GPU"),
+        (_process.Result(127, "", ""), "this host has no nvidia-smi"),
+        (_process.Result(9, "", "driver\nNot loaded"), "nvidia-smi: Not loaded"),
+        (_process.Result(0, "", ""), "nvidia-smi names no GPU"),
     ],
 )
 def test_a_host_without_gpus_says_why(
-    monkeypatch: pytest.MonkeyPatch, result: _host.Result, reason: str
+    monkeypatch: pytest.MonkeyPatch, result: _process.Result, reason: str
 ) -> None:
-    monkeypatch.setattr(_host, "run", lambda *_words, **_more: result)
-    assert _model_gpu.look() == _model_gpu.Gpus([], reason)
+    monkeypatch.setattr(_process, "run", lambda *_words, **_more: result)
+    assert _gpu.look() == _gpu.Gpus([], reason)
 
 
 @pytest.mark.parametrize(
@@ -63,34 +63,33 @@ def test_a_host_without_gpus_says_why(
     [("1", 1), ("GPU-bbbbbbbb", 1), ("gpu-AAAAAAAA-1111", 0), ("2", None), ("GPU-", None)],
 )
 def test_by_index_and_uuid(word: str, number: Any) -> None:
-    found = _model_gpu.gpu_of(word, FOUND.found)
+    found = _gpu.gpu_of(word, FOUND.found)
     assert (found and found.number) == number
 
 
 def test_a_gpu_that_is_not_there_is_refused() -> None:
-    assert _model_gpu.missing([server()], FOUND) == []
-    assert _model_gpu.missing([server(gpus=[7])], FOUND)[0].startswith(
+    assert _gpu.missing([server()], FOUND) == []
+    assert _gpu.missing([server(gpus=[7])], FOUND)[0].startswith(
         "chat: GPU 7 is declared and not there: this host has 0 (GPU-"
     )
     assert (
-        "no nvidia-smi"
-        in _model_gpu.missing([server()], _model_gpu.Gpus([], "this host has no nvidia-smi"))[0]
+        "no nvidia-smi" in _gpu.missing([server()], _gpu.Gpus([], "this host has no nvidia-smi"))[0]
     )
 
 
 def test_the_sum_of_declarations_fits() -> None:
     two = [server(), server("other", gpus=["GPU-aaaaaaaa-1111"], vram="12G")]
-    assert _model_gpu.overcommitted(two, FOUND) == []
+    assert _gpu.overcommitted(two, FOUND) == []
     three = [*two, server("third", vram="1M")]
-    assert _model_gpu.overcommitted(three, FOUND) == [
+    assert _gpu.overcommitted(three, FOUND) == [
         "GPU 0 (NVIDIA L4) has 24 GiB, and 24 GiB are declared for it: chat 12 GiB, other 12 GiB, third 1 MiB"
     ]
-    assert _model_gpu.overcommitted([*two, server("third", boot="manual")], FOUND) == []
+    assert _gpu.overcommitted([*two, server("third", boot="manual")], FOUND) == []
 
 
 def test_memory_must_be_free_and_its_own_counts() -> None:
-    assert _model_gpu.full(server(), FOUND, {}, "own.service") == []
-    assert _model_gpu.full(server(gpus=[1]), FOUND, {4711: "other.service"}, "own.service") == [
+    assert _gpu.full(server(), FOUND, {}, "own.service") == []
+    assert _gpu.full(server(gpus=[1]), FOUND, {4711: "other.service"}, "own.service") == [
         "chat: needs 12 GiB on GPU 1 (NVIDIA L4), of which 1 GiB are free (held: 22 GiB by other.service)"
     ]
-    assert _model_gpu.full(server(gpus=[1]), FOUND, {4711: "own.service"}, "own.service") == []
+    assert _gpu.full(server(gpus=[1]), FOUND, {4711: "own.service"}, "own.service") == []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
     adoption as _adoption,
@@ -19,11 +19,11 @@ from ansible_collections.llmops.litellm.plugins.module_utils._model_server impor
     bridge_proof as _bridge_proof,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    declaration as _model_server,
+    declaration as _declaration,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._model_server import gpu as _model_gpu
+from ansible_collections.llmops.litellm.plugins.module_utils._model_server import gpu as _gpu
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    inspect as _model_host,
+    inspect as _inspect,
 )
 
 NOW = datetime(2026, 11, 26, tzinfo=timezone.utc)
@@ -36,7 +36,7 @@ def unit(
 
 
 @pytest.fixture(name="place")
-def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _model_host.Place:
+def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _inspect.Place:
     models, state = tmp_path / "models", tmp_path / "state"
     models.mkdir()
     state.mkdir()
@@ -57,11 +57,11 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _model_host.Place
             "boot": "on_demand",
         },
     ]
-    for server in _model_server.read(told)[0]:
-        entry = _model_server.Installed(
+    for server in _declaration.read(told)[0]:
+        entry = _declaration.Installed(
             server, "litellm-model-%s.service" % server.name, "litellm-model"
         )
-        (models / (server.name + ".json")).write_text(_model_server.dump(entry), encoding="utf-8")
+        (models / (server.name + ".json")).write_text(_declaration.dump(entry), encoding="utf-8")
     (models / "broken.json").write_text("{", encoding="utf-8")
     record = {
         "name": "llama.service",
@@ -85,11 +85,9 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _model_host.Place
     monkeypatch.setattr(
         _listeners, "listeners", lambda: [_listeners.Listener("127.0.0.1", 2, 1, "systemd")]
     )
+    monkeypatch.setattr(_gpu, "look", lambda: _gpu.Gpus([], "this host has no nvidia-smi"))
     monkeypatch.setattr(
-        _model_gpu, "look", lambda: _model_gpu.Gpus([], "this host has no nvidia-smi")
-    )
-    monkeypatch.setattr(
-        _model_host, "answer_seconds", lambda port, _limit: 0.25 if port == 1 else None
+        _inspect, "answer_seconds", lambda port, _limit: 0.25 if port == 1 else None
     )
     monkeypatch.setattr(
         _bridge_proof,
@@ -98,12 +96,12 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _model_host.Place
             port: "answers" if port == 1 else "unknown" for port in addresses
         },
     )
-    monkeypatch.setattr(_model_host, "bridged", lambda _project: [1, 9])
-    return _model_host.Place("litellm", str(state), "proxy", "gw", models=str(models))
+    monkeypatch.setattr(_inspect, "bridged", lambda _project: [1, 9])
+    return _inspect.Place("litellm", str(state), "proxy", "gw", models=str(models))
 
 
-def test_each_server_is_seen(place: _model_host.Place) -> None:
-    told = _model_host.look(place, NOW, remember=True)
+def test_each_server_is_seen(place: _inspect.Place) -> None:
+    told = _inspect.look(place, NOW, remember=True)
     by_name = {host["name"]: host for host in told["hosts"]}
     assert sorted(by_name) == ["chat", "embed", "llama", "port 9"]
     embed = by_name["embed"]
@@ -123,11 +121,11 @@ def test_each_server_is_seen(place: _model_host.Place) -> None:
     assert (by_name["llama"]["as_intended"], by_name["llama"]["reachable"]) == (True, None)
     assert by_name["port 9"]["as_intended"] is None
     assert "broken.json" in told["problems"][0]
-    assert _model_host.load_seen(place.state_dir) == {"1": "2026-11-26T00:00:00+00:00"}
+    assert _inspect.load_seen(place.state_dir) == {"1": "2026-11-26T00:00:00+00:00"}
 
 
-def test_the_screen_fits_a_terminal(place: _model_host.Place) -> None:
-    lines = _model_host.screen(_model_host.look(place, NOW))
+def test_the_screen_fits_a_terminal(place: _inspect.Place) -> None:
+    lines = _inspect.screen(_inspect.look(place, NOW))
     text = "\n".join(lines)
     assert max(map(len, lines)) <= 100
     assert (
@@ -136,7 +134,7 @@ def test_the_screen_fits_a_terminal(place: _model_host.Place) -> None:
     )
     assert "  chat 2: asleep, as intended" in text
     assert "(this host has no nvidia-smi)" in lines[0]
-    assert _model_host.screen({"hosts": [], "problems": []}) == [
+    assert _inspect.screen({"hosts": [], "problems": []}) == [
         "model servers  none on this host is known"
     ]
 
@@ -151,7 +149,7 @@ def test_the_screen_fits_a_terminal(place: _model_host.Place) -> None:
     ],
 )
 def test_a_server_that_nobody_named_is_known_by_the_unit_of_its_process(
-    place: _model_host.Place,
+    place: _inspect.Place,
     monkeypatch: pytest.MonkeyPatch,
     mains: dict[Any, int],
     name: str,
@@ -161,9 +159,9 @@ def test_a_server_that_nobody_named_is_known_by_the_unit_of_its_process(
     monkeypatch.setattr(
         _listeners, "listeners", lambda: [_listeners.Listener("127.0.0.1", 9, 77, "llama-server")]
     )
-    monkeypatch.setattr(_host, "unit_of", lambda _pid: "llama-rerank.service" if mains else None)
-    monkeypatch.setattr(_host, "ancestors", lambda pid: [pid, 70])
-    monkeypatch.setattr(_host, "command_line", lambda _pid: [])
+    monkeypatch.setattr(_process, "unit_of", lambda _pid: "llama-rerank.service" if mains else None)
+    monkeypatch.setattr(_process, "ancestors", lambda pid: [pid, 70])
+    monkeypatch.setattr(_process, "command_line", lambda _pid: [])
     monkeypatch.setattr(
         _systemd, "managers", lambda: [_systemd.Manager(None), _systemd.Manager("ana")]
     )
@@ -177,7 +175,7 @@ def test_a_server_that_nobody_named_is_known_by_the_unit_of_its_process(
             else [unit(names[0], pid=mains[manager.account])._replace(manager=manager)]
         ),
     )
-    told = _model_host.look(place, NOW)
+    told = _inspect.look(place, NOW)
     host = next(host for host in told["hosts"] if host["port"] == 9)
     known = name != "port 9"
     assert (host["name"], host["unit"], host["account"]) == (
@@ -187,12 +185,12 @@ def test_a_server_that_nobody_named_is_known_by_the_unit_of_its_process(
     )
     assert (
         "  llama-rerank 9: active, not recorded" if known else "  port 9: no unit, not recorded"
-    ) in _model_host.screen(told)
+    ) in _inspect.screen(told)
 
 
-def test_looking_writes_nothing_unless_told(place: _model_host.Place) -> None:
+def test_looking_writes_nothing_unless_told(place: _inspect.Place) -> None:
     before = sorted(os.listdir(place.state_dir))
-    _model_host.look(place, NOW)
+    _inspect.look(place, NOW)
     assert sorted(os.listdir(place.state_dir)) == before
 
 
@@ -210,19 +208,19 @@ def test_looking_writes_nothing_unless_told(place: _model_host.Place) -> None:
 )
 def test_what_is_intended(boot: str, active: str, entry: Any, right: bool) -> None:
     assert (
-        _model_host.intended({"managed": True, "boot": boot}, unit("u", active=active), entry)[0]
+        _inspect.intended({"managed": True, "boot": boot}, unit("u", active=active), entry)[0]
         is right
     )
 
 
 def test_an_adopted_server_is_as_it_was_found() -> None:
     row = {"managed": False, "recorded": {"enabled": "disabled", "active": "inactive"}}
-    assert _model_host.intended(row, unit("u", "disabled", "inactive"), None) == (
+    assert _inspect.intended(row, unit("u", "disabled", "inactive"), None) == (
         True,
         "disabled, inactive as it was found",
     )
-    assert _model_host.intended(row, unit("u"), None)[0] is False
-    assert _model_host.intended({"managed": False}, unit("u"), None) == (None, "")
+    assert _inspect.intended(row, unit("u"), None)[0] is False
+    assert _inspect.intended({"managed": False}, unit("u"), None) == (None, "")
 
 
 @pytest.mark.parametrize(
@@ -236,7 +234,7 @@ def test_an_adopted_server_is_as_it_was_found() -> None:
     ],
 )
 def test_the_model_of_a_command_line(argv: list[str], model: str) -> None:
-    assert _model_host.model_of(argv) == model
+    assert _inspect.model_of(argv) == model
 
 
 def test_bridges_of_this_project(tmp_path: Path) -> None:
@@ -247,8 +245,8 @@ def test_bridges_of_this_project(tmp_path: Path) -> None:
         "litellm-bridge-firewall.service",
     ):
         (tmp_path / name).touch()
-    assert _model_host.bridged("litellm", str(tmp_path)) == [8082]
-    assert _model_host.bridged("litellm", str(tmp_path / "none")) == []
+    assert _inspect.bridged("litellm", str(tmp_path)) == [8082]
+    assert _inspect.bridged("litellm", str(tmp_path / "none")) == []
 
 
 @pytest.mark.parametrize(
@@ -256,4 +254,4 @@ def test_bridges_of_this_project(tmp_path: Path) -> None:
     [(None, None), ("unknown", None), ("answers", True), ("closes", False), ("silent", False)],
 )
 def test_whether_a_container_was_answered(word: Any, told: Any) -> None:
-    assert _model_host.answered(word) is told
+    assert _inspect.answered(word) is told

@@ -11,23 +11,25 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import archive as _archive
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import encryption as _sealing
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import history as _outcome
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import offsite as _offhost
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup_backup
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import (
+    encryption as _encryption,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import history as _history
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import offsite as _offsite
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import SystemdError
 from ansible_collections.llmops.litellm.plugins.module_utils._ops import backup as _ops_backup
-from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as _ops
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as _cli
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import drill as _drill
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _restore_order
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _plan
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
-    rebuild as _restore_host,
+    rebuild as _rebuild,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
-    restore as _restore_deployment,
+    restore as _restore,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _restore_state
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _state
 from ansible_collections.llmops.litellm.plugins.module_utils._restore.state import (
     RefusedError,
     RestoreError,
@@ -41,7 +43,7 @@ Run = Callable[..., tuple[int, str, str]]
 def make(folder: Path, days: int, **more: Any) -> str:
     """A small sound backup of so many days ago; its name."""
     time = NOW - timedelta(days=days)
-    path = folder / _backup.name_of(time)
+    path = folder / _backup_backup.name_of(time)
     path.mkdir(mode=0o700, parents=True)
     (path / ("database.dump.age" if more.get("encrypted") else "database.dump")).write_bytes(
         b"dump"
@@ -59,7 +61,7 @@ def make(folder: Path, days: int, **more: Any) -> str:
             }
         )
     )
-    (path / "SHA256SUMS").write_text(_backup.sums(str(path)))
+    (path / "SHA256SUMS").write_text(_backup_backup.sums(str(path)))
     return path.name
 
 
@@ -101,7 +103,7 @@ def run(archive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     monkeypatch.setattr(_ops_backup, "now", lambda: NOW)
 
     def call(*words: str) -> tuple[int, str, str]:
-        code = _ops.main([words[0], "--settings", str(archive.parent / "ops.json"), *words[1:]])
+        code = _cli.main([words[0], "--settings", str(archive.parent / "ops.json"), *words[1:]])
         told = capsys.readouterr()
         return code, told.out, told.err
 
@@ -109,11 +111,11 @@ def run(archive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
 
 @pytest.fixture
-def orders(archive: Path, monkeypatch: pytest.MonkeyPatch) -> list[_backup.Order]:
+def orders(archive: Path, monkeypatch: pytest.MonkeyPatch) -> list[_backup_backup.Order]:
     """What was ordered; each order makes a small backup."""
-    seen: list[_backup.Order] = []
+    seen: list[_backup_backup.Order] = []
 
-    def backup(order: _backup.Order, now: datetime) -> dict[str, Any]:
+    def backup(order: _backup_backup.Order, now: datetime) -> dict[str, Any]:
         seen.append(order)
         name = make(archive, 0)
         path = str(archive / name)
@@ -123,19 +125,19 @@ def orders(archive: Path, monkeypatch: pytest.MonkeyPatch) -> list[_backup.Order
             "path": path,
             "bytes": 2 << 20,
             "seconds": 1.5,
-            "manifest": _backup.manifest(path),
+            "manifest": _backup_backup.manifest(path),
         }
 
-    monkeypatch.setattr(_backup, "backup", backup)
+    monkeypatch.setattr(_backup_backup, "backup", backup)
     return seen
 
 
 def outcomes(archive: Path) -> dict[str, Any]:
-    return _outcome.load(str(archive.parent))
+    return _history.load(str(archive.parent))
 
 
 def test_backup_is_made_and_then_the_old_ones_go(
-    archive: Path, run: Run, orders: list[_backup.Order]
+    archive: Path, run: Run, orders: list[_backup_backup.Order]
 ) -> None:
     made = [make(archive, days) for days in (3, 2, 1)]
     code, out, err = run("backup")
@@ -162,7 +164,7 @@ def test_backup_is_made_and_then_the_old_ones_go(
 
 
 def test_words_of_the_command_reach_the_order(
-    archive: Path, run: Run, orders: list[_backup.Order]
+    archive: Path, run: Run, orders: list[_backup_backup.Order]
 ) -> None:
     old = make(archive, 400)
     code, out, _err = run("backup", "--name", "release", "--pin", "--no-prune", "--json")
@@ -177,8 +179,8 @@ def test_words_of_the_command_reach_the_order(
 @pytest.mark.parametrize(
     "error",
     [
-        _backup.BackupError("/x has 1 MiB free"),
-        _postgres.PostgresError("is gone"),
+        _backup_backup.BackupError("/x has 1 MiB free"),
+        _session.PostgresError("is gone"),
         OSError(28, "No space left", "/x"),
     ],
 )
@@ -187,10 +189,10 @@ def test_failed_backup_removes_nothing_and_is_remembered(
 ) -> None:
     made = [make(archive, days) for days in (3, 2, 1)]
 
-    def backup(order: _backup.Order, now: datetime) -> Any:
+    def backup(order: _backup_backup.Order, now: datetime) -> Any:
         raise error
 
-    monkeypatch.setattr(_backup, "backup", backup)
+    monkeypatch.setattr(_backup_backup, "backup", backup)
     code, out, err = run("backup")
     assert (code, out) == (1, "")
     assert err.strip() in ("/x has 1 MiB free", "is gone", "/x: No space left")
@@ -200,7 +202,7 @@ def test_failed_backup_removes_nothing_and_is_remembered(
 
 
 def test_broken_backup_is_reported_by_the_backup_that_went_well(
-    archive: Path, run: Run, orders: list[_backup.Order]
+    archive: Path, run: Run, orders: list[_backup_backup.Order]
 ) -> None:
     made = [make(archive, days) for days in (3, 2, 1)]
     (archive / made[2] / "database.dump").write_bytes(b"dumb")
@@ -238,10 +240,10 @@ def test_dry_run_shows_and_removes_nothing(archive: Path, run: Run) -> None:
 
 
 def test_removal_that_is_hindered_is_said(
-    archive: Path, run: Run, orders: list[_backup.Order], monkeypatch: pytest.MonkeyPatch
+    archive: Path, run: Run, orders: list[_backup_backup.Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_words: Any) -> None:
-        raise _backup.BackupError("another backup is under way")
+        raise _backup_backup.BackupError("another backup is under way")
 
     monkeypatch.setattr(_archive, "prune", refuse)
     code, _out, err = run("backup")
@@ -307,7 +309,7 @@ def test_drill_without_a_backup_or_an_engine_is_remembered_as_failed(
     assert outcomes(archive)["drill"]["ok"] is False
 
     def drill(*_words: Any, **_more: Any) -> Any:
-        raise _backup.BackupError("a container for the drill does not start")
+        raise _backup_backup.BackupError("a container for the drill does not start")
 
     make(archive, 1)
     monkeypatch.setattr(_drill, "drill", drill)
@@ -378,16 +380,16 @@ def copying(archive: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         wanted: Any, path: str, pinned: bool, state_dir: str, policy: Any, keeps: Any
     ) -> dict[str, Any]:
         if seen["problem"]:
-            raise _backup.BackupError(seen["problem"])
+            raise _backup_backup.BackupError(seen["problem"])
         seen["copied"].append((Path(path).name, pinned, policy.daily, keeps))
         return {"seconds": 2.5, "bytes": 99, "removed": ["abcd"]}
 
-    monkeypatch.setattr(_offhost, "copy", copy)
+    monkeypatch.setattr(_offsite, "copy", copy)
     return seen
 
 
 def test_backup_is_copied_off(
-    archive: Path, run: Run, orders: list[_backup.Order], copying: dict[str, Any]
+    archive: Path, run: Run, orders: list[_backup_backup.Order], copying: dict[str, Any]
 ) -> None:
     pinned = make(archive, 1, pinned=True)
     code, out, _err = run("backup")
@@ -403,7 +405,7 @@ def test_backup_is_copied_off(
 
 
 def test_copy_that_fails_is_said_and_leaves_the_backup_good(
-    archive: Path, run: Run, orders: list[_backup.Order], copying: dict[str, Any]
+    archive: Path, run: Run, orders: list[_backup_backup.Order], copying: dict[str, Any]
 ) -> None:
     made = [make(archive, days) for days in (3, 2, 1)]
     copying["problem"] = "restic backup: Fatal: no route"
@@ -445,7 +447,7 @@ def test_check_says_what_the_host_lacks(
     told = json.loads((archive.parent / "ops.json").read_text())
     told["backup"]["encrypt_to"] = ["age1abc"]
     (archive.parent / "ops.json").write_text(json.dumps(told))
-    for module in (_sealing, _offhost):
+    for module in (_encryption, _offsite):
         monkeypatch.setattr(module, "PATH", "/nosuch")
     code, _out, err = run("check")
     assert code == 2
@@ -460,7 +462,7 @@ def test_check_says_what_the_host_lacks(
 
 
 def test_what_a_config_includes_and_is_not_there_is_said(
-    archive: Path, run: Run, orders: list[_backup.Order]
+    archive: Path, run: Run, orders: list[_backup_backup.Order]
 ) -> None:
     config = archive.parent / "config.yaml"
     config.write_text("include: [gone.yaml]\n")
@@ -488,9 +490,9 @@ def test_backups_are_listed_and_pinned(archive: Path, run: Run) -> None:
 
 
 def test_status_tells_how_things_went(archive: Path, run: Run) -> None:
-    assert run("status")[1].splitlines() == ["%-7s never yet" % kind for kind in _outcome.KINDS]
-    _outcome.record(str(archive.parent), "backup", NOW - timedelta(days=1))
-    _outcome.record(str(archive.parent), "backup", NOW, "the disk is full")
+    assert run("status")[1].splitlines() == ["%-7s never yet" % kind for kind in _history.KINDS]
+    _history.record(str(archive.parent), "backup", NOW - timedelta(days=1))
+    _history.record(str(archive.parent), "backup", NOW, "the disk is full")
     code, _out, err = run("status")
     assert code == 1
     assert (
@@ -506,7 +508,7 @@ def test_status_tells_how_things_went(archive: Path, run: Run) -> None:
 def ordered(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What was ordered. The restore itself is another one's test."""
     seen: list[Any] = []
-    monkeypatch.setattr(_restore_order, "order", lambda *words: seen.append(words) or ORDER)
+    monkeypatch.setattr(_plan, "order", lambda *words: seen.append(words) or ORDER)
 
     def restore(order: Any, time: datetime, tell: Any) -> dict[str, Any]:
         tell("the proxy is stopped")
@@ -520,11 +522,11 @@ def ordered(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             "seconds": 20.0,
         }
 
-    monkeypatch.setattr(_restore_deployment, "restore", restore)
+    monkeypatch.setattr(_restore, "restore", restore)
     return seen
 
 
-ORDER = _restore_deployment.Order(None, "/b/x", "/b", "/s")  # type: ignore[arg-type]
+ORDER = _restore.Order(None, "/b/x", "/b", "/s")  # type: ignore[arg-type]
 
 
 def test_restore_tells_as_it_goes_and_what_was_lost(run: Run, ordered: list[Any]) -> None:
@@ -558,11 +560,9 @@ def test_restore_tells_as_it_goes_and_what_was_lost(run: Run, ordered: list[Any]
 def test_new_host_is_built_by_the_same_command(
     run: Run, ordered: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(_plan, "order", lambda *words: _rebuild.Order("/b/x", "/opt/litellm", "/s"))
     monkeypatch.setattr(
-        _restore_order, "order", lambda *words: _restore_host.Order("/b/x", "/opt/litellm", "/s")
-    )
-    monkeypatch.setattr(
-        _restore_host,
+        _rebuild,
         "rebuild",
         lambda order, time, tell: tell("the proxy starts") or {"notes": ["a note"], "seconds": 3.0},
     )
@@ -583,7 +583,7 @@ def test_dry_run_of_a_restore_says_what_would_be_lost(
         "loses": ["a: 1 row"],
         "interrupted": "swapping",
     }
-    monkeypatch.setattr(_restore_deployment, "foresee", lambda order: told)
+    monkeypatch.setattr(_restore, "foresee", lambda order: told)
     code, out, _err = run("restore", "--dry-run")
     assert (code, out.splitlines()) == (
         0,
@@ -612,12 +612,12 @@ def test_restore_that_does_not_go_well(
     def restore(*_words: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(_restore_deployment, "restore", restore)
+    monkeypatch.setattr(_restore, "restore", restore)
     assert run("restore")[::2] == (code, "%s\n" % error)
 
 
 def test_no_backup_is_made_of_a_restore_that_was_killed(
-    archive: Path, run: Run, orders: list[_backup.Order]
+    archive: Path, run: Run, orders: list[_backup_backup.Order]
 ) -> None:
     state = {
         "id": "x",
@@ -629,12 +629,12 @@ def test_no_backup_is_made_of_a_restore_that_was_killed(
         "point": "",
         "begun": "t",
     }
-    _restore_state.save(str(archive.parent), dict(state), _restore_state.SWAPPING, NOW)
+    _state.save(str(archive.parent), dict(state), _state.SWAPPING, NOW)
     code, _out, err = run("backup")
     assert (code, orders) == (3, [])
     assert err.startswith("no backup is made: a restore of x has not ended")
     assert outcomes(archive)["backup"]["problem"] == err.strip()
-    with _restore_state.alone(str(archive.parent)):  # one that is at work is waited for
+    with _state.alone(str(archive.parent)):  # one that is at work is waited for
         assert run("backup")[0] == 0
 
 
@@ -651,13 +651,13 @@ def test_settings_that_are_wrong_are_usage(archive: Path, run: Run) -> None:
     "command", ["backup", "prune", "verify", "drill", "restore", "list", "status", "copy", "check"]
 )
 def test_settings_of_the_host_are_read_without_a_word(command: str) -> None:
-    told = _ops.parser().parse_args([command])
+    told = _cli.parser().parse_args([command])
     assert (told.settings, told.needs_settings) == ("/etc/llmops-litellm/ops.json", True)
 
 
 def test_wrong_words_are_usage(capsys: pytest.CaptureFixture[str]) -> None:
     for words in ([], ["restart"], ["backup", "--source", "elsewhere"]):
         with pytest.raises(SystemExit) as ended:
-            _ops.main(words)
+            _cli.main(words)
         assert ended.value.code == 2
     assert os.linesep in capsys.readouterr().err

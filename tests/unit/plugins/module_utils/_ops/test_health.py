@@ -14,11 +14,11 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _health
+from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _checks
 from ansible_collections.llmops.litellm.plugins.module_utils._health import probe as _probe
 from ansible_collections.llmops.litellm.plugins.module_utils._health.checks import Check
-from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as _ops
-from ansible_collections.llmops.litellm.plugins.module_utils._ops import health as _ops_health
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as _cli
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import health as _health
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 KEY = "sk-hunter2-4f9c0b7ad2e15386"
@@ -134,11 +134,11 @@ def run(
         )
     )
     (tmp_path / "settings.json").chmod(0o600)
-    monkeypatch.setattr(_ops_health, "now", lambda: NOW)
+    monkeypatch.setattr(_health, "now", lambda: NOW)
     before = signal.getsignal(signal.SIGTERM)
 
     def call(*words: str) -> tuple[int, str, str]:
-        code = _ops.main([words[0], "--settings", str(tmp_path / "settings.json"), *words[1:]])
+        code = _cli.main([words[0], "--settings", str(tmp_path / "settings.json"), *words[1:]])
         told = capsys.readouterr()
         assert "hunter2" not in told.out + told.err
         return code, told.out, told.err
@@ -151,7 +151,7 @@ def run(
 
 def looks(monkeypatch: pytest.MonkeyPatch, state: str) -> None:
     monkeypatch.setattr(
-        _health,
+        _checks,
         "look",
         lambda target, now: [
             Check("redis", "ok", "answers", 0.01),
@@ -222,7 +222,7 @@ def test_wrong_settings_and_words_are_no_failed_deployment(
         ["probe", "--scope", "paid"],
     ):
         with pytest.raises(SystemExit) as ended:
-            _ops.main(words)
+            _cli.main(words)
         assert ended.value.code == 3
     assert "error:" in capsys.readouterr().err
     (tmp_path / "settings.json").write_text("{}")

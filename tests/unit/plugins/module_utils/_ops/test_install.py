@@ -13,7 +13,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.llmops.litellm.plugins.module_utils._ops import answer as _answer
-from ansible_collections.llmops.litellm.plugins.module_utils._ops import install as _program
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import install as _install
 from ansible_collections.llmops.litellm.plugins.modules import ops_program
 
 FILES = {
@@ -28,7 +28,7 @@ Put = Callable[..., dict[str, Any]]
 def put(tmp_path: Path) -> Put:
     """Installs files below a folder of the test's own."""
     (tmp_path / "sbin").mkdir()
-    return lambda files=FILES, check=False: _program.install(
+    return lambda files=FILES, check=False: _install.install(
         files, str(tmp_path / "lib"), str(tmp_path / "sbin" / "litellm-ops"), check
     )
 
@@ -51,7 +51,7 @@ def test_command_runs_what_was_installed(tmp_path: Path, put: Put) -> None:
     done = call(tmp_path)
     assert (done.returncode, done.stdout) == (3, "one\n")
     assert (tmp_path / "sbin" / "litellm-ops").stat().st_mode & 0o777 == 0o755
-    assert list((Path(told["folder"]) / _program.PACKAGE / "_ops/__pycache__").glob("cli.*.pyc"))
+    assert list((Path(told["folder"]) / _install.PACKAGE / "_ops/__pycache__").glob("cli.*.pyc"))
     assert not put()["changed"]
 
 
@@ -70,7 +70,7 @@ def test_other_release_takes_its_place_and_leaves_nothing(tmp_path: Path, put: P
 
 @pytest.mark.parametrize("spoil", ["changed", "gone", "more", "mode", "command"])
 def test_what_somebody_has_spoilt_is_mended(tmp_path: Path, put: Put, spoil: str) -> None:
-    package = Path(put()["folder"]) / _program.PACKAGE
+    package = Path(put()["folder"]) / _install.PACKAGE
     command = tmp_path / "sbin" / "litellm-ops"
     if spoil == "changed":
         (package / "_ops/cli.py").write_text("x")
@@ -99,7 +99,7 @@ def test_interrupted_installation_leaves_the_earlier_command(
     other = {**FILES, "_ops/cli.py": b"def main():\n    print('two')\n"}
     for name in ("_put", "write_atomically"):
         with monkeypatch.context() as patched:
-            patched.setattr(_program, name, interrupt)
+            patched.setattr(_install, name, interrupt)
             with pytest.raises(KeyboardInterrupt):
                 put(other)
         assert call(tmp_path).stdout == "one\n"
@@ -111,14 +111,14 @@ def test_removal_takes_only_what_is_ours(tmp_path: Path, put: Put) -> None:
     put()
     (tmp_path / "lib" / "notes.txt").write_text("mine")
     words = (str(tmp_path / "lib"), str(tmp_path / "sbin" / "litellm-ops"))
-    assert _program.remove(*words, check=True)["changed"] and call(tmp_path).returncode == 3
-    assert _program.remove(*words)["changed"]
+    assert _install.remove(*words, check=True)["changed"] and call(tmp_path).returncode == 3
+    assert _install.remove(*words)["changed"]
     assert [path.name for path in (tmp_path / "lib").iterdir()] == ["notes.txt"]
     assert list((tmp_path / "sbin").iterdir()) == []
-    assert not _program.remove(*words)["changed"]
+    assert not _install.remove(*words)["changed"]
     (tmp_path / "lib" / "notes.txt").unlink()
     put()
-    _program.remove(*words)
+    _install.remove(*words)
     assert not (tmp_path / "lib").exists()
 
 

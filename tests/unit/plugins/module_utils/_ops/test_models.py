@@ -8,53 +8,51 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    checks as _model_checks,
+    checks as _checks,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    declaration as _model_server,
+    declaration as _declaration,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    firewall as _firewall_host,
+    firewall as _firewall,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    gate as _model_door,
+    gate as _gate,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
-    ready as _model_ready,
+    ready as _ready,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as _ops
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as _cli
 
 UNIT = "litellm-model-one.service"
 
 
 @pytest.fixture(name="models")
 def _models(tmp_path: Path) -> str:
-    server = _model_server.read(
+    server = _declaration.read(
         [{"name": "one", "server": "llama_cpp", "model": "/srv/one.gguf", "port": 8001}]
     )[0][0]
     (tmp_path / "one.json").write_text(
-        _model_server.dump(_model_server.Installed(server, UNIT, "litellm-model")), encoding="utf-8"
+        _declaration.dump(_declaration.Installed(server, UNIT, "litellm-model")), encoding="utf-8"
     )
     return str(tmp_path)
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any]]:
-    code = _ops.main([*words, "--json"])
+    code = _cli.main([*words, "--json"])
     return code, json.loads(capsys.readouterr().out)
 
 
 def test_check_refuses_with_everything(
     models: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(
-        _model_checks, "before_start", lambda _server, unit, account: [unit, account]
-    )
+    monkeypatch.setattr(_checks, "before_start", lambda _server, unit, account: [unit, account])
     code, told = run(capsys, "model-check", "one", "--models", models)
     assert (code, told["problems"]) == (3, [UNIT, "litellm-model"])
-    monkeypatch.setattr(_model_checks, "before_start", lambda *_words: [])
+    monkeypatch.setattr(_checks, "before_start", lambda *_words: [])
     assert run(capsys, "model-check", "one", "--models", models)[0] == 0
 
 
@@ -63,11 +61,11 @@ def test_ready_tells_why_not(
 ) -> None:
     asked: list[float] = []
 
-    def wait(_server: Any, seconds: float, _environment: Any, alive: Any) -> _model_ready.Looked:
+    def wait(_server: Any, seconds: float, _environment: Any, alive: Any) -> _ready.Looked:
         asked.append(seconds)
-        return _model_ready.Looked(alive(), "because", 0.0)
+        return _ready.Looked(alive(), "because", 0.0)
 
-    monkeypatch.setattr(_model_ready, "wait", wait)
+    monkeypatch.setattr(_ready, "wait", wait)
     monkeypatch.delenv("MAINPID", raising=False)
     assert run(capsys, "model-ready", "one", "--models", models, "--timeout", "7")[0] == 0
     monkeypatch.setenv("MAINPID", "4194305")
@@ -96,7 +94,7 @@ def test_only_a_stop_in_order_sets_the_counter_back(
     monkeypatch.setattr(
         _systemd.Manager,
         "systemctl",
-        lambda _manager, *words: done.append(words) or _host.Result(0, "", ""),
+        lambda _manager, *words: done.append(words) or _process.Result(0, "", ""),
     )
     monkeypatch.setenv("SERVICE_RESULT", result)
     assert run(capsys, "model-ended", "one", "--models", models)[0] == 0
@@ -106,10 +104,8 @@ def test_only_a_stop_in_order_sets_the_counter_back(
 def test_failed_says_what_to_do_once_it_is_over(
     models: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(
-        _model_door, "look", lambda _unit: _model_door.State("failed", 0, "start-limit-hit")
-    )
-    assert _ops.main(["model-failed", "one", "--models", models]) == 0
+    monkeypatch.setattr(_gate, "look", lambda _unit: _gate.State("failed", 0, "start-limit-hit"))
+    assert _cli.main(["model-failed", "one", "--models", models]) == 0
     text = capsys.readouterr().out
     assert all(
         words in text
@@ -120,8 +116,8 @@ def test_failed_says_what_to_do_once_it_is_over(
             "systemctl reset-failed",
         )
     )
-    monkeypatch.setattr(_model_door, "look", lambda _unit: _model_door.State("activating", 0, ""))
-    assert _ops.main(["model-failed", "one", "--models", models]) == 1
+    monkeypatch.setattr(_gate, "look", lambda _unit: _gate.State("activating", 0, ""))
+    assert _cli.main(["model-failed", "one", "--models", models]) == 1
     assert "is started again" in capsys.readouterr().err
 
 
@@ -144,7 +140,7 @@ def test_a_server_that_is_not_known(models: str, capsys: pytest.CaptureFixture[s
 def test_firewall_rules_are_made_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(_firewall_host, "again", lambda folder: ["iptables " + folder])
+    monkeypatch.setattr(_firewall, "again", lambda folder: ["iptables " + folder])
     assert run(capsys, "firewall", "--state-dir", "/var/x") == (
         0,
         {"ok": True, "added": ["iptables /var/x"]},

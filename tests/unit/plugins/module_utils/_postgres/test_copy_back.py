@@ -6,7 +6,9 @@ from typing import Any, Optional
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy_back as _carry
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    copy_back as _copy_back,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.endpoint import (
     Endpoint,
     PostgresError,
@@ -54,7 +56,7 @@ def row(name: str, before: int, after: int, changed: bool = True) -> dict[str, A
 def test_what_differs(
     before: dict[str, Any], after: dict[str, Any], wanted: list[dict[str, Any]]
 ) -> None:
-    assert _carry.delta(before, after) == wanted
+    assert _copy_back.delta(before, after) == wanted
 
 
 def test_tables_of_the_same_name_in_two_schemas_are_two() -> None:
@@ -63,7 +65,7 @@ def test_tables_of_the_same_name_in_two_schemas_are_two() -> None:
         side["tables"].append(
             {"schema": "Other", "name": "Other.t", "rows": rows, "hash": str(rows)}
         )
-    assert _carry.delta(one, other) == [row("Other.t", 3, 9)]
+    assert _copy_back.delta(one, other) == [row("Other.t", 3, 9)]
 
 
 LEFT = held(a=(1, "x"), b=(2, "y"))
@@ -99,18 +101,18 @@ def test_refusals(
     source: dict[str, Any], there: dict[str, Any], expect: Optional[str], why: Optional[str]
 ) -> None:
     if why is None:
-        _carry.check(source, there, expect, TARGET)
+        _copy_back.check(source, there, expect, TARGET)
         return
     with pytest.raises(PostgresError, match=why) as caught:
-        _carry.check(source, there, expect, TARGET)
+        _copy_back.check(source, there, expect, TARGET)
     assert "database litellm (127.0.0.1:5432)" in str(caught.value) or "schemas" in str(
         caught.value
     )
 
 
 def test_names_are_quoted_wherever_they_are() -> None:
-    assert _carry._sql({"schema": "public", "name": 'a."b"'}) == '"public"."a.""b"""'
+    assert _copy_back._sql({"schema": "public", "name": 'a."b"'}) == '"public"."a.""b"""'
     assert (
-        _carry._sql({"schema": "Other Schema", "name": "Other Schema.a b"})
+        _copy_back._sql({"schema": "Other Schema", "name": "Other Schema.a b"})
         == '"Other Schema"."a b"'
     )

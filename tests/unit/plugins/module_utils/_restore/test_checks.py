@@ -12,16 +12,16 @@ import pytest
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment.service import Deployment
-from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
-    checks as _restore_checks,
+    checks as _checks,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import load as _restore_dump
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import load as _load
 
 NOW = datetime(2026, 11, 24, tzinfo=timezone.utc)
-TARGET = _postgres.Endpoint("litellm", "litellm", "litellm-postgres")
+TARGET = _session.Endpoint("litellm", "litellm", "litellm-postgres")
 A, B, C = "20250101000000_a", "20260101000000_b", "20261201000000_c"
 
 
@@ -39,7 +39,7 @@ def side(schema: str = "s", **tables: Any) -> dict[str, Any]:
 def test_losses_are_told_table_by_table() -> None:
     held = side(same=(3, "a"), more=(10, "a"), less=(9, "a"), other=(4, "a"), gone=(7, "a"))
     now = side("t", same=(3, "a"), more=(12, "b"), less=(8, "b"), other=(4, "b"), new=(2, "a"))
-    assert _restore_checks.losses(held, now) == [
+    assert _checks.losses(held, now) == [
         "gone: is only in the backup, with 7 rows",
         "less: 8 rows now, 9 in the backup: those that were removed or changed since come back as they were",
         "more: 12 rows now, 10 in the backup: 2 or more are newer and will be lost",
@@ -47,7 +47,7 @@ def test_losses_are_told_table_by_table() -> None:
         "other: 4 rows on both sides, and not the same: changes since the backup will be lost",
         "the schemas differ: the backup's comes back",
     ]
-    assert _restore_checks.losses(held, held) == []
+    assert _checks.losses(held, held) == []
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_losses_are_told_table_by_table() -> None:
     ],
 )
 def test_newer_schema_is_told(applied: Any, brought: Any, then: str, now: str, words: str) -> None:
-    found = _restore_checks.newer(applied, brought, then, now)
+    found = _checks.newer(applied, brought, then, now)
     assert words in found
     assert bool(found) == bool(words)
 
@@ -94,37 +94,40 @@ def test_what_the_image_or_the_environment_brings_is_asked(
         asked.append((image, user, python))
         return {"migrations": [A], "litellm_version": "1.90.0"}
 
-    monkeypatch.setattr(_engine, "identity", identity)
-    assert _restore_checks.offered(
-        Deployment("compose", TARGET, images={"litellm": "l@sha256:1"})
-    ) == ([A], "1.90.0")
+    monkeypatch.setattr(_docker, "identity", identity)
+    assert _checks.offered(Deployment("compose", TARGET, images={"litellm": "l@sha256:1"})) == (
+        [A],
+        "1.90.0",
+    )
     assert asked == [("l@sha256:1", "", True)]
     with pytest.raises(ValueError, match="image"):
-        _restore_checks.offered(Deployment("compose", TARGET))
+        _checks.offered(Deployment("compose", TARGET))
     with pytest.raises(ValueError, match="Python"):
-        _restore_checks.offered(Deployment("legacy", TARGET))
+        _checks.offered(Deployment("legacy", TARGET))
     site = tmp_path / "lib/python3.11/site-packages"
     (site / "litellm-1.80.0.dist-info").mkdir(parents=True)
-    assert _restore_checks.offered(
-        Deployment("legacy", TARGET, python=str(tmp_path / "bin/python"))
-    ) == (None, "1.80.0")
+    assert _checks.offered(Deployment("legacy", TARGET, python=str(tmp_path / "bin/python"))) == (
+        None,
+        "1.80.0",
+    )
     (site / "litellm_proxy_extras/migrations" / A).mkdir(parents=True)
     (site / "litellm_proxy_extras/migrations/README.md").touch()
-    assert _restore_checks.offered(
-        Deployment("legacy", TARGET, python=str(tmp_path / "bin/python"))
-    ) == ([A], "1.80.0")
+    assert _checks.offered(Deployment("legacy", TARGET, python=str(tmp_path / "bin/python"))) == (
+        [A],
+        "1.80.0",
+    )
 
 
 def test_schema_that_cannot_be_compared_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_restore_dump, "find", lambda *_all: None)
-    monkeypatch.setattr(_restore_dump, "migrations", lambda *_all: [A, B])
+    monkeypatch.setattr(_load, "find", lambda *_all: None)
+    monkeypatch.setattr(_load, "migrations", lambda *_all: [A, B])
     notes: list[str] = []
-    assert _restore_checks.check_schema({}, "/b", "", Deployment("compose", TARGET), notes) == []
+    assert _checks.check_schema({}, "/b", "", Deployment("compose", TARGET), notes) == []
     assert "is seen only when it runs: nobody knows the image" in notes[0]
-    monkeypatch.setattr(_restore_checks, "offered", lambda deployment: ([A], "1.80.0"))
+    monkeypatch.setattr(_checks, "offered", lambda deployment: ([A], "1.80.0"))
     assert (
         "an older LiteLLM must not work on a newer schema"
-        in _restore_checks.check_schema({}, "/b", "", Deployment("compose", TARGET), notes)[0]
+        in _checks.check_schema({}, "/b", "", Deployment("compose", TARGET), notes)[0]
     )
 
 
@@ -134,40 +137,37 @@ def test_salt_key_is_compared_by_its_fingerprint(tmp_path: Path) -> None:
     told = {"salt_key_fingerprint": _backup.salt_key_fingerprint("hunter2-right")}
     notes: list[str] = []
     env.write_text("LITELLM_MASTER_KEY=sk-1\nLITELLM_SALT_KEY=hunter2-right\n")
-    assert _restore_checks.check_salt(told, deployment, notes) == []
+    assert _checks.check_salt(told, deployment, notes) == []
     env.write_text("LITELLM_MASTER_KEY=hunter2-right\n")
-    assert _restore_checks.check_salt(told, deployment, notes) == []
+    assert _checks.check_salt(told, deployment, notes) == []
     env.write_text("LITELLM_SALT_KEY=hunter2-wrong\n")
-    found = _restore_checks.check_salt(told, deployment, notes)
+    found = _checks.check_salt(told, deployment, notes)
     assert "has another salt key" in found[0] and "hunter2" not in found[0]
     env.write_text("A=1\n")
-    assert "has no salt key" in _restore_checks.check_salt(told, deployment, notes)[0]
+    assert "has no salt key" in _checks.check_salt(told, deployment, notes)[0]
     assert notes == []
-    assert _restore_checks.check_salt({"salt_key_fingerprint": None}, deployment, notes) == []
+    assert _checks.check_salt({"salt_key_fingerprint": None}, deployment, notes) == []
     assert len(notes) == 1
 
 
 def test_server_must_not_be_older_than_the_dump(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_restore_checks._restore, "check", lambda told, target: None)
-    monkeypatch.setattr(_restore_checks, "server_version", lambda endpoint: ("15.9", 15))
-    assert (
-        _restore_checks.check_server({"database": {"server_version": "15.2 (Debian)"}}, TARGET)
-        == []
-    )
+    monkeypatch.setattr(_checks._database, "check", lambda told, target: None)
+    monkeypatch.setattr(_checks, "server_version", lambda endpoint: ("15.9", 15))
+    assert _checks.check_server({"database": {"server_version": "15.2 (Debian)"}}, TARGET) == []
     assert (
         "the backup is of 17.1"
-        in _restore_checks.check_server({"database": {"server_version": "17.1"}}, TARGET)[0]
+        in _checks.check_server({"database": {"server_version": "17.1"}}, TARGET)[0]
     )
 
 
 def test_only_a_migration_that_runs_stands_against_it(tmp_path: Path) -> None:
-    assert _restore_checks.check_journal(str(tmp_path)) == []
+    assert _checks.check_journal(str(tmp_path)) == []
     journal = _journal.create("x", {}, NOW)
     _journal.save(str(tmp_path), journal, NOW)
-    assert "phase preflight" in _restore_checks.check_journal(str(tmp_path))[0]
+    assert "phase preflight" in _checks.check_journal(str(tmp_path))[0]
     for state in (_journal.MIGRATED, _journal.ROLLED_BACK, _journal.UNTOUCHED, _journal.FINALIZED):
         _journal.save(str(tmp_path), {**journal, "state": state}, NOW)
-        assert _restore_checks.check_journal(str(tmp_path)) == []
+        assert _checks.check_journal(str(tmp_path)) == []
 
 
 @pytest.mark.parametrize(
@@ -183,18 +183,18 @@ def test_only_a_migration_that_runs_stands_against_it(tmp_path: Path) -> None:
 def test_room_for_two_databases(
     monkeypatch: pytest.MonkeyPatch, room: Any, device: int, words: str
 ) -> None:
-    monkeypatch.setattr(_restore_checks, "data_room", lambda target: room)
-    monkeypatch.setattr(_restore_checks, "device_of", lambda path: device)
-    monkeypatch.setattr(_restore_checks, "database_size", lambda endpoint: 100 << 20)
-    found = _restore_checks.check_space({"database": {"bytes": 100 << 20}}, TARGET, "/backups", [])
+    monkeypatch.setattr(_checks, "data_room", lambda target: room)
+    monkeypatch.setattr(_checks, "device_of", lambda path: device)
+    monkeypatch.setattr(_checks, "database_size", lambda endpoint: 100 << 20)
+    found = _checks.check_space({"database": {"bytes": 100 << 20}}, TARGET, "/backups", [])
     assert words in "".join(found)
     assert bool(found) == bool(words)
 
 
 def test_room_that_cannot_be_seen_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_restore_checks, "data_room", lambda target: None)
+    monkeypatch.setattr(_checks, "data_room", lambda target: None)
     notes: list[str] = []
-    assert _restore_checks.check_space({"database": {"bytes": 5 << 30}}, TARGET, "", notes) == []
+    assert _checks.check_space({"database": {"bytes": 5 << 30}}, TARGET, "", notes) == []
     assert "needs 7.5 GiB" in notes[0]
 
 
@@ -214,24 +214,22 @@ def test_room_in_a_container_is_asked_inside(monkeypatch: pytest.MonkeyPatch) ->
 
     asked: list[Any] = []
 
-    def run(argv: list[str], **_more: Any) -> _host.Result:
+    def run(argv: list[str], **_more: Any) -> _process.Result:
         asked.append(argv)
-        return _host.Result(
+        return _process.Result(
             0,
             "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/x 10 5 4096 1% /data\n",
             "",
         )
 
-    monkeypatch.setattr(_restore_checks, "Session", Session)
-    monkeypatch.setattr(_restore_checks, "run", run)
-    assert _restore_checks.data_room(TARGET) == (4 << 20, None)
+    monkeypatch.setattr(_checks, "Session", Session)
+    monkeypatch.setattr(_checks, "run", run)
+    assert _checks.data_room(TARGET) == (4 << 20, None)
     assert asked == [
         ["docker", "exec", "litellm-postgres", "df", "-Pk", "/var/lib/postgresql/data"]
     ]
-    monkeypatch.setattr(
-        _restore_checks, "run", lambda argv, **_more: _host.Result(127, "", "no df")
-    )
-    assert _restore_checks.data_room(TARGET) is None
+    monkeypatch.setattr(_checks, "run", lambda argv, **_more: _process.Result(127, "", "no df"))
+    assert _checks.data_room(TARGET) is None
 
 
 def backed_up(folder: Path, **more: Any) -> str:
@@ -258,14 +256,14 @@ def test_everything_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     path = backed_up(tmp_path / "b", source="legacy", salt_key_fingerprint="0" * 32)
     (tmp_path / "env").write_text("LITELLM_SALT_KEY=x\n")
     _journal.save(str(tmp_path), _journal.create("x", {}, NOW), NOW)
-    monkeypatch.setattr(_restore_checks, "check_server", lambda told, target: ["too old"])
-    monkeypatch.setattr(_restore_checks, "query", lambda endpoint, statement: [["1"]])
-    monkeypatch.setattr(_restore_checks._restore_swap, "check_rights", lambda target: None)
-    monkeypatch.setattr(_restore_checks, "check_schema", lambda *_all: ["too new"])
-    monkeypatch.setattr(_restore_checks, "check_space", lambda *_all: ["too full"])
-    monkeypatch.setattr(_restore_checks, "fingerprint", lambda endpoint: side(x=(2, "b")))
+    monkeypatch.setattr(_checks, "check_server", lambda told, target: ["too old"])
+    monkeypatch.setattr(_checks, "query", lambda endpoint, statement: [["1"]])
+    monkeypatch.setattr(_checks._swap, "check_rights", lambda target: None)
+    monkeypatch.setattr(_checks, "check_schema", lambda *_all: ["too new"])
+    monkeypatch.setattr(_checks, "check_space", lambda *_all: ["too full"])
+    monkeypatch.setattr(_checks, "fingerprint", lambda endpoint: side(x=(2, "b")))
     deployment = Deployment("compose", TARGET, salt_key_file=str(tmp_path / "env"))
-    found = _restore_checks.look(deployment, path, "", str(tmp_path), "", True)
+    found = _checks.look(deployment, path, "", str(tmp_path), "", True)
     assert [
         next(word for word in ("migration", "salt key", "old", "new", "full") if word in problem)
         for problem in found.problems
@@ -274,17 +272,17 @@ def test_everything_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert "made of the legacy deployment" in found.notes[0]
 
     def down(*_all: Any) -> Any:
-        raise _postgres.PostgresError("is down")
+        raise _session.PostgresError("is down")
 
-    monkeypatch.setattr(_restore_checks, "query", down)
-    monkeypatch.setattr(_restore_checks, "check_server", down)
-    found = _restore_checks.look(deployment, path, "", str(tmp_path), "", True)
+    monkeypatch.setattr(_checks, "query", down)
+    monkeypatch.setattr(_checks, "check_server", down)
+    found = _checks.look(deployment, path, "", str(tmp_path), "", True)
     assert [problem for problem in found.problems if "down" in problem] == ["is down"]
     (Path(path) / "manifest.json").write_text("{}")
-    found = _restore_checks.look(deployment, path, "", str(tmp_path), "", True)
+    found = _checks.look(deployment, path, "", str(tmp_path), "", True)
     assert "manifest.json: its checksum does not match" in found.problems[0]
     (Path(path) / "SHA256SUMS").write_text(_backup.sums(path))
     assert (
         "is not of format 1"
-        in _restore_checks.look(deployment, path, "", str(tmp_path), "", True).problems[0]
+        in _checks.look(deployment, path, "", str(tmp_path), "", True).problems[0]
     )

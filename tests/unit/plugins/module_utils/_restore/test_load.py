@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.backup import BackupError
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import load as _restore_dump
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import load as _load
 
 # What it encrypts has a line before it that names the key.
 AGE = """#!/bin/sh
@@ -46,7 +46,7 @@ def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     programs.mkdir()
     (programs / "age").write_text(AGE)
     (programs / "age").chmod(0o755)
-    monkeypatch.setattr(_restore_dump, "PATH", "%s:/usr/bin:/bin" % programs)
+    monkeypatch.setattr(_load, "PATH", "%s:/usr/bin:/bin" % programs)
     (tmp_path / "key").write_text("AGE-KEY")
     return str(tmp_path / "key")
 
@@ -57,10 +57,10 @@ def sealed(path: Path, content: bytes, key: bytes = b"AGE-KEY") -> Path:
 
 
 def test_ledger_is_read() -> None:
-    assert _restore_dump.parse_ledger(LEDGER) == ["0_init", "20250101000000_first one"]
-    assert _restore_dump.parse_ledger("--\nSET x = 1;\n") is None
+    assert _load.parse_ledger(LEDGER) == ["0_init", "20250101000000_first one"]
+    assert _load.parse_ledger("--\nSET x = 1;\n") is None
     assert (
-        _restore_dump.parse_ledger(
+        _load.parse_ledger(
             LEDGER.replace(LEDGER[LEDGER.index("1\t") : LEDGER.index("\\.\n\n\n")], "")
         )
         == []
@@ -72,32 +72,32 @@ def test_forms_of_a_dump(tmp_path: Path, key: str) -> None:
     (tmp_path / "database.dump").write_bytes(b"PGDMP")
     (tmp_path / "database.dir").mkdir()
     plain = {"database": {"dump": "database.dump"}}
-    assert _restore_dump.find(folder, plain) == (folder + "/database.dump", False, "")
-    assert _restore_dump.find(folder, plain, key).identity == ""
-    assert _restore_dump.find(folder, {"database": {}}).path == folder + "/database.dump"
-    assert _restore_dump.find(folder, {"database": {"dump": "database.dir"}}) == (
+    assert _load.find(folder, plain) == (folder + "/database.dump", False, "")
+    assert _load.find(folder, plain, key).identity == ""
+    assert _load.find(folder, {"database": {}}).path == folder + "/database.dump"
+    assert _load.find(folder, {"database": {"dump": "database.dir"}}) == (
         folder + "/database.dir",
         True,
         "",
     )
     closed = {**plain, "encrypted": ["age1x"]}
-    with pytest.raises(_restore_dump.SealedError, match="is encrypted: give the path"):
-        _restore_dump.find(folder, closed)
+    with pytest.raises(_load.SealedError, match="is encrypted: give the path"):
+        _load.find(folder, closed)
     with pytest.raises(BackupError, match="/nosuch, the age identity, cannot be read"):
-        _restore_dump.find(folder, closed, "/nosuch")
-    assert _restore_dump.find(folder, closed, key) == (folder + "/database.dump", False, key)
+        _load.find(folder, closed, "/nosuch")
+    assert _load.find(folder, closed, key) == (folder + "/database.dump", False, key)
     os.rename(folder + "/database.dump", folder + "/database.dump.age")
-    assert _restore_dump.find(folder, closed, key).path == folder + "/database.dump.age"
+    assert _load.find(folder, closed, key).path == folder + "/database.dump.age"
     with pytest.raises(BackupError, match="database.dump is missing"):
-        _restore_dump.find(folder, plain)
+        _load.find(folder, plain)
 
 
 def test_file_is_decrypted_on_the_way(tmp_path: Path, key: str) -> None:
     content = b"x" * 3_000_000
     path = str(sealed(tmp_path / "x.age", content))
-    with _restore_dump.opened(path, key) as stream:
+    with _load.opened(path, key) as stream:
         assert stream.read() == content
-    with _restore_dump.opened(path, key) as stream:  # one that is not read to its end
+    with _load.opened(path, key) as stream:  # one that is not read to its end
         assert stream.read(5) == b"xxxxx"
 
 
@@ -110,18 +110,18 @@ def test_key_that_does_not_fit_is_said(
             BackupError,
             match="x.age cannot be decrypted: age: error: no identity matched any of the recipients$",
         ),
-        _restore_dump.opened(path, key) as stream,
+        _load.opened(path, key) as stream,
     ):
         assert stream.read() == b""
-    monkeypatch.setattr(_restore_dump, "PATH", "/nosuch")
+    monkeypatch.setattr(_load, "PATH", "/nosuch")
     with (
         pytest.raises(BackupError, match="the program age is not installed"),
-        _restore_dump.opened(path, key),
+        _load.opened(path, key),
     ):
         pass
 
 
-def endpoint(folder: Path, container: str = "") -> _postgres.Endpoint:
+def endpoint(folder: Path, container: str = "") -> _session.Endpoint:
     """Programs that write down how they were called; the engine runs what it is asked to on this host."""
     for name in ("pg_restore", "docker"):
         path = folder / name
@@ -133,7 +133,7 @@ def endpoint(folder: Path, container: str = "") -> _postgres.Endpoint:
             % (folder, folder, folder)
         )
         path.chmod(0o755)
-    return _postgres.Endpoint(
+    return _session.Endpoint(
         "d", "u", container, bindir=str(folder), engine=(str(folder / "docker"),)
     )
 
@@ -145,10 +145,10 @@ def test_encrypted_folder_is_there_for_as_long_as_it_is_read(
     dump.mkdir()
     sealed(dump / "toc.dat.age", b"contents")
     sealed(dump / "7.dat.gz.age", b"rows")
-    monkeypatch.setattr(_restore_dump, "TEMPORARY", str(tmp_path / "tmp"))
+    monkeypatch.setattr(_load, "TEMPORARY", str(tmp_path / "tmp"))
     (tmp_path / "tmp/llmops-litellm-restore-killed").mkdir(parents=True)
     (tmp_path / "tmp/somebody's").mkdir()
-    _restore_dump.load(_restore_dump.Dump(str(dump), True, key), endpoint(tmp_path), 3)
+    _load.load(_load.Dump(str(dump), True, key), endpoint(tmp_path), 3)
     said = (tmp_path / "calls").read_text()
     assert "--no-owner --no-acl --exit-on-error --jobs=3" in said
     assert all(word in said for word in ("contents", "rows", " toc.dat", " 7.dat.gz"))
@@ -161,12 +161,12 @@ def test_folder_reaches_a_container_as_a_stream(
     dump = tmp_path / "database.dir"
     dump.mkdir()
     sealed(dump / "toc.dat.age", b"contents")
-    monkeypatch.setattr(_restore_dump, "TEMPORARY", str(tmp_path))
-    monkeypatch.setattr(_restore_dump, "INSIDE", str(tmp_path / "inside"))
+    monkeypatch.setattr(_load, "TEMPORARY", str(tmp_path))
+    monkeypatch.setattr(_load, "INSIDE", str(tmp_path / "inside"))
     (tmp_path / "inside").mkdir()
     (tmp_path / "inside/of a run that was killed").touch()
     target = endpoint(tmp_path, "c")
-    with _restore_dump._placed(_restore_dump.Dump(str(dump), True, key), target, None) as path:
+    with _load._placed(_load.Dump(str(dump), True, key), target, None) as path:
         assert {
             file.name: (file.read_text(), file.stat().st_mode & 0o777)
             for file in Path(path).iterdir()
@@ -177,9 +177,9 @@ def test_folder_reaches_a_container_as_a_stream(
     )
     with (
         pytest.raises(
-            _postgres.PostgresError, match="the dump does not fit in there: tar: no space"
+            _session.PostgresError, match="the dump does not fit in there: tar: no space"
         ),
-        _restore_dump._placed(_restore_dump.Dump(str(dump), True, key), target, None),
+        _load._placed(_load.Dump(str(dump), True, key), target, None),
     ):
         pass
 
@@ -188,7 +188,7 @@ def test_size_in_the_stream_is_that_of_what_was_decrypted(tmp_path: Path, key: s
     path = sealed(tmp_path / "x.age", b"12345")
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w|") as archive:
-        _restore_dump._add(archive, str(path), "x", key)
+        _load._add(archive, str(path), "x", key)
     stream.seek(0)
     with tarfile.open(fileobj=stream) as archive:
         member: Any = archive.extractfile("x")

@@ -12,16 +12,16 @@ import pytest
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
-    compose_project as _restore_compose,
+    compose_project as _compose_project,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _restore_order
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _plan
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
-    rebuild as _restore_host,
+    rebuild as _rebuild,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
-    restore as _restore_deployment,
+    restore as _restore,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._restore.state import RestoreError
 
@@ -59,19 +59,19 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _settings.Setti
     (tmp_path / "state").mkdir()
     (tmp_path / "opt").mkdir()
     (tmp_path / "opt/compose.yaml").touch()
-    project = _restore_compose.Project(
+    project = _compose_project.Project(
         "gate",
         str(tmp_path / "opt"),
         {"litellm": "l@sha256:1"},
         {},
         [],
         "http://127.0.0.1:4001",
-        _postgres.Endpoint("x", "x", "x"),
+        _session.Endpoint("x", "x", "x"),
         "redis",
     )
-    monkeypatch.setattr(_restore_compose, "read", lambda folder, engine: project)
+    monkeypatch.setattr(_compose_project, "read", lambda folder, engine: project)
     monkeypatch.setattr(
-        _postgres.Endpoint, "from_url", classmethod(lambda cls, url: cls("llm", host="127.0.0.1"))
+        _session.Endpoint, "from_url", classmethod(lambda cls, url: cls("llm", host="127.0.0.1"))
     )
     make(tmp_path / "backups")
     return _settings.load(str(tmp_path / "ops.json"), (tmp_path / "ops.json").stat().st_uid)
@@ -94,8 +94,8 @@ FOUND = {
 def test_compose_deployment_is_known_from_its_project(
     settings: _settings.Settings, tmp_path: Path
 ) -> None:
-    order = _restore_order.order(settings, NOW, identity="/key", patience=5)
-    assert isinstance(order, _restore_deployment.Order)
+    order = _plan.order(settings, NOW, identity="/key", patience=5)
+    assert isinstance(order, _restore.Order)
     deployment = order.deployment
     assert (deployment.kind, deployment.url, deployment.project_name) == (
         "compose",
@@ -116,15 +116,15 @@ def test_compose_deployment_is_known_from_its_project(
         "compose",
         str(tmp_path / "backups"),
     )
-    assert _restore_order.order(settings, NOW, point=False).point is None  # type: ignore[union-attr]
+    assert _plan.order(settings, NOW, point=False).point is None  # type: ignore[union-attr]
 
 
 def test_legacy_deployment_is_known_from_the_journal(settings: _settings.Settings) -> None:
     with pytest.raises(RestoreError, match="does not tell of the legacy proxy"):
-        _restore_order.order(settings, NOW, kind="legacy")
+        _plan.order(settings, NOW, kind="legacy")
     journal(settings, _journal.ROLLED_BACK, FOUND)
-    order = _restore_order.order(settings, NOW)
-    assert isinstance(order, _restore_deployment.Order)
+    order = _plan.order(settings, NOW)
+    assert isinstance(order, _restore.Order)
     deployment = order.deployment
     assert (
         deployment.kind,
@@ -139,30 +139,30 @@ def test_legacy_deployment_is_known_from_the_journal(settings: _settings.Setting
 def test_host_without_a_project_is_built(settings: _settings.Settings, tmp_path: Path) -> None:
     (tmp_path / "opt/compose.yaml").unlink()
     elsewhere = make(tmp_path / "elsewhere")
-    order = _restore_order.order(settings, NOW, folder=str(tmp_path / "elsewhere"))
-    assert order == _restore_host.Order(
+    order = _plan.order(settings, NOW, folder=str(tmp_path / "elsewhere"))
+    assert order == _rebuild.Order(
         elsewhere, str(tmp_path / "opt"), str(tmp_path / "state"), patience=240.0
     )
     # gone on with where it stopped, though there is a folder by now
-    _restore_host._save(order, _restore_host.DATABASE)
+    _rebuild._save(order, _rebuild.DATABASE)
     (tmp_path / "opt/compose.yaml").touch()
     assert isinstance(
-        _restore_order.order(settings, NOW, folder=str(tmp_path / "elsewhere")), _restore_host.Order
+        _plan.order(settings, NOW, folder=str(tmp_path / "elsewhere")), _rebuild.Order
     )
-    assert isinstance(_restore_order.order(settings, NOW), _restore_deployment.Order)
+    assert isinstance(_plan.order(settings, NOW), _restore.Order)
     journal(settings, _journal.ROLLED_BACK, FOUND)
     assert isinstance(
-        _restore_order.order(settings, NOW, folder=str(tmp_path / "elsewhere"), kind="legacy"),
-        _restore_deployment.Order,
+        _plan.order(settings, NOW, folder=str(tmp_path / "elsewhere"), kind="legacy"),
+        _restore.Order,
     )
 
 
 def test_only_what_can_be_proved_is_restored(settings: _settings.Settings, tmp_path: Path) -> None:
     make(tmp_path / "backups", "daily-20261123-120000")
     with pytest.raises(_backup.BackupError, match="was not made by this collection"):
-        _restore_order.backup_path(settings.backup_dir, "daily-20261123-120000", NOW)
+        _plan.backup_path(settings.backup_dir, "daily-20261123-120000", NOW)
     Path(make(tmp_path / "backups", "20261122T120000Z"), "manifest.json").write_text("{}")
     with pytest.raises(_backup.BackupError, match="is not of format 1"):
-        _restore_order.backup_path(settings.backup_dir, "20261122T120000Z", NOW)
+        _plan.backup_path(settings.backup_dir, "20261122T120000Z", NOW)
     with pytest.raises(_backup.BackupError, match="holds no backup nosuch"):
-        _restore_order.order(settings, NOW, "nosuch")
+        _plan.order(settings, NOW, "nosuch")

@@ -11,23 +11,23 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
-from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _included
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
-    compose_project as _restore_compose,
+    compose_project as _compose_project,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
-    service as _restore_service,
+    service as _service,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _engine
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _host
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
-    checks as _restore_checks,
+    checks as _checks,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _restore
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _database
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
-    rebuild as _restore_host,
+    rebuild as _rebuild,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._restore.state import (
     RefusedError,
@@ -54,7 +54,7 @@ class World:
         self.taken: set[str] = set()
         self.listeners: list[_listeners.Listener] = []
         self.present = {"r@sha256:3"}
-        self.order = _restore_host.Order(
+        self.order = _rebuild.Order(
             str(folder / "backups/b"), str(folder / "opt/litellm"), str(folder / "state")
         )
         self.backup = folder / "backups/b"
@@ -93,34 +93,34 @@ class World:
         )
         (self.backup / "SHA256SUMS").write_text(_backup.sums(str(self.backup)))
 
-    def run(self, argv: list[str], **_more: Any) -> _host.Result:
+    def run(self, argv: list[str], **_more: Any) -> _process.Result:
         if argv[1:3] == ["image", "inspect"]:
-            return _host.Result(0 if argv[-1] in self.present else 1, "", "")
+            return _process.Result(0 if argv[-1] in self.present else 1, "", "")
         if argv[1] == "pull":
             self.does("pull " + argv[-1])
-            return _host.Result(0, "", "")
-        return _host.Result(0 if argv[-1] in self.taken else 1, "", "")
+            return _process.Result(0, "", "")
+        return _process.Result(0 if argv[-1] in self.taken else 1, "", "")
 
     def compose(
         self, folder: str, words: Any, engine: Any = (), timeout: float = 0
-    ) -> _host.Result:
+    ) -> _process.Result:
         self.does(
             " ".join(
                 [words[0], *(word for word in words if word in ("postgres", "redis", "--volumes"))]
             )
         )
-        return _host.Result(0, "", "")
+        return _process.Result(0, "", "")
 
-    def read(self, folder: str, engine: Any) -> _restore_compose.Project:
+    def read(self, folder: str, engine: Any) -> _compose_project.Project:
         assert (Path(folder) / ".env").read_text() == FILES["env"]
-        return _restore_compose.Project(
+        return _compose_project.Project(
             "litellm",
             folder,
             {"litellm": "l@sha256:1", "postgres": "p@sha256:2", "redis": "r@sha256:3"},
             {"litellm": "litellm-proxy", "postgres": "litellm-postgres", "redis": "litellm-redis"},
             ["litellm_postgres", "litellm_redis"],
             "http://127.0.0.1:4000",
-            _postgres.Endpoint("litellm", "litellm", "litellm-postgres"),
+            _session.Endpoint("litellm", "litellm", "litellm-postgres"),
             "redis",
             (4000, 5434, 6379),
         )
@@ -132,7 +132,7 @@ class World:
         return {"differences": [], "fingerprint": {"rows_total": 7}}
 
     def rebuild(self) -> dict[str, Any]:
-        return _restore_host.rebuild(self.order, NOW, self.told.append)
+        return _rebuild.rebuild(self.order, NOW, self.told.append)
 
 
 @pytest.fixture
@@ -140,18 +140,18 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     fake = World(tmp_path)
     fake.write()
     me = (os.geteuid(), os.getegid())
-    monkeypatch.setattr(_restore_host, "run", fake.run)
+    monkeypatch.setattr(_rebuild, "run", fake.run)
     monkeypatch.setattr(_listeners, "listeners", lambda: fake.listeners)
-    monkeypatch.setattr(_restore_compose, "compose", fake.compose)
-    monkeypatch.setattr(_restore_compose, "read", fake.read)
-    monkeypatch.setattr(_restore, "restore", fake.restore)
+    monkeypatch.setattr(_compose_project, "compose", fake.compose)
+    monkeypatch.setattr(_compose_project, "read", fake.read)
+    monkeypatch.setattr(_database, "restore", fake.restore)
     monkeypatch.setattr(
-        _engine,
+        _docker,
         "identity",
         lambda image, user: {"uid": me[0] + (999 if user and me[0] == 0 else 0), "gid": me[1]},
     )
     monkeypatch.setattr(
-        _engine,
+        _docker,
         "describe",
         lambda: {
             "client": True,
@@ -162,11 +162,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         },
     )
     for name in ("check_server", "check_schema", "check_space"):
-        monkeypatch.setattr(_restore_checks, name, lambda *_all: [])
+        monkeypatch.setattr(_checks, name, lambda *_all: [])
     steps: dict[str, Callable[..., None]] = {
         name: lambda _self, name=name: fake.does(name) for name in ("start", "verify")
     }  # type: ignore[misc]
-    monkeypatch.setattr(_restore_service, "of", lambda *_all: type("Service", (), steps)())
+    monkeypatch.setattr(_service, "of", lambda *_all: type("Service", (), steps)())
     return fake
 
 
@@ -181,7 +181,7 @@ EVERYTHING = [
 
 
 def test_host_is_built_from_the_backup_alone(world: World) -> None:
-    foreseen = _restore_host.foresee(world.order)
+    foreseen = _rebuild.foresee(world.order)
     assert (foreseen["problems"], foreseen["rows_total"], foreseen["loses"]) == ([], 7, [])
     assert not world.folder.exists() and world.log == []
     done = world.rebuild()
@@ -222,10 +222,10 @@ def test_next_run_goes_on(world: World, fails: str, next_run: list[str]) -> None
         world.rebuild()
     world.fails = ""
     world.log.clear()
-    assert _restore_host.resumes(world.order)
+    assert _rebuild.resumes(world.order)
     world.rebuild()
     assert world.log == next_run
-    assert not _restore_host.resumes(world.order)
+    assert not _rebuild.resumes(world.order)
 
 
 def test_image_that_cannot_be_had_leaves_nothing(world: World) -> None:
@@ -233,7 +233,7 @@ def test_image_that_cannot_be_had_leaves_nothing(world: World) -> None:
     with pytest.raises(RestoreError):
         world.rebuild()
     assert os.listdir(world.folder.parent) == []
-    assert not _restore_host.resumes(world.order)
+    assert not _rebuild.resumes(world.order)
     world.fails = ""
     world.rebuild()
 
@@ -249,13 +249,13 @@ def test_folder_that_cannot_have_its_name_leaves_nothing(
         real(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_restore_host.os, "rename", rename)
+        patch.setattr(_rebuild.os, "rename", rename)
         with pytest.raises(
             RestoreError, match="could not be made, and nothing is left of it: .*No space left"
         ):
             world.rebuild()
     assert os.listdir(world.folder.parent) == []
-    assert not _restore_host.resumes(world.order)
+    assert not _rebuild.resumes(world.order)
 
 
 def test_kill_before_the_folder_has_its_name_leaves_no_secret(world: World) -> None:
@@ -263,7 +263,7 @@ def test_kill_before_the_folder_has_its_name_leaves_no_secret(world: World) -> N
     left.mkdir(parents=True)
     (left / ".env").write_text("hunter2")
     Path(world.order.state_dir).mkdir()
-    _restore_host._save(world.order, _restore_host.SERVERS)
+    _rebuild._save(world.order, _rebuild.SERVERS)
     world.rebuild()
     assert os.listdir(world.folder.parent) == ["litellm"]
     assert world.log == EVERYTHING
@@ -300,8 +300,8 @@ def test_everything_that_is_missing_is_told_at_once(
     world.write(env=None, redis__conf=None)
     world.folder.mkdir(parents=True)
     (world.folder / "x").touch()
-    monkeypatch.setattr(_engine, "describe", lambda: {"client": False})
-    found = _restore_host.foresee(world.order)["problems"]
+    monkeypatch.setattr(_docker, "describe", lambda: {"client": False})
+    found = _rebuild.foresee(world.order)["problems"]
     assert [
         "has no env, redis.conf" in found[0],
         "no docker command" in found[1],
@@ -314,7 +314,7 @@ def test_everything_that_is_missing_is_told_at_once(
 
 def test_database_that_differs_is_not_served(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        _restore, "restore", lambda *_all: {"differences": ["table x"], "fingerprint": {}}
+        _database, "restore", lambda *_all: {"differences": ["table x"], "fingerprint": {}}
     )
     with pytest.raises(RestoreError, match="is not what was backed up, and was removed: table x"):
         world.rebuild()
@@ -324,17 +324,17 @@ def test_database_that_differs_is_not_served(world: World, monkeypatch: pytest.M
 def test_schema_that_the_image_does_not_know_is_not_served(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_restore_checks, "check_schema", lambda *_all: ["too new"])
+    monkeypatch.setattr(_checks, "check_schema", lambda *_all: ["too new"])
     with pytest.raises(RestoreError, match="too new"):
         world.rebuild()
     assert "restore" not in world.log
 
 
 def test_views_of_included_files_are_placed(world: World) -> None:
-    view = "%s, from /l/models.yaml\nmodel_list: []\n" % _included.MARK
+    view = "%s, from /l/models.yaml\nmodel_list: []\n" % _includes.MARK
     world.write(
         **{
-            "config.compose.yaml": _included.MARK + "\ninclude: [config.compose.1-models.yaml]\n",
+            "config.compose.yaml": _includes.MARK + "\ninclude: [config.compose.1-models.yaml]\n",
             "config.compose.1-models.yaml": view,
         }
     )

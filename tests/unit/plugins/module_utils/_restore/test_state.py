@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _restore_state
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import swap as _restore_swap
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _state
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import swap as _swap
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 5, tzinfo=timezone.utc)
 STATE: dict[str, Any] = {
@@ -27,9 +27,9 @@ STATE: dict[str, Any] = {
 
 
 def test_stage_is_on_disk_for_root_alone(tmp_path: Path) -> None:
-    assert _restore_state.load(str(tmp_path)) is None
-    _restore_state.save(str(tmp_path), dict(STATE), _restore_state.SWAPPING, NOW)
-    told = _restore_state.load(str(tmp_path))
+    assert _state.load(str(tmp_path)) is None
+    _state.save(str(tmp_path), dict(STATE), _state.SWAPPING, NOW)
+    told = _state.load(str(tmp_path))
     assert told == {
         **STATE,
         "format": 1,
@@ -52,21 +52,19 @@ def test_stage_is_on_disk_for_root_alone(tmp_path: Path) -> None:
 )
 def test_nothing_is_guessed(tmp_path: Path, text: str) -> None:
     (tmp_path / "restore.json").write_text(text)
-    with pytest.raises(
-        _restore_state.RestoreError, match="restore.json .*Look which databases are there"
-    ):
-        _restore_state.load(str(tmp_path))
+    with pytest.raises(_state.RestoreError, match="restore.json .*Look which databases are there"):
+        _state.load(str(tmp_path))
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:
     folder = str(tmp_path / "state")
     with (
-        _restore_state.alone(folder),
-        pytest.raises(_restore_state.RefusedError, match="another restore is under way"),
-        _restore_state.alone(folder),
+        _state.alone(folder),
+        pytest.raises(_state.RefusedError, match="another restore is under way"),
+        _state.alone(folder),
     ):
         pass
-    with _restore_state.alone(folder):
+    with _state.alone(folder):
         pass
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
 
@@ -74,14 +72,12 @@ def test_one_at_a_time(tmp_path: Path) -> None:
 def test_names_stay_within_postgresqls_limit() -> None:
     long = "ü" * 40
     for name in (
-        _restore_swap.fresh_name(long),
-        _restore_swap.kept_name(long, "20261124T120000Z-2"),
+        _swap.fresh_name(long),
+        _swap.kept_name(long, "20261124T120000Z-2"),
     ):
         assert len(name.encode()) <= 63
-    assert _restore_swap.fresh_name("litellm") == "litellm_restored"
-    assert (
-        _restore_swap.kept_name("litellm", "20261124T120000Z") == "litellm_before_20261124t120000z"
-    )
+    assert _swap.fresh_name("litellm") == "litellm_restored"
+    assert _swap.kept_name("litellm", "20261124T120000Z") == "litellm_before_20261124t120000z"
 
 
 # What stands in the way of others
@@ -89,10 +85,10 @@ def test_names_stay_within_postgresqls_limit() -> None:
 
 def test_restore_that_has_not_ended_stands_in_the_way(tmp_path: Path) -> None:
     folder = str(tmp_path)
-    assert _restore_state.unfinished(folder) == ""
-    for stage in _restore_state.STAGES:
-        _restore_state.save(folder, dict(STATE), stage, NOW)
-        words = _restore_state.unfinished(folder)
+    assert _state.unfinished(folder) == ""
+    for stage in _state.STAGES:
+        _state.save(folder, dict(STATE), stage, NOW)
+        words = _state.unfinished(folder)
         if stage in ("done", "finished", "back"):
             assert words == ""
         else:
@@ -100,9 +96,9 @@ def test_restore_that_has_not_ended_stands_in_the_way(tmp_path: Path) -> None:
                 "a restore of x has not ended (it was killed, or failed, in its stage %s): restore.yml or litellm-ops restore ends it"
                 % stage
             )
-            with _restore_state.alone(folder):
+            with _state.alone(folder):
                 assert (
-                    _restore_state.unfinished(folder)
+                    _state.unfinished(folder)
                     == "a restore of x is under way (stage %s): wait until it has ended" % stage
                 )
 
@@ -111,19 +107,19 @@ def test_deployment_that_is_half_built_stands_in_the_way(tmp_path: Path) -> None
     (tmp_path / "opt").mkdir()
     told = {"path": "/b/x", "folder": str(tmp_path / "opt"), "stage": "database"}
     (tmp_path / "rebuild.json").write_text(json.dumps(told))
-    words = _restore_state.unfinished(str(tmp_path))
+    words = _state.unfinished(str(tmp_path))
     assert words.startswith(
         "a deployment in %s, built from /b/x, has not ended (it was killed, or failed, in its stage database)"
         % (tmp_path / "opt")
     )
     (tmp_path / "rebuild.json").write_text(json.dumps({**told, "stage": "done"}))
-    assert _restore_state.unfinished(str(tmp_path)) == ""
+    assert _state.unfinished(str(tmp_path)) == ""
     # killed before its folder had its name: nothing was made
     (tmp_path / "rebuild.json").write_text(
         json.dumps({**told, "stage": "servers", "folder": str(tmp_path / "none")})
     )
-    assert _restore_state.unfinished(str(tmp_path)) == ""
+    assert _state.unfinished(str(tmp_path)) == ""
     for text in ("{", "[]", "{}"):
         (tmp_path / "rebuild.json").write_text(text)
-        with pytest.raises(_restore_state.RestoreError, match="rebuild.json cannot be read"):
-            _restore_state.unfinished(str(tmp_path))
+        with pytest.raises(_state.RestoreError, match="rebuild.json cannot be read"):
+            _state.unfinished(str(tmp_path))
