@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Optional
 
 from .._config import includes as _includes
 from .._deployment import journal as _journal
+from .._deployment import steps as _steps
 from .._host.settings_file import FORMAT, KINDS, SettingsError, _Reader, read
 from .._postgres import endpoint as _endpoint
 from .._postgres import session as _session
@@ -86,18 +87,17 @@ class Settings(NamedTuple):
     copy: Optional[_offsite.Copy] = None
 
     def deployment(self, kind: str = "") -> Deployment:
-        """The one of this kind; without a kind, the one that serves as the journal says.
+        """The one of this kind; without a kind, the only one there is, or of both the one that serves.
 
-        :raises SettingsError: there is none.
+        Which one serves is :func:`_deployment.steps.serving`'s answer, as health has it. A journal that
+        can't be read has none: a backup of the wrong deployment would pass for one of the right.
+
+        :raises SettingsError: there is none. :raises JournalError: nobody knows which of both serves.
         """
-        if not kind:
-            journal = _journal.load(self.state_dir)
-            serving = journal is None or journal["state"] in (_journal.MIGRATED, _journal.FINALIZED)
-            kind = (
-                "compose"
-                if "compose" in self.deployments and (serving or "legacy" not in self.deployments)
-                else "legacy"
-            )
+        if not kind and len(self.deployments) == 1:
+            kind = next(iter(self.deployments))
+        elif not kind:
+            kind = _steps.serving(_journal.load(self.state_dir), self.project_dir)
         if kind not in self.deployments:
             raise SettingsError("deployments.%s: there is none in the settings" % kind)
         return self.deployments[kind]

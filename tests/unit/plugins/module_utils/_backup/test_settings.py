@@ -16,6 +16,12 @@ from ansible_collections.llmops.litellm.plugins.module_utils._backup import sett
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.backup import How
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.retention import Policy
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _locate
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
+from ansible_collections.llmops.litellm.plugins.module_utils._health import (
+    settings as _health_settings,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     settings_file as _settings_file,
 )
@@ -223,35 +229,87 @@ def test_file_that_others_can_write_is_not_believed(tmp_path: Path, mode: int) -
         _settings.load(str(tmp_path / "ops.json"), 1234567)
 
 
-@pytest.mark.parametrize(
-    ("state", "kinds", "chosen"),
-    [
-        (None, ("compose", "legacy"), "compose"),
-        ("migrated", ("compose", "legacy"), "compose"),
-        ("finalized", ("compose",), "compose"),
-        ("rolled back", ("compose", "legacy"), "legacy"),
-        ("running", ("compose", "legacy"), "legacy"),
-        ("rolled back", ("compose",), "compose"),
-        (None, ("legacy",), "legacy"),
-    ],
-)
-def test_deployment_that_serves_is_meant(
-    tmp_path: Path, state: Any, kinds: Any, chosen: str
+def killed(folder: Path, state: str, *steps: str) -> None:
+    """A journal of this state, with these steps begun."""
+    journal = _journal.create("20261124T120000Z", {"controller": "desk", "run": "1:1"}, NOW)
+    for name in steps:
+        _journal.begin(journal, name, NOW)
+    _journal.save(str(folder), {**journal, "state": state}, NOW)
+
+
+def both(tmp_path: Path) -> tuple[_settings.Settings, _health_settings.Settings]:
+    """The two settings files of a host: what backups and what health checks are made of."""
+    told = good(tmp_path)
+    project = tmp_path / "project"
+    project.mkdir(exist_ok=True)
+    (project / "compose.yaml").write_text("services: {}\n")
+    told["project"]["folder"] = str(project)
+    health = {name: told[name] for name in ("format", "state_dir", "project")}
+    path = tmp_path / "health.json"
+    path.write_text(json.dumps(health))
+    path.chmod(0o600)
+    return load(tmp_path, told), _health_settings.load(str(path), os.geteuid())
+
+
+# The kind that has the newest rows, where a run was killed in this step.
+SERVES = {step.name: "legacy" for step in _steps.STEPS}
+SERVES.update(dict.fromkeys(("serve", "verify", "hand_over", "leave", "carry"), "compose"))
+SERVES.update(dict.fromkeys(("last_dump", "retire", "drop"), "compose"))
+
+
+@pytest.mark.parametrize("state", _journal.STATES)
+@pytest.mark.parametrize("name", [step.name for step in _steps.STEPS])
+def test_backup_takes_the_deployment_that_health_checks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, name: str
+) -> None:
+    def discover(unit: str, account: str) -> Any:
+        raise _legacy.LegacyError("no such unit.", "Set legacy_unit.")
+
+    monkeypatch.setattr(_legacy, "discover", discover)
+    order = [step.name for step in _steps.STEPS]
+    begun = order[: order.index(name) + 1]
+    if SERVES[name] == "compose" and name in _steps.of(_steps.FINALIZE):
+        begun = [step for step in begun if step not in _steps.of(_steps.LEAVE, _steps.RETURN)]
+    killed(tmp_path, state, *begun)
+    backup, health = both(tmp_path)
+    ended = {"migrated": "compose", "finalized": "compose"}.get(state, "legacy")
+    expected = SERVES[name] if state == "running" else ended
+    assert _locate.find(health.where).kind == expected
+    assert backup.deployment().kind == expected
+
+
+def test_host_without_a_journal_is_backed_up_as_its_project_folder_says(tmp_path: Path) -> None:
+    backup, health = both(tmp_path)
+    assert (backup.deployment().kind, _locate.find(health.where).kind) == ("compose", "compose")
+    (tmp_path / "project/compose.yaml").unlink()
+    assert backup.deployment().kind == "legacy"
+
+
+def test_nothing_is_guessed_from_a_journal_that_cannot_be_read(tmp_path: Path) -> None:
+    backup, health = both(tmp_path)
+    (tmp_path / "journal.json").write_text("{")
+    with pytest.raises(_journal.JournalError, match="cannot be read"):
+        backup.deployment()
+    assert backup.deployment("legacy").kind == "legacy"
+    # health says so, and checks what it finds
+    assert [part for part, _why in _locate.find(health.where).lacking][:1] == ["journal"]
+
+
+@pytest.mark.parametrize("kind", ["compose", "legacy"])
+@pytest.mark.parametrize("state", ["rolled back", "migrated", "unreadable"])
+def test_only_deployment_is_backed_up_whatever_the_journal_says(
+    tmp_path: Path, kind: str, state: str
 ) -> None:
     told = good(tmp_path)
-    told["deployments"] = {kind: told["deployments"][kind] for kind in kinds}
-    if state:
-        journal = _journal.begin(
-            _journal.create("20261124T120000Z", {"controller": "desk", "run": "1:1"}, NOW),
-            "record",
-            NOW,
-        )
-        _journal.save(str(tmp_path), {**journal, "state": state}, NOW)
+    told["deployments"] = {kind: told["deployments"][kind]}
+    if state == "unreadable":
+        (tmp_path / "journal.json").write_text("{")
+    else:
+        killed(tmp_path, state, "record")
     found = load(tmp_path, told)
-    assert found.deployment().kind == chosen
-    if len(kinds) == 1:
-        with pytest.raises(_settings_file.SettingsError, match="there is none in the settings"):
-            found.deployment({"compose": "legacy", "legacy": "compose"}[kinds[0]])
+    assert found.deployment().kind == kind
+    with pytest.raises(_settings_file.SettingsError, match="there is none in the settings"):
+        found.deployment({"compose": "legacy", "legacy": "compose"}[kind])
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
