@@ -5,147 +5,282 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: database_copy
-short_description: Copy a PostgreSQL database to another server and prove it
+module: database
+short_description: Copy, copy back, restore or drop a PostgreSQL database, and verify it
 version_added: 0.1.0
 description:
-  - Streams C(pg_dump) into C(pg_restore) (no file, memory stays flat), without owners and rights, then runs C(ANALYZE).
-  - Proves the copy by comparing exact row counts, content hashes, sequences and schemas of both sides. The source's are taken in
-    the snapshot that is dumped, so that writers may be running.
-  - The copy grows under a name of its own (C(NAME__copying)) and takes the target's name when it is proved. A run that fails, or
-    is killed, leaves what was there before; leftovers are removed by the next run.
-  - Refuses a target that holds anything that this module did not put there, that has clients connected, or whose PostgreSQL is
-    older than the source's; and a source with extensions or large objects, which LiteLLM does not have.
-  - Where an earlier copy already equals the source, nothing is done.
-  - O(source) is only read. The role of O(target) must be allowed to create databases and to connect to database V(postgres).
+  - Makes O(target) hold what another database or a backup holds, and verifies it by exact row counts, content hashes,
+    sequences and schemas. Nothing takes effect before it is verified. A run that fails, or is killed, leaves what was
+    there before; leftovers are removed by the next run.
+  - V(copied) streams C(pg_dump) of O(source) into C(pg_restore) (no file, memory stays flat), without owners and rights.
+    The source's fingerprint is taken in the snapshot that is dumped, so that writers may be running. Where an earlier
+    copy already equals the source, nothing is done.
+  - V(copied_back) makes a database of the same schema, on a server that may be of an older major, hold the rows and
+    sequence positions of O(source). Only tables that differ are written, all of them in one transaction. The target's
+    schema, owners, rights and settings stay. Where the two are equal already, nothing is done.
+  - V(restored) checks every byte of a backup that M(llmops.litellm.database_backup) made, and restores its database.
+  - V(absent) drops a database whose rows are kept elsewhere (O(expect)), or that this collection made.
+  - O(source) is only read.
 author: llmops.litellm contributors (@llmops)
 extends_documentation_fragment:
   - llmops.litellm.database.source
   - llmops.litellm.database.target
 options:
+  state:
+    description:
+      - What becomes of O(target).
+      - With V(copied) and V(restored) the database grows beside its name, as C(NAME__copying), and takes the name when it
+        is verified. Refused are a target that holds anything that this collection did not put there, or that has
+        clients connected. V(copied) also refuses a server that is older than the source's, and a source with extensions
+        or large objects, which LiteLLM does not have. The role of O(target) must be allowed to create databases and to
+        connect to database V(postgres).
+      - V(copied_back) refuses where the schemas differ, where the target was written to since it was stopped (O(expect))
+        or while it is read, where a table that would be written has triggers or another owner, and while another copy
+        back into the same database is under way. The role of O(target) must own the tables.
+      - V(absent) drops nothing while clients are connected. A database that does not exist is no failure.
+    type: str
+    choices: [copied, copied_back, restored, absent]
+    required: true
+  source:
+    description:
+      - The database to read. Needed with V(copied) and V(copied_back).
+      - With O(source.env_file) the server is reached as its URL says, by client programs of the host;
+        with O(source.container) by the container's own client programs on its local socket.
+    required: false
+  path:
+    description: Folder of the backup. Needed with V(restored).
+    type: path
   replace:
     description:
-      - Which earlier copy, made by this module, may be replaced.
-      - V(unchanged) replaces it only while it still holds what was copied. A copy that was put into service is thus refused, with
-        the number of rows that would be lost.
+      - With V(copied), which earlier copy, made by this module, may be replaced.
+      - V(unchanged) replaces it only while it still holds what was copied. A copy that was put into service is thus
+        refused, with the number of rows that would be lost.
       - V(ours) replaces it whatever was written into it since; right for a rehearsal's database.
     type: str
     choices: [unchanged, ours]
     default: unchanged
+  expect:
+    description:
+      - Content hash that the target must have, as M(llmops.litellm.database_fingerprint_info) returns it.
+      - With V(copied_back), a target that holds anything else, and is not equal to the source either, is not written to.
+        Without it, whatever it holds is replaced.
+      - With V(absent), a database that holds anything else is not dropped. Without it, only a database that this
+        collection made is dropped.
+    type: str
 attributes:
   check_mode:
-    description: Looks at both sides, refuses what a run would refuse, and says what it would do.
+    description: Reads both sides or the backup, refuses what a run would refuse, and says what it would do.
     support: full
   diff_mode:
     description: Rows are not shown.
     support: none
+notes:
+  - With V(copied_back), C(setval) alone is outside of transactions. Sequences are therefore set behind an
+    C(ALTER SEQUENCE ... RESTART) in the same transaction, last of all, and read back by the verification. Where it fails
+    they go back with the rows. Foreign keys of the written tables are dropped and added again, with their names,
+    definitions and comments, in the same transaction.
+  - The clients of a target that is copied back to should be stopped. Tables are locked against readers too until the
+    end, and a client that holds one of them for longer than 60 seconds makes the module fail.
 seealso:
   - module: llmops.litellm.database_fingerprint_info
   - module: llmops.litellm.database_backup
 """
 
 EXAMPLES = r"""
-- name: The container's database is a proved copy of the native one
-  llmops.litellm.database_copy:
+- name: Copy the native database into the container
+  llmops.litellm.database:
+    state: copied
     source:
       env_file: /var/lib/llmops-litellm/legacy.env
-    target:
+    target: &new
       container: litellm-postgres
       database: litellm
       user: litellm
+
+- name: Copy back what was written since the cutover
+  llmops.litellm.database:
+    state: copied_back
+    source: *new
+    target:
+      env_file: /var/lib/llmops-litellm/legacy.env
+    expect: "{{ stopped.fingerprint.hash }}"
+
+- name: Restore a backup beside the database that serves
+  llmops.litellm.database:
+    state: restored
+    path: /var/backups/llmops-litellm/before-migration-20261123t210000z-1a2b
+    target: &restored
+      container: litellm-postgres
+      database: inspect
+      user: litellm
+
+- name: Drop the restored database
+  llmops.litellm.database:
+    state: absent
+    target: *restored
 """
 
 RETURN = r"""
 action:
-  description: What was done, or would be in check mode, V(create), V(replace) or V(none).
+  description:
+    - What was done, or would be in check mode.
+    - V(create), V(replace) (V(copied), V(restored)), V(copy_back), V(drop) or V(none).
   returned: success
   type: str
   sample: create
 equal:
-  description: Whether both sides were proved equal. Not known in check mode.
-  returned: always, except in check mode
+  description: Whether both sides were verified to be equal. Not known in check mode.
+  returned: always, except in check mode and with V(absent)
   type: bool
 differences:
-  description: Every difference, in words. The module fails when there is one.
-  returned: always, except in check mode
+  description: Every difference, in words. The module fails when there is one; the target is then as it was.
+  returned: always, except in check mode and with V(absent)
   type: list
   elements: str
   sample: ["table LiteLLM_UserTable has 3 rows in the source, 2 in the target"]
 source:
-  description: The source's fingerprint, as M(llmops.litellm.database_fingerprint_info) returns it.
-  returned: always, except in check mode
+  description:
+    - Fingerprint of the source, or of the backup's database, as M(llmops.litellm.database_fingerprint_info) returns it.
+  returned: always, except in check mode and with V(absent)
   type: dict
 target:
-  description: The target's fingerprint.
-  returned: always, except in check mode
+  description: The target's fingerprint. With V(copied_back) taken before the transaction was committed.
+  returned: always, except in check mode and with V(absent)
   type: dict
+tables:
+  description: The target's tables that changed, or would, with their rows before and after.
+  returned: success, with V(copied_back)
+  type: list
+  elements: dict
+  sample: [{name: LiteLLM_SpendLogs, before: 20025, after: 20837}]
+created:
+  description: When the backup was made.
+  returned: success, with V(restored)
+  type: str
+  sample: "2026-11-23T21:00:00+00:00"
 bytes:
   description: Bytes that crossed, uncompressed.
-  returned: always, except in check mode
+  returned: always with V(copied) and V(copied_back), except in check mode
   type: int
   sample: 24117248
 seconds:
   description: Seconds of all of it.
-  returned: always, except in check mode
+  returned: always, except in check mode and with V(absent)
   type: float
   sample: 3.2
 phases:
-  description: Seconds of each phase, V(prepare), V(stream), V(analyze), V(prove), V(swap).
-  returned: always, except in check mode
+  description:
+    - Seconds of each phase.
+    - V(prepare), V(load), V(analyze), V(verify), V(rename); with V(copied_back) V(inspect), V(copy), V(verify),
+      V(analyze).
+  returned: always, except in check mode and with V(absent)
   type: dict
-  sample: {"prepare": 0.2, "stream": 2.1, "analyze": 0.3, "prove": 0.5, "swap": 0.1}
+  sample: {"prepare": 0.2, "load": 2.1, "analyze": 0.3, "verify": 0.5, "rename": 0.1}
 """
 
 from datetime import datetime, timezone
+from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    copy_back as _copy_back,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import database as _database
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _restore
+
+Endpoint = _session.Endpoint
+Result = dict[str, Any]
+
+
+def _outcome(done: Any, source: Result, target: Result, **more: Any) -> Result:
+    return {
+        "changed": done.action != "none" and not done.differences,
+        "action": done.action,
+        "equal": not done.differences,
+        "differences": done.differences,
+        "source": source,
+        "target": target,
+        "seconds": round(sum(done.seconds.values()), 3),
+        "phases": done.seconds,
+        **more,
+    }
+
+
+def copied(params: dict[str, Any], check: bool, source: Endpoint, target: Endpoint) -> Result:
+    """A verified copy of ``source`` under the target's name."""
+    if check:
+        return {"action": _copy.dry_run(source, target, params["replace"])}
+    done = _copy.copy(source, target, params["replace"], datetime.now(timezone.utc))
+    return _outcome(done, done.source, done.target, bytes=done.bytes)
+
+
+def copied_back(params: dict[str, Any], check: bool, source: Endpoint, target: Endpoint) -> Result:
+    """The rows of ``source`` in a database that stays what it is otherwise."""
+    if check:
+        action, tables = _copy_back.dry_run(source, target, params["expect"])
+        return {"action": action, "tables": tables}
+    done = _copy_back.copy_back(source, target, params["expect"])
+    return _outcome(done, done.source, done.target, tables=done.tables, bytes=done.bytes)
+
+
+def restored(params: dict[str, Any], check: bool, _source: None, target: Endpoint) -> Result:
+    """A backup's database, verified, under the target's name."""
+    if check:
+        action, manifest = _restore.dry_run(params["path"], target)
+        return {"action": action, "created": manifest["created"]}
+    done = _restore.restore(params["path"], target, datetime.now(timezone.utc))
+    return _outcome(done, done.expected, done.found, created=done.manifest["created"])
+
+
+def absent(params: dict[str, Any], check: bool, _source: None, target: Endpoint) -> Result:
+    """No database of the target's name."""
+    return {"action": "drop" if _database.drop(target, params["expect"], check) else "none"}
 
 
 def main() -> None:
     """Entry point."""
     endpoint = {
         "type": "dict",
-        "required": True,
         "options": _session.ENDPOINT_OPTIONS,
         **_session.ENDPOINT_RULES,
     }
+    states = {function.__name__: function for function in (copied, copied_back, restored, absent)}
     module = AnsibleModule(
         argument_spec={
+            "state": {"type": "str", "choices": list(states), "required": True},
             "source": endpoint,
-            "target": endpoint,
+            "target": {**endpoint, "required": True},
+            "path": {"type": "path"},
             "replace": {"type": "str", "choices": ["unchanged", "ours"], "default": "unchanged"},
+            "expect": {"type": "str"},
         },
+        required_if=[
+            ("state", "copied", ["source"]),
+            ("state", "copied_back", ["source"]),
+            ("state", "restored", ["path"]),
+        ],
         supports_check_mode=True,
     )
+    params = module.params
+    if params["expect"] and params["state"] in ("copied", "restored"):
+        module.fail_json(msg="expect is for state copied_back and absent only")
+    source: Optional[Endpoint] = None
     try:
-        source, target = (
-            _session.Endpoint.from_params(module.params[side]) for side in ("source", "target")
-        )
-        if module.check_mode:
-            action = _copy.foresee(source, target, module.params["replace"])
-            module.exit_json(changed=action != "none", action=action)
-        done = _copy.copy(source, target, module.params["replace"], datetime.now(timezone.utc))
-    except _session.PostgresError as error:
+        if params["source"]:
+            source = Endpoint.from_params(params["source"])
+        target = Endpoint.from_params(params["target"])
+        result = states[params["state"]](params, module.check_mode, source, target)
+    except (_session.PostgresError, _backup.BackupError) as error:
         module.fail_json(msg=str(error))
-    result = {
-        "changed": done.action != "none",
-        "action": done.action,
-        "equal": not done.differences,
-        "differences": done.differences,
-        "source": done.source,
-        "target": done.target,
-        "bytes": done.bytes,
-        "seconds": round(sum(done.seconds.values()), 3),
-        "phases": done.seconds,
-    }
-    if done.differences:
-        result["changed"] = False  # the copy that differs was removed
+    result.setdefault("changed", result["action"] != "none")
+    if result.get("differences"):
         module.fail_json(
-            msg="the copy is not equal to the source and was removed: %s"
-            % "; ".join(done.differences),
+            msg="%s is not equal to what it was %s from, and is as it was before: %s"
+            % (target, params["state"].replace("_", " "), "; ".join(result["differences"])),
             **result,
         )
     module.exit_json(**result)

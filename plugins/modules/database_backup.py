@@ -84,7 +84,7 @@ attributes:
     description: Rows are not shown.
     support: none
 seealso:
-  - module: llmops.litellm.database_copy
+  - module: llmops.litellm.database
 """
 
 EXAMPLES = r"""

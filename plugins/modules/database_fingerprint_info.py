@@ -26,7 +26,7 @@ attributes:
     description: Changes nothing.
     support: none
 seealso:
-  - module: llmops.litellm.database_copy
+  - module: llmops.litellm.database
 """
 
 EXAMPLES = r"""

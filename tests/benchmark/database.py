@@ -143,7 +143,7 @@ def main() -> None:
         timed("bare pg_dump -Fc -Z0 | pg_restore, nothing proved", lambda: bare(source, target))
         renew(target, False)
         done = timed(
-            "database_copy: the same, ANALYZE, both fingerprints",
+            "database, state copied: the same, ANALYZE, both fingerprints",
             lambda: _copy.copy(source, target, "ours", now),
         )
         print(

@@ -1,43 +1,27 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A proved copy of a database on another server: pg_dump | pg_restore from one snapshot, fingerprints of both sides compared.
-
-The copy grows under a name of its own (``NAME__copying``) and takes the target's name only when it is proved, so that a
-database of the target's name is never half a copy. A comment on the database says that it is ours, and what it held.
-"""
+"""A verified copy of a database on another server: pg_dump | pg_restore from one snapshot, fingerprints of both sides compared."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import tempfile
 import threading
 from contextlib import ExitStack
-from dataclasses import replace as changed
-from datetime import datetime, timezone
+from datetime import datetime
 from time import monotonic, sleep
 from typing import IO, Any, NamedTuple, Optional
 
-from .database import (
-    MAINTENANCE,
-    Occupancy,
-    check_source,
-    check_versions,
-    growing,
-    inspect,
-    refusals,
-)
+from . import verified as _verified
+from .database import MAINTENANCE, Occupancy, check_source, check_versions, inspect, refusals
 from .endpoint import APPLICATION
-from .fingerprint import SETTINGS, begin, compare, digest, fingerprint, sequences, take
-from .session import Endpoint, PostgresError, Session, identifier, literal
+from .fingerprint import SETTINGS, begin, compare, fingerprint, sequences, take
+from .session import Endpoint, PostgresError, Session, literal
 
 CHUNK = 1 << 20
-PATIENCE = 900.0  # seconds
-# Of the copying sessions alone: faster index builds, and no wait for the disk at every one of ANALYZE's commits. The rename, which
-# is a commit of another session, waits for all of it: a copy that has the target's name is on disk.
-RESTORE_SETTINGS = ("maintenance_work_mem=256MB", "synchronous_commit=off")
+TIMEOUT = 900.0  # seconds
 DUMP_OPTIONS = (
     "--format=custom",
     "--no-owner",
@@ -133,27 +117,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def settle(
-    before: list[dict[str, Any]], after: list[dict[str, Any]], reached: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """The source's sequences as they may be compared: sequences ignore snapshots, so that a writer can move one while it is dumped.
-
-    Where the copy's value lies between what the source had before and after, it is taken as the source's.
-    """
-    later, copied = (
-        {(item["schema"], item["name"]): item for item in side} for side in (after, reached)
-    )
-    result = []
-    for item in before:
-        key = (item["schema"], item["name"])
-        ahead, got = later.get(key, item), copied.get(key, item)
-        steps = [(entry["last_value"], entry["is_called"]) for entry in (item, got, ahead)]
-        result.append(
-            got if steps == sorted(steps) or steps == sorted(steps, reverse=True) else item
-        )
-    return result
-
-
 def _check_own(target: Endpoint, found: Occupancy, replace: str) -> Optional[dict[str, Any]]:
     """The fingerprint of our earlier copy, ``None`` where there is none.
 
@@ -190,14 +153,14 @@ def plan(
     return "replace" if found.exists else "create", _check_own(target, found, replace)
 
 
-def foresee(source: Endpoint, target: Endpoint, replace: str) -> str:
+def dry_run(source: Endpoint, target: Endpoint, replace: str) -> str:
     """What :func:`copy` would do now: ``create``, ``replace``, or ``none`` where our earlier copy equals the source."""
     action, earlier = plan(source, target, replace)
     return "none" if earlier is not None and not compare(fingerprint(source), earlier) else action
 
 
 class Result(NamedTuple):
-    """A copy: what was done (``create``, ``replace``, ``none``), the differences in words (none: proved equal), both fingerprints,
+    """A copy: what was done (``create``, ``replace``, ``none``), the differences in words (none: verified), both fingerprints,
     bytes that crossed, and the seconds of each phase."""
 
     action: str
@@ -208,123 +171,50 @@ class Result(NamedTuple):
     seconds: dict[str, float]
 
 
-class _Phases:
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = monotonic()
-
-    def __call__(self, name: str) -> None:
-        now = monotonic()
-        self.seconds[name] = round(now - self._last, 3)
-        self._last = now
-
-
-def create(admin: Session, endpoint: Endpoint) -> None:
-    """A fresh database of ours: UTF8, and of its own server's locale, never of the source's, which may not exist here."""
-    leftover = inspect(endpoint, admin)
-    if leftover.exists:
-        reasons = refusals(endpoint, leftover)
-        if reasons:
-            raise PostgresError("; ".join(reasons))
-        admin.execute("DROP DATABASE %s WITH (FORCE)" % identifier(endpoint.database))
-    encoding = admin.query(
-        "SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'template0'"
-    )[0][0]
-    locale = "" if encoding == "UTF8" else " LC_COLLATE 'C' LC_CTYPE 'C'"
-    admin.execute(
-        "CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8'%s"
-        % (identifier(endpoint.database), locale)
-    )
-
-
-def mark(admin: Session, database: str, **words: object) -> None:
-    admin.execute(
-        "COMMENT ON DATABASE %s IS %s"
-        % (
-            identifier(database),
-            literal(json.dumps({"made_by": APPLICATION, "what": "copy", **words})),
-        )
-    )
-
-
-def _alone(admin: Session, target: Endpoint) -> None:
+def _lock(admin: Session, target: Endpoint) -> None:
     """Hold a lock until this connection ends, so that two runs cannot build the same copy. What a run that was killed left at work ends first.
 
     :raises PostgresError: it does not end in time.
     """
-    deadline = monotonic() + PATIENCE
+    deadline = monotonic() + TIMEOUT
     while admin.query(
         "SELECT pg_try_advisory_lock(hashtext(%s), hashtext(%s))"
         % (literal(APPLICATION), literal(target.database))
     ) != [["t"]]:
         if monotonic() > deadline:
             raise PostgresError(
-                "another copy into %s is under way, for more than %g s" % (target, PATIENCE)
+                "another copy into %s is under way, for more than %g s" % (target, TIMEOUT)
             )
         sleep(0.5)
 
 
 def copy(source: Endpoint, target: Endpoint, replace: str, now: datetime) -> Result:
-    """Copy a database and prove it. Where our earlier copy already equals the source, nothing is done.
+    """Copy a database and verify it. Where our earlier copy already equals the source, nothing is done.
 
     When the two sides differ, the copy is removed and the differences are returned; the target's name is then as it was before.
 
     :raises PostgresError: refused or failed; what was there before is as it was.
     """
-    phase = _Phases()
-    fresh = changed(target.on(growing(target.database)), settings=RESTORE_SETTINGS)
-    stamp = now.astimezone(timezone.utc).isoformat(timespec="seconds")
+    phase = _verified.Phases()
     with ExitStack() as stack:
         admin = stack.enter_context(Session(target.on(MAINTENANCE)))
-        _alone(admin, target)
+        _lock(admin, target)
         action, earlier = plan(source, target, replace, admin)
         holder = stack.enter_context(Session(source, SETTINGS))
         begin(holder)
         if earlier is not None:
             held = take(holder)
             if not compare(held, earlier):
-                phase("prove")
+                phase("verify")
                 return Result("none", [], held, earlier, 0, phase.seconds)
         snapshot = str(holder.query("SELECT pg_export_snapshot()")[0][0])
-        before = sequences(holder)
-        create(admin, fresh)
-        try:
-            mark(admin, fresh.database, state="growing", time=stamp)
-            phase("prepare")
+        crossed = 0
+
+        def fill(fresh: Endpoint) -> _verified.Expected:
+            nonlocal crossed
+            before = sequences(holder)
             crossed, held = stream(source, fresh, snapshot, holder)
-            phase("stream")
-            with Session(fresh) as session:
-                session.execute("ANALYZE")
-            phase("analyze")
-            reached = fingerprint(fresh)
-            held["sequences"] = settle(before, sequences(holder), reached["sequences"])
-            held["hash"] = digest(held)
-            differences = compare(held, reached)
-            phase("prove")
-            if not differences:
-                mark(
-                    admin,
-                    fresh.database,
-                    state="complete",
-                    time=stamp,
-                    hash=reached["hash"],
-                    rows_total=reached["rows_total"],
-                )
-                admin.execute("DROP DATABASE IF EXISTS %s" % identifier(target.database))
-                admin.execute(
-                    "ALTER DATABASE %s RENAME TO %s"
-                    % (identifier(fresh.database), identifier(target.database))
-                )
-                phase("swap")
-        except BaseException:
-            remove(fresh)
-            raise
-        if differences:
-            remove(fresh)
-        return Result(action, differences, held, reached, crossed, phase.seconds)
+            return _verified.Expected({**held, "sequences": before}, sequences(holder))
 
-
-def remove(fresh: Endpoint) -> None:
-    """Remove what a failed copy left. On a connection of its own: the failure may have been the other one's."""
-    with Session(fresh.on(MAINTENANCE)) as admin:
-        admin.execute("DROP DATABASE IF EXISTS %s WITH (FORCE)" % identifier(fresh.database))
+        done = _verified.load(admin, target, now, fill, phase)
+        return Result(action, done.differences, done.expected, done.found, crossed, phase.seconds)

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows that were written after a migration, home into the database that they came from: whose schema, owners and rights stay as they are.
+"""Rows that were written after a migration, copied back into the database that they came from: its schema, owners and rights stay.
 
-Only rows travel, as COPY's text, so that the server they come from may be of a newer major. Everything happens in one transaction of
-the target, which is committed when its contents are proved equal to the source's, and else leaves no trace.
+Only rows travel, as COPY's text, so that the server they come from may be of a newer major. Everything happens in one transaction
+of the target, which is committed when its contents are verified to equal the source's, and else leaves no trace.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from .fingerprint import (
     take,
 )
 from .session import Endpoint, PostgresError, Session, identifier, literal
+from .verified import Phases
 
-PATIENCE = 60.0  # seconds
+TIMEOUT = 60.0  # seconds
 _COLUMNS = """SELECT a.attname, a.attgenerated FROM pg_attribute a WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum"""
 # Of the tables themselves and to them: rows are removed and come in any order.
@@ -42,8 +43,8 @@ _NOT_OURS = """SELECT c.oid::regclass::text FROM pg_class c WHERE NOT pg_has_rol
 
 
 class Result(NamedTuple):
-    """A carry: what was done (``carry``, ``none``), the differences in words (none: proved equal), both fingerprints, what changed in the
-    target (:func:`delta`), bytes that crossed, and the seconds of each phase."""
+    """A copy back: what was done (``copy_back``, ``none``), the differences in words (none: verified), both fingerprints, what
+    changed in the target (:func:`delta`), bytes that crossed, and the seconds of each phase."""
 
     action: str
     differences: list[str]
@@ -94,7 +95,7 @@ def check(
     """
     if expect is not None and there["hash"] != expect:
         raise PostgresError(
-            "%s was written to since it was left; carrying rows over it would lose that. It differs from what is to be carried: %s"
+            "%s was written to since it was left; copying rows back over it would lose that. It differs from what is to be copied back: %s"
             % (target, "; ".join(compare(held, there)))
         )
     if held["schema_hash"] != there["schema_hash"]:
@@ -108,29 +109,23 @@ def check(
         )
 
 
-def carry(source: Endpoint, target: Endpoint, expect: Optional[str] = None) -> Result:
-    """Make the target hold what the source holds, and prove it.
+def copy_back(source: Endpoint, target: Endpoint, expect: Optional[str] = None) -> Result:
+    """Make the target hold what the source holds, and verify it.
 
     :param expect: content hash (``fingerprint()["hash"]``) that the target had when it was left. ``None`` for any.
     :raises PostgresError: refused or failed; the target holds what it held.
     """
-    seconds: dict[str, float] = {}
-    last = monotonic()
-
-    def phase(name: str) -> None:
-        nonlocal last
-        seconds[name], last = round(monotonic() - last, 3), monotonic()
-
+    phase = Phases()
     with ExitStack() as stack:
         session = stack.enter_context(Session(target, SETTINGS))
-        _alone(session)
+        _lock(session)
         holder = stack.enter_context(Session(source, SETTINGS))
         begin(holder)
         snapshot = str(holder.query("SELECT pg_export_snapshot()")[0][0])
         held, there = take(holder), take(session)
-        phase("look")
+        phase("inspect")
         if not compare(held, there):
-            return Result("none", [], held, there, [], 0, seconds)
+            return Result("none", [], held, there, [], 0, phase.seconds)
         check(held, there, expect, target)
         _check_tables(session, held, there)
         try:
@@ -141,27 +136,27 @@ def carry(source: Endpoint, target: Endpoint, expect: Optional[str] = None) -> R
                     "%s: others use these tables, stop the clients of this database first" % error
                 ) from None
             raise
-        phase("carry")
+        phase("copy")
         reached = take(session)
         differences = compare(held, reached)
-        phase("prove")
+        phase("verify")
         if differences:
             session.execute("ROLLBACK")
-            return Result("carry", differences, held, reached, [], crossed, seconds)
+            return Result("copy_back", differences, held, reached, [], crossed, phase.seconds)
         session.execute("COMMIT")
         try:
             for item in _differing(held, there):
                 session.execute("ANALYZE %s" % _sql(item))
         except PostgresError:
-            pass  # the rows are home and proved; statistics come by autovacuum as well
-        phase("settle")
-    return Result("carry", [], held, reached, _rows(there, held), crossed, seconds)
+            pass  # the rows are committed and verified; statistics come by autovacuum as well
+        phase("analyze")
+    return Result("copy_back", [], held, reached, _rows(there, held), crossed, phase.seconds)
 
 
-def foresee(
+def dry_run(
     source: Endpoint, target: Endpoint, expect: Optional[str] = None
 ) -> tuple[str, list[dict[str, Any]]]:
-    """What :func:`carry` would do now, and to which tables.
+    """What :func:`copy_back` would do now, and to which tables.
 
     :raises PostgresError: it would refuse.
     """
@@ -171,7 +166,7 @@ def foresee(
     check(held, there, expect, target)
     with Session(target, SETTINGS) as session:
         _check_tables(session, held, there)
-    return "carry", _rows(there, held)
+    return "copy_back", _rows(there, held)
 
 
 def _bare(item: dict[str, Any]) -> str:
@@ -192,8 +187,8 @@ def _differing(
     return [item for item in there[kind] if others[item["schema"], item["name"]] != item]
 
 
-def _alone(session: Session) -> None:
-    """Begin the transaction, as the only one that carries into this database.
+def _lock(session: Session) -> None:
+    """Begin the transaction, as the only one that copies back into this database.
 
     :raises PostgresError: another one does not end in time.
     """
@@ -204,15 +199,15 @@ def _alone(session: Session) -> None:
     session.execute(
         "SET LOCAL synchronous_commit = on"
     )  # where somebody turned it off: what is committed here is given up elsewhere
-    deadline = monotonic() + PATIENCE
-    lock = "SELECT pg_try_advisory_xact_lock(hashtext(%s), hashtext('carry'))" % literal(
+    deadline = monotonic() + TIMEOUT
+    lock = "SELECT pg_try_advisory_xact_lock(hashtext(%s), hashtext('copy back'))" % literal(
         APPLICATION
     )
     while session.query(lock) != [["t"]]:
         if monotonic() > deadline:
             raise PostgresError(
-                "another carry into %s is under way, for more than %g s"
-                % (session.endpoint, PATIENCE)
+                "another copy back into %s is under way, for more than %g s"
+                % (session.endpoint, TIMEOUT)
             )
         sleep(0.5)
 
@@ -233,7 +228,7 @@ def _check_tables(session: Session, held: dict[str, Any], there: dict[str, Any])
     triggers = [str(row[0]) for row in session.query(_TRIGGERS % _listed(tables))] if tables else []
     if triggers:
         raise PostgresError(
-            "%s has triggers, which would act on rows that are carried: %s. LiteLLM makes none."
+            "%s has triggers, which would act on rows that are copied back: %s. LiteLLM makes none."
             % (session.endpoint, ", ".join(triggers))
         )
 

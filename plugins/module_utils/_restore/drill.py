@@ -54,11 +54,11 @@ def drill(
         done = _database.restore(
             folder, Endpoint("drill", USER, name, engine=tuple(engine)), now, identity
         )
-    reached = done["fingerprint"]
+    reached = done.found
     return {
         "rows": reached["rows_total"],
         "tables": len(reached["tables"]),
-        "differences": done["differences"],
+        "differences": done.differences,
         "seconds": round(time.monotonic() - begun, 3),
     }
 

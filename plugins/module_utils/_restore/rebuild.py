@@ -354,12 +354,12 @@ def _raise(
         done = _database.restore(
             order.path, project.database, now, order.identity, order.jobs, told
         )
-        if done["differences"]:
+        if done.differences:
             raise RestoreError(
                 "the restored database is not what was backed up, and was removed: %s"
-                % "; ".join(done["differences"])
+                % "; ".join(done.differences)
             )
-        tell("it is proved to hold what was backed up: %d rows" % done["fingerprint"]["rows_total"])
+        tell("it is proved to hold what was backed up: %d rows" % done.found["rows_total"])
         _save(order, PROXY)
     tell("the proxy starts")
     service = _service.of(deployment, order.state_dir, order.patience)

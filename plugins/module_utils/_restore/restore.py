@@ -178,12 +178,12 @@ def _prepare(
             order.jobs,
             look.manifest,
         )
-        if done["differences"]:
+        if done.differences:
             raise RestoreError(
                 "the restored database is not what was backed up, and was removed: %s"
-                % "; ".join(done["differences"])
+                % "; ".join(done.differences)
             )
-        tell("it is proved to hold what was backed up: %d rows" % done["fingerprint"]["rows_total"])
+        tell("it is proved to hold what was backed up: %d rows" % done.found["rows_total"])
         stack.enter_context(_backup.locked(order.folder))
     except BaseException as error:
         _drop_fresh(order, state, tell)

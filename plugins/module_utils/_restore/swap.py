@@ -12,10 +12,10 @@ import time
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-from .._postgres.copy import mark
 from .._postgres.database import MAINTENANCE, growing, inspect, parse_mark
 from .._postgres.endpoint import APPLICATION
 from .._postgres.session import Endpoint, PostgresError, Session, identifier, literal
+from .._postgres.verified import mark
 
 LIMIT = 63  # bytes of a name in PostgreSQL
 KEPT = "kept"

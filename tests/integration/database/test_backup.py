@@ -15,10 +15,10 @@ from typing import Callable
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     fingerprint as _fingerprint,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import verified as _verified
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
     Endpoint,
     PostgresError,
@@ -209,4 +209,4 @@ def test_sequences_of_a_backup_under_writers_can_be_compared(
     source = native.new("CREATE SEQUENCE s; SELECT nextval('s')")
     manifest = _backup.backup(order(source, tmp_path), NOW)["manifest"]
     before = manifest["fingerprint"]["sequences"]
-    assert _copy.settle(before, manifest["sequences_after"], before) == before
+    assert _verified.settle(before, manifest["sequences_after"], before) == before

@@ -92,8 +92,8 @@ def test_large_database_is_dumped_into_a_folder_and_restored(
     assert made["bytes"] == sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     done = _database.restore(str(path), target.at(target.name()), NOW, jobs=3)
     assert (
-        done["differences"] == []
-        and done["fingerprint"]["hash"]
+        done.differences == []
+        and done.found["hash"]
         == told["fingerprint"]["hash"]
         == _fingerprint.fingerprint(old)["hash"]
     )
@@ -225,7 +225,7 @@ def test_encrypted_backup_is_opened_by_its_key_alone(
         _database.restore(str(path), there, NOW, Key(tmp_path / "other").identity)
     assert there.database not in target.databases()
     done = _database.restore(str(path), there, NOW, key.identity)
-    assert done["differences"] == [] and done["fingerprint"]["rows_total"] == told["rows_total"]
+    assert done.differences == [] and done.found["rows_total"] == told["rows_total"]
     with _load.opened(str(path / "env.age"), key.identity) as plain:
         assert SECRET.encode() in plain.read()
 
@@ -243,7 +243,7 @@ def test_any_of_several_keys_opens_it_and_comments_stay_out(
     assert "somebody" not in Path(made["path"], "manifest.json").read_text()
     for identity in (key.identity, ssh):
         there = native.at(native.name())
-        assert _database.restore(made["path"], there, NOW, identity)["differences"] == []
+        assert _database.restore(made["path"], there, NOW, identity).differences == []
 
 
 def test_keys_are_refused_before_anything(

@@ -80,9 +80,9 @@ def test_rows_come_home_whatever_they_are(native: Native, target: Server) -> Non
     native.run(old, "GRANT SELECT ON people TO PUBLIC")
     before = shape(old)
     target.run(new, SINCE)
-    assert _copy_back.foresee(new, old, mark)[0] == "carry"
-    done = _copy_back.carry(new, old, mark)
-    assert (done.action, done.differences) == ("carry", [])
+    assert _copy_back.dry_run(new, old, mark)[0] == "copy_back"
+    done = _copy_back.copy_back(new, old, mark)
+    assert (done.action, done.differences) == ("copy_back", [])
     assert _fingerprint.compare(_fingerprint.fingerprint(new), _fingerprint.fingerprint(old)) == []
     assert done.tables == [
         {"name": "homes", "before": 1, "after": 2},
@@ -101,14 +101,14 @@ def test_schema_of_litellms_kind_comes_home(native: Native, target: Server) -> N
         """DELETE FROM dropped WHERE ctid IN (SELECT ctid FROM dropped LIMIT 7); INSERT INTO "no columns" DEFAULT VALUES;
         UPDATE "Mixed Case Täble" SET flag = false; DELETE FROM "Other Schema"."Mixed Case Täble" WHERE id = 2; SELECT nextval('"Never Called"')""",
     )
-    assert _copy_back.carry(new, old, mark).differences == []
+    assert _copy_back.copy_back(new, old, mark).differences == []
     assert _fingerprint.fingerprint(old)["hash"] == _fingerprint.fingerprint(new)["hash"]
 
 
 def test_nothing_to_carry_is_nothing_done(native: Native, target: Server) -> None:
     old, new, mark = left(native, target)
-    assert _copy_back.foresee(new, old, mark) == ("none", [])
-    done = _copy_back.carry(new, old, "another")  # what is equal needs no leave
+    assert _copy_back.dry_run(new, old, mark) == ("none", [])
+    done = _copy_back.copy_back(new, old, "another")  # what is equal needs no leave
     assert (done.action, done.bytes, done.tables) == ("none", 0, [])
 
 
@@ -118,7 +118,7 @@ def test_plain_owner_suffices(native: Native) -> None:
     with Session(native.endpoint) as session:
         session.execute("ALTER ROLE %s NOCREATEDB" % '"gate""way ü"')
     try:
-        assert _copy_back.carry(new, old, mark).differences == []
+        assert _copy_back.copy_back(new, old, mark).differences == []
     finally:
         with Session(native.endpoint) as session:
             session.execute("ALTER ROLE %s CREATEDB" % '"gate""way ü"')
@@ -156,7 +156,7 @@ def test_what_would_be_guessed_is_refused(
     target.run(new, SINCE)
     (native if at == "old" else target).run({"old": old, "new": new}[at], sql)
     before = _fingerprint.fingerprint(old)
-    for attempt in (_copy_back.carry, _copy_back.foresee):
+    for attempt in (_copy_back.copy_back, _copy_back.dry_run):
         with pytest.raises(PostgresError, match=why):
             attempt(new, old, mark if "schemas" not in why else None)
     assert _fingerprint.fingerprint(old) == before
@@ -167,7 +167,7 @@ def test_triggers_are_refused(native: Native, target: Server) -> None:
         CREATE TRIGGER t BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION f()"""
     old, new, mark = left(native, target, TABLES + sql)
     target.run(new, "UPDATE people SET said = 'x'")
-    for attempt in (_copy_back.carry, _copy_back.foresee):
+    for attempt in (_copy_back.copy_back, _copy_back.dry_run):
         with pytest.raises(PostgresError, match="public.people .t."):
             attempt(new, old, mark)
 
@@ -189,7 +189,7 @@ def test_rows_that_were_not_all_told_are_taken_back(
 
     monkeypatch.setattr(Endpoint, "start", cut)
     with pytest.raises(PostgresError, match="psql ended with exit code -9"):
-        _copy_back.carry(new, old, mark)
+        _copy_back.copy_back(new, old, mark)
     monkeypatch.undo()
     assert _fingerprint.fingerprint(old) == before
 
@@ -206,7 +206,7 @@ def test_copy_that_differs_is_taken_back(native: Native, monkeypatch: pytest.Mon
         return crossed
 
     monkeypatch.setattr(_copy_back, "_fill", lose)
-    done = _copy_back.carry(new, old, mark)
+    done = _copy_back.copy_back(new, old, mark)
     assert done.differences == ["table homes has 2 rows in the source, 1 in the target"]
     assert _fingerprint.fingerprint(old) == before  # sequences as well
 
@@ -227,7 +227,7 @@ def test_killed_server_process_leaves_what_was_there(
 
     monkeypatch.setattr(_copy_back, "_table", struck)
     with pytest.raises(PostgresError, match="terminating connection|connection"):
-        _copy_back.carry(new, old, mark)
+        _copy_back.copy_back(new, old, mark)
     assert _fingerprint.fingerprint(old) == before
 
 
@@ -241,7 +241,7 @@ import re, sys
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy_back as _carry
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import Endpoint
 mark, *urls = sys.stdin.read().splitlines()
-done = _carry.carry(*map(Endpoint.from_url, urls), mark)
+done = _carry.copy_back(*map(Endpoint.from_url, urls), mark)
 print(done.bytes, done.differences == [], re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1))
 """
     given = "%s\n%s\n%s\n" % (mark, native.url(new.database), native.url(old.database))
@@ -270,7 +270,7 @@ def test_reader_sees_all_or_nothing(native: Native) -> None:
     reader = threading.Thread(target=look)
     reader.start()
     try:
-        assert _copy_back.carry(new, old, mark).differences == []
+        assert _copy_back.copy_back(new, old, mark).differences == []
     finally:
         stop.set()
         reader.join()
@@ -290,7 +290,7 @@ def test_what_is_written_between_the_look_and_the_lock_is_not_lost(
 
     monkeypatch.setattr(_copy_back, "_fill", late)
     with pytest.raises(PostgresError, match="written to while.*people"):
-        _copy_back.carry(new, old, mark)
+        _copy_back.copy_back(new, old, mark)
     assert query(old, "SELECT said FROM people WHERE id = 2") == [["a moment ago"]]
 
 
@@ -299,8 +299,8 @@ def test_table_that_became_equal_is_written_no_more(native: Native) -> None:
     native.run(new, "SELECT setval('people_id_seq', 77, false)")
     files = "SELECT relname, pg_relation_filenode(oid) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
     before = query(old, files)
-    done = _copy_back.carry(new, old, mark)
-    assert (done.action, done.differences, done.tables, done.bytes) == ("carry", [], [], 0)
+    done = _copy_back.copy_back(new, old, mark)
+    assert (done.action, done.differences, done.tables, done.bytes) == ("copy_back", [], [], 0)
     assert query(old, files) == before
     assert query(old, "SELECT nextval('people_id_seq')") == [["77"]]
 
@@ -356,14 +356,14 @@ def test_server_process_that_is_killed_amid_the_rows_leaves_what_was_there(
 
     monkeypatch.setattr(Endpoint, "start", start)
     with pytest.raises(PostgresError, match="terminating connection|connection") as caught:
-        _copy_back.carry(new, old, mark)
+        _copy_back.copy_back(new, old, mark)
     monkeypatch.undo()
     assert struck == [["t"]]
     assert (new if side == "source" else old).database in str(caught.value) and "kept" not in str(
         caught.value
     )
     assert _fingerprint.fingerprint(old) == before
-    assert _copy_back.carry(new, old, mark).differences == []
+    assert _copy_back.copy_back(new, old, mark).differences == []
 
 
 def test_second_carry_is_refused_while_one_is_under_way(
@@ -371,17 +371,17 @@ def test_second_carry_is_refused_while_one_is_under_way(
 ) -> None:
     old, new, mark = left(native, native)
     native.run(new, SINCE)
-    monkeypatch.setattr(_copy_back, "PATIENCE", 0.7)
+    monkeypatch.setattr(_copy_back, "TIMEOUT", 0.7)
     fill = _copy_back._fill
 
     def twice(*given: Any) -> int:
         crossed = fill(*given)
-        with pytest.raises(PostgresError, match="another carry into .* is under way"):
-            _copy_back.carry(new, old, mark)
+        with pytest.raises(PostgresError, match="another copy back into .* is under way"):
+            _copy_back.copy_back(new, old, mark)
         return crossed
 
     monkeypatch.setattr(_copy_back, "_fill", twice)
-    assert _copy_back.carry(new, old, mark).differences == []
+    assert _copy_back.copy_back(new, old, mark).differences == []
 
 
 def test_client_that_uses_the_tables_is_named_as_the_reason(
@@ -395,7 +395,7 @@ def test_client_that_uses_the_tables_is_named_as_the_reason(
         client.query("SELECT count(*) FROM people")
         before = _fingerprint.fingerprint(old)
         with pytest.raises(PostgresError, match="lock timeout.*stop the clients"):
-            _copy_back.carry(new, old, mark)
+            _copy_back.copy_back(new, old, mark)
     assert _fingerprint.fingerprint(old) == before
 
 
@@ -406,7 +406,7 @@ def test_tables_of_somebody_else_are_refused(native: Native) -> None:
         replace(native.endpoint, database=old.database),
         "ALTER TABLE homes OWNER TO postgres; GRANT ALL ON homes TO PUBLIC",
     )
-    for attempt in (_copy_back.carry, _copy_back.foresee):
+    for attempt in (_copy_back.copy_back, _copy_back.dry_run):
         with pytest.raises(PostgresError, match="does not own public.homes"):
             attempt(new, old, mark)
 
@@ -427,7 +427,7 @@ def test_rows_wait_for_the_disk_and_for_statistics(
         real(session, statement)
 
     monkeypatch.setattr(Session, "execute", told)
-    _copy_back.carry(new, old, mark)
+    _copy_back.copy_back(new, old, mark)
     assert seen == [["on"]]
     assert query(old, "SELECT reltuples FROM pg_class WHERE relname = 'people'") == [["4"]]
 
@@ -443,22 +443,23 @@ def test_module_carries_once_and_tells_before(native: Native, tmp_path: Path) ->
     )
     path.chmod(0o600)
     arguments = {
+        "state": "copied_back",
         "source": {"env_file": str(path), "variable": "SOURCE"},
         "target": {"env_file": str(path)},
         "expect": mark,
     }
     before = _fingerprint.fingerprint(old)
-    told, said = run("database_carry", arguments, "--check")
+    told, said = run("database", arguments, "--check")
     assert (told["changed"], told["action"]) == (True, "carry"), said
     assert _fingerprint.fingerprint(old) == before
-    done, more = run("database_carry", arguments)
+    done, more = run("database", arguments)
     assert (
         done["changed"]
         and done["equal"]
         and done["source"]["hash"] == done["target"]["hash"]
         and done["tables"] == told["tables"]
     ), more
-    again, still = run("database_carry", arguments)
+    again, still = run("database", arguments)
     assert (again["changed"], again["action"], again["equal"], again["tables"]) == (
         False,
         "none",
@@ -466,7 +467,7 @@ def test_module_carries_once_and_tells_before(native: Native, tmp_path: Path) ->
         [],
     ), still
     native.run(new, "DELETE FROM still WHERE id = 5")
-    refused, last = run("database_carry", arguments)  # it is not what it was when it was left
+    refused, last = run("database", arguments)  # it is not what it was when it was left
     assert "was written to since it was left" in refused["msg"], last
     assert "p%40ss" not in said + more + still + last and "p@ss" not in said + more + still + last
 
@@ -521,7 +522,7 @@ def test_nobody_writes_once_the_tables_were_looked_at_again(
             client.execute("UPDATE people SET said = 'too late'")
 
     monkeypatch.setattr(_copy_back, "_check_unchanged", then)
-    assert _copy_back.carry(new, old, mark).differences == []
+    assert _copy_back.copy_back(new, old, mark).differences == []
     assert len(tried) == 1
 
 
@@ -537,6 +538,6 @@ def test_source_may_be_written_to_meanwhile(
         return fill(*given)
 
     monkeypatch.setattr(_copy_back, "_fill", late)
-    assert _copy_back.carry(new, old, mark).differences == []
+    assert _copy_back.copy_back(new, old, mark).differences == []
     assert query(old, "SELECT id FROM homes ORDER BY 1") == [["7"], ["8"]]
     assert query(old, "SELECT count(*) FROM people") == [["4"]]

@@ -97,9 +97,9 @@ def test_a_newer_server_is_not_copied_into_an_older_one(
 def test_the_second_run_does_nothing(pair: tuple[Server, Server]) -> None:
     origin, target = pair
     source, there = origin.new(NASTY), target.at(target.name())
-    assert _copy.foresee(source, there, "unchanged") == "create"
+    assert _copy.dry_run(source, there, "unchanged") == "create"
     copy(source, there)
-    assert _copy.foresee(source, there, "unchanged") == "none"
+    assert _copy.dry_run(source, there, "unchanged") == "none"
     again = copy(source, there)
     assert (again.action, again.differences, again.bytes) == ("none", [], 0)
 
@@ -108,7 +108,7 @@ def test_an_unchanged_copy_of_ours_is_replaced(native: Native) -> None:
     source, there = native.new("CREATE TABLE t AS SELECT 1 AS a"), native.at(native.name())
     copy(source, there)
     native.run(source, "INSERT INTO t VALUES (2)")
-    assert _copy.foresee(source, there, "unchanged") == "replace"
+    assert _copy.dry_run(source, there, "unchanged") == "replace"
     assert copy(source, there).action == "replace"
     assert query(there, "SELECT a FROM t ORDER BY a") == [["1"], ["2"]]
 
@@ -117,7 +117,7 @@ def test_a_copy_in_service_is_kept(native: Native) -> None:
     source, there = native.new("CREATE TABLE t AS SELECT 1 AS a"), native.at(native.name())
     copy(source, there)
     native.run(there, "INSERT INTO t VALUES (42)")
-    for act in (copy, lambda *both: _copy.foresee(*both, "unchanged")):
+    for act in (copy, lambda *both: _copy.dry_run(*both, "unchanged")):
         with pytest.raises(
             PostgresError,
             match=r"written to since \(2 rows now, 1 when it was copied on 2026-11-23T12:00:00\+00:00\)",
@@ -145,7 +145,7 @@ def test_a_strangers_target_is_refused(native: Native, content: str, word: str) 
     before = native.databases(), _fingerprint.fingerprint(there)
     for act in (
         copy,
-        lambda *both: _copy.foresee(*both, "ours"),
+        lambda *both: _copy.dry_run(*both, "ours"),
         lambda *both: copy(*both, "ours"),
     ):
         with pytest.raises(PostgresError, match="did not put there: .*%s" % word):
@@ -371,7 +371,7 @@ def test_second_copy_waits_for_the_first(native: Native) -> None:
 def test_second_copy_does_not_wait_for_ever(
     native: Native, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_copy, "PATIENCE", 0)
+    monkeypatch.setattr(_copy, "TIMEOUT", 0)
     source, there = native.new("CREATE TABLE t ()"), native.at(native.name())
     with Session(there.on("postgres")) as other:
         other.query(

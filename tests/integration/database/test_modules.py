@@ -72,14 +72,15 @@ def test_fingerprint(env_file: Path) -> None:
 
 def test_copy(native: Native, env_file: Path) -> None:
     arguments = {
+        "state": "copied",
         "source": {"env_file": str(env_file)},
         "target": {"env_file": str(env_file), "variable": "TARGET"},
     }
     databases = native.databases()
-    result, said = run("database_copy", arguments, "--check")
+    result, said = run("database", arguments, "--check")
     assert (result["changed"], result["action"]) == (True, "create"), said
     assert native.databases() == databases
-    result, more = run("database_copy", arguments)
+    result, more = run("database", arguments)
     assert (
         result["changed"]
         and result["equal"]
@@ -87,7 +88,7 @@ def test_copy(native: Native, env_file: Path) -> None:
         and result["source"]["hash"] == result["target"]["hash"]
     ), more
     assert set(result) >= {"bytes", "seconds", "phases", "action"}
-    again, still = run("database_copy", arguments)
+    again, still = run("database", arguments)
     assert (again["changed"], again["action"], again["equal"]) == (False, "none", True)
     assert "p%40ss" not in said + more + still and "p@ss" not in said + more + still
 
@@ -98,16 +99,18 @@ def test_a_refusal_is_a_failure(native: Native, env_file: Path) -> None:
         session.execute('CREATE DATABASE "%s"' % name)
     native.run(native.endpoint.on(name), "CREATE TABLE theirs ()")
     result, said = run(
-        "database_copy",
+        "database",
         {
+            "state": "copied",
             "source": {"env_file": str(env_file)},
             "target": {"env_file": str(env_file), "database": name},
         },
     )
     assert "table theirs" in result["msg"], said
     result, _said = run(
-        "database_copy",
+        "database",
         {
+            "state": "copied",
             "source": {"env_file": "/nowhere"},
             "target": {"env_file": str(env_file), "database": name},
         },

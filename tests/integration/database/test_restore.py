@@ -65,8 +65,8 @@ def test_dump_that_is_a_folder_is_restored(pair: tuple[Server, Server], tmp_path
     path, there = backed_up(old, tmp_path), to.at(to.name())
     told = as_folder(old, path)
     done = _database.restore(path, there, NOW, verified=told)
-    assert done["differences"] == []
-    assert done["fingerprint"]["hash"] == _fingerprint.fingerprint(old)["hash"]
+    assert done.differences == []
+    assert done.found["hash"] == _fingerprint.fingerprint(old)["hash"]
     if there.container:  # nothing of it stays in there
         left = subprocess.run(
             [*there.engine, "exec", there.container, "ls", "/tmp"],
@@ -83,7 +83,7 @@ def test_dump_that_is_a_folder_is_restored(pair: tuple[Server, Server], tmp_path
     file.write_bytes(file.read_bytes()[:-40])
     with pytest.raises(PostgresError, match="pg_restore"):
         _database.restore(path, there, NOW, verified=told)
-    assert _fingerprint.fingerprint(there)["hash"] == done["fingerprint"]["hash"]
+    assert _fingerprint.fingerprint(there)["hash"] == done.found["hash"]
     assert there.database + "__copying" not in to.databases()
 
 
@@ -117,15 +117,15 @@ def test_restored_database_is_what_was_dumped(pair: tuple[Server, Server], tmp_p
     old = source.new(NASTY)
     path, there = backed_up(old, tmp_path), to.at(to.name())
     done = _database.restore(path, there, NOW)
-    assert done["differences"] == []
+    assert done.differences == []
     assert (
-        done["fingerprint"]["hash"]
+        done.found["hash"]
         == _fingerprint.fingerprint(there)["hash"]
         == _fingerprint.fingerprint(old)["hash"]
     )
     assert (inspect(there).mark or {})["state"] == "complete"
     # a second time in place of the first, which is ours
-    assert _database.restore(path, there, NOW)["differences"] == []
+    assert _database.restore(path, there, NOW).differences == []
 
 
 def test_database_of_somebody_else_is_not_replaced(target: Server, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_restored_database_that_differs_is_removed(
     monkeypatch.setattr(_database, "_load", lose)
     assert any(
         "dropped has 429 rows in the backup, 0 in the restored database" in text
-        for text in _database.restore(path, there, NOW)["differences"]
+        for text in _database.restore(path, there, NOW).differences
     )
     assert query(there, "SELECT one FROM earlier") == [["1"]]
     assert there.database + "__copying" not in native.databases()

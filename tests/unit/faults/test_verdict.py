@@ -29,7 +29,7 @@ RECORD = [
     },
     {
         "point": "a copy",
-        "action": "llmops.litellm.database_copy",
+        "action": "llmops.litellm.database",
         "step": "cutover",
         "seconds": 6.0,
         "changed": True,

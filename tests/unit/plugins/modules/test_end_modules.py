@@ -24,13 +24,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._migration import s
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     status_text as _status_text,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import database as _database
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     native_server as _native_server,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.modules import (
-    database_drop,
     finalize_info,
     finalize_report,
     legacy_removal,
@@ -40,7 +37,6 @@ from ansible_collections.llmops.litellm.plugins.modules import (
 
 Run = Callable[..., dict[str, Any]]
 SERVER = {"argv": ["postgres"], "program": "/p/postgres", "account": "postgres", "folder": "/data"}
-CONTAINER = {"container": "litellm-postgres", "database": "old", "user": "litellm"}
 
 
 @pytest.fixture
@@ -178,14 +174,3 @@ def test_unit_that_cannot_go_is_said(
         "no",
         "/u: Permission denied",
     )
-
-
-def test_database_is_dropped_or_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    there = True
-    monkeypatch.setattr(_database, "drop", lambda endpoint, expect, check: there)
-    told = run(database_drop, endpoint=CONTAINER)
-    assert (told["changed"], told["dropped"]) == (True, "old")
-    there = False
-    assert run(database_drop, endpoint=CONTAINER)["dropped"] == ""
-    monkeypatch.setattr(_database, "drop", fails(_session.PostgresError("in use")))
-    assert run(database_drop, endpoint=CONTAINER)["msg"] == "in use"

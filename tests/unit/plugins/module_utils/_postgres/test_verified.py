@@ -1,4 +1,4 @@
-"""Decisions of a copy."""
+"""Decisions of a verified load."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Optional
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres.copy import settle
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.database import (
     Occupancy,
     growing,
@@ -14,6 +13,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres.database 
     refusals,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.endpoint import Endpoint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.verified import settle
 
 TARGET = Endpoint("litellm", "litellm", container="litellm-postgres")
 OURS = {"made_by": "llmops.litellm"}

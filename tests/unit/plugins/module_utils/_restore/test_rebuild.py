@@ -127,9 +127,9 @@ class World:
 
     def restore(
         self, path: str, target: Any, now: Any, identity: str, jobs: int, told: Any
-    ) -> dict[str, Any]:
+    ) -> _database.Result:
         self.does("restore")
-        return {"differences": [], "fingerprint": {"rows_total": 7}}
+        return _database.Result("create", told, [], {}, {"rows_total": 7}, {})
 
     def rebuild(self) -> dict[str, Any]:
         return _rebuild.rebuild(self.order, NOW, self.told.append)
@@ -313,9 +313,8 @@ def test_everything_that_is_missing_is_told_at_once(
 
 
 def test_database_that_differs_is_not_served(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        _database, "restore", lambda *_all: {"differences": ["table x"], "fingerprint": {}}
-    )
+    differs = _database.Result("create", {}, ["table x"], {}, {}, {})
+    monkeypatch.setattr(_database, "restore", lambda *_all: differs)
     with pytest.raises(RestoreError, match="is not what was backed up, and was removed: table x"):
         world.rebuild()
     assert "start" not in world.log

@@ -1,0 +1,166 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A database that is loaded beside its name, verified, and then takes the name.
+
+It grows under a name of its own (``NAME__copying``), so that a database of the target's name is never half loaded. A comment
+on the database, its mark, says that it is ours, and what it held.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace as changed
+from datetime import datetime, timezone
+from time import monotonic
+from typing import Any, NamedTuple
+
+from .database import MAINTENANCE, growing, inspect, refusals
+from .endpoint import APPLICATION
+from .fingerprint import compare, digest, fingerprint
+from .session import Endpoint, PostgresError, Session, identifier, literal
+
+# Of the loading sessions alone: faster index builds, and no wait for the disk at every one of ANALYZE's commits. The
+# rename, which is a commit of another session, waits for all of it: a database that has the target's name is on disk.
+LOAD_SETTINGS = ("maintenance_work_mem=256MB", "synchronous_commit=off")
+
+
+class Expected(NamedTuple):
+    """What a database must hold once it is loaded: the source's fingerprint, whose ``sequences`` were read before the dump,
+    and ``after``, its sequences as they were read after it."""
+
+    fingerprint: dict[str, Any]
+    after: list[dict[str, Any]]
+
+
+class Verified(NamedTuple):
+    """``differences`` in words (none: verified, and at the target's name), the fingerprint that was expected and the one found."""
+
+    differences: list[str]
+    expected: dict[str, Any]
+    found: dict[str, Any]
+
+
+class Phases:
+    """Seconds of each phase of some work: called with a phase's name when it ends."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = monotonic()
+
+    def __call__(self, name: str) -> None:
+        now = monotonic()
+        self.seconds[name] = round(now - self._last, 3)
+        self._last = now
+
+
+def load(
+    admin: Session,
+    target: Endpoint,
+    now: datetime,
+    fill: Callable[[Endpoint], Expected],
+    phase: Phases,
+    sides: tuple[str, str] = ("source", "target"),
+) -> Verified:
+    """Fill a fresh database, verify it, and give it the target's name. One that differs is removed.
+
+    :param admin: a session on the target server's maintenance database.
+    :param fill: loads the fresh database whose endpoint it is given, and returns what it must hold.
+    :param phase: is told ``prepare``, ``load``, ``analyze``, ``verify`` and ``rename``.
+    :param sides: what the differences call the two sides.
+    :raises PostgresError: refused or failed; what was at the target's name is as it was.
+    """
+    fresh = changed(target.on(growing(target.database)), settings=LOAD_SETTINGS)
+    stamp = now.astimezone(timezone.utc).isoformat(timespec="seconds")
+    _create(admin, fresh)
+    try:
+        mark(admin, fresh.database, state="growing", time=stamp)
+        phase("prepare")
+        wanted, after = fill(fresh)
+        phase("load")
+        with Session(fresh) as session:
+            session.execute("ANALYZE")
+        phase("analyze")
+        found = fingerprint(fresh)
+        expected = {**wanted, "sequences": settle(wanted["sequences"], after, found["sequences"])}
+        expected["hash"] = digest(expected)
+        differences = compare(expected, found, sides)
+        phase("verify")
+        if not differences:
+            mark(
+                admin,
+                fresh.database,
+                state="complete",
+                time=stamp,
+                hash=found["hash"],
+                rows_total=found["rows_total"],
+            )
+            admin.execute("DROP DATABASE IF EXISTS %s" % identifier(target.database))
+            admin.execute(
+                "ALTER DATABASE %s RENAME TO %s"
+                % (identifier(fresh.database), identifier(target.database))
+            )
+            phase("rename")
+    except BaseException:
+        _remove(fresh)
+        raise
+    if differences:
+        _remove(fresh)
+    return Verified(differences, expected, found)
+
+
+def settle(
+    before: list[dict[str, Any]], after: list[dict[str, Any]], reached: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The source's sequences as they may be compared: sequences ignore snapshots, so that a writer can move one while it is dumped.
+
+    Where the copy's value lies between what the source had before and after, it is taken as the source's.
+    """
+    later, copied = (
+        {(item["schema"], item["name"]): item for item in side} for side in (after, reached)
+    )
+    result = []
+    for item in before:
+        key = (item["schema"], item["name"])
+        ahead, got = later.get(key, item), copied.get(key, item)
+        steps = [(entry["last_value"], entry["is_called"]) for entry in (item, got, ahead)]
+        result.append(
+            got if steps == sorted(steps) or steps == sorted(steps, reverse=True) else item
+        )
+    return result
+
+
+def mark(admin: Session, database: str, **words: object) -> None:
+    """Write on a database that it is ours, and what it holds."""
+    admin.execute(
+        "COMMENT ON DATABASE %s IS %s"
+        % (
+            identifier(database),
+            literal(json.dumps({"made_by": APPLICATION, "what": "copy", **words})),
+        )
+    )
+
+
+def _create(admin: Session, endpoint: Endpoint) -> None:
+    """A fresh database of ours: UTF8, and of its own server's locale, never of the source's, which may not exist here."""
+    leftover = inspect(endpoint, admin)
+    if leftover.exists:
+        reasons = refusals(endpoint, leftover)
+        if reasons:
+            raise PostgresError("; ".join(reasons))
+        admin.execute("DROP DATABASE %s WITH (FORCE)" % identifier(endpoint.database))
+    encoding = admin.query(
+        "SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'template0'"
+    )[0][0]
+    locale = "" if encoding == "UTF8" else " LC_COLLATE 'C' LC_CTYPE 'C'"
+    admin.execute(
+        "CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8'%s"
+        % (identifier(endpoint.database), locale)
+    )
+
+
+def _remove(fresh: Endpoint) -> None:
+    """Remove what a failed load left. On a connection of its own: the failure may have been the other one's."""
+    with Session(fresh.on(MAINTENANCE)) as admin:
+        admin.execute("DROP DATABASE IF EXISTS %s WITH (FORCE)" % identifier(fresh.database))
