@@ -6,13 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ops_program
-short_description: The command litellm-ops is on the host
+short_description: Install or remove the command litellm-ops
 version_added: 0.1.0
 description:
   - Installs the command C(litellm-ops), which makes, verifies, lists, pins, prunes and tries out backups, looks at the deployment's health and asks
     its models what they can do, from a timer or by hand.
     It is the same code that the modules of this collection run, and needs Python 3 and nothing of Ansible on the host.
-  - Another release takes the place of an earlier one at once; a run that is under way ends with what it began with.
+  - Another release takes the place of an earlier one at once; a run that is under way ends with
+    what it began with.
+  - With O(state=absent) the command stays while anything on the host still needs it. That is the
+    settings of backups or health checks, or a systemd service of any manager that calls it, such as
+    a bridge or a model server.
 author: llmops.litellm contributors (@llmops)
 options:
   state:
@@ -28,11 +32,6 @@ options:
     description: Path of the command.
     type: path
     default: /usr/local/sbin/litellm-ops
-  needed_by:
-    description: Files of settings. While one of them is there, somebody else needs the command, and V(state=absent) leaves it.
-    type: list
-    elements: path
-    default: []
 attributes:
   check_mode:
     description: Says whether something would change.
@@ -43,13 +42,12 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Command litellm-ops is in place
+- name: Install the command litellm-ops
   llmops.litellm.ops_program:
 
-- name: Command is gone where no backups are made
+- name: Remove the command unless something still needs it
   llmops.litellm.ops_program:
     state: absent
-    needed_by: [/etc/llmops-litellm/ops.json]
 """
 
 RETURN = r"""
@@ -58,9 +56,13 @@ folder:
   returned: success
   type: str
   sample: /usr/local/lib/llmops-litellm/5f1d7a84c3a0b6b2
+needed_by:
+  description: Settings and units because of which the command stays.
+  returned: O(state=absent)
+  type: list
+  elements: str
+  sample: [/etc/systemd/system/litellm-bridge-8082.service]
 """
-
-import os
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -75,7 +77,6 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "library": {"type": "path", "default": _install.LIBRARY},
             "command": {"type": "path", "default": _install.COMMAND},
-            "needed_by": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
     )
@@ -84,8 +85,8 @@ def main() -> None:
     try:
         if module.params["state"] == "present":
             told = _install.install(_install.sources(), library, command, module.check_mode)
-        elif any(os.path.exists(path) for path in module.params["needed_by"]):
-            module.exit_json(changed=False, folder=library)
+        elif needed_by := _install.needed_by(command):
+            module.exit_json(changed=False, folder=library, needed_by=needed_by)
         else:
             told = _install.remove(library, command, module.check_mode)
     except OSError as error:
@@ -93,6 +94,7 @@ def main() -> None:
     module.exit_json(
         changed=told["changed"],
         folder=told["folder"],
+        needed_by=[],
         diff={
             "before": told["before"],
             "after": told["after"],

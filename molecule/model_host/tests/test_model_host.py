@@ -461,6 +461,27 @@ def test_host_comes_back_after_a_reboot(host: Any) -> None:
     again(host)
 
 
+def test_command_stays_with_bridges_and_model_servers_when_the_timers_go(host: Any) -> None:
+    for role in ("backup", "health"):
+        done = subprocess.run(
+            [
+                *("ansible", "litellm", "-i", str(SCENARIO / "inventory.yml"), "--become"),
+                *("-m", "ansible.builtin.include_role"),
+                *("-a", f"name=llmops.litellm.{role} tasks_from=remove"),
+            ],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+    assert host.run("ls /etc/systemd/system/litellm-ops-* /etc/llmops-litellm/*.json").stdout == ""
+    assert host.file("/usr/local/sbin/litellm-ops").exists
+    units = f"litellm-bridge-8082.service {UNIT % 'steady'}"
+    host.check_output(f"systemctl restart {units} && systemctl is-active {units}")
+
+
 def test_rollback_takes_the_bridges_those_of_earlier_code_too(host: Any) -> None:
     socket = "[Socket]\\nListenStream=172.30.40.1:9999\\nFreeBind=true\\n[Install]\\nWantedBy=sockets.target\\n"
     service = "[Service]\\nExecStart=/usr/lib/systemd/systemd-socket-proxyd 127.0.0.1:8082\\n"

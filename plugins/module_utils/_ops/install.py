@@ -10,20 +10,35 @@ rename, and a run that is under way keeps what it began with.
 from __future__ import annotations
 
 import compileall
+import glob
 import hashlib
 import os
+import pwd
 import re
 import shutil
 import sys
 import tempfile
-from typing import Any
+from typing import Any, Iterable, Optional
 
-from .._host.files import sync_folder, write_atomically
+from .._backup import settings as _backup_settings
+from .._health import settings as _health_settings
+from .._host.files import read, sync_folder, write_atomically
 
 LIBRARY = "/usr/local/lib/llmops-litellm"
 COMMAND = "/usr/local/sbin/litellm-ops"
 PACKAGE = "llmops_litellm"
 GROWING = ".growing-"
+SETTINGS = (_backup_settings.PATH, _health_settings.PATH)
+# Of systemd's search path, where administrators, packages and tools put units; the last two
+# folders are those of all user managers.
+UNITS = (
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/etc/systemd/user",
+    "/usr/lib/systemd/user",
+)
 _SCRIPT = """#!/usr/bin/python3 -I
 # Written by llmops.litellm: backups, health and models of this host's LiteLLM deployment. See litellm-ops --help.
 import sys
@@ -77,6 +92,33 @@ def install(
         if path != folder:
             shutil.rmtree(path)
     return told
+
+
+def needed_by(
+    command: str = COMMAND,
+    settings: Iterable[str] = SETTINGS,
+    folders: Optional[Iterable[str]] = None,
+) -> list[str]:
+    """The files because of which a host still needs the command: its settings, and units or
+    drop-ins of any manager, with or without this project's name, that call it.
+
+    :param folders: of units; none for those of the system's manager and of all user managers.
+    """
+    if folders is None:
+        homes = sorted({entry.pw_dir for entry in pwd.getpwall()})
+        folders = [*UNITS, *(os.path.join(home, ".config/systemd/user") for home in homes)]
+    called = re.compile(
+        r"^[ \t]*Exec\w+[ \t]*=(?:[^\n]|\\\n)*?(?<![\w./])%s(?![\w./-])" % re.escape(command),
+        re.MULTILINE,
+    )
+    units = []
+    for folder in folders:
+        for pattern in ("*.service", "*.service.d/*.conf"):
+            for path in sorted(glob.glob(os.path.join(glob.escape(folder), pattern))):
+                # a masked unit is a link to /dev/null, a stale one a link to nothing
+                if os.path.isfile(path) and called.search(read(path)):
+                    units.append(path)
+    return [path for path in settings if os.path.exists(path)] + units
 
 
 def remove(library: str = LIBRARY, command: str = COMMAND, check: bool = False) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -122,15 +123,57 @@ def test_removal_takes_only_what_is_ours(tmp_path: Path, put: Put) -> None:
     assert not (tmp_path / "lib").exists()
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("ops.json", "{}"),
+        ("health.json", "{}"),
+        ("system/other-bridge-1.service", "[Service]\nExecStart=COMMAND bridge 127.0.0.1:1\n"),
+        ("system/m.service", "[Service]\nExecStart=/x\nExecStopPost=+COMMAND model-ended m\n"),
+        ("system/m.service.d/own.conf", "[Service]\nExecStartPre=-COMMAND model-check m\n"),
+        ("system/long.service", "[Service]\nExecStart=/bin/nice \\\n  COMMAND backup\n"),
+        ("user/mine.service", '[Service]\nExecStart="COMMAND" health\n'),
+    ],
+)
+def test_command_is_needed_by_settings_and_units_of_anybody(
+    tmp_path: Path, path: str, text: str
+) -> None:
+    command = str(tmp_path / "sbin/litellm-ops")
+    for folder in ("system/m.service.d", "user"):
+        (tmp_path / folder).mkdir(parents=True)
+    settings = [str(tmp_path / name) for name in ("ops.json", "health.json")]
+    folders = [str(tmp_path / name) for name in ("system", "user", "missing")]
+    (tmp_path / "system/masked.service").symlink_to("/dev/null")
+    (tmp_path / "system/stale.service").symlink_to("/nowhere")
+    (tmp_path / "system/other.service").write_text(
+        f"[Service]\n# {command}\nExecStart={command}-two\nExecStop=/opt{command}\n"
+    )
+    assert _install.needed_by(command, settings, folders) == []
+    (tmp_path / path).write_text(text.replace("COMMAND", command))
+    assert _install.needed_by(command, settings, folders) == [str(tmp_path / path)]
+
+
+def test_units_of_every_manager_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = pwd.struct_passwd(("ann", "x", 1000, 1000, "", str(tmp_path), "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwall", lambda: [account])
+    unit = tmp_path / ".config/systemd/user/mine.service"
+    unit.parent.mkdir(parents=True)
+    unit.write_text("[Service]\nExecStart=/nowhere/litellm-ops health\n")
+    assert _install.needed_by("/nowhere/litellm-ops", []) == [str(unit)]
+
+
 def test_module_installs_the_real_command(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sbin").mkdir()
+    command = str(tmp_path / "sbin" / "litellm-ops")
 
     def run(**params: Any) -> dict[str, Any]:
         given = {
             "library": str(tmp_path / "lib"),
-            "command": str(tmp_path / "sbin" / "litellm-ops"),
+            "command": command,
             **params,
         }
         with patch_module_args(given), pytest.raises(SystemExit):
@@ -148,8 +191,14 @@ def test_module_installs_the_real_command(
     assert (done.returncode, "state_dir is missing" in done.stderr) == (_answer.USAGE, True), (
         done.stderr
     )
-    assert run(state="absent")["changed"] is True
-    assert list((tmp_path / "sbin").iterdir()) == []
+    caller = str(tmp_path / "m.service")
+    with monkeypatch.context() as patched:
+        patched.setattr(_install, "needed_by", lambda path: [caller] if path == command else [])
+        told = run(state="absent")
+        assert (told["changed"], told["needed_by"]) == (False, [caller])
+        assert call(tmp_path, "--help").returncode == 0
+    told = run(state="absent")
+    assert (told["changed"], told["needed_by"]) == (True, [])
     assert os.listdir(tmp_path / "sbin") == []
 
 
