@@ -15,14 +15,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import addr
 from ansible_collections.llmops.litellm.plugins.module_utils._config import (
     environment as _environment,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._config import (
-    yaml_values as _yaml_values,
-)
 
 DEMO = Path(__file__).parents[4] / "testbed/legacy/files/project/config.yaml"
 HOST = "host.docker.internal"
-FOUND = "http://127.0.0.1:8082/v1"
-MOVED = "http://host.docker.internal:8082/v1"
 
 
 def rewrite(text: str, **options: Any) -> str:
@@ -30,9 +25,6 @@ def rewrite(text: str, **options: Any) -> str:
     made = _addresses.rewrite(text, HOST, **options)[0]
     assert _addresses.rewrite(made, HOST, **options) == (made, [])
     return made
-
-
-# The demo's configuration
 
 
 def test_the_demo() -> None:
@@ -60,9 +52,6 @@ def test_the_demo() -> None:
     assert _addresses.problems(text) == []
     assert _addresses.unreachable(text) == []
     assert "http://127.0.0.1:8090/v1" in made
-
-
-# URLs
 
 
 @pytest.mark.parametrize(
@@ -161,8 +150,6 @@ def test_values_of_the_environment() -> None:
     assert _addresses.find_value("localhost:8082 https://example.com") == []
 
 
-# YAML: {u} is moved, {c} is left alone
-
 YAML = {
     "comment": "# {c}\na: {u} # {c}\n  # {c}\nb: {u}#x\n",
     "comment in quotes": "a: '# {u}'\nb: \"x # {u}\" # {c}\n",
@@ -189,69 +176,6 @@ YAML = {
 }
 
 
-@pytest.mark.parametrize("name", YAML)
-def test_yaml(name: str) -> None:
-    text = YAML[name]
-    assert rewrite(text.format(u=FOUND, c=FOUND)) == text.format(u=MOVED, c=FOUND)
-    assert _yaml_values.scan(text.format(u=FOUND, c=FOUND)).faults == []
-
-
-@pytest.mark.parametrize(
-    "name",
-    sorted(
-        YAML.keys()
-        - {"documents", "flow over lines", "tabs", "anchors", "complex keys", "key that is a url"}
-    ),
-)
-def test_the_table_is_right_about_yaml(name: str) -> None:
-    """What the table calls a comment is one for PyYAML, and what it calls a value is one."""
-    loaded = str(yaml.safe_load(YAML[name].format(u="UUUU", c="CCCC")))
-    assert "CCCC" not in loaded
-    assert loaded.count("UUUU") == YAML[name].count("{u}")
-
-
-URLS = st.sampled_from(
-    [
-        FOUND,
-        "http://localhost",
-        "https://u:p@[::1]:1/x?a=b#c",
-        "http://localhost:4000/own",
-        "http://example.com:8082",
-        "os.environ/X",
-    ]
-)
-TEXTS = st.text(st.sampled_from("ab 01#:'\"-?,[]{}&*!|>%@`\\\n\té~=./"), max_size=12)
-MIXED = st.one_of(
-    URLS,
-    TEXTS,
-    st.tuples(TEXTS, URLS, TEXTS).map(" ".join),
-    st.integers(),
-    st.booleans(),
-    st.none(),
-)
-KEYS = st.one_of(
-    st.sampled_from(
-        [
-            "api_base",
-            "litellm_params",
-            "cache_params",
-            "host",
-            "x y",
-            "a#b",
-            "#",
-            "'",
-            "http://localhost:1",
-        ]
-    ),
-    TEXTS,
-)
-DOCUMENTS = st.recursive(
-    MIXED,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
-    max_leaves=12,
-)
-
-
 def expected(node: Any) -> Any:
     """A document with its loopback URLs moved, as one writes it with a YAML library at hand."""
     if isinstance(node, dict):
@@ -265,36 +189,6 @@ def expected(node: Any) -> Any:
         HOST,
         node,
     )
-
-
-@settings(max_examples=400, deadline=None)
-@given(
-    document=DOCUMENTS,
-    flow=st.sampled_from([True, False, None]),
-    style=st.sampled_from([None, "'", '"', "|", ">"]),
-    indent=st.sampled_from([2, 4, 7]),
-    width=st.sampled_from([20, 10000]),
-)
-def test_any_document_is_the_same_but_for_its_urls(
-    document: Any, flow: bool | None, style: str | None, indent: int, width: int
-) -> None:
-    text = yaml.safe_dump(
-        document,
-        default_flow_style=flow,
-        default_style=style,
-        indent=indent,
-        width=width,
-        allow_unicode=True,
-        sort_keys=False,
-    )
-    assert _yaml_values.scan(text).faults == []
-    made = rewrite(text)
-    loaded = yaml.safe_load(
-        text
-    )  # not the document: PyYAML does not always write what it can read back
-    assert yaml.safe_load(made) == expected(loaded)
-    if expected(loaded) == loaded:
-        assert made == text
 
 
 @settings(max_examples=300, deadline=None)
@@ -319,138 +213,7 @@ def test_a_long_text_takes_no_long_time() -> None:
     )
 
 
-# Redis
-
 CACHE = "litellm_settings:\n  cache_params:\n"
-REDIS = {
-    "host and port": (
-        CACHE + '    type: redis\n    host: localhost  # x\n    port: "6380"\n    db: 2\n',
-        CACHE + '    type: redis\n    host: redis  # x\n    port: "6379"\n    db: 2\n',
-        6380,
-    ),
-    "password": (
-        CACHE
-        + "    host: '127.0.0.1'\n    password: 'hunter''2'\n    username: cache\n    ssl: True\n",
-        CACHE
-        + "    host: 'redis'\n    password: 'os.environ/REDIS_PASSWORD'\n    username: default\n    ssl: false\n",
-        6379,
-    ),
-    "empty password": (
-        CACHE + "    host: localhost\n    password: ''\n",
-        CACHE + "    host: redis\n    password: 'os.environ/REDIS_PASSWORD'\n",
-        6379,
-    ),
-    "password by another name": (
-        CACHE + "    host: localhost\n    password: os.environ/CACHE_PASSWORD\n",
-        CACHE + "    host: redis\n    password: os.environ/REDIS_PASSWORD\n",
-        6379,
-    ),
-    "host by reference": (
-        CACHE + "    host: os.environ/REDIS_HOST\n    port: 6380\n    password: x\n",
-        CACHE
-        + "    host: os.environ/REDIS_HOST\n    port: 6379\n    password: os.environ/REDIS_PASSWORD\n",
-        6380,
-    ),
-    "all by reference": (
-        CACHE
-        + "    host: os.environ/REDIS_HOST\n    port: os.environ/REDIS_PORT\n    password: os.environ/REDIS_PASSWORD\n",
-        None,
-        6379,
-    ),
-    "url by reference": (CACHE + "    url: os.environ/REDIS_URL\n", None, 6379),
-    "url": (
-        CACHE
-        + '    namespace: x\n    url: "rediss://:hunter2@localhost:6380/3"  # x\n    ttl: 1\n',
-        CACHE + "    namespace: x\n    host: redis\n    port: 6379\n    db: 3  # x\n    ttl: 1\n",
-        6380,
-    ),
-    "url in flow": (
-        "litellm_settings: {cache_params: {redis_url: redis://127.0.0.1, ttl: 1}}\n",
-        "litellm_settings: {cache_params: {host: redis, port: 6379, ttl: 1}}\n",
-        6379,
-    ),
-    "url beside host and port": (
-        CACHE + "    url: redis://localhost/0\n    host: localhost\n    port: 1\n",
-        CACHE + "    url: null\n    host: redis\n    port: 6379\n",
-        6379,
-    ),
-    "router": (
-        "router_settings:\n  redis_host: 127.0.0.1\n  redis_port: 6380\n  redis_password: p\n  num_retries: 2\n",
-        "router_settings:\n  redis_host: redis\n  redis_port: 6379\n  redis_password: os.environ/REDIS_PASSWORD\n  num_retries: 2\n",
-        6380,
-    ),
-    "router's url": (
-        "router_settings:\n    redis_url: redis://localhost:6380/1\n",
-        "router_settings:\n    redis_host: redis\n    redis_port: 6379\n    redis_db: 1\n",
-        6380,
-    ),
-    "coordination": (
-        "general_settings:\n  coordination_redis: {host: localhost, port: 1}\n",
-        "general_settings:\n  coordination_redis: {host: redis, port: 6379}\n",
-        1,
-    ),
-    "anchored": (
-        "x: &r {host: localhost, port: 6380}\n"
-        + CACHE
-        + "    <<: *r\n    ttl: 1\nrouter_settings: {num_retries: 1}\n",
-        "x: &r {host: redis, port: 6379}\n"
-        + CACHE
-        + "    <<: *r\n    ttl: 1\nrouter_settings: {num_retries: 1}\n",
-        6380,
-    ),
-    "alias of an alias": (
-        "y: &s\n  port: 6380\nx: &r\n  <<: [*s]\n  host: localhost\nlitellm_settings:\n  cache_params: *r\n",
-        "y: &s\n  port: 6379\nx: &r\n  <<: [*s]\n  host: redis\nlitellm_settings:\n  cache_params: *r\n",
-        6380,
-    ),
-    "variables": (
-        "environment_variables:\n  REDIS_HOST: localhost\n  REDIS_PORT: '6380'\n  REDIS_PASSWORD: hunter2\n",
-        "environment_variables:\n  REDIS_HOST: os.environ/REDIS_HOST\n  REDIS_PORT: 'os.environ/REDIS_PORT'\n"
-        "  REDIS_PASSWORD: os.environ/REDIS_PASSWORD\n",
-        6380,
-    ),
-    "variable with a url": (
-        "environment_variables: {REDIS_URL: 'redis://:hunter2@localhost'}\n",
-        "environment_variables: {REDIS_URL: 'os.environ/REDIS_URL'}\n",
-        6379,
-    ),
-    "elsewhere": (
-        CACHE + "    host: cache.example.com\n    port: 1\n    password: x\n",
-        None,
-        None,
-    ),
-    "url elsewhere": (
-        CACHE + "    url: redis://:x@cache.example.com\n    host: localhost\n",
-        None,
-        None,
-    ),
-    "another variable": (CACHE + "    host: os.environ/CACHE_HOST\n    password: x\n", None, None),
-    "not redis": (CACHE + "    type: local\n    port: 1\n", None, None),
-    "not ours": (
-        "other_settings:\n  redis_port: 1\n  cache_params: {host: h, port: 2}\n",
-        None,
-        None,
-    ),
-}
-
-
-@pytest.mark.parametrize("name", REDIS)
-def test_redis(name: str) -> None:
-    old, new, port = REDIS[name]
-    assert rewrite(old) == (new or old)
-    assert [item.port for item in _addresses.find(old) if item.kind == "redis"] == (
-        [] if port is None else [port]
-    )
-    assert _addresses.problems(old) == []
-
-
-def test_redis_of_another_name() -> None:
-    assert (
-        rewrite(
-            CACHE + "    host: localhost\n    port: 6379\n", redis_host="cache", redis_port=7000
-        )
-        == CACHE + "    host: cache\n    port: 7000\n"
-    )
 
 
 def test_nothing_that_is_shown_is_secret() -> None:
@@ -466,38 +229,6 @@ def test_nothing_that_is_shown_is_secret() -> None:
         [rewritten, _addresses.find(text), _addresses.unreachable(text), _addresses.problems(text)]
     )
     assert made.count("hunter2") == 3
-
-
-# The database
-
-
-@pytest.mark.parametrize(
-    "old, new",
-    [
-        (
-            'general_settings:\n  database_url: "postgresql://g:p@127.0.0.1:5434/x"  # x\n',
-            'general_settings:\n  database_url: "os.environ/DATABASE_URL"  # x\n',
-        ),
-        (
-            "environment_variables: {DATABASE_URL: postgresql://localhost:5434/x, DIRECT_URL: postgresql://localhost:5434/x}\n",
-            "environment_variables: {DATABASE_URL: os.environ/DATABASE_URL, DIRECT_URL: os.environ/DIRECT_URL}\n",
-        ),
-    ],
-)
-def test_a_database_url_becomes_the_environments(old: str, new: str) -> None:
-    assert {(item.kind, item.port) for item in _addresses.find(old)} == {("database", 5434)}
-    assert rewrite(old) == new
-    assert _addresses.problems(old) == []
-
-
-def test_another_reference() -> None:
-    made = rewrite(
-        "general_settings: {database_url: postgres://localhost/x}\n", database_url="os.environ/D"
-    )
-    assert made == "general_settings: {database_url: os.environ/D}\n"
-
-
-# Problems
 
 
 @pytest.mark.parametrize(

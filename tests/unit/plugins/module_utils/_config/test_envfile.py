@@ -130,29 +130,6 @@ def test_unknown_dialect() -> None:
         _envfile.loads("", "dotenv")
 
 
-def test_what_systemd_drops() -> None:
-    text = "A=1\nexport B=hunter2\nMY-C=x\n2D=x\nBARE\nE: x\nexport F\n# c\n\nG='1\n2'\nhunter2/+x==\n=x\n"
-    found = _envfile.dropped(text)
-    assert [(item.line, item.name) for item in found] == [
-        (2, "B"),
-        (3, "MY-C"),
-        (4, "2D"),
-        (5, ""),
-        (6, "E"),
-        (7, "F"),
-        (12, ""),
-        (13, ""),
-    ]
-    assert "`export`" in found[0].reason
-    assert "hunter2" not in str(found)
-
-
-def test_a_byte_order_mark_costs_the_first_variable() -> None:
-    found = _envfile.dropped("\ufeffA=1\nB=2\n")
-    assert [(item.line, item.name) for item in found] == [(1, "A")]
-    assert "byte order mark" in found[0].reason
-
-
 def test_adoptable_lines_are_read_as_their_author_meant_them() -> None:
     text = 'export A="x y" # c\nexport B=$(id)\nexport C=1\nexport C=$HOME\nD=4\nexport E=5\n'
     assert _envfile.adoptable(text) == {"A": "x y", "E": "5"}
@@ -199,19 +176,3 @@ def test_what_cannot_be_written_is_refused_without_showing_it(
     with pytest.raises(_envfile.EnvError, match=message) as caught:
         _envfile.dumps(mapping)
     assert "hunter2" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("A=1\n", None),
-        ('A="x\ny"\n', None),
-        ("A='it\n", 1),
-        ('A=1\nB="x\nC=2\n', 2),
-        ('A="x\\"\n', 1),
-        ("# don't\nA=it's\n", None),
-    ],
-    ids=["no quote", "two lines", "single", "double", "escaped end", "a comment and inside a word"],
-)
-def test_quote_that_never_ends_is_found(text: str, line: int | None) -> None:
-    assert _envfile.unclosed_quote(text) == line

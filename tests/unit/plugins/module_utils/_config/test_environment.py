@@ -10,15 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
 from ansible_collections.llmops.litellm.plugins.module_utils._config import (
     environment as _environment,
-)
-from ansible_collections.llmops.litellm.plugins.module_utils._config import (
-    environment_rules as _environment_rules,
-)
-from ansible_collections.llmops.litellm.plugins.module_utils._config import (
-    environment_text as _environment_text,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._config.environment_files import (
     LegacyFile,
@@ -172,9 +165,6 @@ def test_what_only_looks_like_it_is_carried_over(name: str) -> None:
     assert plan({**PROCESS, name: "x"}).values[name] == "x"
 
 
-# The database
-
-
 @given(TEXT, TEXT, TEXT)
 def test_the_database_url_says_what_was_meant(user: str, password: str, database: str) -> None:
     url = urlsplit(_environment.database_url(user, password, "postgres", 5432, database))
@@ -248,9 +238,6 @@ def test_a_password_that_the_operator_gives_is_in_the_url_too() -> None:
     assert found.values["REDIS_URL"] == "redis://:%23@redis:6379"
 
 
-# Keys
-
-
 def test_without_a_salt_key_the_master_key_is_written_out() -> None:
     found = plan({"LITELLM_MASTER_KEY": "sk-m"})
     assert found.values["LITELLM_SALT_KEY"] == "sk-m"
@@ -314,9 +301,6 @@ def test_a_salt_key_that_the_proxy_never_had_is_not_adopted() -> None:
     assert "could not be read" in found.problems[0]
 
 
-# Passwords
-
-
 def test_passwords_are_drawn_once_and_stay() -> None:
     first = plan(generate=_environment.Settings().generate)
     assert all(
@@ -341,9 +325,6 @@ def test_a_password_of_the_ui_is_kept() -> None:
 
 def test_a_lost_value_is_not_taken_from_an_earlier_run() -> None:
     assert plan(existing={"OPENAI_API_KEY": "stale", "GONE": "x"}).values.keys() & {"GONE"} == set()
-
-
-# Redis
 
 
 @pytest.mark.parametrize(
@@ -381,9 +362,6 @@ def test_a_redis_elsewhere_is_refused_unless_the_operator_decides(process: dict[
     name = next(iter(process))
     assert name in plan(process).problems[0]
     assert plan(process, overrides={name: None if name == "REDIS_URL" else "redis"}).problems == []
-
-
-# Addresses
 
 
 @pytest.mark.parametrize(
@@ -455,9 +433,6 @@ def test_an_outgoing_proxy_does_not_get_what_was_local(old: str, new: str) -> No
     assert (found.values["no_proxy"], found.values["NO_PROXY"]) == (new, old)
 
 
-# Defaults
-
-
 @pytest.mark.parametrize(
     "name, old, new",
     [
@@ -478,9 +453,6 @@ def test_defaults_yield_to_the_process_unless_they_must_not(name: str, old: str,
 
 def test_debug_logs_are_warned_about() -> None:
     assert "prompts and keys" in plan({**PROCESS, "LITELLM_LOG": "debug"}).warnings[0]
-
-
-# Overrides, and what only the host has
 
 
 def test_overrides_win() -> None:
@@ -546,69 +518,6 @@ def test_paths_of_the_host_are_warned_about() -> None:
     assert found.warnings[0].startswith("GOOGLE_APPLICATION_CREDENTIALS is a path on this host")
 
 
-# The legacy files
-
-FILES = [
-    LegacyFile("/p/env", "systemd", "A=1\nB=old\n# c\nB=2\nC=file\nD=unset\nMY-X=1\n"),
-    LegacyFile("/p/secrets", "systemd", "A=3\nexport E='e f'\nexport G=$(id)\nBROKEN\n"),
-]
-
-
-def test_files_are_held_against_the_process() -> None:
-    found = plan({**PROCESS, "A": "3", "B": "2", "C": "process"}, FILES)
-    assert [(item.path, item.line, item.name) for item in found.findings] == [
-        ("/p/env", 1, "A"),
-        ("/p/env", 2, "B"),
-        ("/p/env", 5, "C"),
-        ("/p/env", 6, "D"),
-        ("/p/env", 7, "MY-X"),
-        ("/p/secrets", 2, "E"),
-        ("/p/secrets", 3, "G"),
-        ("/p/secrets", 4, ""),
-    ]
-    reasons = [item.reason for item in found.findings]
-    assert reasons[0] == "overridden later, by /p/secrets:1"
-    assert reasons[1] == "overridden later, by /p/env:4"
-    assert "another value" in reasons[2]
-    assert "does not have it" in reasons[3]
-    assert [entry(found, name).origin for name in "ABC"] == [
-        "/p/secrets:1",
-        "/p/env:4",
-        "legacy process",
-    ]
-    assert entry(found, "E")[1:3] == ("ignored", "/p/secrets:2")
-    assert "env_file_adopt: [E]" in entry(found, "E").reason
-
-
-def test_a_dropped_line_can_be_adopted() -> None:
-    found = plan({**PROCESS, "A": "3"}, FILES, adopt=["E"])
-    assert found.values["E"] == "e f"
-    assert entry(found, "E")[1:3] == ("added", "/p/secrets:2")
-    assert found.problems == []
-
-
-@pytest.mark.parametrize("name", ["G", "MY-X", "NOWHERE", "D"])
-def test_what_cannot_be_adopted(name: str) -> None:
-    assert name in plan({**PROCESS, "A": "3"}, FILES, adopt=[name]).problems[0]
-
-
-def test_what_the_process_has_need_not_be_adopted() -> None:
-    found = plan({**PROCESS, "E": "real"}, FILES, adopt=["E"])
-    assert found.values["E"] == "real"
-    assert "has E already" in found.warnings[0]
-    assert found.problems == []
-
-
-def test_a_broken_file_is_named_with_its_line() -> None:
-    found = plan(
-        files=[
-            LegacyFile("/p/env", "systemd", "A=1\nB=\udcff\n"),
-            LegacyFile("/p/x", "shell", "A=$(id)\n"),
-        ]
-    )
-    assert [(item.path, item.line) for item in found.findings] == [("/p/env", 2), ("/p/x", 1)]
-
-
 @given(st.lists(st.sampled_from(env_cases.PIECES), max_size=14).map("".join))
 def test_nothing_that_can_be_shown_holds_a_value(text: str) -> None:
     secret = "hunter2"
@@ -620,57 +529,3 @@ def test_nothing_that_can_be_shown_holds_a_value(text: str) -> None:
         adopt=["C"],
     )
     assert secret not in repr(found[1:])
-
-
-# The text
-
-
-def test_the_text_is_what_both_readers_take_it_for() -> None:
-    values = plan(
-        {**PROCESS, **env_cases.nasty_values(3, 50)}, native_ports=[], own_ports=[]
-    ).values
-    text = _environment_text.env_text(values)
-    assert _environment_text.is_ours(text)
-    for dialect in ("compose", "systemd"):
-        assert _envfile.loads(text, dialect) == values
-
-
-def test_a_reader_that_disagrees_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_envfile, "_encode", lambda value: value)
-    with pytest.raises(ValueError, match="compose would read other values than were meant: A$"):
-        _environment_text.env_text({"A": "a #hunter2", "B": "x"})
-
-
-@pytest.mark.parametrize(
-    "text, ours",
-    [("", True), ("\n", True), ("A=1\n", False), ("# mine\n" + _environment_text.HEADER, False)],
-)
-def test_whose_file_it_is(text: str, ours: bool) -> None:
-    assert _environment_text.is_ours(text) == ours
-
-
-def test_a_diff_shows_names_only() -> None:
-    before, after = _environment_text.shown(
-        "A=hunter2\nB=hunter2\nC=1\n", "A=hunter2\nB=hunter3\nD=1\n"
-    )
-    assert before == "A=(secret)\nB=(secret, the old value)\nC=(secret)\n"
-    assert after == "A=(secret)\nB=(secret, the new value)\nD=(secret)\n"
-
-
-@pytest.mark.parametrize(
-    "password, written",
-    [
-        ("abc-_9", "abc-_9"),
-        ('a"b\\c', "a\\x22b\\x5cc"),
-        ("a b\n", "a\\x20b\\x0a"),
-        ("é", "\\xc3\\xa9"),
-        ("#'$`", "#'$`"),
-    ],
-)
-def test_redis_passwords_are_escaped(password: str, written: str) -> None:
-    assert 'requirepass "%s"\n' % written in _environment_text.redis_text(password)
-
-
-def test_rules_are_consistent() -> None:
-    for name in (*_environment_rules.DEFAULTS, *_environment_rules.ORDER):
-        assert _environment_rules.why_dropped(name) is None

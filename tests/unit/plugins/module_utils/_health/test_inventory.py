@@ -17,8 +17,6 @@ from ansible_collections.llmops.litellm.plugins.module_utils._health import (
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._health.inventory import Place, Sources
 from ansible_collections.llmops.litellm.plugins.module_utils._health.inventory_hosts import Server
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
-from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 
 CONFIG = """\
 model_list:  # two ways of writing
@@ -89,19 +87,6 @@ def judge(
 
 def kinds(told: dict[str, Any]) -> list[tuple[str, str]]:
     return [(finding["what"], finding["name"]) for finding in told["findings"]]
-
-
-def test_configuration_is_read_whichever_way_it_is_written() -> None:
-    told = _inventory_config.read(CONFIG, ENVIRONMENT)
-    assert [
-        (entry.name, entry.model, entry.address, entry.mode, entry.line) for entry in told.entries
-    ] == [
-        ("chat", "openai/qwen", "http://host.docker.internal:8081/v1", "", 2),
-        ("embed", "openai/minilm", "http://host.docker.internal:8082/v1", "embedding", 4),
-    ]
-    assert told.fallbacks == [_inventory_config.Fallback("fallbacks", "chat", "embed", 10)]
-    assert told.aliases == [_inventory_config.Alias("best", "chat", 11)]
-    assert "hunter2" not in str(told)
 
 
 def test_nothing_is_told_where_all_fits() -> None:
@@ -256,55 +241,6 @@ def test_pattern_stands_for_what_matches_it() -> None:
         proxy=[*rows("chat", "any/*"), *EMBED], config=config, listed=["chat", "embed", "any/one"]
     )
     assert [item for item in kinds(told) if item[0] != "unlisted"] == []
-
-
-def test_servers_are_asked_where_the_proxy_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[list[str]] = []
-
-    def run(argv: list[str], timeout: float) -> Result:
-        seen.append(argv)
-        return Result(
-            0,
-            '{"http://a:1": [200, ["m", "m"]], "http://b:2": "ConnectionRefusedError", "http://c:3": [401, null]}',
-            "",
-        )
-
-    monkeypatch.setattr(_process, "run", run)
-    told, problem = _inventory_hosts.ask(
-        ["http://a:1", "http://b:2", "http://c:3", "http://d:4"], "litellm-proxy"
-    )
-    assert told == {
-        "http://a:1": Server(True, ["m"]),
-        "http://b:2": Server(False, None, "ConnectionRefusedError"),
-        "http://c:3": Server(True),
-        "http://d:4": Server(False, None, "no answer"),
-    }
-    assert problem == "" and seen[0][:3] == ["docker", "exec", "litellm-proxy"]
-    monkeypatch.setattr(
-        _process, "run", lambda argv, timeout: Result(1, "", "Error: container is paused\n")
-    )
-    assert _inventory_hosts.ask(["http://a:1"], "litellm-proxy") == (
-        {},
-        "Error: container is paused",
-    )
-
-
-@pytest.mark.parametrize(
-    ("address", "base"),
-    [
-        ("http://127.0.0.1:8081/v1", "http://127.0.0.1:8081"),
-        ("http://[::1]:1", "http://[::1]:1"),
-        ("https://localhost/v1", "https://localhost:443"),
-        ("http://host.docker.internal:8081", "http://host.docker.internal:8081"),
-        ("http://127.0.0.1:4000", ""),
-        ("https://api.example.com", ""),
-        ("http://[", ""),
-        ("", ""),
-        ("file://localhost/x", ""),
-    ],
-)
-def test_only_servers_of_this_host_are_asked(address: str, base: str) -> None:
-    assert _inventory_hosts.base_of(address, ["host.docker.internal"], [4000]) == base
 
 
 JSON = st.recursive(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,58 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
-from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
-
-TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 0100007F:0FA0 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1001        0 12345 1 0000000000000000 100 0 0 10 0
-   1: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12346 1 0000000000000000 100 0 0 10 0
-   2: 0100007F:A2B4 0100007F:0FA0 01 00000000:00000000 00:00000000 00000000  1001        0 12347 1 0000000000000000 20 4 30 10 -1
-"""
-TCP6 = """  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 00000000000000000000000001000000:18EB 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000   105        0 777 1 0 100
-"""
-
-
-def test_listeners_are_read() -> None:
-    assert _listeners.parse_listeners(TCP) == [("127.0.0.1", 4000, 12345), ("0.0.0.0", 8080, 12346)]
-    assert _listeners.parse_listeners(TCP6) == [("::1", 6379, 777)]
-
-
-def test_real_listener_is_found_with_its_process() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        found = _listeners.holder(_listeners.listeners(), port)
-        assert found is not None
-        assert found.pid == os.getpid()
-        assert str(os.getpid()) in found.command
-    assert _listeners.holder(_listeners.listeners(), port) is None
-
-
-def test_handle_that_closes_meanwhile_hides_no_other(tmp_path: Path) -> None:
-    folder = tmp_path / "7" / "fd"
-    folder.mkdir(parents=True)
-    (folder / "0").write_text("")  # no link: readlink fails, as for a handle that is gone
-    (folder / "1").symlink_to("socket:[12345]")
-    assert _listeners._socket_owners(str(tmp_path)) == {12345: 7}
-
-
-@pytest.mark.parametrize(
-    ("address", "found"),
-    [
-        ("127.0.0.1", True),
-        ("127.0.1.1", True),
-        ("::1", True),
-        ("0.0.0.0", True),
-        ("::", True),
-        ("10.0.0.1", False),
-    ],
-)
-def test_who_answers_on_loopback(address: str, found: bool) -> None:
-    listener = _listeners.Listener(address, 4000, 1, "x")
-    assert (_listeners.holder([listener], 4000) is not None) == found
-    assert _listeners.holder([listener], 4001) is None
 
 
 @pytest.mark.parametrize(
@@ -170,39 +118,3 @@ def test_programs_never_raise() -> None:
 
 def test_program_runs_as_another_account() -> None:
     assert _process.run(["id", "-u"], account=(65534, 65534)).out == "65534\n"
-
-
-def test_file_is_written_whole_with_its_mode(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    _files.write_atomically(str(path), "é\r\n", 0o640, (65534, 65534))
-    assert path.read_bytes() == "é\r\n".encode()
-    told = path.stat()
-    assert (told.st_mode & 0o777, told.st_uid, told.st_gid) == (0o640, 65534, 65534)
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("broken", ["os.fsync", "os.rename", "os.fchmod"])
-def test_interrupted_write_leaves_the_old_file_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
-) -> None:
-    path = tmp_path / "a"
-    path.write_text("old")
-
-    def fail(*_words: Any) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(broken, fail)
-        with pytest.raises(KeyboardInterrupt):
-            _files.write_atomically(str(path), "new")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_space_is_that_of_the_nearest_folder(tmp_path: Path) -> None:
-    assert _files.free_bytes(str(tmp_path / "not" / "there")) > 0
-    assert _files.device_of(str(tmp_path / "not" / "there")) == tmp_path.stat().st_dev
-    blocks = subprocess.run(
-        ["stat", "-f", "-c", "%a %S", str(tmp_path)], capture_output=True, text=True, check=True
-    ).stdout.split()
-    assert abs(_files.free_bytes(str(tmp_path)) - int(blocks[0]) * int(blocks[1])) < 1 << 30

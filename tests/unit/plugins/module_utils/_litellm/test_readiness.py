@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import client as _client
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import readiness as _readiness
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm.readiness import (
     Answer,
@@ -36,6 +37,77 @@ def with_key(version: str, state: str, now: datetime | None = None) -> Verdict:
         answers["/cache/ping (auth)"],
         now,
     )
+
+
+def rich(version: str, **more: Any) -> dict[str, Any]:
+    return {
+        "status": "healthy",
+        "db": "connected",
+        "cache": "redis",
+        "litellm_version": version,
+        "success_callbacks": [],
+        **more,
+    }
+
+
+HEALTHY = Answer(200, {"status": "healthy", "db": "connected"})
+BARE = Answer(200, {"status": "healthy"})
+
+
+WORDS = st.sampled_from(
+    [
+        "connected",
+        "Connected",
+        "disconnected",
+        "Not connected",
+        "stalled",
+        "unknown",
+        "healthy",
+        "shutting_down",
+        "redis",
+        "success",
+        "",
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | WORDS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+BODIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": WORDS | JSON,
+        "db": WORDS | JSON,
+        "cache": JSON,
+        "detail": JSON,
+        "error": JSON,
+        "ping_response": JSON,
+        "set_cache_response": WORDS,
+        "litellm_version": st.sampled_from(
+            ["1.60.0", "1.80.0", "1.82.6", "1.84.0", "1.102.4", "2", "x"]
+        )
+        | JSON,
+        "keys": JSON,
+        "last_updated": st.datetimes().map(str) | st.just(CHECKED.isoformat()) | JSON,
+    },
+)
+ANSWERS = st.builds(
+    Answer,
+    st.none() | st.sampled_from([0, 200, 204, 302, 401, 404, 500, 503]) | JSON,
+    BODIES | JSON | BODIES.map(json.dumps) | st.binary(max_size=20) | st.text(max_size=20),
+)
+TIMES = st.none() | st.datetimes() | st.datetimes(timezones=st.just(timezone.utc)) | st.just(SOON)
+
+KEY = "sk-hunter2-4f9c0b7ad2e15386"
+PUBLIC, DETAILS, CACHE, READ = (
+    "/health/readiness",
+    "/health/readiness/details",
+    "/cache/ping",
+    "/key/list?size=1",
+)
 
 
 @pytest.mark.parametrize(
@@ -137,17 +209,6 @@ def test_captured_1_90_0_remembers_a_database_that_died_a_moment_ago_and_the_rea
         "1.90",
         ["the proxy cannot reach its database"],
     )
-
-
-def rich(version: str, **more: Any) -> dict[str, Any]:
-    return {
-        "status": "healthy",
-        "db": "connected",
-        "cache": "redis",
-        "litellm_version": version,
-        "success_callbacks": [],
-        **more,
-    }
 
 
 @pytest.mark.parametrize(
@@ -367,10 +428,6 @@ def test_what_is_no_readiness_proves_nothing(status: int | None, body: Any, word
     assert word in " ".join(verdict.reasons)
 
 
-HEALTHY = Answer(200, {"status": "healthy", "db": "connected"})
-BARE = Answer(200, {"status": "healthy"})
-
-
 @pytest.mark.parametrize(
     ("readiness", "details", "ready", "database"),
     [
@@ -546,54 +603,6 @@ def test_reading_the_database_is_a_proof_where_a_release_has_no_other() -> None:
     )
 
 
-WORDS = st.sampled_from(
-    [
-        "connected",
-        "Connected",
-        "disconnected",
-        "Not connected",
-        "stalled",
-        "unknown",
-        "healthy",
-        "shutting_down",
-        "redis",
-        "success",
-        "",
-    ]
-)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | WORDS,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
-BODIES = st.fixed_dictionaries(
-    {},
-    optional={
-        "status": WORDS | JSON,
-        "db": WORDS | JSON,
-        "cache": JSON,
-        "detail": JSON,
-        "error": JSON,
-        "ping_response": JSON,
-        "set_cache_response": WORDS,
-        "litellm_version": st.sampled_from(
-            ["1.60.0", "1.80.0", "1.82.6", "1.84.0", "1.102.4", "2", "x"]
-        )
-        | JSON,
-        "keys": JSON,
-        "last_updated": st.datetimes().map(str) | st.just(CHECKED.isoformat()) | JSON,
-    },
-)
-ANSWERS = st.builds(
-    Answer,
-    st.none() | st.sampled_from([0, 200, 204, 302, 401, 404, 500, 503]) | JSON,
-    BODIES | JSON | BODIES.map(json.dumps) | st.binary(max_size=20) | st.text(max_size=20),
-)
-TIMES = st.none() | st.datetimes() | st.datetimes(timezones=st.just(timezone.utc)) | st.just(SOON)
-
-
 @given(ANSWERS, st.none() | ANSWERS, st.none() | ANSWERS, TIMES, st.none() | ANSWERS)
 def test_no_answer_raises_and_none_without_proof_is_connected(
     readiness: Answer,
@@ -647,3 +656,38 @@ def test_nothing_but_a_200_with_db_connected_is_connected_by_itself(answer: Answ
                 answer.body if isinstance(answer.body, dict) else json.loads(answer.body)
             ).lower()
         )
+
+
+@pytest.mark.parametrize(
+    ("status", "database", "key", "asked"),
+    [
+        (200, "connected", None, [PUBLIC]),
+        (404, "connected", KEY, [PUBLIC]),
+        (200, "connected", KEY, [PUBLIC, DETAILS, CACHE, READ]),
+        (200, "Not connected", KEY, [PUBLIC, DETAILS, CACHE]),
+        (200, None, KEY, [PUBLIC, DETAILS, CACHE, READ]),
+        (503, "disconnected", KEY, [PUBLIC, DETAILS, CACHE]),
+    ],
+)
+def test_no_more_is_asked_than_proves_it(
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    database: Optional[str],
+    key: Optional[str],
+    asked: list[str],
+) -> None:
+    seen: list[tuple[str, Optional[str]]] = []
+    body = {
+        "status": "healthy",
+        "litellm_version": "1.102.4",
+        **({"db": database} if database else {}),
+    }
+
+    def get(client: _client.Client, path: str) -> Answer:
+        seen.append((path, client._key))
+        return Answer(status, json.dumps(body))
+
+    monkeypatch.setattr(_client.Client, "get", get)
+    _readiness.ask(_client.Client("http://127.0.0.1:4000"), key)
+    assert [path for path, _key in seen] == asked
+    assert [sent for _path, sent in seen] == [None] + [key] * (len(asked) - 1)

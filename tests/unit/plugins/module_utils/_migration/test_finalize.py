@@ -21,9 +21,6 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import Problem
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
-    report_text as _report_text,
-)
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import status as _status
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     fingerprint as _fingerprint,
@@ -455,42 +452,6 @@ def test_backup_that_a_killed_run_made_is_compared(host: dict[str, Any], tmp_pat
     assert subjects(_finalize.look(host["settings"], host["journal"], NOW).problems) == [
         "last backup"
     ]
-
-
-def test_report_says_what_went_what_stays_and_that_there_is_no_way_back() -> None:
-    told = journal(
-        entry("last_dump", path="/b/legacy-final", rows=20025, tables=77, hash="abcdef0123456789"),
-        entry(
-            "retire",
-            removed=["/u/litellm.service.d/own.conf"],
-            stays=[{"path": "/repo/x.service", "reason": "elsewhere"}],
-        ),
-        entry("drop", dropped=["llm"]),
-        state="finalized",
-    )
-    text = "\n".join(_report_text.report(told))
-    for words in (
-        "no way back from here except to restore a backup",
-        "`/b/legacy-final`, pinned: 20,025 rows in 77 tables, content hash abcdef012345",
-        "- /nosuch/litellm.service",
-        "- /u/litellm.service.d/own.conf",
-        "- database llm",
-        "- /repo/x.service (elsewhere)",
-        "- /l/my config.yaml: configuration",
-        "- /l/models.yaml: configuration",
-        "- /l/venv: Python environment",
-        "/data: data folder of the native PostgreSQL, without the database llm",
-        "- /var/lib/redis: data folder",
-        "- rm '/l/my config.yaml'",
-        "- rm -r /l/venv",
-    ):
-        assert words in text
-    told = journal(entry("last_dump", path="/b/legacy-final"), entry("retire"))
-    told["facts"]["found"].update(redis=None, database={"name": "llm"})
-    told["facts"]["found"]["legacy"]["python"] = None
-    text = "\n".join(_report_text.report(told))
-    assert "Redis" not in text
-    assert "Python" not in text
 
 
 def test_journal_of_these_tests_is_one() -> None:

@@ -8,9 +8,6 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import report as _report
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
-    report_text as _report_text,
-)
 
 STEPS = (
     "record",
@@ -149,34 +146,6 @@ def journal(state: str = "migrated", until: str = "hand_over") -> dict[str, Any]
     )
 
 
-@pytest.mark.parametrize("state", ["migrated", "rolled back", "untouched", "finalized", "running"])
-@pytest.mark.parametrize("until", STEPS)
-def test_every_journal_has_a_report(state: str, until: str) -> None:
-    made = journal(state, until)
-    made["steps"][-1].update(state="begun", ended=None)
-    report = _report.build(made, "/var/lib/llmops-litellm")
-    assert report["outcome"] in _report_text.markdown(report)
-    assert _report_text.summary(report)[0] == report["outcome"]
-    assert "(not ended)" in "\n".join(_report_text.summary(report))
-    made["steps"][-1].update(state="failed", ended=made["steps"][-1]["begun"])
-    assert "(failed)" in _report_text.markdown(_report.build(made, "/var/lib/llmops-litellm"))
-
-
-def test_journal_without_anything_found_has_a_report() -> None:
-    report = _report.build(
-        {
-            "id": "x",
-            "state": "untouched",
-            "phase": "preflight",
-            "created": "2026-11-23T15:00:00+00:00",
-            "facts": {},
-            "steps": [],
-        },
-        "/state",
-    )
-    assert "was not touched" in _report_text.markdown(report)
-
-
 def test_refused_time_is_from_the_stop_to_the_first_answer() -> None:
     assert _report.refused(journal()) == 70.0
     assert _report.refused(journal(until="backup")) is None
@@ -285,40 +254,6 @@ def test_other_hash_is_not_a_proof() -> None:
     assert not _report.build(made, "/state")["proofs"][0]["ok"]
 
 
-def test_migrated_host_can_be_undone_by_what_is_said() -> None:
-    text = _report_text.markdown(_report.build(journal(), "/state"))
-    assert "## How to undo it" in text
-    assert "rollback.yml brings the legacy deployment back" in text
-    assert "-e rollback_data=backup restores before-x instead" in text
-    assert "disabled on purpose, and known as such: litellm-healthcheck.timer" in text
-    assert "a\\|b" in text  # a cell of the table
-
-
-def test_timers_of_the_hand_over_are_told() -> None:
-    made = journal()
-    assert "litellm-ops" not in _report_text.markdown(
-        _report.build(made, "/var/lib/llmops-litellm")
-    )
-    made["steps"][-1]["facts"] = {
-        "backups": {"on_calendar": "daily", "folder": "/b", "drill_on_calendar": "weekly"},
-        "health": {"on_calendar": "minutely", "probe_on_calendar": "noon"},
-    }
-    told = _report_text.markdown(_report.build(made, "/var/lib/llmops-litellm"))
-    assert (
-        "backups by litellm-ops: daily, into /b; the newest is restored and compared: weekly"
-        in told
-    )
-    assert "looked at by litellm-ops: minutely; models are asked what they can do: noon" in told
-
-
-def test_kept_rows_are_named() -> None:
-    made = journal("rolled back", "serve")
-    made["facts"].update(kept_database="litellm_x", failure="it was frozen")
-    text = _report_text.markdown(_report.build(made, "/state"))
-    assert "litellm_x" in text
-    assert "Reason: it was frozen" in text
-
-
 @pytest.mark.parametrize(
     ("count", "said"),
     [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (90701159, "86.5 MiB"), (1 << 31, "2.0 GiB")],
@@ -370,45 +305,6 @@ def rolled_back(**carried: Any) -> dict[str, Any]:
     return made
 
 
-def test_rollback_tells_what_came_home() -> None:
-    report = _report.build(rolled_back(), "/state")
-    text = _report_text.markdown(report)
-    assert (
-        report["outcome"]
-        == "The host is rolled back: the legacy deployment serves again, as it was."
-    )
-    assert report["refused_seconds"] == 130.0  # from the begin of leave to the end of return
-    assert all(proof["ok"] for proof in report["proofs"])
-    assert "rows came home, with equal fingerprints" in text
-    assert "PostgreSQL 17 to 15" in text
-    assert "LiteLLM_SpendLogs 3 to 5" in text
-    assert "keys that worked before work now" in text
-    assert (
-        "model embed-stored in the database: http://host.docker.internal:8082/v1 is http://127.0.0.1:8082/v1"
-        in text
-    )
-    assert "migrate.yml goes forward again" in text
-    assert "published on loopback" not in text  # that was the migration's
-
-
-def test_rollback_to_the_backup_is_not_called_complete() -> None:
-    made = rolled_back(data="backup")
-    made["facts"]["kept_database"] = "litellm_x"
-    text = _report_text.markdown(_report.build(made, "/state"))
-    assert "legacy database is as in the backup" in text
-    assert "in database litellm_x" in text
-
-
-def test_rollback_that_differs_says_so() -> None:
-    made = rolled_back(equal=False)
-    assert not _report.build(made, "/state")["proofs"][0]["ok"]
-    made["steps"][-2]["facts"]["accepted"] = ["key ci: spend 2 became 1"]
-    assert (
-        "✘ differences that the operator took as they are: key ci: spend 2 became 1"
-        in _report_text.markdown(_report.build(made, "/state"))
-    )
-
-
 def test_failed_rollback_of_a_migrated_host_is_told() -> None:
     made = journal()
     made["facts"]["failure"] = "no space"
@@ -421,23 +317,6 @@ def test_automatic_way_back_has_refused_since_the_cutover() -> None:
     made = rolled_back()
     made["facts"]["failure"] = "it was frozen"
     assert _report.refused(made) == 3370.0
-
-
-@pytest.mark.parametrize(
-    ("steps", "said"),
-    [
-        (1, "Nobody serves now"),
-        (3, "Look at the legacy proxy: systemctl --user --machine=litellm@ status litellm.service"),
-    ],
-)
-def test_host_between_the_states_is_told_exactly(steps: int, said: str) -> None:
-    made = rolled_back()
-    made.update(state="running", steps=made["steps"][: len(STEPS) + steps], phase=BACK[steps - 1])
-    made["facts"]["stuck"] = "engine gone"
-    report = _report.build(made, "/state")
-    assert said in " ".join(report["stuck"])
-    assert said in _report_text.markdown(report)
-    assert report["outcome"] == "The run has not ended."
 
 
 def test_views_of_included_files_are_told_with_their_lines() -> None:

@@ -12,9 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.llmops.litellm.plugins.module_utils._health import (
-    sample_request as _sample_request,
-)
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm.client import (
     Client,
     ProxyError,
@@ -45,6 +42,36 @@ def look(proxy: fake_proxy.FakeProxy, **more: Any) -> dict[str, Any]:
 
 def asked(proxy: fake_proxy.FakeProxy) -> set[str]:
     return {payload["model"] for method, _target, payload in proxy.seen if method == "POST"}
+
+
+def change_key(index: int, **more: Any) -> Callable[[fake_proxy.FakeProxy], None]:
+    return lambda proxy: proxy.keys[index].update(more)
+
+
+def change_model(index: int, **more: Any) -> Callable[[fake_proxy.FakeProxy], None]:
+    return lambda proxy: proxy.models[index]["litellm_params"].update(more)
+
+
+def reply(path: str, status: int, body: Any) -> Callable[[fake_proxy.FakeProxy], None]:
+    return lambda proxy: proxy.replies.update({path: (status, body)})
+
+
+def put(name: str, value: Any) -> Callable[[fake_proxy.FakeProxy], None]:
+    return lambda proxy: setattr(proxy, name, value)
+
+
+def able(proxy: fake_proxy.FakeProxy, **more: Any) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "local_hosts": ["host.docker.internal"],
+        "own_ports": [4000],
+        "bogus": False,
+        **more,
+    }
+    return _snapshot.snapshot(Client(proxy.url, fake_proxy.MASTER), **options)
+
+
+def states(found: dict[str, Any]) -> dict[tuple[str, str], str]:
+    return {(row["model"], row["capability"]): row["state"] for row in found["capabilities"]}
 
 
 def test_what_a_snapshot_holds(proxy: fake_proxy.FakeProxy) -> None:
@@ -183,22 +210,6 @@ def test_what_cannot_be_read_is_an_error(
     proxy.replies[path] = reply
     with pytest.raises(ProxyError, match=path):
         look(proxy)
-
-
-def change_key(index: int, **more: Any) -> Callable[[fake_proxy.FakeProxy], None]:
-    return lambda proxy: proxy.keys[index].update(more)
-
-
-def change_model(index: int, **more: Any) -> Callable[[fake_proxy.FakeProxy], None]:
-    return lambda proxy: proxy.models[index]["litellm_params"].update(more)
-
-
-def reply(path: str, status: int, body: Any) -> Callable[[fake_proxy.FakeProxy], None]:
-    return lambda proxy: proxy.replies.update({path: (status, body)})
-
-
-def put(name: str, value: Any) -> Callable[[fake_proxy.FakeProxy], None]:
-    return lambda proxy: setattr(proxy, name, value)
 
 
 @pytest.mark.parametrize(
@@ -383,28 +394,6 @@ def test_compare(
     assert sorted(_snapshot.compare(before, look(proxy))) == sorted(expected)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        'data: {"choices": [{"delta": {"content": "x"}}]}\n\n',
-        'data: {"choices": [{"delta": {"content": "x"}}]}\n\ndata: {"error": {"message": "x"}}\n\ndata: [DONE]\n\n',
-        "data: {\n\ndata: [DONE]\n\n",
-    ],
-    ids=["not done", "error", "broken"],
-)
-def test_a_stream_must_come_to_its_end(proxy: fake_proxy.FakeProxy, body: str) -> None:
-    proxy.replies["/v1/chat/completions"] = (200, body)
-    results = _sample_request.exercise(Client(proxy.url, fake_proxy.MASTER), "chat", "chat")
-    assert [result["ok"] for result in results] == [False, False]
-
-
-def test_a_mode_without_a_request_is_said_so(proxy: fake_proxy.FakeProxy) -> None:
-    (result,) = _sample_request.exercise(
-        Client(proxy.url, fake_proxy.MASTER), "chat", "image_generation"
-    )
-    assert not result["ok"] and "no request" in result["detail"]["reason"]
-
-
 def test_what_was_not_tried_again_is_a_difference(proxy: fake_proxy.FakeProxy) -> None:
     before = look(proxy)
     found = _snapshot.compare(
@@ -419,75 +408,10 @@ def test_what_was_not_tried_again_is_a_difference(proxy: fake_proxy.FakeProxy) -
     ]
 
 
-@given(
-    st.lists(
-        st.floats(-1e6, 1e6).filter(lambda value: abs(value) > 1e-3), min_size=1, max_size=300
-    ),
-    st.floats(1e-3, 1e3),
-)
-def test_sketches_do_not_depend_on_scale_and_tell_the_opposite(
-    vector: list[float], scale: float
-) -> None:
-    here, scaled = (
-        _sample_request.sketch(vector),
-        _sample_request.sketch([value * scale for value in vector]),
-    )
-    assert max(abs(a - b) for a, b in zip(here, scaled)) < _sample_request.NEAR / 10
-    assert len(here) == _sample_request.SKETCH
-
-
 @given(st.dictionaries(st.sampled_from("abc"), st.none() | st.integers(1, 3), max_size=3))
 def test_digests_do_not_see_what_is_absent_or_empty(value: dict[str, Any]) -> None:
     assert _snapshot.digest({**value, "x": None, "y": [], "z": False}) == _snapshot.digest(value)
     assert _snapshot.digest({**value, "x": 1}) != _snapshot.digest(value)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected", "chat_model"),
-    [
-        pytest.param(
-            '{"keys": [{"alias": "ci", "key": "sk-1", "hash": "x"}, {"key": "sk-2"}], "chat_model": "chat"}',
-            [("ci", "sk-1"), ("number 2", "sk-2")],
-            "chat",
-            id="the demo's",
-        ),
-        pytest.param(
-            '[{"name": "ci", "alias": "x", "key": "sk-1"}, "sk-2"]',
-            [("ci", "sk-1"), ("number 2", "sk-2")],
-            None,
-            id="list",
-        ),
-        pytest.param(
-            "# of the team\n\n sk-1 \r\nsk-2",
-            [("number 1", "sk-1"), ("number 2", "sk-2")],
-            None,
-            id="lines",
-        ),
-    ],
-)
-def test_client_keys(text: str, expected: list[tuple[str, str]], chat_model: str | None) -> None:
-    found = _client_keys.loads(text)
-    assert found == (expected, chat_model)
-    assert "sk-" not in repr(found)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "no key is in it"),
-        ('{"keys": []}', "no key"),
-        ('{"sk-secret', "begins like JSON"),
-        ('{"keys": [{"name": "sk-secret"}]}', "entry 1 has no key"),
-        ('{"keys": "sk-secret"}', "no key"),
-        ('["sk-secret", 5]', "entry 2 has no key"),
-        ('{"keys": ["sk-secret"], "chat_model": 5}', "chat_model"),
-        ('[{"name": "a", "key": "sk-secret"}, {"name": "a", "key": "sk-2"}]', "same name: a"),
-    ],
-)
-def test_files_that_hold_no_keys(text: str, words: str) -> None:
-    with pytest.raises(ProxyError, match=words) as caught:
-        _client_keys.loads(text)
-    assert "sk-secret" not in str(caught.value)
 
 
 def test_a_snapshot_is_not_changed_by_comparing(proxy: fake_proxy.FakeProxy) -> None:
@@ -495,3 +419,97 @@ def test_a_snapshot_is_not_changed_by_comparing(proxy: fake_proxy.FakeProxy) -> 
     kept = copy.deepcopy(before)
     _snapshot.compare(before, before)
     assert before == kept
+
+
+def test_nothing_is_asked_that_nobody_wants_to_know(proxy: fake_proxy.FakeProxy) -> None:
+    assert able(proxy)["capabilities"] == []
+
+
+def test_what_an_exercise_shows_is_not_asked_twice(proxy: fake_proxy.FakeProxy) -> None:
+    proxy.calls = [True]
+    assert states(able(proxy, capabilities=True)) == {
+        ("chat", "system prompt"): "no",
+        ("chat", "tools"): "yes",
+        ("chat", "JSON schema"): "no",
+        ("chat", "vision"): "no",
+    }
+
+
+def test_a_model_that_does_not_answer_is_asked_nothing_more(proxy: fake_proxy.FakeProxy) -> None:
+    proxy.said = [""]
+    assert able(proxy, capabilities=True)["capabilities"] == []
+
+
+def test_a_capability_that_is_lost_is_a_difference_with_a_table(
+    proxy: fake_proxy.FakeProxy,
+) -> None:
+    proxy.calls = [True]
+    before = able(proxy, capabilities=True)
+    after = able(proxy, earlier=before)
+    assert _snapshot.compare(before, after) == [
+        "model chat, tools: yes became no (no tool was called)"
+    ]
+    lines = _snapshot.table(before, after)
+    assert lines[0].split("  ")[0] == "model" and len(lines) == 1 + len(before["exercised"]) + 4
+    assert [line.split()[:4] for line in lines if " tools " in line] == [
+        ["chat", "tools", "yes", "no"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "lost"), [([False, False, True], False), ([False, False, False, True], True)]
+)
+def test_a_model_may_need_more_than_one_try(
+    proxy: fake_proxy.FakeProxy, answers: list[bool], lost: bool
+) -> None:
+    proxy.calls = [True]
+    before = able(proxy, capabilities=True)
+    proxy.calls = list(answers)
+    assert bool(_snapshot.compare(before, able(proxy, earlier=before))) is lost
+    assert len(answers) - len(proxy.calls) == 3
+
+
+def test_what_it_can_do_in_addition_is_no_difference(proxy: fake_proxy.FakeProxy) -> None:
+    before = able(proxy, capabilities=True)
+    proxy.calls = [True]
+    assert _snapshot.compare(before, able(proxy, earlier=before)) == []
+
+
+def test_a_model_that_is_silent_now_is_said_once(proxy: fake_proxy.FakeProxy) -> None:
+    proxy.calls = [True]
+    before = able(proxy, capabilities=True)
+    proxy.replies["/v1/chat/completions"] = (500, {})
+    assert _snapshot.compare(before, able(proxy, earlier=before)) == [
+        "model chat, chat: an answer became a failure (HTTP 500)",
+        "model chat, stream: an answer became a failure (HTTP 500)",
+    ]
+
+
+def test_a_journal_that_is_older_than_capabilities_is_compared(proxy: fake_proxy.FakeProxy) -> None:
+    before = able(proxy)
+    del before["capabilities"]
+    after = able(proxy, earlier=before)
+    assert _snapshot.compare(before, after) == [] and len(
+        _snapshot.table(before, after)
+    ) == 1 + len(before["exercised"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("yes", "no", ["model m, tools: yes became no (why)"]),
+        ("yes", "failed", ["model m, tools: yes became failed (why)"]),
+        ("no", "failed", ["model m, tools: no became failed (why)"]),
+        ("no", "yes", []),
+        ("failed", "no", []),
+        ("failed", "failed", []),
+    ],
+)
+def test_which_changes_are_losses(old: str, new: str, found: list[str]) -> None:
+    row = {"model": "m", "capability": "tools", "why": "why", "seconds": 0.1}
+    assert _snapshot.differences([{**row, "state": old}], [{**row, "state": new}]) == found
+
+
+def test_what_was_not_asked_again_is_a_loss() -> None:
+    row = {"model": "m", "capability": "tools", "state": "no", "why": "", "seconds": 0.1}
+    assert _snapshot.differences([row], []) == ["model m, tools: it was not asked again"]

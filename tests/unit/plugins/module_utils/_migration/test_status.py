@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
@@ -23,9 +20,6 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import system
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Manager, Unit
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import readiness as _readiness
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
-    next_command as _next_command,
-)
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import status as _status
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     status_text as _status_text,
@@ -89,110 +83,6 @@ def upto(name: str) -> tuple[str, ...]:
     return FORWARD[: FORWARD.index(name) + 1]
 
 
-# What the next command would do
-
-
-@pytest.mark.parametrize(
-    ("told", "forward", "backward", "end"),
-    [
-        (None, "looks at everything", "changes nothing", "refuses"),
-        (journal(state="untouched"), "begins again", "changes nothing", "refuses"),
-        (
-            journal(*FORWARD, "leave", "carry", "return", "check", "clear", state="rolled back"),
-            "goes forward again",
-            "changes nothing",
-            "refuses",
-        ),
-        (
-            journal(*FORWARD, state="migrated"),
-            "changes nothing",
-            "carries rows",
-            "after the observation period",
-        ),
-        (
-            journal(*FORWARD, "last_dump", "retire", state="finalized"),
-            "changes nothing",
-            "refuses",
-            "changes nothing",
-        ),
-        (journal(), "begins again", "ends untouched", "refuses"),
-        (journal(*upto("rehearse")), "begins again", "ends untouched", "refuses"),
-        (
-            journal(*upto("cutover")),
-            "brings the legacy deployment back first",
-            "brings the legacy deployment back",
-            "refuses",
-        ),
-        (
-            journal(*upto("serve")),
-            "goes on, and ends migrated",
-            "carries rows written since the cutover home, and ends rolled back",
-            "refuses",
-        ),
-        (journal(*upto("verify")), "goes on, and ends migrated", "carries rows", "refuses"),
-        (
-            {**journal(*FORWARD, state="migrated"), "state": "running"},
-            "goes on, and ends migrated",
-            "carries rows",
-            "after the observation period",
-        ),
-        (journal(*FORWARD, "leave"), "goes on, and ends migrated", "carries rows", "refuses"),
-        (
-            journal(*FORWARD, "leave", "carry"),
-            "goes on, and ends migrated",
-            "carries rows",
-            "refuses",
-        ),
-        (
-            journal(*FORWARD, "leave", "carry", "return"),
-            "brings the legacy deployment back first",
-            "goes on, and ends rolled back",
-            "refuses",
-        ),
-        (
-            journal(*FORWARD, "last_dump"),
-            "keeps the compose deployment serving",
-            "carries rows",
-            "goes on, and ends finalized",
-        ),
-        (
-            journal(*FORWARD, "last_dump", "retire"),
-            "keeps the compose deployment serving",
-            "refuses",
-            "goes on, and ends finalized",
-        ),
-        (journal(state="of another release"), "refuses", "refuses", "refuses"),
-    ],
-    ids=lambda value: (
-        (value["state"] + " " + value["phase"] if isinstance(value, dict) else "none")
-        if not isinstance(value, str)
-        else ""
-    ),
-)
-def test_next_commands(told: Any, forward: str, backward: str, end: str) -> None:
-    following = _next_command.next_commands(told)
-    assert list(following) == ["migrate.yml", "rollback.yml", "finalize.yml"]
-    assert [
-        text.startswith(words) for text, words in zip(following.values(), (forward, backward, end))
-    ] == [True, True, True], following
-
-
-@given(
-    st.lists(
-        st.sampled_from(
-            [*FORWARD, "leave", "carry", "return", "check", "clear", *_steps.of(_steps.FINALIZE)]
-        ),
-        max_size=8,
-    ),
-    st.sampled_from(_journal.STATES),
-)
-def test_every_journal_has_a_next_command(steps: list[str], state: str) -> None:
-    assert all(_next_command.next_commands(journal(*steps, state=state)).values())
-
-
-# The journal in words
-
-
 @pytest.mark.parametrize(
     ("run", "working", "words"),
     [
@@ -236,9 +126,6 @@ def test_states_that_last() -> None:
         THEN,
         "litellm_x",
     )
-
-
-# The parts
 
 
 def test_newest_backup_with_a_sound_manifest_is_the_last(tmp_path: Path) -> None:
@@ -317,9 +204,6 @@ def test_key_is_the_first_that_is_there(tmp_path: Path) -> None:
         == SECRET
     )
     assert _status.key_of([]) is None
-
-
-# The whole
 
 
 @pytest.fixture
@@ -565,30 +449,3 @@ def test_host_with_nothing_at_all(
     shown = "\n".join(_status_text.screen(_status.look(host["settings"], NOW)))
     assert "no systemd unit named litellm.service" in shown
     assert "nobody listens on port 4000" in shown
-
-
-def test_screen_is_one_screen_whatever_there_is(host: dict[str, Any]) -> None:
-    told = _status.look(host["settings"], NOW)
-    told["legacy"]["units"] = [
-        {**told["legacy"]["units"][0], "name": "litellm-%s.service" % ("x" * number)}
-        for number in range(90)
-    ]
-    told["proxy"]["reasons"] = ["long " * 60] * 9
-    told["journal"]["problem"], told["compose"]["error"] = "long " * 90, "word" * 90
-    lines = _status_text.screen(told)
-    assert fits(lines)
-    assert any(line.startswith("  and ") for line in lines)
-    assert any(line.startswith("  finalize.yml") for line in lines)
-
-
-@given(
-    st.recursive(
-        st.none() | st.text() | st.integers(),
-        lambda inner: st.dictionaries(st.text(), inner) | st.lists(inner),
-        max_leaves=5,
-    ),
-    st.text(),
-)
-def test_times_and_texts_never_break_the_screen(time: Any, text: str) -> None:
-    assert _status_text._time(time if isinstance(time, str) else None)
-    assert all(len(line) <= 100 for line in _status_text._wrapped("head ", text))

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _state
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import swap as _swap
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 5, tzinfo=timezone.utc)
 STATE: dict[str, Any] = {
@@ -67,20 +66,6 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     with _state.alone(folder):
         pass
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
-
-
-def test_names_stay_within_postgresqls_limit() -> None:
-    long = "ü" * 40
-    for name in (
-        _swap.fresh_name(long),
-        _swap.kept_name(long, "20261124T120000Z-2"),
-    ):
-        assert len(name.encode()) <= 63
-    assert _swap.fresh_name("litellm") == "litellm_restored"
-    assert _swap.kept_name("litellm", "20261124T120000Z") == "litellm_before_20261124t120000z"
-
-
-# What stands in the way of others
 
 
 def test_restore_that_has_not_ended_stands_in_the_way(tmp_path: Path) -> None:

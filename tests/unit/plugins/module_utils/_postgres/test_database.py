@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -10,7 +10,12 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres import da
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     fingerprint as _fingerprint,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres.database import Occupancy
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.database import (
+    Occupancy,
+    growing,
+    parse_mark,
+    refusals,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
     Endpoint,
     PostgresError,
@@ -55,6 +60,10 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setattr(_database, "inspect", lambda endpoint, session: fake.found)
     monkeypatch.setattr(_fingerprint, "fingerprint", lambda endpoint: {"hash": fake.hash})
     return fake
+
+
+TARGET = Endpoint("litellm", "litellm", container="litellm-postgres")
+OURS = {"made_by": "llmops.litellm"}
 
 
 def test_database_that_the_backup_has_is_dropped(server: Server) -> None:
@@ -107,3 +116,47 @@ def test_database_of_ours_is_dropped(server: Server) -> None:
     server.found = Occupancy(True, {"made_by": "llmops.litellm"}, ["table a"], [])
     assert _database.drop(PLACE, None)
     assert len(server.done) == 1
+
+
+@pytest.mark.parametrize(
+    "comment, ours",
+    [
+        (None, False),
+        ("", False),
+        ("a note", False),
+        ("[]", False),
+        ("{}", False),
+        ('{"made_by": "somebody"}', False),
+        ('{"made_by": "llmops.litellm"}', True),
+    ],
+)
+def test_marks(comment: Optional[str], ours: bool) -> None:
+    assert (parse_mark(comment) is not None) == ours
+
+
+@pytest.mark.parametrize(
+    "found, words",
+    [
+        (Occupancy(False, None, [], []), []),
+        (Occupancy(True, None, [], []), []),
+        (Occupancy(True, OURS, ["table a"], []), []),
+        (Occupancy(True, None, ["table a"], []), ["did not put there: table a"]),
+        (Occupancy(True, None, ["table %d" % n for n in range(7)], []), ["table 4 and 2 more"]),
+        (
+            Occupancy(True, OURS, ["table a"], ["1 of psql as me"]),
+            ["while clients are connected: 1 of psql as me"],
+        ),
+        (Occupancy(True, None, ["table a"], ["1 of psql as me"]), ["did not put there", "clients"]),
+    ],
+)
+def test_refusals(found: Occupancy, words: list[str]) -> None:
+    reasons = refusals(TARGET, found)
+    assert len(reasons) == len(words) and all(
+        word in reason for word, reason in zip(words, reasons)
+    )
+
+
+def test_the_working_name_fits_and_differs() -> None:
+    assert growing("litellm") == "litellm__copying"
+    assert len(growing("ü" * 31 + "x").encode()) <= 63
+    assert growing("x" * 63) != "x" * 63

@@ -1,0 +1,47 @@
+"""Files are written whole or not at all; room is measured where a folder will be."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
+
+
+def test_file_is_written_whole_with_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    _files.write_atomically(str(path), "é\r\n", 0o640, (65534, 65534))
+    assert path.read_bytes() == "é\r\n".encode()
+    told = path.stat()
+    assert (told.st_mode & 0o777, told.st_uid, told.st_gid) == (0o640, 65534, 65534)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("broken", ["os.fsync", "os.rename", "os.fchmod"])
+def test_interrupted_write_leaves_the_old_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    path = tmp_path / "a"
+    path.write_text("old")
+
+    def fail(*_words: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(broken, fail)
+        with pytest.raises(KeyboardInterrupt):
+            _files.write_atomically(str(path), "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_space_is_that_of_the_nearest_folder(tmp_path: Path) -> None:
+    assert _files.free_bytes(str(tmp_path / "not" / "there")) > 0
+    assert _files.device_of(str(tmp_path / "not" / "there")) == tmp_path.stat().st_dev
+    blocks = subprocess.run(
+        ["stat", "-f", "-c", "%a %S", str(tmp_path)], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert abs(_files.free_bytes(str(tmp_path)) - int(blocks[0]) * int(blocks[1])) < 1 << 30

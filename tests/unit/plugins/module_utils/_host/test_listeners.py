@@ -1,0 +1,60 @@
+"""Who listens on which port, and who answers on the loopback address."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
+
+TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:0FA0 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1001        0 12345 1 0000000000000000 100 0 0 10 0
+   1: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12346 1 0000000000000000 100 0 0 10 0
+   2: 0100007F:A2B4 0100007F:0FA0 01 00000000:00000000 00:00000000 00000000  1001        0 12347 1 0000000000000000 20 4 30 10 -1
+"""
+TCP6 = """  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000000000000000000001000000:18EB 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000   105        0 777 1 0 100
+"""
+
+
+def test_listeners_are_read() -> None:
+    assert _listeners.parse_listeners(TCP) == [("127.0.0.1", 4000, 12345), ("0.0.0.0", 8080, 12346)]
+    assert _listeners.parse_listeners(TCP6) == [("::1", 6379, 777)]
+
+
+def test_real_listener_is_found_with_its_process() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        found = _listeners.holder(_listeners.listeners(), port)
+        assert found is not None
+        assert found.pid == os.getpid()
+        assert str(os.getpid()) in found.command
+    assert _listeners.holder(_listeners.listeners(), port) is None
+
+
+def test_handle_that_closes_meanwhile_hides_no_other(tmp_path: Path) -> None:
+    folder = tmp_path / "7" / "fd"
+    folder.mkdir(parents=True)
+    (folder / "0").write_text("")  # no link: readlink fails, as for a handle that is gone
+    (folder / "1").symlink_to("socket:[12345]")
+    assert _listeners._socket_owners(str(tmp_path)) == {12345: 7}
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("127.0.0.1", True),
+        ("127.0.1.1", True),
+        ("::1", True),
+        ("0.0.0.0", True),
+        ("::", True),
+        ("10.0.0.1", False),
+    ],
+)
+def test_who_answers_on_loopback(address: str, found: bool) -> None:
+    listener = _listeners.Listener(address, 4000, 1, "x")
+    assert (_listeners.holder([listener], 4000) is not None) == found
+    assert _listeners.holder([listener], 4001) is None

@@ -1,0 +1,168 @@
+"""What to do next, for every state that a journal can have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    next_command as _next_command,
+)
+
+THEN = "2026-11-23T14:59:00.000000+00:00"
+FORWARD = (
+    "record",
+    "images",
+    "environment",
+    "stage",
+    "rehearse",
+    "backup",
+    "cutover",
+    "serve",
+    "verify",
+    "hand_over",
+)
+RECORD = {
+    "name": "litellm.service",
+    "account": "litellm",
+    "enabled": "enabled",
+    "active": "active",
+    "path": "/u/litellm.service",
+}
+FOUND = {
+    "project_dir": "/nosuch/litellm",
+    "legacy": {"port": 4000, "unit": RECORD, "units": [RECORD]},
+    "database": {
+        "port": 5434,
+        "unit": {**RECORD, "name": "postgresql@15-main.service", "account": ""},
+    },
+    "redis": None,
+}
+
+
+def journal(*steps: str, state: str = "running", **facts: Any) -> dict[str, Any]:
+    """A journal whose steps are done but the last."""
+    entries = [
+        {"name": name, "state": "done", "begun": THEN, "ended": THEN, "facts": {}} for name in steps
+    ]
+    if entries and state == "running":
+        entries[-1]["state"] = "begun"
+    return {
+        "format": 1,
+        "id": "20261123t140000z-12ab",
+        "state": state,
+        "phase": steps[-1] if steps else "preflight",
+        "created": THEN,
+        "updated": THEN,
+        "ended": THEN,
+        "owner": {"controller": "desk", "run": "7:100"},
+        "steps": entries,
+        "facts": {"found": FOUND, **facts},
+    }
+
+
+def upto(name: str) -> tuple[str, ...]:
+    return FORWARD[: FORWARD.index(name) + 1]
+
+
+@pytest.mark.parametrize(
+    ("told", "forward", "backward", "end"),
+    [
+        (None, "looks at everything", "changes nothing", "refuses"),
+        (journal(state="untouched"), "begins again", "changes nothing", "refuses"),
+        (
+            journal(*FORWARD, "leave", "carry", "return", "check", "clear", state="rolled back"),
+            "goes forward again",
+            "changes nothing",
+            "refuses",
+        ),
+        (
+            journal(*FORWARD, state="migrated"),
+            "changes nothing",
+            "carries rows",
+            "after the observation period",
+        ),
+        (
+            journal(*FORWARD, "last_dump", "retire", state="finalized"),
+            "changes nothing",
+            "refuses",
+            "changes nothing",
+        ),
+        (journal(), "begins again", "ends untouched", "refuses"),
+        (journal(*upto("rehearse")), "begins again", "ends untouched", "refuses"),
+        (
+            journal(*upto("cutover")),
+            "brings the legacy deployment back first",
+            "brings the legacy deployment back",
+            "refuses",
+        ),
+        (
+            journal(*upto("serve")),
+            "goes on, and ends migrated",
+            "carries rows written since the cutover home, and ends rolled back",
+            "refuses",
+        ),
+        (journal(*upto("verify")), "goes on, and ends migrated", "carries rows", "refuses"),
+        (
+            {**journal(*FORWARD, state="migrated"), "state": "running"},
+            "goes on, and ends migrated",
+            "carries rows",
+            "after the observation period",
+        ),
+        (journal(*FORWARD, "leave"), "goes on, and ends migrated", "carries rows", "refuses"),
+        (
+            journal(*FORWARD, "leave", "carry"),
+            "goes on, and ends migrated",
+            "carries rows",
+            "refuses",
+        ),
+        (
+            journal(*FORWARD, "leave", "carry", "return"),
+            "brings the legacy deployment back first",
+            "goes on, and ends rolled back",
+            "refuses",
+        ),
+        (
+            journal(*FORWARD, "last_dump"),
+            "keeps the compose deployment serving",
+            "carries rows",
+            "goes on, and ends finalized",
+        ),
+        (
+            journal(*FORWARD, "last_dump", "retire"),
+            "keeps the compose deployment serving",
+            "refuses",
+            "goes on, and ends finalized",
+        ),
+        (journal(state="of another release"), "refuses", "refuses", "refuses"),
+    ],
+    ids=lambda value: (
+        (value["state"] + " " + value["phase"] if isinstance(value, dict) else "none")
+        if not isinstance(value, str)
+        else ""
+    ),
+)
+def test_next_commands(told: Any, forward: str, backward: str, end: str) -> None:
+    following = _next_command.next_commands(told)
+    assert list(following) == ["migrate.yml", "rollback.yml", "finalize.yml"]
+    assert [
+        text.startswith(words) for text, words in zip(following.values(), (forward, backward, end))
+    ] == [True, True, True], following
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [*FORWARD, "leave", "carry", "return", "check", "clear", *_steps.of(_steps.FINALIZE)]
+        ),
+        max_size=8,
+    ),
+    st.sampled_from(_journal.STATES),
+)
+def test_every_journal_has_a_next_command(steps: list[str], state: str) -> None:
+    assert all(_next_command.next_commands(journal(*steps, state=state)).values())

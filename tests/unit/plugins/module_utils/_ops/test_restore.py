@@ -1,0 +1,186 @@
+"""The command: a restore says as it goes what it does and what was lost."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import SystemdError
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import backup as _ops_backup
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as _cli
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _plan
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
+    rebuild as _rebuild,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
+    restore as _restore,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._restore.state import (
+    RefusedError,
+    RestoreError,
+)
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
+SECRET = "hunter2-4f9c0b7ad2e15386"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """A folder of backups, and settings beside it."""
+    (tmp_path / "env").write_text("LITELLM_SALT_KEY=%s\n" % SECRET)
+    database = {"container": "litellm-postgres", "database": "litellm", "user": "litellm"}
+    (tmp_path / "ops.json").write_text(
+        json.dumps(
+            {
+                "format": 1,
+                "state_dir": str(tmp_path),
+                "project": {"name": "litellm", "folder": "/opt/litellm"},
+                "deployments": {
+                    "compose": {
+                        "database": database,
+                        "salt_key_file": str(tmp_path / "env"),
+                        "facts": {"images": {"postgres": "postgres@sha256:cd"}},
+                    }
+                },
+                "backup": {
+                    "folder": str(tmp_path / "backups"),
+                    "keep_daily": 2,
+                    "keep_weekly": 0,
+                    "keep_monthly": 0,
+                    "timezone": "UTC",
+                },
+            }
+        )
+    )
+    (tmp_path / "ops.json").chmod(0o600)
+    return tmp_path / "backups"
+
+
+@pytest.fixture
+def run(archive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command; its exit code and what it printed."""
+    monkeypatch.setattr(_ops_backup, "now", lambda: NOW)
+
+    def call(*words: str) -> tuple[int, str, str]:
+        code = _cli.main([words[0], "--settings", str(archive.parent / "ops.json"), *words[1:]])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return call
+
+
+@pytest.fixture
+def ordered(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was ordered. The restore itself is another one's test."""
+    seen: list[Any] = []
+    monkeypatch.setattr(_plan, "order", lambda *words: seen.append(words) or ORDER)
+
+    def restore(order: Any, time: datetime, tell: Any) -> dict[str, Any]:
+        tell("the proxy is stopped")
+        return {
+            "name": "x",
+            "path": "/b/x",
+            "loses": ["a: 1 row"],
+            "notes": ["a note"],
+            "point": "/b/point",
+            "stopped": 1.25,
+            "seconds": 20.0,
+        }
+
+    monkeypatch.setattr(_restore, "restore", restore)
+    return seen
+
+
+ORDER = _restore.Order(None, "/b/x", "/b", "/s")  # type: ignore[arg-type]
+
+
+def test_restore_tells_as_it_goes_and_what_was_lost(run: Run, ordered: list[Any]) -> None:
+    code, out, _err = run(
+        "restore",
+        "x",
+        "--from",
+        "/else",
+        "--into",
+        "legacy",
+        "--identity",
+        "/key",
+        "--no-restore-point",
+        "--wait",
+        "9",
+    )
+    assert code == 0
+    assert ordered[0][1:] == (NOW, "x", "legacy", "/else", "/key", False, 9)
+    assert out.splitlines() == [
+        "the proxy is stopped",
+        "lost with it: a: 1 row",
+        "a note",
+        "restore point: /b/point",
+        "it took 20.0 s, 1.2 s of them without a proxy",
+    ]
+    code, out, err = run("restore", "--json")
+    assert ordered[1][1:] == (NOW, "latest", "", "", "", True, 240)
+    assert (code, err, json.loads(out)["point"]) == (0, "the proxy is stopped\n", "/b/point")
+
+
+def test_new_host_is_built_by_the_same_command(
+    run: Run, ordered: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_plan, "order", lambda *words: _rebuild.Order("/b/x", "/opt/litellm", "/s"))
+    monkeypatch.setattr(
+        _rebuild,
+        "rebuild",
+        lambda order, time, tell: tell("the proxy starts") or {"notes": ["a note"], "seconds": 3.0},
+    )
+    assert run("restore") == (0, "the proxy starts\na note\nit took 3.0 s\n", "")
+
+
+def test_dry_run_of_a_restore_says_what_would_be_lost(
+    run: Run, ordered: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {
+        "name": "x",
+        "path": "/b/x",
+        "created": "t",
+        "source": "compose",
+        "rows_total": 7,
+        "problems": [],
+        "notes": ["a note"],
+        "loses": ["a: 1 row"],
+        "interrupted": "swapping",
+    }
+    monkeypatch.setattr(_restore, "foresee", lambda order: told)
+    code, out, _err = run("restore", "--dry-run")
+    assert (code, out.splitlines()) == (
+        0,
+        [
+            "/b/x, made t of the compose deployment, 7 rows",
+            "an earlier restore was killed in its stage swapping; a run ends that first",
+            "would be lost: a: 1 row",
+            "a note",
+        ],
+    )
+    told.update(problems=["too full"], loses=[], interrupted="")
+    code, _out, err = run("restore", "--dry-run")
+    assert (code, err.splitlines()[1:]) == (
+        3,
+        ["nothing is there now that the backup does not have", "a note", "REFUSED   too full"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(RefusedError("refused"), 3), (RestoreError("failed"), 1), (SystemdError("no bus"), 1)],
+)
+def test_restore_that_does_not_go_well(
+    run: Run, ordered: list[Any], monkeypatch: pytest.MonkeyPatch, error: Exception, code: int
+) -> None:
+    def restore(*_words: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(_restore, "restore", restore)
+    assert run("restore")[::2] == (code, "%s\n" % error)
