@@ -55,14 +55,14 @@ def proxy() -> Iterator[Any]:
 
     server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.asked, server.status = 0, 200
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()
 
 
 @pytest.fixture
-def run(proxy: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(proxy: Any, bare_host: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a module with settings of its own and returns what it printed."""
     (tmp_path / "state").mkdir()
     (tmp_path / "env").write_text("LITELLM_MASTER_KEY=%s\n" % KEY)

@@ -583,14 +583,14 @@ def test_backup_is_found_by_name_or_as_the_latest(tmp_path: Path) -> None:
         _archive.find(folder, "20261122T020001Z", NOW)
 
 
-def test_thousands_of_backups(tmp_path: Path) -> None:
-    """Four a day for two years: what stays is what the rules say, and the folders are what was told."""
-    begin = NOW - timedelta(days=730)
-    for number in range(2920):
+def test_hundreds_of_backups(tmp_path: Path) -> None:
+    """Four a day for half a year: what stays is what the rules say, and the folders are what was told."""
+    begin = NOW - timedelta(days=183)
+    for number in range(732):
         time = begin + timedelta(hours=6 * number)
         make(tmp_path, time.strftime("%Y-%m-%d %H:%M"))
     told = prune(tmp_path, Policy(1, 7, 4, 3, 1, "Europe/Berlin"))
-    assert len(told["kept"]) + len(told["removed"]) == 2920
+    assert len(told["kept"]) + len(told["removed"]) == 732
     assert names(tmp_path) == sorted(told["kept"])
     assert 7 <= len(told["kept"]) <= 15
     assert prune(tmp_path, Policy(1, 7, 4, 3, 1, "Europe/Berlin"))["changed"] is False
@@ -601,9 +601,7 @@ KINDS = st.sampled_from(
 )
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(KINDS, st.integers(-2, 60)), max_size=12))
 def test_nothing_foreign_broken_or_pinned_ever_goes(
     tmp_path: Path, content: list[tuple[str, int]]

@@ -312,7 +312,7 @@ def test_only_deployment_is_backed_up_whatever_the_journal_says(
         found.deployment({"compose": "legacy", "legacy": "compose"}[kind])
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import addresses as _addresses
@@ -191,7 +191,6 @@ def expected(node: Any) -> Any:
     )
 
 
-@settings(max_examples=300, deadline=None)
 @given(text=st.text(st.sampled_from("ab:# \n\t-?,[]{}&*!|>%'\"\\\r\ud800é0"), max_size=60))
 def test_any_text_is_read_and_without_an_address_kept(text: str) -> None:
     assert rewrite(text) == text

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jinja2
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import (
@@ -127,7 +127,6 @@ def write(folder: Path, files: list[File], width: int = 40) -> Path:
     return base / "config.yaml"
 
 
-@settings(max_examples=150, deadline=None)
 @given(files=st.lists(FILES, min_size=len(PLACES), max_size=len(PLACES)))
 def test_litellm_makes_the_same_of_the_views(files: list[File]) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -154,7 +153,6 @@ def test_litellm_makes_the_same_of_the_views(files: list[File]) -> None:
         ) == [view.name for view in views]
 
 
-@settings(max_examples=60, deadline=None)
 @given(files=st.lists(FILES, min_size=len(PLACES), max_size=len(PLACES)))
 def test_every_other_byte_stays(files: list[File]) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -340,7 +338,6 @@ VALUES = st.recursive(
 MAPPINGS = st.dictionaries(st.text(max_size=8), VALUES, max_size=4)
 
 
-@settings(max_examples=300, deadline=None)
 @example(document={"-": None}, flow=False, style=None)  # a key, not an item
 @given(
     document=MAPPINGS,
@@ -356,7 +353,6 @@ def test_no_mapping_is_taken_for_something_else(
     assert list(_container_view._no_mapping(text)) == []
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     document=st.lists(MAPPINGS, min_size=1, max_size=2) | st.text("abc", min_size=1),
     flow=st.booleans(),

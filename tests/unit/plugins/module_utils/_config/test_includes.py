@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
@@ -120,7 +120,6 @@ CHARACTERS = st.characters(
     width=st.sampled_from([10, 1000]),
     ascii_only=st.booleans(),
 )
-@settings(max_examples=300, deadline=None)
 def test_entries_are_what_yaml_reads(
     names: list[str], style: str | None, flow: bool, width: int, ascii_only: bool
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import addresses as _addresses
@@ -131,7 +131,6 @@ def expected(node: Any) -> Any:
     )
 
 
-@settings(max_examples=400, deadline=None)
 @given(
     document=DOCUMENTS,
     flow=st.sampled_from([True, False, None]),

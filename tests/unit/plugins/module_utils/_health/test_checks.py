@@ -62,7 +62,7 @@ def proxy() -> Iterator[Any]:
     server.answers, server.keys, server.hold = {}, [], threading.Event()
     server.hold.set()
     server.url = "http://127.0.0.1:%d" % server.server_port
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server
     server.hold.set()
     server.shutdown()
@@ -210,7 +210,7 @@ def test_postgresql_that_answers_hangs_or_refuses(tmp_path: Path) -> None:
     def says(script: str) -> Any:
         psql.write_text("#!/bin/sh\n%s\n" % script)
         psql.chmod(0o755)
-        return _checks.postgresql(server, 1)
+        return _checks.postgresql(server, 0.3)
 
     assert says("echo 15.18") == (OK, "answers (15.18)")
     assert says("echo 'psql: error: connection refused' >&2; exit 2") == (
@@ -218,7 +218,7 @@ def test_postgresql_that_answers_hangs_or_refuses(tmp_path: Path) -> None:
         "%s: psql: error: connection refused" % server,
     )
     begun = time.monotonic()
-    assert says("exec sleep 30") == (FAILED, "%s: does not answer within 1 seconds" % server)
+    assert says("exec sleep 30") == (FAILED, "%s: does not answer within 0.3 seconds" % server)
     assert time.monotonic() - begun < 10
 
 

@@ -52,7 +52,7 @@ def proxy() -> Iterator[Any]:
     server.answers, server.keys, server.hold = {}, [], threading.Event()
     server.hold.set()
     server.url = "http://127.0.0.1:%d" % server.server_port
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server
     server.hold.set()
     server.shutdown()
@@ -81,7 +81,7 @@ def test_model_hosts_are_asked_for_an_answer_and_not_only_a_connection(
         "1 of 2 answer; stopped on purpose: rerank",
     )
     proxy.hold.clear()
-    assert _host_checks.model_hosts((up,), "", 1) == (
+    assert _host_checks.model_hosts((up,), "", 3) == (
         DEGRADED,
         "embed (%s) does not answer in time" % address,
     )

@@ -27,7 +27,7 @@ def test_a_stranger_is_not_heard() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         _bridge.admit(listening, "172.30.40.0/24")
         with pytest.raises(socket.timeout):
-            socket.create_connection(listening.getsockname(), timeout=0.5)
+            socket.create_connection(listening.getsockname(), timeout=0.1)
 
 
 def test_the_edge_of_a_network_is_exact() -> None:
@@ -38,7 +38,7 @@ def test_the_edge_of_a_network_is_exact() -> None:
         ).close()
         with pytest.raises(socket.timeout):
             socket.create_connection(
-                listening.getsockname(), timeout=0.5, source_address=("127.0.0.8", 0)
+                listening.getsockname(), timeout=0.1, source_address=("127.0.0.8", 0)
             )
 
 

@@ -134,9 +134,10 @@ def test_a_door_that_is_told_to_end_answers_who_waits() -> None:
             looks.set()
             return State("activating", 0, "")
 
+        # made before the client, whose connection a fork would hold open
+        process = door(listening, installed(free_port()), see)
         client = socket.create_connection(listening.getsockname(), timeout=30)
         client.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        process = door(listening, installed(free_port()), see)
         assert looks.wait(30)
         process.terminate()
         assert b"503" in pool.submit(client.recv, 4096).result()
@@ -200,8 +201,8 @@ def test_a_silent_client_does_not_hold_the_others(monkeypatch: pytest.MonkeyPatc
 
 def test_a_large_request_is_read_before_it_is_answered() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as pool:
-        refused = pool.submit(_gate.refuse, listening, "no", 1)
         with socket.create_connection(listening.getsockname(), timeout=30) as client:
+            refused = pool.submit(_gate.refuse, listening, "no", 0.1)
             client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 8388608\r\n\r\n" + bytes(8 << 20))
             assert client.recv(12) == b"HTTP/1.1 503"
         assert refused.result() == 1

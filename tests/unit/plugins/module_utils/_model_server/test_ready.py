@@ -60,7 +60,7 @@ def _backend() -> Iterator[Backend]:
     backend = Backend(("127.0.0.1", 0), Handler)
     backend.answers = {"/health": (200, {}), **{path: (200, body) for path, body in GOOD.items()}}
     backend.asked = []
-    threading.Thread(target=backend.serve_forever, daemon=True).start()
+    threading.Thread(target=backend.serve_forever, args=(0.01,), daemon=True).start()
     yield backend
     backend.shutdown()
     backend.server_close()
