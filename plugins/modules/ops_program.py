@@ -16,7 +16,7 @@ description:
     what it began with.
   - With O(state=absent) the command stays while anything on the host still needs it. That is the
     settings of backups or health checks, or a systemd service of any manager that calls it, such as
-    a bridge or a model server.
+    a bridge or a model server. C(/etc/llmops-litellm) goes too where nothing is in it.
 author: llmops.litellm contributors (@llmops)
 options:
   state:
@@ -85,10 +85,13 @@ def main() -> None:
     try:
         if module.params["state"] == "present":
             told = _install.install(_install.sources(), library, command, module.check_mode)
-        elif needed_by := _install.needed_by(command):
-            module.exit_json(changed=False, folder=library, needed_by=needed_by)
         else:
+            emptied = _install.remove_settings_folder(check=module.check_mode)
+            needed_by = _install.needed_by(command)
+            if needed_by:
+                module.exit_json(changed=emptied, folder=library, needed_by=needed_by)
             told = _install.remove(library, command, module.check_mode)
+            told["changed"] = told["changed"] or emptied
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror))
     module.exit_json(

@@ -29,6 +29,7 @@ COMMAND = "/usr/local/sbin/litellm-ops"
 PACKAGE = "llmops_litellm"
 GROWING = ".growing-"
 SETTINGS = (_backup_settings.PATH, _health_settings.PATH)
+SETTINGS_FOLDER = os.path.dirname(_backup_settings.PATH)
 # Of systemd's search path, where administrators, packages and tools put units; the last two
 # folders are those of all user managers.
 UNITS = (
@@ -135,6 +136,15 @@ def remove(library: str = LIBRARY, command: str = COMMAND, check: bool = False) 
         if os.path.isdir(library) and not os.listdir(library):
             os.rmdir(library)
     return {"changed": changed, "folder": library, "before": before, "after": ""}
+
+
+def remove_settings_folder(folder: str = SETTINGS_FOLDER, check: bool = False) -> bool:
+    """Remove the folder of the settings where nothing is in it; whether it was."""
+    if not os.path.isdir(folder) or os.listdir(folder):
+        return False
+    if not check:
+        os.rmdir(folder)
+    return True
 
 
 def _ours(library: str) -> list[str]:

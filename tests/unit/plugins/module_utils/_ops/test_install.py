@@ -153,6 +153,17 @@ def test_command_is_needed_by_settings_and_units_of_anybody(
     assert _install.needed_by(command, settings, folders) == [str(tmp_path / path)]
 
 
+def test_folder_of_the_settings_goes_when_it_is_empty(tmp_path: Path) -> None:
+    folder = tmp_path / "llmops-litellm"
+    assert not _install.remove_settings_folder(str(folder))
+    folder.mkdir()
+    (folder / "copy.env").write_text("mine")
+    assert not _install.remove_settings_folder(str(folder))
+    (folder / "copy.env").unlink()
+    assert _install.remove_settings_folder(str(folder), check=True) and folder.is_dir()
+    assert _install.remove_settings_folder(str(folder)) and not folder.exists()
+
+
 def test_units_of_every_manager_are_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,11 +203,12 @@ def test_module_installs_the_real_command(
         done.stderr
     )
     caller = str(tmp_path / "m.service")
-    with monkeypatch.context() as patched:
-        patched.setattr(_install, "needed_by", lambda path: [caller] if path == command else [])
-        told = run(state="absent")
-        assert (told["changed"], told["needed_by"]) == (False, [caller])
-        assert call(tmp_path, "--help").returncode == 0
+    monkeypatch.setattr(_install, "remove_settings_folder", lambda check: True)
+    monkeypatch.setattr(_install, "needed_by", lambda path: [caller] if path == command else [])
+    told = run(state="absent")
+    assert (told["changed"], told["needed_by"]) == (True, [caller])
+    assert call(tmp_path, "--help").returncode == 0
+    monkeypatch.setattr(_install, "needed_by", lambda path: [])
     told = run(state="absent")
     assert (told["changed"], told["needed_by"]) == (True, [])
     assert os.listdir(tmp_path / "sbin") == []
