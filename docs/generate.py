@@ -1,10 +1,15 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write the tables of variables in the roles' READMEs from their argument specs: ``docs/generate.py [--check]``."""
+"""Write what is generated: the tables of variables in the roles' READMEs, and docs/steps.md.
+
+Called as ``docs/generate.py [--check]``; with ``--check`` it only names what is outdated.
+"""
 
 from __future__ import annotations
 
+import importlib
+import itertools
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,10 +19,20 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN = "<!-- begin: made by docs/generate.py from meta/argument_specs.yml -->"
 END = "<!-- end -->"
+STEPS = "ansible_collections.llmops.litellm.plugins.module_utils._deployment.steps"
+# The groups of steps: the playbook that begins them, and what a run killed there means.
+GROUPS = {
+    "prepare": ("migrate.yml", "the legacy deployment serves and is not touched"),
+    "cutover": ("migrate.yml", "clients are refused; nothing is written to the new database yet"),
+    "serve": ("migrate.yml", "the new proxy writes: no way back without copying rows back"),
+    "leave": ("rollback.yml", "the new proxy has stopped, the legacy one has not written yet"),
+    "return": ("rollback.yml", "the legacy proxy may have written: only back from here on"),
+    "finalize": ("finalize.yml", "the legacy deployment is decommissioned"),
+}
 
 
 def cell(text: str) -> str:
-    """A text as it can stand in a cell of a Markdown table, Ansible's own markup turned into Markdown's."""
+    """A text for a cell of a Markdown table, Ansible's own markup turned into Markdown's."""
     for markup in ("C(", "V(", "O(", "E("):
         head, *parts = text.split(markup)
         text = head + "".join("`{}`{}".format(*part.split(")", maxsplit=1)) for part in parts)
@@ -73,9 +88,49 @@ def updated(readme: str, specs: dict[str, Any]) -> str:
     return "\n\n".join(part for part in (head.strip(), table(specs), tail) if part) + "\n"
 
 
+def drawing(groups: list[tuple[str, list[Any]]]) -> list[str]:
+    """The steps as a picture in text: one line for each group, below what a kill in it means."""
+    lines, last = [], ""
+    for group, steps in groups:
+        playbook, meaning = GROUPS[group]
+        lines.append(f"{'' if playbook == last else playbook:14}─── {meaning}")
+        lines.append(f"{'':14}{group:10}{' → '.join(step.name for step in steps)}")
+        last = playbook
+    return lines
+
+
+def steps_page(steps: Any) -> str:
+    """docs/steps.md, from the table that playbooks, journal, report and tests read."""
+    groups = [(name, list(of)) for name, of in itertools.groupby(steps, lambda step: step.group)]
+    lines = [
+        "# Steps",
+        "",
+        "<!-- made by docs/generate.py from plugins/module_utils/_deployment/steps.py -->",
+        "",
+        "In this order. The journal names the step that a run is in; its group decides what a run",
+        "that was killed there needs. Each is a file in `playbooks/tasks/steps/`.",
+        "",
+        "```text",
+        *drawing(groups),
+        "```",
+        "",
+        "| step | group | does | undone by |",
+        "|---|---|---|---|",
+    ]
+    for group, members in groups:
+        for step in members:
+            undo = f"`{step.undo}`" if step.undo else ""
+            lines.append(f"| `{step.name}` | {group} | {cell(step.meaning)} | {undo} |")
+    return "\n".join(lines) + "\n"
+
+
 def outdated() -> dict[Path, str]:
-    """The READMEs that are not what they should be, with what they should be."""
+    """The generated files that are not what they should be, with what they should be."""
     found = {}
+    page = ROOT / "docs/steps.md"
+    text = steps_page(importlib.import_module(STEPS).STEPS)
+    if not page.exists() or page.read_text(encoding="utf-8") != text:
+        found[page] = text
     for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml")):
         readme = path.parent.parent / "README.md"
         if readme.exists():

@@ -625,6 +625,12 @@ def load(path: Path) -> list[dict[str, Any]]:
     )
 
 
+def publish(results: list[dict[str, Any]]) -> None:
+    """Print the summary that docs/faults.md has; every case is a line of test-output/faults/table.md."""
+    (OUTPUT / "table.md").write_text(verdict.table(results) + "\n", encoding="utf-8")
+    print("\n%s\n\n%s" % (verdict.summary(results), verdict.table(results).splitlines()[-1]))
+
+
 def main() -> int:
     """Read the command line, run."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -662,7 +668,7 @@ def main() -> int:
     results = options.results or [OUTPUT / "results.jsonl"]
     if options.command == "table":
         told = [entry for path in results for entry in load(path)]
-        print(verdict.table(told))
+        publish(told)
         return 0 if told and all(entry["verdict"] == "good" for entry in told) else 1
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: sys.exit(128 + number))
@@ -696,7 +702,7 @@ def run(matrix: Matrix, options: argparse.Namespace) -> int:
         ]
         good = matrix.kills(chosen) if options.kind != "faults" else []
         good += matrix.faults(options.only) if options.kind != "kills" and part == 1 else []
-    print("\n%s" % verdict.table(load(matrix.results)))
+    publish(load(matrix.results))
     return 0 if all(good) else 1
 
 

@@ -138,8 +138,27 @@ def end(
     return found
 
 
+def summary(results: Sequence[dict[str, Any]]) -> str:
+    """The results as Markdown, one line for each step that was struck in, faults of the host apart."""
+    lines = [
+        "| struck in | cases | good | acknowledged rows lost | longest refusal |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    places: dict[str, list[dict[str, Any]]] = {}
+    for result in results:
+        fault = "" if result["fault"].startswith("killed ") else "faults of the host, "
+        place = "%s%s: %s" % (fault, result["playbook"], result["step"] or "begin")
+        places.setdefault(place, []).append(result)
+    for place, there in places.items():
+        good = sum(result["verdict"] == "good" for result in there)
+        lost = sum(result["lost"] for result in there)
+        longest = max(result["refused"] for result in there)
+        lines.append("| %s | %d | %d | %d | %.0f s |" % (place, len(there), good, lost, longest))
+    return "\n".join(lines)
+
+
 def table(results: Sequence[dict[str, Any]]) -> str:
-    """All results as Markdown."""
+    """All results as Markdown, one line for each case."""
     lines = [
         "| fault | at | next | then | state after | rows acknowledged | rows present | refused | verdict |",
         "|---|---|---|---|---|---:|---:|---:|---|",

@@ -231,3 +231,20 @@ def test_table_counts() -> None:
         in text
     )
     assert text.endswith("2 cases, 1 good, 1 acknowledged rows lost.")
+
+
+def test_summary_counts_each_step_and_faults_apart() -> None:
+    case = {
+        "fault": "killed before",
+        "playbook": "migrate",
+        "step": "serve",
+        "refused": 1.2,
+        "verdict": "good",
+        "lost": 0,
+    }
+    lost = {**case, "fault": "killed within", "refused": 33.4, "verdict": "1 row lost", "lost": 1}
+    restart = {**case, "fault": "host restarted", "step": ""}
+    assert verdict.summary([case, lost, restart]).splitlines()[2:] == [
+        "| migrate: serve | 2 | 1 | 1 | 33 s |",
+        "| faults of the host, migrate: begin | 1 | 1 | 0 | 1 s |",
+    ]
