@@ -42,7 +42,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 outcome:
-  description: V(healthy), V(degraded), V(failed) or V(unknown), which is that it could not be told.
+  description: V(healthy), V(degraded), V(failed) or V(unknown).
   returned: success
   type: str
   sample: healthy

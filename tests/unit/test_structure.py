@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,15 @@ def test_every_package_has_its_floor_and_its_face() -> None:
         for name, face in packages.items()
         if not (structure.UTILITIES / name / f"{face}.py").is_file()
     ] == []
+
+
+def test_development_page_draws_every_package() -> None:
+    page = (structure.ROOT / "docs/development.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| (\d) \| `(_\w+)` \| `(\w+)` \|", page, re.M)) == sorted(
+        (str(number), name, face)
+        for number, floor in enumerate(structure.FLOORS, 1)
+        for name, face in floor.items()
+    )
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from . import host_checks as _host_checks
 from .host_checks import DEGRADED, FAILED, OK, UNKNOWN, Limits, Said
 
 HEALTHY = "healthy"
-# The exit code of each outcome: could not tell is neither well nor ill.
+# The exit code of each outcome: unknown is neither well nor ill.
 CODES = {HEALTHY: 0, DEGRADED: 1, FAILED: 2, UNKNOWN: 3}
 # Asked with a key that nobody has. It needs no database; and unlike models and keys, LiteLLM (read in 1.102.4) logs no refusal of it into its spend log.
 LOCKED = "/active/callbacks"

@@ -28,7 +28,7 @@ MISSING, ORPHANED, DUPLICATE, FALLBACK, ALIAS = (
     "fallback",
     "alias",
 )
-LOOPBACK, UNREACHABLE, UNLISTED, UNASKED = "loopback", "unreachable", "unlisted", "could not tell"
+LOOPBACK, UNREACHABLE, UNLISTED, UNASKED = "loopback", "unreachable", "unlisted", "unknown"
 
 
 class Sources(NamedTuple):

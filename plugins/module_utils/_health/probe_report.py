@@ -135,7 +135,7 @@ def is_slower(row: dict[str, Any]) -> bool:
 
 
 def outcome(report: dict[str, Any]) -> str:
-    """In a word of the health check: failed where no model gave a usable answer; could not tell where the budget ended it."""
+    """In a word of the health check: failed where no model gave a usable answer; unknown where the budget ended it."""
     states = [row["state"] for row in report["rows"]]
     asked = [state for state in states if state != SKIPPED]
     if asked and all(state == BROKEN for state in asked):

@@ -135,7 +135,7 @@ def _append(path: str, entry: dict[str, Any], most: int) -> None:
 def metrics(told: dict[str, Any]) -> str:
     """What was remembered, for node_exporter's textfile collector."""
     lines = [
-        "# HELP litellm_health 0 healthy, 1 degraded, 2 could not tell, 3 failed.",
+        "# HELP litellm_health 0 healthy, 1 degraded, 2 unknown, 3 failed.",
         "# TYPE litellm_health gauge",
         "litellm_health %d" % RANKS[told["outcome"]],
         "# HELP litellm_health_alarm Whether an alarm is on.",
@@ -144,7 +144,7 @@ def metrics(told: dict[str, Any]) -> str:
         "# HELP litellm_health_timestamp_seconds When it was looked at last.",
         "# TYPE litellm_health_timestamp_seconds gauge",
         "litellm_health_timestamp_seconds %d" % datetime.fromisoformat(told["time"]).timestamp(),
-        "# HELP litellm_health_check One part: 0 ok, 1 degraded, 2 could not tell, 3 failed.",
+        "# HELP litellm_health_check One part: 0 ok, 1 degraded, 2 unknown, 3 failed.",
         "# TYPE litellm_health_check gauge",
     ]
     lines += [

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``litellm-ops health``, ``probe`` and ``inventory``, from a timer or by hand.
 
-Exit codes: 0 healthy, 1 degraded, 2 failed, 3 could not tell (also for wrong usage or settings: those prove nothing of the deployment), 130
+Exit codes: 0 healthy, 1 degraded, 2 failed, 3 unknown (also for wrong usage or settings: those prove nothing of the deployment), 130
 interrupted.
 """
 
@@ -32,7 +32,7 @@ from .._litellm import client as _client
 
 COMMANDS = ("health", "probe", "inventory")
 INTERRUPTED = 130  # as shells have it
-EPILOG = "Exit codes: 0 healthy, 1 degraded, 2 failed, 3 could not tell, 130 interrupted."
+EPILOG = "Exit codes: 0 healthy, 1 degraded, 2 failed, 3 unknown, 130 interrupted."
 
 
 class Answer(NamedTuple):

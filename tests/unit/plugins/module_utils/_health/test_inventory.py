@@ -223,13 +223,13 @@ def test_what_could_not_be_asked_is_no_finding_of_absence() -> None:
     )
     assert (told["outcome"], kinds(told)) == (
         "unknown",
-        [("could not tell", "proxy"), ("could not tell", "configuration")],
+        [("unknown", "proxy"), ("unknown", "configuration")],
     )
     told = _inventory.judge(
         Sources(_inventory_config.read(CONFIG), None, None, ([], []), {}, [("proxy", "no answer")]),
         COMPOSE,
     )
-    assert kinds(told) == [("could not tell", "proxy")]
+    assert kinds(told) == [("unknown", "proxy")]
     assert told["rows"][0]["database"] is None and told["rows"][0]["listed"] is None
 
 

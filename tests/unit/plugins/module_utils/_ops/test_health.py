@@ -326,4 +326,4 @@ def test_inventory_puts_everything_side_by_side(run: Run, proxy: Any, tmp_path: 
     )
     (tmp_path / "config.yaml").unlink()
     code, out, _err = run("inventory")
-    assert code == 3 and "could not tell" in out and "No such file" in out
+    assert code == 3 and "unknown" in out and "No such file" in out
