@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draw a migration's report: ``docs/draw.py REPORT.json PICTURE.svg``. The README's picture is the demo's, of a real run."""
+"""Draw a migration's report: ``docs/draw.py REPORT.json PICTURE.svg``.
+
+The README's picture is the demo's, of a real run.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +19,25 @@ WIDTH, LEFT, BAR_LEFT, BAR_RIGHT, LINE = 960, 28, 140, 470, 24
 # Steps in which clients are refused.
 REFUSED = ("cutover", "serve")
 STYLE = """
-  .sheet { fill: #ffffff; stroke: #d0d7de } text { fill: #1f2328; font: 14px ui-sans-serif, system-ui, sans-serif }
-  .dim { fill: #59636e } .title { font-size: 19px; font-weight: 600 } .big { font-size: 15px; font-weight: 600 }
-  .bar { fill: #54aeff } .refused { fill: #d1242f } .ok { fill: #1a7f37; font-weight: 700 } .bad { fill: #d1242f; font-weight: 700 }
-  @media (prefers-color-scheme: dark) { .sheet { fill: #0d1117; stroke: #3d444d } text { fill: #f0f6fc } .dim { fill: #9198a1 }
+  .sheet { fill: #ffffff; stroke: #d0d7de }
+  text { fill: #1f2328; font: 14px ui-sans-serif, system-ui, sans-serif }
+  .dim { fill: #59636e } .title { font-size: 19px; font-weight: 600 }
+  .big { font-size: 15px; font-weight: 600 } .bar { fill: #54aeff } .refused { fill: #d1242f }
+  .ok { fill: #1a7f37; font-weight: 700 } .bad { fill: #d1242f; font-weight: 700 }
+  @media (prefers-color-scheme: dark) {
+    .sheet { fill: #0d1117; stroke: #3d444d } text { fill: #f0f6fc } .dim { fill: #9198a1 }
     .bar { fill: #1f6feb } .refused { fill: #f85149 } .ok { fill: #3fb950 } .bad { fill: #f85149 } }
 """
 
 
 def text(x: float, y: float, words: str, kind: str = "") -> str:
     """One line of text."""
-    return f'<text x="{x}" y="{y}"{f" class={chr(34)}{kind}{chr(34)}" if kind else ""}>{escape(words)}</text>'
+    style = f' class="{kind}"' if kind else ""
+    return f'<text x="{x}" y="{y}"{style}>{escape(words)}</text>'
 
 
 def draw(report: dict[str, Any]) -> str:
-    """The picture as SVG: the steps on one axis of time, the time in which clients were refused, and the proofs."""
+    """The picture as SVG: the steps on one axis of time, how long clients were refused, the proofs."""
     parts = [text(LEFT, 44, report["outcome"], "title")]
     phases = [phase for phase in report["phases"] if phase["seconds"] is not None]
     total = sum(phase["seconds"] for phase in phases) or 1.0
@@ -41,7 +48,8 @@ def draw(report: dict[str, Any]) -> str:
         width = max(2.0, phase["seconds"] * scale)
         parts.append(text(LEFT, y, phase["name"]))
         parts.append(
-            f'<rect x="{BAR_LEFT + begun * scale:.1f}" y="{y - 12}" width="{width:.1f}" height="14" rx="2" class="{kind}"/>'
+            f'<rect x="{BAR_LEFT + begun * scale:.1f}" y="{y - 12}" width="{width:.1f}" '
+            f'height="14" rx="2" class="{kind}"/>'
         )
         parts.append(text(BAR_RIGHT + 12, y, f"{phase['seconds']:.1f} s", "dim"))
         parts.append(text(BAR_RIGHT + 72, y, phase["meaning"], "dim"))
@@ -49,14 +57,8 @@ def draw(report: dict[str, Any]) -> str:
         y += LINE
     if report["refused_seconds"] is not None:
         y += 8
-        parts.append(
-            text(
-                LEFT,
-                y,
-                f"Clients were refused for at most {report['refused_seconds']:.1f} s of {total:.0f} s.",
-                "big",
-            )
-        )
+        refused = f"{report['refused_seconds']:.1f} s of {total:.0f} s"
+        parts.append(text(LEFT, y, f"Clients were refused for at most {refused}.", "big"))
         y += LINE
     y += 8
     for proof in report["proofs"]:
@@ -67,7 +69,8 @@ def draw(report: dict[str, Any]) -> str:
             parts.append(text(LEFT + 22, y, line, "dim"))
         y += LINE + 2
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}" viewBox="0 0 {WIDTH} {y}" role="img">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}" '
+        f'viewBox="0 0 {WIDTH} {y}" role="img">\n'
         f"<title>{escape(report['outcome'])}</title>\n<style>{STYLE}</style>\n"
         f'<rect class="sheet" x="0.5" y="0.5" width="{WIDTH - 1}" height="{y - 1}" rx="10"/>\n'
         + "\n".join(parts)
