@@ -37,7 +37,7 @@ def text(x: float, y: float, words: str, kind: str = "") -> str:
 
 
 def draw(report: dict[str, Any]) -> str:
-    """The picture as SVG: the steps on one axis of time, how long clients were refused, the proofs."""
+    """The picture as SVG: the steps on a time axis, how long clients were refused, the proofs."""
     parts = [text(LEFT, 44, report["outcome"], "title")]
     phases = [phase for phase in report["phases"] if phase["seconds"] is not None]
     total = sum(phase["seconds"] for phase in phases) or 1.0
