@@ -1,0 +1,119 @@
+"""What the tests of preflight find on a host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from legacy_host import CONFIG, STORED
+
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
+from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
+from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
+from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Unit
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import salt_key as _salt_key
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    native_server as _native_server,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
+from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
+
+
+@pytest.fixture
+def servers(monkeypatch: pytest.MonkeyPatch) -> list[Listener]:
+    """Native servers that systemd knows: PostgreSQL, Redis and the proxy; their programs and parents."""
+    units = {15: "postgresql@15-main.service", 16: "redis-server.service", 271: "litellm.service"}
+    programs = {
+        15: ["/usr/lib/postgresql/15/bin/postgres", "-D", "x"],
+        16: ["/usr/bin/redis-server 127.0.0.1:6379"],
+        271: ["/v/bin/python", "/v/bin/litellm"],
+    }
+    monkeypatch.setattr(_process, "unit_of", units.get)
+    monkeypatch.setattr(_process, "command_line", lambda pid, proc="/proc": programs.get(pid, []))
+    monkeypatch.setattr(_process, "ancestors", lambda pid: [pid, 271] if pid == 272 else [pid])
+    monkeypatch.setattr(
+        _legacy,
+        "show",
+        lambda manager, names: [Unit(name, manager, "enabled", "active", {}) for name in names],
+    )
+    return [
+        Listener("127.0.0.1", 5434, 15, "postgres (process 15)"),
+        Listener("127.0.0.1", 6379, 16, "redis-server (process 16)"),
+        Listener("127.0.0.1", 4000, 272, "python3 litellm (process 272)"),
+    ]
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A PostgreSQL that answers; ``rows`` are stored models, ``ledger`` its migrations, ``outcomes`` what the salt key does with a value."""
+    told: dict[str, Any] = {
+        "rows": [[STORED]],
+        "ledger": ["a", "b"],
+        "neighbours": [],
+        "outcomes": {"gAAA": True, "bBBB": None},
+        "keys": set(),
+    }
+
+    def query(endpoint: Any, statement: str) -> list[list[Any]]:
+        if "max_connections" in statement:
+            return [["100"]]
+        if "datistemplate" in statement:
+            return [[name] for name in told["neighbours"]]
+        if "pg_tables" in statement:
+            return [["1"]] if told["ledger"] is not None else []
+        return (
+            [[name] for name in told["ledger"]] if "migration_name" in statement else told["rows"]
+        )
+
+    def decrypts(value: str, key: str) -> Any:
+        told["keys"].add(key)
+        return told["outcomes"][value]
+
+    monkeypatch.setattr(_session, "query", query)
+    monkeypatch.setattr(_session, "server_version", lambda endpoint: ("15.18", 15))
+    monkeypatch.setattr(_session, "database_size", lambda endpoint: 1000)
+    monkeypatch.setattr(_salt_key, "decrypts", decrypts)
+    monkeypatch.setattr(
+        _native_server, "seen", lambda pid: {"argv": ["postgres", "-D", "x"], "process": pid}
+    )
+    return told
+
+
+@pytest.fixture
+def pings(monkeypatch: pytest.MonkeyPatch) -> list[_redis.Native]:
+    """Every native Redis that was asked; those with a password of ``wrong`` refuse."""
+    asked: list[_redis.Native] = []
+    run = _process.run
+
+    def ask(self: _redis.Native, *words: str) -> str:
+        asked.append(self)
+        if self.password == "wrong":
+            raise _redis.RedisError("native Redis on port %d: WRONGPASS" % self.port)
+        return "PONG"
+
+    monkeypatch.setattr(_redis.Native, "ask", ask)
+    monkeypatch.setattr(
+        _redis,
+        "data_of",
+        lambda native: {"folder": "/var/lib/redis", "file": "dump.rdb", "append_only": False},
+    )
+    monkeypatch.setattr(
+        _process,
+        "run",
+        lambda argv, **named: (
+            Result(0, "Redis server v=7.0.15 sha=00000000:0", "")
+            if argv[0] == "redis-server"
+            else run(argv, **named)
+        ),
+    )
+    return asked
+
+
+@pytest.fixture
+def including(tmp_path: Path) -> Path:
+    """A configuration whose models are in a file beside it."""
+    (tmp_path / "models.yaml").write_text(CONFIG)
+    (tmp_path / "config.yaml").write_text("include: [models.yaml]\n")
+    return tmp_path / "config.yaml"

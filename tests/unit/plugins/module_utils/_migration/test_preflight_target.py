@@ -1,0 +1,236 @@
+"""What preflight finds wrong with what the new deployment needs: ports, images, names, networks, room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from legacy_host import deployment, settings, texts
+
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
+from ansible_collections.llmops.litellm.plugins.module_utils._host import images as _images
+from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    preflight_target as _preflight_target,
+)
+
+
+def test_ports_of_the_legacy_deployment_are_its_own(
+    servers: list[Listener], tmp_path: Path
+) -> None:
+    facts = {"legacy": deployment().facts, "database": {"port": 5434}, "redis": {"port": 6379}}
+    staged = Listener("127.0.0.1", 14000, 9, "docker-proxy (process 9)")
+    assert _preflight_target._ports(settings(tmp_path), facts, [*servers, staged]) == []
+    assert _preflight_target._ports(settings(tmp_path), {}, []) == []
+
+
+@pytest.mark.parametrize(
+    ("listener", "subject"),
+    [
+        (Listener("127.0.0.1", 4000, 9, "nginx (process 9)"), "port 4000 (proxy)"),
+        (Listener("0.0.0.0", 5434, 9, "nginx (process 9)"), "port 5434 (database)"),
+        (Listener("127.0.0.1", 6379, 9, "nginx (process 9)"), "port 6379 (redis)"),
+        (
+            Listener("127.0.0.1", 6379, None, "a process that cannot be seen from here"),
+            "port 6379 (redis)",
+        ),
+        (
+            Listener("127.0.0.1", 14000, 272, "python3 litellm (process 272)"),
+            "port 14000 (staging)",
+        ),
+    ],
+    ids=["proxy", "database", "redis", "redis, unseen or gone", "staging"],
+)
+def test_strangers_on_a_port_are_refused(
+    servers: list[Listener], tmp_path: Path, listener: Listener, subject: str
+) -> None:
+    facts = {"legacy": deployment().facts, "database": {"port": 5434}, "redis": {"port": 6379}}
+    found = _preflight_target._ports(settings(tmp_path), facts, [listener])
+    assert [item.subject for item in found] == [subject]
+    assert listener.command in found[0].problem
+
+
+@pytest.mark.parametrize(("name", "number"), [("database", 5434), ("redis", 6379)])
+def test_unused_native_server_must_not_hold_a_port_of_ours(
+    servers: list[Listener], tmp_path: Path, name: str, number: int
+) -> None:
+    """The deployment does not use it, so nobody will stop it."""
+    facts = {
+        "legacy": deployment().facts,
+        "database": {"port": 5434},
+        "redis": {"port": 6379},
+        name: None,
+    }
+    assert [
+        item.subject for item in _preflight_target._ports(settings(tmp_path), facts, servers)
+    ] == ["port %d (%s)" % (number, name)]
+
+
+def image(reference: str, **others: Any) -> _images.Image:
+    """An image with which nothing is wrong."""
+    return _images.Image(
+        reference,
+        False,
+        ("linux/amd64",),
+        {"PG_MAJOR": "17", "REDIS_VERSION": "8.0"},
+        {"version": "1.102.4"},
+        50,
+        "",
+    )._replace(**others)
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings_", "said"),
+    [
+        ({}, {}, []),
+        (
+            {"postgres": {"environment": {"PG_MAJOR": "13"}}},
+            {},
+            ["litellm_images.postgres: image p is PostgreSQL 13"],
+        ),
+        (
+            {"redis": {"environment": {"REDIS_VERSION": "6.2"}}},
+            {},
+            ["litellm_images.redis: image r is Redis 6"],
+        ),
+        ({"redis": {"environment": {"REDIS_VERSION": "6.2"}}}, {"carry_redis": False}, []),
+        (
+            {"litellm": {"labels": {"version": "1.82.8"}}},
+            {},
+            ["litellm_images.litellm: LiteLLM 1.82.8 is on the list"],
+        ),
+        (
+            {"litellm": {"error": "404"}, "redis": {"platforms": ("linux/arm64",)}},
+            {},
+            ["litellm_images.litellm: image l: 404", "litellm_images.redis"],
+        ),
+        (
+            {},
+            {"images": {"litellm": "l", "redis": "NO"}},
+            [
+                "litellm_images.postgres: '' is not an image",
+                "litellm_images.redis: 'NO' is not an image",
+            ],
+        ),
+    ],
+    ids=[
+        "fine",
+        "lower PostgreSQL",
+        "lower Redis",
+        "lower Redis, left behind",
+        "bad release",
+        "every one is told",
+        "no references",
+    ],
+)
+def test_images_are_judged_together(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changes: Any, settings_: Any, said: list[str]
+) -> None:
+    names = {"l": "litellm", "p": "postgres", "r": "redis"}
+
+    def find(reference: str, platform: str, insecure: list[str]) -> _images.Image:
+        _images.parse_reference(reference)
+        return image(reference, **changes.get(names[reference], {}))
+
+    monkeypatch.setattr(_images, "look", find)
+    facts = {
+        "legacy": {"litellm_version": "1.102.4"},
+        "database": {"major": 15},
+        "redis": {"major": 7},
+    }
+    wanted = settings(tmp_path, images={"litellm": "l", "postgres": "p", "redis": "r"})
+    found = _preflight_target._images_of(
+        {**wanted, **settings_}, facts, {"platform": "linux/amd64", "insecure": []}, []
+    )
+    assert len(found) == len(said), texts(found)
+    assert [part for part in said if part not in texts(found)] == []
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["with a journal", "without a journal"])
+@pytest.mark.parametrize(
+    ("labels", "container", "subject"),
+    [
+        ({_docker.OWN_LABEL: ""}, None, "volume team_redis"),
+        (None, {"labels": {_docker.FOLDER_LABEL: "here"}}, "container team-proxy"),
+        ({}, None, "volume team_redis"),
+        (None, {"labels": {_docker.FOLDER_LABEL: "elsewhere"}}, "container team-proxy"),
+        (None, {"labels": {}}, "container team-proxy"),
+    ],
+    ids=[
+        "our volume",
+        "our container",
+        "a stranger's volume",
+        "a container of another folder",
+        "a stranger's container",
+    ],
+)
+def test_names_are_free_or_ours(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    known: bool,
+    labels: Any,
+    container: Any,
+    subject: str,
+) -> None:
+    monkeypatch.setattr(
+        _docker, "volume_labels", lambda name: labels if name == "team_redis" else None
+    )
+    monkeypatch.setattr(
+        _docker, "container", lambda name: container if name == "team-proxy" else None
+    )
+    monkeypatch.setattr(_docker, "subnets", lambda: [("172.30.40.0/24", "network team")])
+    monkeypatch.setattr(_docker, "routes", lambda: [("172.30.40.0/24", "route by br-1", "br-1")])
+    if known:
+        (tmp_path / "state").mkdir()
+        (tmp_path / "state/journal.json").write_text("{}")
+    found = _preflight_target._names(
+        settings(tmp_path, project_name="team"), {"project_dir": "here"}
+    )
+    ours = known and "our" in request.node.callspec.id.split("-")[0].split()
+    assert [item.subject for item in found] == ([] if ours else [subject])
+
+
+@pytest.mark.parametrize(
+    ("networks", "said"),
+    [
+        ([], "route by eth1"),
+        ([("172.30.40.0/24", "network other")], "network other"),
+        ([("172.30.40.0/24", "network litellm")], ""),
+    ],
+    ids=["a route", "another network", "our own network"],
+)
+def test_subnet_is_free_or_ours(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, networks: Any, said: str
+) -> None:
+    for name in ("volume_labels", "container"):
+        monkeypatch.setattr(_docker, name, lambda name: None)
+    monkeypatch.setattr(_docker, "subnets", lambda: networks)
+    monkeypatch.setattr(_docker, "routes", lambda: [("172.30.0.0/16", "route by eth1", "eth1")])
+    found = texts(_preflight_target._names(settings(tmp_path), {}))
+    assert bool(found) == bool(said)
+    assert said in found
+
+
+def test_space_counts_only_what_must_be_fetched(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_files, "free_bytes", lambda path: _preflight_target.RESERVE + 5000)
+    monkeypatch.setattr(_files, "device_of", lambda path: 1)
+    facts: dict[str, Any] = {
+        "database": {"bytes": 1000},
+        "images": {"a": {"bytes": 500, "present": False}, "b": {"bytes": 9 << 30, "present": True}},
+    }
+    assert _preflight_target._space(settings(tmp_path), facts, {"root": "/docker"}) == []
+    assert [(entry["path"], entry["needed"]) for entry in facts["space"]] == [
+        ("/docker", 3000 + _preflight_target.RESERVE),
+        (str(tmp_path / "backup"), 1000),
+    ]
+    facts["database"]["bytes"] = 1500
+    assert _preflight_target._space(settings(tmp_path), facts, {"root": "/docker"}) == []
+    facts["database"]["bytes"] = 1501
+    assert "disk space: /docker and " in texts(
+        _preflight_target._space(settings(tmp_path), facts, {"root": "/docker"})
+    )
