@@ -383,15 +383,3 @@ def test_random_keys_are_strong(core: str) -> None:
 )
 def test_known_placeholder_and_short_keys_are_weak(text: str) -> None:
     assert _requirements.weakness(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [("v2.26.1-ds1", (2, 26, 1)), ("26.1.5+dfsg1", (26, 1, 5)), ("", ()), ("x", ())],
-)
-def test_versions_are_numbers(text: str, parts: tuple[int, ...]) -> None:
-    assert _problem.numbers(text) == parts
-
-
-def test_problem_without_a_remedy_ends_there() -> None:
-    assert str(_problem.Problem("a", "b", "")) == "a: b"

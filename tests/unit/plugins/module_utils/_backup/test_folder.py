@@ -1,0 +1,106 @@
+"""Files of a backup's folder: how they get there, what they are called, and what is wrong with them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import folder as _folder
+
+
+@pytest.fixture
+def backup(tmp_path: Path) -> Path:
+    """A sound backup whose dump is a folder."""
+    (tmp_path / "database.dir").mkdir()
+    (tmp_path / "database.dir/toc.dat").write_bytes(b"toc")
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": 1, "name": "x"}))
+    (tmp_path / "SHA256SUMS").write_text(_folder.sums(str(tmp_path)))
+    return tmp_path
+
+
+def test_file_is_placed_whole_for_its_owner_alone(tmp_path: Path) -> None:
+    content = os.urandom(3 << 20)
+    digest = _folder.place(io.BytesIO(content), str(tmp_path / "x"))
+    assert (tmp_path / "x").read_bytes() == content
+    assert (tmp_path / "x").stat().st_mode & 0o777 == 0o600
+    assert digest == hashlib.sha256(content).hexdigest() == _folder.sha256(str(tmp_path / "x"))
+
+
+def test_file_never_takes_the_place_of_another(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("mine")
+    with pytest.raises(FileExistsError):
+        _folder.place(io.BytesIO(b"theirs"), str(tmp_path / "x"))
+    assert (tmp_path / "x").read_text() == "mine"
+
+
+def test_only_plain_files_belong_to_it(backup: Path) -> None:
+    (backup / "empty").mkdir()
+    (backup / "link").symlink_to("manifest.json")
+    os.mkfifo(backup / "database.dir/pipe")
+    assert _folder.names(str(backup)) == (
+        ["SHA256SUMS", "database.dir/toc.dat", "manifest.json"],
+        ["database.dir/pipe", "empty/", "link"],
+    )
+
+
+def test_size_is_that_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"123")
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner/b").write_bytes(b"4567")
+    (tmp_path / "link").symlink_to("a")
+    assert _folder.size(str(tmp_path)) == 7
+
+
+def test_sums_are_those_of_sha256sum(backup: Path) -> None:
+    lines = _folder.sums(str(backup)).splitlines()
+    assert [line[66:] for line in lines] == ["database.dir/toc.dat", "manifest.json"]
+    assert lines[0].split("  ")[0] == hashlib.sha256(b"toc").hexdigest()
+
+
+def test_sound_backup_has_nothing_wrong(backup: Path) -> None:
+    assert _folder.verify(str(backup)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("database.dir/toc.dat", b"t0c", "database.dir/toc.dat: its checksum does not match"),
+        ("manifest.json", None, "manifest.json: is missing"),
+        ("notes", b"", "notes: was not there when the backup was made"),
+        ("SHA256SUMS", None, "SHA256SUMS cannot be read: No such file or directory"),
+    ],
+)
+def test_what_is_wrong_is_named(backup: Path, name: str, content: bytes | None, said: str) -> None:
+    (backup / name).unlink(missing_ok=True)
+    if content is not None:
+        (backup / name).write_bytes(content)
+    assert _folder.verify(str(backup)) == [f"{backup}/{said}"]
+
+
+def test_sums_that_are_no_file_or_say_more_are_not_believed(backup: Path) -> None:
+    sums = backup / "SHA256SUMS"
+    sums.write_text(sums.read_text() + "\n")
+    assert _folder.verify(str(backup))
+    sums.unlink()
+    sums.symlink_to("/dev/zero")
+    assert _folder.verify(str(backup)) == [f"{sums}: is no file"]
+
+
+def test_backup_whose_sums_leave_the_manifest_out_is_not_sound(backup: Path) -> None:
+    lines = _folder.sums(str(backup)).splitlines(keepends=True)
+    (backup / "manifest.json").unlink()
+    (backup / "SHA256SUMS").write_text(lines[0])
+    assert _folder.verify(str(backup)) == [f"{backup}/manifest.json: is missing from SHA256SUMS"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 2}', '{"name": "x"}'])
+def test_manifest_of_another_format_is_refused(backup: Path, text: str) -> None:
+    assert _folder.manifest(str(backup))["name"] == "x"
+    (backup / "manifest.json").write_text(text)
+    with pytest.raises(_folder.BackupError, match="manifest.json"):
+        _folder.manifest(str(backup))

@@ -1,0 +1,104 @@
+"""The moment after a proxy has written its spend, seen in answers of a database that is none.
+
+tests/integration/database/test_spend_flush.py waits for a real writer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from unit import support
+
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
+    spend_flush as _spend_flush,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
+    Endpoint,
+    PostgresError,
+)
+
+PROXY = Endpoint("litellm", "litellm", "litellm-postgres")
+
+
+class Clock:
+    """A clock that only goes on while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(_spend_flush, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> support.Database:
+    """One with the daily tables, a proxy that is connected and a write that never comes."""
+    database = support.Database(
+        {"to_regclass": [["t"]], "pg_stat_activity": [["3", "f"]], "DailyUserSpend": [["7", "70"]]}
+    )
+    monkeypatch.setattr(_spend_flush, "Session", database)
+    return database
+
+
+def test_write_is_seen_once_it_has_settled(clock: Clock, database: support.Database) -> None:
+    database.answers["DailyUserSpend"] = lambda: [["7" if clock.time < 105 else "8", "70"]]
+    # the proxy is within its transaction for half a second more
+    database.answers["pg_stat_activity"] = lambda: [["3", "t" if 105 < clock.time < 105.5 else "f"]]
+    told = _spend_flush.wait(PROXY)
+    assert (told.seen, told.reason) == (True, "")
+    assert 5.5 <= told.seconds < 5.6
+
+
+def test_others_that_write_all_the_time_are_not_waited_for(
+    clock: Clock, database: support.Database
+) -> None:
+    database.answers["DailyUserSpend"] = lambda: [["7" if clock.time < 105 else "8", "70"]]
+    database.answers["pg_stat_activity"] = [["3", "t"]]
+    told = _spend_flush.wait(PROXY)
+    assert told.seen
+    assert 5 + _spend_flush.CROWDED < told.seconds < 5.2 + _spend_flush.CROWDED
+
+
+def test_release_without_daily_tables_is_known_by_its_single_rows(
+    clock: Clock, database: support.Database
+) -> None:
+    database.answers.update(
+        {"to_regclass": [["f"]], "SpendLogs": lambda: [[int(clock.time), None]]}
+    )
+    assert _spend_flush.wait(PROXY).seen
+    assert not [statement for statement in database.done if "date >=" in statement]
+
+
+def test_proxy_that_writes_nothing_is_given_up_at_the_limit(
+    clock: Clock, database: support.Database
+) -> None:
+    told = _spend_flush.wait(PROXY, 9.0)
+    assert (told.seen, told.reason) == (False, "the proxy wrote no spend for 9 s")
+    assert 9 <= told.seconds < 9.1
+
+
+def test_proxy_that_is_not_connected_is_not_waited_for(
+    clock: Clock, database: support.Database
+) -> None:
+    database.answers["pg_stat_activity"] = [["0", "f"]]
+    told = _spend_flush.wait(PROXY)
+    assert (told.seen, told.reason) == (False, "no proxy is connected to its database")
+    assert _spend_flush.ABSENT < told.seconds < 1.1
+
+
+def test_database_that_does_not_answer_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse: Any = support.fails(PostgresError("connection refused"))
+    monkeypatch.setattr(_spend_flush, "Session", refuse)
+    told = _spend_flush.wait(PROXY)
+    assert (told.seen, told.reason) == (False, "connection refused")

@@ -1,0 +1,95 @@
+"""What tests of many modules need: a module that is run, a PostgreSQL and programs that are none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
+
+
+def run_module(
+    main: Callable[[], None],
+    params: Mapping[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    check: bool = False,
+    secrets: tuple[str, ...] = ("hunter2",),
+) -> dict[str, Any]:
+    """Run a module with these parameters, in check mode or not; what it printed.
+
+    :param secrets: texts that may be in nothing that it prints.
+    """
+    with patch_module_args({**params, "_ansible_check_mode": check}), pytest.raises(SystemExit):
+        main()
+    shown = capsys.readouterr().out
+    assert [secret for secret in secrets if secret in shown] == []
+    return dict(json.loads(shown))
+
+
+def fails(error: BaseException) -> Callable[..., Any]:
+    """A function that fails with this, whatever it is called with."""
+
+    def call(*_words: Any, **_named: Any) -> Any:
+        raise error
+
+    return call
+
+
+class Programs:
+    """Programs that are none, in place of ``_process.run``: ``seen`` is what was called.
+
+    ``answers`` maps a part of a command line to what it prints, to its exit code, or to both.
+    """
+
+    def __init__(self, answers: Mapping[str, Any] | None = None) -> None:
+        self.answers: dict[str, Any] = dict(answers or {})
+        self.seen: list[str] = []
+
+    def __call__(self, argv: list[str], *_words: Any, **_named: Any) -> Result:
+        line = " ".join(argv)
+        self.seen.append(line)
+        told = next((told for part, told in self.answers.items() if part in line), "")
+        if callable(told):
+            told = told()
+        if isinstance(told, Result):
+            return told
+        return Result(told, "", "") if isinstance(told, int) else Result(0, told, "")
+
+    def called(self, part: str) -> list[str]:
+        """The command lines with this in them."""
+        return [line for line in self.seen if part in line]
+
+
+class Database:
+    """A PostgreSQL that is none, in place of ``Session``: ``done`` is what it was asked and told.
+
+    ``answers`` maps a part of a statement to its rows, or to a function that returns them.
+    """
+
+    def __init__(self, answers: Mapping[str, Any] | None = None) -> None:
+        self.answers: dict[str, Any] = dict(answers or {})
+        self.done: list[str] = []
+        self.places: list[str] = []
+
+    def __call__(self, endpoint: Any, *_words: Any) -> Database:
+        self.places.append(endpoint.database)
+        return self
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def query(self, statement: str) -> list[list[Any]]:
+        """The rows of the first answer whose key is a part of the statement; none without one."""
+        self.done.append(statement)
+        told = next((rows for part, rows in self.answers.items() if part in statement), [])
+        return told() if callable(told) else told
+
+    def execute(self, statement: str) -> None:
+        self.done.append(statement)
