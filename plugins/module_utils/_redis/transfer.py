@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TO BE WRITTEN"""
+"""Keys between a native Redis and one in a container, by a snapshot: copied there, or copied back."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import tempfile
 import time
 from typing import Optional
 
+from .._host import systemd as _systemd
 from .._host.files import sync_folder
 from .redis import NOTHING, Container, Keyspace, Native, RedisError, parse_keyspace
 
@@ -39,7 +40,7 @@ def differences(before: Keyspace, after: Keyspace, target: Keyspace) -> list[str
     return found
 
 
-def carry(source: Native, target: Container, folder: str, timeout: float) -> dict:
+def copy(source: Native, target: Container, folder: str, timeout: float) -> dict:
     """Take a snapshot of the source, start the running target with it and compare both.
 
     :param folder: where the snapshot is kept for the while, on a file system with room for it.
@@ -48,8 +49,8 @@ def carry(source: Native, target: Container, folder: str, timeout: float) -> dic
     """
     if re.search(r"^aof_enabled:1", target.ask("INFO", "persistence"), re.M):
         raise RedisError(
-            "Redis in container %s keeps an append-only file, so it would not load a snapshot: set appendonly no"
-            % target.name
+            "Redis in container %s keeps an append-only file, so it would not load a snapshot:"
+            " set appendonly no" % target.name
         )
     began = time.monotonic()
     place = tempfile.mkdtemp(prefix=".redis-", dir=folder)
@@ -77,10 +78,35 @@ def carry(source: Native, target: Container, folder: str, timeout: float) -> dic
     }
 
 
-def hindrance(source: Container, data: Optional[dict], native_major: Optional[int]) -> str:
-    """Why keys of a container can't go home by a snapshot; empty where they can.
+def copy_back(source: Container, native: Native, unit: dict, data: dict, timeout: float) -> str:
+    """Start the native server with the container's keys. Where it can't load them, it starts with what it had.
 
-    :param data: as :func:`data_of` told it; ``native_major``: of the native server, ``None`` where it is not known.
+    :param unit: record of the native server's unit; ``data``: as :func:`data_of` found it.
+    :returns: why the keys were not copied; empty where they were.
+    :raises RedisError, SystemdError, OSError: the container can't be read, or the unit neither stopped nor started.
+    """
+    _systemd.retire(unit)
+    before = parse_keyspace(source.ask("INFO", "keyspace"))
+    earlier = place(source, data)
+    try:
+        _systemd.restore(unit)
+        now = native.wait(timeout)
+        lost = differences(before, before, now)
+    except (RedisError, _systemd.SystemdError) as error:
+        lost = [str(error)]
+    if lost:
+        _systemd.retire(unit)
+        put_back(data, earlier)
+        _systemd.restore(unit)
+    else:
+        forget(earlier)
+    return "; ".join(lost)
+
+
+def hindrance(source: Container, data: Optional[dict], native_major: Optional[int]) -> str:
+    """Why keys of a container can't be copied back by a snapshot; empty where they can.
+
+    :param data: as :func:`data_of` found it; ``native_major``: of the native server, ``None`` where it is not known.
     """
     if data is None or not os.path.isdir(data["folder"]):
         return "nobody knows where the native Redis keeps its keys"
@@ -102,7 +128,7 @@ def place(source: Container, data: dict) -> str:
     """
     path = os.path.join(data["folder"], data["file"])
     temporary, earlier = (
-        os.path.join(data["folder"], ".llmops-litellm-%s" % name) for name in ("carried", "earlier")
+        os.path.join(data["folder"], ".llmops-litellm-%s" % name) for name in ("copied", "earlier")
     )
     source.save(temporary)
     owner = os.stat(path if os.path.exists(path) else data["folder"])

@@ -450,7 +450,7 @@ def test_module_carries_once_and_tells_before(native: Native, tmp_path: Path) ->
     }
     before = _fingerprint.fingerprint(old)
     told, said = run("database", arguments, "--check")
-    assert (told["changed"], told["action"]) == (True, "carry"), said
+    assert (told["changed"], told["action"]) == (True, "copy_back"), said
     assert _fingerprint.fingerprint(old) == before
     done, more = run("database", arguments)
     assert (

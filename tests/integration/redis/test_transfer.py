@@ -18,7 +18,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._redis.redis import
     parse_keyspace,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._redis.transfer import (
-    carry,
+    copy,
     hindrance,
     place,
     put_back,
@@ -75,7 +75,7 @@ def fill(native: Native) -> None:
 
 def test_every_key_is_carried(native: Native, target: Container, tmp_path: Path) -> None:
     fill(native)
-    done = carry(native, target, str(tmp_path), 30)
+    done = copy(native, target, str(tmp_path), 30)
     assert done["differences"] == []
     assert done["databases"] == {
         "db0": {"source": {"keys": 6, "expires": 1}, "target": {"keys": 6, "expires": 1}},
@@ -97,7 +97,7 @@ def test_every_key_is_carried(native: Native, target: Container, tmp_path: Path)
 def test_nothing_is_left_on_the_host(native: Native, target: Container, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    carry(native, target, str(folder), 30)
+    copy(native, target, str(folder), 30)
     assert list(folder.iterdir()) == []
 
 
@@ -105,7 +105,7 @@ def test_keys_stay_when_the_container_starts_again(
     native: Native, target: Container, tmp_path: Path
 ) -> None:
     fill(native)
-    carry(native, target, str(tmp_path), 30)
+    copy(native, target, str(tmp_path), 30)
     assert (
         target.docker("exec", target.name, "stat", "-c", "%U %G %a", "/data/dump.rdb")
         == "redis redis 600\n"
@@ -122,7 +122,7 @@ def test_what_the_container_held_is_replaced(
     native.ask("SET", "new", "1")
     target.ask("SET", "rehearsed", "1")
     target.ask("-n", "4", "SET", "rehearsed", "1")
-    assert carry(native, target, str(tmp_path), 30)["databases"] == {
+    assert copy(native, target, str(tmp_path), 30)["databases"] == {
         "db0": {"source": {"keys": 1, "expires": 0}, "target": {"keys": 1, "expires": 0}}
     }
     assert target.ask("EXISTS", "rehearsed") == "0\n"
@@ -130,7 +130,7 @@ def test_what_the_container_held_is_replaced(
 
 def test_empty_source_is_carried_too(native: Native, target: Container, tmp_path: Path) -> None:
     target.ask("SET", "rehearsed", "1")
-    done = carry(native, target, str(tmp_path), 30)
+    done = copy(native, target, str(tmp_path), 30)
     assert (done["databases"], done["keys"], done["differences"]) == ({}, 0, [])
 
 
@@ -143,7 +143,7 @@ def test_keys_whose_time_is_over_are_no_difference(
         'for i = 1, 1000 do redis.call("SET", i, i, "PX", 1) end redis.call("SET", "stays", "1")',
         "0",
     )
-    done = carry(native, target, str(tmp_path), 30)
+    done = copy(native, target, str(tmp_path), 30)
     assert done["differences"] == []
     assert target.ask("DBSIZE") == "1\n"
 
@@ -157,7 +157,7 @@ def test_container_that_cannot_load_it_holds_what_it_held(
     with pytest.raises(
         RedisError, match="does not run .*configured to handle more than 16 databases"
     ):
-        carry(native, target, str(tmp_path), 30)
+        copy(native, target, str(tmp_path), 30)
     assert target.ask("GET", "held") == "before\n"
     assert target.state() == "running"
 
@@ -175,7 +175,7 @@ def test_engine_that_takes_no_file_leaves_the_container_running(
     native.ask("EVAL", 'for i = 1, 200000 do redis.call("SET", i, redis.sha1hex(i)) end', "0")
     target.ask("SET", "held", "before")
     with pytest.raises(RedisError, match="docker cp: no space"):
-        carry(native, target._replace(engine=(str(script),)), str(tmp_path), 30)
+        copy(native, target._replace(engine=(str(script),)), str(tmp_path), 30)
     assert target.ask("GET", "held") == "before\n"
 
 
@@ -186,7 +186,7 @@ def test_append_only_file_is_refused(
     target.start(30)
     target.ask("SET", "held", "before")
     with pytest.raises(RedisError, match="append-only file"):
-        carry(native, target, str(tmp_path), 30)
+        copy(native, target, str(tmp_path), 30)
     assert target.ask("GET", "held") == "before\n"
 
 
@@ -232,7 +232,7 @@ def test_keys_go_home_to_a_server_that_knows_their_format(
     """Debian's own server may be older than the container's: it would not start with the container's snapshot, and gets its own back."""
     left = serve()
     fill(left)
-    carry(left, target, str(tmp_path), 30)
+    copy(left, target, str(tmp_path), 30)
     target.ask("-n", "0", "SET", "since", "then")
     data = data_of(left)
     assert data is not None

@@ -1,4 +1,4 @@
-"""Carrying Redis' keys: what check mode tells, and containers that do not run."""
+"""The module redis_keys: what each direction does, refuses, and says in check mode."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import transfer as _transfer
-from ansible_collections.llmops.litellm.plugins.modules import redis_copy
+from ansible_collections.llmops.litellm.plugins.modules import redis_keys
 
 NATIVE = "db0:keys=12,expires=11\r\ndb3:keys=1,expires=0\r\n"
+UNIT = {"name": "redis-server.service", "account": ""}
+HELD = "# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=1\r\n"
+COMMON = {"container": "litellm-redis"}
 Run = Callable[..., dict[str, Any]]
 
 
@@ -38,9 +42,9 @@ class Engine:
         )
         monkeypatch.setattr(
             _transfer,
-            "carry",
+            "copy",
             lambda *_given: (
-                self.done.append("carry")
+                self.done.append("copy")
                 or {"databases": {}, "keys": 13, "bytes": 5, "seconds": 0.5, "differences": []}
             ),
         )
@@ -53,11 +57,11 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     def call(check: bool = False, **params: Any) -> dict[str, Any]:
         with (
             patch_module_args(
-                {"container": "litellm-redis", "timeout": 7, **params, "_ansible_check_mode": check}
+                {**COMMON, "to": "container", "timeout": 7, **params, "_ansible_check_mode": check}
             ),
             pytest.raises(SystemExit),
         ):
-            redis_copy.main()
+            redis_keys.main()
         shown = capsys.readouterr().out
         assert "hunter2" not in shown
         return json.loads(shown)
@@ -65,11 +69,13 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     return call
 
 
-def test_result_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_are_copied_to_a_container(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     Engine(monkeypatch, "running")
     result = run()
     assert {name: result[name] for name in result if name != "invocation"} == {
         "changed": True,
+        "copied": True,
+        "reason": "",
         "databases": {},
         "keys": 13,
         "bytes": 5,
@@ -83,7 +89,7 @@ def test_container_that_does_not_run_is_started(
 ) -> None:
     engine = Engine(monkeypatch, state)
     assert run()["changed"]
-    assert engine.done == ["start within 7", "ask", "carry"]
+    assert engine.done == ["start within 7", "ask", "copy"]
 
 
 def test_container_that_does_not_run_may_hold_keys(
@@ -91,7 +97,7 @@ def test_container_that_does_not_run_may_hold_keys(
 ) -> None:
     engine = Engine(monkeypatch, "exited", held="db0:keys=2,expires=0\r\n")
     assert "holds keys already (db0: 2)" in run()["msg"]
-    assert "carry" not in engine.done
+    assert "copy" not in engine.done
 
 
 def test_container_that_does_not_exist_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +142,7 @@ def test_variable_names_the_password(
     [(None, "No such file"), ("REDIS_PASSWORD='hunter2\n", "env, line 1")],
     ids=["no file", "a quote that never ends"],
 )
-def test_env_file_that_cannot_be_read_is_said(
+def test_env_file_that_cannot_be_read_is_reported(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: Any, said: str
 ) -> None:
     engine = Engine(monkeypatch, "running")
@@ -144,3 +150,190 @@ def test_env_file_that_cannot_be_read_is_said(
         (tmp_path / "env").write_text(text)
     assert said in run(env_file=str(tmp_path / "env"))["msg"]
     assert engine.done == []
+
+
+@pytest.mark.parametrize(
+    ("held", "replace", "differences", "said"),
+    [
+        ("", False, [], None),
+        ("db0:keys=2,expires=0\r\n", False, [], "holds keys already (db0: 2)"),
+        ("db0:keys=2,expires=0\r\n", True, [], None),
+        ("", False, ["db0: 1 keys"], "does not hold what the native Redis held: db0: 1 keys"),
+    ],
+    ids=["empty", "not empty", "may be replaced", "differs"],
+)
+def test_container_that_holds_keys_is_refused_or_replaced(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    held: str,
+    replace: bool,
+    differences: list[str],
+    said: Any,
+) -> None:
+    (tmp_path / "env").write_text("REDIS_PASSWORD=hunter2\nREDIS_USERNAME=gateway\n")
+    seen: list[Any] = []
+
+    def copy(source: Any, target: Any, folder: str, timeout: float) -> dict[str, Any]:
+        seen.append(source)
+        return {"databases": {}, "keys": 0, "bytes": 1, "differences": differences}
+
+    monkeypatch.setattr(_transfer, "copy", copy)
+    monkeypatch.setattr(_redis.Container, "state", lambda self: "running")
+    monkeypatch.setattr(_redis.Container, "ask", lambda self, *words: held)
+    result = run(env_file=str(tmp_path / "env"), replace=replace)
+    if said is None:
+        assert result["changed"]
+        assert seen == [_redis.Native("127.0.0.1", 6379, "gateway", "hunter2")]
+    else:
+        assert said in result["msg"]
+        assert bool(seen) == bool(differences)
+
+
+def fail(error: Exception) -> None:
+    """Raise what a test has prepared."""
+    raise error
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A native server's folder, the container's answers, and the order in which things were done."""
+    world: dict[str, Any] = {
+        "done": [],
+        "native": HELD,
+        "version": "redis_version:8.0.2\r\n",
+        "folder": tmp_path,
+    }
+    (tmp_path / "dump.rdb").write_text("old")
+
+    def ask(self: Any, *words: str, **named: Any) -> str:
+        if isinstance(self, _redis.Native):
+            if isinstance(world["native"], Exception):
+                fail(world["native"])
+            return str(world["native"])
+        return str(world["version"]) if words[-1] == "server" else HELD
+
+    def save(self: Any, path: str) -> None:
+        Path(path).write_text("new")
+
+    monkeypatch.setattr(_redis.Native, "ask", ask)
+    monkeypatch.setattr(_redis.Container, "ask", ask)
+    monkeypatch.setattr(_redis.Container, "save", save)
+    for name in ("retire", "restore"):
+        monkeypatch.setattr(
+            _systemd,
+            name,
+            lambda unit, name=name: world["done"].append(
+                (name, (tmp_path / "dump.rdb").read_text())
+            ),
+        )
+    return world
+
+
+@pytest.fixture
+def back(place: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the module in the other direction."""
+
+    def call(check: bool = False, **params: Any) -> dict[str, Any]:
+        data = {"folder": str(place["folder"]), "file": "dump.rdb", "append_only": False}
+        given = {
+            **COMMON,
+            "to": "native",
+            "unit": UNIT,
+            "data": data,
+            "major": 8,
+            "port": 6379,
+            "timeout": 0,
+            "_ansible_check_mode": check,
+            **params,
+        }
+        with (
+            patch_module_args({name: value for name, value in given.items() if value is not None}),
+            pytest.raises(SystemExit),
+        ):
+            redis_keys.main()
+        return json.loads(capsys.readouterr().out)
+
+    return call
+
+
+def test_keys_are_loaded_by_a_server_that_was_stopped(back: Run, place: dict[str, Any]) -> None:
+    result = back()
+    assert (result["changed"], result["copied"], result["reason"], result["keys"]) == (
+        True,
+        True,
+        "",
+        3,
+    )
+    assert place["done"] == [("retire", "old"), ("restore", "new")]
+    assert [path.name for path in place["folder"].iterdir()] == ["dump.rdb"]
+
+
+@pytest.mark.parametrize(
+    ("native", "said"),
+    [
+        (
+            "# Keyspace\r\ndb0:keys=1,expires=1\r\n",
+            "db0: 2 keys that never expire in the source, 0 in the target",
+        ),
+        (_redis.RedisError("Can't handle RDB format"), "Can't handle RDB format"),
+    ],
+)
+def test_snapshot_that_is_not_loaded_is_taken_back(
+    back: Run, place: dict[str, Any], native: Any, said: str
+) -> None:
+    place["native"] = native
+    result = back()
+    assert (result["changed"], result["copied"], result["reason"]) == (False, False, said)
+    assert place["done"] == [
+        ("retire", "old"),
+        ("restore", "new"),
+        ("retire", "new"),
+        ("restore", "old"),
+    ]
+    assert [path.name for path in place["folder"].iterdir()] == ["dump.rdb"]
+
+
+@pytest.mark.parametrize(
+    ("params", "version", "said"),
+    [
+        ({"data": None}, "8.0.2", "nobody knows where"),
+        ({"data": {"folder": "/", "file": "x", "append_only": True}}, "8.0.2", "append-only"),
+        (
+            {"major": 7},
+            "8.0.2",
+            "the container has Redis 8, whose snapshots the native Redis 7 need not know",
+        ),
+        ({"major": None}, "8.0.2", "unknown version"),
+    ],
+)
+def test_native_server_starts_with_what_it_had(
+    back: Run, place: dict[str, Any], params: dict[str, Any], version: str, said: str
+) -> None:
+    place["version"] = "redis_version:%s\r\n" % version
+    result = back(**params)
+    assert (result["changed"], result["copied"]) == (False, False)
+    assert said in result["reason"]
+    assert place["done"] == [("restore", "old")]
+    failed = back(required=True, **params)
+    assert failed["failed"]
+    assert "there may be spend in them that no database has" in failed["msg"]
+
+
+def test_check_mode_touches_nothing(back: Run, place: dict[str, Any]) -> None:
+    assert back(check=True)["copied"]
+    assert place["done"] == []
+
+
+def test_what_the_server_had_first_is_kept_over_a_run_that_was_killed(
+    back: Run, place: dict[str, Any]
+) -> None:
+    (place["folder"] / ".llmops-litellm-earlier").write_text("older")
+    place["native"] = _redis.RedisError("no")
+    back()
+    assert (place["folder"] / "dump.rdb").read_text() == "older"
+
+
+def test_native_server_needs_its_unit(back: Run, place: dict[str, Any]) -> None:
+    assert "to is native but all of the following are missing: unit" in back(unit=None)["msg"]
+    assert place["done"] == []

@@ -98,7 +98,7 @@ def test_snapshot_is_removed_when_the_target_refuses(
 
     monkeypatch.setattr(_redis.Container, "load", refuse)
     with pytest.raises(_redis.RedisError, match="no"):
-        _transfer.carry(
+        _transfer.copy(
             _redis.Native("127.0.0.1", 6379, "", ""),
             _redis.Container("litellm-redis"),
             str(tmp_path),
