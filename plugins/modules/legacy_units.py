@@ -1,3 +1,4 @@
+#!/usr/bin/python
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -5,12 +6,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: legacy_units
-short_description: Retire the units of the legacy deployment, or bring them back as they were
+short_description: Retire, bring back or remove the systemd units of the legacy deployment
 version_added: 0.1.0
 description:
   - Works on units of the system's manager and of other accounts' user managers in one call, without a login session.
-  - Nothing is ever deleted. A unit that cannot be disabled, because a generator or another unit pulls it in, is masked, or blocked by
-    a drop-in with a condition that never holds, where its own file takes the place of the mask.
+  - V(retired) and V(recorded) delete nothing. A unit that cannot be disabled, because a generator or another unit pulls it
+    in, is masked, or blocked by a drop-in with a condition that never holds, where its own file takes the place of the
+    mask.
+  - V(absent) removes a unit's own file, the drop-ins of its owner and the links to it, each as the account that owns the
+    unit, and reloads the managers. A file goes only if the backup is sound and has exactly its content; otherwise nothing
+    goes at all. Files of packages stay, and so do sources outside of systemd's folders.
 author: llmops.litellm contributors (@llmops)
 options:
   units:
@@ -48,45 +53,135 @@ options:
   state:
     description:
       - V(retired) stops the units and keeps them from starting at the next boot.
-      - V(recorded) brings each unit back to its recorded enabled and active state. What was stopped or disabled on purpose stays so.
+      - V(recorded) brings each unit back to its recorded enabled and active state. What was stopped or disabled on purpose
+        stays so.
+      - V(absent) removes the units' files. They must be retired.
     type: str
-    choices: [retired, recorded]
+    choices: [retired, recorded, absent]
     required: true
   proxy:
     description:
-      - Name of the unit among them that is the proxy. With V(retired), where its main process is LiteLLM itself, only that one is told to stop.
-        systemd would tell LiteLLM's database client at the same time, and spend that is not written by then would be lost.
+      - Name of the unit among them that is the proxy. With V(retired), where its main process is LiteLLM itself, only that
+        process gets the signal to stop. systemd would send it to LiteLLM's database client at the same time, and spend
+        that is not written by then would be lost.
     type: str
     default: ''
+  backup:
+    description:
+      - Folder of the backup that has the units' files. Needed with V(absent). In check mode it need not exist yet.
+    type: path
 attributes:
   check_mode:
-    description: Says what would be done.
+    description: Says what would be done or removed.
     support: full
   diff_mode:
-    description: The actions are returned instead.
-    support: none
+    description: With V(absent), shows the paths, not what is in them. Otherwise the actions are returned instead.
+    support: partial
 """
 
 EXAMPLES = r"""
-- name: Legacy proxy is stopped and stays down
+- name: Stop the legacy proxy and its timers, and keep them stopped
   llmops.litellm.legacy_units:
-    units: "{{ legacy_deployment.units }}"
+    units: "{{ found.legacy.units }}"
     state: retired
+    proxy: litellm.service
+
+- name: Bring the legacy units back as they were recorded
+  llmops.litellm.legacy_units:
+    units: "{{ found.legacy.units | reverse }}"
+    state: recorded
+
+- name: Remove the legacy units
+  llmops.litellm.legacy_units:
+    units: "{{ found.legacy.units }}"
+    state: absent
+    backup: /var/backups/llmops-litellm/legacy-final-20261123t150000z-12ab
 """
 
 RETURN = r"""
 actions:
   description: What was done to each unit that was not in that state already.
-  returned: success
+  returned: success, with V(retired) and V(recorded)
   type: dict
   sample: {litellm.service: [stopped, disabled]}
+removed:
+  description: Paths that were removed.
+  returned: success, with V(absent)
+  type: list
+  elements: str
+stays:
+  description: Unit files that stay, and why.
+  returned: success, with V(absent)
+  type: list
+  elements: dict
+  sample: [{path: /usr/lib/systemd/system/postgresql@.service, reason: belongs to a package}]
 """
+
+import os
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import folder as _folder
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    unit_removal as _unit_removal,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
+
+
+def is_proxy(pid: int) -> bool:
+    """Whether a process is LiteLLM itself."""
+    return _legacy.is_proxy(_process.command_line(pid))
+
+
+def handle(params: dict[str, Any], check: bool, actions: dict[str, list[str]]) -> None:
+    """Retire the units or bring them back, and note what was done to each in ``actions``.
+
+    :raises SystemdError: one of them could not be; those before it were.
+    """
+    for unit in params["units"]:
+        if params["state"] == "recorded":
+            done = _systemd.restore(unit, check=check)
+        elif unit["name"] == params["proxy"]:
+            done = _systemd.retire(unit, check=check, alone=is_proxy)
+        else:
+            done = _systemd.retire(unit, check=check)
+        if done:
+            actions[unit["name"]] = done
+
+
+def remove(params: dict[str, Any], check: bool) -> dict[str, Any]:
+    """Remove the units' files that the backup has.
+
+    :raises BackupError: the backup is not sound, or a file must not go; nothing was removed.
+    :raises SystemdError, OSError: one could not be removed.
+    """
+    hashes = None
+    if not check or os.path.exists(params["backup"]):
+        problems = _folder.verify(params["backup"])
+        if problems:
+            raise _folder.BackupError(
+                "Nothing was removed: the backup is not sound: %s" % "; ".join(problems)
+            )
+        hashes = {entry["sha256"] for entry in _folder.manifest(params["backup"])["files"]}
+    planned = _unit_removal.plan(params["units"], hashes)
+    if planned.problems:
+        raise _folder.BackupError(
+            "Nothing was removed. %s" % " ".join(str(problem) for problem in planned.problems)
+        )
+    removed = _unit_removal.remove(planned, params["units"], check)
+    return {
+        "removed": removed,
+        "stays": planned.stays,
+        "diff": {
+            "before": "".join(path + "\n" for path in removed),
+            "after": "",
+            "before_header": "legacy units",
+            "after_header": "legacy units",
+        },
+    }
 
 
 def main() -> None:
@@ -106,28 +201,27 @@ def main() -> None:
                     "path": {"type": "str", "default": ""},
                 },
             },
-            "state": {"type": "str", "required": True, "choices": ["retired", "recorded"]},
+            "state": {
+                "type": "str",
+                "required": True,
+                "choices": ["retired", "recorded", "absent"],
+            },
             "proxy": {"type": "str", "default": ""},
+            "backup": {"type": "path"},
         },
+        required_if=[("state", "absent", ["backup"])],
         supports_check_mode=True,
     )
     actions: dict[str, list[str]] = {}
-    for unit in module.params["units"]:
-        try:
-            if module.params["state"] == "recorded":
-                done = _systemd.restore(unit, check=module.check_mode)
-            elif unit["name"] == module.params["proxy"]:
-                done = _systemd.retire(
-                    unit,
-                    check=module.check_mode,
-                    alone=lambda pid: _legacy.is_proxy(_process.command_line(pid)),
-                )
-            else:
-                done = _systemd.retire(unit, check=module.check_mode)
-        except _systemd.SystemdError as error:
-            module.fail_json(msg=str(error), actions=actions)
-        if done:
-            actions[unit["name"]] = done
+    try:
+        if module.params["state"] == "absent":
+            result = remove(module.params, module.check_mode)
+            module.exit_json(changed=bool(result["removed"]), **result)
+        handle(module.params, module.check_mode, actions)
+    except (_folder.BackupError, _systemd.SystemdError) as error:
+        module.fail_json(msg=str(error), actions=actions)
+    except OSError as error:
+        module.fail_json(msg="%s: %s" % (error.filename, error.strerror), actions=actions)
     module.exit_json(changed=bool(actions), actions=actions)
 
 
