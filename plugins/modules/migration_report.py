@@ -1,3 +1,4 @@
+#!/usr/bin/python
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -5,10 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: migration_report
-short_description: Write the report of a migration
+short_description: Write the report of a migration, or of the legacy deployment's retirement
 version_added: 0.1.0
 description:
-  - Makes C(report.md) and C(report.json) beside the journal, from what the journal holds. There is no secret in them.
+  - Writes a report beside the journal, from what the journal holds. There is no secret in it.
+  - For a host that is finalized that is C(finalized.md), what was removed and what stays of the legacy deployment. For any
+    other it is C(report.md) and C(report.json), of the migration or its rollback.
 author: llmops.litellm contributors (@llmops)
 options:
   folder:
@@ -25,19 +28,20 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Report is in place
+- name: Write the report
   llmops.litellm.migration_report:
     folder: /var/lib/llmops-litellm
 """
 
 RETURN = r"""
 summary:
-  description: The report in a few lines, for a terminal.
+  description: The report for a terminal.
   returned: success
   type: list
   elements: str
 stuck:
-  description: What is where, and which commands end it, on a host that could be brought neither forward nor back; else empty.
+  description:
+    - What is where, and which commands end it, on a host that could be brought neither forward nor back; else empty.
   returned: success
   type: list
   elements: str
@@ -73,26 +77,35 @@ def main() -> None:
         module.fail_json(msg=str(error))
     if journal is None:
         module.fail_json(
-            msg="%s does not exist: there was no migration to report of." % _journal.path_of(folder)
+            msg="%s does not exist: there was no migration to report on." % _journal.path_of(folder)
         )
-    report = _report.build(journal, folder)
-    path = os.path.join(folder, "report.md")
-    wanted = {
-        path: _report_text.markdown(report),
-        os.path.join(folder, "report.json"): json.dumps(report, indent=1, sort_keys=True) + "\n",
-    }
+    if journal["state"] == _journal.FINALIZED:
+        summary, stuck = _report_text.retirement(journal), []
+        name, texts = "finalized.md", {"finalized.md": "\n".join(summary).rstrip() + "\n"}
+    else:
+        report = _report.build(journal, folder)
+        summary, stuck = [*_report_text.summary(report), ""], report["stuck"]
+        name, texts = (
+            "report.md",
+            {
+                "report.md": _report_text.markdown(report),
+                "report.json": json.dumps(report, indent=1, sort_keys=True) + "\n",
+            },
+        )
+    wanted = {os.path.join(folder, name): text for name, text in texts.items()}
     changed = {
-        name: text
-        for name, text in wanted.items()
-        if not os.path.exists(name) or _files.read(name) != text
+        path: text
+        for path, text in wanted.items()
+        if not os.path.exists(path) or _files.read(path) != text
     }
-    for name, text in ({} if module.check_mode else changed).items():
-        _files.write_atomically(name, text)
+    for path, text in ({} if module.check_mode else changed).items():
+        _files.write_atomically(path, text)
+    document = os.path.join(folder, name)
     module.exit_json(
         changed=bool(changed),
-        summary=[*_report_text.summary(report), "", "Report: " + path],
-        path=path,
-        stuck=report["stuck"],
+        summary=[*summary, "Report: " + document],
+        path=document,
+        stuck=stuck,
     )
 
 

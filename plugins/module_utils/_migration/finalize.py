@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The end of a legacy deployment: whether its host may be without it, what is kept of it, and the report.
+"""The end of a legacy deployment: whether its host may be without it, and what is kept of it.
 
 Nothing is changed here, except that the native server is started in private to be read and stopped again.
 """
@@ -300,7 +300,7 @@ def kept_databases(folder: str) -> list[str]:
 def look(settings: dict[str, Any], journal: dict, now: datetime) -> Look:
     """Look at a host that shall be without its legacy deployment.
 
-    :param settings: the parameters of the module ``finalize_info``, and ``check``.
+    :param settings: the parameters of the module ``migration_check``, and ``check``.
     :param journal: one that :func:`standing` finds ready.
     """
     found = journal["facts"].get("found") or {}
@@ -382,6 +382,3 @@ def _contents(settings: dict[str, Any], journal: dict, facts: dict[str, Any]) ->
     return judge_contents(held, journal) + judge_room(
         settings["backup_dir"], needed, _files.free_bytes(settings["backup_dir"])
     )
-
-
-# The report

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text of the migration report: Markdown for the file, lines for the terminal."""
+"""The text of the reports, of a migration and of the legacy deployment's retirement: Markdown for the
+file, lines for the terminal."""
 
 from __future__ import annotations
 
@@ -10,16 +11,17 @@ import shlex
 from typing import Any
 
 from .._deployment import journal as _journal
+from .._deployment import steps as _steps
 from .._deployment.journal import MIGRATED
-from .finalize import STEPS
 
 
-def report(journal: dict) -> list[str]:
-    """What a person reads after the end, as lines of Markdown."""
+def retirement(journal: dict) -> list[str]:
+    """The report of a host that is finalized, as lines of Markdown."""
     found = journal["facts"]["found"]
     legacy, database = found["legacy"], found.get("database") or {}
     dumped, retired, dropped = (
-        (_journal.step(journal, name) or {"facts": {}})["facts"] for name in STEPS
+        (_journal.step(journal, name) or {"facts": {}})["facts"]
+        for name in _steps.of(_steps.FINALIZE)
     )
     lines = [
         "# The legacy deployment is retired",

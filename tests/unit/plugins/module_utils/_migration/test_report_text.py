@@ -411,7 +411,7 @@ def test_report_says_what_went_what_stays_and_that_there_is_no_way_back() -> Non
         entry("drop", dropped=["llm"]),
         state="finalized",
     )
-    text = "\n".join(_report_text.report(told))
+    text = "\n".join(_report_text.retirement(told))
     for words in (
         "no way back from here except to restore a backup",
         "`/b/legacy-final`, pinned: 20,025 rows in 77 tables, content hash abcdef012345",
@@ -431,6 +431,6 @@ def test_report_says_what_went_what_stays_and_that_there_is_no_way_back() -> Non
     told = finalized(entry("last_dump", path="/b/legacy-final"), entry("retire"))
     told["facts"]["found"].update(redis=None, database={"name": "llm"})
     told["facts"]["found"]["legacy"]["python"] = None
-    text = "\n".join(_report_text.report(told))
+    text = "\n".join(_report_text.retirement(told))
     assert "Redis" not in text
     assert "Python" not in text
