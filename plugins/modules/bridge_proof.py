@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: bridge_proof_info
+module: bridge_proof
 short_description: Prove that containers of the project reach the model servers, and nobody else does
 version_added: 0.1.0
 description:
-  - Asks each port from the proxy's container, from a throwaway container in another network of the host, and at the host's outer addresses.
-    Fails with everything that is not as it must be.
-  - A server that starts on demand and is asleep is not woken; one that does not answer on the host either is no fault of the bridge. RV(notes) says both.
+  - Asks each port from the proxy's container, from a throwaway container in another network of the host, and at the
+    host's outer addresses. Fails with everything that is not as it must be.
+  - The throwaway container is started for the question and removed after it. Nothing else is started or changed, so that
+    the module never returns C(changed) as true.
+  - A server that starts on demand and is asleep is not woken; one that does not answer on the host either is no fault of
+    the bridge. RV(notes) says both.
 author: llmops.litellm contributors (@llmops)
 options:
   ports:
@@ -41,16 +44,16 @@ options:
     default: 3
 attributes:
   check_mode:
-    description: Only asks.
+    description: Does the same, as nothing stays changed.
     support: full
   diff_mode:
-    description: Changes nothing.
+    description: There is nothing to show.
     support: none
 """
 
 EXAMPLES = r"""
-- name: Bridges are proved
-  llmops.litellm.bridge_proof_info:
+- name: Verify the bridges
+  llmops.litellm.bridge_proof:
     ports: [8079, 8082]
     gateway: 172.30.40.1
     container: litellm-proxy
@@ -98,15 +101,15 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    told = module.params
-    ports = sorted(set(told["ports"]))
+    params = module.params
+    ports = sorted(set(params["ports"]))
     asked = _bridge_proof.look(
         ports,
-        told["gateway_name"],
-        told["gateway"],
-        told["container"],
-        told["network"],
-        told["timeout"],
+        params["gateway_name"],
+        params["gateway"],
+        params["container"],
+        params["network"],
+        params["timeout"],
     )
     verdict = _bridge_proof.judge(ports, asked)
     found = {**verdict._asdict(), "asked": asked._asdict()}

@@ -41,10 +41,10 @@ options:
     default: 5
 attributes:
   check_mode:
-    description: Looks, and does not write down when each answered.
+    description: This module never changes anything.
     support: full
   diff_mode:
-    description: Changes nothing of the host.
+    description: There is nothing to show.
     support: none
 """
 
@@ -101,7 +101,7 @@ hosts:
       description: Whether it answers to the proxy's container; null where that was not asked.
       type: bool
     last_answer:
-      description: When it was last seen to answer.
+      description: When it last answered, here or to C(litellm-ops inventory), which records it.
       type: str
 gpus:
   description: The host's GPUs.
@@ -151,7 +151,7 @@ def main() -> None:
         tuple(told["ports"]),
         told["timeout"],
     )
-    found = _inspect.look(place, datetime.now(timezone.utc), not module.check_mode)
+    found = _inspect.look(place, datetime.now(timezone.utc))
     module.exit_json(changed=False, screen=_inspect.screen(found), **found)
 
 

@@ -157,7 +157,10 @@ def inventory(settings: Settings, told: Deployed) -> dict[str, Any]:
 
 
 def with_model_hosts(settings: Settings, told: Deployed) -> dict[str, Any]:
-    """An inventory and, as ``model_hosts``, the units, GPUs and answers of this host's model servers (:func:`_model_server.inspect.look`)."""
+    """An inventory and, as ``model_hosts``, the units, GPUs and answers of this host's model servers.
+
+    When each of them answered is recorded in the state folder (:func:`_model_server.inspect.look`).
+    """
     place = _inspect.Place(
         settings.project_name,
         settings.state_dir,
@@ -167,7 +170,7 @@ def with_model_hosts(settings: Settings, told: Deployed) -> dict[str, Any]:
     )
     return {
         **inventory(settings, told),
-        "model_hosts": _inspect.look(place, datetime.now(timezone.utc)),
+        "model_hosts": _inspect.look(place, datetime.now(timezone.utc), remember=True),
     }
 
 
