@@ -63,7 +63,6 @@ attributes:
     support: none
 seealso:
   - module: llmops.litellm.database_backup
-  - module: llmops.litellm.backup_drill
 """
 
 EXAMPLES = r"""

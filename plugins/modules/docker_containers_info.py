@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: compose_info
+module: docker_containers_info
 short_description: Tell what the engine itself says of the deployment's containers
 version_added: 0.1.0
 description:
@@ -28,7 +28,7 @@ attributes:
 
 EXAMPLES = r"""
 - name: Containers are looked at
-  llmops.litellm.compose_info:
+  llmops.litellm.docker_containers_info:
     containers: [litellm-proxy, litellm-postgres, litellm-redis]
 """
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: image_info
+module: docker_images_info
 short_description: Ask the images of the services who they are
 version_added: 0.1.0
 description:
@@ -35,7 +35,7 @@ attributes:
 
 EXAMPLES = r"""
 - name: What the images hold is known
-  llmops.litellm.image_info:
+  llmops.litellm.docker_images_info:
     images: "{{ litellm_images }}"
     legacy_release: 1.102.4
   register: told

@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Sends each model one request per capability of its mode - chat, streaming, system prompt, tools, JSON schema, vision, embeddings, rerank - and judges
     the content of the answer, not its status.
-  - Tells what is otherwise than LiteLLM declares, and otherwise than in the run before. The module M(llmops.litellm.model_inventory_info) is part of it.
+  - Tells what is otherwise than LiteLLM declares, and otherwise than in the run before. What C(litellm-ops inventory) tells is part of it.
   - Models of the host come first, and others are only asked with O(scope=all), since that may cost money. What a run may take is limited.
   - The report is kept in O(state_dir) where that folder is there. A run that was interrupted is taken up by the next.
 author: llmops.litellm contributors (@llmops)
@@ -50,7 +50,6 @@ attributes:
     description: The report is new with each run.
     support: none
 seealso:
-  - module: llmops.litellm.model_inventory_info
   - module: llmops.litellm.health_info
 """
 

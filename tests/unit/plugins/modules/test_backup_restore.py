@@ -1,4 +1,4 @@
-"""The modules that restore and try out: what they pass on, return and refuse."""
+"""The module backup_restore: what it passes on, returns and refuses."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
-from ansible_collections.llmops.litellm.plugins.module_utils._restore import drill as _drill
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _plan
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
     rebuild as _rebuild,
@@ -20,21 +17,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
     restore as _restore,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._restore.state import RefusedError
-from ansible_collections.llmops.litellm.plugins.modules import backup_drill, backup_restore
+from ansible_collections.llmops.litellm.plugins.modules import backup_restore
 
 Run = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a module and returns what it printed."""
-
-    def call(module: Any, check: bool = False, **params: Any) -> dict[str, Any]:
-        with patch_module_args({**params, "_ansible_check_mode": check}), pytest.raises(SystemExit):
-            module.main()
-        return json.loads(capsys.readouterr().out)
-
-    return call
 
 
 @pytest.fixture
@@ -145,33 +130,3 @@ def test_host_without_settings_is_built(
         "holds no backup"
         in run(backup_restore, settings="/nosuch/ops.json", path=str(tmp_path))["msg"]
     )
-
-
-def test_drill_takes_the_image_of_the_manifest(
-    run: Run, archive: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Any] = []
-    done = {"rows": 7, "tables": 2, "seconds": 1.0, "differences": []}
-    monkeypatch.setattr(
-        _drill,
-        "drill",
-        lambda path, image, now, identity: asked.append((path, image, identity)) or done,
-    )
-    assert run(backup_drill, check=True, path=str(archive))["image"] == "p@sha256:1"
-    assert asked == []
-    result = run(backup_drill, path=str(archive), identity="/key")
-    assert (result["changed"], result["rows"], result["name"]) == (False, 7, "20261123T120000Z")
-    run(backup_drill, path=str(archive), image="mine:1")
-    assert asked == [
-        (str(archive / "20261123T120000Z"), "p@sha256:1", "/key"),
-        (str(archive / "20261123T120000Z"), "mine:1", ""),
-    ]
-    done["differences"] = ["table x"]
-    result = run(backup_drill, path=str(archive))
-    assert result["failed"] and "is not what its manifest says: table x" in result["msg"]
-
-    def fail(*_all: Any, **_more: Any) -> Any:
-        raise _backup.BackupError("no room")
-
-    monkeypatch.setattr(_drill, "drill", fail)
-    assert run(backup_drill, path=str(archive))["msg"] == "no room"

@@ -1,4 +1,4 @@
-"""The modules of health, probe and inventory: what they return and refuse, and that looking changes nothing."""
+"""The modules health_info and model_probe: what they return and refuse, and that looking changes nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from ansible_collections.llmops.litellm.plugins.module_utils._health import chec
 from ansible_collections.llmops.litellm.plugins.module_utils._health.checks import Check
 from ansible_collections.llmops.litellm.plugins.modules import (
     health_info,
-    model_inventory_info,
     model_probe,
 )
 
@@ -153,27 +152,7 @@ def test_probe_keeps_its_report(run: Run, proxy: Any, tmp_path: Path) -> None:
     assert run(model_probe, requests=5)["outcome"] == "failed"
 
 
-def test_inventory_is_told(run: Run, proxy: Any) -> None:
-    told = run(model_inventory_info)
-    assert (told["changed"], told["outcome"], told["kind"], proxy.asked) == (
-        False,
-        "degraded",
-        "legacy",
-        0,
-    )
-    assert told["rows"] == [
-        {
-            "name": "here",
-            "config": 1,
-            "database": 0,
-            "listed": True,
-            "addresses": ["http://127.0.0.1:9 (refuses connections)"],
-        }
-    ]
-    assert told["screen"][-1] == "1 models, 1 things do not fit"
-
-
-@pytest.mark.parametrize("module", [health_info, model_probe, model_inventory_info])
+@pytest.mark.parametrize("module", [health_info, model_probe])
 def test_settings_that_are_wrong_are_said(run: Run, tmp_path: Path, module: Any) -> None:
     (tmp_path / "settings.json").write_text("{}")
     told = run(module)

@@ -312,3 +312,21 @@ def test_lock_is_held_from_the_reading_to_the_writing(
     assert held == ["load", "save"]
     with open(state / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+RUN = {"controller": "desk", "run": "7:100", "alive": []}
+
+
+def test_journal_and_its_reader_agree(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    folder = str(tmp_path / "state")
+    assert run(journal_info, folder=folder)["state"] == "none"
+    assert run(journal, check=True, folder=folder, operation="open", run=RUN)["changed"]
+    assert not (tmp_path / "state").exists()
+    run(journal, folder=folder, operation="open", run={**RUN, "controller": "elsewhere"})
+    run_now = run(journal_info, folder=folder, run=RUN)
+    assert (run_now["state"], run_now["phase"]) == ("running", "preflight")
+    assert "controller elsewhere is at work" in run_now["busy"]
+    assert run(journal_info, folder=folder)["busy"] == ""
+    assert "is at work" in run(journal, folder=folder, operation="open", run=RUN)["msg"]
+    (tmp_path / "state/journal.json").write_text("{")
+    assert "cannot be read" in run(journal_info, folder=folder)["msg"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import archive as _archive
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup_backup
@@ -21,6 +24,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as 
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import drill as _drill
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _state
+from ansible_collections.llmops.litellm.plugins.modules import backup_prune
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 SECRET = "hunter2-4f9c0b7ad2e15386"
@@ -224,6 +228,46 @@ def test_dry_run_shows_and_removes_nothing(archive: Path, run: Run) -> None:
         run("prune")[1]
         == "removed  %s: older than what is kept (last 1, daily 2)\n2 kept, 1 removed\n" % made[0]
     )
+
+
+class Clock(datetime):
+    """A clock that stands still."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:
+        return NOW
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_command_and_module_remove_the_same(
+    archive: Path,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    check: bool,
+) -> None:
+    made = [make(archive, days) for days in (40, 9, 3, 2, 1, 0)]
+    make(archive, 60, pinned=True)
+    for name in (".removing-x", "foreign"):
+        (archive / name).mkdir()
+    twin = archive.parent / "twin"
+    shutil.copytree(archive, twin)
+    code, out, _err = run("prune", "--json", *(["--dry-run"] if check else []))
+    monkeypatch.setattr(backup_prune, "datetime", Clock)
+    policy = {"keep_daily": 2, "keep_weekly": 0, "keep_monthly": 0, "timezone": "UTC"}
+    with (
+        patch_module_args({"path": str(twin), **policy, "_ansible_check_mode": check}),
+        pytest.raises(SystemExit),
+    ):
+        backup_prune.main()
+    command, module = json.loads(out), json.loads(capsys.readouterr().out)
+    shared = ("changed", "kept", "removed", "foreign", "incomplete", "cleared", "broken")
+    assert code == 0
+    assert [command[name] for name in shared] == [module[name] for name in shared]
+    assert [entry["name"] for entry in module["removed"]] == made[3::-1]
+    assert module["cleared"] == [".removing-x"]
+    assert sorted(os.listdir(archive)) == sorted(os.listdir(twin))
+    assert (made[0] in os.listdir(twin)) == check
 
 
 def test_removal_that_is_hindered_is_said(

@@ -1,0 +1,84 @@
+"""The module migration_check: what a rollback and the retirement of the legacy deployment are checked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import rollback as _rollback
+from ansible_collections.llmops.litellm.plugins.modules import (
+    migration_check,
+)
+
+Run = Callable[..., dict[str, Any]]
+
+
+FINALIZE = {"for": "finalize"}
+SOURCE = {"container": "litellm-postgres", "database": "litellm", "user": "litellm"}
+
+
+def fails(error: Exception) -> Callable[..., Any]:
+    def call(*_words: Any, **_named: Any) -> Any:
+        raise error
+
+    return call
+
+
+def test_rollback_is_checked_with_the_rows_since_the_cutover(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rollback = {"for": "rollback", "state_dir": str(tmp_path)}
+    assert "source" in run(migration_check, **rollback)["msg"]
+    assert "there was no migration" in run(migration_check, **rollback, source=SOURCE)["msg"]
+    asked: list[Any] = []
+
+    def look(journal: Any, database: Any, choice: str) -> Any:
+        asked.append((journal, str(database), choice))
+        problem = _rollback.Problem("x", "is wrong", "mend it")
+        return _rollback.Look({"carries": True}, [problem], [])
+
+    monkeypatch.setattr(_journal, "load", lambda folder: {"state": "migrated"})
+    monkeypatch.setattr(_rollback, "look", look)
+    result = run(migration_check, **rollback, source=SOURCE, data="none")
+    assert (result["changed"], result["facts"]) == (False, {"carries": True})
+    assert (result["problems"], result["warnings_found"]) == (["x: is wrong -> mend it"], [])
+    database = "database litellm (container litellm-postgres)"
+    assert asked == [({"state": "migrated"}, database, "none")]
+
+
+def test_host_is_judged_only_where_it_is_migrated(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = run(migration_check, **FINALIZE, state_dir=str(tmp_path), backup_dir="/b")
+    assert (told["standing"], told["problems"], told["facts"]) == ("refused", [], {})
+    monkeypatch.setattr(
+        _journal, "load", lambda folder: {"state": "migrated", "phase": "hand_over"}
+    )
+    seen: list[dict[str, Any]] = []
+
+    def look(settings: dict[str, Any], journal: Any, now: Any) -> Any:
+        seen.append(settings)
+        return _finalize.Look({"a": 1}, [_finalize.Problem("x", "is wrong", "mend it")], [])
+
+    monkeypatch.setattr(_finalize, "look", look)
+    told = run(migration_check, **FINALIZE, check=True, state_dir=str(tmp_path), backup_dir="/b")
+    assert (told["changed"], told["problems"], told["facts"], seen[0]["check"]) == (
+        False,
+        ["x: is wrong -> mend it"],
+        {"a": 1},
+        True,
+    )
+    monkeypatch.setattr(_journal, "load", fails(_journal.JournalError("broken")))
+    assert (
+        run(migration_check, **FINALIZE, state_dir=str(tmp_path), backup_dir="/b")["msg"]
+        == "broken"
+    )
+
+
+def test_finalize_needs_the_folder_of_the_backups(run: Run, tmp_path: Path) -> None:
+    assert "backup_dir" in run(migration_check, **FINALIZE, state_dir=str(tmp_path))["msg"]
