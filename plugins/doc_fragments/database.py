@@ -1,26 +1,31 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How modules are told of a database: the options :data:`_postgres.endpoint.ENDPOINT_OPTIONS`, by the names that modules give them."""
+"""How modules name a database: :data:`_postgres.endpoint.ENDPOINT_OPTIONS`, by option."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Parts ``database.endpoint``, ``database.source`` and ``database.target``. Written out, since ansible-test reads literals only."""
+    """Parts ``database.endpoint``, ``database.source`` and ``database.target``.
+
+    Written out, since ansible-test reads literals only.
+    """
 
     ENDPOINT = r"""
 options:
   endpoint:
     description:
       - The database, as the module's own description says.
-      - With O(endpoint.env_file) the server is reached as its URL says, by client programs of the host;
-        with O(endpoint.container) by the container's own client programs on its local socket.
+      - With O(endpoint.env_file) the server is reached as its URL says, by client programs of the
+        host; with O(endpoint.container) by the container's own client programs on its local socket.
     type: dict
     required: true
     suboptions:
       env_file:
-        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
+        description:
+          - Env file on the host (0600) that holds the database's URL. The URL never leaves the
+            host.
         type: path
       variable:
         description: Name of the variable in O(endpoint.env_file).
@@ -30,7 +35,9 @@ options:
         description: Name of a running container with a PostgreSQL server.
         type: str
       database:
-        description: Name of the database. Needed with O(endpoint.container); otherwise it takes the place of the URL's.
+        description:
+          - Name of the database. Needed with O(endpoint.container); otherwise it takes the place of
+            the URL's.
         type: str
       user:
         description: Role to connect as. Needed with O(endpoint.container).
@@ -42,13 +49,15 @@ options:
   source:
     description:
       - The database, as the module's own description says.
-      - With O(source.env_file) the server is reached as its URL says, by client programs of the host;
-        with O(source.container) by the container's own client programs on its local socket.
+      - With O(source.env_file) the server is reached as its URL says, by client programs of the
+        host; with O(source.container) by the container's own client programs on its local socket.
     type: dict
     required: true
     suboptions:
       env_file:
-        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
+        description:
+          - Env file on the host (0600) that holds the database's URL. The URL never leaves the
+            host.
         type: path
       variable:
         description: Name of the variable in O(source.env_file).
@@ -58,7 +67,9 @@ options:
         description: Name of a running container with a PostgreSQL server.
         type: str
       database:
-        description: Name of the database. Needed with O(source.container); otherwise it takes the place of the URL's.
+        description:
+          - Name of the database. Needed with O(source.container); otherwise it takes the place of
+            the URL's.
         type: str
       user:
         description: Role to connect as. Needed with O(source.container).
@@ -70,13 +81,15 @@ options:
   target:
     description:
       - The database, as the module's own description says.
-      - With O(target.env_file) the server is reached as its URL says, by client programs of the host;
-        with O(target.container) by the container's own client programs on its local socket.
+      - With O(target.env_file) the server is reached as its URL says, by client programs of the
+        host; with O(target.container) by the container's own client programs on its local socket.
     type: dict
     required: true
     suboptions:
       env_file:
-        description: Env file on the host (0600) that holds the database's URL. The URL never leaves the host.
+        description:
+          - Env file on the host (0600) that holds the database's URL. The URL never leaves the
+            host.
         type: path
       variable:
         description: Name of the variable in O(target.env_file).
@@ -86,7 +99,9 @@ options:
         description: Name of a running container with a PostgreSQL server.
         type: str
       database:
-        description: Name of the database. Needed with O(target.container); otherwise it takes the place of the URL's.
+        description:
+          - Name of the database. Needed with O(target.container); otherwise it takes the place of
+            the URL's.
         type: str
       user:
         description: Role to connect as. Needed with O(target.container).

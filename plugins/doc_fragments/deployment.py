@@ -12,7 +12,9 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   settings:
-    description: Settings of C(litellm-ops) on the host, as the role C(health) writes them. Where there are none, the other options and the defaults count.
+    description:
+      - Settings of C(litellm-ops) on the host, as the role C(health) writes them. Where there are
+        none, the other options and the defaults count.
     type: path
     default: /etc/llmops-litellm/health.json
   kind:

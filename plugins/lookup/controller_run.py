@@ -9,7 +9,8 @@ author: llmops.litellm contributors (@llmops)
 version_added: 0.1.0
 short_description: Who this Ansible run is, and which runs of this controller are alive
 description:
-  - A host's journal names the run it belongs to. With this lookup a later run can tell whether that run is still at work or was killed.
+  - A host's journal names the run it belongs to. With this lookup a later run can tell whether that
+    run is still at work or was killed.
 options:
   _terms:
     description: Not used.
@@ -25,8 +26,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - One dictionary with V(controller) (name of this machine), V(run) (process id and start time of this C(ansible-playbook))
-      and V(alive) (the same of every process of this machine).
+    - One dictionary with V(controller) (name of this machine), V(run) (process id and start time of
+      this C(ansible-playbook)) and V(alive) (the same of every process of this machine).
   type: list
   elements: dict
 """
@@ -38,7 +39,7 @@ from ansible.plugins.lookup import LookupBase
 
 
 def _started(pid: str) -> str:
-    """A process as ``pid:start time in clock ticks``: unlike the id alone it never names a later process."""
+    """A process as ``pid:start time in clock ticks``, which names no later process."""
     with open("/proc/%s/stat" % pid, encoding="utf-8", errors="replace") as handle:
         return "%s:%s" % (pid, handle.read().rpartition(")")[2].split()[19])
 
@@ -54,7 +55,8 @@ class LookupModule(LookupBase):
                     alive.append(_started(name))
                 except OSError:
                     continue
-        # Templates are rendered in ansible-playbook itself or in a worker that it forked and that ends with the task.
+        # Templates are rendered in ansible-playbook itself, or in a worker that it forked and that
+        # ends with the task.
         run = _main_process(os.getpid())
         return [{"controller": platform.node(), "run": _started(str(run)), "alive": alive}]
 
@@ -74,7 +76,7 @@ def _parent(pid: int) -> int:
 
 
 def _program(pid: int) -> bytes:
-    """The command line; empty for a process of another account that /proc hides (hidepid), such as the sudo that began this run."""
+    """The command line. Empty where /proc hides it (hidepid), as that of the run's sudo."""
     try:
         with open("/proc/%d/cmdline" % pid, "rb") as handle:
             return handle.read()

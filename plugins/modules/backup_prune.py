@@ -9,17 +9,22 @@ module: backup_prune
 short_description: Remove backups that a retention policy does not keep
 version_added: 0.1.0
 description:
-  - Each rule keeps the newest backup of each of the last days (weeks, months, years) that have one, so a missed day shifts nothing.
-    One backup may serve several rules, and the newest is always kept.
+  - Each rule keeps the newest backup of each of the last days (weeks, months, years) that have one,
+    so a missed day shifts nothing. One backup may serve several rules, and the newest is always
+    kept.
   - Times come from the backups' manifests, else from their names, never from the file system.
-  - Only backups that this collection made, and those of the older layout C(daily-YYYYMMDD-HHMMSS) (also C(weekly-), C(monthly-)) with a manifest, are
-    ever removed. Everything else is listed as RV(foreign).
-  - Pinned backups stay and serve no rule, and so do copies under another name than their manifest's, and those whose time is in the future, for
-    instance after a clock has jumped.
-  - Before anything is removed, what the policy keeps is read and verified. A backup that turns out to be broken serves no rule, stays and is listed as
-    RV(broken). Nothing goes whose manifest is not what was written.
-  - Backups of the older layout never take the place of the last sound one that this collection can restore.
-  - What an interrupted removal has left is removed, and what an interrupted backup has left if it is older than a day.
+  - Only backups that this collection made, and those of the older layout C(daily-YYYYMMDD-HHMMSS)
+    (also C(weekly-), C(monthly-)) with a manifest, are ever removed. Everything else is listed as
+    RV(foreign).
+  - Pinned backups stay and serve no rule, and so do copies under another name than their
+    manifest's, and those whose time is in the future, for instance after a clock has jumped.
+  - Before anything is removed, what the policy keeps is read and verified. A backup that turns out
+    to be broken serves no rule, stays and is listed as RV(broken). Nothing goes whose manifest is
+    not what was written.
+  - Backups of the older layout never take the place of the last sound one that this collection can
+    restore.
+  - What an interrupted removal has left is removed, and what an interrupted backup has left if it
+    is older than a day.
 author: llmops.litellm contributors (@llmops)
 options:
   path:
@@ -47,12 +52,14 @@ options:
     type: int
     default: 0
   timezone:
-    description: Time zone in which days begin, such as C(Europe/Berlin). The host's own where it is empty.
+    description:
+      - Time zone in which days begin, such as C(Europe/Berlin). The host's own where it is empty.
     type: str
     default: ""
 attributes:
   check_mode:
-    description: Says what would go and why; everything that would be kept is read and verified all the same.
+    description:
+      - Says what would go and why; everything that would be kept is read and verified all the same.
     support: full
   diff_mode:
     description: Shows the folder before and after, with the reasons.
@@ -71,13 +78,19 @@ kept:
   returned: success
   type: list
   elements: dict
-  sample: [{name: 20261124T020512Z, time: "2026-11-24T02:05:12+00:00", reasons: [last 1, daily 2026-11-24, weekly 2026-W48, monthly 2026-11]}]
+  sample:
+    - name: 20261124T020512Z
+      time: "2026-11-24T02:05:12+00:00"
+      reasons: [last 1, daily 2026-11-24, weekly 2026-W48, monthly 2026-11]
 removed:
   description: Backups that went, or would, in the same form.
   returned: success
   type: list
   elements: dict
-  sample: [{name: 20261001T020512Z, time: "2026-10-01T02:05:12+00:00", reasons: ["older than what is kept (last 1, daily 7)"]}]
+  sample:
+    - name: 20261001T020512Z
+      time: "2026-10-01T02:05:12+00:00"
+      reasons: ["older than what is kept (last 1, daily 7)"]
 foreign:
   description: Names of files and folders that are none of our backups, and are left alone.
   returned: success
@@ -98,8 +111,10 @@ cleared:
   sample: [.incomplete-20261122T020512Z-k3j2h1g0]
 broken:
   description:
-    - Backups that were found damaged, each with C(name), C(time) (1970 where nobody can tell it) and C(problem). They stay.
-    - One that is damaged elsewhere than in its manifest goes when the policy keeps enough newer ones that are sound, as a sound one of its age would.
+    - Backups that were found damaged, each with C(name), C(time) (1970 where nobody can tell it)
+      and C(problem). They stay.
+    - One that is damaged elsewhere than in its manifest goes when the policy keeps enough newer
+      ones that are sound, as a sound one of its age would.
   returned: success
   type: list
   elements: dict
@@ -118,7 +133,7 @@ RULES = {"keep_last": 1, "keep_daily": 7, "keep_weekly": 4, "keep_monthly": 3, "
 
 
 def diff(told: dict) -> dict:
-    """The folder before and after, a line for each that this collection has made, with the reasons why it stays or goes."""
+    """The folder before and after: a line for each backup, with why it stays or goes."""
     stay = {entry["name"]: "broken: %s" % entry["problem"] for entry in told["broken"]}
     stay.update({entry["name"]: ", ".join(entry["reasons"]) for entry in told["kept"]})
     go = {entry["name"]: ", ".join(entry["reasons"]) for entry in told["removed"]}

@@ -9,19 +9,25 @@ module: backup_restore
 short_description: Restore a deployment from a backup, or leave it as it was
 version_added: 0.1.0
 description:
-  - Reads every byte of the backup, makes a restore point of what is there, restores the database beside the one in service and proves it against
-    the fingerprint that was taken with the dump. Only then the proxy stops, the two databases change names, and it starts again.
-  - Where the proxy does not serve with the restored database, what was there comes back by itself. What was in service is kept under another name
-    until the next restore.
+  - Reads every byte of the backup, makes a restore point of what is there, restores the database
+    beside the one in service and proves it against the fingerprint that was taken with the dump.
+    Only then the proxy stops, the two databases change names, and it starts again.
+  - Where the proxy does not serve with the restored database, what was there comes back by itself.
+    What was in service is kept under another name until the next restore.
   - A run that was killed is brought to an end by the next one.
-  - Refuses a backup that is not sound, was made with another salt key, or has a schema that the deployment's LiteLLM does not know; and a host with
-    too little room, or with a migration under way.
-  - On a host that has no project folder it builds the compose deployment anew from the backup alone.
-  - The keys in the Compose project's Redis are removed with what was in service; a backup has none. Those of a native Redis are left alone.
+  - Refuses a backup that is not sound, was made with another salt key, or has a schema that the
+    deployment's LiteLLM does not know; and a host with too little room, or with a migration under
+    way.
+  - On a host that has no project folder it builds the compose deployment anew from the backup
+    alone.
+  - The keys in the Compose project's Redis are removed with what was in service; a backup has none.
+    Those of a native Redis are left alone.
 author: llmops.litellm contributors (@llmops)
 options:
   settings:
-    description: Settings of the host's command C(litellm-ops). Where the file is not there, the options below say what it would.
+    description:
+      - Settings of the host's command C(litellm-ops). Where the file is not there, the options
+        below say what it would.
     type: path
     default: /etc/llmops-litellm/ops.json
   name:
@@ -29,17 +35,23 @@ options:
     type: str
     default: latest
   path:
-    description: Folder that holds the backups. The settings' own, or V(/var/backups/llmops-litellm), where it is not given.
+    description:
+      - Folder that holds the backups. The settings' own, or V(/var/backups/llmops-litellm), where
+        it is not given.
     type: path
   kind:
-    description: Which deployment to restore into. Where it is not given, the one that serves, as the journal says.
+    description:
+      - Which deployment to restore into. Where it is not given, the one that serves, as the journal
+        says.
     type: str
     choices: [compose, legacy]
   identity:
     description: File on the host with the age identity that opens an encrypted backup.
     type: path
   restore_point:
-    description: Whether to make a verified backup of what is there first. It is pinned, and called C(before-restore-) and the time.
+    description:
+      - Whether to make a verified backup of what is there first. It is pinned, and called
+        C(before-restore-) and the time.
     type: bool
     default: true
   wait:
@@ -56,7 +68,9 @@ options:
     default: /var/lib/llmops-litellm
 attributes:
   check_mode:
-    description: Says what would be lost, and what stands against it. The whole backup and the whole database are read for that.
+    description:
+      - Says what would be lost, and what stands against it. The whole backup and the whole database
+        are read for that.
     support: full
   diff_mode:
     description: Rows are not shown; what would be lost is told in words.
@@ -102,7 +116,8 @@ loses:
   returned: success
   type: list
   elements: str
-  sample: ["LiteLLM_SpendLogs: 1205 rows now, 1190 in the backup: 15 or more are newer and will be lost"]
+  sample:
+    - "LiteLLM_SpendLogs: 1205 rows now, 1190 in the backup: 15 or more are newer and will be lost"
 notes:
   description: What one should know.
   returned: success

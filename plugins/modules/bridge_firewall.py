@@ -9,8 +9,9 @@ module: bridge_firewall
 short_description: An active firewall lets containers of the project through to their bridges
 version_added: 0.1.0
 description:
-  - Finds out whether a firewall is active (ufw, firewalld, nftables, or iptables kept in nftables), and adds a rule for the project's subnet to the bridges'
-    address and ports, where the firewall drops. Where none is active, nothing is changed.
+  - Finds out whether a firewall is active (ufw, firewalld, nftables, or iptables kept in nftables),
+    and adds a rule for the project's subnet to the bridges' address and ports, where the firewall
+    drops. Where none is active, nothing is changed.
   - Its rules are recorded in the state folder. Only what is recorded is ever removed.
 author: llmops.litellm contributors (@llmops)
 options:
@@ -68,7 +69,9 @@ removed:
   type: list
   elements: str
 volatile:
-  description: Whether there are rules that a restart of the firewall forgets, so that they must be made again then.
+  description:
+    - Whether there are rules that a restart of the firewall forgets, so that they must be made
+      again then.
   returned: success
   type: bool
 """

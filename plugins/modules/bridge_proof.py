@@ -6,15 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bridge_proof
-short_description: Prove that containers of the project reach the model servers, and nobody else does
+short_description: Verify that containers of the project, and nobody else, reach the model servers
 version_added: 0.1.0
 description:
-  - Asks each port from the proxy's container, from a throwaway container in another network of the host, and at the
-    host's outer addresses. Fails with everything that is not as it must be.
-  - The throwaway container is started for the question and removed after it. Nothing else is started or changed, so that
-    the module never returns C(changed) as true.
-  - A server that starts on demand and is asleep is not woken; one that does not answer on the host either is no fault of
-    the bridge. RV(notes) says both.
+  - Asks each port from the proxy's container, from a throwaway container in another network of the
+    host, and at the host's outer addresses. Fails with everything that is not as it must be.
+  - The throwaway container is started for the question and removed after it. Nothing else is
+    started or changed, so that the module never returns C(changed) as true.
+  - A server that starts on demand and is asleep is not woken; one that does not answer on the host
+    either is no fault of the bridge. RV(notes) says both.
 author: llmops.litellm contributors (@llmops)
 options:
   ports:
@@ -31,7 +31,8 @@ options:
     type: str
     default: host.docker.internal
   container:
-    description: The proxy's container, which runs. The throwaway container is made from the same image.
+    description:
+      - The proxy's container, which runs. The throwaway container is made from the same image.
     type: str
     required: true
   network:

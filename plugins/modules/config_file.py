@@ -9,24 +9,29 @@ short_description: Write LiteLLM's configuration as its container has to read it
 version_added: 0.1.0
 author: llmops.litellm contributors (@llmops)
 description:
-  - Copies the legacy deployment's C(config.yaml) and changes in the copy the addresses that mean something else in a container.
-    Model servers on loopback addresses are reached at O(gateway_name), Redis is the service O(redis_host), a database URL becomes
+  - Copies the legacy deployment's C(config.yaml) and changes in the copy the addresses that mean
+    something else in a container. Model servers on loopback addresses are reached at
+    O(gateway_name), Redis is the service O(redis_host), a database URL becomes
     C(os.environ/DATABASE_URL).
-  - Every other byte stays, comments, quotes, anchors and order among them, below a first line that says where the file comes from.
-  - Files that O(src) names under C(include), and those that they name, are found as LiteLLM finds them. Each gets a copy of its own beside O(dest), under
-    the name of O(dest) with a number and its own name in it (C(config.compose.1-models.yaml)). The copies name each other without a folder, so
-    they belong into one folder of the container.
+  - Every other byte stays, comments, quotes, anchors and order among them, below a first line that
+    says where the file comes from.
+  - Files that O(src) names under C(include), and those that they name, are found as LiteLLM finds
+    them. Each gets a copy of its own beside O(dest), under the name of O(dest) with a number and
+    its own name in it (C(config.compose.1-models.yaml)). The copies name each other without a
+    folder, so they belong into one folder of the container.
   - Copies of files that are not included any more are removed.
   - The legacy files are never changed.
-  - The configuration may hold secrets, so no copy is readable for all, and neither results nor diffs show more than lines, names of included
-    files, and schemes, hosts and ports of addresses.
+  - The configuration may hold secrets, so no copy is readable for all, and neither results nor
+    diffs show more than lines, names of included files, and schemes, hosts and ports of addresses.
 attributes:
   check_mode:
     support: full
     description: Says what would change and changes nothing.
   diff_mode:
     support: full
-    description: Shows the addresses and the names of included files that are rewritten, with their lines, and nothing else of the files.
+    description:
+      - Shows the addresses and the names of included files that are rewritten, with their lines,
+        and nothing else of the files.
   idempotent:
     support: full
     description: A second run changes nothing.
@@ -47,13 +52,16 @@ options:
     type: str
     default: host.docker.internal
   own_ports:
-    description: Loopback ports of the proxy itself, which are the same afterwards; URLs with them stay as they are.
+    description:
+      - Loopback ports of the proxy itself, which are the same afterwards; URLs with them stay as
+        they are.
     type: list
     elements: int
     default: [4000]
   ports:
     description:
-      - Loopback ports that containers reach at O(gateway_name). URLs with other ports stay as they are, with a warning.
+      - Loopback ports that containers reach at O(gateway_name). URLs with other ports stay as they
+        are, with a warning.
       - All, if it is not given.
     type: list
     elements: int
@@ -66,11 +74,14 @@ options:
     type: int
     default: 6379
   owner:
-    description: Name or number of the user who owns O(dest) and the copies beside it. If it is not given, who runs the module.
+    description:
+      - Name or number of the user who owns O(dest) and the copies beside it. If it is not given,
+        who runs the module.
     type: str
   group:
     description:
-      - Name or number of the group of O(dest) and the copies beside it. If it is not given, that of who runs the module.
+      - Name or number of the group of O(dest) and the copies beside it. If it is not given, that of
+        who runs the module.
       - The user in the container must be able to read the file, for example by this group.
     type: str
   mode:
@@ -98,7 +109,9 @@ endpoints:
   elements: dict
   sample: [{file: /home/litellm/litellm/config.yaml, line: 36, kind: model, port: 8082}]
 rewritten:
-  description: What is another address, or another name of an included file, in a copy (C(view)), by file and line of the original.
+  description:
+    - What is another address, or another name of an included file, in a copy (C(view)), by file and
+      line of the original.
   returned: success
   type: list
   elements: dict
@@ -109,13 +122,17 @@ rewritten:
       old: "http://127.0.0.1:8082"
       new: "http://host.docker.internal:8082"
 unreachable:
-  description: Loopback addresses that stay as they are and that a container does not reach, by file and line. Port 0 where none is named.
+  description:
+    - Loopback addresses that stay as they are and that a container does not reach, by file and
+      line. Port 0 where none is named.
   returned: success
   type: list
   elements: dict
   sample: [{file: /home/litellm/litellm/config.yaml, line: 12, kind: model, port: 9999}]
 included:
-  description: The files that O(src) includes, in the order in which LiteLLM reads them, with the names of their copies.
+  description:
+    - The files that O(src) includes, in the order in which LiteLLM reads them, with the names of
+      their copies.
   returned: success
   type: list
   elements: dict
@@ -178,8 +195,8 @@ def read_own(path: str, sources: list[str], check: bool) -> Optional[str]:
     """What an earlier run wrote, ``None`` if there is nothing."""
     if os.path.realpath(path) in {os.path.realpath(source) for source in sources}:
         raise Refusal(
-            "dest: %s is the legacy deployment's own configuration, which it needs for the way back. Name another file."
-            % path
+            "dest: %s is the legacy deployment's own configuration, which it needs for a rollback."
+            " Name another file." % path
         )
     if not os.path.lexists(path):
         if not check and not os.path.isdir(os.path.dirname(path)):
@@ -187,8 +204,8 @@ def read_own(path: str, sources: list[str], check: bool) -> Optional[str]:
         return None
     if os.path.islink(path) or not os.path.isfile(path) or not _files.read(path).startswith(MARK):
         raise Refusal(
-            "dest: %s was not written by this module and is not replaced. Move it away, or name another file."
-            % path
+            "dest: %s was not written by this module and is not replaced."
+            " Move it away, or name another file." % path
         )
     return read(path)
 

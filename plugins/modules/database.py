@@ -9,17 +9,20 @@ module: database
 short_description: Copy, copy back, restore or drop a PostgreSQL database, and verify it
 version_added: 0.1.0
 description:
-  - Makes O(target) hold what another database or a backup holds, and verifies it by exact row counts, content hashes,
-    sequences and schemas. Nothing takes effect before it is verified. A run that fails, or is killed, leaves what was
-    there before; leftovers are removed by the next run.
-  - V(copied) streams C(pg_dump) of O(source) into C(pg_restore) (no file, memory stays flat), without owners and rights.
-    The source's fingerprint is taken in the snapshot that is dumped, so that writers may be running. Where an earlier
-    copy already equals the source, nothing is done.
-  - V(copied_back) makes a database of the same schema, on a server that may be of an older major, hold the rows and
-    sequence positions of O(source). Only tables that differ are written, all of them in one transaction. The target's
-    schema, owners, rights and settings stay. Where the two are equal already, nothing is done.
-  - V(restored) checks every byte of a backup that M(llmops.litellm.database_backup) made, and restores its database.
-  - V(absent) drops a database whose rows are kept elsewhere (O(expect)), or that this collection made.
+  - Makes O(target) hold what another database or a backup holds, and verifies it by exact row
+    counts, content hashes, sequences and schemas. Nothing takes effect before it is verified. A run
+    that fails, or is killed, leaves what was there before; leftovers are removed by the next run.
+  - V(copied) streams C(pg_dump) of O(source) into C(pg_restore) (no file, memory stays flat),
+    without owners and rights. The source's fingerprint is taken in the snapshot that is dumped, so
+    that writers may be running. Where an earlier copy already equals the source, nothing is done.
+  - V(copied_back) makes a database of the same schema, on a server that may be of an older major,
+    hold the rows and sequence positions of O(source). Only tables that differ are written, all of
+    them in one transaction. The target's schema, owners, rights and settings stay. Where the two
+    are equal already, nothing is done.
+  - V(restored) checks every byte of a backup that M(llmops.litellm.database_backup) made, and
+    restores its database.
+  - V(absent) drops a database whose rows are kept elsewhere (O(expect)), or that this collection
+    made.
   - O(source) is only read.
 author: llmops.litellm contributors (@llmops)
 extends_documentation_fragment:
@@ -29,23 +32,26 @@ options:
   state:
     description:
       - What becomes of O(target).
-      - With V(copied) and V(restored) the database grows beside its name, as C(NAME__copying), and takes the name when it
-        is verified. Refused are a target that holds anything that this collection did not put there, or that has
-        clients connected. V(copied) also refuses a server that is older than the source's, and a source with extensions
-        or large objects, which LiteLLM does not have. The role of O(target) must be allowed to create databases and to
+      - With V(copied) and V(restored) the database grows beside its name, as C(NAME__copying), and
+        takes the name when it is verified. Refused are a target that holds anything that this
+        collection did not put there, or that has clients connected. V(copied) also refuses a server
+        that is older than the source's, and a source with extensions or large objects, which
+        LiteLLM does not have. The role of O(target) must be allowed to create databases and to
         connect to database V(postgres).
-      - V(copied_back) refuses where the schemas differ, where the target was written to since it was stopped (O(expect))
-        or while it is read, where a table that would be written has triggers or another owner, and while another copy
-        back into the same database is under way. The role of O(target) must own the tables.
-      - V(absent) drops nothing while clients are connected. A database that does not exist is no failure.
+      - V(copied_back) refuses where the schemas differ, where the target was written to since it
+        was stopped (O(expect)) or while it is read, where a table that would be written has
+        triggers or another owner, and while another copy back into the same database is under way.
+        The role of O(target) must own the tables.
+      - V(absent) drops nothing while clients are connected. A database that does not exist is no
+        failure.
     type: str
     choices: [copied, copied_back, restored, absent]
     required: true
   source:
     description:
       - The database to read. Needed with V(copied) and V(copied_back).
-      - With O(source.env_file) the server is reached as its URL says, by client programs of the host;
-        with O(source.container) by the container's own client programs on its local socket.
+      - With O(source.env_file) the server is reached as its URL says, by client programs of the
+        host; with O(source.container) by the container's own client programs on its local socket.
     required: false
   path:
     description: Folder of the backup. Needed with V(restored).
@@ -53,34 +59,38 @@ options:
   replace:
     description:
       - With V(copied), which earlier copy, made by this module, may be replaced.
-      - V(unchanged) replaces it only while it still holds what was copied. A copy that was put into service is thus
-        refused, with the number of rows that would be lost.
+      - V(unchanged) replaces it only while it still holds what was copied. A copy that was put into
+        service is thus refused, with the number of rows that would be lost.
       - V(ours) replaces it whatever was written into it since; right for a rehearsal's database.
     type: str
     choices: [unchanged, ours]
     default: unchanged
   expect:
     description:
-      - Content hash that the target must have, as M(llmops.litellm.database_fingerprint_info) returns it.
-      - With V(copied_back), a target that holds anything else, and is not equal to the source either, is not written to.
-        Without it, whatever it holds is replaced.
-      - With V(absent), a database that holds anything else is not dropped. Without it, only a database that this
-        collection made is dropped.
+      - Content hash that the target must have, as M(llmops.litellm.database_fingerprint_info)
+        returns it.
+      - With V(copied_back), a target that holds anything else, and is not equal to the source
+        either, is not written to. Without it, whatever it holds is replaced.
+      - With V(absent), a database that holds anything else is not dropped. Without it, only a
+        database that this collection made is dropped.
     type: str
 attributes:
   check_mode:
-    description: Reads both sides or the backup, refuses what a run would refuse, and says what it would do.
+    description:
+      - Reads both sides or the backup, refuses what a run would refuse, and says what it would do.
     support: full
   diff_mode:
     description: Rows are not shown.
     support: none
 notes:
-  - With V(copied_back), C(setval) alone is outside of transactions. Sequences are therefore set behind an
-    C(ALTER SEQUENCE ... RESTART) in the same transaction, last of all, and read back by the verification. Where it fails
-    they go back with the rows. Foreign keys of the written tables are dropped and added again, with their names,
-    definitions and comments, in the same transaction.
-  - The clients of a target that is copied back to should be stopped. Tables are locked against readers too until the
-    end, and a client that holds one of them for longer than 60 seconds makes the module fail.
+  - With V(copied_back), C(setval) alone is outside of transactions. Sequences are therefore set
+    behind an C(ALTER SEQUENCE ... RESTART) in the same transaction, last of all, and read back by
+    the verification. Where it fails they go back with the rows. Foreign keys of the written tables
+    are dropped and added again, with their names, definitions and comments, in the same
+    transaction.
+  - The clients of a target that is copied back to should be stopped. Tables are locked against
+    readers too until the end, and a client that holds one of them for longer than 60 seconds makes
+    the module fail.
 seealso:
   - module: llmops.litellm.database_fingerprint_info
   - module: llmops.litellm.database_backup
@@ -133,18 +143,21 @@ equal:
   returned: always, except in check mode and with V(absent)
   type: bool
 differences:
-  description: Every difference, in words. The module fails when there is one; the target is then as it was.
+  description:
+    - Every difference, in words. The module fails when there is one; the target is then as it was.
   returned: always, except in check mode and with V(absent)
   type: list
   elements: str
   sample: ["table LiteLLM_UserTable has 3 rows in the source, 2 in the target"]
 source:
   description:
-    - Fingerprint of the source, or of the backup's database, as M(llmops.litellm.database_fingerprint_info) returns it.
+    - Fingerprint of the source, or of the backup's database, as
+      M(llmops.litellm.database_fingerprint_info) returns it.
   returned: always, except in check mode and with V(absent)
   type: dict
 target:
-  description: The target's fingerprint. With V(copied_back) taken before the transaction was committed.
+  description:
+    - The target's fingerprint. With V(copied_back) taken before the transaction was committed.
   returned: always, except in check mode and with V(absent)
   type: dict
 tables:
@@ -171,8 +184,8 @@ seconds:
 phases:
   description:
     - Seconds of each phase.
-    - V(prepare), V(load), V(analyze), V(verify), V(rename); with V(copied_back) V(inspect), V(copy), V(verify),
-      V(analyze).
+    - V(prepare), V(load), V(analyze), V(verify), V(rename); with V(copied_back) V(inspect),
+      V(copy), V(verify), V(analyze).
   returned: always, except in check mode and with V(absent)
   type: dict
   sample: {"prepare": 0.2, "load": 2.1, "analyze": 0.3, "verify": 0.5, "rename": 0.1}

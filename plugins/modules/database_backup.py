@@ -9,8 +9,10 @@ module: database_backup
 short_description: Make a verified backup of a LiteLLM deployment's database and files
 version_added: 0.1.0
 description:
-  - Dumps the database into a folder of its own beside copies of the files that belong to it, with a manifest, and reads all of it back.
-  - The folder appears whole or not at all. A run that fails, or is killed, leaves nothing that looks like a backup.
+  - Dumps the database into a folder of its own beside copies of the files that belong to it, with a
+    manifest, and reads all of it back.
+  - The folder appears whole or not at all. A run that fails, or is killed, leaves nothing that
+    looks like a backup.
   - Free space is checked first, against the size that the database has on disk.
 author: llmops.litellm contributors (@llmops)
 extends_documentation_fragment:
@@ -35,7 +37,9 @@ options:
     type: bool
     default: false
   files:
-    description: Files on the host to copy into the backup (0600). What a F(config.yaml) among them includes comes along.
+    description:
+      - Files on the host to copy into the backup (0600). What a F(config.yaml) among them includes
+        comes along.
     type: list
     elements: dict
     default: []
@@ -50,7 +54,8 @@ options:
   salt_key_file:
     description:
       - Env file on the host that sets C(LITELLM_SALT_KEY) or else C(LITELLM_MASTER_KEY).
-      - A fingerprint of that key goes into the manifest, so that a restore can tell whether it fits. Never the key.
+      - A fingerprint of that key goes into the manifest, so that a restore can tell whether it
+        fits. Never the key.
     type: path
   facts:
     description: What else the manifest should say, such as versions and image digests. No secrets.
@@ -61,7 +66,9 @@ options:
     type: int
     default: 6
   jobs:
-    description: Connections at once in which a large database is dumped, into a folder of files. V(1) for one file whatever its size.
+    description:
+      - Connections at once in which a large database is dumped, into a folder of files. V(1) for
+        one file whatever its size.
     type: int
     default: 2
   parallel_from:
@@ -70,8 +77,10 @@ options:
     default: 10240
   encrypt_to:
     description:
-      - Public keys (C(age1…), C(ssh-ed25519 …), C(ssh-rsa …)) to encrypt the dump and the files to, by the program C(age) of the host.
-      - The manifest and the checksums stay readable. Only the owner of a secret key can restore such a backup.
+      - Public keys (C(age1…), C(ssh-ed25519 …), C(ssh-rsa …)) to encrypt the dump and the files to,
+        by the program C(age) of the host.
+      - The manifest and the checksums stay readable. Only the owner of a secret key can restore
+        such a backup.
       - It is always dumped as one stream, so that nothing of it is on disk in the clear.
     type: list
     elements: str
@@ -131,7 +140,9 @@ seconds:
   returned: success, except in check mode
   type: float
 manifest:
-  description: Its manifest, with the fingerprint of the snapshot that was dumped and the SHA-256 of every file.
+  description:
+    - Its manifest, with the fingerprint of the snapshot that was dumped and the SHA-256 of every
+      file.
   returned: success, except in check mode
   type: dict
 """
@@ -166,7 +177,8 @@ def order_of(params: dict) -> _backup.Order:
         )
     if not 0 <= params["compression"] <= 9 or params["jobs"] < 1 or params["parallel_from"] < 0:
         raise _backup.BackupError(
-            "compression must be a number from 0 to 9, jobs one from 1 on, parallel_from one from 0 on"
+            "compression must be a number from 0 to 9, jobs one from 1 on,"
+            " parallel_from one from 0 on"
         )
     how = _backup.How(
         params["compression"],

@@ -9,14 +9,17 @@ module: database_fingerprint_info
 short_description: Tell what a PostgreSQL database holds
 version_added: 0.1.0
 description:
-  - Counts the rows of every user table exactly and hashes their contents, the sequences and the schema, in one snapshot.
-  - Equal contents have equal hashes on every PostgreSQL from 13 to 18, whatever the order of the rows.
+  - Counts the rows of every user table exactly and hashes their contents, the sequences and the
+    schema, in one snapshot.
+  - Equal contents have equal hashes on every PostgreSQL from 13 to 18, whatever the order of the
+    rows.
 author: llmops.litellm contributors (@llmops)
 extends_documentation_fragment:
   - llmops.litellm.database.endpoint
 options:
   snapshot:
-    description: A snapshot that another session exported with C(pg_export_snapshot()) and still holds.
+    description:
+      - A snapshot that another session exported with C(pg_export_snapshot()) and still holds.
     type: str
 attributes:
   check_mode:
@@ -60,17 +63,25 @@ fingerprint:
       type: int
       sample: 15
     tables:
-      description: Every user table, by name. Tables outside of schema V(public) are named C(schema.table).
+      description:
+        - Every user table, by name. Tables outside of schema V(public) are named C(schema.table).
       type: list
       elements: dict
-      sample: [{"schema": "public", "name": "LiteLLM_UserTable", "rows": 3, "hash": "8f2c41d06e3ab9975d10cc34aa017be2"}]
+      sample:
+        - schema: public
+          name: LiteLLM_UserTable
+          rows: 3
+          hash: 8f2c41d06e3ab9975d10cc34aa017be2
     sequences:
       description: Every sequence and where it stands.
       type: list
       elements: dict
-      sample: [{"schema": "public", "name": "LiteLLM_ModelTable_id_seq", "last_value": 1, "is_called": false}]
+      sample:
+        - {schema: public, name: LiteLLM_ModelTable_id_seq, last_value: 1, is_called: false}
     schema_hash:
-      description: Hash of columns, types, defaults, constraints, indexes, views, types, functions and triggers.
+      description:
+        - Hash of columns, types, defaults, constraints, indexes, views, types, functions and
+          triggers.
       type: str
     rows_total:
       description: Rows of all tables.

@@ -38,7 +38,9 @@ containers:
   returned: success
   type: dict
 problems:
-  description: What is wrong with them, in words, such as a port that is published on more than the loopback address.
+  description:
+    - What is wrong with them, in words, such as a port that is published on more than the loopback
+      address.
   returned: success
   type: list
   elements: str

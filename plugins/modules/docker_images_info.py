@@ -8,8 +8,10 @@ module: docker_images_info
 short_description: Ask the images of the services who they are
 version_added: 0.1.0
 description:
-  - Tells the digest of each image, the user that its service runs as, and the LiteLLM release that the proxy's image really holds.
-  - The images must be present. Each is asked in a short-lived container without network, capabilities or environment.
+  - Tells the digest of each image, the user that its service runs as, and the LiteLLM release that
+    the proxy's image really holds.
+  - The images must be present. Each is asked in a short-lived container without network,
+    capabilities or environment.
 author: llmops.litellm contributors (@llmops)
 options:
   images:
@@ -21,7 +23,9 @@ options:
     type: str
     default: ''
   applied_migrations:
-    description: Names of the schema migrations that the legacy database has. Not given where it keeps no ledger of them.
+    description:
+      - Names of the schema migrations that the legacy database has. Not given where it keeps no
+        ledger of them.
     type: list
     elements: str
 attributes:

@@ -9,16 +9,19 @@ short_description: Write the compose deployment's .env from the legacy process's
 version_added: 0.1.0
 author: llmops.litellm contributors (@llmops)
 description:
-  - Decides for each variable that the legacy LiteLLM process really had whether the compose deployment keeps it byte for byte,
-    replaces it (addresses of the database, of Redis and of model servers) or drops it, adds what the deployment needs beside it,
-    and generates the passwords that nobody gave.
+  - Decides for each variable that the legacy LiteLLM process really had whether the compose
+    deployment keeps it byte for byte, replaces it (addresses of the database, of Redis and of model
+    servers) or drops it, adds what the deployment needs beside it, and generates the passwords that
+    nobody gave.
   - Compares the legacy deployment's env files with what the process had, line by line.
   - No value is ever returned, shown in a diff or put on a command line.
-  - A salt key or a master key is never invented, since nothing that is stored could be decrypted with it.
+  - A salt key or a master key is never invented, since nothing that is stored could be decrypted
+    with it.
 attributes:
   check_mode:
     support: full
-    description: Says what would change and changes nothing. Passwords that would be generated are not kept.
+    description:
+      - Says what would change and changes nothing. Passwords that would be generated are not kept.
   diff_mode:
     support: full
     description: Shows names, never values.
@@ -28,8 +31,8 @@ attributes:
 options:
   legacy_env:
     description:
-      - File on the host with the environment that the legacy process really had, as M(llmops.litellm.legacy_record) writes it;
-        or C(/proc/PID/environ) of the process itself.
+      - File on the host with the environment that the legacy process really had, as
+        M(llmops.litellm.legacy_record) writes it; or C(/proc/PID/environ) of the process itself.
     type: path
     required: true
   legacy_files:
@@ -49,7 +52,8 @@ options:
         default: systemd
   config:
     description:
-      - LiteLLM's configuration, looked at for a C(master_key) that is not the environment's C(LITELLM_MASTER_KEY).
+      - LiteLLM's configuration, looked at for a C(master_key) that is not the environment's
+        C(LITELLM_MASTER_KEY).
     type: path
   dest:
     description:
@@ -58,7 +62,9 @@ options:
     type: path
     required: true
   redis_conf:
-    description: Redis configuration to write beside it, with the password in it. Not written if this is not given.
+    description:
+      - Redis configuration to write beside it, with the password in it. Not written if this is not
+        given.
     type: path
   redis_uid:
     description: The user that Redis runs as in its container, who owns O(redis_conf).
@@ -89,7 +95,9 @@ options:
     type: str
     default: host.docker.internal
   own_ports:
-    description: Loopback ports of the proxy itself, which are the same afterwards; URLs with them stay as they are.
+    description:
+      - Loopback ports of the proxy itself, which are the same afterwards; URLs with them stay as
+        they are.
     type: list
     elements: int
     default: [4000]
@@ -100,19 +108,22 @@ options:
     default: [5434, 6379]
   bridged_ports:
     description:
-      - Loopback ports that containers reach at O(gateway_name). URLs with other ports stay as they are, with a warning.
+      - Loopback ports that containers reach at O(gateway_name). URLs with other ports stay as they
+        are, with a warning.
       - All others, if it is not given.
     type: list
     elements: int
   overrides:
     description:
       - Final values by name, which win over everything. Null leaves a variable out.
-      - Values are strings; numbers and booleans need quotes, since YAML would change how they are written.
+      - Values are strings; numbers and booleans need quotes, since YAML would change how they are
+        written.
     type: dict
     default: {}
   adopt:
     description:
-      - Variables to take from lines of O(legacy_files) that systemd drops, such as C(export NAME=value). The process never had them.
+      - Variables to take from lines of O(legacy_files) that systemd drops, such as C(export
+        NAME=value). The process never had them.
     type: list
     elements: str
     default: []
@@ -148,8 +159,8 @@ comparison:
       type: str
     status:
       description: >-
-        V(kept), V(replaced), V(dropped), V(added), V(generated), V(absent) (a key that is not invented) or V(ignored) (named by a
-        file, never in the process).
+        V(kept), V(replaced), V(dropped), V(added), V(generated), V(absent) (a key that is not
+        invented) or V(ignored) (named by a file, never in the process).
       type: str
     origin:
       description: Where the value comes from, as file and line where that is known.
@@ -157,13 +168,22 @@ comparison:
     reason:
       description: Why.
       type: str
-  sample: [{name: DATABASE_URL, status: replaced, origin: default, reason: names the database in the container}]
+  sample:
+    - name: DATABASE_URL
+      status: replaced
+      origin: default
+      reason: names the database in the container
 findings:
-  description: What the legacy files say and the process did not have. A line is 0 where none can be named.
+  description:
+    - What the legacy files say and the process did not have. A line is 0 where none can be named.
   returned: always
   type: list
   elements: dict
-  sample: [{path: /home/litellm/litellm/secrets.env, line: 4, name: GEMINI_API_KEY, reason: systemd does not know `export`}]
+  sample:
+    - path: /home/litellm/litellm/secrets.env
+      line: 4
+      name: GEMINI_API_KEY
+      reason: systemd does not know `export`
 """
 
 import os
@@ -262,7 +282,10 @@ def read_legacy(
 def read_own(params: dict[str, Any]) -> str:
     """The ``.env`` of an earlier run, empty if there is none."""
     path = params["dest"]
-    elsewhere = "Set env_file_project_dir (litellm_project_dir) to a folder of its own, or move the file away."
+    elsewhere = (
+        "Set env_file_project_dir (litellm_project_dir) to a folder of its own,"
+        " or move the file away."
+    )
     if os.path.realpath(path) in {
         os.path.realpath(item["path"]) for item in params["legacy_files"]
     }:
@@ -291,7 +314,10 @@ def read_own(params: dict[str, Any]) -> str:
 
 
 def has_master_key(path: Optional[str]) -> bool:
-    """Whether the configuration, or a file that it includes, has a master key that is not, by reference, the environment's LITELLM_MASTER_KEY."""
+    """Whether the configuration, or a file that it includes, has a master key of its own.
+
+    One that refers to the environment's LITELLM_MASTER_KEY is none.
+    """
     try:
         texts = _includes.follow(path).texts if path else []
     except OSError as error:

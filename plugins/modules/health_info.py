@@ -9,9 +9,11 @@ module: health_info
 short_description: Look whether a host's LiteLLM deployment is well
 version_added: 0.1.0
 description:
-  - Looks at everything at once, each with its own limit of time - containers or units, PostgreSQL, Redis, the proxy's liveness and readiness, whether a key
-    that nobody has is refused, model servers, certificate, disks, and how old the last backup and drill are.
-  - Changes nothing and costs nothing. LiteLLM's own C(/health), which makes paid requests, is never called.
+  - Looks at everything at once, each with its own limit of time - containers or units, PostgreSQL,
+    Redis, the proxy's liveness and readiness, whether a key that nobody has is refused, model
+    servers, certificate, disks, and how old the last backup and drill are.
+  - Changes nothing and costs nothing. LiteLLM's own C(/health), which makes paid requests, is never
+    called.
   - Works on a host that was never migrated, and where the role C(health) was never run.
   - Does not fail for what it finds; RV(outcome) is what a playbook decides by.
 author: llmops.litellm contributors (@llmops)
@@ -52,7 +54,9 @@ kind:
   type: str
   sample: compose
 checks:
-  description: Each part with C(name), C(state) (V(ok), V(degraded), V(failed), V(unknown)), C(detail) in words and C(seconds).
+  description:
+    - Each part with C(name), C(state) (V(ok), V(degraded), V(failed), V(unknown)), C(detail) in
+      words and C(seconds).
   returned: success
   type: list
   elements: dict

@@ -9,8 +9,8 @@ short_description: Keep a project folder's secrets out of git and out of build c
 version_added: 0.1.0
 author: llmops.litellm contributors (@llmops)
 description:
-  - Makes sure that git ignores the named files, by a marked block in C(.gitignore) where it does not yet. Outside a git work tree it
-    leaves C(.gitignore) alone.
+  - Makes sure that git ignores the named files, by a marked block in C(.gitignore) where it does
+    not yet. Outside a git work tree it leaves C(.gitignore) alone.
   - Fails, before it writes anything, if git tracks one of them already, and says how to mend it.
   - Keeps a marked block in C(.dockerignore). What else is in both files stays as it is.
 attributes:
@@ -85,8 +85,8 @@ def main() -> None:
             left = _git.not_ignored(folder, module.params["git"])
             if left:
                 raise _git.IgnoreError(
-                    "git still does not ignore %s in %s. Take the pattern that brings it back out of the "
-                    "repository's ignore files." % (" ".join(left), folder)
+                    "git still does not ignore %s in %s. Take the pattern that brings it back out"
+                    " of the repository's ignore files." % (" ".join(left), folder)
                 )
     except _git.IgnoreError as error:
         module.fail_json(msg=str(error))

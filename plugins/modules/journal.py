@@ -8,8 +8,10 @@ module: journal
 short_description: Write the journal of a migration
 version_added: 0.1.0
 description:
-  - The journal is one JSON file on the host that says what a migration found, did and has still to do.
-  - It is written to a temporary name, synced and renamed, before and after each step, so that a later run can decide from it whatever happened to this one.
+  - The journal is one JSON file on the host that says what a migration found, did and has still to
+    do.
+  - It is written to a temporary name, synced and renamed, before and after each step, so that a
+    later run can decide from it whatever happened to this one.
   - An ended journal is kept beside the new one as C(journal-ID.json).
 author: llmops.litellm contributors (@llmops)
 options:
@@ -19,9 +21,12 @@ options:
     required: true
   operation:
     description:
-      - V(open) begins a migration and takes the host for this run. It fails while another run, or a restore, is at work.
-      - V(resume) takes over the journal of a run that was killed. It fails while that run, or another one, is at work.
-      - V(turn) does the same, and also takes the journal of a migrated host up again, whose host is to be changed once more.
+      - V(open) begins a migration and takes the host for this run. It fails while another run, or a
+        restore, is at work.
+      - V(resume) takes over the journal of a run that was killed. It fails while that run, or
+        another one, is at work.
+      - V(turn) does the same, and also takes the journal of a migrated host up again, whose host is
+        to be changed once more.
       - V(begin), V(done) and V(failed) tell of the step O(name).
       - V(facts) adds O(facts) to what the journal knows.
       - V(close) ends the migration with O(state).
@@ -32,7 +37,9 @@ options:
     description: The step.
     type: str
   facts:
-    description: What to remember, for the step or, with V(open), V(facts) and V(close), for the migration. Never a secret.
+    description:
+      - What to remember, for the step or, with V(open), V(facts) and V(close), for the migration.
+        Never a secret.
     type: dict
     default: {}
   state:
@@ -40,10 +47,13 @@ options:
     type: str
     choices: [migrated, rolled back, untouched, finalized]
   run:
-    description: This run, as the lookup P(llmops.litellm.controller_run#lookup) gives it. Needed to V(open), to V(resume) and to V(turn).
+    description:
+      - This run, as the lookup P(llmops.litellm.controller_run#lookup) gives it. Needed to V(open),
+        to V(resume) and to V(turn).
     type: dict
   patience:
-    description: Seconds without a sign of life after which a run of another controller is taken for dead.
+    description:
+      - Seconds without a sign of life after which a run of another controller is taken for dead.
     type: int
     default: 7200
 attributes:
@@ -107,7 +117,8 @@ def take(params: dict, journal: Optional[dict], now: datetime) -> dict:
     refused = _journal.refusal(journal, params["run"], now, params["patience"])
     if refused:
         raise _journal.JournalError("Refused: %s." % refused)
-    # A restore that began since somebody looked last: it looks into the journal again when it has announced itself, as is done here.
+    # A restore may have begun since the journal was read. It too reads the journal again when it
+    # has announced itself.
     restoring = _state.unfinished(folder)
     if restoring:
         raise _journal.JournalError("Refused: %s." % restoring)

@@ -16,10 +16,13 @@ options:
     type: path
     required: true
   run:
-    description: This run, as the lookup P(llmops.litellm.controller_run#lookup) gives it, to be told whether another one is at work.
+    description:
+      - This run, as the lookup P(llmops.litellm.controller_run#lookup) gives it, to be told whether
+        another one is at work.
     type: dict
   patience:
-    description: Seconds without a sign of life after which a run of another controller is taken for dead.
+    description:
+      - Seconds without a sign of life after which a run of another controller is taken for dead.
     type: int
     default: 7200
 attributes:
@@ -42,7 +45,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 state:
-  description: V(running) (or killed), V(migrated), V(rolled back), V(untouched), V(finalized), or V(none) where no migration was ever begun.
+  description:
+    - V(running) (or killed), V(migrated), V(rolled back), V(untouched), V(finalized), or V(none)
+      where no migration was ever begun.
   returned: success
   type: str
 phase:
@@ -50,29 +55,36 @@ phase:
   returned: success
   type: str
 busy:
-  description: Who else is at work on this host, in words; empty where nobody is or O(run) was not given.
+  description:
+    - Who else is at work on this host, in words; empty where nobody is or O(run) was not given.
   returned: success
   type: str
 restoring:
-  description: A restore that is under way on this host, or was killed and has to be ended first, in words; empty where there is none.
+  description:
+    - A restore that is under way on this host, or was killed and has to be ended first, in words;
+      empty where there is none.
   returned: success
   type: str
 steps_on:
   description:
-    - The steps by which C(migrate.yml) ends a run that was killed. Empty where all of it begins again, null where the legacy deployment
-      has to come back first.
+    - The steps by which C(migrate.yml) ends a run that was killed. Empty where all of it begins
+      again, null where the legacy deployment has to come back first.
   returned: success
   type: list
   elements: str
   sample: [verify, hand_over]
 steps_back:
-  description: The steps by which C(rollback.yml) brings the legacy deployment back, empty where it was never stopped.
+  description:
+    - The steps by which C(rollback.yml) brings the legacy deployment back, empty where it was never
+      stopped.
   returned: success
   type: list
   elements: str
   sample: [leave, carry, return, check, clear]
 half_staged:
-  description: Whether earlier runs on this host began their step C(stage) and none has ever ended it, so that the volumes may be half made.
+  description:
+    - Whether earlier runs on this host began their step C(stage) and none has ever ended it, so
+      that the volumes may be half made.
   returned: success
   type: bool
 journal:

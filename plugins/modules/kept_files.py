@@ -9,8 +9,8 @@ module: kept_files
 short_description: Keep files as they are before others take their place, and bring them back
 version_added: 0.1.0
 description:
-  - With O(state=kept) copies what O(paths) match now, with owners and modes, into a folder that only root reads. Where that folder is there, what was
-    kept first stays.
+  - With O(state=kept) copies what O(paths) match now, with owners and modes, into a folder that
+    only root reads. Where that folder is there, what was kept first stays.
   - With O(state=restored) lets there be exactly what was kept, and removes what else matches.
 author: llmops.litellm contributors (@llmops)
 options:

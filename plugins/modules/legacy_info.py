@@ -8,7 +8,8 @@ module: legacy_info
 short_description: Tell what the legacy proxy is, and whether it runs and holds its own port
 version_added: 0.1.0
 description:
-  - LiteLLM whose port is taken listens on another one without an error, so neither an active unit nor an answer on the port proves that it serves.
+  - LiteLLM whose port is taken listens on another one without an error, so neither an active unit
+    nor an answer on the port proves that it serves.
   - This looks at the process behind the unit and at the process behind the port.
 author: llmops.litellm contributors (@llmops)
 options:
@@ -48,7 +49,9 @@ reason:
   returned: success
   type: str
 legacy:
-  description: Unit, process, configuration, port, versions and files of the deployment, without any value of its environment. Empty where it does not run.
+  description:
+    - Unit, process, configuration, port, versions and files of the deployment, without any value of
+      its environment. Empty where it does not run.
   returned: success
   type: dict
 """

@@ -8,7 +8,8 @@ module: legacy_record
 short_description: Keep the environment that the legacy proxy really has
 version_added: 0.1.0
 description:
-  - Reads the environment of the running process and writes it as an env file (0600) that Compose and systemd read as the same values.
+  - Reads the environment of the running process and writes it as an env file (0600) that Compose
+    and systemd read as the same values.
   - No value is returned or shown.
 author: llmops.litellm contributors (@llmops)
 options:

@@ -9,18 +9,21 @@ module: legacy_units
 short_description: Retire, bring back or remove the systemd units of the legacy deployment
 version_added: 0.1.0
 description:
-  - Works on units of the system's manager and of other accounts' user managers in one call, without a login session.
-  - V(retired) and V(recorded) delete nothing. A unit that cannot be disabled, because a generator or another unit pulls it
-    in, is masked, or blocked by a drop-in with a condition that never holds, where its own file takes the place of the
-    mask.
-  - V(absent) removes a unit's own file, the drop-ins of its owner and the links to it, each as the account that owns the
-    unit, and reloads the managers. A file goes only if the backup is sound and has exactly its content; otherwise nothing
-    goes at all. Files of packages stay, and so do sources outside of systemd's folders.
+  - Works on units of the system's manager and of other accounts' user managers in one call, without
+    a login session.
+  - V(retired) and V(recorded) delete nothing. A unit that cannot be disabled, because a generator
+    or another unit pulls it in, is masked, or blocked by a drop-in with a condition that never
+    holds, where its own file takes the place of the mask.
+  - V(absent) removes a unit's own file, the drop-ins of its owner and the links to it, each as the
+    account that owns the unit, and reloads the managers. A file goes only if the backup is sound
+    and has exactly its content; otherwise nothing goes at all. Files of packages stay, and so do
+    sources outside of systemd's folders.
 author: llmops.litellm contributors (@llmops)
 options:
   units:
     description:
-      - Records of the units as M(llmops.litellm.preflight_info) returns them. They are handled in this order.
+      - Records of the units as M(llmops.litellm.preflight_info) returns them. They are handled in
+        this order.
     type: list
     elements: dict
     required: true
@@ -53,29 +56,33 @@ options:
   state:
     description:
       - V(retired) stops the units and keeps them from starting at the next boot.
-      - V(recorded) brings each unit back to its recorded enabled and active state. What was stopped or disabled on purpose
-        stays so.
+      - V(recorded) brings each unit back to its recorded enabled and active state. What was stopped
+        or disabled on purpose stays so.
       - V(absent) removes the units' files. They must be retired.
     type: str
     choices: [retired, recorded, absent]
     required: true
   proxy:
     description:
-      - Name of the unit among them that is the proxy. With V(retired), where its main process is LiteLLM itself, only that
-        process gets the signal to stop. systemd would send it to LiteLLM's database client at the same time, and spend
-        that is not written by then would be lost.
+      - Name of the unit among them that is the proxy. With V(retired), where its main process is
+        LiteLLM itself, only that process gets the signal to stop. systemd would send it to
+        LiteLLM's database client at the same time, and spend that is not written by then would be
+        lost.
     type: str
     default: ''
   backup:
     description:
-      - Folder of the backup that has the units' files. Needed with V(absent). In check mode it need not exist yet.
+      - Folder of the backup that has the units' files. Needed with V(absent). In check mode it need
+        not exist yet.
     type: path
 attributes:
   check_mode:
     description: Says what would be done or removed.
     support: full
   diff_mode:
-    description: With V(absent), shows the paths, not what is in them. Otherwise the actions are returned instead.
+    description:
+      - With V(absent), shows the paths, not what is in them. Otherwise the actions are returned
+        instead.
     support: partial
 """
 

@@ -9,12 +9,13 @@ module: migration_check
 short_description: Check whether a migration can be rolled back, or its legacy deployment retired
 version_added: 0.1.0
 description:
-  - V(rollback) reads the journal, counts the rows that were written since the cutover in the compose deployment's
-    database, and checks whether the legacy deployment can come back. It changes nothing.
-  - V(finalize) reads the journal, verifies the backup from before the migration, asks the compose deployment, and
-    compares the legacy database with what it held at the cutover. For that it starts the native PostgreSQL in private,
-    read only (see M(llmops.litellm.native_server)), and stops it again, which is why this is no C(_info) module. After it
-    the host is as it was before.
+  - V(rollback) reads the journal, counts the rows that were written since the cutover in the
+    compose deployment's database, and checks whether the legacy deployment can come back. It
+    changes nothing.
+  - V(finalize) reads the journal, verifies the backup from before the migration, asks the compose
+    deployment, and compares the legacy database with what it held at the cutover. For that it
+    starts the native PostgreSQL in private, read only (see M(llmops.litellm.native_server)), and
+    stops it again, which is why this is no C(_info) module. After it the host is as it was before.
   - Every problem is returned at once.
 author: llmops.litellm contributors (@llmops)
 extends_documentation_fragment:
@@ -34,8 +35,9 @@ options:
     required: false
   data:
     description:
-      - For V(rollback), what the legacy database is to hold. V(carry) copies back what was written since the cutover,
-        V(backup) takes the backup from before the migration, V(none) leaves it as it was at the cutover.
+      - For V(rollback), what the legacy database is to hold. V(carry) copies back what was written
+        since the cutover, V(backup) takes the backup from before the migration, V(none) leaves it
+        as it was at the cutover.
     type: str
     choices: [carry, backup, none]
     default: carry
@@ -55,7 +57,9 @@ options:
     type: bool
     default: false
   remove_kept:
-    description: For V(finalize), whether databases in the volume that hold rows of a stopped proxy are to be dropped.
+    description:
+      - For V(finalize), whether databases in the volume that hold rows of a stopped proxy are to be
+        dropped.
     type: bool
     default: false
   timeout:
@@ -113,12 +117,13 @@ facts:
   type: dict
   contains:
     carries:
-      description: For V(rollback), whether there may be rows that the legacy database does not have.
+      description:
+        - For V(rollback), whether there may be rows that the legacy database does not have.
       type: bool
     since:
       description:
-        - For V(rollback), keys created, requests logged and spend recorded since the cutover. Null where they can't be
-          counted.
+        - For V(rollback), keys created, requests logged and spend recorded since the cutover. Null
+          where they can't be counted.
       type: dict
       sample: {keys: 3, requests: 812, spend: 1.25}
     tables:
@@ -156,7 +161,9 @@ facts:
       description: For V(finalize), its name.
       type: str
     files:
-      description: For V(finalize), files for the last backup, as M(llmops.litellm.database_backup) takes them.
+      description:
+        - For V(finalize), files for the last backup, as M(llmops.litellm.database_backup) takes
+          them.
       type: list
       elements: dict
     units:
@@ -165,7 +172,8 @@ facts:
       elements: dict
     kept:
       description:
-        - For V(finalize), databases in the volume with rows of a stopped proxy, as this host's journals name them.
+        - For V(finalize), databases in the volume with rows of a stopped proxy, as this host's
+          journals name them.
       type: list
       elements: str
     litellm_version:

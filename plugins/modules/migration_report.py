@@ -10,8 +10,9 @@ short_description: Write the report of a migration, or of the legacy deployment'
 version_added: 0.1.0
 description:
   - Writes a report beside the journal, from what the journal holds. There is no secret in it.
-  - For a host that is finalized that is C(finalized.md), what was removed and what stays of the legacy deployment. For any
-    other it is C(report.md) and C(report.json), of the migration or its rollback.
+  - For a host that is finalized that is C(finalized.md), what was removed and what stays of the
+    legacy deployment. For any other it is C(report.md) and C(report.json), of the migration or its
+    rollback.
 author: llmops.litellm contributors (@llmops)
 options:
   folder:
@@ -41,7 +42,8 @@ summary:
   elements: str
 stuck:
   description:
-    - What is where, and which commands end it, on a host that could be brought neither forward nor back; else empty.
+    - What is where, and which commands end it, on a host that could be brought neither forward nor
+      back; else empty.
   returned: success
   type: list
   elements: str

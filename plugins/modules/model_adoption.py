@@ -9,8 +9,9 @@ module: model_adoption
 short_description: Existing units of model servers are recorded as they were found
 version_added: 0.1.0
 description:
-  - Adopts units that run model servers. Their name, enabled and active state and the hashes of their files are recorded; nothing of them is changed, now
-    or later. A unit that was stopped on purpose stays so.
+  - Adopts units that run model servers. Their name, enabled and active state and the hashes of
+    their files are recorded; nothing of them is changed, now or later. A unit that was stopped on
+    purpose stays so.
   - What is recorded once stays as it is, so that it goes on saying how the unit was found.
 author: llmops.litellm contributors (@llmops)
 options:
@@ -54,7 +55,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 adopted:
-  description: Every unit of the record, with its port, enabled and active state and the hashes of its files.
+  description:
+    - Every unit of the record, with its port, enabled and active state and the hashes of its files.
   returned: success
   type: list
   elements: dict

@@ -9,8 +9,9 @@ module: model_host_info
 short_description: Tell how the model servers of a host are
 version_added: 0.1.0
 description:
-  - Unit, state and whether it is the intended one, GPU and its memory, model, whether the proxy's container reaches it, and when it answered last. Whatever is
-    missing or broken is told and is no failure.
+  - Unit, state and whether it is the intended one, GPU and its memory, model, whether the proxy's
+    container reaches it, and when it answered last. Whatever is missing or broken is told and is no
+    failure.
   - A server that starts on demand and is asleep is not woken.
 author: llmops.litellm contributors (@llmops)
 options:
@@ -19,7 +20,8 @@ options:
     type: str
     default: litellm
   state_dir:
-    description: State folder of the deployment, with the records of adopted units and of last answers.
+    description:
+      - State folder of the deployment, with the records of adopted units and of last answers.
     type: path
     required: true
   container:
@@ -64,7 +66,9 @@ hosts:
   elements: dict
   contains:
     name:
-      description: Its name; of a server that nobody has named its unit's, or C(port) and its port where it has none.
+      description:
+        - Its name; of a server that nobody has named its unit's, or C(port) and its port where it
+          has none.
       type: str
     managed:
       description: Whether the role P(llmops.litellm.model_host#role) made its units.

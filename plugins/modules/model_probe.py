@@ -6,14 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: model_probe
-short_description: Ask the models of a LiteLLM proxy what they can do, and compare it with what is declared
+short_description: Try what models of a LiteLLM proxy can do, and compare it with what is declared
 version_added: 0.1.0
 description:
-  - Sends each model one request per capability of its mode - chat, streaming, system prompt, tools, JSON schema, vision, embeddings, rerank - and judges
-    the content of the answer, not its status.
-  - Tells what is otherwise than LiteLLM declares, and otherwise than in the run before. What C(litellm-ops inventory) tells is part of it.
-  - Models of the host come first, and others are only asked with O(scope=all), since that may cost money. What a run may take is limited.
-  - The report is kept in O(state_dir) where that folder is there. A run that was interrupted is taken up by the next.
+  - Sends each model one request per capability of its mode - chat, streaming, system prompt, tools,
+    JSON schema, vision, embeddings, rerank - and judges the content of the answer, not its status.
+  - Tells what is otherwise than LiteLLM declares, and otherwise than in the run before. What
+    C(litellm-ops inventory) tells is part of it.
+  - Models of the host come first, and others are only asked with O(scope=all), since that may cost
+    money. What a run may take is limited.
+  - The report is kept in O(state_dir) where that folder is there. A run that was interrupted is
+    taken up by the next.
 author: llmops.litellm contributors (@llmops)
 extends_documentation_fragment:
   - llmops.litellm.deployment
@@ -22,7 +25,9 @@ options:
     description: Address of the proxy, if it is another one than the deployment's.
     type: str
   scope:
-    description: Models of this host, or all, which may cost money. The default of this and the options below is what the settings say.
+    description:
+      - Models of this host, or all, which may cost money. The default of this and the options below
+        is what the settings say.
     type: str
     choices: [local, all]
   names:
@@ -67,7 +72,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 outcome:
-  description: V(healthy), V(degraded) where something is otherwise than declared, V(failed) where no model answered, V(unknown) where the budget ended it.
+  description:
+    - V(healthy), V(degraded) where something is otherwise than declared, V(failed) where no model
+      answered, V(unknown) where the budget ended it.
   returned: success, except in check mode
   type: str
 plan:

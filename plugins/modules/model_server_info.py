@@ -6,12 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: model_server_info
-short_description: Check declarations of model servers against this host, and tell what their units must say
+short_description: Check declared model servers against this host, and return what their units need
 version_added: 0.1.0
 description:
-  - Reads declarations of model servers and looks at the host. Fails with every problem at once, with numbers, before anything is changed.
-    Programs and weights must be there and readable for the account, ports free or held by the server's own units, GPUs there by index or UUID,
-    with as much free memory as is declared, and the sum of what is declared within each of them.
+  - Reads declarations of model servers and looks at the host. Fails with every problem at once,
+    with numbers, before anything is changed. Programs and weights must be there and readable for
+    the account, ports free or held by the server's own units, GPUs there by index or UUID, with as
+    much free memory as is declared, and the sum of what is declared within each of them.
   - On a host without GPUs everything but that is checked, and RV(notes) says so once.
 author: llmops.litellm contributors (@llmops)
 options:
@@ -48,8 +49,8 @@ EXAMPLES = r"""
 RETURN = r"""
 servers:
   description: >-
-    For each declaration the names of its units, command line, environment, time-outs and limits, devices, and C(file), what the commands
-    on the host must know of it.
+    For each declaration the names of its units, command line, environment, timeouts and limits,
+    devices, and C(file), what the commands on the host must know of it.
   returned: success
   type: list
   elements: dict

@@ -8,19 +8,24 @@ module: native_server
 short_description: Start a native PostgreSQL server once more on a private Unix socket, and stop it
 version_added: 0.1.0
 description:
-  - Reads a retired server's databases while another server has its port. It runs as its own account with its own recorded command line,
-    listens on no network address, and its socket is in a folder that only its account and root can enter.
-  - It is a transient systemd unit that no reboot brings back. One that a killed run left is stopped by the next call, by the start of the
-    server's own unit, and after six hours.
+  - Reads a retired server's databases while another server has its port. It runs as its own account
+    with its own recorded command line, listens on no network address, and its socket is in a folder
+    that only its account and root can enter.
+  - It is a transient systemd unit that no reboot brings back. One that a killed run left is stopped
+    by the next call, by the start of the server's own unit, and after six hours.
 author: llmops.litellm contributors (@llmops)
 options:
   state:
-    description: V(started) waits until it answers; V(stopped) shuts it down and removes what was made for it.
+    description:
+      - V(started) waits until it answers; V(stopped) shuts it down and removes what was made for
+        it.
     type: str
     choices: [started, stopped]
     required: true
   server:
-    description: How the server was started, as C(database.server) of M(llmops.litellm.preflight_info) says. Needed to start it.
+    description:
+      - How the server was started, as C(database.server) of M(llmops.litellm.preflight_info) says.
+        Needed to start it.
     type: dict
     suboptions:
       argv:
@@ -41,7 +46,9 @@ options:
         type: path
         required: true
   env_file:
-    description: Env file on the host (0600) with the database's URL as its clients had it. Needed to start it.
+    description:
+      - Env file on the host (0600) with the database's URL as its clients had it. Needed to start
+        it.
     type: path
   unit:
     description: The server's own systemd unit, whose start stops the private server.
@@ -88,7 +95,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 env_file:
-  description: Env file with the URL of the same database and role on the private socket, for the O(env_file) of other modules. No secret is in it.
+  description:
+    - Env file with the URL of the same database and role on the private socket, for the O(env_file)
+      of other modules. No secret is in it.
   returned: success
   type: str
   sample: /run/litellm-legacy-look.env

@@ -9,9 +9,10 @@ module: ops_program
 short_description: Install or remove the command litellm-ops
 version_added: 0.1.0
 description:
-  - Installs the command C(litellm-ops), which makes, verifies, lists, pins, prunes and tries out backups, looks at the deployment's health and asks
-    its models what they can do, from a timer or by hand.
-    It is the same code that the modules of this collection run, and needs Python 3 and nothing of Ansible on the host.
+  - Installs the command C(litellm-ops), which makes, verifies, lists, pins, prunes and tries out
+    backups, looks at the deployment's health and asks its models what they can do, from a timer or
+    by hand. It is the same code that the modules of this collection run, and needs Python 3 and
+    nothing of Ansible on the host.
   - Another release takes the place of an earlier one at once; a run that is under way ends with
     what it began with.
   - With O(state=absent) the command stays while anything on the host still needs it. That is the
@@ -25,7 +26,8 @@ options:
     choices: [present, absent]
     default: present
   library:
-    description: Folder in which the folder of the code is. Those of earlier releases are removed from it.
+    description:
+      - Folder in which the folder of the code is. Those of earlier releases are removed from it.
     type: path
     default: /usr/local/lib/llmops-litellm
   command:

@@ -8,8 +8,10 @@ module: preflight_info
 short_description: Look at a host before a migration, and tell every reason against it at once
 version_added: 0.1.0
 description:
-  - Finds the legacy deployment as it runs now, and holds the host against what the compose deployment will need.
-  - Changes nothing and pulls nothing. What has to be judged with a secret is judged on the host; nothing secret is returned.
+  - Finds the legacy deployment as it runs now, and holds the host against what the compose
+    deployment will need.
+  - Changes nothing and pulls nothing. What has to be judged with a secret is judged on the host;
+    nothing secret is returned.
 author: llmops.litellm contributors (@llmops)
 options:
   legacy_unit:
@@ -17,11 +19,14 @@ options:
     type: str
     default: litellm.service
   legacy_account:
-    description: Account whose user manager has the unit. Needed only where several have one of that name.
+    description:
+      - Account whose user manager has the unit. Needed only where several have one of that name.
     type: str
     default: ''
   project_dir:
-    description: Folder of the compose deployment. Not the one that the legacy proxy runs in, whose C(.env) it would read at its next start.
+    description:
+      - Folder of the compose deployment. Not the one that the legacy proxy runs in, whose C(.env)
+        it would read at its next start.
     type: path
     default: /opt/litellm
   state_dir:
@@ -45,7 +50,8 @@ options:
     type: int
     default: 14000
   database_port:
-    description: Loopback port of the database container where the legacy deployment's cannot be told.
+    description:
+      - Loopback port of the database container where the legacy deployment's cannot be told.
     type: int
     default: 5434
   redis_port:
@@ -75,7 +81,9 @@ options:
     elements: str
     default: []
   accept_down:
-    description: Units that need one of the legacy deployment's, and other databases of the native PostgreSQL, that may go down with it.
+    description:
+      - Units that need one of the legacy deployment's, and other databases of the native
+        PostgreSQL, that may go down with it.
     type: list
     elements: str
     default: []
@@ -84,7 +92,8 @@ options:
     type: dict
     required: true
   patience:
-    description: Seconds without a sign of life after which another controller's run is taken for dead.
+    description:
+      - Seconds without a sign of life after which another controller's run is taken for dead.
     type: int
     default: 7200
 attributes:
@@ -111,7 +120,9 @@ problems:
   returned: always
   type: list
   elements: str
-  sample: ["port 4000 (proxy): is held by nginx (process 812), not by litellm.service -> stop it, or set another port"]
+  sample:
+    - "port 4000 (proxy): is held by nginx (process 812), not by litellm.service -> stop it,
+      or set another port"
 warnings_found:
   description: What does not stop a migration but should be known.
   returned: always
@@ -126,16 +137,22 @@ facts:
       description: Docker's and Compose's versions, platform and data folder.
       type: dict
     legacy:
-      description: Unit, process, folder, configuration, port, options, names of the variables, hashes of the files.
+      description:
+        - Unit, process, folder, configuration, port, options, names of the variables, hashes of the
+          files.
       type: dict
     database:
-      description: The native database, with its unit, version, size and whether a stored row proves the salt key.
+      description:
+        - The native database, with its unit, version, size and whether a stored row proves the salt
+          key.
       type: dict
     redis:
       description: The native Redis with its unit, empty where there is none.
       type: dict
     model_hosts:
-      description: Loopback ports of model servers that the configuration, the environment or the database name.
+      description:
+        - Loopback ports of model servers that the configuration, the environment or the database
+          name.
       type: list
       elements: dict
     images:

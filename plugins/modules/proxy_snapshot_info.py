@@ -9,11 +9,12 @@ short_description: See a LiteLLM proxy as its clients do
 version_added: 0.1.0
 author: llmops.litellm contributors (@llmops)
 description:
-  - Reads models, keys, teams and the number of users through the proxy's API, sends real requests to models, tries keys of clients, and
-    compares all of it with an earlier snapshot, of this proxy or of another one.
+  - Reads models, keys, teams and the number of users through the proxy's API, sends real requests
+    to models, tries keys of clients, and compares all of it with an earlier snapshot, of this proxy
+    or of another one.
   - No key, no address with a password and nothing that a model said is in what is returned.
-  - Its requests are requests like any other. Those of O(keys_file), O(exercise), O(capabilities) and O(bogus) leave rows in the proxy's spend log,
-    some seconds later.
+  - Its requests are requests like any other. Those of O(keys_file), O(exercise), O(capabilities)
+    and O(bogus) leave rows in the proxy's spend log, some seconds later.
 options:
   url:
     description: Address of the proxy.
@@ -29,27 +30,31 @@ options:
     default: LITELLM_MASTER_KEY
   keys_file:
     description:
-      - File on the host with keys of clients. Each is tried with C(GET /v1/models), and with a small chat request if the file names a
-        C(chat_model). Only the statuses are kept.
-      - 'Either JSON, C({"keys": [{"name": "ci-runner", "key": "sk-..."}], "chat_model": "chat"}), where C(alias) does for C(name) and the
-        list alone will do too; or text with one key per line, where lines that begin with C(#) are left out.'
+      - File on the host with keys of clients. Each is tried with C(GET /v1/models), and with a
+        small chat request if the file names a C(chat_model). Only the statuses are kept.
+      - 'Either JSON, C({"keys": [{"name": "ci-runner", "key": "sk-..."}], "chat_model": "chat"}),
+        where C(alias) does for C(name) and the list alone will do too; or text with one key per
+        line, where lines that begin with C(#) are left out.'
     type: path
   exercise:
     description:
-      - Models to send one request of each kind to that their mode has, C(chat) and C(stream), C(embedding), C(rerank) or C(completion).
-        Naming a model of a provider spends money.
-      - If this is not given, those of O(compare); without that the first model on this host for each mode, once from the configuration and
-        once from the database. A name that is also served from elsewhere is not among them.
+      - Models to send one request of each kind to that their mode has, C(chat) and C(stream),
+        C(embedding), C(rerank) or C(completion). Naming a model of a provider spends money.
+      - If this is not given, those of O(compare); without that the first model on this host for
+        each mode, once from the configuration and once from the database. A name that is also
+        served from elsewhere is not among them.
       - An empty list sends none.
     type: list
     elements: str
   local_hosts:
-    description: Names by which the proxy reaches models on this host, beside C(localhost) and C(127.0.0.1).
+    description:
+      - Names by which the proxy reaches models on this host, beside C(localhost) and C(127.0.0.1).
     type: list
     elements: str
     default: [host.docker.internal]
   own_ports:
-    description: Ports of the proxy itself. A model at one of them is not on this host, but behind a proxy.
+    description:
+      - Ports of the proxy itself. A model at one of them is not on this host, but behind a proxy.
     type: list
     elements: int
     default: [4000]
@@ -59,8 +64,10 @@ options:
     default: true
   capabilities:
     description:
-      - Whether the models of O(exercise) that answer are also asked what else they can do, with the requests of M(llmops.litellm.model_probe).
-      - What a snapshot to O(compare) with has is asked for in any case, up to three times, since a model does not always do what it can.
+      - Whether the models of O(exercise) that answer are also asked what else they can do, with the
+        requests of M(llmops.litellm.model_probe).
+      - What a snapshot to O(compare) with has is asked for in any case, up to three times, since a
+        model does not always do what it can.
     type: bool
     default: false
   compare:
@@ -106,7 +113,9 @@ snapshot:
   type: dict
   contains:
     models:
-      description: Every model of every name. The digest is of its settings, without addresses, ids and secrets.
+      description:
+        - Every model of every name. The digest is of its settings, without addresses, ids and
+          secrets.
       type: list
       elements: dict
       sample: [{name: embed, mode: embedding, db_model: false, local: true, digest: 0c9f4be21d37}]
@@ -116,19 +125,35 @@ snapshot:
       sample:
         count: 1
         listed:
-          - {hash: 358875cca091, alias: ci-runner, blocked: false, spend: 0.12, max_budget: 25.0, budget_reset_at: null, expires: null,
-             team: team-research, user: null, settings: 44136fa355b3}
+          - hash: 358875cca091
+            alias: ci-runner
+            blocked: false
+            spend: 0.12
+            max_budget: 25.0
+            budget_reset_at: null
+            expires: null
+            team: team-research
+            user: null
+            settings: 44136fa355b3
     teams:
       description: Every team.
       type: list
       elements: dict
-      sample: [{id: team-research, alias: Research, blocked: false, spend: 39.97, max_budget: 500.0, budget_reset_at: null, settings: 9b1c66ad0e21}]
+      sample:
+        - id: team-research
+          alias: Research
+          blocked: false
+          spend: 39.97
+          max_budget: 500.0
+          budget_reset_at: null
+          settings: 9b1c66ad0e21
     users:
       description: How many users there are.
       type: dict
       sample: {count: 4}
     bogus:
-      description: HTTP status for a key that does not exist, null if none was tried or no answer came.
+      description:
+        - HTTP status for a key that does not exist, null if none was tried or no answer came.
       type: int
       sample: 401
     exercised:
@@ -137,8 +162,12 @@ snapshot:
       elements: dict
       sample:
         - {model: chat, mode: chat, status: 200, ok: true, detail: {characters: 86}, seconds: 0.021}
-        - {model: chat, mode: stream, status: 200, ok: true, detail: {characters: 86, pieces: 14, done: true}, seconds: 0.034}
-        - {model: rerank, mode: rerank, status: 200, ok: true, detail: {order: [1, 2, 0]}, seconds: 0.05}
+        - model: chat
+          mode: stream
+          status: 200
+          ok: true
+          detail: {characters: 86, pieces: 14, done: true}
+          seconds: 0.034
     client_keys:
       description: HTTP statuses by client's key, null where no answer came or nothing was asked.
       type: list
@@ -148,7 +177,8 @@ snapshot:
       description: What else models can do, V(yes), V(no), or V(failed) where no usable answer came.
       type: list
       elements: dict
-      sample: [{model: chat, capability: tools, state: "no", why: no tool was called, seconds: 0.02}]
+      sample:
+        - {model: chat, capability: tools, state: "no", why: no tool was called, seconds: 0.02}
 table:
   description: Every request to a model, before and now, as lines to be read.
   returned: if O(compare) is given
@@ -159,8 +189,10 @@ table:
     - "chat   tools      yes     no   0.02            0.03"
 differences:
   description:
-    - What O(compare) shows and this proxy does not, in plain words. Empty if nothing was lost or changed.
-    - Spend may have grown, or begun again with a new budget period; keys, teams and users may have been added.
+    - What O(compare) shows and this proxy does not, in plain words. Empty if nothing was lost or
+      changed.
+    - Spend may have grown, or begun again with a new budget period; keys, teams and users may have
+      been added.
   returned: if O(compare) is given
   type: list
   elements: str

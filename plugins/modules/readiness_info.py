@@ -9,9 +9,10 @@ short_description: Wait until a LiteLLM proxy is proved ready
 version_added: 0.1.0
 author: llmops.litellm contributors (@llmops)
 description:
-  - Asks C(/health/readiness) and, with a key, C(/health/readiness/details) and C(/cache/ping), and tells what the answers prove.
-    Releases from 1.60 to today differ in what they say and in what of it is true. All of them remember the state of the database for
-    15 seconds or more. With a key C(/key/list) is therefore read too, which shows how it is now.
+  - Asks C(/health/readiness) and, with a key, C(/health/readiness/details) and C(/cache/ping), and
+    tells what the answers prove. Releases from 1.60 to today differ in what they say and in what of
+    it is true. All of them remember the state of the database for 15 seconds or more. With a key
+    C(/key/list) is therefore read too, which shows how it is now.
   - Without a key V(connected) may be 15 seconds old.
   - HTTP 200 is no proof. What an answer does not prove is V(unknown).
   - Fails after the last attempt, with the reasons.
@@ -22,7 +23,8 @@ options:
     default: http://127.0.0.1:4000
   api_key:
     description:
-      - The proxy's master key. Releases from 1.84 on tell the version and the state of the cache to nobody else.
+      - The proxy's master key. Releases from 1.84 on tell the version and the state of the cache to
+        nobody else.
       - Better leave it on the host, with O(api_key_file).
     type: str
   api_key_file:
@@ -47,7 +49,8 @@ options:
   require:
     description:
       - What must be V(connected), beyond the proxy's being ready. V(cache) needs a key.
-      - A proxy without a database is ready; where one is expected, require it, since LiteLLM says the same when its first connection failed.
+      - A proxy without a database is ready; where one is expected, require it, since LiteLLM says
+        the same when its first connection failed.
     type: list
     elements: str
     choices: [database, cache]
@@ -75,7 +78,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ready:
-  description: The proxy says that it can serve, and its database is proved to work, or none is configured.
+  description:
+    - The proxy says that it can serve, and its database is proved to work, or none is configured.
   returned: always
   type: bool
   sample: true

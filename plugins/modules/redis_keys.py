@@ -9,17 +9,19 @@ module: redis_keys
 short_description: Copy the keys of Redis between a native server and a container
 version_added: 0.1.0
 description:
-  - Starts the side that O(to) names with a snapshot of the other one, and verifies that every key which never expires is
-    there afterwards, and of the others not more than there were.
-  - To a container, the native Redis keeps its keys and settings. Where the container can't load the snapshot, it is
-    started again with what it held, and the module fails.
-  - To a native server, its unit is stopped, and started again with the container's keys. Where that is not possible (the
-    container's release is newer, the native server keeps an append-only file), it starts with what it had, and the
-    reason is returned. Redis holds what LiteLLM can do without, except with O(required).
+  - Starts the side that O(to) names with a snapshot of the other one, and verifies that every key
+    which never expires is there afterwards, and of the others not more than there were.
+  - To a container, the native Redis keeps its keys and settings. Where the container can't load the
+    snapshot, it is started again with what it held, and the module fails.
+  - To a native server, its unit is stopped, and started again with the container's keys. Where that
+    is not possible (the container's release is newer, the native server keeps an append-only file),
+    it starts with what it had, and the reason is returned. Redis holds what LiteLLM can do without,
+    except with O(required).
   - No password is put on a command line.
 notes:
-  - The native Redis saves its keys to its own file (C(BGSAVE)), which is copied. One that does not tell where that is
-    gives a snapshot as to a replica, and waits for C(repl-diskless-sync-delay), five seconds by default, before.
+  - The native Redis saves its keys to its own file (C(BGSAVE)), which is copied. One that does not
+    tell where that is gives a snapshot as to a replica, and waits for C(repl-diskless-sync-delay),
+    five seconds by default, before.
   - A key whose time is over, or ends meanwhile, is not copied.
 author: llmops.litellm contributors (@llmops)
 options:
@@ -30,9 +32,10 @@ options:
     required: true
   container:
     description:
-      - Name of the container. As the receiver it is started if it does not run; as the giver it must run.
-      - Its environment has its password as C(REDIS_PASSWORD). Its data are in C(/data), without an append-only file,
-        which Redis would load instead of a snapshot.
+      - Name of the container. As the receiver it is started if it does not run; as the giver it
+        must run.
+      - Its environment has its password as C(REDIS_PASSWORD). Its data are in C(/data), without an
+        append-only file, which Redis would load instead of a snapshot.
     type: str
     required: true
   host:
@@ -45,7 +48,8 @@ options:
     default: 6379
   env_file:
     description:
-      - Env file on the host, as Compose reads it, whose O(variable) and C(REDIS_USERNAME) the native Redis wants.
+      - Env file on the host, as Compose reads it, whose O(variable) and C(REDIS_USERNAME) the
+        native Redis wants.
       - A file without them is for a Redis that asks for none.
     type: path
   variable:
@@ -58,23 +62,26 @@ options:
     default: false
   folder:
     description:
-      - To a container, folder on the host for the snapshot, and for what the container held. Both are removed at the end.
+      - To a container, folder on the host for the snapshot, and for what the container held. Both
+        are removed at the end.
     type: path
     default: /var/tmp
   unit:
     description:
-      - Record of the native server's unit, as M(llmops.litellm.preflight_info) returns it. Needed to a native server.
+      - Record of the native server's unit, as M(llmops.litellm.preflight_info) returns it. Needed
+        to a native server.
     type: dict
   data:
-    description: To a native server, where it keeps its keys, as M(llmops.litellm.preflight_info) returns it.
+    description:
+      - To a native server, where it keeps its keys, as M(llmops.litellm.preflight_info) returns it.
     type: dict
   major:
     description: To a native server, its major version.
     type: int
   required:
     description:
-      - To a native server, whether to fail where the keys can't be copied, since there is spend in them that no database
-        has.
+      - To a native server, whether to fail where the keys can't be copied, since there is spend in
+        them that no database has.
     type: bool
     default: false
   timeout:
@@ -83,7 +90,9 @@ options:
     default: 600
 attributes:
   check_mode:
-    description: Says what would be copied, and what stands in the way. A container that does not run is not asked.
+    description:
+      - Says what would be copied, and what stands in the way. A container that does not run is not
+        asked.
     support: full
   diff_mode:
     description: Keys are not shown.
@@ -119,12 +128,15 @@ reason:
   sample: the container has Redis 8, whose snapshots the native Redis 7 need not know
 keys:
   description:
-    - Keys in the container, of all databases. In check mode with O(to=container) those of the native server.
+    - Keys in the container, of all databases. In check mode with O(to=container) those of the
+      native server.
   returned: success
   type: int
   sample: 12
 databases:
-  description: Keys, and how many of them expire, by logical database. In check mode those of the source only.
+  description:
+    - Keys, and how many of them expire, by logical database. In check mode those of the source
+      only.
   returned: success, with O(to=container)
   type: dict
   sample: {db0: {source: {keys: 12, expires: 11}, target: {keys: 12, expires: 11}}}
@@ -203,8 +215,8 @@ def to_native(
         )
     if reason and params["required"]:
         raise _redis.RedisError(
-            "the keys of Redis can't be copied back, and there may be spend in them that no database has: %s"
-            % reason
+            "the keys of Redis can't be copied back, and there may be spend in them that no"
+            " database has: %s" % reason
         )
     return {"copied": not reason, "reason": reason, "keys": keys}
 

@@ -9,16 +9,20 @@ module: spend_flush
 short_description: Wait until a LiteLLM proxy has written its spend
 version_added: 0.1.0
 description:
-  - A proxy that is stopped while it writes what its last requests have cost loses that batch. In the seconds after such a write it can be stopped
-    without loss. This waits for one, while clients are served.
-  - Where nothing can be seen, because no proxy is connected or the database does not answer, it says so and does not fail.
+  - A proxy that is stopped while it writes what its last requests have cost loses that batch. In
+    the seconds after such a write it can be stopped without loss. This waits for one, while clients
+    are served.
+  - Where nothing can be seen, because no proxy is connected or the database does not answer, it
+    says so and does not fail.
   - O(source) is the proxy's database, with the proxy's own role.
 author: llmops.litellm contributors (@llmops)
 extends_documentation_fragment:
   - llmops.litellm.database.source
 options:
   limit:
-    description: Seconds to wait at most. LiteLLM writes every 10 to 15 seconds, unless C(proxy_batch_write_at) says otherwise.
+    description:
+      - Seconds to wait at most. LiteLLM writes every 10 to 15 seconds, unless
+        C(proxy_batch_write_at) says otherwise.
     type: float
     default: 18
 attributes:

@@ -8,7 +8,8 @@ module: status_info
 short_description: Tell where a host stands
 version_added: 0.1.0
 description:
-  - The journal, both deployments, who answers at the proxy's port, the last backup, and what each playbook would do next.
+  - The journal, both deployments, who answers at the proxy's port, the last backup, and what each
+    playbook would do next.
   - Whatever is missing or broken on the host is told and is no failure. No secret is returned.
 author: llmops.litellm contributors (@llmops)
 options:
@@ -37,10 +38,13 @@ options:
     type: str
     default: ''
   run:
-    description: This run, as the lookup P(llmops.litellm.controller_run#lookup) gives it, to be told whether another one is at work.
+    description:
+      - This run, as the lookup P(llmops.litellm.controller_run#lookup) gives it, to be told whether
+        another one is at work.
     type: dict
   patience:
-    description: Seconds without a sign of life after which a run of another controller is taken for dead.
+    description:
+      - Seconds without a sign of life after which a run of another controller is taken for dead.
     type: int
     default: 7200
   timeout:
@@ -82,23 +86,31 @@ status:
       sample: "2026-11-23T22:10:00+00:00"
     journal:
       description: >-
-        State (also V(none), and V(unreadable)), phase, since when, in words, whether a run is at work (V(yes), V(no), V(unknown)),
-        and the database with rows of a proxy that was left.
+        State (also V(none), and V(unreadable)), phase, since when, in words, whether a run is at
+        work (V(yes), V(no), V(unknown)), and the database with rows of a stopped proxy.
       type: dict
     legacy:
-      description: The proxy's port, and each unit and native server with its recorded and present state, and whether its process has the port.
+      description:
+        - The proxy's port, and each unit and native server with its recorded and present state, and
+          whether its process has the port.
       type: dict
     compose:
-      description: The engine, the containers (state, health, image, ports; null where there is none), volumes, and the unit that starts them at boot.
+      description:
+        - The engine, the containers (state, health, image, ports; null where there is none),
+          volumes, and the unit that starts them at boot.
       type: dict
     proxy:
-      description: Who has the proxy's port (V(nobody), V(legacy), V(compose) or V(other), and its name), and what its readiness proves.
+      description:
+        - Who has the proxy's port (V(nobody), V(legacy), V(compose) or V(other), and its name), and
+          what its readiness proves.
       type: dict
     restore:
       description: A restore that has not ended, in words; null where there is none.
       type: str
     backup:
-      description: The newest backup with a sound manifest, by its manifest alone, and how many folders have none.
+      description:
+        - The newest backup with a sound manifest, by its manifest alone, and how many folders have
+          none.
       type: dict
     next:
       description: What each playbook would do, by its file name.

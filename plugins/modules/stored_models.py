@@ -9,9 +9,10 @@ short_description: Models in LiteLLM's database name addresses that the proxy re
 version_added: 0.1.0
 author: llmops.litellm contributors (@llmops)
 description:
-  - Rewrites addresses of this host in models that LiteLLM keeps in its database (C(store_model_in_db)), through LiteLLM's API, and reads
-    them again.
-  - The ids of the models, their keys and everything else of them stay as they are. Models of the configuration file are not touched.
+  - Rewrites addresses of this host in models that LiteLLM keeps in its database
+    (C(store_model_in_db)), through LiteLLM's API, and reads them again.
+  - The ids of the models, their keys and everything else of them stay as they are. Models of the
+    configuration file are not touched.
   - The database that is changed is that of the proxy at O(url).
 attributes:
   check_mode:
@@ -37,7 +38,9 @@ options:
     type: str
     default: LITELLM_MASTER_KEY
   state:
-    description: Where the proxy runs. V(container) turns loopback addresses into O(gateway_name), V(loopback) does the reverse.
+    description:
+      - Where the proxy runs. V(container) turns loopback addresses into O(gateway_name),
+        V(loopback) does the reverse.
     type: str
     choices: [container, loopback]
     default: container
@@ -46,18 +49,22 @@ options:
     type: str
     default: host.docker.internal
   own_ports:
-    description: Loopback ports of the proxy itself, which are the same in the container; addresses with them stay as they are.
+    description:
+      - Loopback ports of the proxy itself, which are the same in the container; addresses with them
+        stay as they are.
     type: list
     elements: int
     default: [4000]
   ports:
-    description: Loopback ports that containers reach at O(gateway_name). Addresses with others stay as they are. All, if it is not given.
+    description:
+      - Loopback ports that containers reach at O(gateway_name). Addresses with others stay as they
+        are. All, if it is not given.
     type: list
     elements: int
   earlier:
     description:
-      - RV(rewritten) of the run with O(state=container). With O(state=loopback) each model gets the name of this host back that it had,
-        such as C(localhost). Others get C(127.0.0.1).
+      - RV(rewritten) of the run with O(state=container). With O(state=loopback) each model gets the
+        name of this host back that it had, such as C(localhost). Others get C(127.0.0.1).
     type: list
     elements: dict
     default: []
