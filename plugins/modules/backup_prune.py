@@ -67,7 +67,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Backups are kept for 7 days, 4 weeks and 3 months
+- name: Keep backups for 7 days, 4 weeks and 3 months
   llmops.litellm.backup_prune:
     path: /var/backups/llmops-litellm
 """
@@ -132,12 +132,12 @@ from ansible_collections.llmops.litellm.plugins.module_utils._backup import rete
 RULES = {"keep_last": 1, "keep_daily": 7, "keep_weekly": 4, "keep_monthly": 3, "keep_yearly": 0}
 
 
-def diff(told: dict) -> dict:
+def diff(result: dict) -> dict:
     """The folder before and after: a line for each backup, with why it stays or goes."""
-    stay = {entry["name"]: "broken: %s" % entry["problem"] for entry in told["broken"]}
-    stay.update({entry["name"]: ", ".join(entry["reasons"]) for entry in told["kept"]})
-    go = {entry["name"]: ", ".join(entry["reasons"]) for entry in told["removed"]}
-    go.update(dict.fromkeys(told["cleared"], "left by an interruption"))
+    stay = {entry["name"]: "broken: %s" % entry["problem"] for entry in result["broken"]}
+    stay.update({entry["name"]: ", ".join(entry["reasons"]) for entry in result["kept"]})
+    go = {entry["name"]: ", ".join(entry["reasons"]) for entry in result["removed"]}
+    go.update(dict.fromkeys(result["cleared"], "left by an interruption"))
 
     def lines(found: dict) -> str:
         return "".join("%s  %s\n" % item for item in sorted(found.items()))
@@ -157,14 +157,14 @@ def main() -> None:
     )
     policy = _retention.Policy(*(module.params[name] for name in RULES), module.params["timezone"])
     try:
-        told = _archive.prune(
+        result = _archive.prune(
             module.params["path"], policy, datetime.now(timezone.utc), module.check_mode
         )
     except (ValueError, _backup.BackupError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror))
-    module.exit_json(**told, diff=diff(told))
+    module.exit_json(**result, diff=diff(result))
 
 
 if __name__ == "__main__":

@@ -73,24 +73,24 @@ attributes:
         are read for that.
     support: full
   diff_mode:
-    description: Rows are not shown; what would be lost is told in words.
+    description: Rows are not shown; what would be lost is returned in words.
     support: none
 seealso:
   - module: llmops.litellm.database_backup
 """
 
 EXAMPLES = r"""
-- name: What a restore would lose is known
+- name: Show what a restore would lose
   llmops.litellm.backup_restore:
     name: 20261123T120501Z
   check_mode: true
   register: foreseen
 
-- name: Deployment holds what the backup does
+- name: Restore the newest backup
   llmops.litellm.backup_restore:
     name: 20261123T120501Z
 
-- name: New host serves what the old one did
+- name: Build the deployment of another host from its backup
   llmops.litellm.backup_restore:
     path: /mnt/copies/llmops-litellm
     settings: /nonexistent
@@ -128,7 +128,7 @@ problems:
   returned: in check mode
   type: list
   elements: str
-told:
+messages:
   description: What was done, in order.
   returned: always
   type: list
@@ -217,20 +217,20 @@ def main() -> None:
         supports_check_mode=True,
     )
     now = datetime.now(timezone.utc)
-    told: list[str] = []
+    messages: list[str] = []
     try:
         order = order_of(module.params, now)
         if isinstance(order, _rebuild.Order):
             done = (
                 _rebuild.foresee(order)
                 if module.check_mode
-                else _rebuild.rebuild(order, now, told.append)
+                else _rebuild.rebuild(order, now, messages.append)
             )
         else:
             done = (
                 _restore.foresee(order)
                 if module.check_mode
-                else _restore.restore(order, now, told.append)
+                else _restore.restore(order, now, messages.append)
             )
     except (
         _settings_file.SettingsError,
@@ -240,10 +240,10 @@ def main() -> None:
         _journal.JournalError,
         _systemd.SystemdError,
     ) as error:
-        module.fail_json(msg=str(error), told=told)
+        module.fail_json(msg=str(error), messages=messages)
     except OSError as error:
-        module.fail_json(msg="%s: %s" % (error.filename, error.strerror), told=told)
-    module.exit_json(**{"changed": True, "loses": [], "told": told, **done})
+        module.fail_json(msg="%s: %s" % (error.filename, error.strerror), messages=messages)
+    module.exit_json(**{"changed": True, "loses": [], "messages": messages, **done})
 
 
 if __name__ == "__main__":

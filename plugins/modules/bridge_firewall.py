@@ -45,7 +45,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Containers get through the firewall
+- name: Let containers through the firewall
   llmops.litellm.bridge_firewall:
     subnet: 172.30.40.0/24
     gateway: 172.30.40.1
@@ -102,15 +102,15 @@ def main() -> None:
     folder = module.params["state_dir"]
     try:
         if module.params["state"] == "absent":
-            told = _firewall.remove(folder, module.check_mode)
+            result = _firewall.remove(folder, module.check_mode)
         else:
             wanted = _firewall_rules.Wanted(
                 module.params["subnet"],
                 module.params["gateway"],
                 tuple(sorted(set(module.params["ports"]))),
             )
-            told = _firewall.bring(wanted, folder, module.check_mode)
-        module.exit_json(volatile=_firewall.volatile(folder), **told)
+            result = _firewall.bring(wanted, folder, module.check_mode)
+        module.exit_json(volatile=_firewall.volatile(folder), **result)
     except (_firewall.FirewallError, OSError) as error:
         module.fail_json(msg=str(error))
 

@@ -91,7 +91,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: The container's configuration is in place
+- name: Write the container's configuration
   llmops.litellm.config_file:
     src: /home/litellm/litellm/config.yaml
     dest: /home/litellm/litellm/config.compose.yaml

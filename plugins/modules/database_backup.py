@@ -97,7 +97,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: A pinned backup of the legacy deployment is there
+- name: Make a pinned backup of the legacy deployment
   llmops.litellm.database_backup:
     source:
       env_file: /var/lib/llmops-litellm/legacy.env

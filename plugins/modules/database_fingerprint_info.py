@@ -33,13 +33,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What the native database holds is known
+- name: Fingerprint the native database
   llmops.litellm.database_fingerprint_info:
     endpoint:
       env_file: /var/lib/llmops-litellm/legacy.env
   register: legacy
 
-- name: What the container's database holds is known
+- name: Fingerprint the container's database
   llmops.litellm.database_fingerprint_info:
     endpoint:
       container: litellm-postgres

@@ -27,7 +27,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Containers are looked at
+- name: Inspect the containers
   llmops.litellm.docker_containers_info:
     containers: [litellm-proxy, litellm-postgres, litellm-redis]
 """

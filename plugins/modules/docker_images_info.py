@@ -38,11 +38,11 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: What the images hold is known
+- name: Inspect the images
   llmops.litellm.docker_images_info:
     images: "{{ litellm_images }}"
     legacy_release: 1.102.4
-  register: told
+  register: found
 """
 
 RETURN = r"""

@@ -133,7 +133,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: The compose deployment's environment is in place
+- name: Write the compose deployment's environment
   llmops.litellm.env_file:
     legacy_env: /var/lib/llmops-litellm/legacy.env
     legacy_files:
@@ -365,14 +365,14 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         on_host=os.path.exists,
     )
     planned = _environment.plan(process, files, settings)
-    told = {
+    common = {
         "comparison": [item._asdict() for item in planned.entries],
         "findings": missing + [item._asdict() for item in planned.findings],
     }
     for text in planned.warnings:
         module.warn(text)
     if planned.problems:
-        module.fail_json(msg=" ".join(planned.problems), **told)
+        module.fail_json(msg=" ".join(planned.problems), **common)
     after = _environment_text.env_text(planned.values)
     wanted = [(params["dest"], after, 0o600, (os.geteuid(), os.getegid()))]
     if params["redis_conf"]:
@@ -396,7 +396,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             "after": shown[1],
         }
     ]
-    return {"changed": bool(changed), "diff": diff, **told}
+    return {"changed": bool(changed), "diff": diff, **common}
 
 
 def main() -> None:

@@ -32,11 +32,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Deployment is looked at
+- name: Check the deployment
   llmops.litellm.health_info:
   register: health
 
-- name: Deployment is well
+- name: Fail if the deployment is not healthy
   ansible.builtin.assert:
     that: health.outcome != 'failed'
     fail_msg: "{{ health.screen | join('; ') }}"

@@ -41,7 +41,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Secrets stay out of git and of build contexts
+- name: Keep secrets out of git and of build contexts
   llmops.litellm.ignore_files:
     path: /home/litellm/litellm
     git: [.env, redis.conf]

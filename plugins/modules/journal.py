@@ -66,7 +66,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: The journal knows that the cutover begins
+- name: Record that the cutover begins
   llmops.litellm.journal:
     folder: /var/lib/llmops-litellm
     operation: begin

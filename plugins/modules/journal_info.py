@@ -17,7 +17,7 @@ options:
     required: true
   run:
     description:
-      - This run, as the lookup P(llmops.litellm.controller_run#lookup) gives it, to be told whether
+      - This run, as the lookup P(llmops.litellm.controller_run#lookup) gives it, to see whether
         another one is at work.
     type: dict
   patience:
@@ -37,7 +37,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Where this host stands is known
+- name: Read the migration state of this host
   llmops.litellm.journal_info:
     folder: /var/lib/llmops-litellm
   register: stand

@@ -38,12 +38,12 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Units of an earlier installation are kept
+- name: Keep a copy of the units of an earlier installation
   llmops.litellm.kept_files:
     folder: /var/lib/llmops-litellm/kept-1
     paths: [/etc/llmops-litellm/ops.json, /etc/systemd/system/litellm-ops-*]
 
-- name: They are there again
+- name: Put them back
   llmops.litellm.kept_files:
     folder: /var/lib/llmops-litellm/kept-1
     paths: [/etc/llmops-litellm/ops.json, /etc/systemd/system/litellm-ops-*]
@@ -90,11 +90,11 @@ def main() -> None:
     folder, paths = module.params["folder"], module.params["paths"]
     try:
         if module.params["state"] == "restored":
-            told = _file_snapshot.put_back(folder, paths, module.check_mode)
+            result = _file_snapshot.put_back(folder, paths, module.check_mode)
             module.exit_json(
-                changed=any(told.values()),
+                changed=any(result.values()),
                 files=[entry["path"] for entry in _file_snapshot.kept(folder)],
-                **told,
+                **result,
             )
         if module.check_mode and not os.path.isdir(folder):
             module.exit_json(changed=True, files=_file_snapshot.found(paths))

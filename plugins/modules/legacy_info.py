@@ -31,7 +31,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Legacy proxy serves
+- name: Wait until the legacy proxy serves
   llmops.litellm.legacy_info:
     unit: litellm.service
     account: litellm
@@ -68,15 +68,15 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import proces
 def look(unit: str, account: str) -> tuple[str, dict[str, Any]]:
     """Why the unit does not serve, empty where it does; and what it is."""
     try:
-        told = _legacy.discover(unit, account).facts
+        found = _legacy.discover(unit, account).facts
     except _legacy.LegacyError as error:
         return str(error), {}
-    listener = _listeners.holder(_listeners.listeners(), told["port"])
+    listener = _listeners.holder(_listeners.listeners(), found["port"])
     if listener is None:
-        return "nobody listens on port %d" % told["port"], told
-    if listener.pid is None or told["pid"] not in _process.ancestors(listener.pid):
-        return "port %d is held by %s" % (told["port"], listener.command), told
-    return "", told
+        return "nobody listens on port %d" % found["port"], found
+    if listener.pid is None or found["pid"] not in _process.ancestors(listener.pid):
+        return "port %d is held by %s" % (found["port"], listener.command), found
+    return "", found
 
 
 def main() -> None:
@@ -89,10 +89,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        reason, told = look(module.params["unit"], module.params["account"])
+        reason, found = look(module.params["unit"], module.params["account"])
     except OSError as error:  # the process ended while we looked
-        reason, told = str(error), {}
-    module.exit_json(changed=False, serves=not reason, reason=reason, legacy=told)
+        reason, found = str(error), {}
+    module.exit_json(changed=False, serves=not reason, reason=reason, legacy=found)
 
 
 if __name__ == "__main__":

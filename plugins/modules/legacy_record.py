@@ -31,7 +31,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Environment of the legacy proxy is on record
+- name: Record the environment of the legacy proxy
   llmops.litellm.legacy_record:
     pid: "{{ found.legacy.pid }}"
     dest: /var/lib/llmops-litellm/legacy.env

@@ -47,7 +47,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Model servers are recorded as they are
+- name: Record the model servers as they are
   llmops.litellm.model_adoption:
     units: [llama-embeddings.service, "8079"]
     state_dir: /var/lib/llmops-litellm

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: model_host_info
-short_description: Tell how the model servers of a host are
+short_description: Report the state of the model servers of a host
 version_added: 0.1.0
 description:
   - Unit, state and whether it is the intended one, GPU and its memory, model, whether the proxy's
-    container reaches it, and when it answered last. Whatever is missing or broken is told and is no
-    failure.
+    container reaches it, and when it answered last. Whatever is missing or broken is
+    reported and is no failure.
   - A server that starts on demand and is asleep is not woken.
 author: llmops.litellm contributors (@llmops)
 options:
@@ -51,7 +51,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Model servers are looked at
+- name: Inspect the model servers
   llmops.litellm.model_host_info:
     state_dir: /var/lib/llmops-litellm
     container: litellm-proxy
@@ -146,14 +146,14 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    told = module.params
+    params = module.params
     place = _inspect.Place(
-        told["project_name"],
-        told["state_dir"],
-        told["container"],
-        told["gateway_name"],
-        tuple(told["ports"]),
-        told["timeout"],
+        params["project_name"],
+        params["state_dir"],
+        params["container"],
+        params["gateway_name"],
+        tuple(params["ports"]),
+        params["timeout"],
     )
     found = _inspect.look(place, datetime.now(timezone.utc))
     module.exit_json(changed=False, screen=_inspect.screen(found), **found)

@@ -59,11 +59,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Models of this host are asked
+- name: Probe the models of this host
   llmops.litellm.model_probe:
   register: probe
 
-- name: Two models are asked, wherever they are
+- name: Probe two models, wherever they are
   llmops.litellm.model_probe:
     scope: all
     names: ["gpt-*", claude]
@@ -139,8 +139,8 @@ def main() -> None:
     params = module.params
     try:
         settings = _settings.from_params(params, os.geteuid())
-        told = _locate.find(settings.where, params["kind"] or "")
-        told = told._replace(url=params["url"]) if params["url"] else told
+        deployment = _locate.find(settings.where, params["kind"] or "")
+        deployment = deployment._replace(url=params["url"]) if params["url"] else deployment
         given = {
             name: params[name]
             for name in ("scope", "models", "requests", "tokens")
@@ -150,7 +150,7 @@ def main() -> None:
             **given,
             names=settings.probe.names if params["names"] is None else tuple(params["names"]),
         )
-        _models, tasks = _probe_run.planned(settings, told, options)
+        _models, tasks = _probe_run.planned(settings, deployment, options)
         plan = [{"model": task.model, "capability": task.capability.name} for task in tasks]
         if module.check_mode:
             module.exit_json(
@@ -159,7 +159,7 @@ def main() -> None:
                 screen=["would ask %(model)s: %(capability)s" % task for task in plan],
             )
         report, findings, texts, paths = _probe_run.probe(
-            settings, told, options, fresh=params["fresh"]
+            settings, deployment, options, fresh=params["fresh"]
         )
     except (_settings_file.SettingsError, _client.ProxyError) as error:
         module.fail_json(msg=str(error))

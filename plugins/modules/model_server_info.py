@@ -39,7 +39,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Declared model servers can run here
+- name: Check whether the declared model servers can run here
   llmops.litellm.model_server_info:
     servers:
       - {name: embed, server: llama_cpp, task: embedding, model: /srv/models/embed.gguf, port: 8082}
@@ -105,10 +105,10 @@ def main() -> None:
     if not problems:
         units = {server.name: _unit.names(server, project) for server in servers}
         problems, notes, gpus = _checks.check(servers, units, account)
-    told = {"notes": notes, "problems": problems, "gpus": gpus, "systemd": release}
+    result = {"notes": notes, "problems": problems, "gpus": gpus, "systemd": release}
     if problems:
         module.fail_json(
-            msg="Model servers can't be set up as declared:\n- %s" % "\n- ".join(problems), **told
+            msg="Model servers can't be set up as declared:\n- %s" % "\n- ".join(problems), **result
         )
     devices = _gpu.devices()
     module.exit_json(
@@ -122,7 +122,7 @@ def main() -> None:
             }
             for server in servers
         ],
-        **told,
+        **result,
     )
 
 

@@ -76,19 +76,19 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Legacy database can be read
+- name: Start the legacy database for reading
   llmops.litellm.native_server:
     state: started
     server: "{{ found.database.server }}"
     env_file: /var/lib/llmops-litellm/legacy.env
   register: server
 
-- name: What it holds is known
+- name: Fingerprint it
   llmops.litellm.database_fingerprint_info:
     endpoint:
       env_file: "{{ server.env_file }}"
 
-- name: Legacy server is stopped
+- name: Stop the legacy database
   llmops.litellm.native_server:
     state: stopped
 """

@@ -86,23 +86,23 @@ def main() -> None:
     _cli.parser()  # what it needs is loaded with it, and what is loaded is installed
     try:
         if module.params["state"] == "present":
-            told = _install.install(_install.sources(), library, command, module.check_mode)
+            result = _install.install(_install.sources(), library, command, module.check_mode)
         else:
             emptied = _install.remove_settings_folder(check=module.check_mode)
             needed_by = _install.needed_by(command)
             if needed_by:
                 module.exit_json(changed=emptied, folder=library, needed_by=needed_by)
-            told = _install.remove(library, command, module.check_mode)
-            told["changed"] = told["changed"] or emptied
+            result = _install.remove(library, command, module.check_mode)
+            result["changed"] = result["changed"] or emptied
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror))
     module.exit_json(
-        changed=told["changed"],
-        folder=told["folder"],
+        changed=result["changed"],
+        folder=result["folder"],
         needed_by=[],
         diff={
-            "before": told["before"],
-            "after": told["after"],
+            "before": result["before"],
+            "after": result["after"],
             "before_header": command,
             "after_header": command,
         },

@@ -51,7 +51,7 @@ options:
     default: 14000
   database_port:
     description:
-      - Loopback port of the database container where the legacy deployment's cannot be told.
+      - Loopback port of the database container where the legacy deployment's cannot be found out.
     type: int
     default: 5434
   redis_port:
@@ -106,7 +106,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Host is looked at
+- name: Check the host
   llmops.litellm.preflight_info:
     state_dir: /var/lib/llmops-litellm
     backup_dir: /var/backups/llmops-litellm

@@ -89,14 +89,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What clients of the legacy proxy see is known
+- name: Record what clients of the legacy proxy see
   llmops.litellm.proxy_snapshot_info:
     url: http://127.0.0.1:4000
     key_file: /var/lib/llmops-litellm/legacy.env
     keys_file: /root/client-keys.json
   register: before
 
-- name: Clients of the new proxy see the same
+- name: Compare what clients of the new proxy see
   llmops.litellm.proxy_snapshot_info:
     url: http://127.0.0.1:4000
     key_file: /home/litellm/litellm/.env

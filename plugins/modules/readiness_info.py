@@ -67,7 +67,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Proxy serves with its database and Redis
+- name: Wait until the proxy is ready with its database and Redis
   llmops.litellm.readiness_info:
     url: http://127.0.0.1:4000
     api_key_file: /home/litellm/litellm/.env
@@ -94,7 +94,7 @@ cache:
   type: str
   sample: connected
 version:
-  description: LiteLLM's version, null where it was not told.
+  description: LiteLLM's version, null where it is not known.
   returned: always
   type: str
   sample: 1.102.4

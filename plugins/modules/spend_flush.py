@@ -35,7 +35,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Proxy has just written its spend
+- name: Wait until the proxy has written its spend
   llmops.litellm.spend_flush:
     source:
       env_file: /var/lib/llmops-litellm/legacy.env
@@ -79,12 +79,12 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        told = _spend_flush.wait(
+        result = _spend_flush.wait(
             _session.Endpoint.from_params(module.params["source"]), module.params["limit"]
         )
     except _session.PostgresError as error:
-        told = _spend_flush.Flush(False, str(error), 0.0)
-    module.exit_json(changed=False, **told._asdict())
+        result = _spend_flush.Flush(False, str(error), 0.0)
+    module.exit_json(changed=False, **result._asdict())
 
 
 if __name__ == "__main__":

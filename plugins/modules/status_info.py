@@ -10,7 +10,7 @@ version_added: 0.1.0
 description:
   - The journal, both deployments, who answers at the proxy's port, the last backup, and what each
     playbook would do next.
-  - Whatever is missing or broken on the host is told and is no failure. No secret is returned.
+  - Whatever is missing or broken on the host is reported and is no failure. No secret is returned.
 author: llmops.litellm contributors (@llmops)
 options:
   state_dir:
@@ -39,7 +39,7 @@ options:
     default: ''
   run:
     description:
-      - This run, as the lookup P(llmops.litellm.controller_run#lookup) gives it, to be told whether
+      - This run, as the lookup P(llmops.litellm.controller_run#lookup) gives it, to see whether
         another one is at work.
     type: dict
   patience:
@@ -64,7 +64,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Where this host stands is known
+- name: Read the status of this host
   llmops.litellm.status_info:
     state_dir: /var/lib/llmops-litellm
     backup_dir: /var/backups/llmops-litellm

@@ -75,7 +75,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Models stored in the database name addresses that the container reaches
+- name: Rewrite addresses of stored models for the container
   llmops.litellm.stored_models:
     url: http://127.0.0.1:4000
     key_file: /home/litellm/litellm/.env
@@ -83,7 +83,7 @@ EXAMPLES = r"""
     state: container
   register: models
 
-- name: Models stored in the database name addresses that the native proxy reaches
+- name: Rewrite addresses of stored models back for the native proxy
   llmops.litellm.stored_models:
     url: http://127.0.0.1:4000
     key_file: /var/lib/llmops-litellm/legacy.env

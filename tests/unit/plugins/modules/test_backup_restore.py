@@ -75,7 +75,7 @@ def test_settings_of_the_host_say_what_is_restored(
         path,
         ("x", "legacy", "/else", "/key", False, 5),
     )
-    assert (result["changed"], result["told"], result["loses"], result["stopped"]) == (
+    assert (result["changed"], result["messages"], result["loses"], result["stopped"]) == (
         True,
         ["the proxy is stopped"],
         ["a"],
@@ -83,7 +83,7 @@ def test_settings_of_the_host_say_what_is_restored(
     )
     result = run(backup_restore, check=True, settings=path)
     assert deployment[1][2:] == ("latest", "", "", "", True, 240)
-    assert (result["changed"], result["problems"], result["told"]) == (True, ["too full"], [])
+    assert (result["changed"], result["problems"], result["messages"]) == (True, ["too full"], [])
 
 
 def test_refusal_says_what_was_done_before(
@@ -95,7 +95,7 @@ def test_refusal_says_what_was_done_before(
 
     monkeypatch.setattr(_restore, "restore", refuse)
     result = run(backup_restore, settings=str(tmp_path / "ops.json"))
-    assert (result["failed"], result["msg"], result["told"]) == (
+    assert (result["failed"], result["msg"], result["messages"]) == (
         True,
         "nothing was touched: too full",
         ["an earlier one is ended"],
