@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import fake_proxy
 import pytest
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
@@ -29,5 +31,31 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         shown = capsys.readouterr().out
         assert "hunter2" not in shown
         return dict(json.loads(shown))
+
+    return call
+
+
+@pytest.fixture
+def proxy() -> Iterator[fake_proxy.FakeProxy]:
+    with fake_proxy.serve() as running:
+        yield running
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> str:
+    path = tmp_path / "key.env"
+    path.write_text(f"LITELLM_MASTER_KEY='{fake_proxy.MASTER}'\nWRONG=sk-bad\n", encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def ask(proxy: fake_proxy.FakeProxy, capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(module: Any, **params: Any) -> dict[str, Any]:
+        with patch_module_args({"url": proxy.url, **params}), pytest.raises(SystemExit):
+            module.main()
+        text = capsys.readouterr().out
+        for secret in ("sk-master", "sk-bad", "sk-good", fake_proxy.PASSWORD):
+            assert secret not in text.split('"invocation"')[0]
+        return json.loads(text)
 
     return call

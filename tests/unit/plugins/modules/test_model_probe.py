@@ -1,4 +1,4 @@
-"""The modules health_info and model_probe: what they return and refuse, and that looking changes nothing."""
+"""The module model_probe: what it asks, keeps and refuses."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _checks
-from ansible_collections.llmops.litellm.plugins.module_utils._health.checks import Check
 from ansible_collections.llmops.litellm.plugins.modules import (
-    health_info,
     model_probe,
 )
 
 KEY = "sk-hunter2-4f9c0b7ad2e15386"
+
+
 Run = Callable[..., dict[str, Any]]
 
 
@@ -107,24 +106,6 @@ def run(proxy: Any, bare_host: None, tmp_path: Path, capsys: pytest.CaptureFixtu
     return call
 
 
-@pytest.mark.parametrize("check", [False, True])
-def test_health_is_told_and_fails_nothing(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, check: bool
-) -> None:
-    monkeypatch.setattr(
-        _checks, "look", lambda target: [Check("liveness", "failed", "no answer", 0.1)]
-    )
-    told = run(health_info, check)
-    assert (told["changed"], told["outcome"], told["kind"], told["checks"][0]["name"]) == (
-        False,
-        "failed",
-        "legacy",
-        "liveness",
-    )
-    assert told["screen"][-1].startswith("failed") and "failed" not in told
-    assert list((tmp_path / "state").iterdir()) == []
-
-
 def test_probe_in_check_mode_says_what_it_would_ask(run: Run, proxy: Any, tmp_path: Path) -> None:
     told = run(model_probe, check=True)
     assert (told["changed"], told["plan"], proxy.asked) == (
@@ -152,10 +133,9 @@ def test_probe_keeps_its_report(run: Run, proxy: Any, tmp_path: Path) -> None:
     assert run(model_probe, requests=5)["outcome"] == "failed"
 
 
-@pytest.mark.parametrize("module", [health_info, model_probe])
-def test_settings_that_are_wrong_are_said(run: Run, tmp_path: Path, module: Any) -> None:
+def test_settings_that_are_wrong_are_said(run: Run, tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text("{}")
-    told = run(module)
+    told = run(model_probe)
     assert told["failed"] and "format is missing" in told["msg"]
 
 
