@@ -81,6 +81,9 @@ def test_units_go_only_with_a_sound_backup(
         "Nothing was removed"
         in run(legacy_units, state="absent", units=UNITS, backup=str(tmp_path))["msg"]
     )
+    nowhere = str(tmp_path / "nosuch")
+    missing = run(legacy_units, state="absent", units=UNITS, backup=nowhere)
+    assert "Nothing was removed" in missing["msg"]
     (tmp_path / _folder.MANIFEST).write_text(json.dumps({"format": 1, "files": [{"sha256": "h"}]}))
     (tmp_path / _folder.SUMS).write_text(_folder.sums(str(tmp_path)))
     assert run(legacy_units, state="absent", units=UNITS, backup=str(tmp_path))["changed"]

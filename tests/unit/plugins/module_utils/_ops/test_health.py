@@ -308,6 +308,7 @@ def test_inventory_puts_everything_side_by_side(run: Run, proxy: Any, tmp_path: 
         and proxy.asked == []
     )
     assert told["model_hosts"]["hosts"] == []
+    assert (tmp_path / "model_answers.json").is_file()  # when each answered last
     screen = run("inventory")[1]
     assert "alias best: here" in screen
     assert "none on this host is known" in screen
