@@ -44,7 +44,7 @@ KILLS = [
     Case(
         "killed within",
         "migrate",
-        "roles/database/tasks/copy.yml llmops.litellm.database : copy | Target holds what the source holds #2",
+        "playbooks/tasks/steps/cutover.yml steps | cutover | Copy the database and verify the copy",
         "cutover",
         "migrate",
         2.0,
