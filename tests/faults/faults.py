@@ -36,7 +36,7 @@ KILLS = [
     Case(
         "killed within",
         "migrate",
-        "roles/compose/tasks/rehearse.yml llmops.litellm.compose : rehearse | New proxy runs, away from the legacy port",
+        "roles/compose/tasks/rehearse.yml llmops.litellm.compose : rehearse | Start the new proxy away from the legacy port",
         "rehearse",
         "rollback",
         5.0,
@@ -52,7 +52,7 @@ KILLS = [
     Case(
         "killed within",
         "rollback",
-        "roles/rollback/tasks/data.yml llmops.litellm.rollback : data | Legacy database holds what it shall",
+        "roles/rollback/tasks/data.yml llmops.litellm.rollback : data | Copy the rows back into the legacy database and verify them",
         "carry",
         "rollback",
         2.0,
@@ -60,7 +60,7 @@ KILLS = [
     Case(
         "killed within",
         "migrate",
-        "roles/compose/tasks/up.yml llmops.litellm.compose : up | Compose deployment runs",
+        "roles/compose/tasks/up.yml llmops.litellm.compose : up | Start the compose deployment",
         "serve",
         "rollback",
         5.0,

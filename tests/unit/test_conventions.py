@@ -93,6 +93,36 @@ def test_every_variable_is_documented(role: Path) -> None:
     assert undocumented(spec.get("options", {})) == []
 
 
+def called_entry_points() -> set[tuple[str, str]]:
+    """The role and entry point of each include or import with C(tasks_from), and C(main)."""
+    found = {(role.name, "main") for role in ROLES}
+    for folder in ("roles", "playbooks", "molecule"):
+        for path in sorted((ROOT / folder).rglob("*.yml")):
+            found |= set(
+                re.findall(
+                    r"name: llmops\.litellm\.(\w+)\n\s+tasks_from: (\w+)",
+                    path.read_text(encoding="utf-8"),
+                )
+            )
+    return found
+
+
+@pytest.mark.parametrize(("role", "entry"), sorted(called_entry_points()))
+def test_entry_points_have_specs(role: str, entry: str) -> None:
+    specs = load(ROOT / "roles" / role / "meta/argument_specs.yml")["argument_specs"]
+    assert (ROOT / "roles" / role / f"tasks/{entry}.yml").is_file()
+    assert specs[entry].get("short_description")
+    # one meaning and one default, whichever entry point is taken
+    options, main = specs[entry].get("options", {}), specs["main"].get("options", {})
+    assert {name: main.get(name) for name in options} == options
+
+
+@pytest.mark.parametrize("role", ROLES, ids=name_of)
+def test_specs_are_of_entry_points_that_there_are(role: Path) -> None:
+    specs = load(role / "meta/argument_specs.yml")["argument_specs"]
+    assert [name for name in specs if not (role / f"tasks/{name}.yml").is_file()] == []
+
+
 @pytest.mark.parametrize("role", ROLES, ids=name_of)
 def test_roles_do_not_read_each_others_variables(role: Path) -> None:
     others = "|".join(other.name for other in ROLES if other != role)
@@ -188,6 +218,7 @@ def test_there_is_something_to_look_at() -> None:
     # a folder that moves must not leave the tests above with nothing to do
     assert len(UTILITIES) > 50
     assert len(PLUGINS) - len(UTILITIES) > 30
+    assert len(called_entry_points()) > 25
     assert len(ROLES) > 5 and len(PLAYBOOKS) > 5 and len(SCENARIOS) > 5
 
 
