@@ -100,7 +100,7 @@ def called_entry_points() -> set[tuple[str, str]]:
         for path in sorted((ROOT / folder).rglob("*.yml")):
             found |= set(
                 re.findall(
-                    r"name: llmops\.litellm\.(\w+)\n\s+tasks_from: (\w+)",
+                    r"name: llmops\.litellm\.(\w+)\n(?:\s+(?:#|rolespec).*\n)*\s+tasks_from: (\w+)",
                     path.read_text(encoding="utf-8"),
                 )
             )
