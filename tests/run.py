@@ -28,6 +28,7 @@ BIN = Path(sys.executable).parent
 STEPS = ("lint", "sanity", "unit", "integration", "molecule")
 HEARTBEAT = 20.0  # seconds between signs of life
 TAIL = 60  # lines shown of a failed task's log
+SECONDS = ROOT / ".cache" / "seconds.json"
 TESTBED = [sys.executable, "tests/testbed/testbed.py"]
 
 # Debian packages by step: (a file that shows the package is there, the package). The test bed installs its own.
@@ -57,6 +58,8 @@ class Task:
     )  # run if the command did not end well
     started: float = 0.0
     seconds: float = 0.0
+    migrations: int = 0
+    rollbacks: int = 0
     code: int | None = None
     process: subprocess.Popen[bytes] | None = None
     passed: list[str] = dataclasses.field(default_factory=list)
@@ -68,23 +71,39 @@ class Task:
         return OUTPUT / f"{self.name.replace(' ', '-')}.log"
 
     @property
+    def evidence(self) -> Path:
+        """Where a scenario's hosts leave what they were when they were taken down."""
+        return OUTPUT / self.name.removeprefix("molecule ")
+
+    @property
     def junit(self) -> Path:
         """Where pytest writes its report."""
         return self.log.with_suffix(".xml")
 
 
 def tasks_of(steps: list[str], scenarios: list[str]) -> list[Task]:
-    """The tasks of these steps, in the order in which they are started."""
+    """The tasks of these steps, in the order in which they are started.
+
+    What others wait for comes first, then what took longest the last time, so that nothing is left
+    alone at the end.
+    """
     python, pytest = sys.executable, [sys.executable, "-m", "pytest", "-q"]
+    first: list[Task] = []
     tasks: list[Task] = []
-    hosts = "molecule" in steps and scenarios
+    hosts = scenarios if "molecule" in steps else []
     if hosts or "integration" in steps:
-        # images are built here, once: scenarios run side by side and only start hosts from them; drills of the integration tests start containers
-        tasks.append(Task("testbed", [*TESTBED, "up"], 40, report="none"))
+        # images are built here, once: scenarios run side by side and only start hosts from them;
+        # drills of the integration tests start containers
+        first.append(Task("testbed", [*TESTBED, "up"], 40, report="none"))
+    if any(group_in(scenario, "migrated") for scenario in hosts):
+        kept = [*TESTBED, "kept", "migrated"]
+        first.append(Task("migrated host", kept, 20, after="testbed", report="none"))
     if "lint" in steps:
         tasks += [
             Task("lint ruff", ["ruff", "check", "."], 5),
+            Task("lint format", ["ruff", "format", "--check", "."], 5),
             Task("lint mypy", ["mypy"], 10),
+            Task("lint structure", [python, "tests/structure.py"], 5),
             Task("lint ansible-lint", ["ansible-lint", "--strict"], 15),
         ]
     if "unit" in steps:
@@ -96,20 +115,47 @@ def tasks_of(steps: list[str], scenarios: list[str]) -> list[Task]:
         tasks.append(
             Task("integration", [*pytest, "tests/integration"], 20, after="testbed", report="junit")
         )
-    for scenario in scenarios if hosts else []:
-        tasks.append(
-            Task(
-                f"molecule {scenario}",
-                ["molecule", "test", "-s", scenario],
-                45,
-                after="testbed",
-                report="junit",
-                counts_itself=True,
-                environment={"MOLECULE_EPHEMERAL_DIRECTORY": str(OUTPUT / f"ephemeral-{scenario}")},
-                cleanup=["molecule", "destroy", "-s", scenario],
-            )
+    for scenario in hosts:
+        name = f"molecule {scenario}"
+        task = Task(
+            name,
+            ["molecule", "test", "-s", scenario],
+            45,
+            after="migrated host" if group_in(scenario, "migrated") else "testbed",
+            report="junit",
+            counts_itself=True,
+            cleanup=["molecule", "destroy", "-s", scenario],
         )
-    return tasks
+        task.environment = {
+            "MOLECULE_EPHEMERAL_DIRECTORY": str(OUTPUT / f"ephemeral-{scenario}"),
+            "LLMOPS_EVIDENCE": str(task.evidence),
+        }
+        tasks.append(task)
+    last = seconds_of_last_run()
+    return [*first, *sorted(tasks, key=lambda task: -last.get(task.name, guess(task.name)))]
+
+
+def group_in(scenario: str, group: str) -> bool:
+    """Whether a host of a scenario is in a group."""
+    inventory = (ROOT / "molecule" / scenario / "inventory.yml").read_text(encoding="utf-8")
+    return re.search(rf"^ *{group}:", inventory, re.MULTILINE) is not None
+
+
+def seconds_of_last_run() -> dict[str, float]:
+    """What each task took the last time."""
+    try:
+        return dict(json.loads(SECONDS.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def guess(name: str) -> float:
+    """Seconds of a task that never ran here: of a scenario by the size of its tests."""
+    kind, _blank, scenario = name.partition(" ")
+    if kind == "molecule":
+        paths = ROOT.glob(f"molecule/{scenario}/tests/*.py")
+        return 200 + sum(path.stat().st_size for path in paths) / 100
+    return 5 if kind == "lint" else 200
 
 
 def count(task: Task) -> None:
@@ -135,6 +181,25 @@ def count(task: Task) -> None:
         task.failed.append(f"{task.name}: the command failed")
     elif task.counts_itself or not task.report:
         (task.failed if task.code else task.passed).append(task.name)
+
+
+def look_at_hosts(task: Task) -> None:
+    """Fill in how often the task's hosts were migrated and brought back.
+
+    What else they have left is kept of a task that failed.
+    """
+    # the test bed says what it has made, of which every host that starts from it has the journal
+    if task.name == "migrated host":
+        task.migrations = len(re.findall(r" built \S+/migrated-host:", task.log.read_text()))
+        return
+    for path in sorted(task.evidence.glob("*/runs.json")):
+        runs = json.loads(path.read_text(encoding="utf-8"))
+        task.migrations += runs["migrations"]
+        task.rollbacks += runs["rollbacks"]
+    if task.after == "migrated host":
+        task.migrations = max(0, task.migrations - 1)
+    if not task.failed and task.name.startswith("molecule "):
+        shutil.rmtree(task.evidence, ignore_errors=True)
 
 
 def end_group(process: subprocess.Popen[bytes], patience: float = 20.0) -> None:
@@ -167,6 +232,7 @@ class Run:
         )
 
         self.engine_ran = True  # before this run
+        self.begun = time.monotonic()
 
     def say(self, text: str) -> None:
         """One line of progress with the time of day."""
@@ -206,6 +272,7 @@ class Run:
                     check=False,
                 )
         count(task)
+        look_at_hosts(task)
         verdict = "ok    " if not task.failed else "FAILED"
         self.say(
             f"{verdict} {task.name}: {len(task.passed)} passed, {len(task.failed)} failed in {task.seconds:.0f} s"
@@ -315,8 +382,33 @@ class Run:
             )
         return self.close()
 
+    def table(self) -> None:
+        """Say where the time went, and keep it for the order of the next run."""
+        took = seconds_of_last_run()
+        took.update({task.name: task.seconds for task in self.tasks if task.code == 0})
+        SECONDS.write_text(json.dumps(took, indent=1) + "\n", encoding="utf-8")
+        rows = [
+            (
+                task.name,
+                f"{task.seconds:.0f}",
+                str(task.migrations or ""),
+                str(task.rollbacks or ""),
+            )
+            for task in sorted(self.tasks, key=lambda task: -task.seconds)
+        ]
+        seconds = f"{time.monotonic() - self.begun:.0f}"
+        sums = (
+            sum(task.migrations for task in self.tasks),
+            sum(task.rollbacks for task in self.tasks),
+        )
+        rows.append(("all, side by side", seconds, str(sums[0]), str(sums[1])))
+        print()
+        for name, *numbers in [("step", "seconds", "migrations", "rollbacks"), *rows]:
+            print(f"{name:<26}" + "".join(f"{number:>12}" for number in numbers))
+
     def close(self) -> int:
         """Say what failed and, last and alone on its line, how many."""
+        self.table()
         passed = sum(len(task.passed) for task in self.tasks)
         failed = [name for task in self.tasks for name in task.failed]
         if self.stopped:
@@ -362,11 +454,6 @@ def install_packages(steps: list[str]) -> None:
             sys.exit(f"{done.stdout}\napt-get {' '.join(arguments)} failed")
 
 
-def size(scenario: str) -> int:
-    """Bytes of a scenario's tests: those with most to try take longest, and are started first, so that none is left alone at the end."""
-    return sum(path.stat().st_size for path in ROOT.glob(f"molecule/{scenario}/tests/*.py"))
-
-
 def main() -> int:
     """Read the command line, run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
@@ -376,7 +463,8 @@ def main() -> int:
     parser.add_argument(
         "--jobs",
         type=int,
-        default=max(2, os.cpu_count() or 2),
+        # one more than there are processors: a scenario often waits for a proxy
+        default=1 + max(2, os.cpu_count() or 2),
         help="how many tasks at a time (%(default)s)",
     )
     parser.add_argument(
@@ -389,7 +477,7 @@ def main() -> int:
     if unknown := set(steps) - set(STEPS):
         parser.error(f"unknown step: {', '.join(sorted(unknown))}")
     scenarios = options.scenario or sorted(
-        (path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")), key=size, reverse=True
+        path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")
     )
     (ROOT / ".cache").mkdir(exist_ok=True)
     with (ROOT / ".cache/tests.lock").open("w") as lock:

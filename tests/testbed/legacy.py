@@ -96,8 +96,32 @@ def playbook(path: Path, inventory: Path, log: Path, **variables: object) -> Non
         )
     if done.returncode:
         raise TestbedError(
-            f"{path.name} failed on {BUILDER} (which is left as it is), the whole log is {log}:\n{tail(log, 40)}"
+            f"{path.name} failed (its host is left as it is), the whole log is {log}:\n"
+            f"{tail(log, 40)}"
         )
+
+
+def write_inventory(folder: Path, host: str) -> Path:
+    """An inventory of one host, in a folder."""
+    inventory = folder / "inventory.yml"
+    variables = {
+        "ansible_connection": "community.docker.docker",
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
+    content = {"litellm": {"hosts": {host: variables}}}
+    inventory.write_text(json.dumps(content), encoding="utf-8")
+    return inventory
+
+
+def commit(host: str, reference: str) -> None:
+    """Keep the file system of a host that was stopped as an image."""
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        # each host that starts from the image makes an identity of its own
+        empty = Path(folder) / "machine-id"
+        empty.touch(0o444)
+        run(["docker", "cp", empty, f"{host}:/etc/machine-id"], capture=True)
+    change = ["--change", f"LABEL {PREFIX}=image"]
+    run(["docker", "commit", *change, host, reference], capture=True)
 
 
 def snapshot(testbed: dict[str, object]) -> None:
@@ -111,26 +135,13 @@ def snapshot(testbed: dict[str, object]) -> None:
     log = LOGS / "build-legacy-host.log"
     log.write_text("", encoding="utf-8")
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-        inventory = Path(folder) / "inventory.yml"
-        host = {
-            "ansible_connection": "community.docker.docker",
-            "ansible_python_interpreter": "/usr/bin/python3",
-        }
-        inventory.write_text(json.dumps({"litellm": {"hosts": {BUILDER: host}}}), encoding="utf-8")
+        inventory = write_inventory(Path(folder), BUILDER)
         playbook(SHARED / "destroy.yml", inventory, log, testbed=testbed)
-        playbook(
-            SHARED / "create.yml", inventory, log, testbed={**testbed, "host_image": tag("host")}
-        )
+        bare = {**testbed, "host_image": tag("host")}
+        playbook(SHARED / "create.yml", inventory, log, testbed=bare)
         playbook(HERE / "legacy" / "install.yml", inventory, log)
         # systemd ends every service, so PostgreSQL's and Redis's files are those of a clean stop
         run(["docker", "stop", "--time", "120", BUILDER], capture=True)
-        # each host that starts from the image makes an identity of its own
-        empty = Path(folder) / "machine-id"
-        empty.touch(0o444)
-        run(["docker", "cp", empty, f"{BUILDER}:/etc/machine-id"], capture=True)
-        run(
-            ["docker", "commit", "--change", f"LABEL {PREFIX}=image", BUILDER, reference],
-            capture=True,
-        )
+        commit(BUILDER, reference)
         playbook(SHARED / "destroy.yml", inventory, log, testbed=testbed)
     say(f"built {reference} in {time.monotonic() - started:.0f} s")

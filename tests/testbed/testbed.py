@@ -8,6 +8,8 @@ testbed.py down             remove hosts, registry and network, stop the engine 
 testbed.py engine up|down   the engine alone
 testbed.py engine env       shell line for eval, so that docker and Ansible find the engine
 testbed.py build [NAME…]    images alone, all without a name
+testbed.py kept KIND [VOLUME]   a host that was migrated, or an engine that has pulled: have it, print its image,
+                            and give a new host's volume a copy of its engine's data
 testbed.py images           the images that hosts pull, as JSON
 testbed.py clean            remove images of earlier inputs
 """
@@ -25,6 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 import engine
 import images
 import legacy
+import migrated
 import registry
 from common import CACHE, TestbedError, run, say
 
@@ -89,6 +92,8 @@ def clean() -> None:
     """Remove images that the current inputs do not make and no container uses."""
     engine.select()
     current = {images.tag(name) for name in images.IMAGES} | {legacy.legacy_tag()}
+    kept = migrated.versions()
+    current |= {migrated.image_of(kind, version) for kind, version in kept.items()}
     current |= set(
         run(["docker", "ps", "--all", "--format", "{{.Image}}"], capture=True).stdout.split()
     )
@@ -97,9 +102,27 @@ def clean() -> None:
         capture=True,
     ).stdout.split()
     for reference in sorted(set(listed) - current):
-        run(["docker", "rmi", reference], capture=True)
+        name, _colon, version = reference.removeprefix(f"{images.PREFIX}/").partition(":")
+        if name.removesuffix("-host") in migrated.KINDS:
+            migrated.remove(name.removesuffix("-host"), version)
+        else:
+            run(["docker", "rmi", reference], capture=True)
         print(reference)
     run(["docker", "builder", "prune", "--force"], capture=True, check=False)
+
+
+def kept(kind: str, volume: str) -> None:
+    """Have what hosts of this kind start from, and a copy of its engine's data for one of them."""
+    if not legacy.STATE.exists():
+        raise TestbedError("the test bed is not up: run 'testbed.py up'")
+    engine.select()
+    if not migrated.ready(kind):
+        held = lock()
+        migrated.up(kind, json.loads(legacy.STATE.read_text(encoding="utf-8")))
+        del held
+    if volume:
+        migrated.clone(kind, volume)
+    print(migrated.image(kind))
 
 
 def environment() -> None:
@@ -119,6 +142,9 @@ def main() -> int:
         commands.add_parser(name)
     commands.add_parser("engine").add_argument("action", choices=("up", "down", "env"))
     commands.add_parser("build").add_argument("names", nargs="*", metavar="NAME")
+    keeping = commands.add_parser("kept")
+    keeping.add_argument("kind", choices=migrated.KINDS)
+    keeping.add_argument("volume", nargs="?", default="")
     options = parser.parse_args()
     try:
         if options.command == "engine" and options.action == "env":
@@ -127,6 +153,9 @@ def main() -> int:
         if options.command == "images":
             engine.select()
             print(json.dumps(registry.references(), indent=2))
+            return 0
+        if options.command == "kept":
+            kept(options.kind, options.volume)
             return 0
         held = lock()
         if options.command == "engine":

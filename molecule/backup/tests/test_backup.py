@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from play import (
+    BACKUPS,
+    PSQL,
+    STATE,
+    USER,
+    Run,
+    client,
+    legacy_state,
+    play,
+    state,
+    told,
+    until,
+    words,
+)
 
-SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
-ROOT = SCENARIO.parent.parent
-BACKUPS, STATE = "/var/backups/llmops-litellm", "/var/lib/llmops-litellm"
 METRICS = "/var/lib/prometheus/node-exporter/litellm.prom"
-PSQL = "docker exec litellm-postgres psql -U litellm -d litellm -XAtc"
 UNIT = "litellm-ops-backup"
 OTHER = "llmops-backup-other"
-# What a migration leaves on purpose.
-OURS = (STATE, BACKUPS, "/opt/litellm")
 NAMES = [
     "SHA256SUMS",
     "compose.yaml",
@@ -32,30 +38,6 @@ NAMES = [
     "manifest.json",
     "redis.conf",
 ]
-
-
-def play(
-    name: str, *words: str, inventory: str = "inventory.yml"
-) -> subprocess.CompletedProcess[str]:
-    """The operator's own command."""
-    return subprocess.run(
-        ["ansible-playbook", "-i", str(SCENARIO / inventory), f"playbooks/{name}.yml", *words],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-
-
-def words(run: subprocess.CompletedProcess[str]) -> str:
-    """What a run printed, without its line breaks."""
-    return " ".join(run.stdout.split()).replace("''", "'")  # as YAML writes an apostrophe
-
-
-def told(host: Any, name: str) -> Any:
-    """A JSON file of the state folder."""
-    return json.loads(host.check_output(f"cat {STATE}/{name}.json"))
 
 
 def listed(host: Any) -> list[str]:
@@ -71,25 +53,6 @@ def manifest(host: Any, name: str) -> Any:
     return json.loads(host.check_output(f"cat {BACKUPS}/{name}/manifest.json"))
 
 
-def until(host: Any, command: str, seconds: float = 60) -> str:
-    """Wait until a command succeeds on the host; what it prints."""
-    limit = time.monotonic() + seconds
-    while True:
-        done = host.run(command)
-        if done.rc == 0:
-            return str(done.stdout)
-        assert time.monotonic() < limit, f"{command}: {done.stdout}{done.stderr}"
-        time.sleep(0.2)
-
-
-def client(host: Any, action: str, name: str) -> Any:
-    """What the client did or sees."""
-    printed = host.check_output(
-        f"python3 -B /root/observer/client.py {action} /root/observer/{name}.json"
-    )
-    return json.loads(printed) if printed else None
-
-
 def models(host: Any, name: str) -> int:
     """The status with which the client's key is answered."""
     script = (
@@ -101,52 +64,12 @@ def models(host: Any, name: str) -> int:
     return int(host.check_output("python3 -c %s", script))
 
 
-def state(host: Any) -> dict[str, Any]:
-    """The host's state, without what a migration leaves on purpose."""
-    seen = json.loads(host.check_output("python3 -B /root/observer/host_state.py"))
-    seen["files"] = {
-        path: text for path, text in seen["files"].items() if not path.startswith(OURS)
-    }
-    del seen["docker"]["volume"], seen["docker"]["image"]
-    return dict(seen)
-
-
-# The legacy deployment, before any migration
-
-
-@pytest.fixture(scope="module")
-def legacy(host: Any) -> dict[str, Any]:
-    """Backups set up for the legacy deployment: the host's state then."""
-    run = play("backup")
-    assert run.returncode == 0, run.stdout
-    assert re.search(r"is made and verified: [0-9]+ rows in", words(run))
-    return state(host)
-
-
-def test_legacy_deployment_is_backed_up_by_the_same_playbook(
-    host: Any, legacy: dict[str, Any]
-) -> None:
-    (name,) = listed(host)
-    made = manifest(host, name)
-    assert (made["source"], made["facts"]["litellm_version"]) == ("legacy", "1.102.4")
-    assert {"1-config.yaml", "legacy.env"} <= {entry["name"] for entry in made["files"]}
-    assert "litellm-ops-backup.timer" in legacy["units"]["system active"]
-    again = play("backup")
-    assert re.search(r"changed=1 ", again.stdout), again.stdout  # the backup itself
-    assert len(listed(host)) == 1 and listed(host) != [
-        name
-    ]  # retention keeps the newer one of a day
-
-
 # The compose deployment and its timers
 
 
 @pytest.fixture(scope="module")
-def migrated(host: Any, legacy: dict[str, Any]) -> dict[str, Any]:
+def migrated(host: Any) -> dict[str, Any]:
     """A migrated host with a key that somebody has made: what the client sees."""
-    assert legacy
-    run = play("migrate")
-    assert run.returncode == 0, run.stdout
     client(host, "write", "first")
     return dict(client(host, "read", "first"))
 
@@ -171,12 +94,7 @@ def test_hand_over_puts_the_timers_of_the_compose_deployment_in_place(
         )
         assert timer["NextElapseUSecRealtime"]
     # the legacy one rests
-    assert (
-        host.run(
-            "systemctl --user --machine=litellm@ is-active litellm-backup.timer"
-        ).stdout.strip()
-        != "active"
-    )
+    assert host.run(f"{USER} is-active litellm-backup.timer").stdout.strip() != "active"
     assert "backups by litellm-ops: *-*-* 02:30:00" in host.check_output(f"cat {STATE}/report.md")
 
 
@@ -467,14 +385,14 @@ def test_other_salt_key_is_refused(host: Any, chosen: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def restored(host: Any, chosen: str) -> subprocess.CompletedProcess[str]:
+def restored(host: Any, chosen: str) -> Run:
     """A table is dropped, and the backup comes back: the run."""
     host.check_output(f"{PSQL} 'DROP TABLE \"LiteLLM_BudgetTable\" CASCADE'")
     return play("restore", "-e", f"restore_name={chosen}")
 
 
 def test_dropped_table_comes_back(
-    host: Any, chosen: str, migrated: dict[str, Any], restored: subprocess.CompletedProcess[str]
+    host: Any, chosen: str, migrated: dict[str, Any], restored: Run
 ) -> None:
     assert restored.returncode == 0, restored.stdout
     made = manifest(host, chosen)
@@ -485,9 +403,7 @@ def test_dropped_table_comes_back(
     assert "the schemas differ: the backup's comes back" in words(restored)
 
 
-def test_what_was_there_is_kept_twice(
-    host: Any, restored: subprocess.CompletedProcess[str]
-) -> None:
+def test_what_was_there_is_kept_twice(host: Any, restored: Run) -> None:
     assert restored.returncode == 0
     point = [name for name in listed(host) if name.startswith("before-restore-")]
     assert len(point) == 1 and manifest(host, point[0])["pinned"]
@@ -500,7 +416,7 @@ def test_what_was_there_is_kept_twice(
 
 
 def test_wrong_migration_is_taken_back_by_hand(
-    host: Any, chosen: str, migrated: dict[str, Any], restored: subprocess.CompletedProcess[str]
+    host: Any, chosen: str, migrated: dict[str, Any], restored: Run
 ) -> None:
     assert restored.returncode == 0
     ledger = (
@@ -525,7 +441,7 @@ def test_wrong_migration_is_taken_back_by_hand(
 
 
 def test_proxy_that_never_gets_healthy_brings_back_what_was_there(
-    host: Any, chosen: str, restored: subprocess.CompletedProcess[str]
+    host: Any, chosen: str, restored: Run
 ) -> None:
     assert restored.returncode == 0
     client(host, "write", "third")
@@ -545,7 +461,7 @@ def test_restore_that_is_killed_keeps_others_out_and_is_ended_by_the_next(
     chosen: str,
     migrated: dict[str, Any],
     stage: str,
-    restored: subprocess.CompletedProcess[str],
+    restored: Run,
 ) -> None:
     assert restored.returncode == 0
     host.check_output(f"systemd-run --quiet --unit=victim litellm-ops restore {chosen}")
@@ -622,12 +538,10 @@ def test_host_that_never_saw_the_original_serves_the_old_keys(
 # And back
 
 
-def test_rollback_brings_the_legacy_backups_back(
-    host: Any, legacy: dict[str, Any], chosen: str, migrated: dict[str, Any]
+def test_rollback_takes_home_what_was_restored(
+    host: Any, chosen: str, migrated: dict[str, Any]
 ) -> None:
     run = play("rollback")
     assert run.returncode == 0, run.stdout
-    assert state(host) == legacy
+    assert state(host) == legacy_state(host)
     assert client(host, "read", "first") == {**migrated, "api_base": "http://127.0.0.1:8082/v1"}
-    made = json.loads(host.check_output("litellm-ops backup --json"))
-    assert made["source"] == "legacy"

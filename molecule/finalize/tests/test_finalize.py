@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import signal
-import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from play import BACKUPS, FINALIZE, STATE, Run, journal, kill_in, play, states, status, until, words
 
-SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
-ROOT = SCENARIO.parent.parent
-STATE, BACKUPS = "/var/lib/llmops-litellm", "/var/backups/llmops-litellm"
 UNITS = "/home/litellm/.config/systemd/user"
 SINGLE = (
     "runuser -u postgres -- /usr/lib/postgresql/15/bin/postgres --single -D /var/lib/postgresql/15/main"
@@ -24,42 +18,6 @@ SINGLE = (
 KEPT = "litellm_20261101t000000z-0000"
 NOW = ("-e", "finalize_observation_days=0")
 ALL = ("-e", "finalize_drop_database=true", "-e", "finalize_remove_kept=true")
-
-
-def play(name: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """The operator's own command."""
-    return subprocess.run(
-        [
-            "ansible-playbook",
-            "-i",
-            str(SCENARIO / "inventory.yml"),
-            f"playbooks/{name}.yml",
-            *words,
-        ],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-
-
-def words(run: subprocess.CompletedProcess[str]) -> str:
-    """What a run printed, without its line breaks."""
-    return " ".join(run.stdout.split())
-
-
-def journal(host: Any) -> dict[str, Any]:
-    """Where the host stands."""
-    return json.loads(host.check_output(f"cat {STATE}/journal.json"))
-
-
-def status(tmp_path: Path) -> dict[str, Any]:
-    """What status.yml tells."""
-    path = tmp_path / "status.json"
-    run = play("status", "-e", f"status_file={path}")
-    assert run.returncode == 0, run.stdout
-    return json.loads(path.read_text())["llmops-finalize"]
 
 
 def legacy(host: Any, statement: str, database: str = "llm_gateway") -> str:
@@ -175,18 +133,9 @@ def test_every_reason_comes_at_once_and_nothing_is_touched(host: Any) -> None:
     assert journal(host)["state"] == "migrated"
 
 
-def wait_for(host: Any, condition: str) -> None:
-    """Until a command on the host succeeds."""
-    limit = time.monotonic() + 120
-    while host.run(condition).rc:
-        assert time.monotonic() < limit
-        time.sleep(0.3)
-
-
 def test_check_mode_tells_what_would_go(host: Any) -> None:
-    wait_for(
-        host, "docker inspect --format '{{.State.Health.Status}}' litellm-proxy | grep -qx healthy"
-    )
+    health = "docker inspect --format '{{.State.Health.Status}}' litellm-proxy"
+    until(host, f"{health} | grep -qx healthy", 120)
     before = files(host)
     run = play("finalize", *NOW, *ALL, "--check", "--diff")
     assert run.returncode == 0, run.stdout
@@ -210,27 +159,7 @@ def killed(host: Any) -> dict[str, Any]:
     host.check_output(
         f"echo '{json.dumps({'facts': {'kept_database': KEPT}})}' > {STATE}/journal-20261101t000000z-0000.json"
     )
-    victim = subprocess.Popen(
-        [
-            "ansible-playbook",
-            "-i",
-            str(SCENARIO / "inventory.yml"),
-            "playbooks/finalize.yml",
-            *NOW,
-            *ALL,
-        ],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    limit = time.monotonic() + 180
-    while journal(host)["phase"] != "last_dump":
-        assert time.monotonic() < limit
-        assert victim.poll() is None
-        time.sleep(0.2)
-    os.killpg(victim.pid, signal.SIGKILL)
-    victim.wait()
+    kill_in(host, FINALIZE[0], "finalize", *NOW, *ALL)
     return journal(host)
 
 
@@ -239,24 +168,23 @@ def test_status_says_what_ends_a_run_that_was_killed(
 ) -> None:
     assert killed["state"] == "running"
     told = status(tmp_path)
-    assert told["journal"]["words"].startswith("a run was killed in its step last_dump")
+    assert told["journal"]["words"].startswith(f"a run was killed in its step {FINALIZE[0]}")
     assert told["next"]["finalize.yml"] == "goes on, and ends finalized"
     assert told["proxy"]["ready"]
 
 
 @pytest.fixture(scope="module")
-def finalized(killed: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+def finalized(killed: dict[str, Any]) -> Run:
     """The next run, which is not asked again whether it is time."""
     assert killed
     return play("finalize", *ALL)
 
 
-def test_legacy_deployment_is_gone_and_in_its_last_backup(
-    host: Any, finalized: subprocess.CompletedProcess[str]
-) -> None:
+def test_legacy_deployment_is_gone_and_in_its_last_backup(host: Any, finalized: Run) -> None:
     assert finalized.returncode == 0, finalized.stdout
     told = journal(host)
     assert told["state"] == "finalized"
+    assert states(told, FINALIZE) == dict.fromkeys(FINALIZE, "done")
     backup = f"{BACKUPS}/legacy-final-{told['id']}"
     host.check_output(f"cd {backup} && sha256sum --check --quiet SHA256SUMS")
     held = json.loads(host.check_output(f"cat {backup}/manifest.json"))
@@ -284,9 +212,7 @@ def test_legacy_deployment_is_gone_and_in_its_last_backup(
     ).split() == ["masked", "disabled"]
 
 
-def test_nothing_of_the_look_is_left(
-    host: Any, finalized: subprocess.CompletedProcess[str]
-) -> None:
+def test_nothing_of_the_look_is_left(host: Any, finalized: Run) -> None:
     assert finalized.returncode == 0
     assert (
         host.check_output(
@@ -297,9 +223,7 @@ def test_nothing_of_the_look_is_left(
     assert not host.file("/var/lib/postgresql/15/main/postmaster.pid").exists
 
 
-def test_only_databases_that_were_named_are_dropped(
-    host: Any, finalized: subprocess.CompletedProcess[str]
-) -> None:
+def test_only_databases_that_were_named_are_dropped(host: Any, finalized: Run) -> None:
     assert finalized.returncode == 0
     assert "llm_gateway" not in legacy(host, "SELECT datname FROM pg_database", "postgres")
     names = host.check_output(
@@ -309,7 +233,7 @@ def test_only_databases_that_were_named_are_dropped(
     assert {"litellm", "foreign_one"} <= set(names)
 
 
-def test_report_says_what_is_where(host: Any, finalized: subprocess.CompletedProcess[str]) -> None:
+def test_report_says_what_is_where(host: Any, finalized: Run) -> None:
     report = host.check_output(f"cat {STATE}/finalized.md")
     assert "no way back from here except to restore" in report
     assert f"legacy-final-{journal(host)['id']}" in report
@@ -318,9 +242,7 @@ def test_report_says_what_is_where(host: Any, finalized: subprocess.CompletedPro
     assert [value for value in secrets(host) if value in report + finalized.stdout] == []
 
 
-def test_compose_deployment_serves_and_says_so(
-    finalized: subprocess.CompletedProcess[str], tmp_path: Path
-) -> None:
+def test_compose_deployment_serves_and_says_so(finalized: Run, tmp_path: Path) -> None:
     assert finalized.returncode == 0
     told = status(tmp_path)
     assert (told["journal"]["state"], told["proxy"]["kind"], told["proxy"]["ready"]) == (
@@ -330,7 +252,7 @@ def test_compose_deployment_serves_and_says_so(
     )
 
 
-def test_again_it_changes_nothing(host: Any, finalized: subprocess.CompletedProcess[str]) -> None:
+def test_again_it_changes_nothing(host: Any, finalized: Run) -> None:
     assert finalized.returncode == 0
     before = files(host)
     run = play("finalize", *ALL)

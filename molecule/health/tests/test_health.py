@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,16 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from play import PSQL, STATE, USER, play, words
 
-SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
-ROOT = SCENARIO.parent.parent
-BACKUPS, STATE, PROJECT = "/var/backups/llmops-litellm", "/var/lib/llmops-litellm", "/opt/litellm"
+PROJECT = "/opt/litellm"
 METRICS = "/var/lib/prometheus/node-exporter/litellm_health.prom"
 COMPOSE = f"docker compose --project-directory {PROJECT}"
-PSQL = "docker exec litellm-postgres psql -U litellm -d litellm -XAtc"
 UNIT = "litellm-ops-health"
-# What a migration leaves on purpose.
-OURS = (STATE, BACKUPS, PROJECT)
 PARTS = [
     "engine",
     "containers",
@@ -39,29 +33,6 @@ PARTS = [
 ]
 # Of one part; a look takes hardly longer, however much hangs.
 LIMIT = 5.0
-
-
-def play(name: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """The operator's own command."""
-    return subprocess.run(
-        [
-            "ansible-playbook",
-            "-i",
-            str(SCENARIO / "inventory.yml"),
-            f"playbooks/{name}.yml",
-            *words,
-        ],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-
-
-def words(run: subprocess.CompletedProcess[str]) -> str:
-    """What a run printed, without its line breaks."""
-    return " ".join(run.stdout.split()).replace("''", "'")  # as YAML writes an apostrophe
 
 
 class Look:
@@ -108,50 +79,12 @@ def broken(host: Any, how: str, mended: str) -> Iterator[None]:
         until(host, well)
 
 
-def state(host: Any) -> dict[str, Any]:
-    """The host's state, without what a migration leaves on purpose."""
-    seen = json.loads(host.check_output("python3 -B /root/observer/host_state.py"))
-    seen["files"] = {
-        path: text for path, text in seen["files"].items() if not path.startswith(OURS)
-    }
-    del seen["docker"]["volume"], seen["docker"]["image"]
-    return dict(seen)
-
-
-# The legacy deployment, before any migration
-
-
-@pytest.fixture(scope="module")
-def legacy(host: Any) -> dict[str, Any]:
-    """The host's state before anything."""
-    return state(host)
-
-
-@pytest.fixture(scope="module")
-def looked(legacy: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-    """A look at a host on which nothing of ours was ever installed: the run."""
-    assert legacy
-    return play("health")
-
-
-def test_legacy_deployment_is_looked_at_and_nothing_is_left(
-    host: Any, legacy: dict[str, Any], looked: subprocess.CompletedProcess[str]
-) -> None:
-    assert looked.returncode == 0, looked.stdout
-    assert re.search(r"healthy +the legacy deployment", words(looked)), looked.stdout
-    assert "changed=0" in looked.stdout
-    assert state(host) == legacy
-
-
 # The compose deployment
 
 
 @pytest.fixture(scope="module")
-def migrated(looked: subprocess.CompletedProcess[str], host: Any) -> Look:
+def migrated(host: Any) -> Look:
     """A migrated host: the first look at it that is all green."""
-    assert looked
-    run = play("migrate")
-    assert run.returncode == 0, run.stdout
     return until(host, well)
 
 
@@ -178,12 +111,7 @@ def test_hand_over_puts_the_timers_in_place(host: Any, migrated: Look) -> None:
         assert level and float(level[1]) <= 2.2, said.splitlines()[-1]
     assert host.check_output("stat -c '%a %U' /etc/llmops-litellm/health.json") == "600 root"
     # the legacy ones rest
-    assert (
-        host.run(
-            "systemctl --user --machine=litellm@ is-active litellm-healthcheck.timer"
-        ).stdout.strip()
-        != "active"
-    )
+    assert host.run(f"{USER} is-active litellm-healthcheck.timer").stdout.strip() != "active"
     assert "looked at by litellm-ops: *-*-* *:*:00" in host.check_output(f"cat {STATE}/report.md")
 
 

@@ -3,91 +3,62 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
+import re
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from play import (
+    BACK,
+    BACKUPS,
+    PSQL,
+    SERVES_AGAIN,
+    STATE,
+    USER,
+    Run,
+    client,
+    journal,
+    kill_in,
+    legacy_state,
+    play,
+    state,
+    states,
+    status,
+    words,
+)
 
-SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
-ROOT = SCENARIO.parent.parent
-# What a migration leaves on purpose: journal and report, backups, the project folder of a deployment that is stopped and not destroyed.
-OURS = ("/var/lib/llmops-litellm", "/var/backups/llmops-litellm", "/opt/litellm")
-PSQL = "docker exec litellm-postgres psql -U litellm -d litellm -XAtc"
 NATIVE = "runuser -u postgres -- psql -p 5434 -d llm_gateway -XAtc"
-
-
-def play(name: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """The operator's own command."""
-    return subprocess.run(
-        [
-            "ansible-playbook",
-            "-i",
-            str(SCENARIO / "inventory.yml"),
-            f"playbooks/{name}.yml",
-            *words,
-        ],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-
-
-def words(run: subprocess.CompletedProcess[str]) -> str:
-    """What a run printed, without its line breaks."""
-    return " ".join(run.stdout.split())
-
-
-def state(host: Any) -> dict[str, Any]:
-    """The host's state, without what a migration leaves on purpose."""
-    told = json.loads(host.check_output("python3 -B /root/observer/host_state.py"))
-    told["files"] = {
-        path: text for path, text in told["files"].items() if not path.startswith(OURS)
-    }
-    del told["docker"]["volume"], told["docker"]["image"]
-    return told
-
-
-def journal(host: Any) -> dict[str, Any]:
-    """Where the host stands."""
-    return json.loads(host.check_output("cat /var/lib/llmops-litellm/journal.json"))
+LEGACY, PROJECT = "/home/litellm/llm@team", "/opt/litellm"
+HOME = {"api_base": "http://127.0.0.1:8082/v1"}  # the address is the native proxy's again
+# An embedding by the model of the included file, through the proxy that serves now.
+ASK = """
+import json, urllib.request
+key = json.load(open("/root/testbed/secrets.json"))["LITELLM_MASTER_KEY"]
+body = json.dumps({"model": "embed", "input": "word"}).encode()
+headers = {"Content-Type": "application/json", "Authorization": "Bearer " + key}
+request = urllib.request.Request("http://127.0.0.1:4000/v1/embeddings", body, headers)
+print(len(json.load(urllib.request.urlopen(request, timeout=120))["data"][0]["embedding"]))
+"""
 
 
 def stand(tmp_path: Path) -> tuple[str, str, str, str]:
     """What status.yml tells: the state, who serves, and what the next commands would do."""
-    path = tmp_path / "status.json"
-    run = play("status", "-e", f"status_file={path}")
-    assert run.returncode == 0, run.stdout
-    told = json.loads(path.read_text())["llmops-rollback"]
-    assert told["proxy"]["kind"] == "nobody" or told["proxy"]["ready"]
+    seen = status(tmp_path)
+    assert seen["proxy"]["kind"] == "nobody" or seen["proxy"]["ready"]
+    following = seen["next"]
     return (
-        told["journal"]["state"],
-        told["proxy"]["kind"],
-        told["next"]["migrate.yml"],
-        told["next"]["rollback.yml"],
+        seen["journal"]["state"],
+        seen["proxy"]["kind"],
+        following["migrate.yml"],
+        following["rollback.yml"],
     )
 
 
-def client(host: Any, action: str, name: str) -> Any:
-    """What the client did or sees."""
-    told = host.check_output(
-        f"python3 -B /root/observer/client.py {action} /root/observer/{name}.json"
-    )
-    return json.loads(told) if told else None
-
-
-def spend_rows(host: Any, query: str, told: dict[str, Any]) -> int:
+def spend_rows(host: Any, query: str, made: dict[str, Any]) -> int:
     """The rows of one request in a database."""
-    return int(
-        host.check_output(
-            f'{query} "SELECT count(*) FROM \\"LiteLLM_SpendLogs\\" WHERE request_id = \'{told["request"]}\'"'
-        )
-    )
+    where = f"WHERE request_id = '{made['request']}'"
+    return int(host.check_output(f'{query} "SELECT count(*) FROM \\"LiteLLM_SpendLogs\\" {where}"'))
 
 
 def redis(host: Any, command: str) -> str:
@@ -95,10 +66,10 @@ def redis(host: Any, command: str) -> str:
     return str(host.check_output(command)).strip()
 
 
-def wait_for_spend(host: Any, told: dict[str, Any]) -> None:
+def wait_for_spend(host: Any, made: dict[str, Any]) -> None:
     """LiteLLM writes its spend some seconds after the request."""
     limit = time.monotonic() + 90
-    while not spend_rows(host, PSQL, told):
+    while not spend_rows(host, PSQL, made):
         assert time.monotonic() < limit
         time.sleep(0.5)
 
@@ -106,38 +77,20 @@ def wait_for_spend(host: Any, told: dict[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def before(host: Any) -> dict[str, Any]:
     """The host before anything."""
-    return state(host)
-
-
-def test_host_without_a_migration_is_left_as_it_is(
-    host: Any, before: dict[str, Any], tmp_path: Path
-) -> None:
-    assert stand(tmp_path) == (
-        "none",
-        "legacy",
-        "looks at everything, then migrates, or says why not before anything is touched",
-        "changes nothing: no migration was ever begun",
-    )
-    run = play("rollback")
-    assert run.returncode == 0, run.stdout
-    assert "is not migrated (no migration was ever begun). Nothing was changed." in words(run)
-    assert state(host) == before
+    return legacy_state(host)
 
 
 @pytest.fixture(scope="module")
-def migrated(host: Any, before: dict[str, Any]) -> dict[str, Any]:
+def migrated(host: Any) -> dict[str, Any]:
     """A migrated host that somebody has used: what the client made there."""
-    assert before
-    run = play("migrate")
-    assert run.returncode == 0, run.stdout
     client(host, "write", "first")
-    told = client(host, "read", "first")
-    wait_for_spend(host, told)
+    made = client(host, "read", "first")
+    wait_for_spend(host, made)
     redis(
         host,
         "docker exec litellm-redis sh -c 'REDISCLI_AUTH=$REDIS_PASSWORD redis-cli SET since then'",
     )
-    return told
+    return dict(made)
 
 
 def test_check_mode_tells_what_each_choice_keeps_and_loses(
@@ -189,27 +142,22 @@ def test_all_reasons_come_at_once(host: Any, migrated: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def rolled_back(migrated: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+def rolled_back(migrated: dict[str, Any]) -> Run:
     """The run that brings the host back."""
     assert migrated
     return play("rollback", "-vvv")
 
 
-def test_rows_come_home(
-    host: Any, migrated: dict[str, Any], rolled_back: subprocess.CompletedProcess[str]
-) -> None:
+def test_rows_come_home(host: Any, migrated: dict[str, Any], rolled_back: Run) -> None:
     assert rolled_back.returncode == 0, rolled_back.stdout
     assert "✔ rows came home, with equal fingerprints" in rolled_back.stdout
     now = client(host, "read", "first")
-    # the address is the native proxy's again
-    assert now == {**migrated, "api_base": "http://127.0.0.1:8082/v1"}
+    assert now == {**migrated, **HOME}
     assert spend_rows(host, NATIVE, migrated) == 1
     assert redis(host, "redis-cli GET since") == "then"
 
 
-def test_log_report_and_journal_hold_no_secret(
-    host: Any, rolled_back: subprocess.CompletedProcess[str]
-) -> None:
+def test_log_report_and_journal_hold_no_secret(host: Any, rolled_back: Run) -> None:
     secrets = json.loads(host.check_output("cat /root/testbed/secrets.json"))
     for line in host.check_output(
         "grep -E '^(POSTGRES|REDIS)_PASSWORD=' /opt/litellm/.env"
@@ -233,16 +181,12 @@ def test_log_report_and_journal_hold_no_secret(
     ] == []
 
 
-def test_host_is_what_it_was(
-    host: Any, before: dict[str, Any], rolled_back: subprocess.CompletedProcess[str]
-) -> None:
+def test_host_is_what_it_was(host: Any, before: dict[str, Any], rolled_back: Run) -> None:
     assert rolled_back.returncode == 0
     assert state(host) == before
 
 
-def test_legacy_proxy_itself_serves(
-    host: Any, rolled_back: subprocess.CompletedProcess[str]
-) -> None:
+def test_legacy_proxy_itself_serves(host: Any, rolled_back: Run) -> None:
     assert rolled_back.returncode == 0
     pid = host.check_output(
         "systemctl --user --machine=litellm@ show --property MainPID --value litellm.service"
@@ -251,9 +195,7 @@ def test_legacy_proxy_itself_serves(
     assert play("health").returncode == 0
 
 
-def test_compose_deployment_is_stopped_not_destroyed(
-    host: Any, rolled_back: subprocess.CompletedProcess[str]
-) -> None:
+def test_compose_deployment_is_stopped_not_destroyed(host: Any, rolled_back: Run) -> None:
     assert rolled_back.returncode == 0
     assert host.check_output("docker ps --all --quiet") == ""
     assert host.check_output("docker volume ls --quiet").split() == [
@@ -262,13 +204,11 @@ def test_compose_deployment_is_stopped_not_destroyed(
     ]
 
 
-def test_report_says_how_to_go_on(host: Any, rolled_back: subprocess.CompletedProcess[str]) -> None:
+def test_report_says_how_to_go_on(host: Any, rolled_back: Run) -> None:
     assert rolled_back.returncode == 0
     told = journal(host)
     assert told["state"] == "rolled back"
-    assert {step["name"]: step["state"] for step in told["steps"][-5:]} == dict.fromkeys(
-        ["leave", "carry", "return", "check", "clear"], "done"
-    )
+    assert states(told, BACK) == dict.fromkeys(BACK, "done")
     report = json.loads(host.check_output("cat /var/lib/llmops-litellm/report.json"))
     assert all(proof["ok"] for proof in report["proofs"])
     assert report["refused_seconds"] > 0
@@ -278,7 +218,7 @@ def test_report_says_how_to_go_on(host: Any, rolled_back: subprocess.CompletedPr
 
 
 def test_second_rollback_changes_nothing(
-    host: Any, before: dict[str, Any], rolled_back: subprocess.CompletedProcess[str], tmp_path: Path
+    host: Any, before: dict[str, Any], rolled_back: Run, tmp_path: Path
 ) -> None:
     assert rolled_back.returncode == 0
     assert stand(tmp_path) == (
@@ -294,84 +234,159 @@ def test_second_rollback_changes_nothing(
     assert state(host) == before
 
 
-def again(host: Any, name: str, *words: str) -> dict[str, Any]:
+def again(host: Any, name: str, *options: str) -> dict[str, Any]:
     """Forward once more, and used: what the client made."""
-    run = play("migrate", *words)
+    run = play("migrate", *options)
     assert run.returncode == 0, run.stdout
     client(host, "write", name)
-    told = client(host, "read", name)
-    wait_for_spend(host, told)
-    return dict(told)
+    made = client(host, "read", name)
+    wait_for_spend(host, made)
+    return dict(made)
+
+
+# The second time the legacy deployment is another one: its configuration includes a file, and the same roles back it up.
+
+
+@pytest.fixture(scope="module")
+def includes(host: Any, rolled_back: Run) -> None:
+    """One model is in a file that the configuration includes, and the legacy proxy reads both."""
+    assert rolled_back.returncode == 0
+    host.check_output(
+        f"umask 077 && cd '{LEGACY}' && python3 -B /root/observer/include.py && "
+        f"{USER} restart litellm.service && "
+        'sha256sum "$PWD/config.yaml" "$PWD/local-models.yaml" > /root/observer/configuration'
+    )
+    answers = "import urllib.request as r; r.urlopen('http://127.0.0.1:4000/health/readiness')"
+    host.check_output(
+        "timeout 120 sh -c 'until python3 -c \"$0\" 2> /dev/null; do sleep 0.3; done' %s", answers
+    )
+    assert int(host.check_output("python3 -c %s", ASK)) > 0
+
+
+def listed(host: Any) -> list[str]:
+    """Names of the legacy deployment's backups that no migration has pinned."""
+    found = json.loads(host.check_output("litellm-ops list --json"))["backups"]
+    return [entry["name"] for entry in found if not entry["pinned"]]
+
+
+@pytest.fixture(scope="module")
+def backed_up(host: Any, includes: None) -> dict[str, Any]:
+    """Backups set up for the legacy deployment: the host's state then."""
+    run = play("backup")
+    assert run.returncode == 0, run.stdout
+    assert re.search(r"is made and verified: [0-9]+ rows in", words(run))
+    return state(host)
+
+
+def test_legacy_deployment_is_backed_up_by_the_same_playbook(
+    host: Any, backed_up: dict[str, Any]
+) -> None:
+    (name,) = listed(host)
+    made = json.loads(host.check_output(f"cat {BACKUPS}/{name}/manifest.json"))
+    assert (made["source"], made["facts"]["litellm_version"]) == ("legacy", "1.102.4")
+    assert {"1-config.yaml", "legacy.env"} <= {entry["name"] for entry in made["files"]}
+    assert "litellm-ops-backup.timer" in backed_up["units"]["system active"]
+    run = play("backup")
+    assert re.search(r"changed=1 ", run.stdout), run.stdout  # the backup itself
+    # retention keeps the newer one of a day
+    assert len(listed(host)) == 1 and listed(host) != [name]
+
+
+@pytest.fixture(scope="module")
+def second(host: Any, backed_up: dict[str, Any]) -> dict[str, Any]:
+    """That one is migrated: what the client made."""
+    assert backed_up
+    return again(host, "second")
+
+
+def test_included_file_has_a_view_with_the_bridge(host: Any, second: dict[str, Any]) -> None:
+    assert second["chat"] == 200
+    host.check_output("sha256sum --quiet -c /root/observer/configuration")
+    old, view = (
+        host.file(f"{LEGACY}/local-models.yaml"),
+        host.file(f"{PROJECT}/config.compose.1-local-models.yaml"),
+    )
+    native, bridged = "http://localhost:8082/v1", "http://host.docker.internal:8082/v1"
+    assert native in old.content_string
+    assert view.content_string.partition("\n")[2] == old.content_string.replace(native, bridged)
+    first = host.file(f"{PROJECT}/config.compose.yaml")
+    assert (view.user, view.group, view.mode) == (first.user, first.group, first.mode)
+    assert "- config.compose.1-local-models.yaml  # of this machine" in first.content_string
+    mounts = json.loads(
+        host.check_output("docker inspect --format '{{json .Mounts}}' litellm-proxy")
+    )
+    assert {
+        mount["Destination"]: mount["RW"] for mount in mounts if mount["Source"].startswith(PROJECT)
+    } == {"/app/config.yaml": False, "/app/config.compose.1-local-models.yaml": False}
+    assert (
+        "config.compose.1-local-models.yaml line 6: http://localhost:8082 is "
+        "http://host.docker.internal:8082" in host.file(f"{STATE}/report.md").content_string
+    )
+    assert int(host.check_output("python3 -c %s", ASK)) > 0
+
+
+def test_compose_deployment_is_backed_up_in_its_place(host: Any, second: dict[str, Any]) -> None:
+    assert second
+    settings = json.loads(host.check_output("cat /etc/llmops-litellm/ops.json"))
+    assert list(settings["deployments"]) == ["compose"]
+    assert "backups by litellm-ops: *-*-* 02:30:00" in host.check_output(f"cat {STATE}/report.md")
+
+
+@pytest.fixture(scope="module")
+def second_back(second: dict[str, Any]) -> Run:
+    """And brought back, without the rows that were written meanwhile."""
+    assert second
+    return play("rollback", "-e", "rollback_data=none")
 
 
 def test_rows_that_are_not_wanted_stay_in_the_volume(
-    host: Any,
-    migrated: dict[str, Any],
-    rolled_back: subprocess.CompletedProcess[str],
-    before: dict[str, Any],
+    host: Any, migrated: dict[str, Any], second: dict[str, Any], second_back: Run
 ) -> None:
-    assert rolled_back.returncode == 0
-    told = again(host, "second")
-    run = play("rollback", "-e", "rollback_data=none")
-    assert run.returncode == 0, run.stdout
-    assert (spend_rows(host, NATIVE, migrated), spend_rows(host, NATIVE, told)) == (1, 0)
-    assert journal(host)["facts"]["kept_database"].startswith("litellm_")
-    assert journal(host)["facts"]["kept_database"] in host.check_output(
-        "cat /var/lib/llmops-litellm/report.md"
-    )
-    assert state(host) == before
+    assert second_back.returncode == 0, second_back.stdout
+    assert (spend_rows(host, NATIVE, migrated), spend_rows(host, NATIVE, second)) == (1, 0)
+    kept = journal(host)["facts"]["kept_database"]
+    assert kept.startswith("litellm_")
+    assert kept in host.check_output(f"cat {STATE}/report.md")
+    host.check_output("sha256sum --quiet -c /root/observer/configuration")
+    assert int(host.check_output("python3 -c %s", ASK)) > 0
 
 
-# The rollback is killed when the data has been decided on and the legacy proxy begins to serve; the next one need not be told of the choice.
+def test_legacy_backups_come_back_too(
+    host: Any, second_back: Run, backed_up: dict[str, Any]
+) -> None:
+    assert second_back.returncode == 0
+    assert state(host) == backed_up
+    made = json.loads(host.check_output("litellm-ops backup --json"))
+    assert made["source"] == "legacy"
+
+
+# Killed when the data has been decided on and the legacy proxy begins to serve; the next one need not be told of the choice.
 def test_backup_from_before_the_migration_comes_back_from_the_hosts_network(
     host: Any,
     migrated: dict[str, Any],
-    rolled_back: subprocess.CompletedProcess[str],
-    before: dict[str, Any],
+    second_back: Run,
+    backed_up: dict[str, Any],
     tmp_path: Path,
 ) -> None:
-    assert rolled_back.returncode == 0
-    told = again(host, "third", "-e", "litellm_network=host")
-    assert (
-        host.check_output("docker inspect --format '{{.HostConfig.NetworkMode}}' litellm-proxy")
-        == "host"
-    )
+    assert second_back.returncode == 0
+    made = again(host, "third", "-e", "litellm_network=host")
+    mode = "docker inspect --format '{{.HostConfig.NetworkMode}}' litellm-proxy"
+    assert host.check_output(mode) == "host"
     assert host.check_output("ss -Hltn sport = :4000").split()[3] == "127.0.0.1:4000"
     assert host.run("ls /etc/systemd/system/litellm-bridge-*").rc != 0
     assert play("health").returncode == 0
-    victim = subprocess.Popen(
-        [
-            "ansible-playbook",
-            "-i",
-            str(SCENARIO / "inventory.yml"),
-            "playbooks/rollback.yml",
-            "-e",
-            "rollback_data=backup",
-        ],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    limit = time.monotonic() + 300
-    while journal(host)["phase"] != "return":
-        assert time.monotonic() < limit
-        assert victim.poll() is None
-        time.sleep(0.2)
-    os.killpg(victim.pid, signal.SIGKILL)
-    victim.wait()
-    stands = stand(tmp_path)
-    assert (stands[0], *stands[2:]) == (
+    kill_in(host, SERVES_AGAIN, "rollback", "-e", "rollback_data=backup")
+    seen = stand(tmp_path)
+    assert (seen[0], *seen[2:]) == (
         "running",
         "brings the legacy deployment back first, and ends rolled back",
         "goes on, and ends rolled back",
     )
     run = play("rollback")
     assert run.returncode == 0, run.stdout
-    assert client(host, "read", "first") == {**migrated, "api_base": "http://127.0.0.1:8082/v1"}
-    assert (spend_rows(host, NATIVE, migrated), spend_rows(host, NATIVE, told)) == (1, 0)
+    assert client(host, "read", "first") == {**migrated, **HOME}
+    assert (spend_rows(host, NATIVE, migrated), spend_rows(host, NATIVE, made)) == (1, 0)
     assert "✔ legacy database is as in the backup" in run.stdout
-    assert journal(host)["facts"]["kept_database"] in host.check_output(
-        "cat /var/lib/llmops-litellm/report.md"
-    )
-    assert state(host) == before
+    kept = journal(host)["facts"]["kept_database"]
+    assert kept in host.check_output(f"cat {STATE}/report.md")
+    assert state(host) == backed_up

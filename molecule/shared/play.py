@@ -1,0 +1,145 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of scenarios share: the operator's own commands, and what a host is.
+
+``host`` is testinfra's: ``check_output`` runs a command there and fails the test if that fails.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
+
+SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
+ROOT = SCENARIO.parent.parent
+STATE, BACKUPS = "/var/lib/llmops-litellm", "/var/backups/llmops-litellm"
+# What a migration leaves on purpose: journal and report, backups, the project folder.
+OURS = (STATE, BACKUPS, "/opt/litellm")
+# The steps by which a deployment's rows and then the host come back.
+BACK = _steps.of(_steps.LEAVE, _steps.RETURN)
+# The first step after which the legacy proxy may write.
+SERVES_AGAIN = _steps.of(_steps.RETURN)[0]
+FINALIZE = _steps.of(_steps.FINALIZE)
+FORWARD = _steps.of(_steps.PREPARE, _steps.CUTOVER, _steps.SERVE)
+PSQL = "docker exec litellm-postgres psql -U litellm -d litellm -XAtc"
+USER = "systemctl --user --machine=litellm@"
+
+Run = subprocess.CompletedProcess[str]
+
+
+def command(name: str, *options: str, inventory: str = "inventory.yml") -> list[str]:
+    """The operator's command for a playbook."""
+    return [
+        *("ansible-playbook", "-i", str(SCENARIO / inventory), f"playbooks/{name}.yml"),
+        *options,
+    ]
+
+
+def play(name: str, *options: str, inventory: str = "inventory.yml", **variables: Any) -> Run:
+    """Run a playbook to its end, with extra variables."""
+    extra = ["-e", json.dumps(variables)] if variables else []
+    return subprocess.run(
+        command(name, *options, *extra, inventory=inventory),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def kill_in(host: Any, phase: str, name: str, *options: str, seconds: float = 300) -> None:
+    """Run a playbook and kill it, with its workers, when the journal names this step."""
+    victim = subprocess.Popen(
+        command(name, *options),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    limit = time.monotonic() + seconds
+    while journal(host)["phase"] != phase:
+        assert time.monotonic() < limit
+        assert victim.poll() is None
+        time.sleep(0.2)
+    os.killpg(victim.pid, signal.SIGKILL)
+    victim.wait()
+
+
+def words(run: Run) -> str:
+    """What a run printed, without its line breaks."""
+    return " ".join(run.stdout.split()).replace("''", "'")  # as YAML writes an apostrophe
+
+
+def told(host: Any, name: str) -> Any:
+    """A JSON file of the state folder."""
+    return json.loads(host.check_output(f"cat {STATE}/{name}.json"))
+
+
+def journal(host: Any) -> dict[str, Any]:
+    """Where the host stands."""
+    return dict(told(host, "journal"))
+
+
+def states(found: dict[str, Any], names: tuple[str, ...]) -> dict[str, str]:
+    """Of a journal's newest steps with these names: how each ended."""
+    ended = {step["name"]: step["state"] for step in found["steps"]}
+    return {name: ended[name] for name in names if name in ended}
+
+
+def status(tmp_path: Path) -> dict[str, Any]:
+    """What status.yml says of the scenario's host."""
+    path = tmp_path / "status.json"
+    run = play("status", status_file=str(path))
+    assert run.returncode == 0, run.stdout
+    (found,) = json.loads(path.read_text()).values()
+    return dict(found)
+
+
+def without_ours(seen: dict[str, Any]) -> dict[str, Any]:
+    """A host's state without what a migration leaves on purpose."""
+    files = seen["files"].items()
+    seen["files"] = {path: text for path, text in files if not path.startswith(OURS)}
+    del seen["docker"]["volume"], seen["docker"]["image"]
+    return seen
+
+
+def whole_state(host: Any) -> dict[str, Any]:
+    """Files, units, listeners and what Docker has."""
+    return dict(json.loads(host.check_output("python3 -B /root/observer/host_state.py")))
+
+
+def state(host: Any) -> dict[str, Any]:
+    """The host's state, without what a migration leaves on purpose."""
+    return without_ours(whole_state(host))
+
+
+def legacy_state(host: Any) -> dict[str, Any]:
+    """The state of a migrated host before its migration, as the test bed has recorded it."""
+    return without_ours(json.loads(host.check_output("cat /root/observer/legacy.json")))
+
+
+def client(host: Any, action: str, name: str) -> Any:
+    """What the client did or sees."""
+    script = "python3 -B /root/observer/client.py"
+    printed = host.check_output(f"{script} {action} /root/observer/{name}.json")
+    return json.loads(printed) if printed else None
+
+
+def until(host: Any, shell: str, seconds: float = 90) -> str:
+    """Wait until a command succeeds on the host; what it prints."""
+    limit = time.monotonic() + seconds
+    while True:
+        done = host.run(shell)
+        if done.rc == 0:
+            return str(done.stdout)
+        assert time.monotonic() < limit, f"{shell}: {done.stdout}{done.stderr}"
+        time.sleep(0.2)

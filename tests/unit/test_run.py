@@ -1,0 +1,63 @@
+"""The runner of the tests: its order, what waits for what, and how migrations are counted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import evidence
+import pytest
+import run
+
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
+
+
+def journal(*names: str, state: str = "done") -> str:
+    """A journal in which these steps ended so."""
+    return json.dumps({"steps": [{"name": name, "state": state} for name in names]})
+
+
+FORWARD = _steps.of(_steps.PREPARE, _steps.CUTOVER, _steps.SERVE)
+BACK = _steps.of(_steps.LEAVE, _steps.RETURN)
+
+
+def test_migrations_are_counted_by_their_last_step() -> None:
+    journals = [journal(*FORWARD), journal(*FORWARD, *BACK), journal(*FORWARD[:-1], *BACK), "{}"]
+    assert evidence.runs(journals) == {"migrations": 2, "rollbacks": 2}
+    assert evidence.runs([journal(*FORWARD, state="begun")]) == {"migrations": 0, "rollbacks": 0}
+
+
+def test_what_took_longest_is_started_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "SECONDS", tmp_path / "seconds.json")
+    run.SECONDS.write_text(json.dumps({"unit": 1, "sanity": 9, "molecule migrate": 5}))
+    names = [task.name for task in run.tasks_of(["unit", "sanity", "molecule"], ["migrate"])]
+    assert names == ["testbed", "sanity", "molecule migrate", "unit"]
+    run.SECONDS.write_text("broken")
+    assert run.seconds_of_last_run() == {}
+
+
+def test_only_scenarios_of_a_migrated_host_wait_for_it() -> None:
+    tasks = {task.name: task for task in run.tasks_of(["molecule"], ["migrate", "health"])}
+    assert tasks["migrated host"].after == tasks["molecule migrate"].after == "testbed"
+    assert tasks["molecule health"].after == "migrated host"
+    assert "migrated host" not in {task.name for task in run.tasks_of(["molecule"], ["migrate"])}
+    assert [task.name for task in run.tasks_of(["unit"], ["health"])] == ["unit"]
+
+
+def test_migrations_of_a_scenario_are_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "OUTPUT", tmp_path)
+    task = run.Task("molecule health", [], 1, after="migrated host")
+    folder = task.evidence / "llmops-health"
+    folder.mkdir(parents=True)
+    (folder / "runs.json").write_text(json.dumps({"migrations": 3, "rollbacks": 2}))
+    task.failed = ["something"]
+    run.look_at_hosts(task)
+    assert (task.migrations, task.rollbacks) == (2, 2)  # it was migrated once before
+    assert folder.exists()
+    task.failed = []
+    run.look_at_hosts(task)
+    assert not task.evidence.exists()
