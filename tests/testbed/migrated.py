@@ -1,14 +1,14 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hosts that have a past: an engine that has pulled already, and a host that was migrated. Made once, then copied.
+"""Hosts with a past, made once and then copied.
 
-A host is an image (its file system) and a volume (its engine's data). What is kept here of the second kind is a volume of which
-each new host gets a copy: layers of images, which an engine never changes, are hard links, all else is copied.
+A host is an image (its file system) and a volume (its engine's data). Each new host gets a copy of the
+volume: layers of images, which an engine never changes, are hard links, all else is copied.
 
-- ``pulled``: the data of an engine that has the three images; for a legacy host whose scenario isn't about pulling them.
-- ``migrated``: a legacy host after this checkout's migrate.yml, stopped cleanly. Its tag is the hash of all that made it, the
-  collection's code included, so a change of the code makes a new one.
+- ``pulled``: an engine that has the three images, for a scenario that isn't about pulling them.
+- ``migrated``: a legacy host after this checkout's migrate.yml, stopped cleanly. Its tag is the hash
+  of all that made it, the collection's code included, so a change of the code makes a new one.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ OURS = (
 )
 # So many of earlier inputs stay, for other checkouts and for a change that is taken back.
 KEPT = 6
-# Seconds after which a migrated host is made anew: its last backup gets too old for the health check after a day.
+# Seconds after which a migrated host is made anew: its last backup gets too old for health checks.
 AGE = 12 * 3600
-# What a copy needs: an engine's data has devices (removed files) and attributes that only a powerful process may set.
+# ROOT SOURCE TARGET. An engine's data has devices (for removed files) and trusted attributes.
 COPY = r"""
 set -eu
-cd "/volumes/$1/_data"; to="/volumes/$2/_data"
+cd "$1/$2/_data"; to="$1/$3/_data"
 mkdir -p "$to/overlay2"
 for cache in image/overlay2/layerdb/sha256/*/cache-id; do
   cp -al "overlay2/$(cat "$cache")" "$to/overlay2/"
@@ -108,7 +108,7 @@ def copy(source: str, target: str, label: str) -> None:
     container = [
         *("docker", "run", "--rm", "--network=none", "--security-opt=apparmor=unconfined"),
         *("--cap-add=SYS_ADMIN", "--cap-add=MKNOD", f"--volume={folder}/volumes:/volumes"),
-        *(tag("base"), "sh", "-c", COPY, "sh", source, target),
+        *(tag("base"), "sh", "-c", COPY, "sh", "/volumes", source, target),
     ]
     run(create, capture=True)
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -45,3 +46,11 @@ def migrate() -> ModuleType:
 @pytest.fixture(scope="session")
 def generate() -> ModuleType:
     return load("images/litellm/generate.py")
+
+
+@pytest.fixture(scope="session")
+def migrated() -> Iterator[ModuleType]:
+    """migrated.py, which finds the test bed's other files beside it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(TESTBED))
+        yield load("migrated.py")
