@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a test host was when it was taken down: ``tests/evidence.py HOST FOLDER``.
 
-FOLDER gets a file for each entry of `ASKED`, none of which tells a secret, and ``runs.json``: how often
-the host was migrated and brought back, by its own journals. Names of steps are the collection's own.
+FOLDER gets a file for each entry of `ASKED`, without the secrets that the host knows, and
+``runs.json``: how often the host was migrated and brought back, by its own journals. Names of steps
+are the collection's own.
 """
 
 from __future__ import annotations
@@ -48,6 +49,25 @@ def ask(host: str, command: str) -> str:
     return done.stdout.decode(errors="replace")
 
 
+def secrets(host: str) -> dict[str, str]:
+    """Everything that nobody may read, by name: systemd tells lines of an env file that it ignores."""
+    found = json.loads(ask(host, "cat /root/testbed/secrets.json 2> /dev/null || echo {}"))
+    keys = json.loads(ask(host, "cat /root/testbed/keys.json 2> /dev/null || echo {}"))
+    found.update({entry["alias"]: entry["key"] for entry in keys.get("keys", [])})
+    command = "grep -hsE '^(POSTGRES|REDIS)_PASSWORD=' /opt/litellm/.env /home/*/*/compose/.env"
+    for line in ask(host, command).splitlines():
+        name, _equals, value = line.partition("=")
+        found["new " + name] = value.strip("'\"")
+    return {name: value for name, value in found.items() if len(value) > 8}
+
+
+def hide(text: str, known: dict[str, str]) -> str:
+    """A text with the names of secrets in their places."""
+    for name, value in known.items():
+        text = text.replace(value, f"<{name}>").replace(json.dumps(value)[1:-1], f"<{name}>")
+    return text
+
+
 def runs(journals: Iterable[str]) -> dict[str, int]:
     """How many migrations and ways back came to the end of their last step.
 
@@ -71,8 +91,9 @@ def main() -> None:
     """Ask the host, write the folder."""
     host, folder = sys.argv[1], Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
+    known = secrets(host)
     for name, command in ASKED.items():
-        (folder / name).write_text(ask(host, command), encoding="utf-8")
+        (folder / name).write_text(hide(ask(host, command), known), encoding="utf-8")
     lines = [line for line in ask(host, JOURNALS).splitlines() if line.startswith("{")]
     (folder / "runs.json").write_text(json.dumps(runs(lines)) + "\n", encoding="utf-8")
 

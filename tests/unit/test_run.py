@@ -27,6 +27,12 @@ def test_migrations_are_counted_by_their_last_step() -> None:
     assert evidence.runs([journal(*FORWARD, state="begun")]) == {"migrations": 0, "rollbacks": 0}
 
 
+def test_secrets_are_hidden_in_what_a_host_leaves() -> None:
+    known = {"KEY": "sk-a$b'c", "QUOTED": 'p"q\\r'}
+    text = "export KEY=sk-a$b'c; " + json.dumps({"it": 'p"q\\r'})
+    assert evidence.hide(text, known) == 'export KEY=<KEY>; {"it": "<QUOTED>"}'
+
+
 def test_what_took_longest_is_started_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

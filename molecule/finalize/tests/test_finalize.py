@@ -112,7 +112,7 @@ def test_every_reason_comes_at_once_and_nothing_is_touched(host: Any) -> None:
     backup = f"{BACKUPS}/before-migration-{journal(host)['id']}"
     legacy(host, "INSERT INTO \"LiteLLM_Config\" (param_name) VALUES ('late')")
     host.check_output(
-        f"mv {backup}/database.dump /root/ && docker stop litellm-proxy && systemctl --user --machine=litellm@ start litellm-healthcheck.timer"
+        f"mv {backup}/database.dump /root/ && docker stop litellm-proxy && systemctl --user --machine=litellm@ start litellm-backup.timer"
     )
     before = files(host)
     try:
@@ -120,14 +120,14 @@ def test_every_reason_comes_at_once_and_nothing_is_touched(host: Any) -> None:
         after = files(host)
     finally:
         host.check_output(f"mv /root/database.dump {backup}/ && docker start litellm-proxy")
-        host.check_output("systemctl --user --machine=litellm@ stop litellm-healthcheck.timer")
+        host.check_output("systemctl --user --machine=litellm@ stop litellm-backup.timer")
         legacy(host, "DELETE FROM \"LiteLLM_Config\" WHERE param_name = 'late'")
     said = words(run)
     assert run.returncode != 0
     assert "table LiteLLM_Config has" in said
     assert "database.dump: is missing" in said
     assert "port 4000: is not the compose deployment's" in said
-    assert "unit litellm-healthcheck.timer: of the legacy deployment is active" in said
+    assert "unit litellm-backup.timer: of the legacy deployment is active" in said
     assert "Nothing was touched" in said
     assert after == before
     assert journal(host)["state"] == "migrated"
