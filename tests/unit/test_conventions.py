@@ -17,6 +17,7 @@ import sanity
 import yaml
 
 ROOT = sanity.ROOT
+TESTS = ROOT / "tests/unit/plugins"
 FILES = [Path(name) for name in sanity.project_files()]
 ROLES = sorted(path.parent.parent for path in ROOT.glob("roles/*/tasks/main.yml"))
 UTILITIES = sorted(ROOT.glob("plugins/module_utils/**/*.py"))
@@ -214,12 +215,85 @@ def test_dependencies_are_those_that_are_used() -> None:
     assert used == set(load(ROOT / "galaxy.yml")["dependencies"])
 
 
+MIRROR = ("module_utils", "filter", "lookup")
+
+
+def mirrored(kind: str) -> list[Path]:
+    """The test files of a kind of plugin, as its files ask for them."""
+    return [
+        TESTS / path.relative_to(ROOT / "plugins").parent / f"test_{path.name}"
+        for path in sorted(ROOT.glob(f"plugins/{kind}/**/*.py"))
+    ]
+
+
+@pytest.mark.parametrize("kind", MIRROR)
+def test_tests_mirror_the_tree(kind: str) -> None:
+    wanted, there = mirrored(kind), sorted(TESTS.glob(f"{kind}/**/test_*.py"))
+    assert [str(path.relative_to(TESTS)) for path in wanted if path not in there] == [], "missing"
+    assert [str(path.relative_to(TESTS)) for path in there if path not in wanted] == [], "orphans"
+
+
+@pytest.mark.parametrize(
+    "path", [path for kind in MIRROR for path in mirrored(kind) if path.exists()], ids=name_of
+)
+def test_a_test_file_tests_its_module(path: Path) -> None:
+    assert referring(ast.parse(path.read_text(encoding="utf-8")), path.stem[len("test_") :])
+
+
+def referring(tree: ast.Module, module: str) -> list[str]:
+    """The tests that refer to a module, by themselves or through a helper or fixture of their file."""
+    ours = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if "ansible_collections.llmops.litellm.plugins" in (node.module or "")
+        and module in (alias.name, (node.module or "").split(".")[-1])
+    }
+    used = {
+        node: {
+            inner.id if isinstance(inner, ast.Name) else inner.arg
+            for inner in ast.walk(node)
+            if isinstance(inner, (ast.Name, ast.arg))
+        }
+        for node in tree.body
+        if defined(node)
+    }
+    before = 0
+    while before < len(ours):  # whatever uses what is ours is ours as well
+        before = len(ours)
+        for node, names in used.items():
+            if ours & names:
+                ours |= defined(node)
+    return sorted(name for name in ours if name.startswith("test_"))
+
+
+def defined(node: ast.stmt) -> set[str]:
+    """The names that a statement of a file defines."""
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return {node.name}
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def test_a_test_file_of_another_module_is_noticed() -> None:
+    text = (
+        "from ansible_collections.llmops.litellm.plugins.module_utils._host import git as _git\n"
+        "def helper(): return _git.tracked()\n"
+        "def test_one(): helper()\n"
+        "def test_two(): pass\n"
+    )
+    assert referring(ast.parse(text), "git") == ["test_one"]
+    assert referring(ast.parse(text), "files") == []
+
+
 def test_there_is_something_to_look_at() -> None:
     # a folder that moves must not leave the tests above with nothing to do
     assert len(UTILITIES) > 50
     assert len(PLUGINS) - len(UTILITIES) > 30
     assert len(called_entry_points()) > 25
     assert len(ROLES) > 5 and len(PLAYBOOKS) > 5 and len(SCENARIOS) > 5
+    assert all(mirrored(kind) for kind in MIRROR)
 
 
 def test_versions_agree() -> None:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TO BE WRITTEN"""
+"""Redis' keys, put aside while a restore changes databases, and back where it fails."""
 
 from __future__ import annotations
 

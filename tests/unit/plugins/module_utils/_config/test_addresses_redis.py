@@ -7,6 +7,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import addresses as _addresses
+from ansible_collections.llmops.litellm.plugins.module_utils._config import (
+    addresses_redis as _addresses_redis,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._config import (
+    yaml_values as _yaml_values,
+)
 
 HOST = "host.docker.internal"
 
@@ -174,3 +180,53 @@ def test_another_reference() -> None:
         "general_settings: {database_url: postgres://localhost/x}\n", database_url="os.environ/D"
     )
     assert made == "general_settings: {database_url: os.environ/D}\n"
+
+
+def found(text: str) -> list[tuple[str, int, str]]:
+    """What each place that describes the host's own Redis names: its prefix, port and address."""
+    places = _addresses_redis.places(text, _yaml_values.scan(text))
+    looks = [(place, _addresses_redis.look(text, place)) for place in places]
+    return [(place.prefix, item.port, item.old) for place, item in looks]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (CACHE + "    host: localhost\n    port: 6380\n", [("", 6380, "localhost:6380")]),
+        (CACHE + "    url: redis://:hunter2@localhost/1\n", [("", 6379, "redis://localhost")]),
+        (CACHE + "    password: hunter2\n", [("", 6379, "REDIS_HOST:6379")]),
+        (CACHE + "    host: redis.example.org\n", []),
+        (CACHE + "    type: s3\n    host: localhost\n", []),
+        (CACHE + "    ttl: 60\n", []),
+        ("router_settings:\n  redis_host: 127.0.0.1\n", [("redis_", 6379, "127.0.0.1:6379")]),
+        (
+            "environment_variables:\n  REDIS_HOST: '::1'\n  REDIS_PORT: '6381'\n",
+            [("REDIS_", 6381, "::1:6381")],
+        ),
+    ],
+)
+def test_places_that_describe_the_hosts_own(text: str, wanted: Any) -> None:
+    assert found(text) == wanted
+
+
+def test_place_that_is_merged_in_is_the_one_that_counts() -> None:
+    text = "x: &r\n  host: localhost\nlitellm_settings:\n  cache_params:\n    <<: *r\n    ttl: 1\n"
+    assert found(text) == [("", 6379, "localhost:6379")]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (CACHE + "    startup_nodes: [{host: localhost, port: 7001}]\n", ["startup_nodes"]),
+        (CACHE + "    startup_nodes: [{host: r1.example.org, port: 7001}]\n", []),
+        (
+            "environment_variables:\n  REDIS_SENTINEL_NODES: '[[\"127.0.0.1\", 26379]]'\n",
+            ["REDIS_SENTINEL_NODES"],
+        ),
+        ("other:\n  startup_nodes: [{host: localhost}]\n", []),
+    ],
+)
+def test_several_servers_of_the_host_are_found(text: str, names: list[str]) -> None:
+    assert [
+        name for _offset, name in _addresses_redis.clusters(text, _yaml_values.scan(text))
+    ] == names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._model_server impor
     ready as _ready,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as _cli
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import models as _commands
 
 UNIT = "litellm-model-one.service"
 
@@ -145,3 +147,13 @@ def test_firewall_rules_are_made_again(
         0,
         {"ok": True, "added": ["iptables /var/x"]},
     )
+
+
+def test_bridge_is_the_proxy_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Any] = []
+    monkeypatch.setattr(_gate, "inherited", lambda _environment: "its socket")
+    monkeypatch.setattr(_commands._bridge, "serve", lambda *words: begun.append(words))
+    options = SimpleNamespace(admit="172.30.40.0/24", target="127.0.0.1:8082")
+    with pytest.raises(ValueError, match="systemd-socket-proxyd could not be started"):
+        _commands.bridge(options)
+    assert begun == [("its socket", "172.30.40.0/24", "127.0.0.1:8082")]

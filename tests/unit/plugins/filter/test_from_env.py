@@ -1,20 +1,13 @@
-"""The filters from_env and to_env, as a template calls them."""
+"""The filter from_env, as a template calls it."""
 
 from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.llmops.litellm.plugins.filter import from_env, to_env
+from ansible_collections.llmops.litellm.plugins.filter import from_env
 
 READ = from_env.FilterModule().filters()["from_env"]
-WRITE = to_env.FilterModule().filters()["to_env"]
-
-
-def test_round_trip() -> None:
-    values = {"A": "it's $5", "B": "", "C": "a\nb"}
-    for dialect in ("compose", "systemd", "shell"):
-        assert READ(WRITE(values), dialect) == values
 
 
 def test_compose_is_the_default_and_takes_an_environment() -> None:
@@ -37,9 +30,3 @@ def test_a_broken_file_names_reader_and_place_but_no_value() -> None:
 def test_wrong_input_of_from_env(text: object, dialect: str) -> None:
     with pytest.raises(AnsibleFilterError, match="from_env: "):
         READ(text, dialect)
-
-
-@pytest.mark.parametrize("mapping", ["A=1", None, {"A": 1}, {"A B": "1"}, {1: "x"}])
-def test_wrong_input_of_to_env(mapping: object) -> None:
-    with pytest.raises(AnsibleFilterError, match="to_env: "):
-        WRITE(mapping)
