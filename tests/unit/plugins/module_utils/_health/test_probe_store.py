@@ -3,54 +3,19 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from probe_results import ABOUT, NASTY, NOW, RESULTS, result
 
-from ansible_collections.llmops.litellm.plugins.module_utils._health import probe as _probe
 from ansible_collections.llmops.litellm.plugins.module_utils._health import (
     probe_store as _probe_store,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._health.probe_store import Keeper
-
-NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
-ABOUT = {"url": "http://127.0.0.1:4000", "scope": "local"}
-NASTY = "<script>alert(1)</script>|\n# x"
-
-
-def result(
-    model: str,
-    capability: str,
-    state: str = "yes",
-    why: str = "",
-    took: float = 1.0,
-    first: Any = None,
-    tokens: Any = 5,
-) -> dict[str, Any]:
-    return {
-        "model": model,
-        "capability": capability,
-        "state": state,
-        "why": why,
-        "seconds": took,
-        "first": first,
-        "tokens": tokens,
-    }
-
-
-RESULTS = [
-    result(NASTY, "chat"),
-    result(NASTY, "stream", first=0.25),
-    result(NASTY, "tools", "no", "no tool was called"),
-    result(NASTY, "vision", "yes"),
-    result(NASTY, "system prompt", "failed", "HTTP 500", tokens=None),
-    result(NASTY, "JSON schema", "skipped", _probe.BUDGET, 0.0, tokens=None),
-    result("embed", "embedding", why="768 dimensions"),
-]
 
 
 def test_interrupted_run_is_taken_up_to_the_last_whole_line(tmp_path: Path) -> None:
@@ -130,21 +95,3 @@ def test_memory_outlives_runs_that_asked_less() -> None:
         if item["capability"] in ("chat", "tools")
     ] == [("chat", "no"), ("tools", "no")]
     assert {item["model"] for item in again} == {NASTY}
-
-
-FIELDS = st.sampled_from(
-    [
-        "model_name",
-        "litellm_params",
-        "model_info",
-        "mode",
-        "api_base",
-        "supports_vision",
-        "output_vector_size",
-    ]
-)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=9),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4),
-    max_leaves=9,
-)

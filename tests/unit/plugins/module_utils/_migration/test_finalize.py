@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from migrated_host import ENDED, HELD, NATIVE, backup, entry, finalized
 
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
     unit_removal as _unit_removal,
@@ -31,81 +31,6 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 
 NOW = datetime(2026, 11, 30, 15, 0, tzinfo=timezone.utc)
-ENDED = "2026-11-23T14:00:00.000000+00:00"
-HELD = {
-    "hash": "h1",
-    "schema_hash": "s",
-    "tables": [{"schema": "public", "name": "a", "rows": 1, "hash": "x"}],
-    "sequences": [],
-    "rows_total": 1,
-}
-SERVER = {"argv": ["postgres"], "program": "/p/postgres", "account": "postgres", "folder": "/data"}
-
-
-def entry(name: str, state: str = "done", **facts: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "state": state,
-        "begun": ENDED,
-        "ended": ENDED if state == "done" else None,
-        "facts": facts,
-    }
-
-
-def journal(*more: dict[str, Any], state: str = "migrated", **facts: Any) -> dict[str, Any]:
-    """A migrated host's, with more steps."""
-    steps = [
-        entry("backup", path="/b/before"),
-        entry("cutover", equal=True, source=HELD),
-        entry("serve"),
-        entry("hand_over"),
-        *more,
-    ]
-    unit = {
-        "name": "litellm.service",
-        "account": "",
-        "scope": "system",
-        "enabled": "enabled",
-        "active": "active",
-        "path": "/nosuch/litellm.service",
-    }
-    found = {
-        "project_dir": "/opt/litellm",
-        "redis": {
-            "port": 6379,
-            "unit": {**unit, "name": "redis-server.service"},
-            "data": {"folder": "/var/lib/redis"},
-        },
-        "legacy": {
-            "port": 4000,
-            "unit": unit,
-            "units": [unit],
-            "files": [],
-            "config": "/l/my config.yaml",
-            "included": ["/l/models.yaml"],
-            "environment_files": [{"path": "/l/env"}],
-            "python": "/l/venv/bin/python",
-            "litellm_version": "1.102.4",
-        },
-        "database": {
-            "port": 5434,
-            "name": "llm",
-            "server": SERVER,
-            "unit": {**unit, "name": "postgresql@15-main.service"},
-        },
-    }
-    return {
-        "format": 1,
-        "id": "20261123t140000z-12ab",
-        "state": state,
-        "phase": steps[-1]["name"],
-        "owner": {"controller": "desk", "run": "7:1"},
-        "created": ENDED,
-        "updated": ENDED,
-        "ended": ENDED,
-        "steps": steps,
-        "facts": {"found": found, **facts},
-    }
 
 
 @pytest.mark.parametrize(
@@ -113,18 +38,18 @@ def journal(*more: dict[str, Any], state: str = "migrated", **facts: Any) -> dic
     [
         (None, "refused", "no migration was ever begun"),
         (
-            journal(state="untouched"),
+            finalized(state="untouched"),
             "refused",
             "the host is untouched and runs its legacy deployment: migrate.yml",
         ),
-        (journal(state="rolled back"), "refused", "the host is rolled back"),
-        (journal(state="migrated"), "ready", ""),
-        (journal(state="finalized"), "finalized", "finalized since 2026-11-23"),
-        (journal(entry("last_dump", "begun"), state="running"), "ready", ""),
-        (journal(entry("retire", "failed"), state="running"), "ready", ""),
-        (journal(state="running"), "ready", ""),
+        (finalized(state="rolled back"), "refused", "the host is rolled back"),
+        (finalized(state="migrated"), "ready", ""),
+        (finalized(state="finalized"), "finalized", "finalized since 2026-11-23"),
+        (finalized(entry("last_dump", "begun"), state="running"), "ready", ""),
+        (finalized(entry("retire", "failed"), state="running"), "ready", ""),
+        (finalized(state="running"), "ready", ""),
         (
-            journal(entry("leave", "begun"), state="running"),
+            finalized(entry("leave", "begun"), state="running"),
             "refused",
             "a run was killed in its step leave: migrate.yml or rollback.yml",
         ),
@@ -137,7 +62,7 @@ def test_only_a_migrated_host_can_be_finalized(told: Any, standing: str, why: st
 
 
 def test_migration_that_was_killed_in_its_last_step_is_not_over() -> None:
-    told = journal(state="running")
+    told = finalized(state="running")
     del told["ended"]
     assert _finalize.standing(told)[0] == "refused"
 
@@ -150,28 +75,28 @@ def subjects(problems: list[Problem]) -> list[str]:
 def test_host_is_watched_for_as_long_as_was_said(days: float, seconds: int) -> None:
     now = datetime.fromisoformat(ENDED) + timedelta(seconds=seconds)
     early = now < datetime.fromisoformat(ENDED) + timedelta(days=days)
-    assert subjects(_finalize.judge_journal(journal(), days, now)) == (
+    assert subjects(_finalize.judge_journal(finalized(), days, now)) == (
         ["finalize_observation_days"] if early else []
     )
 
 
 def test_refusal_names_the_day() -> None:
     assert "run finalize.yml from 2026-12-03 14:00 UTC on" in str(
-        _finalize.judge_journal(journal(), 10, NOW)[0]
+        _finalize.judge_journal(finalized(), 10, NOW)[0]
     )
 
 
 def test_run_that_went_on_is_not_asked_for_the_time_again() -> None:
     assert (
-        _finalize.judge_journal(journal(entry("retire", "begun"), state="running"), 99, NOW) == []
+        _finalize.judge_journal(finalized(entry("retire", "begun"), state="running"), 99, NOW) == []
     )
     assert subjects(
-        _finalize.judge_journal(journal(entry("last_dump", "failed"), state="migrated"), 99, NOW)
+        _finalize.judge_journal(finalized(entry("last_dump", "failed"), state="migrated"), 99, NOW)
     ) == ["finalize_observation_days"]
 
 
 def test_journal_without_proofs_is_refused_with_every_reason() -> None:
-    told = journal()
+    told = finalized()
     told["steps"][1]["facts"] = {"equal": False, "source": HELD}
     del told["ended"], told["facts"]["found"]["database"]["server"]
     said = " ".join(str(item) for item in _finalize.judge_journal(told, 0, NOW))
@@ -185,37 +110,28 @@ def test_journal_without_proofs_is_refused_with_every_reason() -> None:
 
 
 def test_what_the_database_was_left_with_last_counts() -> None:
-    assert _finalize.expected(journal()) == "h1"
-    assert _finalize.expected(journal(left_hash="h2")) == "h2"
+    assert _finalize.expected(finalized()) == "h1"
+    assert _finalize.expected(finalized(left_hash="h2")) == "h2"
     assert _finalize.expected({"facts": {}, "steps": []}) == ""
 
 
 def test_steps_that_are_left() -> None:
-    assert _finalize.steps_left(journal(), False) == ["last_dump", "retire"]
-    assert _finalize.steps_left(journal(), True) == ["last_dump", "retire", "drop"]
+    assert _finalize.steps_left(finalized(), False) == ["last_dump", "retire"]
+    assert _finalize.steps_left(finalized(), True) == ["last_dump", "retire", "drop"]
     dumped = entry("last_dump", hash="h1")
-    assert _finalize.steps_left(journal(dumped, entry("retire", "begun")), True) == [
+    assert _finalize.steps_left(finalized(dumped, entry("retire", "begun")), True) == [
         "retire",
         "drop",
     ]
     assert (
-        _finalize.steps_left(journal(dumped, entry("retire"), entry("drop", "failed")), False) == []
+        _finalize.steps_left(finalized(dumped, entry("retire"), entry("drop", "failed")), False)
+        == []
     )
     # it is of an earlier state of the database
-    assert _finalize.steps_left(journal(dumped, entry("retire"), left_hash="h2"), False) == [
+    assert _finalize.steps_left(finalized(dumped, entry("retire"), left_hash="h2"), False) == [
         "last_dump",
         "retire",
     ]
-
-
-def backup(folder: Path, **changes: Any) -> str:
-    """A sound backup."""
-    folder.mkdir(parents=True)
-    (folder / _backup.MANIFEST).write_text(
-        json.dumps({"format": 1, "pinned": True, "fingerprint": {"hash": "h1"}, **changes})
-    )
-    (folder / _backup.SUMS).write_text(_backup.sums(str(folder)))
-    return str(folder)
 
 
 def test_backup_from_before_is_looked_at(tmp_path: Path) -> None:
@@ -278,13 +194,13 @@ def test_unit_that_runs_is_a_reason() -> None:
 
 
 def test_rows_that_somebody_wrote_are_named() -> None:
-    assert _finalize.judge_contents(HELD, journal()) == []
+    assert _finalize.judge_contents(HELD, finalized()) == []
     changed = {**HELD, "hash": "h2", "tables": [{**HELD["tables"][0], "rows": 2}]}  # type: ignore[dict-item,index]
     assert "table a has 1 rows in the database of the cutover, 2 in the legacy database" in str(
-        _finalize.judge_contents(changed, journal())[0]
+        _finalize.judge_contents(changed, finalized())[0]
     )
     assert "its contents have another hash" in str(
-        _finalize.judge_contents(changed, journal(left_hash="h3"))[0]
+        _finalize.judge_contents(changed, finalized(left_hash="h3"))[0]
     )
 
 
@@ -310,7 +226,7 @@ def test_every_file_is_taken_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "drop_ins",
         lambda unit: [str(tmp_path / "own.conf")] if unit["name"] == "litellm.service" else [],
     )
-    told = journal()
+    told = finalized()
     told["facts"]["found"]["legacy"].update(
         files=[
             {"src": str(tmp_path / "config.yaml"), "name": "1-config.yaml"},
@@ -380,7 +296,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "look",
         lambda settings, now: {"proxy": told["proxy"], "legacy": {"units": [], "servers": []}},
     )
-    told["journal"] = journal()
+    told["journal"] = finalized()
     told["journal"]["steps"][0]["facts"]["path"] = backup(tmp_path / "before")
     told["settings"] = {
         "state_dir": str(tmp_path),
@@ -398,7 +314,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_host_with_nothing_against_it(host: dict[str, Any], tmp_path: Path) -> None:
     found = _finalize.look(host["settings"], host["journal"], NOW)
     assert (found.problems, found.warnings) == ([], [])
-    assert host["started"] == [(SERVER, str(tmp_path / "legacy.env"), "postgresql@15-main.service")]
+    assert host["started"] == [(NATIVE, str(tmp_path / "legacy.env"), "postgresql@15-main.service")]
     assert (found.facts["steps"], found.facts["dump"], found.facts["expect"]) == (
         ["last_dump", "retire"],
         "legacy-final-20261123t140000z-12ab",
@@ -455,4 +371,4 @@ def test_backup_that_a_killed_run_made_is_compared(host: dict[str, Any], tmp_pat
 
 
 def test_journal_of_these_tests_is_one() -> None:
-    assert _journal.nonsense(journal()) == []
+    assert _journal.nonsense(finalized()) == []

@@ -2,148 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
+from migrated_host import journal, rolled_back
 
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import report as _report
-
-STEPS = (
-    "record",
-    "images",
-    "environment",
-    "stage",
-    "rehearse",
-    "backup",
-    "cutover",
-    "serve",
-    "verify",
-    "hand_over",
-)
-UNIT = {
-    "name": "litellm.service",
-    "scope": "user",
-    "account": "litellm",
-    "enabled": "enabled",
-    "active": "active",
-    "path": "",
-}
-SERVER = {
-    "name": "postgresql@15-main.service",
-    "scope": "system",
-    "account": "",
-    "enabled": "enabled",
-    "active": "active",
-    "path": "",
-}
-FOUND = {
-    "project_dir": "/home/litellm/llm@team",
-    "legacy": {
-        "litellm_version": "1.102.4",
-        "unit": UNIT,
-        "folder": "/home/litellm/llm@team",
-        "port": 4000,
-        "units": [
-            {
-                **UNIT,
-                "name": "litellm-healthcheck.timer",
-                "enabled": "disabled",
-                "active": "inactive",
-            },
-            UNIT,
-        ],
-    },
-    "database": {
-        "server_version": "15.18",
-        "port": 5434,
-        "name": "llm_gateway",
-        "bytes": 90701159,
-        "salt_key_proved": True,
-        "unit": SERVER,
-    },
-    "redis": None,
-    "model_hosts": [{"port": 8082, "unit": None, "process": None, "answers": False}],
-}
-PRINT = {"server_major": 15, "hash": "a" * 64, "rows_total": 20299, "tables": [{}] * 78}
-KEYS = {"count": 1, "listed": [{"hash": "0123456789ab", "blocked": False, "max_budget": 25.0}]}
-SNAPSHOT = {
-    "keys": KEYS,
-    "teams": [],
-    "users": {"count": 4},
-    "bogus": 401,
-    "client_keys": [
-        {"name": "ci", "models": 200, "chat": 200},
-        {"name": "leaver", "models": 401, "chat": 401},
-    ],
-    "exercised": [{"model": "embed", "mode": "embedding", "seconds": 0.03, "ok": True}],
-}
-FACTS: dict[str, Any] = {
-    "environment": {
-        "comparison": [
-            {"name": "A", "status": "kept", "origin": "x:1", "reason": ""},
-            {"name": "B", "status": "added", "origin": "new", "reason": "a|b"},
-        ]
-    },
-    "stage": {
-        "rewritten": [
-            {"line": 36, "old": "http://localhost:8082", "new": "http://host.docker.internal:8082"}
-        ],
-        "bridges": [8082],
-    },
-    "backup": {"path": "/var/backups/llmops-litellm/x", "name": "before-x"},
-    "cutover": {
-        "source": PRINT,
-        "target": {**PRINT, "server_major": 17},
-        "equal": True,
-        "bytes": 1 << 20,
-        "seconds": 6.3,
-        "redis": {
-            "db0": {"source": {"keys": 3, "expires": 0}, "target": {"keys": 3, "expires": 0}}
-        },
-    },
-    "serve": {
-        "models": [
-            {
-                "name": "embed-stored",
-                "old": "http://127.0.0.1:8082/v1",
-                "new": "http://host.docker.internal:8082/v1",
-            }
-        ]
-    },
-    "verify": {
-        "after": copy.deepcopy(SNAPSHOT),
-        "containers": {
-            "litellm-proxy": {"ports": {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}]}}
-        },
-    },
-}
-
-
-def journal(state: str = "migrated", until: str = "hand_over") -> dict[str, Any]:
-    """A journal whose steps each took ten seconds, cut off after one of them."""
-    steps = []
-    for number, name in enumerate(STEPS[: STEPS.index(until) + 1]):
-        steps.append(
-            {
-                "name": name,
-                "state": "done",
-                "begun": f"2026-11-23T15:{number:02}:00.000000+00:00",
-                "ended": f"2026-11-23T15:{number:02}:10.000000+00:00",
-                "facts": FACTS.get(name, {}),
-            }
-        )
-    return copy.deepcopy(
-        {
-            "id": "x",
-            "state": state,
-            "phase": until,
-            "created": "2026-11-23T15:00:00+00:00",
-            "ended": None,
-            "facts": {"found": FOUND, "before": SNAPSHOT, "warnings": ["mind the gap"]},
-            "steps": steps,
-        }
-    )
 
 
 def test_refused_time_is_from_the_stop_to_the_first_answer() -> None:
@@ -260,49 +124,6 @@ def test_other_hash_is_not_a_proof() -> None:
 )
 def test_sizes_are_readable(count: int, said: str) -> None:
     assert _report.size(count) == said
-
-
-BACK = ("leave", "carry", "return", "check", "clear")
-
-
-def rolled_back(**carried: Any) -> dict[str, Any]:
-    """A journal of a host that was migrated and came back; each step of the way took ten seconds."""
-    made = journal("rolled back")
-    facts = {
-        "carry": {
-            "data": "carry",
-            "equal": True,
-            "source": {**PRINT, "server_major": 17},
-            "target": PRINT,
-            "bytes": 1 << 20,
-            "seconds": 2.0,
-            "tables": [{"name": "LiteLLM_SpendLogs", "before": 3, "after": 5}],
-            **carried,
-        },
-        "return": {
-            "models": [
-                {
-                    "name": "embed-stored",
-                    "old": "http://host.docker.internal:8082/v1",
-                    "new": "http://127.0.0.1:8082/v1",
-                }
-            ]
-        },
-        "check": {"after": copy.deepcopy(SNAPSHOT), "accepted": []},
-    }
-    for number, name in enumerate(BACK):
-        made["steps"].append(
-            {
-                "name": name,
-                "state": "done",
-                "begun": f"2026-11-23T16:{number:02}:00.000000+00:00",
-                "ended": f"2026-11-23T16:{number:02}:10.000000+00:00",
-                "facts": facts.get(name, {}),
-            }
-        )
-    made.update(phase="clear")
-    made["facts"].update(before_back=copy.deepcopy(SNAPSHOT), failure=None)
-    return made
 
 
 def test_failed_rollback_of_a_migrated_host_is_told() -> None:
