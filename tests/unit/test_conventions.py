@@ -215,7 +215,7 @@ def test_dependencies_are_those_that_are_used() -> None:
     assert used == set(load(ROOT / "galaxy.yml")["dependencies"])
 
 
-MIRROR = ("module_utils", "filter", "lookup")
+MIRROR = ("module_utils", "modules", "filter", "lookup")
 
 
 def mirrored(kind: str) -> list[Path]:

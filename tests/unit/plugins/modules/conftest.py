@@ -11,6 +11,7 @@ import fake_proxy
 import pytest
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
+from unit import support
 
 Run = Callable[..., dict[str, Any]]
 
@@ -26,11 +27,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a module and returns what it printed, in which no secret may be."""
 
     def call(module: Any, check: bool = False, **params: Any) -> dict[str, Any]:
-        with patch_module_args({**params, "_ansible_check_mode": check}), pytest.raises(SystemExit):
-            module.main()
-        shown = capsys.readouterr().out
-        assert "hunter2" not in shown
-        return dict(json.loads(shown))
+        return support.run_module(module.main, params, capsys, check)
 
     return call
 

@@ -2,77 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
+from fake_systemd import FILES, PATTERNS, Systemd
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host import unit_files as _unit_files
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
-from ansible_collections.llmops.litellm.plugins.modules import systemd_units
 
-PATTERNS = ["x-tidy.*", "x-failed@.service"]
-FILES = {
-    "x-tidy.service": "[Service]\nExecStart=/bin/true\n",
-    "x-tidy.timer": "[Timer]\nOnCalendar=*-*-* 02:30:00\n",
-}
 BRIDGES = {"b-1.socket": "[Socket]\nListenStream=1\n", "b-1.service": "[Service]\n"}
-
-
-class Systemd:
-    """As much of systemd as sets of units need: it knows what it has read, and what runs."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.known: dict[str, str] = {}
-        self.active: dict[str, str] = {}
-        self.enabled: set[str] = set()
-        self.calls: list[str] = []
-        self.ends_after = 0  # looks at a service that is under way
-
-    def systemctl(self, *words: str, timeout: float = 0) -> Result:
-        assert timeout >= 0
-        verb, names = words[0], list(words[words.index("--") + 1 :])
-        if verb != "show":
-            self.calls.append(" ".join(word for word in words if word != "--"))
-        if verb == "show":
-            return Result(0, "\n".join(self._shown(name) for name in names), "")
-        if verb == "start":
-            for name in names:
-                if name not in self.known:
-                    return Result(5, "", f"Unit {name} not found.")
-                self.active[name] = "active"
-        elif verb == "stop":
-            for name in names:
-                self.active.pop(name, None)
-        elif verb == "enable":
-            self.enabled.update(names)
-        elif verb == "disable":
-            self.enabled.difference_update(names)
-        return Result(0, "", "")
-
-    def reload(self) -> None:
-        self.calls.append("daemon-reload")
-        self.known = {path.name: path.read_text() for path in self.folder.iterdir()}
-
-    def _shown(self, name: str) -> str:
-        path = self.folder / name
-        text = path.read_text() if path.exists() else None
-        if name.endswith(".service") and self.active.get(name) and self.ends_after:
-            self.ends_after -= 1
-            if not self.ends_after:
-                del self.active[name]
-        known = self.known.get(name)
-        return (
-            f"Id={name}\nLoadState={'not-found' if text is known is None else 'loaded'}\n"
-            f"ActiveState={self.active.get(name, 'inactive')}\n"
-            f"UnitFileState={'enabled' if name in self.enabled else 'disabled'}\n"
-            f"NeedDaemonReload={'yes' if known != text and known is not None else 'no'}\n"
-        )
 
 
 @pytest.fixture
@@ -259,34 +200,3 @@ def test_removal_leaves_nothing_of_the_set(host: Systemd) -> None:
     host.calls.clear()
     assert _unit_files.remove(PATTERNS, folder=str(host.folder)).done == []
     assert host.calls == []
-
-
-def test_module_tells_what_it_does(
-    host: Systemd, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in ("install", "pause", "remove"):
-        act = getattr(_unit_files, name)
-        monkeypatch.setattr(
-            _unit_files,
-            name,
-            lambda *words, act=act, **_folder: act(*words, folder=str(host.folder)),
-        )
-
-    def run(**params: Any) -> dict[str, Any]:
-        with patch_module_args({"patterns": PATTERNS, **params}), pytest.raises(SystemExit):
-            systemd_units.main()
-        return dict(json.loads(capsys.readouterr().out))
-
-    files = [{"name": name, "content": text} for name, text in FILES.items()]
-    told = run(files=files, enabled=["x-tidy.timer"])
-    assert told["changed"] and told["done"][-1] == "x-tidy.timer: started"
-    assert told["diff"][0] == {
-        "before": "",
-        "after": FILES["x-tidy.service"],
-        "before_header": "x-tidy.service",
-        "after_header": "x-tidy.service",
-    }
-    assert run(files=files, enabled=["x-tidy.timer"])["changed"] is False
-    assert run(state="paused", wait=5)["done"] == ["x-tidy.timer: stopped"]
-    assert run(state="absent")["done"][-1] == "x-tidy.timer: removed"
-    assert "nosuch" in run(files=files, started=["nosuch.service"])["msg"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pwd
 import subprocess
 import sys
@@ -11,11 +10,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.llmops.litellm.plugins.module_utils._ops import answer as _answer
 from ansible_collections.llmops.litellm.plugins.module_utils._ops import install as _install
-from ansible_collections.llmops.litellm.plugins.modules import ops_program
 
 FILES = {
     "__init__.py": b"",
@@ -173,45 +169,6 @@ def test_units_of_every_manager_are_looked_at(
     unit.parent.mkdir(parents=True)
     unit.write_text("[Service]\nExecStart=/nowhere/litellm-ops health\n")
     assert _install.needed_by("/nowhere/litellm-ops", []) == [str(unit)]
-
-
-def test_module_installs_the_real_command(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "sbin").mkdir()
-    command = str(tmp_path / "sbin" / "litellm-ops")
-
-    def run(**params: Any) -> dict[str, Any]:
-        given = {
-            "library": str(tmp_path / "lib"),
-            "command": command,
-            **params,
-        }
-        with patch_module_args(given), pytest.raises(SystemExit):
-            ops_program.main()
-        return dict(json.loads(capsys.readouterr().out))
-
-    told = run()
-    assert told["changed"] and told["diff"]["after"].startswith("#!/usr/bin/python3 -I\n")
-    assert run()["changed"] is False
-    done = call(tmp_path, "backup", "--help")
-    assert done.returncode == 0 and "--no-prune" in done.stdout, done.stderr
-    (tmp_path / "ops.json").write_text("{}")
-    (tmp_path / "ops.json").chmod(0o600)
-    done = call(tmp_path, "status", "--settings", str(tmp_path / "ops.json"))
-    assert (done.returncode, "state_dir is missing" in done.stderr) == (_answer.USAGE, True), (
-        done.stderr
-    )
-    caller = str(tmp_path / "m.service")
-    monkeypatch.setattr(_install, "remove_settings_folder", lambda check: True)
-    monkeypatch.setattr(_install, "needed_by", lambda path: [caller] if path == command else [])
-    told = run(state="absent")
-    assert (told["changed"], told["needed_by"]) == (True, [caller])
-    assert call(tmp_path, "--help").returncode == 0
-    monkeypatch.setattr(_install, "needed_by", lambda path: [])
-    told = run(state="absent")
-    assert (told["changed"], told["needed_by"]) == (True, [])
-    assert os.listdir(tmp_path / "sbin") == []
 
 
 def test_everything_that_the_command_needs_is_installed() -> None:
