@@ -23,7 +23,7 @@ def run_module(
 
     :param secrets: texts that may be in nothing that it prints.
     """
-    with patch_module_args({**params, "_ansible_check_mode": check}), pytest.raises(SystemExit):
+    with patch_module_args({"_ansible_check_mode": check, **params}), pytest.raises(SystemExit):
         main()
     shown = capsys.readouterr().out
     assert [secret for secret in secrets if secret in shown] == []

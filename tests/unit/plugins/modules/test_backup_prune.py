@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.modules import backup_prune
@@ -42,14 +42,11 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """The module backup_prune."""
 
     def call(check: bool = False, **params: Any) -> dict[str, Any]:
-        with (
-            patch_module_args(
-                {"path": str(tmp_path), "timezone": "UTC", "_ansible_check_mode": check, **params}
-            ),
-            pytest.raises(SystemExit),
-        ):
-            backup_prune.main()
-        return dict(json.loads(capsys.readouterr().out))
+        return support.run_module(
+            backup_prune.main,
+            {"path": str(tmp_path), "timezone": "UTC", "_ansible_check_mode": check, **params},
+            capsys,
+        )
 
     return call
 

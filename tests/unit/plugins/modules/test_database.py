@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
@@ -46,16 +45,13 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     def call(state: str, check: bool = False, **params: Any) -> dict[str, Any]:
         given = {"state": state, "target": TARGET, **NEEDS[state], **params}
         given["_ansible_check_mode"] = check
-        with (
-            patch_module_args({name: value for name, value in given.items() if value is not None}),
-            pytest.raises(SystemExit),
-        ):
-            database.main()
-        return {
-            name: value
-            for name, value in json.loads(capsys.readouterr().out).items()
-            if name != "invocation"
-        }
+        told = support.run_module(
+            database.main,
+            {name: value for name, value in given.items() if value is not None},
+            capsys,
+        )
+        del told["invocation"]
+        return told
 
     return call
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import git as _git
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
@@ -50,9 +49,7 @@ def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
             "docker": docker or [".git", ".env"],
             "_ansible_check_mode": check,
         }
-        with patch_module_args(params), pytest.raises(SystemExit):
-            ignore_files.main()
-        return json.loads(capsys.readouterr().out)
+        return support.run_module(ignore_files.main, params, capsys)
 
     return call
 

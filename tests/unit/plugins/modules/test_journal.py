@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, Callable
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.modules import journal, journal_info
@@ -46,12 +46,9 @@ def call(state: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run one of the two modules."""
 
     def run(which: ModuleType, check: bool = False, **params: Any) -> dict[str, Any]:
-        with (
-            patch_module_args({"folder": str(state), "_ansible_check_mode": check, **params}),
-            pytest.raises(SystemExit),
-        ):
-            which.main()
-        return json.loads(capsys.readouterr().out)
+        return support.run_module(
+            which.main, {"folder": str(state), "_ansible_check_mode": check, **params}, capsys
+        )
 
     return run
 

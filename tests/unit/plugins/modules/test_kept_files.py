@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.modules import kept_files
 
@@ -31,9 +30,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
     """Runs the module and returns what it printed."""
 
     def call(check: bool = False, **params: Any) -> dict[str, Any]:
-        with patch_module_args({**params, "_ansible_check_mode": check}), pytest.raises(SystemExit):
-            kept_files.main()
-        return json.loads(capsys.readouterr().out)
+        return support.run_module(kept_files.main, {**params, "_ansible_check_mode": check}, capsys)
 
     return call
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._ops import answer as _answer
 from ansible_collections.llmops.litellm.plugins.module_utils._ops import install as _install
@@ -39,9 +38,7 @@ def test_module_installs_the_real_command(
             "command": command,
             **params,
         }
-        with patch_module_args(given), pytest.raises(SystemExit):
-            ops_program.main()
-        return dict(json.loads(capsys.readouterr().out))
+        return support.run_module(ops_program.main, given, capsys)
 
     told = run()
     assert told["changed"] and told["diff"]["after"].startswith("#!/usr/bin/python3 -I\n")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
@@ -55,16 +54,11 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs the module and returns what it printed."""
 
     def call(check: bool = False, **params: Any) -> dict[str, Any]:
-        with (
-            patch_module_args(
-                {**COMMON, "to": "container", "timeout": 7, **params, "_ansible_check_mode": check}
-            ),
-            pytest.raises(SystemExit),
-        ):
-            redis_keys.main()
-        shown = capsys.readouterr().out
-        assert "hunter2" not in shown
-        return json.loads(shown)
+        return support.run_module(
+            redis_keys.main,
+            {**COMMON, "to": "container", "timeout": 7, **params, "_ansible_check_mode": check},
+            capsys,
+        )
 
     return call
 
@@ -247,12 +241,11 @@ def back(place: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> Run:
             "_ansible_check_mode": check,
             **params,
         }
-        with (
-            patch_module_args({name: value for name, value in given.items() if value is not None}),
-            pytest.raises(SystemExit),
-        ):
-            redis_keys.main()
-        return json.loads(capsys.readouterr().out)
+        return support.run_module(
+            redis_keys.main,
+            {name: value for name, value in given.items() if value is not None},
+            capsys,
+        )
 
     return call
 

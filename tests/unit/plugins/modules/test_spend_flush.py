@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
     spend_flush as _spend_flush,
@@ -16,9 +15,7 @@ from ansible_collections.llmops.litellm.plugins.modules import spend_flush
 
 
 def run(capsys: pytest.CaptureFixture[str], **params: Any) -> dict[str, Any]:
-    with patch_module_args(params), pytest.raises(SystemExit):
-        spend_flush.main()
-    return dict(json.loads(capsys.readouterr().out))
+    return support.run_module(spend_flush.main, params, capsys)
 
 
 def test_what_was_seen_is_told(

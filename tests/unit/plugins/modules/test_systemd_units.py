@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 from fake_systemd import FILES, PATTERNS, Systemd
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host import unit_files as _unit_files
@@ -55,9 +54,7 @@ def test_module_tells_what_it_does(
         )
 
     def run(**params: Any) -> dict[str, Any]:
-        with patch_module_args({"patterns": PATTERNS, **params}), pytest.raises(SystemExit):
-            systemd_units.main()
-        return dict(json.loads(capsys.readouterr().out))
+        return support.run_module(systemd_units.main, {"patterns": PATTERNS, **params}, capsys)
 
     files = [{"name": name, "content": text} for name, text in FILES.items()]
     told = run(files=files, enabled=["x-tidy.timer"])
