@@ -108,8 +108,10 @@ def test_keys_are_tried_before_a_backup_begins(age: Path) -> None:
         _encryption.check([KEY])
 
 
-def test_missing_age_is_said_only_where_it_is_needed(age: Path) -> None:
-    age.unlink()
+def test_missing_age_is_said_only_where_it_is_needed(
+    age: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_encryption, "PATH", str(age.parent / "nosuch"))
     _encryption.check([])
     with pytest.raises(BackupError, match="age is not installed"):
         _encryption.check([KEY])
