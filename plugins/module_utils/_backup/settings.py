@@ -17,7 +17,8 @@ from typing import Any, NamedTuple, Optional
 from .._config import includes as _includes
 from .._deployment import journal as _journal
 from .._deployment import steps as _steps
-from .._host.settings_file import FORMAT, KINDS, SettingsError, _Reader, read
+from .._host import settings_file as _settings_file
+from .._host.settings_file import KINDS, Reader, SettingsError
 from .._postgres import endpoint as _endpoint
 from .._postgres import session as _session
 from . import backup as _backup
@@ -115,30 +116,14 @@ def load(path: str = PATH, owner: int = 0) -> Settings:
     :param owner: the account that the file must belong to: what it says is done with root's rights.
     :raises SettingsError: with every reason at once.
     """
-    told = read(path, owner, "backup")
-    problems: list[str] = []
-    settings = _settings(_Reader(told, "", problems)) if isinstance(told, dict) else None
-    if settings is None:
-        problems.append("it holds no object")
-    if problems:
-        raise SettingsError("\n".join("%s: %s" % (path, problem) for problem in problems))
-    return settings  # type: ignore[return-value]
+    return _settings_file.load(path, owner, "backup", _settings)
 
 
-def _settings(top: _Reader) -> Settings:
-    top.get(
-        "format",
-        int,
-        None,
-        lambda value: value == FORMAT,
-        "%d; it was written by another release of this collection" % FORMAT,
-    )
+def _settings(top: Reader) -> Settings:
     project, backup, named = top.inner("project"), top.inner("backup"), top.inner("deployments")
-    deployments = {
-        kind: _deployment(kind, named.inner(kind)) for kind in KINDS if kind in named.told
-    }
+    deployments = {kind: _deployment(kind, named.inner(kind)) for kind in KINDS if named.has(kind)}
     if not deployments:
-        named.problems.append("deployments must have compose, legacy or both")
+        named.wrong_whole("must have compose, legacy or both")
     last, daily, weekly, monthly, yearly = (
         backup.get(rule, int, default, lambda value: value >= 0, "a number from 0 on")
         for rule, default in zip(RULES, _retention.Policy()[:5])
@@ -166,17 +151,17 @@ def _settings(top: _Reader) -> Settings:
     return settings
 
 
-def _how(told: _Reader) -> _backup.How:
+def _how(reader: Reader) -> _backup.How:
     """How backups are made."""
-    keys = told.get("encrypt_to", list, [])
+    keys = reader.get("encrypt_to", list, [])
     for number, key in enumerate(keys):
         why = _encryption.refusal(key) if isinstance(key, str) else "must be a text"
         if why:
-            told.wrong("encrypt_to[%d]" % number, why)
+            reader.wrong("encrypt_to[%d]" % number, why)
     return _backup.How(
-        told.get("compression", int, 6, lambda value: 0 <= value <= 9, "a number from 0 to 9"),
-        told.get("jobs", int, JOBS, lambda value: value >= 1, "a number from 1 on"),
-        told.get(
+        reader.get("compression", int, 6, lambda value: 0 <= value <= 9, "a number from 0 to 9"),
+        reader.get("jobs", int, JOBS, lambda value: value >= 1, "a number from 1 on"),
+        reader.get(
             "parallel_from",
             int,
             PARALLEL_FROM,
@@ -188,11 +173,11 @@ def _how(told: _Reader) -> _backup.How:
     )
 
 
-def _copy(told: _Reader) -> Optional[_offsite.Copy]:
+def _copy(reader: Reader) -> Optional[_offsite.Copy]:
     """Where backups are copied to."""
-    if not told.get("copy", dict, {}):
+    if not reader.get("copy", dict, {}):
         return None
-    inner = told.inner("copy")
+    inner = reader.inner("copy")
     tool = inner.get(
         "tool", str, None, lambda value: value in _offsite.TOOLS, " or ".join(_offsite.TOOLS)
     )
@@ -209,29 +194,11 @@ def _copy(told: _Reader) -> Optional[_offsite.Copy]:
     return made
 
 
-def _deployment(kind: str, told: _Reader) -> Deployment:
-    database = told.inner("database")
-    fields = {
-        name: database.get(name, str, "") or None
-        for name in ("container", "env_file", "variable", "database", "user")
-    }
-    if bool(fields["container"]) == bool(fields["env_file"]):
-        database.problems.append(
-            "%s must have either container or env_file" % database.prefix.rstrip(".")
-        )
-    elif fields["container"] and not (fields["database"] and fields["user"]):
-        database.problems.append(
-            "%s needs database and user beside container" % database.prefix.rstrip(".")
-        )
-    database.end()
+def _deployment(kind: str, reader: Reader) -> Deployment:
+    database = reader.inner("database").database()
     files: dict[str, str] = {}
     optional: set[str] = set()
-    for number, entry in enumerate(told.get("files", list, [])):
-        inner = _Reader(
-            entry if isinstance(entry, dict) else {},
-            "%sfiles[%d]." % (told.prefix, number),
-            told.problems,
-        )
+    for inner in reader.objects("files"):
         source = inner.path("src")
         name = inner.get("name", str, os.path.basename(source))
         if name and name in files:
@@ -242,11 +209,11 @@ def _deployment(kind: str, told: _Reader) -> Deployment:
         inner.end()
     made = Deployment(
         kind,
-        fields,
+        database,
         files,
         frozenset(optional),
-        told.path("salt_key_file", ""),
-        told.get("facts", dict, {}),
+        reader.path("salt_key_file", ""),
+        reader.get("facts", dict, {}),
     )
-    told.end()
+    reader.end()
     return made

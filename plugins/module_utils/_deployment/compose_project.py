@@ -1,28 +1,56 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Compose project of this collection as its own files tell it, and what a restore does with its proxy and Redis."""
+"""A Compose project of this collection as Compose itself understands it, and its proxy stopped and
+started.
+
+Nobody else reads ``compose.yaml``: however a port is written, Compose knows what it means, and an
+override file counts where Compose reads one. What Compose prints holds secrets, so none of its
+words are shown.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from typing import Any, NamedTuple, Sequence
+import shlex
+from typing import Any, NamedTuple, Optional, Sequence
 
 from .._host.process import Result, run
 from .._postgres.session import Endpoint
+from . import legacy as _legacy
 
-SERVICES = ("litellm", "postgres", "redis")
+# The services, and what their containers are called after the project.
+CONTAINERS = {"litellm": "proxy", "postgres": "postgres", "redis": "redis"}
+SERVICES = tuple(CONTAINERS)
+VOLUMES = ("postgres", "redis")
+# The ports inside the containers; the proxy's is only what LiteLLM takes where nothing says more.
+INSIDE = {"litellm": 4000, "postgres": 5432, "redis": 6379}
 STOP = 90  # seconds in which the proxy drains and writes its last spend
+CONFIG = 20.0  # seconds for reading a project; it takes about 0.2
+# Every address of the host, and how such a port is reached from the host itself.
+EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}
 
 
 class DeploymentError(Exception):
-    """A deployment is not what it should be, or its parts do not do what they are told; the message says which."""
+    """A deployment is not what it should be, or a part of it does not do what it should."""
+
+
+class Published(NamedTuple):
+    """A port of a service on the host: ``host`` is an address (empty: every one), ``port`` is
+    ``None`` where Docker chooses it, ``target`` the container's."""
+
+    host: str
+    port: Optional[int]
+    target: int
+    protocol: str
 
 
 class Project(NamedTuple):
-    """``images`` and ``containers`` by service; ``url`` of the proxy; ``volumes``: names; the database as its container's clients see it; ``ports`` of the
-    host that are published."""
+    """A project. ``images`` and ``containers``: by service; ``volumes``: names; ``url``: where the
+    proxy is reached, empty where that can't be known, and then ``unreachable`` says why;
+    ``database``: as its container's clients see it; ``ports``: all that the project takes of the
+    host; ``published``: containers and the port at which each one's server must be on the host."""
 
     name: str
     folder: str
@@ -33,97 +61,171 @@ class Project(NamedTuple):
     database: Endpoint
     redis_user: str
     ports: tuple[int, ...] = ()
+    published: tuple[tuple[str, int], ...] = ()
+    unreachable: str = ""
+
+    def proxy_url(self) -> str:
+        """Where the proxy is reached.
+
+        :raises DeploymentError: nobody can know.
+        """
+        if not self.url:
+            raise DeploymentError(self.unreachable)
+        return self.url
+
+
+def container_names(project: str) -> dict[str, str]:
+    """What the containers of a project are called, by service."""
+    return {service: "%s-%s" % (project, part) for service, part in CONTAINERS.items()}
+
+
+def volume_names(project: str) -> dict[str, str]:
+    """What the volumes of a project are called, by the server whose data they hold."""
+    return {part: "%s_%s" % (project, part) for part in VOLUMES}
 
 
 def compose(
     folder: str, words: Sequence[str], engine: Sequence[str] = ("docker",), timeout: float = 60
 ) -> Result:
-    """Run Compose on the project in a folder."""
-    return run(
-        [
-            *engine,
-            "compose",
-            "--project-directory",
-            folder,
-            "--file",
-            os.path.join(folder, "compose.yaml"),
-            *words,
-        ],
-        timeout=timeout,
-    )
+    """Run Compose on the project in a folder, with the files that it finds there by itself, as the
+    unit that starts the project at boot has it."""
+    return run([*engine, "compose", "--project-directory", folder, *words], timeout=timeout)
 
 
-def must(answer: Result, what: str) -> Result:
+def must(result: Result, what: str) -> Result:
     """:raises DeploymentError: it failed."""
-    if answer.rc:
-        lines = [line for line in (answer.err or answer.out).splitlines() if line.strip()]
+    if result.rc:
+        lines = [line for line in (result.err or result.out).splitlines() if line.strip()]
         raise DeploymentError(
-            "%s: %s" % (what, lines[-1].strip() if lines else "exit code %d" % answer.rc)
+            "%s: %s" % (what, lines[-1].strip() if lines else "exit code %d" % result.rc)
         )
-    return answer
+    return result
 
 
 def read(folder: str, engine: Sequence[str] = ("docker",)) -> Project:
-    """The project in a folder, as Compose itself understands it.
+    """The project in a folder. It needs no engine that runs, only its client with Compose.
 
     :raises DeploymentError: there is none, or it is not of this collection's making.
     """
     path = os.path.join(folder, "compose.yaml")
-    answer = must(
-        compose(folder, ["config", "--format", "json"], engine),
-        "%s is not a project that Compose understands" % path,
-    )
+    if not os.path.exists(path):  # Compose would look for one in the folders above
+        raise DeploymentError("%s is not there" % path)
+    result = compose(folder, ["config", "--format", "json"], engine, CONFIG)
+    if result.rc:
+        raise DeploymentError("%s cannot be read: %s" % (path, _reason(folder, result)))
     try:
-        told = json.loads(answer.out)
-        services = {name: told["services"][name] for name in SERVICES}
-        host, port = _address(services["litellm"])
-        inside = services["postgres"]["environment"]
-        name = str(told["name"])
-        containers = {
-            service: str(item.get("container_name") or "%s-%s-1" % (name, service))
-            for service, item in services.items()
-        }
-        return Project(
-            name,
-            folder,
-            {service: str(item["image"]) for service, item in services.items()},
-            containers,
-            sorted(str(item["name"]) for item in told.get("volumes", {}).values()),
-            "http://%s:%d" % (host, port),
-            Endpoint(
-                str(inside["POSTGRES_DB"]),
-                str(inside["POSTGRES_USER"]),
-                containers["postgres"],
-                engine=tuple(engine),
-            ),
-            str(services["redis"].get("user") or ""),
-            tuple(
-                sorted(
-                    {
-                        port,
-                        *(
-                            int(item["published"])
-                            for service in services.values()
-                            for item in service.get("ports", [])
-                        ),
-                    }
-                )
-            ),
-        )
+        return _project(folder, json.loads(result.out), tuple(engine))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        # What Compose prints holds secrets, so nothing of it is shown.
         raise DeploymentError(
             "%s does not describe litellm, postgres and redis as this collection does" % path
         ) from None
 
 
-def _address(proxy: dict[str, Any]) -> tuple[str, int]:
-    """Where the proxy is reached: published, or in the host's own network."""
-    if proxy.get("network_mode") == "host":
-        words = [str(word) for word in proxy["command"]]
-        return words[words.index("--host") + 1], int(words[words.index("--port") + 1])
-    published = proxy["ports"][0]
-    return published.get("host_ip") or "127.0.0.1", int(published["published"])
+def _reason(folder: str, result: Result) -> str:
+    """Why Compose has not read a project. Its own words may quote a line of ``.env``."""
+    if result.rc == 127:
+        return "there is no docker here"
+    if result.rc == 124:
+        return "docker compose did not answer within %g seconds" % CONFIG
+    if "is not a docker command" in result.err or "unknown flag" in result.err:
+        return "docker has no Compose here"
+    if not os.path.exists(os.path.join(folder, ".env")):
+        return "docker compose needs %s, which is not there" % os.path.join(folder, ".env")
+    return (
+        "docker compose fails with exit code %d; to see why, run"
+        " docker compose --project-directory %s config --quiet" % (result.rc, shlex.quote(folder))
+    )
+
+
+def _project(folder: str, found: dict[str, Any], engine: tuple[str, ...]) -> Project:
+    name = str(found["name"])
+    services = {service: found["services"][service] for service in SERVICES}
+    containers = {
+        service: str(item.get("container_name") or "%s-%s-1" % (name, service))
+        for service, item in services.items()
+    }
+    ports = {service: _published(item) for service, item in services.items()}
+    inside = services["postgres"]["environment"]
+    address, problem = _address(services["litellm"], ports["litellm"])
+    targets = {"postgres": INSIDE["postgres"], "redis": INSIDE["redis"]}
+    servers = {service: _reached(ports[service], target) for service, target in targets.items()}
+    published = {
+        **({"litellm": address[1]} if address else {}),
+        **{service: at[1] for service, at in servers.items() if at},
+    }
+    every = {
+        entry.port
+        for item in found["services"].values()
+        for entry in _published(item)
+        if entry.port is not None
+    }
+    return Project(
+        name,
+        folder,
+        {service: str(item["image"]) for service, item in services.items()},
+        containers,
+        sorted(str(item["name"]) for item in (found.get("volumes") or {}).values()),
+        "http://%s:%d" % address if address else "",
+        Endpoint(
+            str(inside["POSTGRES_DB"]),
+            str(inside["POSTGRES_USER"]),
+            containers["postgres"],
+            engine=engine,
+        ),
+        str(services["redis"].get("user") or ""),
+        tuple(sorted(every | ({address[1]} if address else set()))),
+        tuple((containers[service], port) for service, port in published.items()),
+        problem,
+    )
+
+
+def _published(service: dict[str, Any]) -> tuple[Published, ...]:
+    """The ports that a service publishes. Of a range Docker takes one that is free."""
+    found = []
+    for entry in service.get("ports") or []:
+        text = str(entry.get("published") or "")
+        found.append(
+            Published(
+                str(entry.get("host_ip") or ""),
+                int(text) if text.isdigit() and text != "0" else None,
+                int(entry["target"]),
+                str(entry.get("protocol") or "tcp"),
+            )
+        )
+    return tuple(found)
+
+
+def _reached(ports: Sequence[Published], target: int) -> Optional[tuple[str, int]]:
+    """Where a port of a container is reached from the host: on the loopback address where it can
+    be; ``None`` where it is not published, or nobody knows at which port."""
+    found = [
+        (EVERYWHERE.get(entry.host) or _bracketed(entry.host), entry.port)
+        for entry in ports
+        if entry.target == target and entry.protocol == "tcp" and entry.port is not None
+    ]
+    loopback = [at for at in found if at[0].startswith("127.") or at[0] == "[::1]"]
+    return next(iter(loopback or found), None)
+
+
+def _bracketed(host: str) -> str:
+    return "[%s]" % host if ":" in host else host
+
+
+def _address(
+    service: dict[str, Any], ports: Sequence[Published]
+) -> tuple[Optional[tuple[str, int]], str]:
+    """Where the proxy is reached, published or in the host's own network; or why nobody knows."""
+    environment = service.get("environment") or {}
+    words = service.get("command") or []
+    words = shlex.split(words) if isinstance(words, str) else [str(word) for word in words]
+    command = _legacy.parse_command(["litellm", *words])
+    port = int(command["port"] or environment.get("PORT") or INSIDE["litellm"])
+    if service.get("network_mode") == "host":
+        host = str(command["host"] or environment.get("HOST") or "")
+        return (EVERYWHERE.get(host) or _bracketed(host), port), ""
+    at = _reached(ports, port)
+    problem = "the proxy's port %d is published at no port that compose.yaml fixes" % port
+    return at, "" if at else problem
 
 
 def stop_proxy(folder: str, engine: Sequence[str]) -> None:
@@ -137,7 +239,7 @@ def stop_proxy(folder: str, engine: Sequence[str]) -> None:
     )
 
 
-def start_proxy(folder: str, engine: Sequence[str], patience: float) -> None:
+def start_proxy(folder: str, engine: Sequence[str], timeout: float) -> None:
     """Start the proxy alone and wait until its container is healthy.
 
     :raises DeploymentError: it does not become healthy.
@@ -147,11 +249,11 @@ def start_proxy(folder: str, engine: Sequence[str], patience: float) -> None:
         "--detach",
         "--wait",
         "--wait-timeout",
-        "%d" % patience,
+        "%d" % timeout,
         "--no-deps",
         "--no-build",
         "--pull",
         "never",
         "litellm",
     ]
-    must(compose(folder, words, engine, patience + 60), "the proxy does not start")
+    must(compose(folder, words, engine, timeout + 60), "the proxy does not start")

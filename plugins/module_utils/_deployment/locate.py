@@ -1,40 +1,55 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the parts of a host's deployment are, whichever serves: told by the journal, the project's folder and, on a host that was never migrated,
-the running process. What can't be found is said and hides nothing else.
+"""Where the parts of a host's deployment are, whichever serves: from the journal, from the Compose
+project and, on a host that was never migrated, from the running process. What can't be found is
+said and hides nothing else.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from typing import Any, NamedTuple, Optional, Sequence
+from typing import Any, NamedTuple, Optional, Sequence, TypedDict, Union
 from urllib.parse import unquote, urlsplit
 
 from .._config import includes as _includes
 from .._config import loopback as _loopback
 from .._config import yaml_values as _yaml_values
-from .._host import files as _files
 from .._host import listeners as _listeners
 from .._litellm import client as _client
 from .._postgres import endpoint as _endpoint
 from .._postgres import session as _session
 from .._redis import redis as _redis
+from . import compose_project as _compose_project
 from . import journal as _journal
 from . import legacy as _legacy
 from . import steps as _steps
 
-CONTAINERS = ("proxy", "postgres", "redis")
 HERE = "127.0.0.1"
-# The ports of the containers; on the host they may be others.
-INSIDE = {"proxy": 4000, "postgres": 5432, "redis": 6379}
+PORT = 4000  # where LiteLLM listens where nothing says more
+ADDRESS = "proxy address"  # what is lacking of a project that does not say it
 MASTER_KEY = ("general_settings", "master_key")
 
 
+class Given(TypedDict, total=False):
+    """What the settings say of a deployment, which comes before what is found: of each part only
+    what is given is there. ``database`` as the modules' argument of that name, ``units`` of
+    ``{name, account}``, ``models`` of ``{name, address, unit, account}``."""
+
+    url: str
+    key_file: str
+    config: str
+    containers: tuple[str, ...]
+    database: dict[str, Optional[str]]
+    units: list[dict[str, str]]
+    models: list[dict[str, str]]
+
+
 class Where(NamedTuple):
-    """Where to look for a host's deployments: ``deployments`` has, by kind, what differs from what is found; ``gateway_name`` is the
-    host's name inside the containers, ``legacy_account`` empty for a unit of the system manager."""
+    """Where to look for a host's deployments: ``deployments`` has, by kind, what differs from what
+    is found; ``gateway_name`` is the host's name inside the containers, ``legacy_account`` empty
+    for a unit of the system manager."""
 
     state_dir: str = "/var/lib/llmops-litellm"
     project_name: str = "litellm"
@@ -42,11 +57,12 @@ class Where(NamedTuple):
     gateway_name: str = "host.docker.internal"
     legacy_unit: str = "litellm.service"
     legacy_account: str = ""
-    deployments: dict[str, dict[str, Any]] = {}
+    deployments: dict[str, Given] = {}
 
 
 class ModelHost(NamedTuple):
-    """A model server: the address that the proxy uses, and its unit on this host (``None`` where it is not known)."""
+    """A model server: the address that the proxy uses, and its unit on this host (``None`` where it
+    is not known)."""
 
     name: str
     address: str
@@ -54,8 +70,14 @@ class ModelHost(NamedTuple):
 
 
 class Deployed(NamedTuple):
-    """A deployment of this host. ``key`` and ``environment`` are secret; ``config`` is the path of the configuration that its proxy reads;
-    ``lacking``: (part, why it could not be found)."""
+    """A deployment of this host. ``key`` or the env file ``key_file`` has the master key; ``key``
+    and ``environment`` are secret.
+
+    ``containers`` (the legacy deployment has none) and ``units`` (records, as
+    :mod:`_host.systemd` makes them) are what runs it; ``published``: containers and the ports that
+    they must have on the host; ``proxy``: the proxy's container, from which model servers are
+    asked; ``config``: path of the configuration that the proxy reads; ``redis``: ``None`` where the
+    proxy uses none; ``lacking``: (part, why it could not be found)."""
 
     kind: str
     url: str
@@ -63,7 +85,7 @@ class Deployed(NamedTuple):
     key: str = ""
     environment: dict[str, str] = {}
     database: Optional[_session.Endpoint] = None
-    redis: Any = None
+    redis: Union[_redis.Container, _redis.Native, None] = None
     containers: tuple[str, ...] = ()
     published: tuple[tuple[str, int], ...] = ()
     units: tuple[dict[str, str], ...] = ()
@@ -89,27 +111,20 @@ def journal_of(folder: str) -> tuple[Optional[dict], str]:
 
 
 def find(where: Where, kind: str = "") -> Deployed:
-    """The deployment of this kind; without a kind, the one that serves. What the settings say comes first."""
+    """The deployment of this kind; without a kind, the one that serves. What the settings say comes
+    first."""
     journal, problem = journal_of(where.state_dir)
     kind = kind or _steps.serving(journal, where.project_dir)
     found = ((journal or {}).get("facts") or {}).get("found") or {}
     lacking = [("journal", problem)] if problem else []
     if kind == _steps.COMPOSE:
-        told = _compose(where, found, lacking)
+        deployed = _compose(where, found, lacking)
     elif found.get("legacy"):
-        told = _recorded(where, found, lacking)
+        deployed = _recorded(where, found, lacking)
     else:
-        told = _running(where, lacking)
-    return _differently(told, where.deployments.get(kind, {}), lacking)._replace(
-        lacking=tuple(lacking)
-    )
-
-
-def _read(path: str) -> str:
-    try:
-        return _files.read(path)
-    except OSError:
-        return ""
+        deployed = _running(where, lacking)
+    given = where.deployments.get(kind, Given())
+    return _with_given(deployed, given, lacking)._replace(lacking=tuple(lacking))
 
 
 def _configuration(path: str) -> _includes.Tree:
@@ -123,18 +138,21 @@ def _compose(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]]
     folder = found.get("project_dir") or where.project_dir
     path = os.path.join(folder, ".env")
     environment = _environment(path, lacking)
-    names = {part: "%s-%s" % (where.project_name, part) for part in CONTAINERS}
-    # The project's own file is newer than what a migration has found.
-    text = _read(os.path.join(folder, "compose.yaml"))
-    ports = {
-        part: _port(text, inside) or (found.get(known) or {}).get("port")
-        for (part, inside), known in zip(INSIDE.items(), ("legacy", "database", "redis"))
-    }
+    project, problem = _project(folder)
+    if project is None:
+        lacking.append(("compose project", problem))
+    names = project.containers if project else _compose_project.container_names(where.project_name)
+    url = project.url if project else ""
+    if not url:
+        url = "http://%s:%d" % (HERE, (found.get("legacy") or {}).get("port") or PORT)
+        why = project.unreachable if project else "the project does not say it"
+        lacking.append((ADDRESS, "%s; it is asked at %s" % (why, url)))
     config = os.path.join(folder, "config.compose.yaml")
-    asked = _gateway_ports(_configuration(config).texts, where.gateway_name)
+    ports = _gateway_ports(_configuration(config).texts, where.gateway_name)
     database = None
     try:
-        # As the proxy logs in: by network and password. The container's own socket would let anybody in.
+        # As the proxy logs in: by network and password. The container's own socket would let
+        # anybody in.
         database = _session.Endpoint(
             **_endpoint.parse_url(environment.get("DATABASE_URL", "")), container=names["postgres"]
         )
@@ -143,17 +161,25 @@ def _compose(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]]
             lacking.append(("postgresql", "%s: %s" % (path, error)))
     return Deployed(
         _steps.COMPOSE,
-        "http://127.0.0.1:%d" % (ports["proxy"] or 4000),
+        url,
         path,
         environment=environment,
         database=database,
         redis=_redis.Container(names["redis"]),
         containers=tuple(names.values()),
-        published=tuple((names[part], int(port)) for part, port in ports.items() if port),
-        proxy=names["proxy"],
-        models=_models(found.get("model_hosts") or [], asked, where.gateway_name),
+        published=project.published if project else (),
+        proxy=names["litellm"],
+        models=_models(found.get("model_hosts") or [], ports, where.gateway_name),
         config=config,
     )
+
+
+def _project(folder: str) -> tuple[Optional[_compose_project.Project], str]:
+    """The Compose project, and why it can't be understood."""
+    try:
+        return _compose_project.read(folder), ""
+    except (_compose_project.DeploymentError, OSError) as error:
+        return None, str(error)
 
 
 def _environment(path: str, lacking: list[tuple[str, str]]) -> dict[str, str]:
@@ -162,18 +188,6 @@ def _environment(path: str, lacking: list[tuple[str, str]]) -> dict[str, str]:
     except _session.PostgresError as error:
         lacking.append(("postgresql", str(error)))
         return {}
-
-
-def _port(compose: str, inside: int) -> Optional[int]:
-    """The port of the host that a compose.yaml of ours gives to a port of a container."""
-    match = re.search(r'^\s+ports: \["(?:[^"]*:)?(\d+):%d"\]$' % inside, compose, re.M)
-    if (
-        match is None
-        and inside == INSIDE["proxy"]
-        and re.search(r"^\s+network_mode: host$", compose, re.M)
-    ):
-        match = re.search(r'^\s+command: \[.*"--port", "(\d+)"', compose, re.M)
-    return int(match[1]) if match else None
 
 
 def _gateway_ports(configs: Sequence[str], name: str) -> set[int]:
@@ -191,7 +205,8 @@ def _gateway_ports(configs: Sequence[str], name: str) -> set[int]:
 
 
 def _models(known: list[dict[str, Any]], ports: set[int], host: str) -> tuple[ModelHost, ...]:
-    """Model servers of this host, with the units that are known, at the address at which the proxy asks them."""
+    """Model servers of this host, with the units that are known, at the address at which the proxy
+    asks them."""
     units = {int(item["port"]): item.get("unit") for item in known}
     found = []
     for port in sorted({*units, *ports}):
@@ -212,9 +227,9 @@ def _recorded(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]
         *((found.get(name) or {}).get("unit") for name in ("database", "redis")),
     ]
     redis = found.get("redis") or {}
-    told = Deployed(
+    deployed = Deployed(
         _steps.LEGACY,
-        "http://127.0.0.1:%d" % legacy["port"],
+        "http://%s:%d" % (HERE, legacy["port"]),
         path,
         _client_key(environment, _configuration(config)),
         environment,
@@ -224,8 +239,8 @@ def _recorded(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]
         models=_models(found.get("model_hosts") or [], set(), HERE),
         config=config,
     )
-    # A unit that was down when it was looked at is not what serves.
-    return told._replace(units=tuple({**unit, "active": "active"} for unit in told.units))
+    # A unit that was down when it was inspected is not what serves.
+    return deployed._replace(units=tuple({**unit, "active": "active"} for unit in deployed.units))
 
 
 def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
@@ -234,7 +249,7 @@ def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
         legacy = _legacy.discover(where.legacy_unit, where.legacy_account)
     except (_legacy.LegacyError, OSError) as error:
         lacking.append(("legacy unit", str(error)))
-        return Deployed(_steps.LEGACY, "http://127.0.0.1:4000")
+        return Deployed(_steps.LEGACY, "http://%s:%d" % (HERE, PORT))
     environment, facts = legacy.environment, legacy.facts
     listeners = _listeners.listeners()
     database = _database(environment, lacking)
@@ -252,7 +267,7 @@ def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
     ]
     return Deployed(
         _steps.LEGACY,
-        "http://127.0.0.1:%d" % facts["port"],
+        "http://%s:%d" % (HERE, facts["port"]),
         "",
         _client_key(environment, legacy.configuration),
         environment,
@@ -310,36 +325,41 @@ def _native_redis(environment: dict[str, str], port: Optional[int]) -> Optional[
         )
     except ValueError:
         pass  # not an address: what the other variables say has to do
-    return _redis.Native("127.0.0.1", port, user, password)
+    return _redis.Native(HERE, port, user, password)
 
 
-def _differently(told: Deployed, given: dict[str, Any], lacking: list[tuple[str, str]]) -> Deployed:
+def _with_given(deployed: Deployed, given: Given, lacking: list[tuple[str, str]]) -> Deployed:
     """A deployment with what the settings say of it."""
-    simple = {name: given[name] for name in ("url", "key_file", "config") if name in given}
-    told = told._replace(**simple)
+    deployed = deployed._replace(
+        url=given.get("url", deployed.url),
+        key_file=given.get("key_file", deployed.key_file),
+        config=given.get("config", deployed.config),
+    )
     if "url" in given:
-        lacking[:] = [item for item in lacking if item[0] != "legacy unit"]
+        lacking[:] = [item for item in lacking if item[0] not in ("legacy unit", ADDRESS)]
     if "key_file" in given:
-        told = told._replace(key="")
+        deployed = deployed._replace(key="")
     if "containers" in given:
         names = given["containers"]
-        told = told._replace(
+        deployed = deployed._replace(
             containers=names,
-            published=tuple(item for item in told.published if item[0] in names),
-            redis=told.redis
-            if not isinstance(told.redis, _redis.Container) or told.redis.name in names
-            else None,
+            published=tuple(item for item in deployed.published if item[0] in names),
+            redis=None
+            if isinstance(deployed.redis, _redis.Container) and deployed.redis.name not in names
+            else deployed.redis,
         )
     if "database" in given:
         try:
-            told = told._replace(database=_session.Endpoint.from_params(given["database"]))
+            deployed = deployed._replace(database=_session.Endpoint.from_params(given["database"]))
             lacking[:] = [item for item in lacking if item[0] != "postgresql"]
         except _session.PostgresError as error:
             lacking.append(("postgresql", str(error)))
     if "units" in given:
-        told = told._replace(units=tuple({**unit, "active": "active"} for unit in given["units"]))
+        deployed = deployed._replace(
+            units=tuple({**unit, "active": "active"} for unit in given["units"])
+        )
     if "models" in given:
-        told = told._replace(
+        deployed = deployed._replace(
             models=tuple(
                 ModelHost(
                     item["name"],
@@ -349,4 +369,4 @@ def _differently(told: Deployed, given: dict[str, Any], lacking: list[tuple[str,
                 for item in given["models"]
             )
         )
-    return told
+    return deployed

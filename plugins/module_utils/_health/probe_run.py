@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import Any, Callable, Optional
 
 from .._config import includes as _includes
+from .._deployment import locate as _locate
 from .._deployment.locate import Deployed
 from .._deployment.steps import COMPOSE
 from .._litellm import client as _client
@@ -103,7 +104,9 @@ def screen(report: dict[str, Any], findings: list[str], colours: bool = False) -
 def inventory(settings: Settings, told: Deployed) -> dict[str, Any]:
     """Everything side by side. What can't be asked is told among the findings."""
     problems: list[tuple[str, str]] = [
-        (part, why) for part, why in told.lacking if part in ("journal", "legacy unit")
+        (part, why)
+        for part, why in told.lacking
+        if part in ("journal", "legacy unit", "compose project", _locate.ADDRESS)
     ]
     config: Optional[_inventory_config.Config] = None
     try:

@@ -12,17 +12,17 @@ deployment only what differs from what the journal and the project's folder tell
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
-from .._deployment.locate import Where
-from .._host.settings_file import FORMAT, KINDS, SettingsError, _Reader, read
+from .._deployment.locate import Given, Where
+from .._host import settings_file as _settings_file
+from .._host.settings_file import KINDS, Reader
 from .host_checks import Limits
 from .probe import SCOPES, Options
 from .watch import Thresholds
 
 PATH = "/etc/llmops-litellm/health.json"
 BACKUP = "/etc/llmops-litellm/ops.json"
-_DATABASE = ("container", "env_file", "variable", "database", "user")
 
 
 class Settings(NamedTuple):
@@ -36,7 +36,7 @@ class Settings(NamedTuple):
     backup_settings: str = BACKUP
     legacy_unit: str = "litellm.service"
     legacy_account: str = ""
-    deployments: dict[str, dict[str, Any]] = {}
+    deployments: dict[str, Given] = {}
     folders: tuple[str, ...] = ("/var/lib/docker", "/var/backups/llmops-litellm")
     limits: Limits = Limits()
     thresholds: Thresholds = Thresholds()
@@ -66,14 +66,7 @@ def load(path: str = PATH, owner: int = 0) -> Settings:
     """
     if path == PATH and not os.path.lexists(path):
         return Settings()
-    told = read(path, owner, "health")
-    problems: list[str] = []
-    settings = _settings(_Reader(told, "", problems)) if isinstance(told, dict) else None
-    if settings is None:
-        problems.append("it holds no object")
-    if problems:
-        raise SettingsError("\n".join("%s: %s" % (path, problem) for problem in problems))
-    return settings  # type: ignore[return-value]
+    return _settings_file.load(path, owner, "health", _settings)
 
 
 # The argument specification that the modules share.
@@ -104,88 +97,39 @@ def from_params(params: dict[str, Any], owner: int) -> Settings:
     )
 
 
-def _inner(reader: _Reader, name: str) -> _Reader:
-    """An object that need not be there."""
-    return _Reader(reader.get(name, dict, {}), "%s%s." % (reader.prefix, name), reader.problems)
-
-
-def _number(
-    reader: _Reader, name: str, default: float, least: float = 0.0, most: Optional[float] = None
-) -> float:
-    """A number, whole or not."""
-    value = reader.told.get(name, default)
-    reader.known.add(name)
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not least <= value <= (most or 1e9)
-    ):
-        reader.wrong(
-            name, "must be a number from %g%s" % (least, " to %g" % most if most else " on")
-        )
-        return default
-    return float(value)
-
-
-def _count(reader: _Reader, name: str, default: int, least: int = 0) -> int:
-    return int(
-        reader.get(
-            name, int, default, lambda value: value >= least, "a whole number from %d on" % least
-        )
-    )
-
-
-def _texts(reader: _Reader, name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
-    found = reader.get(
-        name,
-        list,
-        list(default),
-        lambda value: all(isinstance(item, str) and item for item in value),
-        "a list of texts",
-    )
-    return tuple(found)
-
-
-def _settings(top: _Reader) -> Settings:
-    top.get(
-        "format",
-        int,
-        None,
-        lambda value: value == FORMAT,
-        "%d; it was written by another release of this collection" % FORMAT,
-    )
+def _settings(top: Reader) -> Settings:
     usual = Settings()
     project, named, health, probe = (
         top.inner("project"),
-        _inner(top, "deployments"),
-        _inner(top, "health"),
-        _inner(top, "probe"),
+        top.inner("deployments", {}),
+        top.inner("health", {}),
+        top.inner("probe", {}),
     )
-    deployments = {kind: _deployment(_inner(named, kind)) for kind in KINDS if kind in named.told}
+    deployments = {kind: _deployment(named.inner(kind, {})) for kind in KINDS if named.has(kind)}
     named.known.update(KINDS)
     limits = Limits(
-        _number(health, "seconds", 5.0, 0.1, 50),
-        _number(health, "disk_degraded", 0.9, 0, 1),
-        _number(health, "disk_failed", 0.98, 0, 1),
-        _number(health, "backup_hours", 26),
-        _number(health, "drill_hours", 8 * 24),
-        _number(health, "certificate_days", 14),
+        health.number("seconds", 5.0, 0.1, 50),
+        health.number("disk_degraded", 0.9, 0, 1),
+        health.number("disk_failed", 0.98, 0, 1),
+        health.number("backup_hours", 26),
+        health.number("drill_hours", 8 * 24),
+        health.number("certificate_days", 14),
     )
     if limits.disk_degraded > limits.disk_failed:
         health.wrong("disk_degraded", "must not be more than disk_failed")
     thresholds = Thresholds(
-        _count(health, "alarm_after", 3, 1),
-        _count(health, "all_clear_after", 2, 1),
-        _count(health, "history", 10080, 1),
+        health.count("alarm_after", 3, 1),
+        health.count("all_clear_after", 2, 1),
+        health.count("history", 10080, 1),
     )
     options = Options(
         probe.get("scope", str, "local", lambda value: value in SCOPES, " or ".join(SCOPES)),
-        _texts(probe, "names"),
-        _count(probe, "models", 0),
-        _count(probe, "requests", 200),
-        _count(probe, "tokens", 20000),
+        probe.texts("names"),
+        probe.count("models", 0),
+        probe.count("requests", 200),
+        probe.count("tokens", 20000),
     )
-    legacy = _inner(top, "legacy")
+    legacy = top.inner("legacy", {})
     settings = Settings(
         top.path("state_dir"),
         project.get("name", str, None, bool, "a name"),
@@ -195,57 +139,49 @@ def _settings(top: _Reader) -> Settings:
         legacy.get("unit", str, usual.legacy_unit),
         legacy.get("account", str, ""),
         deployments,
-        _texts(health, "folders", usual.folders),
+        health.texts("folders", usual.folders),
         limits,
         thresholds,
         health.path("metrics", ""),
         options,
-        _number(probe, "seconds", usual.probe_seconds, 1),
-        _texts(probe, "local_hosts"),
+        probe.number("seconds", usual.probe_seconds, 1),
+        probe.texts("local_hosts"),
     )
     for reader in (top, project, named, health, probe, legacy):
         reader.end()
     return settings
 
 
-def _deployment(told: _Reader) -> dict[str, Any]:
+def _deployment(reader: Reader) -> Given:
     """What differs of a deployment; only what is given is in it."""
-    found: dict[str, Any] = {}
-    for name in ("url", "key_file", "config"):
-        if name in told.told:
-            found[name] = told.get(name, str)
-    if "containers" in told.told:
-        found["containers"] = _texts(told, "containers")
-    if "database" in told.told:
-        database = told.inner("database")
-        found["database"] = {name: database.get(name, str, "") or None for name in _DATABASE}
-        if bool(found["database"]["container"]) == bool(found["database"]["env_file"]):
-            told.wrong("database", "must have either container or env_file")
-        database.end()
-    for name, fields in (
-        ("units", ("name", "account")),
-        ("models", ("name", "address", "unit", "account")),
-    ):
-        if name in told.told:
-            found[name] = [
-                _entry(told, name, number, entry, fields)
-                for number, entry in enumerate(told.get(name, list))
-            ]
-    told.end()
+    found = Given()
+    if reader.has("url"):
+        found["url"] = reader.get("url", str)
+    if reader.has("key_file"):
+        found["key_file"] = reader.get("key_file", str)
+    if reader.has("config"):
+        found["config"] = reader.get("config", str)
+    if reader.has("containers"):
+        found["containers"] = reader.texts("containers")
+    if reader.has("database"):
+        found["database"] = reader.inner("database").database()
+    if reader.has("units"):
+        found["units"] = _entries(reader, "units", ("name", "account"))
+    if reader.has("models"):
+        found["models"] = _entries(reader, "models", ("name", "address", "unit", "account"))
+    reader.end()
     return found
 
 
-def _entry(
-    told: _Reader, name: str, number: int, entry: Any, fields: tuple[str, ...]
-) -> dict[str, str]:
-    inner = _Reader(
-        entry if isinstance(entry, dict) else {},
-        "%s%s[%d]." % (told.prefix, name, number),
-        told.problems,
-    )
-    found = {
-        field: inner.get(field, str, None if field in ("name", "address") else "")
-        for field in fields
-    }
-    inner.end()
+def _entries(reader: Reader, name: str, fields: tuple[str, ...]) -> list[dict[str, str]]:
+    """A list of objects of these fields, of which a name and an address must be there."""
+    found = []
+    for inner in reader.objects(name):
+        found.append(
+            {
+                field: inner.get(field, str, None if field in ("name", "address") else "")
+                for field in fields
+            }
+        )
+        inner.end()
     return found

@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
+from .._deployment import compose_project as _compose_project
 from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
 from .._host import docker as _docker
@@ -78,7 +79,7 @@ def _lock(settings: dict, now: datetime) -> list[Problem]:
                 "wait until it has ended; a run that was killed is taken over by itself",
             )
         ]
-    volume = "%s_postgres" % settings["project_name"]
+    volume = _compose_project.volume_names(settings["project_name"])["postgres"]
     if (
         journal is not None
         and "not_kept" in journal["facts"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from .._deployment import compose_project as _compose_project
 from .._deployment import journal as _journal
 from .._host import docker as _docker
 from .._host import files as _files
@@ -17,8 +18,6 @@ from .._host import process as _process
 from .._host.problem import Problem
 from . import requirements as _requirements
 
-CONTAINERS = ("proxy", "postgres", "redis")
-VOLUMES = ("postgres", "redis")
 # A copy is about as large as its source; a compressed backup is smaller, but nobody knows by how much beforehand.
 RESERVE = 1 << 30
 
@@ -78,7 +77,7 @@ def _images_of(settings: dict, facts: dict, engine: dict, warnings: list[Problem
     problems = []
     legacy = (facts.get("legacy") or {}).get("litellm_version")
     facts["images"] = {}
-    for service in ("litellm", "postgres", "redis"):
+    for service in _compose_project.SERVICES:
         variable = "litellm_images.%s" % service
         reference = settings["images"].get(service) or ""
         try:
@@ -114,12 +113,12 @@ def _names(settings: dict, facts: dict) -> list[Problem]:
     project = settings["project_name"]
     known = os.path.exists(_journal.path_of(settings["state_dir"]))
     volumes = {}
-    for name in ("%s_%s" % (project, part) for part in VOLUMES):
+    for name in _compose_project.volume_names(project).values():
         labels = _docker.volume_labels(name)
         if labels is not None:
             volumes[name] = known and _docker.OWN_LABEL in labels
     containers = {}
-    for name in ("%s-%s" % (project, part) for part in CONTAINERS):
+    for name in _compose_project.container_names(project).values():
         told = _docker.container(name)
         if told is not None:
             containers[name] = known and told["labels"].get(_docker.FOLDER_LABEL) == facts.get(

@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 from datetime import datetime, timezone
 from typing import Any, Callable, Optional
+from urllib.parse import urlsplit
 
 from .._backup import backup as _backup
+from .._deployment import compose_project as _compose_project
 from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
 from .._deployment import steps as _steps
@@ -25,8 +27,6 @@ from .._litellm import readiness as _readiness
 from .._restore import state as _state
 from .next_command import NONE, UNREADABLE, WORDS, _unknown, next_commands
 
-CONTAINERS = ("proxy", "postgres", "redis")
-VOLUMES = ("postgres", "redis")
 PORT = 4000
 
 
@@ -184,17 +184,20 @@ def look(settings: dict[str, Any], now: Optional[datetime] = None) -> dict[str, 
     )
     status["legacy"] = {"port": PORT, "units": [], "servers": [], "error": None, **legacy}
     key = status["legacy"].pop("key", None)
+    folder = found.get("project_dir") or settings["project_dir"]
     status["compose"] = {
         "engine": {},
         "containers": {},
         "volumes": [],
         "unit": None,
         "error": None,
-        **_guarded(lambda: _compose(settings["project_name"]), {}),
+        **_guarded(lambda: _compose(settings["project_name"], folder), {}),
     }
-    folder = found.get("project_dir") or settings["project_dir"]
+    own = status["compose"].pop("port", None)
+    serving = _guarded(lambda: _steps.serving(journal, folder), _steps.LEGACY)
+    port = own if own and serving == _steps.COMPOSE else status["legacy"]["port"]
     status["proxy"] = {
-        "port": status["legacy"]["port"],
+        "port": port,
         "kind": "nobody",
         "name": "nobody",
         "ready": False,
@@ -205,7 +208,7 @@ def look(settings: dict[str, Any], now: Optional[datetime] = None) -> dict[str, 
         "error": None,
         **_guarded(
             lambda: _proxy(
-                status, listeners, folder, settings["state_dir"], key, settings["timeout"]
+                status, port, listeners, folder, settings["state_dir"], key, settings["timeout"]
             ),
             {},
         ),
@@ -301,13 +304,25 @@ def _discovered(settings: dict[str, Any], listeners: list[_listeners.Listener]) 
     }
 
 
-def _compose(project: str) -> dict[str, Any]:
-    """The compose deployment as the engine and systemd tell it."""
+def _compose(project: str, folder: str) -> dict[str, Any]:
+    """The compose deployment as the engine and systemd have it; ``port``: where its proxy is."""
     engine = _docker.describe()
+    containers = list(_compose_project.container_names(project).values())
+    volumes = list(_compose_project.volume_names(project).values())
+    port, problem = None, None
+    if os.path.exists(os.path.join(folder, "compose.yaml")):
+        try:
+            read = _compose_project.read(folder)
+            containers, volumes = list(read.containers.values()), read.volumes
+            port = urlsplit(read.proxy_url()).port
+        except _compose_project.DeploymentError as error:
+            problem = str(error)
     told: dict[str, Any] = {
         "engine": {"version": engine["server"], "compose": engine["compose"]},
         "containers": {},
         "volumes": [],
+        "port": port,
+        "error": problem,
     }
     if not engine["server"]:
         told["error"] = (
@@ -316,16 +331,12 @@ def _compose(project: str) -> dict[str, Any]:
             else "the engine does not answer (%s)" % (engine["error"] or "no reason given")
         )
     else:
-        for name in ("%s-%s" % (project, part) for part in CONTAINERS):
+        for name in containers:
             found = _docker.container(name)
             told["containers"][name] = found and {
                 key: found[key] for key in ("state", "health", "image", "ports", "started")
             }
-        told["volumes"] = [
-            name
-            for name in ("%s_%s" % (project, part) for part in VOLUMES)
-            if _docker.volume_labels(name) is not None
-        ]
+        told["volumes"] = [name for name in volumes if _docker.volume_labels(name) is not None]
     units = _systemd.show(_systemd.Manager(None), ["%s-compose.service" % project])
     told["unit"] = (
         {"name": units[0].name, "enabled": units[0].enabled, "active": units[0].active}
@@ -337,6 +348,7 @@ def _compose(project: str) -> dict[str, Any]:
 
 def _proxy(
     status: dict[str, Any],
+    port: int,
     listeners: list[_listeners.Listener],
     folder: str,
     state_dir: str,
@@ -344,7 +356,6 @@ def _proxy(
     timeout: float,
 ) -> dict[str, Any]:
     """Who answers at the proxy's port, and whether it is ready."""
-    port = status["legacy"]["port"]
     who = answering(
         _listeners.holder(listeners, port),
         status["legacy"]["units"],

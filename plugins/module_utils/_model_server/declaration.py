@@ -123,7 +123,7 @@ def _server(told: Any, number: int, problems: list[str]) -> Server:
     found: list[str] = []
     if not isinstance(told, Mapping):
         problems.append(head + "must be a dictionary")
-    reader = _settings_file._Reader(
+    reader = _settings_file.Reader(
         {key: value for key, value in told.items() if value is not None}
         if isinstance(told, Mapping)
         else {},
@@ -196,7 +196,7 @@ def _server(told: Any, number: int, problems: list[str]) -> Server:
     return server
 
 
-def _agree(server: Server, reader: _settings_file._Reader) -> None:
+def _agree(server: Server, reader: _settings_file.Reader) -> None:
     """What each value is good for by itself, and not beside the others."""
     if server.server == COMMAND and not server.command:
         reader.wrong(
@@ -229,7 +229,7 @@ def _agree(server: Server, reader: _settings_file._Reader) -> None:
         reader.wrong("environment", "must not hold CUDA_VISIBLE_DEVICES: it is `gpus`")
 
 
-def _binary(reader: _settings_file._Reader, kind: str) -> str:
+def _binary(reader: _settings_file.Reader, kind: str) -> str:
     """The server's program: by its path, or in a Python environment."""
     folder, binary = reader.path("venv", ""), reader.path("binary", "")
     if folder and binary:
@@ -251,7 +251,7 @@ def _binary(reader: _settings_file._Reader, kind: str) -> str:
     )
 
 
-def _texts(reader: _settings_file._Reader, name: str) -> tuple[str, ...]:
+def _texts(reader: _settings_file.Reader, name: str) -> tuple[str, ...]:
     values = reader.get(
         name,
         list,
@@ -264,7 +264,7 @@ def _texts(reader: _settings_file._Reader, name: str) -> tuple[str, ...]:
     return tuple(str(word) for word in values)
 
 
-def _gpus(reader: _settings_file._Reader) -> tuple[str, ...]:
+def _gpus(reader: _settings_file.Reader) -> tuple[str, ...]:
     values = [word.strip() for word in _texts(reader, "gpus")]
     for word in values:
         if not word.isdigit() and not GPU_UUID.fullmatch(word):
@@ -276,9 +276,9 @@ def _gpus(reader: _settings_file._Reader) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _size(reader: _settings_file._Reader, name: str) -> int:
+def _size(reader: _settings_file.Reader, name: str) -> int:
     reader.known.add(name)
-    value = reader.told.get(name, 0)
+    value = reader.values.get(name, 0)
     try:
         return size(value)
     except ValueError:
@@ -286,14 +286,14 @@ def _size(reader: _settings_file._Reader, name: str) -> int:
         return 0
 
 
-def _seconds(reader: _settings_file._Reader, name: str, default: int) -> int:
+def _seconds(reader: _settings_file.Reader, name: str, default: int) -> int:
     return int(
         reader.get(name, int, default, lambda value: value >= 0, "a number of seconds from 0 on")
     )
 
 
-def _request(reader: _settings_file._Reader) -> Optional[Request]:
-    if "warm_up" not in reader.told:
+def _request(reader: _settings_file.Reader) -> Optional[Request]:
+    if "warm_up" not in reader.values:
         return None
     inner = reader.inner("warm_up")
     request = Request(
@@ -304,7 +304,7 @@ def _request(reader: _settings_file._Reader) -> Optional[Request]:
     return request
 
 
-def _environment(reader: _settings_file._Reader) -> dict[str, str]:
+def _environment(reader: _settings_file.Reader) -> dict[str, str]:
     values = {str(name): str(value) for name, value in reader.get("environment", dict, {}).items()}
     for name, value in values.items():
         if not VARIABLE.fullmatch(name) or not value.isprintable():
@@ -317,7 +317,7 @@ def _environment(reader: _settings_file._Reader) -> dict[str, str]:
     return values
 
 
-def _unit_settings(reader: _settings_file._Reader) -> dict[str, str]:
+def _unit_settings(reader: _settings_file.Reader) -> dict[str, str]:
     values = {str(name): str(value) for name, value in reader.get("settings", dict, {}).items()}
     for name, value in values.items():
         if not re.fullmatch(r"[A-Z][A-Za-z]+", name) or "\n" in value:

@@ -54,7 +54,7 @@ def deployment(settings: _settings.Settings, kind: str = "") -> Deployment:
             settings.project_dir,
             project.name,
             chosen.salt_key_file or os.path.join(settings.project_dir, ".env"),
-            project.url,
+            project.proxy_url(),
             project.images,
         )
     journal = _journal.load(settings.state_dir) or {}

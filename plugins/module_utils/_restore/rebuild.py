@@ -215,6 +215,7 @@ def place(order: Order, told: dict[str, Any], tell: Callable[[str], None]) -> No
                 % ", ".join(os.path.basename(path) for path in missing)
             )
         project = _compose_project.read(growing, order.engine)
+        project.proxy_url()
         taken = _taken(project, order.engine)
         if taken:
             raise RefusedError("nothing was touched: %s" % "; ".join(taken))
@@ -314,7 +315,7 @@ def _raise(
         order.folder,
         project.name,
         os.path.join(order.folder, ".env"),
-        project.url,
+        project.proxy_url(),
         project.images,
     )
     if stage == SERVERS:

@@ -10,12 +10,20 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    compose_project as _compose_project,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _locate
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
+from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _checks
+from ansible_collections.llmops.litellm.plugins.module_utils._health import (
+    host_checks as _host_checks,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._health import target as _target
 from ansible_collections.llmops.litellm.plugins.module_utils._health.settings import Settings
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import endpoint as _endpoint
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 
@@ -28,7 +36,10 @@ FOUND = {
     "redis": {"port": 6379, "unit": None},
     "model_hosts": [{"port": 8082, "unit": {**UNIT, "name": "embed.service"}}],
 }
-COMPOSE = '    ports: ["127.0.0.1:4001:4000"]\n    ports: ["0.0.0.0:5434:5432"]\n'
+CAPTURED = Path(__file__).parent.parent / "captured"
+# What docker compose config prints for the template.
+BRIDGE = (CAPTURED / "compose-2.26.1-bridge.json").read_text()
+HOST = (CAPTURED / "compose-2.26.1-host.json").read_text()
 ENV = (
     "LITELLM_MASTER_KEY=sk-master\nDATABASE_URL=postgresql://litellm:%s@postgres:5432/litellm\nREDIS_PASSWORD=%s\n"
     % (PASSWORD, PASSWORD)
@@ -36,18 +47,37 @@ ENV = (
 
 
 def journal(folder: Path, state: str, *steps: str, found: Any = None) -> None:
-    told = _journal.create("20261124T120000Z", {"controller": "desk", "run": "1:1"}, NOW)
-    told["facts"]["found"] = found or FOUND
+    deployed = _journal.create("20261124T120000Z", {"controller": "desk", "run": "1:1"}, NOW)
+    deployed["facts"]["found"] = found or FOUND
     for name in steps or ("record",):
-        _journal.begin(told, name, NOW)
-    _journal.save(str(folder), {**told, "state": state}, NOW)
+        _journal.begin(deployed, name, NOW)
+    _journal.save(str(folder), {**deployed, "state": state}, NOW)
+
+
+class Compose:
+    """docker compose, and what it answers."""
+
+    def __init__(self) -> None:
+        self.seen: list[list[str]] = []
+        self.answer = _process.Result(0, BRIDGE, "")
+
+    def __call__(self, argv: list[str], timeout: float = 60) -> _process.Result:
+        self.seen.append(argv)
+        return self.answer
+
+
+@pytest.fixture(autouse=True)
+def compose(monkeypatch: pytest.MonkeyPatch) -> Compose:
+    fake = Compose()
+    monkeypatch.setattr(_compose_project, "run", fake)
+    return fake
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     (tmp_path / "project").mkdir()
     (tmp_path / "project/.env").write_text(ENV)
-    (tmp_path / "project/compose.yaml").write_text(COMPOSE)
+    (tmp_path / "project/compose.yaml").write_text("what Compose reads\n")
     (tmp_path / "project/config.compose.yaml").write_text(
         "a: http://host.docker.internal:8079/v1\nb: https://api.example.com:8443\n"
     )
@@ -77,43 +107,86 @@ def test_deployment_that_serves_is_meant(
 def test_host_without_a_journal_is_what_its_folder_says(settings: Settings, tmp_path: Path) -> None:
     assert _steps.serving(None, settings.project_dir) == "compose"
     assert _steps.serving(None, str(tmp_path / "nosuch")) == "legacy"
-    told = _locate.find(settings.where)
-    assert (told.kind, told.url, told.lacking) == ("compose", "http://127.0.0.1:4001", ())
+    deployed = _locate.find(settings.where)
+    assert (deployed.kind, deployed.url, deployed.lacking) == (
+        "compose",
+        "http://127.0.0.1:4001",
+        (),
+    )
 
 
 def test_compose_deployment_is_looked_at_as_its_proxy_sees_it(
     settings: Settings, tmp_path: Path
 ) -> None:
     journal(tmp_path, "migrated", found={**FOUND, "project_dir": settings.project_dir})
-    told = _locate.find(settings.where)
-    assert told.published == (
+    deployed = _locate.find(settings.where)
+    assert deployed.published == (
         ("litellm-proxy", 4001),
         ("litellm-postgres", 5434),
-        ("litellm-redis", 6379),
+        ("litellm-redis", 6380),
     )
-    assert [(model.name, model.address) for model in told.models] == [
+    assert [(model.name, model.address) for model in deployed.models] == [
         ("port 8079", "host.docker.internal:8079"),
         ("embed.service", "host.docker.internal:8082"),
     ]
-    assert told.redis == _redis.Container("litellm-redis") and told.master_key() == "sk-master"
-    assert told.database is not None
-    words = told.database.argv("psql")
+    assert (
+        deployed.redis == _redis.Container("litellm-redis") and deployed.master_key() == "sk-master"
+    )
+    assert deployed.database is not None
+    words = deployed.database.argv("psql")
     # by network and password: a wrong one must show, and nobody may read it in a list of processes
     assert (
         "host='postgres'" in " ".join(words)
         and "PGPASSWORD" in words
         and PASSWORD not in " ".join(words)
     )
-    assert told.database.environment()["PGPASSWORD"] == PASSWORD
+    assert deployed.database.environment()["PGPASSWORD"] == PASSWORD
+
+
+def test_project_is_read_once(settings: Settings, compose: Compose) -> None:
+    _locate.find(settings.where)
+    assert [argv[-3:] for argv in compose.seen] == [["config", "--format", "json"]]
 
 
 def test_proxy_in_the_hosts_network_is_where_its_command_says(
-    settings: Settings, tmp_path: Path
+    settings: Settings, compose: Compose
 ) -> None:
-    (tmp_path / "project/compose.yaml").write_text(
-        '    command: ["--config", "/app/config.yaml", "--host", "127.0.0.1", "--port", "4002"]\n    network_mode: host\n'
-    )
-    assert _locate.find(settings.where).url == "http://127.0.0.1:4002"
+    compose.answer = _process.Result(0, HOST.replace('"4001"', '"4002"'), "")
+    deployed = _locate.find(settings.where)
+    assert deployed.url == "http://127.0.0.1:4002"
+    assert deployed.published[0] == ("litellm-proxy", 4002)
+
+
+def test_project_that_compose_cannot_read_hides_nothing_else(
+    settings: Settings, tmp_path: Path, compose: Compose
+) -> None:
+    compose.answer = _process.Result(127, "", "docker: not found")
+    journal(tmp_path, "migrated", found={**FOUND, "legacy": {**FOUND["legacy"], "port": 4321}})  # type: ignore[dict-item]
+    deployed = _locate.find(settings.where)
+    # health has to say that the engine is gone, and asks all that it knows by name
+    assert deployed.containers == ("litellm-proxy", "litellm-postgres", "litellm-redis")
+    assert deployed.proxy == "litellm-proxy"
+    assert deployed.database is not None and deployed.master_key() == "sk-master"
+    # nobody knows at which port they should be, so none is held against them
+    assert deployed.published == ()
+    assert deployed.url == "http://127.0.0.1:4321"
+    lacking = dict(deployed.lacking)
+    assert list(lacking) == ["compose project", "proxy address"]
+    assert "there is no docker here" in lacking["compose project"]
+    assert "it is asked at http://127.0.0.1:4321" in lacking["proxy address"]
+    checks = _checks.checks(_target.target(settings, deployed), NOW)
+    assert {"engine", "containers", "liveness", "compose project", "proxy address"} <= set(checks)
+    assert checks["compose project"]()[0] == _host_checks.UNKNOWN
+
+
+def test_port_that_docker_chooses_is_said(settings: Settings, compose: Compose) -> None:
+    compose.answer = _process.Result(0, BRIDGE.replace('"published": "4001",', ""), "")
+    deployed = _locate.find(settings.where)
+    assert dict(deployed.published) == {"litellm-postgres": 5434, "litellm-redis": 6380}
+    assert [part for part, _why in deployed.lacking] == ["proxy address"]
+    assert "port 4000 is published at no port" in deployed.lacking[0][1]
+    given = settings._replace(deployments={"compose": {"url": "http://127.0.0.1:9"}})
+    assert _locate.find(given.where).lacking == ()
 
 
 def test_legacy_deployment_is_known_without_its_process(
@@ -125,17 +198,23 @@ def test_legacy_deployment_is_known_without_its_process(
         "migrated",
         found={**FOUND, "legacy": {**FOUND["legacy"], "unit": {**UNIT, "active": "inactive"}}},
     )  # type: ignore[dict-item]
-    told = _locate.find(settings.where, "legacy")
-    assert [(unit["name"], unit["active"]) for unit in told.units] == [
+    deployed = _locate.find(settings.where, "legacy")
+    assert [(unit["name"], unit["active"]) for unit in deployed.units] == [
         ("litellm.service", "active"),
         ("postgresql.service", "active"),
     ]
-    assert told.database is not None and (told.database.port, told.database.password) == (
+    assert deployed.database is not None and (
+        deployed.database.port,
+        deployed.database.password,
+    ) == (
         5434,
         PASSWORD,
     )
-    assert told.redis == _redis.Native("127.0.0.1", 6379, "", PASSWORD)
-    assert (told.models[0].address, told.config) == ("127.0.0.1:8082", "/home/litellm/config.yaml")
+    assert deployed.redis == _redis.Native("127.0.0.1", 6379, "", PASSWORD)
+    assert (deployed.models[0].address, deployed.config) == (
+        "127.0.0.1:8082",
+        "/home/litellm/config.yaml",
+    )
 
 
 def test_what_is_not_found_is_said_and_hides_nothing(
@@ -143,8 +222,8 @@ def test_what_is_not_found_is_said_and_hides_nothing(
 ) -> None:
     (tmp_path / "journal.json").write_text("{")
     (tmp_path / "project/.env").unlink()
-    told = _locate.find(settings.where)
-    assert (told.kind, told.database, [part for part, _why in told.lacking]) == (
+    deployed = _locate.find(settings.where)
+    assert (deployed.kind, deployed.database, [part for part, _why in deployed.lacking]) == (
         "compose",
         None,
         ["journal", "postgresql"],
@@ -154,9 +233,9 @@ def test_what_is_not_found_is_said_and_hides_nothing(
         raise _legacy.LegacyError("no such unit.", "Set legacy_unit.")
 
     monkeypatch.setattr(_legacy, "discover", discover)
-    told = _locate.find(settings.where, "legacy")
-    assert told.lacking[-1] == ("legacy unit", "no such unit. Set legacy_unit.")
-    checks = _target.target(settings, told)
+    deployed = _locate.find(settings.where, "legacy")
+    assert deployed.lacking[-1] == ("legacy unit", "no such unit. Set legacy_unit.")
+    checks = _target.target(settings, deployed)
     assert ("legacy unit", "no such unit. Set legacy_unit.") in checks.lacking
 
 
@@ -168,32 +247,34 @@ def test_settings_come_first(settings: Settings, tmp_path: Path) -> None:
         "units": [{"name": "a.service", "account": ""}],
         "models": [{"name": "m", "address": "h:1", "unit": "m.service", "account": ""}],
     }
-    told = _locate.find(settings._replace(deployments={"compose": other}).where)
-    assert (told.url, told.containers, told.redis, told.published) == (
+    deployed = _locate.find(settings._replace(deployments={"compose": other}).where)
+    assert (deployed.url, deployed.containers, deployed.redis, deployed.published) == (
         "https://llm.example.com",
         ("litellm-proxy",),
         None,
         (("litellm-proxy", 4001),),
     )
-    assert told.database is not None and told.database.container == "other"
-    assert told.units == ({"name": "a.service", "account": "", "active": "active"},)
-    assert told.models[0].unit == {"name": "m.service", "account": ""}
+    assert deployed.database is not None and deployed.database.container == "other"
+    assert deployed.units == ({"name": "a.service", "account": "", "active": "active"},)
+    assert deployed.models[0].unit == {"name": "m.service", "account": ""}
 
 
 def test_backups_are_looked_at_where_somebody_makes_them(
     settings: Settings, tmp_path: Path
 ) -> None:
-    told = _locate.find(settings.where)
+    deployed = _locate.find(settings.where)
     assert (
-        _target.target(settings._replace(backup_settings=str(tmp_path / "nosuch")), told).outcomes
+        _target.target(
+            settings._replace(backup_settings=str(tmp_path / "nosuch")), deployed
+        ).outcomes
         == ""
     )
     (tmp_path / "ops.json").write_text("{}")
-    target = _target.target(settings._replace(backup_settings=str(tmp_path / "ops.json")), told)
+    target = _target.target(settings._replace(backup_settings=str(tmp_path / "ops.json")), deployed)
     assert target.outcomes == str(tmp_path / "backup.json") and target.since is not None
     (tmp_path / "backup.json").write_text(json.dumps({}))
     assert _target.target(
-        settings._replace(backup_settings=str(tmp_path / "nosuch")), told
+        settings._replace(backup_settings=str(tmp_path / "nosuch")), deployed
     ).outcomes
 
 

@@ -11,6 +11,9 @@ import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    compose_project as _compose_project,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
@@ -24,8 +27,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._migration import s
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     status_text as _status_text,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=timezone.utc)
+
 THEN = "2026-11-23T14:59:00.000000+00:00"
 SECRET = "sk-hunter2-4f9c0b7ad2e15386"
 FORWARD = (
@@ -304,6 +309,67 @@ def test_migrated_host(host: dict[str, Any]) -> None:
     ):
         assert words in shown
     assert "a third" not in shown
+
+
+@pytest.fixture
+def project(
+    host: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> _compose_project.Project:
+    """A Compose project at other ports and names than the usual ones, on a host that no migration
+    has touched."""
+    (tmp_path / "journal.json").unlink()
+    (tmp_path / "compose.yaml").touch()
+    host["settings"]["project_dir"] = str(tmp_path)
+    names = {"litellm": "gate", "postgres": "gate-db", "redis": "gate-redis"}
+    database = _session.Endpoint("litellm", "litellm", "gate-db")
+    made = _compose_project.Project(
+        "gate", str(tmp_path), {}, names, ["gate_data"], "http://127.0.0.1:4007", database, ""
+    )
+    monkeypatch.setattr(_compose_project, "read", lambda folder: made)
+    monkeypatch.setattr(_docker, "volume_labels", lambda name: {} if name == "gate_data" else None)
+    host["container"]["ports"] = {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4007"}]}
+    monkeypatch.setattr(
+        _docker, "container", lambda name: host["container"] if name == "gate" else None
+    )
+    listener = Listener("127.0.0.1", 4007, 9, "docker-proxy (process 9)")
+    monkeypatch.setattr(_listeners, "listeners", lambda: [listener])
+    return made
+
+
+def test_deployment_that_serves_is_where_its_project_says(
+    host: dict[str, Any], project: _compose_project.Project
+) -> None:
+    status = _status.look(host["settings"], NOW)
+    assert list(status["compose"]["containers"]) == ["gate", "gate-db", "gate-redis"]
+    assert status["compose"]["volumes"] == ["gate_data"]
+    assert status["compose"]["error"] is None and "port" not in status["compose"]
+    assert status["proxy"]["port"] == 4007
+    assert (status["proxy"]["kind"], status["proxy"]["name"]) == ("compose", "container gate")
+
+
+def test_legacy_deployment_that_serves_is_asked_at_its_own_port(
+    host: dict[str, Any], project: _compose_project.Project, tmp_path: Path
+) -> None:
+    told = journal(*FORWARD[:1], state="rolled back")
+    told["facts"]["found"] = {**FOUND, "project_dir": str(tmp_path)}
+    _journal.save(str(tmp_path), told, NOW)
+    assert _status.look(host["settings"], NOW)["proxy"]["port"] == 4000
+    _journal.save(str(tmp_path), {**told, "state": "migrated"}, NOW)
+    assert _status.look(host["settings"], NOW)["proxy"]["port"] == 4007
+
+
+def test_project_that_compose_cannot_read_is_said_with_the_rest(
+    host: dict[str, Any], project: _compose_project.Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(folder: str) -> Any:
+        raise _compose_project.DeploymentError("compose.yaml cannot be read: docker has no Compose")
+
+    monkeypatch.setattr(_compose_project, "read", read)
+    status = _status.look(host["settings"], NOW)
+    assert status["compose"]["error"] == "compose.yaml cannot be read: docker has no Compose"
+    assert list(status["compose"]["containers"]) == list(
+        _compose_project.container_names("litellm").values()
+    )
 
 
 def test_restore_that_has_not_ended_comes_before_everything(
