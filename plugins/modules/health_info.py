@@ -91,14 +91,14 @@ def main() -> None:
     except _settings_file.SettingsError as error:
         module.fail_json(msg=str(error))
     target = _target.target(settings, _locate.find(settings.where, module.params["kind"] or ""))
-    checks = _checks.look(target)
+    checks = _checks.run(target)
     outcome = _checks.outcome(checks)
     module.exit_json(
         changed=False,
         outcome=outcome,
-        kind=target.kind,
+        kind=target.deployed.kind,
         checks=[check._asdict() for check in checks],
-        screen=_watch.screen(target.kind, outcome, checks),
+        screen=_watch.screen(target.deployed.kind, outcome, checks),
     )
 
 

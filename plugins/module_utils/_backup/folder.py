@@ -14,6 +14,8 @@ import os
 import stat
 from typing import IO, Any, Iterator, Mapping
 
+from .._host.problem import OperatorError
+
 FORMAT = 1
 MANIFEST, SUMS = "manifest.json", "SHA256SUMS"
 # The dump: one file in pg_dump's custom format, or a folder of files.
@@ -21,7 +23,7 @@ DUMP, DUMP_FOLDER = "database.dump", "database.dir"
 FOLDER, SEALED = ".dir", ".age"
 
 
-class BackupError(Exception):
+class BackupError(OperatorError):
     """A backup could not be made or is not sound; the message names the file or folder and holds no secret."""
 
 

@@ -16,6 +16,7 @@ import os
 import shlex
 from typing import Any, NamedTuple, Optional, Sequence
 
+from .._host.problem import OperatorError
 from .._host.process import Result, run
 from .._postgres.session import Endpoint
 from . import legacy as _legacy
@@ -32,7 +33,7 @@ CONFIG = 20.0  # seconds for reading a project; it takes about 0.2
 EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}
 
 
-class DeploymentError(Exception):
+class DeploymentError(OperatorError):
     """A deployment is not what it should be, or a part of it does not do what it should."""
 
 

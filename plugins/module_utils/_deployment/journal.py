@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from typing import Any, Optional
 
 from .._host.files import write_atomically
+from .._host.problem import OperatorError
 
 FORMAT = 1
 RUNNING, MIGRATED, ROLLED_BACK, UNTOUCHED, FINALIZED = (
@@ -29,7 +30,7 @@ RUNNING, MIGRATED, ROLLED_BACK, UNTOUCHED, FINALIZED = (
 STATES = (RUNNING, MIGRATED, ROLLED_BACK, UNTOUCHED, FINALIZED)
 
 
-class JournalError(Exception):
+class JournalError(OperatorError):
     """The journal cannot be read or does not allow what was asked; the message names the file."""
 
 

@@ -19,6 +19,7 @@ from .._config import addresses as _addresses
 from .._config import includes as _includes
 from .._host import listeners as _listeners
 from .._host import process as _process
+from .._host.problem import OperatorError
 from .._host.systemd import (
     Manager,
     Unit,
@@ -36,7 +37,7 @@ PROGRAM = re.compile(r"(^|/)(litellm|litellm\.proxy\.proxy_cli|proxy_cli\.py)$")
 TRACES = ("litellm_init.pth", "cook.pth", "sitecustomize.py")
 
 
-class LegacyError(Exception):
+class LegacyError(OperatorError):
     """The legacy deployment cannot be told from what is there: ``problem`` in words, ``remedy`` what to do."""
 
     def __init__(self, problem: str, remedy: str) -> None:

@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a deployment is well: every part asked at once, each with its own time limit.
+"""Whether a deployment is well: every part checked at once, each with its own time limit.
 
-Nothing is changed, nothing costs money (LiteLLM's own ``/health`` is never called), and nothing that is said holds a secret.
+Nothing is changed, nothing costs money (LiteLLM's own ``/health`` is never called), and nothing
+that is said holds a secret.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import secrets
 import threading
 import time
 from datetime import datetime, timezone
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional, Union
 
-from .._deployment.locate import ModelHost
+from .._deployment.locate import Deployed
 from .._host import docker as _docker
 from .._litellm import client as _client
 from .._litellm import readiness as _readiness
@@ -24,38 +25,24 @@ from . import host_checks as _host_checks
 from .host_checks import DEGRADED, FAILED, OK, UNKNOWN, Limits, Said
 
 HEALTHY = "healthy"
-# The exit code of each outcome: unknown is neither well nor ill.
+# The exit code of each outcome, as Nagios has them: unknown is neither well nor ill.
 CODES = {HEALTHY: 0, DEGRADED: 1, FAILED: 2, UNKNOWN: 3}
-# Asked with a key that nobody has. It needs no database; and unlike models and keys, LiteLLM (read in 1.102.4) logs no refusal of it into its spend log.
+# Asked with a key that nobody has. It needs no database; and unlike models and keys, LiteLLM (read
+# in 1.102.4) logs no refusal of it into its spend log.
 LOCKED = "/active/callbacks"
 LONGEST = 300  # characters of what a check says
 
 
 class Target(NamedTuple):
-    """A deployment to look at.
+    """A deployment to check, and what of this host is checked with it: ``folders`` are those whose
+    disks must not fill up; ``outcomes`` is the file in which backups say how they went (empty:
+    nobody makes any), ``since`` when they were set up."""
 
-    ``containers`` (the legacy deployment has none) and ``units`` (records, as :mod:`_host.systemd` makes them) are what runs it; ``published``: containers
-    and the ports of the loopback address that they must have; ``key`` or an env file ``key_file`` has the master key; ``folders`` are those whose
-    disks must not fill up; ``outcomes`` is the file in which backups tell how they went, ``since`` when they were set up; ``lacking`` says of what
-    could not even be found, why.
-    """
-
-    kind: str
-    url: str
-    key_file: str
-    database: Optional[_session.Endpoint]
-    redis: Any = None  # _redis.Container, _redis.Native, or None where the proxy uses none
-    containers: tuple[str, ...] = ()
-    units: tuple[dict[str, str], ...] = ()
-    proxy: str = ""  # container of the proxy, from which model hosts are asked
-    models: tuple[ModelHost, ...] = ()
+    deployed: Deployed
     folders: tuple[str, ...] = ()
     outcomes: str = ""
     limits: Limits = Limits()
-    published: tuple[tuple[str, int], ...] = ()
-    key: str = ""
     since: Optional[datetime] = None
-    lacking: tuple[tuple[str, str], ...] = ()
 
 
 class Check(NamedTuple):
@@ -76,8 +63,8 @@ def outcome(checks: list[Check]) -> str:
     return HEALTHY
 
 
-def look(target: Target, now: Optional[datetime] = None) -> list[Check]:
-    """Ask everything at once. Never raises, and takes hardly longer than the longest limit."""
+def run(target: Target, now: Optional[datetime] = None) -> list[Check]:
+    """Make all checks at once. Never raises, and takes hardly longer than the longest limit."""
     asked = checks(target, now or datetime.now(timezone.utc))
     done: dict[str, Check] = {}
 
@@ -85,10 +72,9 @@ def look(target: Target, now: Optional[datetime] = None) -> list[Check]:
         begun = time.monotonic()
         try:
             state, detail = check()
-        except (
-            Exception
-        ) as error:  # a check that breaks is no proof of anything, and must not hide the others
-            state, detail = UNKNOWN, "could not be looked at: %s" % type(error).__name__
+        except Exception as error:
+            # A check that breaks is no proof of anything, and must not hide the others.
+            state, detail = UNKNOWN, "could not be checked: %s" % type(error).__name__
         done[name] = Check(
             name, state, " ".join(detail.split())[:LONGEST], round(time.monotonic() - begun, 3)
         )
@@ -109,28 +95,30 @@ def look(target: Target, now: Optional[datetime] = None) -> list[Check]:
 
 
 def checks(target: Target, now: datetime) -> dict[str, Callable[[], Said]]:
-    """What there is to look at, by name, in the order in which it is shown."""
+    """What there is to check, by name, in the order in which it is shown."""
     found: dict[str, Callable[[], Said]] = {}
-    limits, seconds = target.limits, target.limits.seconds
-    if target.containers:
+    deployed, limits, seconds = target.deployed, target.limits, target.limits.seconds
+    url = deployed.url
+    if deployed.containers:
         found["engine"] = lambda: engine(seconds)
-        found["containers"] = lambda: containers(target.containers, seconds, target.published)
-    if target.units:
-        found["units"] = lambda: units(target.units)
-    if target.database is not None:
-        database = target.database
+        found["containers"] = lambda: containers(deployed.containers, seconds, deployed.published)
+    if deployed.units:
+        found["units"] = lambda: units(deployed.units)
+    if deployed.database is not None:
+        database = deployed.database
         found["postgresql"] = lambda: postgresql(database, seconds)
-    if target.redis is not None:
-        found["redis"] = lambda: redis(target.redis, seconds)
-    found["liveness"] = lambda: liveness(target.url, seconds)
-    found["readiness"] = lambda: readiness(target.url, target.key_file, seconds, target.key)
-    found["bogus key"] = lambda: bogus_key(target.url, seconds)
-    if target.models:
+    if deployed.redis is not None:
+        server = deployed.redis
+        found["redis"] = lambda: redis(server, seconds)
+    found["liveness"] = lambda: liveness(url, seconds)
+    found["readiness"] = lambda: readiness(url, deployed.key_file, seconds, deployed.key)
+    found["bogus key"] = lambda: bogus_key(url, seconds)
+    if deployed.models:
         found["model hosts"] = lambda: _host_checks.model_hosts(
-            target.models, target.proxy, seconds
+            deployed.models, deployed.proxy, seconds
         )
-    if target.url.startswith("https:"):
-        found["certificate"] = lambda: _host_checks.certificate(target.url, now, limits)
+    if url.startswith("https:"):
+        found["certificate"] = lambda: _host_checks.certificate(url, now, limits)
     if target.folders:
         found["disk"] = lambda: _host_checks.disk(target.folders, limits)
     if target.outcomes and limits.backup_hours:
@@ -141,20 +129,20 @@ def checks(target: Target, now: datetime) -> dict[str, Callable[[], Said]]:
         found["drill"] = lambda: _host_checks.age(
             target.outcomes, "drill", now, limits.drill_hours, target.since
         )
-    for name, why in target.lacking:
+    for name, why in deployed.lacking:
         found[name] = lambda why=why: (UNKNOWN, why)  # type: ignore[misc]
     return found
 
 
 def engine(limit: float) -> Said:
     """The container engine answers."""
-    told = _docker.version(limit)
+    found = _docker.version(limit)
     return (
-        (OK, "answers (%s)" % told.out.strip())
-        if told.rc == 0 and told.out.strip()
+        (OK, "answers (%s)" % found.out.strip())
+        if found.rc == 0 and found.out.strip()
         else (
             FAILED,
-            "does not answer: %s" % (told.err.strip().splitlines() or ["no reason given"])[-1],
+            "does not answer: %s" % (found.err.strip().splitlines() or ["no reason given"])[-1],
         )
     )
 
@@ -162,13 +150,14 @@ def engine(limit: float) -> Said:
 def containers(
     names: tuple[str, ...], limit: float, published: tuple[tuple[str, int], ...] = ()
 ) -> Said:
-    """Every container exists, runs, is healthy, and is published where it should be: on the loopback address only."""
-    told = _docker.containers(names, limit)
-    if isinstance(told, str):
-        return UNKNOWN, "the engine does not answer: %s" % told
-    faults = _docker.faults(told)
+    """Every container exists, runs, is healthy, and is published where it should be: on the
+    loopback address only."""
+    present = _docker.containers(names, limit)
+    if isinstance(present, str):
+        return UNKNOWN, "the engine does not answer: %s" % present
+    faults = _docker.faults(present)
     for name, port in published:
-        found = told.get(name)
+        found = present.get(name)
         hosts = [
             host for listed in ((found or {}).get("ports") or {}).values() for host in listed or []
         ]
@@ -195,19 +184,20 @@ def units(records: tuple[dict[str, str], ...]) -> Said:
 def postgresql(database: _session.Endpoint, limit: float) -> Said:
     """The server answers a query in the proxy's database."""
     try:
-        told = _session.answers(database, limit)
+        version = _session.answers(database, limit)
     except _session.PostgresError as error:
         return FAILED, str(error)
-    return OK, "answers (%s)" % told
+    return OK, "answers (%s)" % version
 
 
-def redis(server: Any, limit: float) -> Said:
-    """Redis lets us in and answers. LiteLLM serves without it, with limits and caches of its own in each process."""
+def redis(server: Union[_redis.Container, _redis.Native], limit: float) -> Said:
+    """Redis lets us in and answers. LiteLLM serves without it, with limits and caches of its own in
+    each process."""
     try:
-        told = server.ask("PING", timeout=limit).strip()
+        answer = server.ask("PING", timeout=limit).strip()
     except _redis.RedisError as error:
         return DEGRADED, str(error)
-    return (OK, "answers") if told == "PONG" else (DEGRADED, "answers something else than PONG")
+    return (OK, "answers") if answer == "PONG" else (DEGRADED, "answers something else than PONG")
 
 
 def liveness(url: str, limit: float) -> Said:
@@ -235,9 +225,8 @@ def readiness(url: str, key_file: str, limit: float, key: Optional[str] = "") ->
     )
     if verdict.database == _readiness.UNKNOWN and verdict.version is not None:
         return UNKNOWN, detail
-    if (
-        not verdict.ready or verdict.database != _readiness.CONNECTED
-    ):  # a deployment of ours has a database, whatever its proxy knows of
+    # A deployment of ours has a database, whatever its proxy knows of.
+    if not verdict.ready or verdict.database != _readiness.CONNECTED:
         return FAILED, detail
     return (DEGRADED if verdict.cache == _readiness.DISCONNECTED else OK), detail
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a health check of a deployment looks at, from where its parts are."""
+"""What is checked of a deployment and its host, from where its parts are."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from .checks import Target
 from .settings import Settings
 
 
-def target(settings: Settings, told: Deployed) -> Target:
-    """What there is to look at."""
+def target(settings: Settings, deployed: Deployed) -> Target:
+    """What there is to check."""
+    compose = deployed.kind == COMPOSE
     own = [
         settings.state_dir,
-        settings.project_dir if told.kind == COMPOSE else os.path.dirname(told.config),
+        settings.project_dir if compose else os.path.dirname(deployed.config),
     ]
     outcomes = _history.path_of(settings.state_dir)
     since = None
@@ -29,20 +30,9 @@ def target(settings: Settings, told: Deployed) -> Target:
         # nobody has set backups up, and none was ever made
         outcomes = outcomes if os.path.exists(outcomes) else ""
     return Target(
-        told.kind,
-        told.url,
-        told.key_file,
-        told.database,
-        told.redis,
-        told.containers,
-        told.units,
-        told.proxy,
-        told.models,
+        deployed,
         tuple(folder for folder in (*own, *settings.folders) if folder),
         outcomes,
         settings.limits,
-        told.published,
-        told.key,
         since,
-        told.lacking,
     )

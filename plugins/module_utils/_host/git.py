@@ -11,12 +11,13 @@ from typing import NamedTuple, Optional
 
 from . import files as _files
 from . import process as _process
+from .problem import OperatorError
 
 BEGIN = "# BEGIN llmops.litellm: kept by Ansible"
 END = "# END llmops.litellm"
 
 
-class IgnoreError(Exception):
+class IgnoreError(OperatorError):
     """What stands in the way and what to do."""
 
 

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A problem that a check has found, and versions as numbers to compare."""
+"""What an operator is shown: the base of all errors, a problem that a check has found; and versions
+as numbers to compare."""
 
 from __future__ import annotations
 
@@ -9,8 +10,13 @@ import re
 from typing import NamedTuple
 
 
+class OperatorError(Exception):
+    """The base of every error whose message is for an operator: plain words, and no secret."""
+
+
 class Problem(NamedTuple):
-    """One reason to refuse (or, in a list of warnings, to think): what it is about, what is wrong, what to do."""
+    """One reason to refuse (or, in a list of warnings, to think): what it is about, what is wrong,
+    what to do."""
 
     subject: str
     problem: str

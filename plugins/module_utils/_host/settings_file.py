@@ -10,6 +10,8 @@ import os
 import stat
 from typing import Any, Callable, Iterator, Optional, TypeVar
 
+from .problem import OperatorError
+
 FORMAT = 1
 KINDS = ("compose", "legacy")
 OTHER = "%d; it was written by another release of this collection" % FORMAT
@@ -18,7 +20,7 @@ FORMS = {str: "a text", int: "a whole number", dict: "an object", list: "a list"
 Settings = TypeVar("Settings")
 
 
-class SettingsError(Exception):
+class SettingsError(OperatorError):
     """The settings can't be used; the message has every reason, a line each, with the file and the key."""
 
 

@@ -14,6 +14,7 @@ import pwd
 import re
 from typing import Callable, NamedTuple, Optional
 
+from .problem import OperatorError
 from .process import Result, run
 
 # Conditions add up, so one that never holds keeps a unit down whatever wants it. Last in order: an empty one resets those before it.
@@ -40,7 +41,7 @@ SHOWN = (
 )
 
 
-class SystemdError(Exception):
+class SystemdError(OperatorError):
     """A manager refused; the message names the unit and says what it answered."""
 
 

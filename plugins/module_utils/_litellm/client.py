@@ -18,12 +18,13 @@ from urllib.parse import urlsplit
 
 from .._config import envfile as _envfile
 from .._host import files as _files
+from .._host.problem import OperatorError
 
 LARGEST = 64 * 1024 * 1024  # bytes of an answer
 MASTER_KEY = "LITELLM_MASTER_KEY"
 
 
-class ProxyError(Exception):
+class ProxyError(OperatorError):
     """What stands in the way, in plain words and without a secret."""
 
 

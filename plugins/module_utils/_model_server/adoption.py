@@ -15,12 +15,13 @@ from .._host import files as _files
 from .._host import listeners as _listeners
 from .._host import process as _process
 from .._host import systemd as _systemd
+from .._host.problem import OperatorError
 
 RECORD = "model_hosts.json"
 FORMAT = 1
 
 
-class AdoptionError(Exception):
+class AdoptionError(OperatorError):
     """A unit can't be adopted, or the record can't be read."""
 
 

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Optional, Union
 
 from .._host import settings_file as _settings_file
+from .._host.problem import OperatorError
 
 FOLDER = "/etc/llmops-litellm/models"
 FORMAT = 1
@@ -44,7 +45,7 @@ OWN_ARGUMENTS = {
 STARTS, FIRST_DELAY, LONGEST_DELAY = 10, 2, 120
 
 
-class DeclarationError(Exception):
+class DeclarationError(OperatorError):
     """Declarations can't be used; the message has every reason, a line each."""
 
 

@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 from .._host import files as _files
 from .._host import process as _process
+from .._host.problem import OperatorError
 from . import firewall_rules as _firewall_rules
 from .firewall_rules import FIREWALLD, IPTABLES, NFTABLES, PERMANENT, UFW, Found, Rule, Wanted
 
@@ -20,7 +21,7 @@ FORMAT = 1
 DOCKER_ZONE = "docker"
 
 
-class FirewallError(Exception):
+class FirewallError(OperatorError):
     """A firewall's program refused, or the record can't be read."""
 
 

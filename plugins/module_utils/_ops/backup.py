@@ -13,8 +13,8 @@ from .._backup import archive as _archive
 from .._backup import backup as _backup
 from .._backup import history as _history
 from .._backup import settings as _settings
-from .._deployment.compose_project import DeploymentError
-from .._postgres.session import PostgresError
+from .._host import settings_file as _settings_file
+from .._host.problem import OperatorError
 from .._restore import drill as _drill
 from .._restore import load as _load
 from .._restore import state as _state
@@ -38,7 +38,9 @@ def backup(settings: _settings.Settings, options: Any) -> Answer:
             raise RefusedError("no backup is made: %s" % stuck)
         order = settings.order(options.source, options.name, options.pin)
         done = _backup.backup(order, now())
-    except (_backup.BackupError, PostgresError, DeploymentError, OSError) as error:
+    except _settings_file.SettingsError:
+        raise  # it says nothing of the deployment, nor of backups
+    except (OperatorError, OSError) as error:
         _history.record(settings.state_dir, "backup", now(), str(error), settings.metrics)
         raise
     _history.record(
@@ -73,12 +75,10 @@ def backup(settings: _settings.Settings, options: Any) -> Answer:
     )
     pruned = None if options.no_prune else _pruned(settings, False)
     if copied:
-        lines, told = lines + copied.lines, {**told, "copy": copied.told}
+        lines, told = lines + copied.lines, {**told, "copy": copied.result}
     if pruned:
-        lines, told = lines + pruned.lines, {**told, "prune": pruned.told}
-    return Answer(
-        FAILED if copied and not copied.well or pruned and pruned.code else DONE, lines, told
-    )
+        lines, told = lines + pruned.lines, {**told, "prune": pruned.result}
+    return Answer(FAILED if copied and copied.code or pruned and pruned.code else DONE, lines, told)
 
 
 def copy(settings: _settings.Settings, options: Any) -> Answer:
@@ -102,7 +102,7 @@ def copy(settings: _settings.Settings, options: Any) -> Answer:
             {"error": problem, "name": entry.name},
         )
     done = _offsite.copy(settings, entry, now())
-    return Answer(DONE if done.well else FAILED, done.lines, {"name": entry.name, **done.told})
+    return done._replace(result={"name": entry.name, **done.result})
 
 
 def check(settings: _settings.Settings, options: Any) -> Answer:
@@ -210,7 +210,7 @@ def drill(settings: _settings.Settings, options: Any) -> Answer:
         problem = "; ".join(done["differences"]) or None
     except _load.SealedError:
         return _sealed(settings, entry)
-    except (_backup.BackupError, PostgresError, OSError) as error:
+    except (OperatorError, OSError) as error:
         _history.record(
             settings.state_dir,
             "drill",
@@ -246,8 +246,7 @@ def drill(settings: _settings.Settings, options: Any) -> Answer:
 
 def restore(settings: _settings.Settings, options: Any) -> Answer:
     """Restore a backup."""
-    went_well, lines, told = _restore.run(settings, options, now())
-    return Answer(DONE if went_well else REFUSED, lines, told)
+    return _restore.run(settings, options, now())
 
 
 def _sealed(settings: _settings.Settings, entry: Optional[_archive.Entry]) -> Answer:

@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``litellm-ops``: backups, health and models of a host's LiteLLM deployment from a timer or by hand, without Ansible.
 
-Exit codes of backups: 0 done, 1 failed, 2 wrong usage or settings, 3 refused before anything was touched. Those of ``health``, ``probe`` and
-``inventory`` are their own (:mod:`_ops.health`).
+Exit codes: :mod:`_ops.answer`.
 """
 
 from __future__ import annotations
@@ -15,18 +14,14 @@ import os
 import sys
 from typing import Any, Callable, Optional, Sequence
 
-from .._backup import backup as _backup
 from .._backup import settings as _settings
-from .._deployment import journal as _journal
-from .._deployment.compose_project import DeploymentError
 from .._host import settings_file as _settings_file
-from .._host.systemd import SystemdError
-from .._postgres.session import PostgresError
+from .._host.problem import OperatorError
 from .._restore.state import RefusedError
 from . import health as _health
 from . import models as _models
 from . import restore as _restore
-from .answer import DONE, FAILED, REFUSED, USAGE, Answer
+from .answer import DONE, FAILED, REFUSED, USAGE, Answer, failure
 from .backup import backup, check, copy, drill, listing, pin, prune, restore, status, verify
 
 
@@ -44,22 +39,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         )
         answer: Answer = options.act(settings, options)
     except _settings_file.SettingsError as error:
-        answer = Answer(USAGE, str(error).splitlines(), {"error": str(error)})
+        answer = failure(USAGE, error)
     except RefusedError as error:
-        answer = Answer(REFUSED, [str(error)], {"error": str(error)})
-    except (
-        _backup.BackupError,
-        PostgresError,
-        _journal.JournalError,
-        DeploymentError,
-        SystemdError,
-    ) as error:
-        answer = Answer(FAILED, [str(error)], {"error": str(error)})
-    except OSError as error:
-        text = "%s: %s" % (error.filename, error.strerror) if error.filename else str(error)
-        answer = Answer(FAILED, [text], {"error": text})
+        answer = failure(REFUSED, error)
+    except (OperatorError, OSError) as error:
+        answer = failure(FAILED, error)
     text = (
-        json.dumps({"ok": answer.code == DONE, **answer.told}, indent=1, sort_keys=True)
+        json.dumps({"ok": answer.code == DONE, **answer.result}, indent=1, sort_keys=True)
         if options.json
         else "\n".join(answer.lines)
     )
@@ -128,5 +114,5 @@ def parser() -> argparse.ArgumentParser:
         command(name, pin, words).add_argument("name", help="backup")
     command("status", status, "show how backups and drills went last")
     _health.register(commands)
-    _models.add(command, Answer)
+    _models.add(command)
     return found

@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``litellm-ops health``, ``probe`` and ``inventory``, from a timer or by hand.
 
-Exit codes: 0 healthy, 1 degraded, 2 failed, 3 unknown (also for wrong usage or settings: those prove nothing of the deployment), 130
-interrupted.
+Exit codes: :mod:`_ops.answer`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import os
 import signal
 import sys
 from datetime import datetime, timezone
-from typing import Any, Callable, NamedTuple, Optional, TextIO
+from typing import Any, Callable, TextIO
 
 from .._deployment import locate as _locate
 from .._health import checks as _checks
@@ -28,21 +27,12 @@ from .._health.checks import CODES, HEALTHY
 from .._health.host_checks import FAILED, UNKNOWN
 from .._host import settings_file as _settings_file
 from .._host.files import write_atomically
+from .._host.problem import OperatorError
 from .._litellm import client as _client
+from .answer import INTERRUPTED, Answer, checked, failure
 
 COMMANDS = ("health", "probe", "inventory")
-INTERRUPTED = 130  # as shells have it
 EPILOG = "Exit codes: 0 healthy, 1 degraded, 2 failed, 3 unknown, 130 interrupted."
-
-
-class Answer(NamedTuple):
-    """What a command found: one of the words that :data:`_health.checks.CODES` knows, lines for a person, and the same for a program. ``code``: where it is
-    not the word's own."""
-
-    outcome: str
-    lines: list[str]
-    told: dict[str, Any]
-    code: Optional[int] = None
 
 
 def register(commands: Any) -> None:
@@ -130,23 +120,26 @@ def run(options: Any) -> int:
     """Run one of the commands."""
     try:
         answer: Answer = options.act(_settings.load(options.settings, options.owner), options)
-    except _settings_file.SettingsError as error:
-        answer = Answer(UNKNOWN, str(error).splitlines(), {"error": str(error)})
     except _client.ProxyError as error:
-        answer = Answer(FAILED, [str(error)], {"error": str(error)})
-    except OSError as error:
-        text = "%s: %s" % (error.filename, error.strerror) if error.filename else str(error)
-        answer = Answer(UNKNOWN, [text], {"error": text})
+        answer = _unable(FAILED, error)
+    except (OperatorError, OSError) as error:
+        answer = _unable(UNKNOWN, error)
     except KeyboardInterrupt:
         text = "interrupted; what was found is kept, and the next run goes on from there"
-        answer = Answer(UNKNOWN, [text], {"error": text}, INTERRUPTED)
+        answer = checked(UNKNOWN, [text], {"error": text})._replace(code=INTERRUPTED)
     text = (
-        json.dumps({"outcome": answer.outcome, **answer.told}, indent=1, sort_keys=True)
+        json.dumps(answer.result, indent=1, sort_keys=True)
         if options.json
         else "\n".join(answer.lines)
     )
     sys.stdout.write(text + "\n")
-    return CODES[answer.outcome] if answer.code is None else answer.code
+    return answer.code
+
+
+def _unable(outcome: str, error: Exception) -> Answer:
+    """A check that could not be made."""
+    said = failure(CODES[outcome], error)
+    return checked(outcome, said.lines, said.result)
 
 
 def colours(stream: TextIO) -> bool:
@@ -162,27 +155,24 @@ def now() -> datetime:
 def health(settings: _settings.Settings, options: Any) -> Answer:
     """Look at everything at once."""
     if options.check_settings:
-        return Answer(HEALTHY, ["the settings can be used"], {})
+        return checked(HEALTHY, ["the settings can be used"], {})
     target = _target.target(settings, _locate.find(settings.where, options.kind))
-    checks = _checks.look(target, now())
+    checks = _checks.run(target, now())
     outcome = _checks.outcome(checks)
-    lines = _watch.screen(target.kind, outcome, checks, colours(sys.stdout))
-    told: dict[str, Any] = {"kind": target.kind, "checks": [check._asdict() for check in checks]}
+    lines = _watch.screen(target.deployed.kind, outcome, checks, colours(sys.stdout))
+    told: dict[str, Any] = {
+        "kind": target.deployed.kind,
+        "checks": [check._asdict() for check in checks],
+    }
     if not options.watch:
-        return Answer(outcome, lines, told)
+        return checked(outcome, lines, told)
     kept, event = _watch.remember(settings.state_dir, outcome, checks, now(), settings.thresholds)
     if settings.metrics:
         write_atomically(settings.metrics, _watch.metrics(kept), 0o644)
     lines += ["%s: %s" % (event, _watch.meaning(event, kept))] if event else []
-    return Answer(
-        outcome,
-        lines,
-        {
-            **told,
-            **{name: kept[name] for name in ("time", "since", "alarm", "bad", "good")},
-            "event": event,
-        },
-        CODES[FAILED] if event == _watch.ALARM else 0,
+    remembered = {name: kept[name] for name in ("time", "since", "alarm", "bad", "good")}
+    return checked(outcome, lines, {**told, **remembered, "event": event})._replace(
+        code=CODES[FAILED] if event == _watch.ALARM else 0
     )
 
 
@@ -219,10 +209,10 @@ def probe(settings: _settings.Settings, options: Any) -> Answer:
     lines += (
         ["page: %s" % (options.page or paths["html"])] if options.page or "html" in paths else []
     )
-    return Answer(report["outcome"], lines, {**report, "inventory": findings, "paths": paths})
+    return checked(report["outcome"], lines, {**report, "inventory": findings, "paths": paths})
 
 
 def inventory(settings: _settings.Settings, options: Any) -> Answer:
     """Everything side by side."""
     told = _probe_run.with_model_hosts(settings, _locate.find(settings.where, options.kind))
-    return Answer(told["outcome"], _probe_run.inventory_screen(told, colours(sys.stdout)), told)
+    return checked(told["outcome"], _probe_run.inventory_screen(told, colours(sys.stdout)), told)

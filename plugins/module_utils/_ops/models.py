@@ -14,24 +14,20 @@ import sys
 from typing import Any, Callable
 
 from .._host import systemd as _systemd
+from .._host.problem import OperatorError
 from .._model_server import bridge as _bridge
 from .._model_server import checks as _checks
 from .._model_server import declaration as _declaration
 from .._model_server import firewall as _firewall
 from .._model_server import gate as _gate
 from .._model_server import ready as _ready
-
-DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
-Told = tuple[int, list[str], dict[str, Any]]
+from .answer import DONE, FAILED, REFUSED, USAGE, Answer, failure
 
 
-def add(
-    command: Callable[[str, Callable[[Any, Any], Any], str], Any], answer: Callable[..., Any]
-) -> None:
+def add(command: Callable[[str, Callable[[Any, Any], Answer], str], Any]) -> None:
     """Add the commands to the command line.
 
     :param command: adds one: name, what it does, in words.
-    :param answer: makes an answer of exit code, lines and what a program is told.
     """
     for name, act, words in (
         (
@@ -60,7 +56,7 @@ def add(
             "say that a model server is not started any more, and what to do (called by its unit)",
         ),
     ):
-        made = command(name, _guarded(act, answer), words)
+        made = command(name, _guarded(act), words)
         made.add_argument("name", help="name of the model server")
         made.add_argument(
             "--models",
@@ -78,7 +74,7 @@ def add(
         made.set_defaults(needs_settings=False)
     made = command(
         "firewall",
-        _guarded(firewall, answer),
+        _guarded(firewall),
         "make the bridges' firewall rules again that the firewall has lost (called by a unit)",
     )
     made.add_argument(
@@ -87,7 +83,7 @@ def add(
     made.set_defaults(needs_settings=False)
     made = command(
         "bridge",
-        _guarded(bridge, answer),
+        _guarded(bridge),
         "hand connections of containers on to a port of this host (called by its socket)",
     )
     made.add_argument("target", metavar="ADDRESS:PORT", help="where to")
@@ -97,14 +93,14 @@ def add(
     made.set_defaults(needs_settings=False)
 
 
-def _guarded(act: Callable[[Any], Told], answer: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    def run(_settings: Any, options: Any) -> Any:
+def _guarded(act: Callable[[Any], Answer]) -> Callable[[Any, Any], Answer]:
+    def run(_settings: Any, options: Any) -> Answer:
         try:
-            return answer(*act(options))
+            return act(options)
         except _declaration.DeclarationError as error:
-            return answer(USAGE, [str(error)], {"error": str(error)})
-        except (ValueError, _systemd.SystemdError, _firewall.FirewallError) as error:
-            return answer(FAILED, [str(error)], {"error": str(error)})
+            return failure(USAGE, error)
+        except (ValueError, OperatorError) as error:
+            return failure(FAILED, error)
 
     return run
 
@@ -116,18 +112,18 @@ def _installed(options: Any) -> _declaration.Installed:
     )
 
 
-def check(options: Any) -> Told:
+def check(options: Any) -> Answer:
     """Before a start."""
     installed = _installed(options)
     problems = _checks.before_start(installed.server, installed.unit, installed.account)
-    return (
-        (REFUSED if problems else DONE),
+    return Answer(
+        REFUSED if problems else DONE,
         problems or ["%s can start" % options.name],
         {"problems": problems},
     )
 
 
-def ready(options: Any) -> Told:
+def ready(options: Any) -> Answer:
     """After a start."""
     installed = _installed(options)
     main = os.environ.get("MAINPID", "")
@@ -142,10 +138,10 @@ def ready(options: Any) -> Told:
         if looked.ready
         else "%s is not ready: %s" % (options.name, looked.reason)
     )
-    return (DONE if looked.ready else FAILED), [words], looked._asdict()
+    return Answer(DONE if looked.ready else FAILED, [words], looked._asdict())
 
 
-def door(options: Any) -> Told:
+def door(options: Any) -> Answer:
     """Before the server, for as long as it is in use."""
     installed = _installed(options)
     listening = _gate.inherited(dict(os.environ))
@@ -161,29 +157,35 @@ def door(options: Any) -> Told:
         lambda: _gate.look(installed.unit),
         say,
     )
-    return (FAILED if code else DONE), ["the door of %s is closed" % options.name], {"code": code}
+    return Answer(
+        FAILED if code else DONE, ["the door of %s is closed" % options.name], {"code": code}
+    )
 
 
-def ended(options: Any) -> Told:
+def ended(options: Any) -> Answer:
     """After a stop. systemd counts every start, those in order too, such as of a server on demand; only what follows a failure shall count."""
     installed = _installed(options)
     result = os.environ.get("SERVICE_RESULT", "")
     if result != "success":
-        return DONE, ["%s has ended: %s" % (options.name, result or "unknown")], {"result": result}
+        return Answer(
+            DONE, ["%s has ended: %s" % (options.name, result or "unknown")], {"result": result}
+        )
     answer = _systemd.Manager(None).systemctl("reset-failed", "--", installed.unit)
     if answer.rc != 0:
         raise _systemd.SystemdError(
             "systemctl reset-failed %s: %s" % (installed.unit, (answer.err or answer.out).strip())
         )
-    return DONE, ["%s was stopped in order" % options.name], {"result": result}
+    return Answer(DONE, ["%s was stopped in order" % options.name], {"result": result})
 
 
-def failed(options: Any) -> Told:
+def failed(options: Any) -> Answer:
     """Where systemd has given up. Some releases also call this between two restarts: then the answer is no, and nobody is told."""
     installed = _installed(options)
     state = _gate.look(installed.unit)
     if state.active != "failed":
-        return FAILED, ["%s failed and is started again" % options.name], {"state": state.active}
+        return Answer(
+            FAILED, ["%s failed and is started again" % options.name], {"state": state.active}
+        )
     words = (
         "model server %s was started %d times and failed (%s); it is not started any more. Look why: journalctl -u %s. "
         "Then: systemctl reset-failed %s && systemctl start %s"
@@ -196,16 +198,16 @@ def failed(options: Any) -> Told:
             installed.unit,
         )
     )
-    return DONE, [words], {"state": state.active, "result": state.result}
+    return Answer(DONE, [words], {"state": state.active, "result": state.result})
 
 
-def firewall(options: Any) -> Told:
+def firewall(options: Any) -> Answer:
     """After the firewall's service has begun anew."""
     added = _firewall.again(options.state_dir)
-    return DONE, added or ["all rules are there"], {"added": added}
+    return Answer(DONE, added or ["all rules are there"], {"added": added})
 
 
-def bridge(options: Any) -> Told:
+def bridge(options: Any) -> Answer:
     """Becomes the proxy, so there is nothing to tell unless it fails."""
     listening: socket.socket = _gate.inherited(dict(os.environ))
     _bridge.serve(listening, options.admit, options.target)

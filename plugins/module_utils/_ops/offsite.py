@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
 
 from .._backup import archive as _archive
 from .._backup import encryption as _encryption
@@ -15,14 +14,7 @@ from .._backup import offsite as _offsite
 from .._backup import settings as _settings
 from .._backup.folder import BackupError
 from .._host import settings_file as _settings_file
-
-
-class Done(NamedTuple):
-    """How something went: whether well, lines for a person, the same for a program."""
-
-    well: bool
-    lines: list[str]
-    told: dict[str, Any]
+from .answer import DONE, FAILED, Answer
 
 
 def check(settings: _settings.Settings) -> list[str]:
@@ -40,7 +32,7 @@ def check(settings: _settings.Settings) -> list[str]:
     return problems
 
 
-def copy(settings: _settings.Settings, entry: _archive.Entry, now: datetime) -> Done:
+def copy(settings: _settings.Settings, entry: _archive.Entry, now: datetime) -> Answer:
     """Copy a sound backup off the host, and remember how that went. A failure takes nothing from the backup here.
 
     :raises SettingsError: the settings name no place.
@@ -60,8 +52,8 @@ def copy(settings: _settings.Settings, entry: _archive.Entry, now: datetime) -> 
         _history.record(
             settings.state_dir, "copy", now, str(error), settings.metrics, name=entry.name
         )
-        return Done(
-            False,
+        return Answer(
+            FAILED,
             [
                 "NOT COPIED  %s: %s" % (entry.name, error),
                 "            the backup on this host is good",
@@ -79,4 +71,4 @@ def copy(settings: _settings.Settings, entry: _archive.Entry, now: datetime) -> 
         bytes=done["bytes"],
     )
     lines = ["%s is copied by %s, %.1f s" % (entry.name, settings.copy.tool, done["seconds"])]
-    return Done(True, lines + ["removed over there: %s" % name for name in done["removed"]], done)
+    return Answer(DONE, lines + ["removed over there: %s" % name for name in done["removed"]], done)

@@ -15,6 +15,7 @@ from .._host import settings_file as _settings_file
 from .._restore import plan as _plan
 from .._restore import rebuild as _rebuild
 from .._restore import restore as _restore
+from .answer import DONE, REFUSED, Answer
 
 
 def options_of(made: argparse.ArgumentParser) -> None:
@@ -57,13 +58,13 @@ def options_of(made: argparse.ArgumentParser) -> None:
     )
 
 
-def run(
-    settings: _settings.Settings, options: Any, now: datetime
-) -> tuple[bool, list[str], dict[str, Any]]:
-    """Restore, or only foresee it. Lines come as it goes, on standard error where the answer is JSON.
+def run(settings: _settings.Settings, options: Any, now: datetime) -> Answer:
+    """Restore, or only a dry run of it. Lines come as it goes, on standard error where the answer
+    is JSON.
 
-    :returns: whether it was done (or would be), lines for a person that were not printed yet, and the same for a program.
-    :raises RefusedError: nothing was touched. :raises RestoreError, BackupError, PostgresError: see :mod:`_restore.restore`.
+    :returns: lines that were not printed yet.
+    :raises RefusedError: nothing was touched.
+    :raises RestoreError, BackupError, PostgresError: see :mod:`_restore.restore`.
     """
     order = _plan.order(
         settings,
@@ -82,7 +83,7 @@ def run(
             if isinstance(order, _rebuild.Order)
             else _restore.foresee(order)
         )
-        return not told["problems"], foreseen(told), told
+        return Answer(REFUSED if told["problems"] else DONE, foreseen(told), told)
 
     def tell(line: str) -> None:
         out = sys.stderr if options.json else sys.stdout
@@ -99,7 +100,7 @@ def run(
         "it took %.1f s" % done["seconds"]
         + ("" if builds else ", %.1f s of them without a proxy" % done["stopped"])
     )
-    return True, lines, done
+    return Answer(DONE, lines, done)
 
 
 def foreseen(told: dict[str, Any]) -> list[str]:

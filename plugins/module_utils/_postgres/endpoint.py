@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from .._config import envfile as _envfile
 from .._host.files import read
 from .._host.listeners import holder, listeners
+from .._host.problem import OperatorError
 
 PROGRAMS = ("psql", "pg_dump", "pg_restore")
 APPLICATION = "llmops.litellm"
@@ -45,7 +46,7 @@ _SAYS_WHY = re.compile(
 )
 
 
-class PostgresError(Exception):
+class PostgresError(OperatorError):
     """A database could not be reached, understood or used; the message is complete, plain and holds no secret."""
 
 

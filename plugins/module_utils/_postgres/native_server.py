@@ -18,6 +18,7 @@ from typing import Any, Iterator, NamedTuple, Optional
 from urllib.parse import quote, urlencode
 
 from .._host.files import write_atomically
+from .._host.problem import OperatorError
 from .._host.process import command_line, run
 from .._host.systemd import Manager, show
 from .endpoint import Endpoint, PostgresError, parse_url, read_env
@@ -35,7 +36,7 @@ LONGEST = 6 * 3600
 PAUSE = 0.5
 
 
-class NativeServerError(Exception):
+class NativeServerError(OperatorError):
     """The server could not be started or stopped; the message is plain and holds no secret."""
 
 

@@ -17,6 +17,7 @@ import tempfile
 import time
 from typing import Callable, NamedTuple, Optional
 
+from .._host.problem import OperatorError
 from .._host.process import Result, run
 
 Keyspace = dict[str, dict[str, int]]
@@ -29,7 +30,7 @@ _ENVIRONMENT = {
 }
 
 
-class RedisError(Exception):
+class RedisError(OperatorError):
     """Redis, its client or the engine refused; the message says who and what it answered."""
 
 

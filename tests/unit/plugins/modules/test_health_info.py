@@ -43,7 +43,7 @@ def test_health_is_told_and_fails_nothing(
     run: Run, settings: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, check: bool
 ) -> None:
     monkeypatch.setattr(
-        _checks, "look", lambda target: [Check("liveness", "failed", "no answer", 0.1)]
+        _checks, "run", lambda target: [Check("liveness", "failed", "no answer", 0.1)]
     )
     told = run(health_info, check, settings=settings)
     assert (told["changed"], told["outcome"], told["kind"], told["checks"][0]["name"]) == (

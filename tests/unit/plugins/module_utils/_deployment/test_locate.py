@@ -236,7 +236,7 @@ def test_what_is_not_found_is_said_and_hides_nothing(
     deployed = _locate.find(settings.where, "legacy")
     assert deployed.lacking[-1] == ("legacy unit", "no such unit. Set legacy_unit.")
     checks = _target.target(settings, deployed)
-    assert ("legacy unit", "no such unit. Set legacy_unit.") in checks.lacking
+    assert ("legacy unit", "no such unit. Set legacy_unit.") in checks.deployed.lacking
 
 
 def test_settings_come_first(settings: Settings, tmp_path: Path) -> None:

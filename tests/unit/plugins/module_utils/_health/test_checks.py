@@ -13,7 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment.locate import ModelHost
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment.locate import (
+    Deployed,
+    ModelHost,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _checks
 from ansible_collections.llmops.litellm.plugins.module_utils._health.checks import (
     HEALTHY,
@@ -80,7 +83,7 @@ def test_check_that_hangs_or_breaks_holds_up_nothing(monkeypatch: pytest.MonkeyP
     parts = {"one": lambda: (OK, "fine"), "two": hangs, "three": broken}
     monkeypatch.setattr(_checks, "checks", lambda target, now: parts)
     begun = time.monotonic()
-    found = _checks.look(Target("compose", "", "", DATABASE, limits=Limits(seconds=0.2)), NOW)
+    found = _checks.run(Target(Deployed("compose", ""), limits=Limits(seconds=0.2)), NOW)
     hang.set()
     assert time.monotonic() - begun < 5
     assert [(check.name, check.state) for check in found] == [
@@ -89,26 +92,29 @@ def test_check_that_hangs_or_breaks_holds_up_nothing(monkeypatch: pytest.MonkeyP
         ("three", UNKNOWN),
     ]
     assert found[1].detail == "gave no answer within 0.2 seconds"
-    assert found[2].detail == "could not be looked at: KeyError"
+    assert found[2].detail == "could not be checked: KeyError"
 
 
 def test_only_what_applies_is_asked() -> None:
-    assert list(
-        _checks.checks(Target("legacy", "http://127.0.0.1:1", "", DATABASE, units=(RECORD,)), NOW)
-    ) == ["units", "postgresql", "liveness", "readiness", "bogus key"]
-    full = Target(
+    legacy = Deployed("legacy", "http://127.0.0.1:1", database=DATABASE, units=(RECORD,))
+    assert list(_checks.checks(Target(legacy), NOW)) == [
+        "units",
+        "postgresql",
+        "liveness",
+        "readiness",
+        "bogus key",
+    ]
+    compose = Deployed(
         "compose",
         "https://127.0.0.1:1",
-        "",
-        DATABASE,
-        _redis.Container("r"),
-        ("a",),
-        (),
-        "p",
-        (ModelHost("m", "h:1"),),
-        ("/",),
-        "/nosuch",
+        database=DATABASE,
+        redis=_redis.Container("r"),
+        containers=("a",),
+        proxy="p",
+        models=(ModelHost("m", "h:1"),),
+        lacking=(("journal", "cannot be read"),),
     )
+    full = Target(compose, ("/",), "/nosuch")
     assert list(_checks.checks(full, NOW)) == [
         "engine",
         "containers",
@@ -122,7 +128,9 @@ def test_only_what_applies_is_asked() -> None:
         "disk",
         "backup",
         "drill",
+        "journal",
     ]
+    assert _checks.checks(full, NOW)["journal"]() == (UNKNOWN, "cannot be read")
 
 
 def test_containers_are_healthy_and_on_the_loopback_address(

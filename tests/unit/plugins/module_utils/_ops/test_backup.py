@@ -192,6 +192,26 @@ def test_failed_backup_removes_nothing_and_is_remembered(
     assert run("status")[0] == 1
 
 
+def test_backup_of_nobody_knows_which_deployment_is_remembered_as_failed(
+    archive: Path, run: Run, orders: list[_backup_backup.Order]
+) -> None:
+    path = archive.parent / "ops.json"
+    told = json.loads(path.read_text())
+    told["deployments"]["legacy"] = {"database": {"env_file": str(archive.parent / "env")}}
+    path.write_text(json.dumps(told))
+    (archive.parent / "journal.json").write_text("{")
+    code, _out, err = run("backup")
+    assert code == 1 and "journal.json cannot be read" in err
+    assert orders == []
+    assert outcomes(archive)["backup"]["ok"] is False
+
+
+def test_wrong_words_are_no_failed_backup(archive: Path, run: Run) -> None:
+    code, _out, err = run("backup", "--source", "legacy")
+    assert code == 2 and "deployments.legacy: there is none" in err
+    assert outcomes(archive) == {}
+
+
 def test_broken_backup_is_reported_by_the_backup_that_went_well(
     archive: Path, run: Run, orders: list[_backup_backup.Order]
 ) -> None:

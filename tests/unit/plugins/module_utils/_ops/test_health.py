@@ -156,7 +156,7 @@ def run(
 def looks(monkeypatch: pytest.MonkeyPatch, state: str) -> None:
     monkeypatch.setattr(
         _checks,
-        "look",
+        "run",
         lambda target, now: [
             Check("redis", "ok", "answers", 0.01),
             Check("liveness", state, "as it is", 0.5),
