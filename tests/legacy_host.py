@@ -29,7 +29,7 @@ def texts(problems: list[Problem]) -> str:
     return "\n".join(str(item) for item in problems)
 
 
-def deployment(environment: Any = None, text: str = CONFIG, **facts: Any) -> _legacy.Deployment:
+def deployment(environment: Any = None, text: str = CONFIG, **facts: Any) -> _legacy.Running:
     """A legacy deployment with which nothing is wrong."""
     told = {
         "unit": UNIT.record(),
@@ -45,7 +45,7 @@ def deployment(environment: Any = None, text: str = CONFIG, **facts: Any) -> _le
         **facts,
     }
     tree = _includes.Tree((_includes.Part(told["config"] or "/nosuch/config.yaml", text),))
-    return _legacy.Deployment(
+    return _legacy.Running(
         UNIT, {"LITELLM_MASTER_KEY": "sk-" + SECRET, **(environment or {})}, tree, told
     )
 
@@ -70,7 +70,7 @@ URL = "postgresql://gateway:%s@127.0.0.1:5434/llm_gateway" % SECRET
 STORED = json.dumps({"model": "gAAA", "rpm": 5, "api_base": "bBBB"})
 
 
-def read(path: Path, environment: Any = None) -> _legacy.Deployment:
+def read(path: Path, environment: Any = None) -> _legacy.Running:
     """A legacy deployment with this configuration, as it is found."""
     return deployment(environment, "", config=str(path))._replace(
         configuration=_includes.follow(str(path))

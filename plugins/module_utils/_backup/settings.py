@@ -32,7 +32,7 @@ JOBS, PARALLEL_FROM = 2, 10240  # MiB
 RULES = ("keep_last", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
 
 
-class Deployment(NamedTuple):
+class Source(NamedTuple):
     """What is backed up. ``database`` as the modules' argument of that name; ``files``: paths by their names in a backup; ``optional``: those of
     the names whose files need not be there."""
 
@@ -80,14 +80,14 @@ class Settings(NamedTuple):
     state_dir: str
     project_name: str
     project_dir: str
-    deployments: dict[str, Deployment]
+    deployments: dict[str, Source]
     backup_dir: str
     policy: _retention.Policy
     how: _backup.How
     metrics: str
     copy: Optional[_offsite.Copy] = None
 
-    def deployment(self, kind: str = "") -> Deployment:
+    def deployment(self, kind: str = "") -> Source:
         """The one of this kind; without a kind, the only one there is, or of both the one that serves.
 
         Which one serves is :func:`_deployment.steps.serving`'s answer, as health has it. A journal that
@@ -194,7 +194,7 @@ def _copy(reader: Reader) -> Optional[_offsite.Copy]:
     return made
 
 
-def _deployment(kind: str, reader: Reader) -> Deployment:
+def _deployment(kind: str, reader: Reader) -> Source:
     database = reader.inner("database").database()
     files: dict[str, str] = {}
     optional: set[str] = set()
@@ -207,7 +207,7 @@ def _deployment(kind: str, reader: Reader) -> Deployment:
         if inner.get("optional", bool, False, form="true or false"):
             optional.add(name)
         inner.end()
-    made = Deployment(
+    made = Source(
         kind,
         database,
         files,

@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The legacy deployment: the LiteLLM proxy under systemd, and everything that has to be known to leave it and to come back.
+"""The legacy deployment: the LiteLLM proxy under systemd, and everything that has to be known to
+leave it and to come back.
 
-The truth about its environment is the running process, not the files: systemd drops lines that a shell would read.
-Nothing returned here is a secret; secrets stay in :class:`Deployment`'s other fields.
+The truth about its environment is the running process, not the files: systemd drops lines that a
+shell would read. :class:`Facts` holds no secret; secrets stay in :class:`Running`'s other fields.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import glob
 import hashlib
 import os
 import re
-from typing import NamedTuple, Optional, Sequence
+from typing import NamedTuple, Optional, Sequence, TypedDict
 
 from .._config import addresses as _addresses
 from .._config import includes as _includes
@@ -30,7 +31,8 @@ from .._host.systemd import (
     show,
 )
 
-# Options of LiteLLM's command line that belong to the address or the file, which the compose deployment decides itself.
+# Options of LiteLLM's command line that belong to the address or the file, which the compose
+# deployment decides itself.
 OWN_OPTIONS = {"--host", "--port", "-p", "--config", "-c"}
 # How LiteLLM's command is called: its script, or ``python -m``, or ``python FILE``.
 PROGRAM = re.compile(r"(^|/)(litellm|litellm\.proxy\.proxy_cli|proxy_cli\.py)$")
@@ -38,21 +40,79 @@ TRACES = ("litellm_init.pth", "cook.pth", "sitecustomize.py")
 
 
 class LegacyError(OperatorError):
-    """The legacy deployment cannot be told from what is there: ``problem`` in words, ``remedy`` what to do."""
+    """The legacy deployment can't be known from what is there: ``problem`` in words, ``remedy`` what
+    to do."""
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__("%s %s" % (problem, remedy))
         self.problem, self.remedy = problem, remedy
 
 
-class Deployment(NamedTuple):
-    """The running proxy: its unit, its process, what it was started with. ``facts`` can be shown to anybody; the environment
-    and the configuration, with what it includes, hold secrets."""
+class Command(TypedDict):
+    """What a LiteLLM command line says; ``None`` where it says nothing. ``options``: every other
+    option with its values, in order, as the container's command has to repeat them."""
+
+    host: Optional[str]
+    port: Optional[int]
+    config: Optional[str]
+    options: list[str]
+
+
+class Installed(TypedDict):
+    """LiteLLM in a Python environment: its version, and traces (paths) of the known malicious
+    releases."""
+
+    version: Optional[str]
+    traces: list[str]
+
+
+class Server(TypedDict):
+    """Who listens on a port, and the record of its unit."""
+
+    port: int
+    address: str
+    process: str
+    pid: Optional[int]
+    unit: Optional[dict[str, str]]
+
+
+class Facts(TypedDict):
+    """The legacy deployment as the journal keeps it, without any secret.
+
+    ``unit`` and ``units`` (with those named after it, timers first): records of
+    :meth:`_host.systemd.Unit.record`. ``folder``: in which it runs. ``config``: path of its
+    configuration, ``included``: of what that includes. ``options``: see :class:`Command`.
+    ``environment_files``: ``{path}``; ``optional_files`` of them need not be there. ``variables``:
+    names. ``python``: the interpreter whose environment has LiteLLM. ``hashes``: SHA-256 by path.
+    ``files``: ``{src, name}`` as a backup takes them."""
+
+    unit: dict[str, str]
+    units: list[dict[str, str]]
+    pid: int
+    folder: str
+    config: Optional[str]
+    included: list[str]
+    host: str
+    port: int
+    options: list[str]
+    environment_files: list[dict[str, str]]
+    optional_files: list[str]
+    variables: list[str]
+    python: Optional[str]
+    litellm_version: Optional[str]
+    litellm_traces: list[str]
+    hashes: dict[str, str]
+    files: list[dict[str, str]]
+
+
+class Running(NamedTuple):
+    """The running proxy: its unit, its process, what it was started with. ``facts`` can be shown to
+    anybody; the environment and the configuration, with what it includes, hold secrets."""
 
     unit: Unit
     environment: dict[str, str]
     configuration: _includes.Tree
-    facts: dict
+    facts: Facts
 
 
 def find_unit(name: str, account: str = "") -> Unit:
@@ -104,13 +164,10 @@ def related_units(unit: Unit) -> list[Unit]:
     return [other for other in found if other.name != unit.name] + [unit]
 
 
-def parse_command(argv: list[str]) -> dict:
-    """What a LiteLLM command line says.
-
-    :returns: ``host``, ``port``, ``config`` (``None`` where it says nothing) and ``options``: every other option with
-        its values, in order, as the container's command has to repeat them.
-    """
-    told: dict = {"host": None, "port": None, "config": None, "options": []}
+def parse_command(argv: list[str]) -> Command:
+    """What a LiteLLM command line says."""
+    own: dict[str, Optional[str]] = {}
+    options: list[str] = []
     start = next((i for i, word in enumerate(argv) if PROGRAM.search(word)), 0) + 1
     words = [
         part
@@ -127,12 +184,17 @@ def parse_command(argv: list[str]) -> dict:
             values.append(words[position + 1 + len(values)])
         if word in OWN_OPTIONS:
             key = {"-p": "port", "-c": "config"}.get(word, word.lstrip("-"))
-            told[key] = values[0] if values else None
+            own[key] = values[0] if values else None
         else:
-            told["options"] += [word, *values]
+            options += [word, *values]
         position += 1 + len(values)
-    told["port"] = int(told["port"]) if told["port"] and told["port"].isdigit() else None
-    return told
+    port = own.get("port")
+    return {
+        "host": own.get("host"),
+        "port": int(port) if port and port.isdigit() else None,
+        "config": own.get("config"),
+        "options": options,
+    }
 
 
 def is_proxy(argv: list[str]) -> bool:
@@ -153,10 +215,11 @@ def parse_process_python(argv: list[str]) -> Optional[str]:
     return None
 
 
-def installed(python: str) -> dict:
-    """LiteLLM's version in a Python environment and traces of the known malicious releases, without running any of it."""
+def installed(python: str) -> Installed:
+    """LiteLLM in a Python environment, without running any of it."""
     root = os.path.dirname(os.path.dirname(python))
-    version, traces = None, []
+    version: Optional[str] = None
+    traces: list[str] = []
     for site in sorted(glob.glob(os.path.join(root, "lib", "python3*", "site-packages"))):
         for path in glob.glob(os.path.join(site, "litellm-[0-9]*.dist-info")):
             version = os.path.basename(path)[len("litellm-") : -len(".dist-info")]
@@ -175,7 +238,7 @@ def file_hash(path: str) -> str:
     return digest.hexdigest()
 
 
-def discover(name: str, account: str = "") -> Deployment:
+def discover(name: str, account: str = "") -> Running:
     """Find the legacy deployment as it runs now.
 
     :raises LegacyError: no such unit, it does not run, or it runs without what a migration needs.
@@ -206,15 +269,14 @@ def discover(name: str, account: str = "") -> Deployment:
         environment = _process.process_environment(unit.pid)
     except OSError as error:
         raise LegacyError(
-            "%s ended while it was looked at (%s)." % (unit.name, error.strerror),
+            "%s ended while it was inspected (%s)." % (unit.name, error.strerror),
             "Look why: systemctl %sstatus %s"
             % ("--user " if unit.manager.account else "", unit.name),
         ) from error
     python = parse_process_python(running) or parse_process_python(argv)
     files = parse_environment_files(unit.properties.get("EnvironmentFiles", ""))
-    schema = os.path.join(
-        os.path.dirname(config or folder), "schema.prisma"
-    )  # of an own build of the database client, where somebody made one
+    # Of an own build of the database client, where somebody made one.
+    schema = os.path.join(os.path.dirname(config or folder), "schema.prisma")
     paths = [
         item
         for item in [
@@ -227,7 +289,8 @@ def discover(name: str, account: str = "") -> Deployment:
     saved = dict.fromkeys(paths + [schema] * os.path.isfile(schema))
     tree = _includes.follow(config) if config and os.path.isfile(config) else _includes.Tree()
     included = [part.path for part in tree.parts[1:]]
-    facts = {
+    release: Installed = installed(python) if python else {"version": None, "traces": []}
+    facts: Facts = {
         "unit": unit.record(),
         "units": [other.record() for other in related_units(unit)],
         "pid": unit.pid,
@@ -241,27 +304,26 @@ def discover(name: str, account: str = "") -> Deployment:
         "optional_files": [path for path, optional in files if optional],
         "variables": sorted(environment),
         "python": python,
-        **(
-            {"litellm_" + key: value for key, value in installed(python).items()}
-            if python
-            else {"litellm_version": None, "litellm_traces": []}
-        ),
+        "litellm_version": release["version"],
+        "litellm_traces": release["traces"],
         "hashes": {path: file_hash(path) for path in [*paths, *included]},
-        # As a backup takes them, which finds by itself what is included: two files may have the same name in different folders.
+        # As a backup takes them, which finds by itself what is included: two files may have the same
+        # name in different folders.
         "files": [
             {"src": path, "name": "%d-%s" % (number, os.path.basename(path))}
             for number, path in enumerate(saved, 1)
         ],
     }
-    return Deployment(unit, environment, tree, facts)
+    return Running(unit, environment, tree, facts)
 
 
-def service_behind(port: int, found: list[_listeners.Listener]) -> Optional[dict]:
-    """The listener on a loopback port with the systemd unit it belongs to, as a record; ``None`` where nobody listens."""
+def service_behind(port: int, found: list[_listeners.Listener]) -> Optional[Server]:
+    """The listener on a loopback port with the systemd unit it belongs to; ``None`` where nobody
+    listens."""
     listener = _listeners.holder(found, port)
     if listener is None:
         return None
-    record: dict = {
+    record: Server = {
         "port": port,
         "address": listener.address,
         "process": listener.command,
@@ -276,14 +338,15 @@ def service_behind(port: int, found: list[_listeners.Listener]) -> Optional[dict
 
 
 def redis_port(environment: dict[str, str], configs: Sequence[str]) -> Optional[int]:
-    """The port of the native Redis: where the environment or, where that says nothing, the configuration has it; ``None`` where there is none, 0 where
-    what stands there is no number.
+    """The port of the native Redis: where the environment or, where that says nothing, the
+    configuration has it; ``None`` where there is none, 0 where what stands there is no number.
 
-    :param configs: the configuration's text and those of the files that it includes, of which a later one counts more.
+    :param configs: the configuration's text and those of the files that it includes, of which a
+        later one counts more.
     """
-    told = environment.get("REDIS_PORT")
-    if told is None:
-        told = next(
+    port = environment.get("REDIS_PORT")
+    if port is None:
+        port = next(
             (
                 str(item.port)
                 for config in reversed(configs)
@@ -292,14 +355,15 @@ def redis_port(environment: dict[str, str], configs: Sequence[str]) -> Optional[
             ),
             None,
         )
-    if told is None and "REDIS_URL" in environment:
+    if port is None and "REDIS_URL" in environment:
         named = re.search(r":(\d+)(?:[/?]|$)", environment["REDIS_URL"])
-        told = named.group(1) if named else "6379"
-    return None if told is None else int(told) if re.fullmatch(r"[0-9]{1,5}", told) else 0
+        port = named.group(1) if named else "6379"
+    return None if port is None else int(port) if re.fullmatch(r"[0-9]{1,5}", port) else 0
 
 
 def model_ports(environment: dict[str, str], configs: Sequence[str]) -> set[int]:
-    """The ports of the loopback address that the configuration, what it includes, and the environment name, but for Redis' and databases'."""
+    """The ports of the loopback address that the configuration, what it includes, and the
+    environment name, but for Redis' and databases'."""
     ports = {
         item.port for config in configs for item in _addresses.find(config) if item.kind == "model"
     }

@@ -255,15 +255,16 @@ def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
     database = _database(environment, lacking)
     texts = legacy.configuration.texts
     port = _legacy.redis_port(environment, texts)
-    services = [
-        _legacy.service_behind(number, listeners)
-        for number in (database.port if database else None, port)
-        if number
-    ]
-    taken = {facts["port"], port, database.port if database else None}
+
+    def unit_behind(number: Optional[int]) -> Optional[dict[str, str]]:
+        server = _legacy.service_behind(number, listeners) if number else None
+        return server["unit"] if server else None
+
+    stores = (database.port if database else None, port)
+    units = [facts["unit"], *(unit for unit in map(unit_behind, stores) if unit)]
     known = [
-        {"port": number, "unit": (_legacy.service_behind(number, listeners) or {}).get("unit")}
-        for number in sorted(_legacy.model_ports(environment, texts) - taken)
+        {"port": number, "unit": unit_behind(number)}
+        for number in sorted(_legacy.model_ports(environment, texts) - {facts["port"], *stores})
     ]
     return Deployed(
         _steps.LEGACY,
@@ -273,13 +274,7 @@ def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
         environment,
         database,
         _native_redis(environment, port),
-        units=tuple(
-            {**unit, "active": "active"}
-            for unit in [
-                facts["unit"],
-                *(service["unit"] for service in services if service and service["unit"]),
-            ]
-        ),
+        units=tuple({**unit, "active": "active"} for unit in units),
         models=_models(known, set(), HERE),
         config=facts["config"] or "",
     )

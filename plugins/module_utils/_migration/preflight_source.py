@@ -30,7 +30,7 @@ BUCKET = "LITELLM_CONFIG_BUCKET_NAME"
 
 
 def _deployment(
-    legacy: _legacy.Deployment, settings: dict, facts: dict, warnings: list[Problem]
+    legacy: _legacy.Running, settings: dict, facts: dict, warnings: list[Problem]
 ) -> list[Problem]:
     """The legacy deployment itself: its files, its keys, its release."""
     problems, told = [], legacy.facts
@@ -195,7 +195,7 @@ def _is_ours(text: str) -> bool:
 
 
 def _environment_of(
-    legacy: _legacy.Deployment, settings: dict, facts: dict, warnings: list[Problem]
+    legacy: _legacy.Running, settings: dict, facts: dict, warnings: list[Problem]
 ) -> list[Problem]:
     """What the role env_file would refuse or warn of, decided by the same code."""
     files = [

@@ -29,7 +29,7 @@ _NEIGHBOURS = """SELECT datname FROM pg_database WHERE datallowconn AND NOT dati
 
 
 def _database(
-    legacy: _legacy.Deployment, facts: dict, found: list[_listeners.Listener]
+    legacy: _legacy.Running, facts: dict, found: list[_listeners.Listener]
 ) -> list[Problem]:
     """The native PostgreSQL that the process really uses."""
     url = legacy.environment.get("DATABASE_URL")
@@ -134,7 +134,7 @@ def _migrations(endpoint: Any) -> Optional[list[str]]:
 
 
 def _redis_of(
-    legacy: _legacy.Deployment, settings: dict, facts: dict, found: list[_listeners.Listener]
+    legacy: _legacy.Running, settings: dict, facts: dict, found: list[_listeners.Listener]
 ) -> list[Problem]:
     """The native Redis: where the environment or, where that says nothing, the configuration has it."""
     environment = legacy.environment
@@ -199,7 +199,7 @@ def _redis_of(
 
 
 def _models(
-    legacy: _legacy.Deployment,
+    legacy: _legacy.Running,
     facts: dict,
     found: list[_listeners.Listener],
     warnings: list[Problem],

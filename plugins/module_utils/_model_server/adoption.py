@@ -53,7 +53,8 @@ def find(
     :param own: how the names of managed units begin, which are not adopted.
     """
     listeners = _listeners.listeners()
-    found, problems = [], []
+    found: list[dict[str, Any]] = []
+    problems: list[str] = []
     for word in words:
         if str(word).isdigit():
             service = _legacy.service_behind(int(word), listeners)

@@ -351,7 +351,7 @@ def test_process_that_ends_meanwhile_is_refused(monkeypatch: pytest.MonkeyPatch)
         child.wait()
     running(monkeypatch, {"MainPID": str(child.pid)})
     with pytest.raises(
-        _legacy.LegacyError, match=r"litellm\.service ended while it was looked at"
+        _legacy.LegacyError, match=r"litellm\.service ended while it was inspected"
     ) as caught:
         _legacy.discover("litellm")
     assert "systemctl status litellm.service" in caught.value.remedy

@@ -475,7 +475,7 @@ def test_host_that_nobody_migrated(
 ) -> None:
     (tmp_path / "journal.json").unlink()
     unit = Unit("litellm.service", Manager("litellm"), "enabled", "active", {"MainPID": "7"})
-    deployment = _legacy.Deployment(
+    deployment = _legacy.Running(
         unit, {"LITELLM_MASTER_KEY": SECRET}, _includes.Tree(), {"port": 4005}
     )
     monkeypatch.setattr(_legacy, "find_unit", lambda name, account: unit)
