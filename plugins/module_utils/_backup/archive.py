@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A folder of backups: what is in it, and what of it may go.
 
-Times come from manifests, else from names, never from the file system. Only what this collection has made is ever removed: a folder that is
-removed is first renamed to ``.removing-NAME``, so that nothing half removed looks like a backup. ``NAME.pinned`` beside a backup pins it.
+Times come from manifests, else from names, never from the file system. Only what this collection
+has made is ever removed: a folder that is removed is first renamed to ``.removing-NAME``, so that
+nothing half removed looks like a backup. ``NAME.pinned`` beside a backup pins it.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ AHEAD = timedelta(hours=1)
 
 
 class Incomplete(NamedTuple):
-    """What a backup or a removal that was interrupted has left. ``removable``: nobody can still be at work on it."""
+    """What a backup or a removal that was interrupted has left. ``removable``: nobody can still be
+    at work on it."""
 
     name: str
     path: str
@@ -86,7 +88,8 @@ def scan(folder: str, now: datetime, there: Optional[tzinfo] = None) -> Archive:
 
 
 def _begun(item: Any, now: datetime) -> datetime:
-    """When a backup that is not whole was begun: by its name, else by the file system, which here decides over nothing that anybody has."""
+    """When a backup that is not whole was begun: by its name, else by the file system, which here
+    decides over nothing that anybody has."""
     growing = _GROWING.match(item.name)
     try:
         return (_entry.named_time(growing["name"]) if growing else None) or datetime.fromtimestamp(
@@ -98,7 +101,8 @@ def _begun(item: Any, now: datetime) -> datetime:
 
 
 def newest(folder: str, now: datetime) -> Optional[Entry]:
-    """The newest backup of this collection that nothing is known against and that is not of the future."""
+    """The newest backup of this collection that nothing is known against and that is not of the
+    future."""
     return max(
         (entry for entry in _usable(folder, now) if entry.time <= now + AHEAD),
         key=lambda entry: (entry.time, not entry.copy_of, entry.name),
@@ -169,15 +173,19 @@ def pin(folder: str, name: str, pinned: bool, now: datetime) -> bool:
 def prune(folder: str, policy: Policy, now: datetime, check: bool = False) -> dict[str, Any]:
     """Remove what the policy does not keep, and what interruptions have left.
 
-    What fills no bucket and stays: pinned backups, copies under other names, and those from the future. When something is to go, everything that
-    the policy keeps is read and verified first; what is broken stays, is put aside, and the policy is asked again, so that it can't push out a
-    good one. Of what goes the manifest is verified, since it says whether it is pinned and how old it is.
+    What fills no bucket and stays: pinned backups, copies under other names, and those from the
+    future. When something is to go, everything that the policy keeps is read and verified first;
+    what is broken stays, is put aside, and the policy is asked again, so that it can't push out a
+    good one. Of what goes the manifest is verified, since it says whether it is pinned and how old
+    it is.
 
     :param check: only say so.
-    :returns: ``{changed, kept: [{name, time, reasons}], removed: [the same], foreign: [name], incomplete: [name], cleared: [name] (those of
-        ``incomplete`` that went), broken: [{name, time, problem}]}``.
+    :returns: ``{changed, kept: [{name, time, reasons}], removed: [the same], foreign: [name],
+        incomplete: [name], cleared: [name] (those of ``incomplete`` that went), broken: [{name,
+        time, problem}]}``.
     :raises ValueError: the policy is no good.
-    :raises BackupError: another backup or removal is under way for too long, or something could not be removed.
+    :raises BackupError: another backup or removal is under way for too long, or something could not
+        be removed.
     """
     _retention.check(policy)
     if not os.path.isdir(folder):
@@ -235,7 +243,8 @@ def prune(folder: str, policy: Policy, now: datetime, check: bool = False) -> di
 
 
 def _apart(entry: Entry, now: datetime) -> str:
-    """Why a backup stays whatever the policy says, and serves no rule; empty where the policy decides."""
+    """Why a backup stays whatever the policy says, and serves no rule; empty where the policy
+    decides."""
     if entry.pinned:
         return "pinned"
     if entry.copy_of:
@@ -279,8 +288,9 @@ def _decide(
 def _with_a_proved_one(
     decided: _retention.Plan, candidates: dict[str, Entry], broken: dict[str, str]
 ) -> _retention.Plan:
-    """The same, where a backup that a restore takes is kept. Otherwise the newest sound one stays too: those of the older layout, which may be newer
-    (where an operator's script still runs), can't take the place of the last that is proved."""
+    """The same, where a backup that a restore takes is kept. Otherwise the newest sound one stays
+    too: those of the older layout, which may be newer (where an operator's script still runs),
+    can't take the place of the last that is proved."""
     if any(candidates[decision.name].layout == "folder" for decision in decided.kept):
         return decided
     kept, removed = list(decided.kept), list(decided.removed)
@@ -304,7 +314,8 @@ def _told(decision: Decision) -> dict[str, Any]:
 
 
 def _remove(folder: str, left: list[str], names: list[str]) -> None:
-    """Remove backups, and what interruptions have left, so that no moment shows half of one as a backup: the new names are on disk first.
+    """Remove backups, and what interruptions have left, so that no moment shows half of one as a
+    backup: the new names are on disk first.
 
     :raises BackupError: something could not be removed; everything else was.
     """

@@ -3,12 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Backups: folders that appear whole or not at all.
 
-A backup is a folder (0700) of files (0600): the dump (``database.dump``, pg_dump's custom format, or for a large database the folder
-``database.dir``), copies of what the deployment needs, ``manifest.json`` and ``SHA256SUMS`` (of every other file; ``sha256sum -c`` reads it). Where it is
-encrypted, all but these two end in ``.age``. It grows under ``.incomplete-…`` and is renamed when it is on disk and was read back. The manifest:
-``{format, name, created, host, source, pinned, encrypted, recipients, salt_key_fingerprint, facts, absent, database: {name, bytes, server_version,
-client_major, dump}, fingerprint, sequences_after, rows: {table: count}, rows_total, files: [{name, bytes, sha256, from}]}``; times are UTC in ISO
-8601, sizes bytes, ``absent`` what should have been in it and was not there, in words.
+A backup is a folder (0700) of files (0600): the dump (``database.dump``, pg_dump's custom format,
+or for a large database the folder ``database.dir``), copies of what the deployment needs,
+``manifest.json`` and ``SHA256SUMS`` (of every other file; ``sha256sum -c`` reads it). Where it is
+encrypted, all but these two end in ``.age``. It grows under ``.incomplete-…`` and is renamed when
+it is on disk and was read back. The manifest: ``{format, name, created, host, source, pinned,
+encrypted, recipients, salt_key_fingerprint, facts, absent, database: {name, bytes, server_version,
+client_major, dump}, fingerprint, sequences_after, rows: {table: count}, rows_total, files: [{name,
+bytes, sha256, from}]}``; times are UTC in ISO 8601, sizes bytes, ``absent`` what should have been
+in it and was not there, in words.
 """
 
 from __future__ import annotations
@@ -82,8 +85,9 @@ _TAKEN = (DUMP, DUMP_FOLDER, MANIFEST, SUMS)
 
 
 class Order(NamedTuple):
-    """What to back up. ``kind`` is ``legacy`` or ``compose``; ``files`` maps names in the backup to paths; ``facts`` is kept as
-    it is (versions, image digests; no secrets); ``absent``: what could not be found, in words."""
+    """What to back up. ``kind`` is ``legacy`` or ``compose``; ``files`` maps names in the backup to
+    paths; ``facts`` is kept as it is (versions, image digests; no secrets); ``absent``: what could
+    not be found, in words."""
 
     source: Endpoint
     folder: str
@@ -98,12 +102,14 @@ class Order(NamedTuple):
 
 
 def salt_key(environment: Mapping[str, str]) -> Optional[str]:
-    """The key that LiteLLM encrypts with: the salt key even where it is empty, and only where it is unset the master key."""
+    """The key that LiteLLM encrypts with: the salt key even where it is empty, and only where it is
+    unset the master key."""
     return environment.get("LITELLM_SALT_KEY", environment.get("LITELLM_MASTER_KEY"))
 
 
 def salt_key_fingerprint(key: str) -> str:
-    """32 hexadecimal digits that are equal for equal keys; slow to compute, so that a weak key is not found from it in passing."""
+    """32 hexadecimal digits that are equal for equal keys; slow to compute, so that a weak key is
+    not found from it in passing."""
     return hashlib.pbkdf2_hmac(
         "sha256", key.encode("utf-8", "surrogateescape"), b"llmops.litellm salt key", 200_000
     ).hex()[:32]
@@ -120,7 +126,8 @@ def name_of(now: datetime, taken: Any = ()) -> str:
 
 
 def space(order: Order) -> dict[str, int]:
-    """``needed`` (the database's size on disk, which no compressed dump reaches, and the files) and ``free``, in bytes."""
+    """``needed`` (the database's size on disk, which no compressed dump reaches, and the files) and
+    ``free``, in bytes."""
     try:
         files = sum(os.stat(path).st_size for path in order.files.values())
     except OSError as error:
@@ -133,8 +140,8 @@ def check_names(order: Order) -> None:
     for name in [*order.files, *([order.name] if order.name is not None else [])]:
         if not _NAME.fullmatch(name) or name in _TAKEN or name.endswith(SEALED):
             raise BackupError(
-                "%r is no name for a backup or a file in it (letters, digits, dot, hyphen, underscore; not %s, nor with %s at the end)"
-                % (name, ", ".join(_TAKEN), SEALED)
+                "%r is no name for a backup or a file in it (letters, digits, dot, hyphen, "
+                "underscore; not %s, nor with %s at the end)" % (name, ", ".join(_TAKEN), SEALED)
             )
 
 
@@ -153,7 +160,8 @@ def check_space(order: Order) -> dict[str, int]:
 
 
 def foresee(order: Order, now: datetime) -> dict[str, Any]:
-    """What :func:`backup` would do now: ``changed``, ``name``, ``path``, and in bytes ``needed_bytes`` and ``free_bytes``."""
+    """What :func:`backup` would do now: ``changed``, ``name``, ``path``, and in bytes
+    ``needed_bytes`` and ``free_bytes``."""
     check_names(order)
     taken = os.listdir(order.folder) if os.path.isdir(order.folder) else []
     name = order.name or name_of(now, taken)
@@ -168,7 +176,8 @@ def foresee(order: Order, now: datetime) -> dict[str, Any]:
 
 @contextmanager
 def locked(folder: str) -> Iterator[None]:
-    """One backup at a time into a folder; the second one waits, for instance for what a run that was killed left at work."""
+    """One backup at a time into a folder; the second one waits, for instance for what a run that
+    was killed left at work."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     deadline = monotonic() + PATIENCE
     try:
@@ -278,7 +287,8 @@ def _fill(order: Order, folder: str, name: str, now: datetime) -> dict[str, Any]
 def backup(order: Order, now: datetime) -> dict[str, Any]:
     """Make a backup, or find the one of that name.
 
-    :returns: ``changed``, ``name``, ``path``, ``manifest``, ``seconds``, ``bytes`` (of all its files).
+    :returns: ``changed``, ``name``, ``path``, ``manifest``, ``seconds``, ``bytes`` (of all its
+        files).
     :raises BackupError, PostgresError: it was not made; nothing that looks like a backup is left.
     """
     begun = monotonic()

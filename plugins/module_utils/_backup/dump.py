@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A database's dump on its way into a backup, with the fingerprint of the same snapshot: one file, a folder of files, or one file encrypted.
+"""A database's dump on its way into a backup, with the fingerprint of the same snapshot: one file,
+a folder of files, or one file encrypted.
 
-Whatever the form, memory stays flat, and pg_restore has read the whole dump before it counts: from the disk, or, where it is encrypted, what goes to
-age on its way there, since afterwards this host can't read it any more.
+Whatever the form, memory stays flat, and pg_restore has read the whole dump before it counts: from
+the disk, or, where it is encrypted, what goes to age on its way there, since afterwards this host
+can't read it any more.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from .._postgres.session import Endpoint, PostgresError, Session
 from . import encryption as _encryption
 from .folder import DUMP, DUMP_FOLDER, SEALED, place, private
 
-# Where a container's pg_dump puts a folder until it is here. What a run that was killed has left goes when it is older than a day.
+# Where a container's pg_dump puts a folder until it is here. What a run that was killed has left
+# goes when it is older than a day.
 INSIDE, PREFIX, ABANDONED = (
     "/tmp",
     "llmops-litellm-backup-",
@@ -36,8 +39,8 @@ CUSTOM, DIRECTORY, ENCRYPTED = "custom", "directory", "encrypted"
 
 
 class How(NamedTuple):
-    """``compression``: pg_dump's level, 0 to 9. ``jobs``: connections at once, for a database of ``parallel_from`` bytes or more (0: never).
-    ``recipients``: public keys to encrypt to."""
+    """``compression``: pg_dump's level, 0 to 9. ``jobs``: connections at once, for a database of
+    ``parallel_from`` bytes or more (0: never). ``recipients``: public keys to encrypt to."""
 
     compression: int = 6
     jobs: int = 1
@@ -46,7 +49,8 @@ class How(NamedTuple):
 
 
 class Dump(NamedTuple):
-    """``name`` as the manifest has it, without ``.age``. ``digests``: SHA-256 of what was written, by names in the backup, where it came by here."""
+    """``name`` as the manifest has it, without ``.age``. ``digests``: SHA-256 of what was written,
+    by names in the backup, where it came by here."""
 
     name: str
     fingerprint: dict[str, Any]
@@ -55,7 +59,8 @@ class Dump(NamedTuple):
 
 
 def form(source: Endpoint, how: How, size: int) -> str:
-    """How a database of this size is dumped. Encrypted it is always one stream: a folder would be on disk in the clear first."""
+    """How a database of this size is dumped. Encrypted it is always one stream: a folder would be
+    on disk in the clear first."""
     if how.recipients:
         return ENCRYPTED
     large = how.jobs > 1 and 0 < how.parallel_from <= size
@@ -212,7 +217,8 @@ class _Folder(_Way):
 
 
 class _FromContainer(_Folder):
-    """The same of a container, out of which it comes as a stream: nothing of the host is mounted, and there is no second copy on it."""
+    """The same of a container, out of which it comes as a stream: nothing of the host is mounted,
+    and there is no second copy on it."""
 
     def __enter__(self) -> _FromContainer:
         self.inside = "%s/%s%s" % (INSIDE, PREFIX, secrets.token_hex(8))
@@ -239,7 +245,8 @@ class _FromContainer(_Folder):
         return self.inside
 
     def __exit__(self, *_error: object) -> None:
-        # If the container does not answer any more, there is more to say than this; the next backup removes what is left.
+        # If the container does not answer any more, there is more to say than this; the next backup
+        # removes what is left.
         with suppress(PostgresError):
             _endpoint.run(self.source, "rm", "-rf", self.inside)
 
@@ -300,7 +307,8 @@ class _FromContainer(_Folder):
 
 
 class _Encrypted(_Way):
-    """One file that only the owner of a secret key can read. pg_restore reads what age is given, byte for byte."""
+    """One file that only the owner of a secret key can read. pg_restore reads what age is given,
+    byte for byte."""
 
     @contextmanager
     def running(self, words: Sequence[str], **options: Any) -> Iterator[None]:
@@ -350,7 +358,8 @@ class _Encrypted(_Way):
 
 
 class _Pump(threading.Thread):
-    """Gives what comes out of a pipe to age and to pg_restore. ``failure``: why it stopped early."""
+    """Gives what comes out of a pipe to age and to pg_restore. ``failure``: why it stopped
+    early."""
 
     def __init__(self, stream: IO[bytes], out: _encryption.Seal, reader: IO[bytes]) -> None:
         super().__init__()

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that grow encrypted: ``age`` takes what is written, and nothing of it is on disk in the clear.
+"""Files that grow encrypted: ``age`` takes what is written, and nothing of it is on disk in the
+clear.
 
 Only public keys are needed for that, so a host can make backups that it can't read.
 """
@@ -26,9 +27,13 @@ _RECIPIENT = re.compile(r"age1[a-z0-9]+|ssh-(?:ed25519|rsa) [A-Za-z0-9+/]+={0,3}
 
 
 def refusal(recipient: str) -> str:
-    """Why this is no public key for age, empty where it looks like one. The text itself is not shown: it may be a secret key."""
+    """Why this is no public key for age, empty where it looks like one. The text itself is not
+    shown: it may be a secret key."""
     if recipient.upper().startswith("AGE-SECRET-KEY-") or "PRIVATE KEY" in recipient:
-        return "is a secret key: whoever reads it can read the backups. Give its public half (age-keygen -y FILE), and make a new key"
+        return (
+            "is a secret key: whoever reads it can read the backups. Give its public half"
+            " (age-keygen -y FILE), and make a new key"
+        )
     return (
         ""
         if _RECIPIENT.fullmatch(recipient)
@@ -54,7 +59,8 @@ def check(recipients: Sequence[str]) -> None:
         return
     if shutil.which(PROGRAM, path=PATH) is None:
         raise BackupError(
-            "backups are to be encrypted, and the program age is not installed on this host (Debian: age)"
+            "backups are to be encrypted, and the program age is not installed on this "
+            "host (Debian: age)"
         )
     for recipient in recipients:
         process = _start([recipient], subprocess.PIPE)
@@ -91,7 +97,8 @@ def _start(recipients: Sequence[str], errors: object) -> subprocess.Popen[bytes]
 
 
 class Seal:
-    """A file that grows (0600, must not be there). ``digest``: the SHA-256 of what was written to it, once it is whole."""
+    """A file that grows (0600, must not be there). ``digest``: the SHA-256 of what was written to
+    it, once it is whole."""
 
     def __init__(self, path: str, recipients: Sequence[str]) -> None:
         self.path, self.digest = path, ""

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One folder of an archive: whether it is a backup, of what time, and whether it is sound.
 
-Ours is a folder that our manifest calls by its name, that is named by time and has a manifest, or whose ``SHA256SUMS`` speaks of a manifest. So
-a backup whose manifest is damaged is still ours, and other programs' ``manifest.json`` are not. Symbolic links count as nothing.
+Ours is a folder that our manifest calls by its name, that is named by time and has a manifest, or
+whose ``SHA256SUMS`` speaks of a manifest. So a backup whose manifest is damaged is still ours, and
+other programs' ``manifest.json`` are not. Symbolic links count as nothing.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ _YEARS = range(1970, 9999)
 
 
 class Entry(NamedTuple):
-    """A backup. ``layout``: ``folder`` (ours) or ``old``. ``problem``: why it can't be used, as far as its manifest tells (empty: nothing known;
-    its time may then be 1970). ``copy_of``: the name in its manifest, where that is another backup's."""
+    """A backup. ``layout``: ``folder`` (ours) or ``old``. ``problem``: why it can't be used, as far
+    as its manifest tells (empty: nothing known; its time may then be 1970). ``copy_of``: the name
+    in its manifest, where that is another backup's."""
 
     name: str
     path: str
@@ -44,7 +46,8 @@ class Entry(NamedTuple):
 def read(name: str, path: str, pinned: bool, there: Optional[tzinfo]) -> Optional[Entry]:
     """A folder as a backup, ``None`` where it is none of ours.
 
-    :param pinned: a mark beside it says so. ``there``: the time zone that names of the older layout are in; ``None``: the host's own.
+    :param pinned: a mark beside it says so. ``there``: the time zone that names of the older layout
+        are in; ``None``: the host's own.
     """
     manifest = os.path.join(path, _backup.MANIFEST)
     old = _OLD.match(name)
@@ -102,7 +105,8 @@ def verify(entry: Entry) -> str:
 
 
 def verify_manifest(entry: Entry) -> str:
-    """What is wrong with a backup's manifest alone, which says of what time it is and whether it is pinned; empty where it is what was written."""
+    """What is wrong with a backup's manifest alone, which says of what time it is and whether it is
+    pinned; empty where it is what was written."""
     if entry.problem or entry.layout == "old":
         return entry.problem
     path = os.path.join(entry.path, _backup.MANIFEST)
@@ -125,7 +129,8 @@ def _is_file(path: str) -> bool:
 
 
 def _sums(folder: str) -> dict[str, str]:
-    """Checksums by file names, as SHA256SUMS has them, ours or sha256sum's; nothing where it cannot be read."""
+    """Checksums by file names, as SHA256SUMS has them, ours or sha256sum's; nothing where it cannot
+    be read."""
     path = os.path.join(folder, _backup.SUMS)
     if not _is_file(path):
         return {}
@@ -138,7 +143,8 @@ def _sums(folder: str) -> dict[str, str]:
 
 
 def _aware(value: Any) -> Optional[datetime]:
-    """A moment in UTC: from ISO 8601 with a zone; ``None`` for anything else, and for years in which nobody made backups."""
+    """A moment in UTC: from ISO 8601 with a zone; ``None`` for anything else, and for years in
+    which nobody made backups."""
     try:
         time = datetime.fromisoformat(re.sub(r"Z\Z", "+00:00", value))
         if time.tzinfo is None:
@@ -150,7 +156,8 @@ def _aware(value: Any) -> Optional[datetime]:
 
 
 def _old_time(path: str, stamp: str, there: Optional[tzinfo]) -> Optional[datetime]:
-    """The time of a backup of the older layout: its manifest's (seconds since 1970, or with a zone), else its name's."""
+    """The time of a backup of the older layout: its manifest's (seconds since 1970, or with a
+    zone), else its name's."""
     try:
         with open(path, encoding="utf-8") as handle:
             told = json.load(handle)
@@ -175,7 +182,8 @@ def _old_time(path: str, stamp: str, there: Optional[tzinfo]) -> Optional[dateti
 
 
 def _old_problem(folder: str) -> str:
-    """What is wrong with a backup of the older layout: checksums that don't match; where it has none, the least that can be said."""
+    """What is wrong with a backup of the older layout: checksums that don't match; where it has
+    none, the least that can be said."""
     path = os.path.join(folder, _backup.SUMS)
     try:
         if os.path.lexists(path):

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The files of a backup's folder: their names, checksums and manifest, and what is wrong with them.
 
-A name is the path below the folder, with ``/`` for what lies in a dump that is a folder itself. Nothing but plain files belongs there.
+A name is the path below the folder, with ``/`` for what lies in a dump that is a folder itself.
+Nothing but plain files belongs there.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ FOLDER, SEALED = ".dir", ".age"
 
 
 class BackupError(OperatorError):
-    """A backup could not be made or is not sound; the message names the file or folder and holds no secret."""
+    """A backup could not be made or is not sound; the message names the file or folder and holds no
+    secret."""
 
 
 def sha256(path: str) -> str:
@@ -66,7 +68,8 @@ def _walk(folder: str, above: str = "") -> Iterator[tuple[str, bool]]:
 
 
 def names(folder: str) -> tuple[list[str], list[str]]:
-    """What is in a folder, in order: its files, and what is none (links, pipes, empty folders with a slash at the end), which nobody should read."""
+    """What is in a folder, in order: its files, and what is none (links, pipes, empty folders with
+    a slash at the end), which nobody should read."""
     found = sorted(_walk(folder))
     return [name for name, plain in found if plain], [name for name, plain in found if not plain]
 
@@ -89,7 +92,8 @@ def sums(folder: str) -> str:
 
 
 def verify(folder: str) -> list[str]:
-    """Everything that is wrong with a backup's files, in words; empty where every byte is what was written."""
+    """Everything that is wrong with a backup's files, in words; empty where every byte is what was
+    written."""
     try:
         strange = names(folder)[1]
         if SUMS in strange:

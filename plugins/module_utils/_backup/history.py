@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How backups and drills went last, for whoever watches: ``backup.json`` (0600) in the state folder, and metrics.
+"""How backups and drills went last, for whoever watches: ``backup.json`` (0600) in the state
+folder, and metrics.
 
-``{kind: {time (UTC), ok, name, seconds, bytes, problem, note, last_success: {time, name, seconds, bytes} or null}}`` for the kinds in :data:`KINDS`.
-``ok`` is null where there was neither a success nor a failure, and ``note`` says why: a drill of an encrypted backup on a host without the key.
+``{kind: {time (UTC), ok, name, seconds, bytes, problem, note, last_success: {time, name, seconds,
+bytes} or null}}`` for the kinds in :data:`KINDS`. ``ok`` is null where there was neither a success
+nor a failure, and ``note`` says why: a drill of an encrypted backup on a host without the key.
 """
 
 from __future__ import annotations
@@ -81,7 +83,8 @@ _METRICS = (
     ),
     (
         "last_run_sealed",
-        "Whether its last run could not be tried here: the backup is encrypted, and the key is elsewhere.",
+        "Whether its last run could not be tried here: the backup is encrypted, and the "
+        "key is elsewhere.",
         lambda entry: int(entry.get("ok") is None),
     ),
     (

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Copies of backups off the host, with the operator's own restic or rclone.
 
-Passwords come from an env file that only its owner can read, and reach the program in its environment, never on a command line. A copy is proved as
-far as its tool can: rclone compares every file, restic reads the backup's checksums back out of the repository. What it does over there is whole or
-looks like nothing: rclone gets the manifest and the checksums last.
+Passwords come from an env file that only its owner can read, and reach the program in its
+environment, never on a command line. A copy is proved as far as its tool can: rclone compares every
+file, restic reads the backup's checksums back out of the repository. What it does over there is
+whole or looks like nothing: rclone gets the manifest and the checksums last.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from .folder import MANIFEST, SUMS, BackupError
 TOOLS = ("restic", "rclone")
 TAG = "llmops.litellm"
 LIMIT = 5 * 3600.0  # seconds for one command; the unit's own limit is 6 h
-# As both tools would take a password in an address: URLs with a user's, and rclone's options in front of the colon.
+# As both tools would take a password in an address: URLs with a user's, and rclone's options in
+# front of the colon.
 _PASSWORD = re.compile(r"://[^/@]*:[^/@]*@|^[^/]*,[^/]*=")
 _KEYS = (
     ("RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND"),
@@ -40,8 +42,9 @@ _KEYS = (
 
 
 class Copy(NamedTuple):
-    """``to``: restic's repository (empty: as the environment file says) or rclone's ``remote:path``. ``environment_file``: passwords and credentials;
-    ``prune``: retention is applied over there too."""
+    """``to``: restic's repository (empty: as the environment file says) or rclone's
+    ``remote:path``. ``environment_file``: passwords and credentials; ``prune``: retention is
+    applied over there too."""
 
     tool: str
     to: str
@@ -50,9 +53,13 @@ class Copy(NamedTuple):
 
 
 def refusal(copy: Copy) -> str:
-    """What is wrong with the place, empty where nothing is. It is not shown, since what is wrong may be a password in it."""
+    """What is wrong with the place, empty where nothing is. It is not shown, since what is wrong
+    may be a password in it."""
     if _PASSWORD.search(copy.to):
-        return "has a password or an option in it, which everybody could read in the list of processes: put it into the environment file"
+        return (
+            "has a password or an option in it, which everybody could read in the list of"
+            " processes: put it into the environment file"
+        )
     if copy.tool == "rclone" and not re.fullmatch(r"[^:/,\s-][^:/,]*:.*|/.+", copy.to):
         return "must be a remote of rclone's with a path in it (remote:path), or an absolute path"
     return ""
@@ -68,8 +75,8 @@ def environment(copy: Copy) -> dict[str, str]:
         about = os.stat(path)
         if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid() or about.st_mode & 0o077:
             raise BackupError(
-                "%s must be a file of this account that nobody else can read or write (0600): it holds the password of the copies"
-                % path
+                "%s must be a file of this account that nobody else can read or write "
+                "(0600): it holds the password of the copies" % path
             )
         values = read_env(path)
     except OSError as error:
@@ -186,10 +193,14 @@ def copy(
 ) -> dict[str, Any]:
     """Copy a backup off the host, and prove that it is there.
 
-    :param path: its folder, verified by the caller. ``pinned``: retention leaves it alone, over there too.
-    :param policy: what stays over there, where that is wanted; ``keeps``: names that stay in any case.
-    :returns: ``seconds``, ``bytes``, ``removed`` (what went over there: names, or with restic the short names of its snapshots).
-    :raises BackupError: it is not there, or what is there could not be pruned. Nothing is changed here.
+    :param path: its folder, verified by the caller. ``pinned``: retention leaves it alone, over
+        there too.
+    :param policy: what stays over there, where that is wanted; ``keeps``: names that stay in any
+        case.
+    :returns: ``seconds``, ``bytes``, ``removed`` (what went over there: names, or with restic the
+        short names of its snapshots).
+    :raises BackupError: it is not there, or what is there could not be pruned. Nothing is changed
+        here.
     """
     begun = time.monotonic()
     check(wanted)
@@ -204,8 +215,8 @@ def copy(
             removed = prune(run, wanted, policy, set(keeps))
         except BackupError as error:
             raise BackupError(
-                "the copy is there and proved, but what retention does not keep could not be removed: %s"
-                % error
+                "the copy is there and proved, but what retention does not keep could not "
+                "be removed: %s" % error
             ) from None
     return {
         "seconds": round(time.monotonic() - begun, 3),
@@ -288,7 +299,8 @@ def _rclone_prune(
 
 
 def _is_ours(run: Callable[..., str], there: str, name: str) -> bool:
-    """Whether it is a backup of this host that nobody has pinned; one that is half removed has lost nothing by staying."""
+    """Whether it is a backup of this host that nobody has pinned; one that is half removed has lost
+    nothing by staying."""
     try:
         told: Mapping[str, Any] = json.loads(run("cat", _below(there, MANIFEST)))
     except (BackupError, ValueError):

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which backups a policy keeps. Pure.
 
-As restic and borg count: a rule keeps the newest backup of each of the last n days (weeks, months, years) *that have one*, so a missed
-day shifts nothing, and one backup may serve several rules. Days are the calendar's in the policy's time zone.
+As restic and borg count: a rule keeps the newest backup of each of the last n days (weeks, months,
+years) *that have one*, so a missed day shifts nothing, and one backup may serve several rules. Days
+are the calendar's in the policy's time zone.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ class Backup(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """How many to keep by each rule. ``timezone``: a name such as ``Europe/Berlin``; empty for the host's own (``/etc/localtime``)."""
+    """How many to keep by each rule. ``timezone``: a name such as ``Europe/Berlin``; empty for the
+    host's own (``/etc/localtime``)."""
 
     last: int = 1
     daily: int = 7
@@ -58,13 +60,15 @@ _BUCKETS: dict[str, Callable[[date], str]] = {
 
 
 def check(policy: Policy) -> None:
-    """:raises ValueError: the policy keeps nothing, a number is negative, or nobody knows the time zone."""
+    """:raises ValueError: the policy keeps nothing, a number is negative, or nobody knows the time
+    zone."""
     counts = policy[:5]
     if min(counts) < 0:
         raise ValueError("the policy has a negative number: %s" % words(policy))
     if not any(counts):
         raise ValueError(
-            "a policy of zeros keeps nothing: set at least one of keep_last, keep_daily, keep_weekly, keep_monthly, keep_yearly"
+            "a policy of zeros keeps nothing: set at least one of keep_last, keep_daily, "
+            "keep_weekly, keep_monthly, keep_yearly"
         )
     zone(policy)
 
@@ -80,8 +84,8 @@ def zone(policy: Policy) -> Optional[tzinfo]:
         return ZoneInfo(policy.timezone)
     except (OSError, ValueError, KeyError):
         raise ValueError(
-            "%r is no time zone that this host knows (one is written like Europe/Berlin; Debian: tzdata)"
-            % policy.timezone
+            "%r is no time zone that this host knows (one is written like Europe/Berlin; "
+            "Debian: tzdata)" % policy.timezone
         ) from None
 
 
@@ -91,7 +95,8 @@ def words(policy: Policy) -> str:
 
 
 def plan(backups: Iterable[Backup], policy: Policy) -> Plan:
-    """What a policy keeps. The newest is always kept; of two of the same time the later name is the newer one.
+    """What a policy keeps. The newest is always kept; of two of the same time the later name is the
+    newer one.
 
     A time counts as what it says, also one of the future: who calls decides whether to believe it.
 
@@ -141,7 +146,8 @@ def _day(time: datetime, there: Optional[tzinfo]) -> date:
 
 
 def _keep(rule: str, most: int, newest: dict[date, int], kept: dict[int, list[str]]) -> set[str]:
-    """Add what one rule keeps; the buckets it has filled. Days come newest first, so the first of a bucket has its newest backup."""
+    """Add what one rule keeps; the buckets it has filled. Days come newest first, so the first of a
+    bucket has its newest backup."""
     filled: set[str] = set()
     for day, number in newest.items():
         bucket = _BUCKETS[rule](day)
@@ -156,7 +162,8 @@ def _keep(rule: str, most: int, newest: dict[date, int], kept: dict[int, list[st
 def _why(
     day: date, oldest: bool, kept: set[date], filled: dict[str, set[str]], policy: Policy
 ) -> str:
-    """Why what is not kept of a day goes. Where an older one stays, some rule has met this day's bucket before, with a newer one."""
+    """Why what is not kept of a day goes. Where an older one stays, some rule has met this day's
+    bucket before, with a newer one."""
     if day in kept:
         return "another one of %s is kept" % day
     if not oldest:

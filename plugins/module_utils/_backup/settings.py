@@ -1,12 +1,15 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The settings of ``litellm-ops`` on a host: ``/etc/llmops-litellm/ops.json``, root's, without any secret.
+"""The settings of ``litellm-ops`` on a host: ``/etc/llmops-litellm/ops.json``, root's, without any
+secret.
 
-``{"format": 1, "state_dir": path, "project": {"name", "folder"}, "deployments": {"compose" and/or "legacy": {"database": {"container", "database",
-"user"} or {"env_file", "variable"?, "database"?}, "files": [{"src", "name"?, "optional"?}], "salt_key_file", "facts": {}}}, "backup": {"folder", "keep_last",
-"keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "timezone", "compression", "jobs", "parallel_from" (MiB), "encrypt_to": [public key],
-"copy": {"tool": "restic" or "rclone", "to", "environment_file", "prune"?}, "metrics"}}``.
+``{"format": 1, "state_dir": path, "project": {"name", "folder"}, "deployments": {"compose" and/or
+"legacy": {"database": {"container", "database", "user"} or {"env_file", "variable"?, "database"?},
+"files": [{"src", "name"?, "optional"?}], "salt_key_file", "facts": {}}}, "backup": {"folder",
+"keep_last", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "timezone", "compression",
+"jobs", "parallel_from" (MiB), "encrypt_to": [public key], "copy": {"tool": "restic" or "rclone",
+"to", "environment_file", "prune"?}, "metrics"}}``.
 """
 
 from __future__ import annotations
@@ -33,8 +36,8 @@ RULES = ("keep_last", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly"
 
 
 class Source(NamedTuple):
-    """What is backed up. ``database`` as the modules' argument of that name; ``files``: paths by their names in a backup; ``optional``: those of
-    the names whose files need not be there."""
+    """What is backed up. ``database`` as the modules' argument of that name; ``files``: paths by
+    their names in a backup; ``optional``: those of the names whose files need not be there."""
 
     kind: str
     database: dict[str, Optional[str]]
@@ -48,7 +51,8 @@ class Source(NamedTuple):
     ) -> _backup.Order:
         """A backup of it, with what its configs include.
 
-        :raises BackupError, PostgresError, OSError: the salt key can't be read, or the database's address, or a config.
+        :raises BackupError, PostgresError, OSError: the salt key can't be read, or the database's
+            address, or a config.
         """
         key = (
             _backup.salt_key(_endpoint.read_env(self.salt_key_file)) if self.salt_key_file else None
@@ -74,8 +78,8 @@ class Source(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """Everything. ``how``: backups are made. ``metrics``: file for node_exporter's textfile collector, empty for none. ``copy``: where each backup is
-    copied to, ``None`` for nowhere."""
+    """Everything. ``how``: backups are made. ``metrics``: file for node_exporter's textfile
+    collector, empty for none. ``copy``: where each backup is copied to, ``None`` for nowhere."""
 
     state_dir: str
     project_name: str
@@ -88,12 +92,15 @@ class Settings(NamedTuple):
     copy: Optional[_offsite.Copy] = None
 
     def deployment(self, kind: str = "") -> Source:
-        """The one of this kind; without a kind, the only one there is, or of both the one that serves.
+        """The one of this kind; without a kind, the only one there is, or of both the one that
+        serves.
 
-        Which one serves is :func:`_deployment.steps.serving`'s answer, as health has it. A journal that
-        can't be read has none: a backup of the wrong deployment would pass for one of the right.
+        Which one serves is :func:`_deployment.steps.serving`'s answer, as health has it. A journal
+        that can't be read has none: a backup of the wrong deployment would pass for one of the
+        right.
 
-        :raises SettingsError: there is none. :raises JournalError: nobody knows which of both serves.
+        :raises SettingsError: there is none. :raises JournalError: nobody knows which of both
+            serves.
         """
         if not kind and len(self.deployments) == 1:
             kind = next(iter(self.deployments))

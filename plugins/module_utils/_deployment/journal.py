@@ -1,12 +1,15 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The journal: one JSON file that says what a migration found, did and has still to do, and whose run it is.
+"""The journal: one JSON file that says what a migration found, did and has still to do, and whose
+run it is.
 
-Every change is on disk, synced, before the step that it announces begins. The journal holds no secrets.
+Every change is on disk, synced, before the step that it announces begins. The journal holds no
+secrets.
 
-Shape: ``{format, id, state, phase, owner, created, updated, facts: {name: value}, steps: [{name, state, begun, ended, facts}]}``;
-times are UTC in ISO 8601 with microseconds; ``state`` is one of :data:`STATES`, a step's is ``begun``, ``done`` or ``failed``.
+Shape: ``{format, id, state, phase, owner, created, updated, facts: {name: value}, steps: [{name,
+state, begun, ended, facts}]}``; times are UTC in ISO 8601 with microseconds; ``state`` is one of
+:data:`STATES`, a step's is ``begun``, ``done`` or ``failed``.
 """
 
 from __future__ import annotations
@@ -52,7 +55,8 @@ def path_of(folder: str) -> str:
 def load(folder: str) -> Optional[dict]:
     """The journal of a state folder, ``None`` where there is none.
 
-    :raises JournalError: the file is there but cannot be understood; it is never guessed at or overwritten.
+    :raises JournalError: the file is there but cannot be understood; it is never guessed at or
+        overwritten.
     """
     path = path_of(folder)
     try:
@@ -67,14 +71,14 @@ def load(folder: str) -> Optional[dict]:
         ) from error
     if not isinstance(journal, dict) or journal.get("format") != FORMAT:
         raise JournalError(
-            "%s is not a journal of format %d. It was written by another release of this collection."
-            % (path, FORMAT)
+            "%s is not a journal of format %d. It was written by another release of this "
+            "collection." % (path, FORMAT)
         )
     wrong = nonsense(journal)
     if wrong:
         raise JournalError(
-            "%s was edited or damaged: %s. Nothing is guessed from it; docs/operations.md says what to do."
-            % (path, "; ".join(wrong))
+            "%s was edited or damaged: %s. Nothing is guessed from it; docs/operations.md "
+            "says what to do." % (path, "; ".join(wrong))
         )
     return journal
 
@@ -133,9 +137,11 @@ def _is_time(text: str) -> bool:
 
 
 def half_staged(folder: str) -> bool:
-    """Whether earlier runs on this host began their step ``stage`` and none has ever ended it: the volumes may be half made, and hold nothing.
+    """Whether earlier runs on this host began their step ``stage`` and none has ever ended it: the
+    volumes may be half made, and hold nothing.
 
-    Where a journal can't be read, or no earlier one tells of it, nobody knows, and they may hold something.
+    Where a journal can't be read, or no earlier one tells of it, nobody knows, and they may hold
+    something.
     """
     current = load(folder)
     found = False
@@ -183,7 +189,8 @@ def create(identity: str, owner: dict, now: datetime) -> dict:
 def archive(folder: str, journal: dict) -> None:
     """Keep an ended journal beside the new one, under its own id.
 
-    A copy: the journal stays in its place until the new one replaces it, whatever happens in between.
+    A copy: the journal stays in its place until the new one replaces it, whatever happens in
+    between.
     """
     write_atomically(os.path.join(folder, "journal-%s.json" % journal["id"]), _text(journal))
 
@@ -218,9 +225,10 @@ def end(journal: dict, name: str, state: str, facts: dict, now: datetime) -> dic
 def lives(owner: dict, here: dict, updated: str, now: datetime, patience: float) -> bool:
     """Whether the run that a journal belongs to may still be going on.
 
-    :param owner: ``{controller, run}`` of the journal; ``here``: ``{controller, run, alive}`` of this run, where ``alive``
-        lists the runs that this controller sees. A run of the same controller is known to be alive or dead; one of another
-        is taken for alive until its journal has been silent for ``patience`` seconds.
+    :param owner: ``{controller, run}`` of the journal; ``here``: ``{controller, run, alive}`` of
+        this run, where ``alive`` lists the runs that this controller sees. A run of the same
+        controller is known to be alive or dead; one of another is taken for alive until its journal
+        has been silent for ``patience`` seconds.
     """
     if owner.get("run") == here["run"] and owner.get("controller") == here["controller"]:
         return False
@@ -230,7 +238,8 @@ def lives(owner: dict, here: dict, updated: str, now: datetime, patience: float)
 
 
 def refusal(journal: Optional[dict], here: dict, now: datetime, patience: float) -> Optional[str]:
-    """Why this run must not touch the host now: somebody else's run is at work. ``None`` where nobody is."""
+    """Why this run must not touch the host now: somebody else's run is at work. ``None`` where
+    nobody is."""
     if journal is None or journal["state"] != RUNNING:
         return None
     if not lives(journal["owner"], here, journal["updated"], now, patience):

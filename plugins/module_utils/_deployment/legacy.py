@@ -40,8 +40,8 @@ TRACES = ("litellm_init.pth", "cook.pth", "sitecustomize.py")
 
 
 class LegacyError(OperatorError):
-    """The legacy deployment can't be known from what is there: ``problem`` in words, ``remedy`` what
-    to do."""
+    """The legacy deployment can't be known from what is there: ``problem`` in words, ``remedy``
+    what to do."""
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__("%s %s" % (problem, remedy))
@@ -140,7 +140,8 @@ def find_unit(name: str, account: str = "") -> Unit:
         ),
         "Set legacy_unit to one of: %s." % ", ".join(candidates)
         if candidates
-        else "No unit that looks like LiteLLM was found. Is its user manager running (loginctl enable-linger ACCOUNT)?",
+        else "No unit that looks like LiteLLM was found. Is its user manager running (loginctl "
+        "enable-linger ACCOUNT)?",
     )
 
 
@@ -157,7 +158,8 @@ def candidate_units() -> list[str]:
 
 
 def related_units(unit: Unit) -> list[Unit]:
-    """The proxy's own unit and the timers and services named after it (``litellm-backup.timer``), timers first."""
+    """The proxy's own unit and the timers and services named after it (``litellm-backup.timer``),
+    timers first."""
     stem = unit.name.rsplit(".", 1)[0]
     names = list_unit_files(unit.manager, stem + "-*.timer", stem + "-*.service")
     found = show(unit.manager, sorted(names, key=lambda name: (not name.endswith(".timer"), name)))
@@ -198,14 +200,16 @@ def parse_command(argv: list[str]) -> Command:
 
 
 def is_proxy(argv: list[str]) -> bool:
-    """Whether a process is LiteLLM itself, and not a wrapper (a shell, ``conda run``) that has started it."""
+    """Whether a process is LiteLLM itself, and not a wrapper (a shell, ``conda run``) that has
+    started it."""
     words = argv[1:] if argv and re.match(r"python[0-9.]*$", os.path.basename(argv[0])) else argv
     words = words[1:] if words[:1] == ["-m"] else words
     return bool(words and PROGRAM.search(words[0]))
 
 
 def parse_process_python(argv: list[str]) -> Optional[str]:
-    """The Python that runs the proxy: the interpreter of its own environment, which holds LiteLLM."""
+    """The Python that runs the proxy: the interpreter of its own environment, which holds
+    LiteLLM."""
     for word in argv[:2]:
         if re.match(r"python[0-9.]*$", os.path.basename(word)):
             return word
@@ -307,8 +311,8 @@ def discover(name: str, account: str = "") -> Running:
         "litellm_version": release["version"],
         "litellm_traces": release["traces"],
         "hashes": {path: file_hash(path) for path in [*paths, *included]},
-        # As a backup takes them, which finds by itself what is included: two files may have the same
-        # name in different folders.
+        # As a backup takes them, which finds by itself what is included: two files may have the
+        # same name in different folders.
         "files": [
             {"src": path, "name": "%d-%s" % (number, os.path.basename(path))}
             for number, path in enumerate(saved, 1)

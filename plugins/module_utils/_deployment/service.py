@@ -25,8 +25,9 @@ KEYS = "/key/list?size=1"
 
 
 class Deployment(NamedTuple):
-    """What is restored. ``kind``: ``compose`` or ``legacy``; ``images`` by service; ``unit``, ``account`` (empty: the system's) and ``python``
-    (the interpreter whose environment has LiteLLM) are of the legacy kind, folder and name of the project of the other."""
+    """What is restored. ``kind``: ``compose`` or ``legacy``; ``images`` by service; ``unit``,
+    ``account`` (empty: the system's) and ``python`` (the interpreter whose environment has LiteLLM)
+    are of the legacy kind, folder and name of the project of the other."""
 
     kind: str
     database: Endpoint

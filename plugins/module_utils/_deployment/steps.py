@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps of a migration, of the way back and of the end: the one table that playbooks, journal, report and tests read.
+"""The steps of a migration, of the way back and of the end: the one table that playbooks, journal,
+report and tests read.
 
-A step's group says what a run that was killed in it has touched, so a step that is added to this table can't be taken for one of
-another group. The playbooks run ``playbooks/tasks/steps/NAME.yml`` for each.
+A step's group says what a run that was killed in it has touched, so a step that is added to this
+table can't be taken for one of another group. The playbooks run ``playbooks/tasks/steps/NAME.yml``
+for each.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from typing import NamedTuple, Optional
 
 from .journal import FINALIZED, MIGRATED, RUNNING, step
 
-# In PREPARE the legacy deployment is not stopped, in CUTOVER nothing is written to the new database yet, in SERVE the new proxy
-# writes. In LEAVE the legacy proxy has written nothing since the cutover, from RETURN on it may. FINALIZE removes what is legacy.
+# In PREPARE the legacy deployment is not stopped, in CUTOVER nothing is written to the new database
+# yet, in SERVE the new proxy writes. In LEAVE the legacy proxy has written nothing since the
+# cutover, from RETURN on it may. FINALIZE removes what is legacy.
 PREPARE, CUTOVER, SERVE, LEAVE, RETURN, FINALIZE = (
     "prepare",
     "cutover",
@@ -31,7 +34,8 @@ PREFLIGHT = "preflight"
 
 
 class Step(NamedTuple):
-    """A step: its name in the journal, its group, what it does, and what undoes it (empty: nothing has to)."""
+    """A step: its name in the journal, its group, what it does, and what undoes it (empty: nothing
+    has to)."""
 
     name: str
     group: str
@@ -78,8 +82,9 @@ def group_of(phase: str) -> str:
 def steps_on(journal: dict) -> Optional[list[str]]:
     """The steps by which ``migrate.yml`` ends a run that was killed.
 
-    :returns: nothing where all of it begins again, since nothing was touched yet; ``None`` where the legacy deployment comes back first,
-        since the new one never served, or the legacy one may have written since.
+    :returns: nothing where all of it begins again, since nothing was touched yet; ``None`` where
+        the legacy deployment comes back first, since the new one never served, or the legacy one
+        may have written since.
     """
     group, serving = group_of(journal["phase"]), of(SERVE)
     if group == PREPARE:
@@ -90,7 +95,8 @@ def steps_on(journal: dict) -> Optional[list[str]]:
 
 
 def steps_back(journal: dict) -> list[str]:
-    """The steps by which a host comes back from where its journal says that it is; none where the legacy deployment was never stopped."""
+    """The steps by which a host comes back from where its journal says that it is; none where the
+    legacy deployment was never stopped."""
     if journal["state"] == RUNNING and group_of(journal["phase"]) == PREPARE:
         return []
     carries = step(journal, of(SERVE)[0]) is not None and step(journal, of(RETURN)[0]) is None
@@ -98,7 +104,8 @@ def steps_back(journal: dict) -> list[str]:
 
 
 def serving(journal: Optional[dict], project_dir: str) -> str:
-    """The kind that serves, as the journal says. Without one: the compose deployment where its folder is (a host that was restored), else the legacy one."""
+    """The kind that serves, as the journal says. Without one: the compose deployment where its
+    folder is (a host that was restored), else the legacy one."""
     if journal is None:
         return COMPOSE if os.path.exists(os.path.join(project_dir, "compose.yaml")) else LEGACY
     if journal["state"] == RUNNING:

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Unit files of the legacy deployment are removed once a backup has them. Files of packages, and sources elsewhere, stay."""
+"""Unit files of the legacy deployment are removed once a backup has them. Files of packages, and
+sources elsewhere, stay."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ ELSEWHERE = "lies outside of systemd's folders; only the link to it is removed"
 
 
 class Removal(NamedTuple):
-    """A path that goes, and whose account removes it (empty: root). ``folder``: only where nothing else is in it."""
+    """A path that goes, and whose account removes it (empty: root). ``folder``: only where nothing
+    else is in it."""
 
     path: str
     account: str
@@ -64,7 +66,8 @@ def drop_ins(record: dict[str, Any]) -> list[str]:
 
 
 def links(record: dict[str, Any], folder: str) -> list[str]:
-    """Links to a unit's file in a folder of units and those beside it that systemd fills when it enables one. A mask is none."""
+    """Links to a unit's file in a folder of units and those beside it that systemd fills when it
+    enables one. A mask is none."""
     inner = (
         [
             os.path.join(folder, name)
@@ -115,7 +118,8 @@ def plan(records: Iterable[dict[str, Any]], hashes: Optional[Collection[str]]) -
                 made.problems.append(
                     Problem(
                         file,
-                        "was changed since the last backup was made, which has not got it as it is now",
+                        "was changed since the last backup was made, which has not got it "
+                        "as it is now",
                         "put back what it was, or move it away",
                     )
                 )
@@ -130,7 +134,8 @@ def plan(records: Iterable[dict[str, Any]], hashes: Optional[Collection[str]]) -
 
 
 def remove(planned: Plan, records: Iterable[dict[str, Any]], check: bool = False) -> list[str]:
-    """Take away what a plan names, and have every manager know it; a folder only when it is empty by then.
+    """Take away what a plan names, and have every manager know it; a folder only when it is empty
+    by then.
 
     :returns: the paths that went or, with ``check``, would.
     :raises SystemdError: something did not go.
@@ -165,7 +170,8 @@ def _any(planned: Plan, account: str) -> bool:
 
 
 def _remembered(manager: Manager, records: Iterable[dict[str, Any]]) -> bool:
-    """Whether the manager still knows a unit whose file is gone: a run was killed before it could tell."""
+    """Whether the manager still knows a unit whose file is gone: a run was killed before it could
+    tell."""
     names = [
         record["name"]
         for record in records

@@ -1,9 +1,11 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a model can be asked to show: one request per capability, and what its answer must hold. Pure.
+"""What a model can be asked to show: one request per capability, and what its answer must hold.
+Pure.
 
-An answer's content decides, never its status alone. A judge takes the answer's JSON and returns whether the capability was seen, and why not.
+An answer's content decides, never its status alone. A judge takes the answer's JSON and returns
+whether the capability was seen, and why not.
 """
 
 from __future__ import annotations
@@ -47,8 +49,8 @@ Judged = tuple[bool, str]
 
 
 class Capability(NamedTuple):
-    """``name``; the field of LiteLLM's model info that declares it (empty: the mode does); ``path`` and ``payload`` of the request that shows
-    it; what judges the answer."""
+    """``name``; the field of LiteLLM's model info that declares it (empty: the mode does); ``path``
+    and ``payload`` of the request that shows it; what judges the answer."""
 
     name: str
     declared_by: str
@@ -98,7 +100,8 @@ def _speaks(body: Any) -> Judged:
 
 
 def _streams(body: Any) -> Judged:
-    """``body`` is what was put together from the events: ``text``, ``pieces``, ``done``, ``error``."""
+    """``body`` is what was put together from the events: ``text``, ``pieces``, ``done``,
+    ``error``."""
     if body["error"] or not body["done"]:
         return False, "the stream broke off"
     if not body["text"].strip():
@@ -298,7 +301,8 @@ BY_MODE: dict[str, tuple[Capability, ...]] = {
 
 
 def events(body: str) -> dict[str, Any]:
-    """What a stream of server-sent events said: ``text``, ``pieces`` (events with text), ``done``, ``error``, ``tokens`` (``None``: not told)."""
+    """What a stream of server-sent events said: ``text``, ``pieces`` (events with text), ``done``,
+    ``error``, ``tokens`` (``None``: not told)."""
     told: dict[str, Any] = {"text": "", "pieces": 0, "done": False, "error": False, "tokens": None}
     for line in body.splitlines():
         if not line.startswith("data:"):

@@ -46,7 +46,8 @@ class Target(NamedTuple):
 
 
 class Check(NamedTuple):
-    """One part: its ``state`` is ok, degraded, failed or unknown; ``detail`` in plain words; ``seconds`` that the answer took."""
+    """One part: its ``state`` is ok, degraded, failed or unknown; ``detail`` in plain words;
+    ``seconds`` that the answer took."""
 
     name: str
     state: str
@@ -55,7 +56,8 @@ class Check(NamedTuple):
 
 
 def outcome(checks: list[Check]) -> str:
-    """All checks in one word; what could not be told counts where nothing is worse than degraded."""
+    """All checks in one word; what could not be told counts where nothing is worse than
+    degraded."""
     states = {check.state for check in checks}
     for state in (FAILED, UNKNOWN, DEGRADED):
         if state in states:

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a deployment stands on: its model servers, its certificate, its disks, and how old its backups are. Each check gives its state and why."""
+"""What a deployment stands on: its model servers, its certificate, its disks, and how old its
+backups are. Each check gives its state and why."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ from .._litellm import client as _client
 
 OK, DEGRADED, FAILED, UNKNOWN = "ok", "degraded", "failed", "unknown"
 Said = tuple[str, str]
-# Asked in the proxy's own container, which alone sees what the proxy sees: one line of JSON, an HTTP status or a reason per address.
+# Asked in the proxy's own container, which alone sees what the proxy sees: one line of JSON, an
+# HTTP status or a reason per address.
 _INSIDE = """import http.client, json, sys, threading
 told = {}
 def ask(address):
@@ -33,7 +35,8 @@ def ask(address):
         told[address] = connection.getresponse().status
     except Exception as error:
         # who speaks, but not HTTP (TLS, say), is there
-        spoken = isinstance(error, http.client.BadStatusLine) and not isinstance(error, http.client.RemoteDisconnected)
+        gone = isinstance(error, http.client.RemoteDisconnected)
+        spoken = isinstance(error, http.client.BadStatusLine) and not gone
         told[address] = 0 if spoken else type(error).__name__
 threads = [threading.Thread(target=ask, args=(address,)) for address in sys.argv[2:]]
 [thread.start() for thread in threads]
@@ -50,8 +53,8 @@ REASONS = {
 
 
 class Limits(NamedTuple):
-    """From when on something is not well: seconds for one answer, shares of a full disk, hours since the last backup and drill, days that
-    a certificate must still be valid."""
+    """From when on something is not well: seconds for one answer, shares of a full disk, hours
+    since the last backup and drill, days that a certificate must still be valid."""
 
     seconds: float = 5.0
     disk_degraded: float = 0.9
@@ -147,7 +150,8 @@ def disk(folders: tuple[str, ...], limits: Limits) -> Said:
 def age(
     path: str, what: str, now: datetime, hours: float, since: Optional[datetime] = None
 ) -> Said:
-    """The last success of a backup or drill is not too old; where they were set up ``since`` then, the first may still be to come."""
+    """The last success of a backup or drill is not too old; where they were set up ``since`` then,
+    the first may still be to come."""
     told: dict[str, Any] = {}
     try:
         with open(path, encoding="utf-8") as handle:

@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every model side by side: as the configuration, the database, the proxy and the model servers themselves have it, and what of it does not fit.
+"""Every model side by side: as the configuration, the database, the proxy and the model servers
+themselves have it, and what of it does not fit.
 
-Pure: what was asked comes in, findings go out. A finding is ``{what, name, words, problem (bool)}``; one that is no problem is for
-information.
+Pure: what was asked comes in, findings go out. A finding is ``{what, name, words, problem
+(bool)}``; one that is no problem is for information.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ LOOPBACK, UNREACHABLE, UNLISTED, UNASKED = "loopback", "unreachable", "unlisted"
 
 
 class Sources(NamedTuple):
-    """What was found where. ``config``: ``None`` where it could not be read; ``rows`` of ``/model/info`` and ``listed`` ids of ``/v1/models``:
-    ``None`` where the proxy did not tell; ``router``: fallbacks and aliases of the proxy's own; ``problems``: (source, why) of what could not be
-    asked."""
+    """What was found where. ``config``: ``None`` where it could not be read; ``rows`` of
+    ``/model/info`` and ``listed`` ids of ``/v1/models``: ``None`` where the proxy did not tell;
+    ``router``: fallbacks and aliases of the proxy's own; ``problems``: (source, why) of what could
+    not be asked."""
 
     config: Optional[Config]
     rows: Optional[list[Entry]]
@@ -45,7 +47,8 @@ class Sources(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where the proxy stands: whether in a container, the names by which it reaches this host, and its own ports."""
+    """Where the proxy stands: whether in a container, the names by which it reaches this host, and
+    its own ports."""
 
     container: bool
     local_hosts: Sequence[str] = ()
@@ -78,7 +81,8 @@ def entries(told: Iterable[Any]) -> list[Entry]:
 
 
 def judge(sources: Sources, place: Place) -> dict[str, Any]:
-    """``{rows, servers, findings, outcome}``: each model name with where it is, each server with what it lists, and what does not fit."""
+    """``{rows, servers, findings, outcome}``: each model name with where it is, each server with
+    what it lists, and what does not fit."""
     configured = sources.config.entries if sources.config else []
     aliases = {
         item[:2]: item
@@ -140,7 +144,8 @@ def _finding(what: str, name: str, words: str, problem: bool) -> dict[str, Any]:
 
 
 def _missing(sources: Sources, configured: list[Entry], rows: list[Entry]) -> list[dict[str, Any]]:
-    """What should be there and is not: of the configuration in the proxy, of the proxy in what it lists."""
+    """What should be there and is not: of the configuration in the proxy, of the proxy in what it
+    lists."""
     found = []
     if sources.config is not None and sources.rows is not None:
         short = Counter(entry.name for entry in configured) - Counter(
@@ -151,7 +156,8 @@ def _missing(sources: Sources, configured: list[Entry], rows: list[Entry]) -> li
             _finding(
                 MISSING,
                 name,
-                "%s stands in the configuration (%s), and the proxy does not have it: it was started before, or could not "
+                "%s stands in the configuration (%s), and the proxy does not have it: it "
+                "was started before, or could not "
                 "load it" % (name, lines[name]),
                 True,
             )
@@ -177,8 +183,8 @@ def _orphaned(sources: Sources, names: set[str], aliases: set[str]) -> list[dict
             _finding(
                 ORPHANED,
                 name,
-                "%s is in the proxy, and neither in the configuration nor in the database: the next restart takes it"
-                % name,
+                "%s is in the proxy, and neither in the configuration nor in the database: "
+                "the next restart takes it" % name,
                 True,
             )
             for name in sorted(
@@ -222,7 +228,8 @@ def _forms(model: str) -> set[str]:
 
 
 def _duplicates(configured: list[Entry], stored: list[Entry]) -> list[dict[str, Any]]:
-    """One name for things that are not one: in both places, twice the same, or of two modes. Several servers for one name are none."""
+    """One name for things that are not one: in both places, twice the same, or of two modes.
+    Several servers for one name are none."""
     found = [
         _finding(
             DUPLICATE,
@@ -365,7 +372,8 @@ def _reason(server: Server) -> str:
 
 
 def _rows(sources: Sources, place: Place, names: list[str]) -> list[dict[str, Any]]:
-    """Each name, and where it is: how often in the configuration and in the database, whether the proxy lists it, and its addresses."""
+    """Each name, and where it is: how often in the configuration and in the database, whether the
+    proxy lists it, and its addresses."""
     found = []
     for name in names:
         configured = [

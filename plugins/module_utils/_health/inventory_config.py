@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The models, fallbacks and aliases that a LiteLLM configuration names, with their files and lines. Pure; no secret of it is kept."""
+"""The models, fallbacks and aliases that a LiteLLM configuration names, with their files and lines.
+Pure; no secret of it is kept."""
 
 from __future__ import annotations
 
@@ -20,8 +21,9 @@ _SECTIONS = (_ROUTER, "litellm_settings")
 
 
 class Entry(NamedTuple):
-    """A deployment of a model: its public ``name``, where it stands, LiteLLM's ``model``, and the ``address`` it is asked at. ``line``: 0 where
-    it has none. ``file``: the name of the included file that has it, empty for the configuration itself."""
+    """A deployment of a model: its public ``name``, where it stands, LiteLLM's ``model``, and the
+    ``address`` it is asked at. ``line``: 0 where it has none. ``file``: the name of the included
+    file that has it, empty for the configuration itself."""
 
     name: str
     source: str
@@ -72,11 +74,13 @@ def read(
     """The models, fallbacks and aliases of a config.yaml.
 
     :param environment: the proxy's, for addresses that the configuration leaves to it.
-    :param included: names and texts of the files that it includes, in the order in which LiteLLM reads them.
+    :param included: names and texts of the files that it includes, in the order in which LiteLLM
+        reads them.
     """
     made = Config([], [], [])
     replaced: set[str] = set()
-    # From the last one back: a list goes on in the next file, another value of the top level is replaced by it as a whole.
+    # From the last one back: a list goes on in the next file, another value of the top level is
+    # replaced by it as a whole.
     for file, inner in reversed([("", text), *included]):
         scan = _yaml_values.scan(inner)
         sections = set(_SECTIONS) - replaced
@@ -157,7 +161,8 @@ def _aliases(text: str, scan: _yaml_values.Scan, sections: set[str]) -> list[Ali
 
 
 def of_router(told: Any) -> tuple[list[Fallback], list[Alias]]:
-    """Fallbacks and aliases of a router's settings as the proxy tells them: those of its database are among them."""
+    """Fallbacks and aliases of a router's settings as the proxy tells them: those of its database
+    are among them."""
     settings = told if isinstance(told, dict) else {}
     fallbacks: list[Fallback] = []
     for kind in _FALLBACKS:

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the model servers of this host say that they serve, asked from where the proxy is: in its container, or on the host."""
+"""What the model servers of this host say that they serve, asked from where the proxy is: in its
+container, or on the host."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ def ask(base):
         with opener.open(base + "/v1/models", timeout=float(sys.argv[1])) as answer:
             listed = json.loads(answer.read(4000000))
             rows = listed.get("data") if isinstance(listed, dict) else None
-            told[base] = [answer.status, [str(row.get("id")) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else None]
+            known = isinstance(rows, list)
+            names = [str(row.get("id")) for row in rows if isinstance(row, dict)] if known else None
+            told[base] = [answer.status, names]
     except urllib.error.HTTPError as error:
         told[base] = [error.code, None]
     except urllib.error.URLError as error:
@@ -38,7 +41,8 @@ print(json.dumps(told))"""
 
 
 class Server(NamedTuple):
-    """A model server: whether it answered, the ``names`` that it lists (``None``: it keeps them for itself), and why it did not answer."""
+    """A model server: whether it answered, the ``names`` that it lists (``None``: it keeps them for
+    itself), and why it did not answer."""
 
     answers: bool
     names: Optional[list[str]] = None
@@ -46,7 +50,8 @@ class Server(NamedTuple):
 
 
 def base_of(address: str, local_hosts: Iterable[str] = (), own_ports: Iterable[int] = ()) -> str:
-    """Scheme, host and port of an address that is on this host, empty for any other; the proxy itself is none of its model servers."""
+    """Scheme, host and port of an address that is on this host, empty for any other; the proxy
+    itself is none of its model servers."""
     try:
         parts = urlsplit(address)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the models of a proxy can really do, each asked for each of its mode's capabilities, against what LiteLLM declares of them.
+"""What the models of a proxy can really do, each asked for each of its mode's capabilities, against
+what LiteLLM declares of them.
 
-A result is ``{model, capability, state, why, seconds, first (seconds to the first words of a stream), tokens}``; its ``state`` is ``yes``, ``no``
-(answered, but without it), ``failed`` (no usable answer) or ``skipped``.
+A result is ``{model, capability, state, why, seconds, first (seconds to the first words of a
+stream), tokens}``; its ``state`` is ``yes``, ``no`` (answered, but without it), ``failed`` (no
+usable answer) or ``skipped``.
 """
 
 from __future__ import annotations
@@ -29,8 +31,9 @@ REFUSED = (400, 404, 422)
 
 
 class Model(NamedTuple):
-    """A name that the proxy lists. ``local``: all of its deployments are on this host, so that asking costs nothing; ``dimensions``: of its
-    vectors, where they are declared; ``alias_of``: the model that it is another name for."""
+    """A name that the proxy lists. ``local``: all of its deployments are on this host, so that
+    asking costs nothing; ``dimensions``: of its vectors, where they are declared; ``alias_of``: the
+    model that it is another name for."""
 
     name: str
     mode: str
@@ -41,7 +44,8 @@ class Model(NamedTuple):
 
 
 class Options(NamedTuple):
-    """``scope``: ``local`` models only, or ``all``; ``names``: patterns, one of which must match; most models, requests and tokens (0: no limit)."""
+    """``scope``: ``local`` models only, or ``all``; ``names``: patterns, one of which must match;
+    most models, requests and tokens (0: no limit)."""
 
     scope: str = "local"
     names: tuple[str, ...] = ()
@@ -65,7 +69,8 @@ def models(
 ) -> list[Model]:
     """The models of ``GET /model/info``, each name once, local ones first.
 
-    :param own_ports: the proxy's own; a model at one of them is behind a proxy, and nobody knows what it costs.
+    :param own_ports: the proxy's own; a model at one of them is behind a proxy, and nobody knows
+        what it costs.
     :param aliases: names of the router, which the proxy lists as models, and what they stand for.
     """
     hosts, own = set(local_hosts), set(own_ports)
@@ -224,8 +229,9 @@ def run(
     keep: Callable[[dict[str, Any]], None],
     tell: Callable[[str], None] = lambda line: None,
 ) -> list[dict[str, Any]]:
-    """Ask everything that is not in ``done`` yet, within the budget: nothing more is asked once it is used up. An answer that does not say how
-    many tokens it took counts for as many as it may have taken. A model that can't even do what its mode says is asked nothing more.
+    """Ask everything that is not in ``done`` yet, within the budget: nothing more is asked once it
+    is used up. An answer that does not say how many tokens it took counts for as many as it may
+    have taken. A model that can't even do what its mode says is asked nothing more.
 
     :param done: results of a run that was interrupted.
     :param keep: called with each new result at once, so that an interruption loses none.
@@ -295,11 +301,12 @@ def matrix(
     results: list[dict[str, Any]],
     earlier: Optional[dict[tuple[str, str], dict[str, Any]]] = None,
 ) -> list[dict[str, Any]]:
-    """Declared against observed: ``{model, mode, local, capability, declared, state, why, seconds, first, tokens, differs, drift, before}`` for each
-    result.
+    """Declared against observed: ``{model, mode, local, capability, declared, state, why, seconds,
+    first, tokens, differs, drift, before}`` for each result.
 
-    ``differs``: in words, where LiteLLM declares something else; ``drift``: what it was in an ``earlier`` run (``{shown, seconds}`` by model and
-    capability), where it was something else; ``before``: the seconds that it took then.
+    ``differs``: in words, where LiteLLM declares something else; ``drift``: what it was in an
+    ``earlier`` run (``{shown, seconds}`` by model and capability), where it was something else;
+    ``before``: the seconds that it took then.
     """
     known = {model.name: model for model in found}
     memory = earlier or {}

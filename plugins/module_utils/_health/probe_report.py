@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole of a probe: asked, judged, compared with the run before, told as JSON, as Markdown and on a terminal. The page is made by :mod:`_health.probe_page`."""
+"""The whole of a probe: asked, judged, compared with the run before, told as JSON, as Markdown and
+on a terminal. The page is made by :mod:`_health.probe_page`."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from .probe import BROKEN, NO, SKIPPED, YES
 
 MARKS = {YES: "yes", NO: "no", BROKEN: "FAILED", SKIPPED: "not asked"}
 SIGNS = {YES: "✓", NO: "–", BROKEN: "✗", SKIPPED: "·"}
-# From when on an answer counts as slower than in the run before: so many times, and so many seconds.
+# From when on an answer counts as slower than in the run before: so many times, and so many
+# seconds.
 SLOWER, SECONDS = 3.0, 1.0
 
 
@@ -135,7 +137,8 @@ def is_slower(row: dict[str, Any]) -> bool:
 
 
 def outcome(report: dict[str, Any]) -> str:
-    """In a word of the health check: failed where no model gave a usable answer; unknown where the budget ended it."""
+    """In a word of the health check: failed where no model gave a usable answer; unknown where the
+    budget ended it."""
     states = [row["state"] for row in report["rows"]]
     asked = [state for state in states if state != SKIPPED]
     if asked and all(state == BROKEN for state in asked):

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A probe and an inventory of a deployment of this host, as the command and the modules make them."""
+"""A probe and an inventory of a deployment of this host, as the command and the modules make
+them."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ from .settings import Settings
 
 
 def inventory_screen(told: dict[str, Any], colours: bool = False) -> list[str]:
-    """An inventory as lines for a terminal, with the model servers of this host before what it comes to."""
+    """An inventory as lines for a terminal, with the model servers of this host before what it
+    comes to."""
     lines = _inventory.screen(told, colours)
     return [*lines[:-1], *_inspect.screen(told["model_hosts"]), lines[-1]]
 
@@ -72,7 +74,8 @@ def probe(
 ) -> tuple[dict[str, Any], list[str], dict[str, str], dict[str, str]]:
     """Ask, judge, compare and keep.
 
-    :returns: the report, the inventory's findings, the report's other forms (``md``, ``html``), and what is where.
+    :returns: the report, the inventory's findings, the report's other forms (``md``, ``html``), and
+        what is where.
     :raises ProxyError: the proxy does not tell its models.
     """
     client = client_of(told, settings.probe_seconds)
@@ -160,7 +163,8 @@ def inventory(settings: Settings, told: Deployed) -> dict[str, Any]:
 
 
 def with_model_hosts(settings: Settings, told: Deployed) -> dict[str, Any]:
-    """An inventory and, as ``model_hosts``, the units, GPUs and answers of this host's model servers.
+    """An inventory and, as ``model_hosts``, the units, GPUs and answers of this host's model
+    servers.
 
     When each of them answered is recorded in the state folder (:func:`_model_server.inspect.look`).
     """
@@ -180,7 +184,8 @@ def with_model_hosts(settings: Settings, told: Deployed) -> dict[str, Any]:
 def _router(
     client: _client.Client,
 ) -> tuple[list[_inventory_config.Fallback], list[_inventory_config.Alias]]:
-    """The router's settings that the proxy works with. The answer holds secrets beside them, of which nothing is taken."""
+    """The router's settings that the proxy works with. The answer holds secrets beside them, of
+    which nothing is taken."""
     try:
         body = client.json("GET", "/get/config/callbacks")
     except _client.ProxyError:

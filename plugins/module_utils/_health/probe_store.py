@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a probe has found, kept so that an interruption loses nothing and the next run can compare.
 
-In the state folder, 0600: ``probe.partial.jsonl`` while a run is under way (its first line says which), ``probe.json`` of the last run that ended,
-``probe.md`` and ``probe.html`` of the same. A folder that is not there keeps nothing.
+In the state folder, 0600: ``probe.partial.jsonl`` while a run is under way (its first line says
+which), ``probe.json`` of the last run that ended, ``probe.md`` and ``probe.html`` of the same. A
+folder that is not there keeps nothing.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ class Keeper:
                 handle.write(json.dumps(result) + "\n")
 
     def earlier(self) -> dict[str, Any]:
-        """The report of the last run that ended; nothing where there is none that can be understood."""
+        """The report of the last run that ended; nothing where there is none that can be
+        understood."""
         try:
             with open(
                 os.path.join(self.folder or "/nonexistent", "probe.json"), encoding="utf-8"
@@ -98,7 +100,8 @@ class Keeper:
         return told if isinstance(told, dict) and told.get("format") == FORMAT else {}
 
     def end(self, report: dict[str, Any], texts: dict[str, str]) -> dict[str, str]:
-        """Put the report in place, with its other forms (by the ends of their names); what is where."""
+        """Put the report in place, with its other forms (by the ends of their names); what is
+        where."""
         if not self.folder:
             return {}
         paths = {}
@@ -121,7 +124,8 @@ def is_result(told: Any) -> bool:
 
 
 def memory(report: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    """What is remembered of every model ever asked: ``{shown, seconds, time}`` by model and capability."""
+    """What is remembered of every model ever asked: ``{shown, seconds, time}`` by model and
+    capability."""
     listed = report.get("memory")
     found = {}
     for entry in listed if isinstance(listed, list) else []:

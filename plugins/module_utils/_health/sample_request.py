@@ -1,9 +1,11 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One real request per mode of a model, and what of its answer can be compared with another proxy's.
+"""One real request per mode of a model, and what of its answer can be compared with another
+proxy's.
 
-The proxy's response cache and its fallbacks to other models are kept out: an answer is the named model's own, given now.
+The proxy's response cache and its fallbacks to other models are kept out: an answer is the named
+model's own, given now.
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ def kinds_of(mode: str) -> list[str]:
 def exercise(client: Client, model: str, mode: str) -> list[dict[str, Any]]:
     """One request of each kind that the mode has.
 
-    :return: ``{model, mode (kind of request), status (``None``: no answer), ok, detail, seconds}`` each.
+    :return: ``{model, mode (kind of request), status (``None``: no answer), ok, detail, seconds}``
+    each.
     """
     return [_one(client, model, kind) for kind in kinds_of(mode)] or [
         {
@@ -89,7 +92,8 @@ def _one(client: Client, model: str, kind: str) -> dict[str, Any]:
 
 
 def reason_of(answer: Answer) -> str:
-    """Why a request failed: LiteLLM's name for it and no more, since its messages quote keys and addresses."""
+    """Why a request failed: LiteLLM's name for it and no more, since its messages quote keys and
+    addresses."""
     if answer.status is None:
         return str(answer.body)
     found = re.search(
@@ -141,7 +145,8 @@ def _judge_stream(body: str) -> Judged:
 
 
 def sketch(vector: list[float]) -> list[float]:
-    """A vector of any length and scale as few numbers: sums of every sixteenth component of its unit vector."""
+    """A vector of any length and scale as few numbers: sums of every sixteenth component of its
+    unit vector."""
     norm = math.sqrt(sum(value * value for value in vector))
     if not norm or not math.isfinite(norm):
         raise ValueError("not a direction")
@@ -175,7 +180,8 @@ _REQUESTS: dict[str, tuple[str, dict[str, Any], Callable[[str], Judged]]] = {
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """What differs between two results for the same model and kind of request, in plain words. What a model says is not compared."""
+    """What differs between two results for the same model and kind of request, in plain words. What
+    a model says is not compared."""
     name = "model %s, %s" % (old["model"], old["mode"])
     if (old["ok"], old["status"]) != (new["ok"], new["status"]):
         return ["%s: %s became %s" % (name, _words(old), _words(new))]

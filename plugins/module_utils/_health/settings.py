@@ -1,12 +1,15 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The settings of ``litellm-ops health``, ``probe`` and ``inventory``: ``/etc/llmops-litellm/health.json``, root's, without any secret.
+"""The settings of ``litellm-ops health``, ``probe`` and ``inventory``:
+``/etc/llmops-litellm/health.json``, root's, without any secret.
 
-``{"format": 1, "state_dir", "project": {"name", "folder"}, "gateway_name", "backup_settings", "deployments": {"compose" and/or "legacy": {"url", "key_file",
-"database", "containers", "units": [{"name", "account"}], "models": [{"name", "address", "unit", "account"}], "config"}}, "health": {…}, "probe": {…}}``. Of a
-deployment only what differs from what the journal and the project's folder tell has to be there; ``health`` and ``probe`` have the fields of
-:class:`Watch` and :class:`~_health.probe.Options`. A host without the file is looked at with the defaults.
+``{"format": 1, "state_dir", "project": {"name", "folder"}, "gateway_name", "backup_settings",
+"deployments": {"compose" and/or "legacy": {"url", "key_file", "database", "containers", "units":
+[{"name", "account"}], "models": [{"name", "address", "unit", "account"}], "config"}}, "health":
+{…}, "probe": {…}}``. Of a deployment only what differs from what the journal and the project's
+folder tell has to be there; ``health`` and ``probe`` have the fields of :class:`Watch` and
+:class:`~_health.probe.Options`. A host without the file is looked at with the defaults.
 """
 
 from __future__ import annotations
@@ -26,8 +29,9 @@ BACKUP = "/etc/llmops-litellm/ops.json"
 
 
 class Settings(NamedTuple):
-    """Everything. ``deployments``: by kind, what differs from what is found; ``metrics``: file for node_exporter's textfile collector, empty for
-    none; ``folders``: those whose disks are looked at."""
+    """Everything. ``deployments``: by kind, what differs from what is found; ``metrics``: file for
+    node_exporter's textfile collector, empty for none; ``folders``: those whose disks are looked
+    at."""
 
     state_dir: str = "/var/lib/llmops-litellm"
     project_name: str = "litellm"

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Health over time: when an alarm begins and ends, the last looks, and the same as metrics.
 
-``health.json`` (0600) in the state folder: ``{outcome, time, since, alarm (bool), bad, good (looks in a row), checks: [{name, state, detail, seconds}]}``;
-``health.jsonl`` beside it has one line for each look: ``{time, outcome, checks: {name: state}, seconds}``.
+``health.json`` (0600) in the state folder: ``{outcome, time, since, alarm (bool), bad, good (looks
+in a row), checks: [{name, state, detail, seconds}]}``; ``health.jsonl`` beside it has one line for
+each look: ``{time, outcome, checks: {name: state}, seconds}``.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ RANKS = {HEALTHY: 0, OK: 0, DEGRADED: 1, UNKNOWN: 2, FAILED: 3}
 
 
 class Thresholds(NamedTuple):
-    """How many looks in a row must be bad (failed) before the alarm, and well before the all-clear; how many looks are remembered."""
+    """How many looks in a row must be bad (failed) before the alarm, and well before the all-clear;
+    how many looks are remembered."""
 
     bad: int = 3
     good: int = 2
@@ -34,9 +36,11 @@ class Thresholds(NamedTuple):
 def advance(
     previous: dict[str, Any], outcome: str, now: datetime, thresholds: Thresholds
 ) -> tuple[dict[str, Any], Optional[str]]:
-    """What is remembered after one more look, and ``alarm`` or ``all-clear`` where one begins with it.
+    """What is remembered after one more look, and ``alarm`` or ``all-clear`` where one begins with
+    it.
 
-    Only ``failed`` counts as bad: what is degraded is told and wakes nobody. What could not be told neither raises nor ends an alarm.
+    Only ``failed`` counts as bad: what is degraded is told and wakes nobody. What could not be told
+    neither raises nor ends an alarm.
     """
     bad = (
         _count(previous, "bad") + 1
@@ -94,7 +98,8 @@ def _count(previous: dict[str, Any], name: str) -> int:
 def remember(
     folder: str, outcome: str, checks: Sequence[Check], now: datetime, thresholds: Thresholds
 ) -> tuple[dict[str, Any], Optional[str]]:
-    """:func:`advance` with the files of a state folder. A file that cannot be understood counts as none."""
+    """:func:`advance` with the files of a state folder. A file that cannot be understood counts as
+    none."""
     told, event = advance(_load(os.path.join(folder, "health.json")), outcome, now, thresholds)
     told["checks"] = [check._asdict() for check in checks]
     _append(
@@ -121,7 +126,8 @@ def _load(path: str) -> dict[str, Any]:
 
 
 def _append(path: str, entry: dict[str, Any], most: int) -> None:
-    """Add a line; a file of twice as many lines as are wanted is cut, so that it is rarely written anew."""
+    """Add a line; a file of twice as many lines as are wanted is cut, so that it is rarely written
+    anew."""
     with open(
         os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8"
     ) as handle:

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Docker Engine of a host, as its own client tells it. Containers' environments are never read: they hold secrets."""
+"""The Docker Engine of a host, as its own client tells it. Containers' environments are never read:
+they hold secrets."""
 
 from __future__ import annotations
 
@@ -16,18 +17,22 @@ OWN_LABEL = "llmops.litellm"
 PROJECT_LABEL = "com.docker.compose.project"
 FOLDER_LABEL = "com.docker.compose.project.working_dir"
 
-# What is shown of a container, as a Go template of `docker container inspect`: everything but its environment.
+# What is shown of a container, as a Go template of `docker container inspect`: everything but its
+# environment.
 _CONTAINER = (
-    '{"name":{{json .Name}},"image":{{json .Config.Image}},"user":{{json .Config.User}},"labels":{{json .Config.Labels}},'
+    '{"name":{{json .Name}},"image":{{json .Config.Image}},"user":{{json '
+    '.Config.User}},"labels":{{json .Config.Labels}},'
     '"state":{{json .State.Status}},"started":{{json .State.StartedAt}},'
     '"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}null{{end}},'
-    '"restart_policy":{{json .HostConfig.RestartPolicy.Name}},"cap_drop":{{json .HostConfig.CapDrop}},'
+    '"restart_policy":{{json .HostConfig.RestartPolicy.Name}},"cap_drop":{{json '
+    ".HostConfig.CapDrop}},"
     '"security_opt":{{json .HostConfig.SecurityOpt}},"log":{{json .HostConfig.LogConfig}},'
     '"ports":{{json .NetworkSettings.Ports}},"mounts":{{json .Mounts}},'
     '"network":{{json .HostConfig.NetworkMode}}}'
 )
 
-# Asked of a container in the host's network: the lines of /proc/net/tcp and tcp6 whose sockets its own processes hold.
+# Asked of a container in the host's network: the lines of /proc/net/tcp and tcp6 whose sockets its
+# own processes hold.
 _LISTENING = """import glob, os
 held = set()
 for path in glob.glob("/proc/[0-9]*/fd/*"):
@@ -43,7 +48,8 @@ for table in ("tcp", "tcp6"):
 _RELEASE = """import importlib.metadata, importlib.util, json, os
 found = importlib.util.find_spec("litellm_proxy_extras")
 folder = os.path.join(os.path.dirname(found.origin), "migrations") if found and found.origin else ""
-names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir()) if os.path.isdir(folder) else None
+there = os.path.isdir(folder)
+names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir()) if there else None
 print(json.dumps([importlib.metadata.version("litellm"), names]))"""
 
 
@@ -55,8 +61,9 @@ def _json(answer: str) -> Any:
 
 
 def describe() -> dict:
-    """The engine and its Compose: ``client`` (found), ``server``, ``compose``, ``compose_v1`` (versions, empty where there is
-    none), ``error``, ``platform`` (``linux/amd64``), ``root`` (data folder), ``insecure`` (registries without TLS)."""
+    """The engine and its Compose: ``client`` (found), ``server``, ``compose``, ``compose_v1``
+    (versions, empty where there is none), ``error``, ``platform`` (``linux/amd64``), ``root`` (data
+    folder), ``insecure`` (registries without TLS)."""
     told = run(["docker", "version", "--format", "{{json .Server}}"])
     server = _json(told.out) or {}
     info = _json(run(["docker", "info", "--format", "{{json .}}"]).out) or {}
@@ -81,13 +88,15 @@ def version(timeout: float = 60) -> Result:
 
 
 def container(name: str) -> Optional[dict]:
-    """One container without its environment: name, image, user, labels, state, health, policies, ports and mounts."""
+    """One container without its environment: name, image, user, labels, state, health, policies,
+    ports and mounts."""
     answer = run(["docker", "container", "inspect", "--format", _CONTAINER, name])
     return _container(answer.out) if answer.rc == 0 else None
 
 
 def _container(line: str) -> Optional[dict]:
-    """One container. In the host's network it publishes nothing: what its processes listen on is as good as published."""
+    """One container. In the host's network it publishes nothing: what its processes listen on is as
+    good as published."""
     told = _json(line)
     if told and told.pop("network", "") == "host" and told["state"] == "running":
         told["ports"] = {}
@@ -103,7 +112,8 @@ def _container(line: str) -> Optional[dict]:
 
 
 def containers(names: Iterable[str], timeout: float = 60) -> Union[dict[str, Optional[dict]], str]:
-    """Several containers in one question, as :func:`container` tells them, by name; or why the engine gives no answer."""
+    """Several containers in one question, as :func:`container` tells them, by name; or why the
+    engine gives no answer."""
     wanted = list(names)
     answer = run(
         ["docker", "container", "inspect", "--format", _CONTAINER, *wanted], timeout=timeout
@@ -120,7 +130,8 @@ def containers(names: Iterable[str], timeout: float = 60) -> Union[dict[str, Opt
 
 
 def faults(containers: dict[str, Optional[dict]]) -> list[str]:
-    """What is wrong with containers, by name as :func:`container` tells them: gone, not healthy, or reachable from elsewhere."""
+    """What is wrong with containers, by name as :func:`container` tells them: gone, not healthy, or
+    reachable from elsewhere."""
     found = []
     for name, told in containers.items():
         if told is None:
@@ -176,8 +187,9 @@ def identity(image: str, user: str, python: bool = False) -> dict:
     """Who a service of an image runs as, and the image by digest.
 
     :param user: the user to ask for (``postgres``), or empty for the image's own.
-    :returns: ``reference`` (by digest; the id where the image was built here), ``uid``, ``gid`` and, with ``python``,
-        ``litellm_version`` and ``migrations`` (names of the schema migrations it brings, ``None`` where it brings none).
+    :returns: ``reference`` (by digest; the id where the image was built here), ``uid``, ``gid``
+        and, with ``python``, ``litellm_version`` and ``migrations`` (names of the schema migrations
+        it brings, ``None`` where it brings none).
     :raises ValueError: the image is not present or cannot say.
     """
     told = run(["docker", "image", "inspect", "--format", "{{json .}}", image])
@@ -211,13 +223,15 @@ def identity(image: str, user: str, python: bool = False) -> dict:
 
 
 LEAST_ENGINE = (20, 10)
-# The first release that knows both !reset and !override, which staging needs to keep off the legacy ports.
+# The first release that knows both !reset and !override, which staging needs to keep off the legacy
+# ports.
 LEAST_COMPOSE = (2, 24, 4)
 
 
 def check_engine(engine: dict) -> list[Problem]:
-    """Docker and Compose. ``engine``: ``client`` (found), ``server`` (version or empty), ``error``, ``compose`` (version or
-    empty), ``compose_v1`` (version of a stand-alone docker-compose, or empty)."""
+    """Docker and Compose. ``engine``: ``client`` (found), ``server`` (version or empty), ``error``,
+    ``compose`` (version or empty), ``compose_v1`` (version of a stand-alone docker-compose, or
+    empty)."""
     if not engine["client"]:
         return [
             Problem(

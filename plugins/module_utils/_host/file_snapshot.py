@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of the host as they were before something else takes their place, so that they can come back exactly.
+"""Files of the host as they were before something else takes their place, so that they can come
+back exactly.
 
-A folder (0700) holds ``manifest.json`` and a numbered copy of each file. It appears whole or not at all, and is made once: what was kept first is
-what was there before.
+A folder (0700) holds ``manifest.json`` and a numbered copy of each file. It appears whole or not at
+all, and is made once: what was kept first is what was there before.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ def keep(folder: str, patterns: Sequence[str]) -> bool:
 
 
 def kept(folder: str) -> list[dict[str, Any]]:
-    """What was kept: ``path``, ``mode``, ``uid``, ``gid``, and ``link`` (its target) or ``copy`` (a file's name in the folder).
+    """What was kept: ``path``, ``mode``, ``uid``, ``gid``, and ``link`` (its target) or ``copy`` (a
+    file's name in the folder).
 
     :raises ValueError: it can't be understood. :raises FileNotFoundError: nothing was ever kept.
     """
@@ -90,7 +92,8 @@ def kept(folder: str) -> list[dict[str, Any]]:
 
 
 def put_back(folder: str, patterns: Sequence[str], check: bool = False) -> dict[str, list[str]]:
-    """Let there be what was kept, and nothing else by these patterns. Each file is whole at every moment.
+    """Let there be what was kept, and nothing else by these patterns. Each file is whole at every
+    moment.
 
     :returns: paths of files that came back (``restored``) and of those that went (``removed``).
     """

@@ -25,7 +25,8 @@ def free_bytes(path: str) -> int:
 
 
 def device_of(path: str) -> int:
-    """The device of the nearest existing parent of a path; equal for paths that share their free space."""
+    """The device of the nearest existing parent of a path; equal for paths that share their free
+    space."""
     while not os.path.exists(path):
         path = os.path.dirname(path) or "/"
     return os.stat(path).st_dev

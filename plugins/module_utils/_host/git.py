@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ignore files that belong to somebody else: a marked block of ours at their end, the rest untouched."""
+"""Ignore files that belong to somebody else: a marked block of ours at their end, the rest
+untouched."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ def has_block(text: str) -> bool:
 
 
 def with_block(text: str, lines: Sequence[str]) -> str:
-    """The text with our block at its end, where it wins over what is before; an older block is taken out."""
+    """The text with our block at its end, where it wins over what is before; an older block is
+    taken out."""
     kept: list[str] = []
     inside = False
     for line in text.splitlines(keepends=True):
@@ -66,7 +68,8 @@ def upwards(folder: str) -> Iterator[str]:
 
 
 def _git(folder: str, *arguments: str, names: Sequence[str] = ()) -> _process.Result:
-    """Git, as the repository's owner: its settings may run programs, and git refuses other people's repositories.
+    """Git, as the repository's owner: its settings may run programs, and git refuses other people's
+    repositories.
 
     :param names: files of the folder, which need not be there yet.
     """
@@ -147,7 +150,8 @@ def gitignore(folder: str, names: Sequence[str]) -> Optional[File]:
     if found:
         listed = " ".join(found)
         raise IgnoreError(
-            "git tracks %s in %s, so its secrets would be in every clone. Run: cd '%s' && git rm --cached %s && git commit -m "
+            "git tracks %s in %s, so its secrets would be in every clone. Run: cd '%s' && "
+            "git rm --cached %s && git commit -m "
             "'Stop tracking secrets'. What it ever held is in the history: rotate it."
             % (listed, folder, folder, listed)
         )

@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a container image is, without pulling it: from the engine where it is present, else from its registry.
+"""What a container image is, without pulling it: from the engine where it is present, else from its
+registry.
 
-A refusal must leave the host as it was, so preflight may not pull. A registry's manifest and configuration say what
-has to be known: platform, digest, size, the environment that the image declares (``PG_MAJOR``, ``REDIS_VERSION``), labels.
+A refusal must leave the host as it was, so preflight may not pull. A registry's manifest and
+configuration say what has to be known: platform, digest, size, the environment that the image
+declares (``PG_MAJOR``, ``REDIS_VERSION``), labels.
 """
 
 from __future__ import annotations
@@ -40,8 +42,9 @@ class Reference(NamedTuple):
 
 
 class Image(NamedTuple):
-    """What is known of an image. ``platforms`` like ``linux/amd64``; ``environment`` what the image itself sets;
-    ``size`` bytes to fetch, 0 where it is present; ``error`` why nothing is known, else empty."""
+    """What is known of an image. ``platforms`` like ``linux/amd64``; ``environment`` what the image
+    itself sets; ``size`` bytes to fetch, 0 where it is present; ``error`` why nothing is known,
+    else empty."""
 
     reference: str
     present: bool
@@ -91,7 +94,8 @@ def parse_local(reference: str, text: str) -> Image:
 
 
 class _Registry:
-    """A registry's HTTP interface, as far as reading manifests and configurations goes, with anonymous tokens."""
+    """A registry's HTTP interface, as far as reading manifests and configurations goes, with
+    anonymous tokens."""
 
     def __init__(self, reference: Reference, insecure: bool, timeout: float) -> None:
         self.base = "%s://%s/v2/%s/" % (
@@ -120,7 +124,8 @@ class _Registry:
     def _get(self, path: str, accept: str) -> dict:
         request = urllib.request.Request(self.base + path, headers={"Accept": accept})
         if self.token:
-            # Registries send to another host for blobs, by an address that is signed; such hosts refuse a second credential.
+            # Registries send to another host for blobs, by an address that is signed; such hosts
+            # refuse a second credential.
             request.add_unredirected_header("Authorization", "Bearer " + self.token)
         with _OPENER.open(request, timeout=self.timeout) as answer:
             return json.loads(answer.read(LIMIT))
@@ -198,7 +203,8 @@ def remote(reference: str, platform: str, insecure: bool, timeout: float = 20) -
 def look(reference: str, platform: str, insecure_registries: list[str]) -> Image:
     """An image as the engine or, where it is not present, its registry knows it.
 
-    Images of the engine's default registry are asked for through the engine's own client, which tells existence only.
+    Images of the engine's default registry are asked for through the engine's own client, which
+    tells existence only.
     """
     parts = parse_reference(reference)
     local = run(["docker", "image", "inspect", reference])
@@ -221,7 +227,8 @@ def look(reference: str, platform: str, insecure_registries: list[str]) -> Image
 
 
 def version(image: Image) -> Optional[str]:
-    """The release that an image says to hold: from its labels, else from its tag; ``None`` where neither tells."""
+    """The release that an image says to hold: from its labels, else from its tag; ``None`` where
+    neither tells."""
     for label in ("org.opencontainers.image.version", "version"):
         match = re.search(r"\d+\.\d+\.\d+", image.labels.get(label, ""))
         if match:
@@ -231,7 +238,8 @@ def version(image: Image) -> Optional[str]:
 
 
 def major(image: Image, variable: str) -> Optional[int]:
-    """The major version that an image declares in a variable of its own (``PG_MAJOR``, ``REDIS_VERSION``), else in its tag."""
+    """The major version that an image declares in a variable of its own (``PG_MAJOR``,
+    ``REDIS_VERSION``), else in its tag."""
     for text in (image.environment.get(variable, ""), parse_reference(image.reference).tag):
         match = re.match(r"(\d+)", text)
         if match:

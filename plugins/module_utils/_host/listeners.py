@@ -17,7 +17,8 @@ LISTEN = "0A"
 
 
 class Listener(NamedTuple):
-    """A TCP socket in LISTEN: numeric address, port, and who holds it (``None`` where that cannot be read)."""
+    """A TCP socket in LISTEN: numeric address, port, and who holds it (``None`` where that cannot
+    be read)."""
 
     address: str
     port: int
@@ -31,7 +32,8 @@ class Listener(NamedTuple):
 
 
 def _address(text: str) -> str:
-    """The kernel's hexadecimal address (host byte order in groups of 32 bits) as people write it."""
+    """The kernel's hexadecimal address (host byte order in groups of 32 bits) as people write
+    it."""
     words = [int(text[i : i + 8], 16) for i in range(0, len(text), 8)]
     packed = b"".join(struct.pack("=I", word) for word in words)
     return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
@@ -49,7 +51,8 @@ def parse_listeners(text: str) -> list[tuple[str, int, int]]:
 
 
 def _socket_owners(proc: str) -> dict[int, int]:
-    """Which process holds which socket: inode to the lowest process id (the parent, where a server forks)."""
+    """Which process holds which socket: inode to the lowest process id (the parent, where a server
+    forks)."""
     owners: dict[int, int] = {}
     for name in sorted(
         (entry for entry in os.listdir(proc) if entry.isdigit()), key=int, reverse=True

@@ -1,9 +1,11 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a Linux host is running: commands, processes, listeners, and files written so that a crash cannot halve them.
+"""What a Linux host is running: commands, processes, listeners, and files written so that a crash
+cannot halve them.
 
-Everything is read from ``/proc``; the parsers are pure and take text, so that they are tested on captured files.
+Everything is read from ``/proc``; the parsers are pure and take text, so that they are tested on
+captured files.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from .files import read
 
 
 class Result(NamedTuple):
-    """What a command did: exit code (127: no such program, 124: out of time), standard output and error as text."""
+    """What a command did: exit code (127: no such program, 124: out of time), standard output and
+    error as text."""
 
     rc: int
     out: str
@@ -33,8 +36,9 @@ def run(
 ) -> Result:
     """Run a program without a shell and never raise for what it does.
 
-    :param env: added to a small clean environment; the caller's own is not inherited, so that an exported
-        ``POSTGRES_PASSWORD`` or ``DOCKER_HOST`` of the operator's shell cannot change what is looked at.
+    :param env: added to a small clean environment; the caller's own is not inherited, so that an
+        exported ``POSTGRES_PASSWORD`` or ``DOCKER_HOST`` of the operator's shell cannot change what
+        is looked at.
     :param account: (uid, gid) to run as.
     """
     full = {
@@ -67,7 +71,8 @@ def run(
 
 
 def command_line(pid: int, proc: str = "/proc") -> list[str]:
-    """The arguments that a process was started with, empty ones but at the end; nothing when it is gone."""
+    """The arguments that a process was started with, empty ones but at the end; nothing when it is
+    gone."""
     try:
         text = read(os.path.join(proc, str(pid), "cmdline")).rstrip("\0")
     except OSError:
@@ -76,7 +81,8 @@ def command_line(pid: int, proc: str = "/proc") -> list[str]:
 
 
 def describe(pid: Optional[int], proc: str = "/proc") -> str:
-    """A process as an operator would know it: program name and process id, never its arguments (they may be secret)."""
+    """A process as an operator would know it: program name and process id, never its arguments
+    (they may be secret)."""
     if pid is None:
         return "a process that cannot be seen from here"
     words = command_line(pid, proc)
@@ -104,7 +110,8 @@ def process_environment(pid: int, proc: str = "/proc") -> dict[str, str]:
 
 
 def parse_unit(cgroup: str) -> Optional[str]:
-    """The innermost systemd service of ``/proc/PID/cgroup``, ``None`` for a process that belongs to none."""
+    """The innermost systemd service of ``/proc/PID/cgroup``, ``None`` for a process that belongs to
+    none."""
     for line in cgroup.splitlines():
         services = re.findall(r"/([^/]+\.service)(?=/|$)", line)
         if services:

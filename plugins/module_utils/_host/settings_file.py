@@ -21,7 +21,8 @@ Settings = TypeVar("Settings")
 
 
 class SettingsError(OperatorError):
-    """The settings can't be used; the message has every reason, a line each, with the file and the key."""
+    """The settings can't be used; the message has every reason, a line each, with the file and the
+    key."""
 
 
 def read(path: str, owner: int, role: str) -> Any:
@@ -43,8 +44,8 @@ def read(path: str, owner: int, role: str) -> Any:
         raise SettingsError("%s is not JSON: it is no text" % path) from None
     if about.st_uid != owner or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise SettingsError(
-            "%s must belong to %s and be writable for nobody else: what it says is done with root's rights"
-            % (path, "root" if owner == 0 else "account %d" % owner)
+            "%s must belong to %s and be writable for nobody else: what it says is done "
+            "with root's rights" % (path, "root" if owner == 0 else "account %d" % owner)
         )
     try:
         return json.loads(text)

@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Units of the system's manager and of the user managers that are running, looked at and brought to a state.
+"""Units of the system's manager and of the user managers that are running, looked at and brought to
+a state.
 
-A user manager is spoken to as its own account with its own runtime folder: that needs neither a login session nor
-``machinectl``, and works the same over SSH, in a container and from a timer.
+A user manager is spoken to as its own account with its own runtime folder: that needs neither a
+login session nor ``machinectl``, and works the same over SSH, in a container and from a timer.
 """
 
 from __future__ import annotations
@@ -17,12 +18,19 @@ from typing import Callable, NamedTuple, Optional
 from .problem import OperatorError
 from .process import Result, run
 
-# Conditions add up, so one that never holds keeps a unit down whatever wants it. Last in order: an empty one resets those before it.
+# Conditions add up, so one that never holds keeps a unit down whatever wants it. Last in order: an
+# empty one resets those before it.
 BLOCK = "zz-llmops-litellm-retired.conf"
-BLOCK_TEXT = "# Written by llmops.litellm: this unit is retired. Its rollback removes this file.\n[Unit]\nConditionPathExists=!/\n"
+BLOCK_TEXT = (
+    "# Written by llmops.litellm: this unit is retired. Its rollback removes this file.\n"
+    "[Unit]\nConditionPathExists=!/\n"
+)
 # While a unit stops whose main process needs its children for what it does last.
 STOP = "50-llmops-litellm-stop.conf"
-STOP_TEXT = "# Written by llmops.litellm for one stop; gone with it, or with the next boot.\n[Service]\nKillMode=mixed\n"
+STOP_TEXT = (
+    "# Written by llmops.litellm for one stop; gone with it, or with the next boot.\n"
+    "[Service]\nKillMode=mixed\n"
+)
 SHOWN = (
     "Id",
     "LoadState",
@@ -53,7 +61,8 @@ def _entry(account: str) -> pwd.struct_passwd:
 
 
 class Manager(NamedTuple):
-    """A running systemd: ``account`` is ``None`` for the system's, else the name of the user manager's account."""
+    """A running systemd: ``account`` is ``None`` for the system's, else the name of the user
+    manager's account."""
 
     account: Optional[str]
 
@@ -108,7 +117,8 @@ class Manager(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """A unit as its manager sees it. ``enabled`` is systemd's UnitFileState, ``active`` its ActiveState."""
+    """A unit as its manager sees it. ``enabled`` is systemd's UnitFileState, ``active`` its
+    ActiveState."""
 
     name: str
     manager: Manager
@@ -123,7 +133,8 @@ class Unit(NamedTuple):
         return pid or None
 
     def record(self) -> dict[str, str]:
-        """What has to be known to bring the unit back exactly; ``path`` is the file itself, not a link to it."""
+        """What has to be known to bring the unit back exactly; ``path`` is the file itself, not a
+        link to it."""
         path = self.properties.get("FragmentPath", "")
         return {
             "name": self.name,
@@ -146,7 +157,8 @@ class Unit(NamedTuple):
 
 
 def managers(account: str = "", runtime: str = "/run/user") -> list[Manager]:
-    """The system's manager and every user manager that runs, or the one of ``account`` alone beside the system's."""
+    """The system's manager and every user manager that runs, or the one of ``account`` alone beside
+    the system's."""
     found = [Manager(None)]
     for name in sorted(os.listdir(runtime)) if os.path.isdir(runtime) else []:
         if not os.path.exists(os.path.join(runtime, name, "systemd", "private")):
@@ -161,7 +173,8 @@ def managers(account: str = "", runtime: str = "/run/user") -> list[Manager]:
 
 
 def parse_show(text: str) -> list[dict[str, str]]:
-    """``systemctl show`` of one or several units; a property that is printed twice (EnvironmentFiles) is joined by newlines."""
+    """``systemctl show`` of one or several units; a property that is printed twice
+    (EnvironmentFiles) is joined by newlines."""
     blocks = []
     for block in re.split(r"\n\n+", text.strip()):
         properties: dict[str, str] = {}
@@ -210,7 +223,8 @@ def release() -> int:
 
 
 def parse_environment_files(value: str) -> list[tuple[str, bool]]:
-    """The property EnvironmentFiles as (path, optional), in the order in which systemd reads them."""
+    """The property EnvironmentFiles as (path, optional), in the order in which systemd reads
+    them."""
     found = []
     for line in value.splitlines():
         match = re.match(r"(.*) \(ignore_errors=(yes|no)\)$", line)
@@ -220,8 +234,9 @@ def parse_environment_files(value: str) -> list[tuple[str, bool]]:
 
 
 def parse_exec(value: str) -> list[str]:
-    """The arguments of the property ExecStart (its first command). systemd joins them by spaces, quotes nothing and leaves
-    variables as they are, so what a process was started with is better asked of the process."""
+    """The arguments of the property ExecStart (its first command). systemd joins them by spaces,
+    quotes nothing and leaves variables as they are, so what a process was started with is better
+    asked of the process."""
     match = re.search(r"argv\[\]=(.*?) ; ignore_errors=", value, re.S)
     return match.group(1).split() if match else []
 
@@ -246,7 +261,8 @@ def _block(unit: Unit) -> None:
 
 
 def _put(manager: Manager, path: str, text: str) -> None:
-    """Put a drop-in in place, as the manager's owner: root must not write where an account could have put a link."""
+    """Put a drop-in in place, as the manager's owner: root must not write where an account could
+    have put a link."""
     folder = os.path.dirname(path)
     for argv, stdin in (
         (["mkdir", "-p", folder], None),
@@ -267,10 +283,12 @@ def _remove(manager: Manager, path: str) -> None:
 
 
 def _stop(unit: Unit, alone: bool) -> None:
-    """Stop a unit. With ``alone`` only its main process is told; its children, which it may still need, end after it.
+    """Stop a unit. With ``alone`` only its main process is told; its children, which it may still
+    need, end after it.
 
-    systemd tells all processes of a service at once. LiteLLM's database client is one of them, and does not wait: what LiteLLM has not
-    written by then is lost, and while it drains its requests that is a lot.
+    systemd tells all processes of a service at once. LiteLLM's database client is one of them, and
+    does not wait: what LiteLLM has not written by then is lost, and while it drains its requests
+    that is a lot.
     """
     path = os.path.join(unit.manager.runtime, unit.name + ".d", STOP)
     if alone and unit.properties.get("KillMode") == "control-group":
@@ -287,7 +305,8 @@ def retire(
 ) -> list[str]:
     """Stop a unit and keep it from starting at the next boot, without deleting anything of it.
 
-    :param alone: whether of its processes only the main one, whose id is given, is to be told to stop.
+    :param alone: whether of its processes only the main one, whose id is given, is to be told to
+        stop.
     :returns: what was done or, with ``check``, would be; empty when the unit was retired already.
     """
     manager = Manager(record["account"] or None)
@@ -305,11 +324,12 @@ def retire(
             path = unit.record()["path"]
             _must(manager, unit.name, "disable")
             if not show(manager, [record["name"]]):
-                # Enabled from a file of another folder (a repository): the link to it went with the rest.
+                # Enabled from a file of another folder (a repository): the link to it went with the
+                # rest.
                 _must(manager, path, "link")
             unit = show(manager, [record["name"]])[0]
-    # A generator or another unit may pull it in at boot; disabling alone does not keep it down. What only is to be disabled
-    # cannot tell yet.
+    # A generator or another unit may pull it in at boot; disabling alone does not keep it down.
+    # What only is to be disabled cannot tell yet.
     down = unit.properties["LoadState"] == "masked" or unit.blocked
     if (
         not (check and "disabled" in done)
@@ -326,7 +346,8 @@ def retire(
 
 
 def dependants(records: list[dict[str, str]]) -> dict[str, str]:
-    """Active units that go down when one of the recorded ones is stopped, and are none of them: by name, which one takes them along."""
+    """Active units that go down when one of the recorded ones is stopped, and are none of them: by
+    name, which one takes them along."""
     own, found = {record["name"] for record in records}, {}
     for record in records:
         manager = Manager(record["account"] or None)

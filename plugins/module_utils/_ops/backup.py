@@ -32,7 +32,8 @@ def now() -> datetime:
 def backup(settings: _settings.Settings, options: Any) -> Answer:
     """Make a backup; only where that went well, prune."""
     try:
-        # One that is under way is waited for: while the databases change places it holds the archive.
+        # One that is under way is waited for: while the databases change places it holds the
+        # archive.
         stuck = "" if _state.is_held(settings.state_dir) else _state.unfinished(settings.state_dir)
         if stuck:
             raise RefusedError("no backup is made: %s" % stuck)
@@ -250,12 +251,13 @@ def restore(settings: _settings.Settings, options: Any) -> Answer:
 
 
 def _sealed(settings: _settings.Settings, entry: Optional[_archive.Entry]) -> Answer:
-    """A drill on a host that can't read its own backups: neither a success nor a failure. What can be seen without the key is looked at."""
+    """A drill on a host that can't read its own backups: neither a success nor a failure. What can
+    be seen without the key is looked at."""
     name, path = (entry.name, entry.path) if entry else ("", "")
     problem = _archive.verify(entry) if entry else ""
     words = (
-        "%s is sealed: it cannot be tried here without the key (--identity); every byte is as it was written"
-        % path
+        "%s is sealed: it cannot be tried here without the key (--identity); every byte is "
+        "as it was written" % path
     )
     _history.record(
         settings.state_dir, "drill", now(), problem or None, settings.metrics, note=words, name=name

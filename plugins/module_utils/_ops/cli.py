@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``litellm-ops``: backups, health and models of a host's LiteLLM deployment from a timer or by hand, without Ansible.
+"""``litellm-ops``: backups, health and models of a host's LiteLLM deployment from a timer or by
+hand, without Ansible.
 
 Exit codes: :mod:`_ops.answer`.
 """
@@ -58,7 +59,8 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
         prog="litellm-ops",
         description="Backups, health and models of this host's LiteLLM deployment.",
-        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 refused before anything was touched; those of "
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 refused before "
+        "anything was touched; those of "
         "health, probe and inventory are told by their own help.",
     )
     shared = argparse.ArgumentParser(add_help=False)

@@ -105,7 +105,8 @@ def register(commands: Any) -> None:
     command(
         "inventory",
         inventory,
-        "show every model as the configuration, the database, the proxy and the model servers have it",
+        "show every model as the configuration, the database, the proxy and the model "
+        "servers have it",
     )
 
 

@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""This very code as a command on the host: ``litellm-ops``, which needs Python and nothing of Ansible.
+"""This very code as a command on the host: ``litellm-ops``, which needs Python and nothing of
+Ansible.
 
-The sources lie in a folder that is named by their content; the command names that folder. So another release takes its place by one
-rename, and a run that is under way keeps what it began with.
+The sources lie in a folder that is named by their content; the command names that folder. So
+another release takes its place by one rename, and a run that is under way keeps what it began with.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ UNITS = (
     "/usr/lib/systemd/user",
 )
 _SCRIPT = """#!/usr/bin/python3 -I
-# Written by llmops.litellm: backups, health and models of this host's LiteLLM deployment. See litellm-ops --help.
+# Written by llmops.litellm: backups, health and models of this host's LiteLLM deployment.
+# See litellm-ops --help.
 import sys
 
 sys.path.insert(0, "%s")
@@ -52,7 +54,8 @@ sys.exit(main())
 
 
 def sources() -> dict[str, bytes]:
-    """The files of these packages that are loaded now, by their path below it. What :mod:`_ops.cli.cli` needs is among them once it is imported."""
+    """The files of these packages that are loaded now, by their path below it. What
+    :mod:`_ops.cli.cli` needs is among them once it is imported."""
     root = __name__.rpartition("._ops.")[0]
     found = {"__init__.py": b""}
     for name in sorted(sys.modules):
@@ -61,7 +64,8 @@ def sources() -> dict[str, bytes]:
             if hasattr(sys.modules[name], "__path__"):
                 found[path + "/__init__.py"] = b""
             else:
-                # of files, of the archive in which a module comes, and of Ansible's own import of collections
+                # of files, of the archive in which a module comes, and of Ansible's own import of
+                # collections
                 found[path + ".py"] = sys.modules[name].__loader__.get_source(name).encode()  # type: ignore[union-attr]
     return found
 

@@ -48,7 +48,8 @@ def add(command: Callable[[str, Callable[[Any, Any], Answer], str], Any]) -> Non
         (
             "model-ended",
             ended,
-            "forget earlier starts of a model server that was stopped in order (called by its unit)",
+            "forget earlier starts of a model server that was stopped in order (called by "
+            "its unit)",
         ),
         (
             "model-failed",
@@ -163,7 +164,8 @@ def door(options: Any) -> Answer:
 
 
 def ended(options: Any) -> Answer:
-    """After a stop. systemd counts every start, those in order too, such as of a server on demand; only what follows a failure shall count."""
+    """After a stop. systemd counts every start, those in order too, such as of a server on demand;
+    only what follows a failure shall count."""
     installed = _installed(options)
     result = os.environ.get("SERVICE_RESULT", "")
     if result != "success":
@@ -179,7 +181,8 @@ def ended(options: Any) -> Answer:
 
 
 def failed(options: Any) -> Answer:
-    """Where systemd has given up. Some releases also call this between two restarts: then the answer is no, and nobody is told."""
+    """Where systemd has given up. Some releases also call this between two restarts: then the
+    answer is no, and nobody is told."""
     installed = _installed(options)
     state = _gate.look(installed.unit)
     if state.active != "failed":
@@ -187,7 +190,8 @@ def failed(options: Any) -> Answer:
             FAILED, ["%s failed and is started again" % options.name], {"state": state.active}
         )
     words = (
-        "model server %s was started %d times and failed (%s); it is not started any more. Look why: journalctl -u %s. "
+        "model server %s was started %d times and failed (%s); it is not started any more. "
+        "Look why: journalctl -u %s. "
         "Then: systemctl reset-failed %s && systemctl start %s"
         % (
             options.name,

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``litellm-ops`` does beside making backups: copies off the host, and whether all that the settings ask for can be had."""
+"""What ``litellm-ops`` does beside making backups: copies off the host, and whether all that the
+settings ask for can be had."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ def check(settings: _settings.Settings) -> list[str]:
 
 
 def copy(settings: _settings.Settings, entry: _archive.Entry, now: datetime) -> Answer:
-    """Copy a sound backup off the host, and remember how that went. A failure takes nothing from the backup here.
+    """Copy a sound backup off the host, and remember how that went. A failure takes nothing from
+    the backup here.
 
     :raises SettingsError: the settings name no place.
     """
