@@ -7,11 +7,8 @@ A backup is a folder (0700) of files (0600): the dump (``database.dump``, pg_dum
 or for a large database the folder ``database.dir``), copies of what the deployment needs,
 ``manifest.json`` and ``SHA256SUMS`` (of every other file; ``sha256sum -c`` reads it). Where it is
 encrypted, all but these two end in ``.age``. It grows under ``.incomplete-…`` and is renamed when
-it is on disk and was read back. The manifest: ``{format, name, created, host, source, pinned,
-encrypted, recipients, salt_key_fingerprint, facts, absent, database: {name, bytes, server_version,
-client_major, dump}, fingerprint, sequences_after, rows: {table: count}, rows_total, files: [{name,
-bytes, sha256, from}]}``; times are UTC in ISO 8601, sizes bytes, ``absent`` what should have been
-in it and was not there, in words.
+it is on disk and was read back. What the manifest holds: :class:`_backup.folder.Manifest`; times
+are UTC in ISO 8601, sizes bytes.
 """
 
 from __future__ import annotations
@@ -26,7 +23,7 @@ import tempfile
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from time import monotonic, sleep
-from typing import Any, Iterator, Mapping, NamedTuple, Optional
+from typing import Any, Iterator, Mapping, NamedTuple, Optional, TypedDict
 
 from .._host.files import free_bytes, sync_folder
 from .._postgres.session import Endpoint, client_version, database_size
@@ -42,6 +39,8 @@ from .folder import (
     SEALED,
     SUMS,
     BackupError,
+    File,
+    Manifest,
     listed,
     manifest,
     names,
@@ -61,6 +60,8 @@ __all__ = [
     "SUMS",
     "BackupError",
     "How",
+    "Made",
+    "Manifest",
     "Order",
     "backup",
     "check_names",
@@ -99,6 +100,17 @@ class Order(NamedTuple):
     salt_key: Optional[str] = None
     how: How = How()
     absent: tuple[str, ...] = ()
+
+
+class Made(TypedDict):
+    """A backup that was made, or was there by that name; ``bytes`` of all its files."""
+
+    changed: bool
+    name: str
+    path: str
+    manifest: Manifest
+    bytes: int
+    seconds: float
 
 
 def salt_key(environment: Mapping[str, str]) -> Optional[str]:
@@ -167,7 +179,7 @@ def foresee(order: Order, now: datetime) -> dict[str, Any]:
     name = order.name or name_of(now, taken)
     told = {"changed": name not in taken, "name": name, "path": os.path.join(order.folder, name)}
     if name in taken:
-        _existing(order.folder, name)
+        _existing(order.folder, name, monotonic())
         return told
     _encryption.check(order.how.recipients)
     found = check_space(order)
@@ -214,15 +226,28 @@ def _copy(source: str, folder: str, name: str, recipients: tuple[str, ...]) -> d
     return {name + SEALED: out.digest}
 
 
-def _fill(order: Order, folder: str, name: str, now: datetime) -> dict[str, Any]:
+def _file(folder: str, name: str, digest: str, origin: str) -> File:
+    """What the manifest says of a file; ``origin``: the path that it is a copy of, if it is one."""
+    made: File = {
+        "name": name,
+        "bytes": os.stat(os.path.join(folder, name)).st_size,
+        "sha256": digest,
+    }
+    if origin:
+        made["from"] = origin
+    return made
+
+
+def _fill(order: Order, folder: str, name: str, now: datetime) -> None:
     """Everything of a backup, on disk and read back."""
     occupied = database_size(order.source)
     dumped = _dump.dump(order.source, folder, order.how, occupied)
-    digests, origins = dict(dumped.digests), {}
+    digests = dict(dumped.digests)
+    origins: dict[str, str] = {}
     for target, path in order.files.items():
         copied = _copy(path, folder, target, order.how.recipients)
         digests.update(copied)
-        origins.update({entry: {"from": path} for entry in copied})
+        origins.update(dict.fromkeys(copied, path))
     # What pg_dump has written itself is read here for the first time.
     digests.update(
         {
@@ -232,7 +257,7 @@ def _fill(order: Order, folder: str, name: str, now: datetime) -> dict[str, Any]
         }
     )
     held = dumped.fingerprint
-    made = {
+    made: Manifest = {
         "format": FORMAT,
         "name": name,
         "created": now.astimezone(timezone.utc).isoformat(timespec="seconds"),
@@ -258,12 +283,7 @@ def _fill(order: Order, folder: str, name: str, now: datetime) -> dict[str, Any]
         "rows": {table["name"]: table["rows"] for table in held["tables"]},
         "rows_total": held["rows_total"],
         "files": [
-            {
-                "name": entry,
-                "bytes": os.stat(os.path.join(folder, entry)).st_size,
-                "sha256": digest,
-                **origins.get(entry, {}),
-            }
+            _file(folder, entry, digest, origins.get(entry, ""))
             for entry, digest in sorted(digests.items())
         ],
     }
@@ -281,10 +301,9 @@ def _fill(order: Order, folder: str, name: str, now: datetime) -> dict[str, Any]
         raise BackupError(
             "the backup did not read back as it was written: %s" % "; ".join(problems)
         )
-    return made
 
 
-def backup(order: Order, now: datetime) -> dict[str, Any]:
+def backup(order: Order, now: datetime) -> Made:
     """Make a backup, or find the one of that name.
 
     :returns: ``changed``, ``name``, ``path``, ``manifest``, ``seconds``, ``bytes`` (of all its
@@ -297,11 +316,7 @@ def backup(order: Order, now: datetime) -> dict[str, Any]:
     os.makedirs(order.folder, mode=0o700, exist_ok=True)
     with locked(order.folder):
         if order.name is not None and os.path.lexists(os.path.join(order.folder, order.name)):
-            return {
-                "changed": False,
-                **_existing(order.folder, order.name),
-                "seconds": round(monotonic() - begun, 3),
-            }
+            return _existing(order.folder, order.name, begun)
         check_space(order)
         name = order.name or name_of(now, os.listdir(order.folder))
         growing = tempfile.mkdtemp(prefix="%s%s-" % (INCOMPLETE, name), dir=order.folder)
@@ -317,16 +332,20 @@ def backup(order: Order, now: datetime) -> dict[str, Any]:
             shutil.rmtree(growing)
             raise
         sync_folder(order.folder)
-        return {
-            "changed": True,
-            **_existing(order.folder, name, proved=True),
-            "seconds": round(monotonic() - begun, 3),
-        }
+        return _existing(order.folder, name, begun, made=True)
 
 
-def _existing(folder: str, name: str, proved: bool = False) -> dict[str, Any]:
+def _existing(folder: str, name: str, begun: float, made: bool = False) -> Made:
+    """A backup that is there: one that was just made is proved already."""
     path = os.path.join(folder, name)
-    problems = [] if proved else verify(path)
+    problems = [] if made else verify(path)
     if problems:
         raise BackupError("%s is there but not sound: %s" % (path, "; ".join(problems)))
-    return {"name": name, "path": path, "manifest": manifest(path), "bytes": size(path)}
+    return {
+        "changed": made,
+        "name": name,
+        "path": path,
+        "manifest": manifest(path),
+        "bytes": size(path),
+        "seconds": round(monotonic() - begun, 3),
+    }

@@ -54,7 +54,7 @@ def read(name: str, path: str, pinned: bool, there: Optional[tzinfo]) -> Optiona
     if old:
         time = _old_time(manifest, old[1], there) if _is_file(manifest) else None
         return Entry(name, path, time, "old", pinned) if time else None
-    told: dict[str, Any] = {}
+    told = _backup.Manifest()
     problem = "%s is missing" % manifest
     if _is_file(manifest):
         try:

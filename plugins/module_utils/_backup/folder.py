@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import stat
-from typing import IO, Any, Iterator, Mapping
+from typing import IO, Any, Iterator, Mapping, Optional, TypedDict, cast
 
 from .._host.problem import OperatorError
 
@@ -22,6 +22,48 @@ MANIFEST, SUMS = "manifest.json", "SHA256SUMS"
 # The dump: one file in pg_dump's custom format, or a folder of files.
 DUMP, DUMP_FOLDER = "database.dump", "database.dir"
 FOLDER, SEALED = ".dir", ".age"
+
+
+class Database(TypedDict, total=False):
+    """What a manifest says of the database: ``bytes`` on its server's disk; ``dump``: the name of
+    the file or folder that holds it."""
+
+    name: str
+    bytes: int
+    server_version: str
+    client_major: int
+    dump: str
+
+
+# ``from``: the path on the host; only of what was copied.
+File = TypedDict("File", {"name": str, "bytes": int, "sha256": str, "from": str}, total=False)
+
+
+class Manifest(TypedDict, total=False):
+    """``manifest.json`` of a backup, which holds no secret. It is read from a disk, so of what this
+    release writes a part may be missing; an empty one can't be trusted.
+
+    ``source``: the deployment's kind. ``facts``: versions and images. ``absent``: what could not
+    be found, in words. ``fingerprint``: see :func:`_postgres.fingerprint.fingerprint`; ``rows``:
+    their number by table."""
+
+    format: int
+    name: str
+    created: str
+    host: str
+    source: str
+    pinned: bool
+    facts: dict[str, Any]
+    absent: list[str]
+    encrypted: bool
+    recipients: list[str]
+    salt_key_fingerprint: Optional[str]
+    database: Database
+    fingerprint: dict[str, Any]
+    sequences_after: Any
+    rows: dict[str, int]
+    rows_total: int
+    files: list[File]
 
 
 class BackupError(OperatorError):
@@ -127,7 +169,7 @@ def _parsed(text: str) -> dict[str, str]:
     return {line[66:]: line[:66] for line in text.splitlines()}
 
 
-def manifest(folder: str) -> dict[str, Any]:
+def manifest(folder: str) -> Manifest:
     """A backup's manifest.
 
     :raises BackupError: there is none, or it is of a format that this release does not know.
@@ -140,4 +182,4 @@ def manifest(folder: str) -> dict[str, Any]:
         raise BackupError("%s cannot be read: %s" % (path, error)) from None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise BackupError("%s is not of format %d" % (path, FORMAT))
-    return found
+    return cast(Manifest, found)

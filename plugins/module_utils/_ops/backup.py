@@ -50,7 +50,9 @@ def backup(settings: _settings.Settings, options: Any) -> Answer:
         now(),
         None,
         settings.metrics,
-        **{field: done[field] for field in _history.FIELDS},
+        name=done["name"],
+        seconds=done["seconds"],
+        bytes=done["bytes"],
     )
     manifest = done["manifest"]
     how = "is made and verified" if done["changed"] else "was there and is sound"

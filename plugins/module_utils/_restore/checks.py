@@ -48,7 +48,7 @@ class Look(NamedTuple):
     problems: list[str]
     notes: list[str]
     loses: list[str]
-    manifest: dict[str, Any]
+    manifest: _backup.Manifest
     exists: bool
 
 
@@ -61,7 +61,9 @@ def look(
     """
     problems = _backup.verify(path)
     if problems:
-        return Look(["the backup is not sound: %s" % "; ".join(problems)], [], [], {}, False)
+        return Look(
+            ["the backup is not sound: %s" % "; ".join(problems)], [], [], _backup.Manifest(), False
+        )
     notes: list[str] = []
     loses: list[str] = []
     exists = False
@@ -75,7 +77,7 @@ def look(
     try:
         told = _backup.manifest(path)
     except _backup.BackupError as error:
-        return Look([str(error)], [], [], {}, False)
+        return Look([str(error)], [], [], _backup.Manifest(), False)
     target = deployment.database
     gather(lambda: check_journal(state_dir), problems)
     gather(lambda: check_salt(told, deployment, notes), problems)
@@ -119,7 +121,7 @@ def check_journal(state_dir: str) -> list[str]:
     ]
 
 
-def check_salt(told: dict[str, Any], deployment: Deployment, notes: list[str]) -> list[str]:
+def check_salt(told: _backup.Manifest, deployment: Deployment, notes: list[str]) -> list[str]:
     """Whether the deployment's salt key opens what the backup's database holds."""
     held = told.get("salt_key_fingerprint")
     if held is None:
@@ -140,7 +142,7 @@ def check_salt(told: dict[str, Any], deployment: Deployment, notes: list[str]) -
     ]
 
 
-def check_server(told: dict[str, Any], target: Endpoint) -> list[str]:
+def check_server(told: _backup.Manifest, target: Endpoint) -> list[str]:
     """Whether the server and its programs take the dump."""
     _database.check(told, target)
     version, major = server_version(target.on(MAINTENANCE))
@@ -199,7 +201,7 @@ def newer(applied: Optional[list[str]], brought: Optional[list[str]], then: str,
 
 
 def check_schema(
-    told: dict[str, Any], path: str, identity: str, deployment: Deployment, notes: list[str]
+    told: _backup.Manifest, path: str, identity: str, deployment: Deployment, notes: list[str]
 ) -> list[str]:
     """Whether the deployment's LiteLLM knows the schema of the backup's database."""
     applied = _load.migrations(_load.find(path, told, identity), deployment.database)
@@ -223,7 +225,7 @@ def check_schema(
     )
 
 
-def needed(told: dict[str, Any]) -> int:
+def needed(told: _backup.Manifest) -> int:
     """Bytes that the restored database may need on the server's disk."""
     size = int(told["database"]["bytes"])
     return int(size * 1.1) + min(size, WAL)
@@ -245,7 +247,9 @@ def data_room(target: Endpoint) -> Optional[tuple[int, Optional[int]]]:
     return (int(words[3]) * 1024, None) if len(words) > 4 and words[3].isdigit() else None
 
 
-def check_space(told: dict[str, Any], target: Endpoint, points: str, notes: list[str]) -> list[str]:
+def check_space(
+    told: _backup.Manifest, target: Endpoint, points: str, notes: list[str]
+) -> list[str]:
     """Whether there is room for a second database, and for the restore point (``points``: its folder, empty for none)."""
     room, size = data_room(target), needed(told)
     if room is None:

@@ -22,7 +22,7 @@ class Result(NamedTuple):
     verified), what the backup says the database held, what the restored one holds, and the seconds of each phase."""
 
     action: str
-    manifest: dict[str, Any]
+    manifest: _backup.Manifest
     differences: list[str]
     expected: dict[str, Any]
     found: dict[str, Any]
@@ -35,7 +35,7 @@ def restore(
     now: datetime,
     identity: str = "",
     jobs: int = JOBS,
-    verified: Optional[dict[str, Any]] = None,
+    verified: Optional[_backup.Manifest] = None,
 ) -> Result:
     """Restore a backup's database.
 
@@ -59,7 +59,7 @@ def restore(
     return Result(action, manifest, done.differences, done.expected, done.found, phase.seconds)
 
 
-def dry_run(folder: str, target: Endpoint) -> tuple[str, dict[str, Any]]:
+def dry_run(folder: str, target: Endpoint) -> tuple[str, _backup.Manifest]:
     """What :func:`restore` would do now (``create`` or ``replace``), and the backup's manifest.
 
     :raises BackupError, PostgresError: it would refuse.
@@ -70,7 +70,7 @@ def dry_run(folder: str, target: Endpoint) -> tuple[str, dict[str, Any]]:
         return _plan(target, admin), manifest
 
 
-def _sound(folder: str) -> dict[str, Any]:
+def _sound(folder: str) -> _backup.Manifest:
     """The manifest of a backup of which every byte was checked."""
     problems = _backup.verify(folder)
     if problems:
@@ -86,7 +86,7 @@ def _plan(target: Endpoint, admin: Session) -> str:
     return "replace" if found.exists else "create"
 
 
-def check(manifest: dict[str, Any], target: Endpoint) -> None:
+def check(manifest: _backup.Manifest, target: Endpoint) -> None:
     """:raises PostgresError: the target's programs are older than the one that wrote the dump."""
     dump, load = manifest["database"]["client_major"], client_version(target, "pg_restore")
     if load < dump:

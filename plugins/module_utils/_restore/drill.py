@@ -63,7 +63,7 @@ def drill(
     }
 
 
-def check_space(told: dict[str, Any], root: str) -> None:
+def check_space(told: _backup.Manifest, root: str) -> None:
     """:raises BackupError: the engine's data folder has too little room."""
     needed, free = int(told["database"]["bytes"] * SHARE), _files.free_bytes(root)
     if free < needed:
@@ -160,7 +160,7 @@ def _last(text: str) -> str:
     return (lines or ["it said nothing"])[-1]
 
 
-def image_of(told: dict[str, Any], fallback: str = "") -> str:
+def image_of(told: _backup.Manifest, fallback: str = "") -> str:
     """The image of PostgreSQL that belongs to a backup.
 
     :raises BackupError: nobody knows one.

@@ -15,7 +15,7 @@ import subprocess
 import tarfile
 import tempfile
 from contextlib import contextmanager
-from typing import IO, Any, Iterator, NamedTuple, Optional
+from typing import IO, Iterator, NamedTuple, Optional
 
 from .._backup import folder as _folder
 from .._backup.folder import BackupError
@@ -43,7 +43,7 @@ class Dump(NamedTuple):
     identity: str
 
 
-def find(folder: str, told: dict[str, Any], identity: str = "") -> Dump:
+def find(folder: str, told: _folder.Manifest, identity: str = "") -> Dump:
     """The dump of a backup.
 
     :param told: the backup's manifest.

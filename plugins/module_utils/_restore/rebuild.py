@@ -110,16 +110,16 @@ def foresee(order: Order) -> dict[str, Any]:
     }
 
 
-def examine(order: Order) -> tuple[list[str], dict[str, Any]]:
+def examine(order: Order) -> tuple[list[str], _backup.Manifest]:
     """Why it is refused, and the backup's manifest (empty where it can't be trusted)."""
     problems = _backup.verify(order.path)
     if problems:
-        return ["the backup is not sound: %s" % "; ".join(problems)], {}
+        return ["the backup is not sound: %s" % "; ".join(problems)], _backup.Manifest()
     try:
         told = _backup.manifest(order.path)
         _restore_load.find(order.path, told, order.identity)
     except _backup.BackupError as error:
-        return [str(error)], {}
+        return [str(error)], _backup.Manifest()
     names = {_restore_load.plain(entry["name"]) for entry in told["files"]}
     missing = [name for name in NEEDED if name not in names]
     if missing:
@@ -186,7 +186,7 @@ def rebuild(order: Order, now: datetime, tell: Callable[[str], None]) -> dict[st
     }
 
 
-def place(order: Order, told: dict[str, Any], tell: Callable[[str], None]) -> None:
+def place(order: Order, told: _backup.Manifest, tell: Callable[[str], None]) -> None:
     """The project's folder, with its images present.
 
     :raises RefusedError: something of these names is there. :raises RestoreError: it could not be made; nothing is left of it.
@@ -302,7 +302,7 @@ def _pull(image: str, engine: tuple[str, ...], tell: Callable[[str], None]) -> N
 def _raise(
     order: Order,
     project: _compose_project.Project,
-    told: dict[str, Any],
+    told: _backup.Manifest,
     stage: str,
     now: datetime,
     tell: Callable[[str], None],

@@ -32,11 +32,11 @@ def test_parts_of_the_deployment_are_taken_as_they_were_found(tmp_path: Path) ->
         proxy="litellm-proxy",
         lacking=(("database", "no DATABASE_URL"),),
     )
-    assert target.containers == ("litellm-proxy",)
-    assert target.published == (("litellm-proxy", 4000),)
-    assert target.proxy == "litellm-proxy"
-    assert target.lacking == (("database", "no DATABASE_URL"),)
-    assert target.key == "sk-x"
+    assert target.deployed.containers == ("litellm-proxy",)
+    assert target.deployed.published == (("litellm-proxy", 4000),)
+    assert target.deployed.proxy == "litellm-proxy"
+    assert target.deployed.lacking == (("database", "no DATABASE_URL"),)
+    assert target.deployed.key == "sk-x"
 
 
 @pytest.mark.parametrize(("kind", "own"), [("compose", "project"), ("legacy", "/home/litellm")])
