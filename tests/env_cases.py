@@ -1,6 +1,8 @@
-"""Env files and what their three readers make of them, measured on Docker Compose 2.26.1, systemd 257 and bash 5.2.
+"""Env files and what their three readers make of them, measured on Docker Compose 2.26.1, systemd
+257 and bash 5.2.
 
-The unit tests hold our parsers to this table; molecule/env_file holds the table, and random files, to the real programs.
+The unit tests hold our parsers to this table; molecule/env_file holds the table, and random files,
+to the real programs.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ REFUSED: Variables = None
 
 
 class Case(NamedTuple):
-    """A file and the variables that each reader gets from it, ``REFUSED`` where it refuses the file. For ``shell`` that
+    """A file and the variables that each reader gets from it, ``REFUSED`` where it refuses the
+    file. For ``shell`` that
     includes everything that would do more than assign, which bash itself would not refuse."""
 
     id: str

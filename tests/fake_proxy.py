@@ -59,7 +59,9 @@ def key(alias: str, token: str, **more: Any) -> dict[str, Any]:
 
 
 class FakeProxy:
-    """The state. ``replies`` overrides a path with (status, body); ``seen`` are requests as (method, path, payload)."""
+    """The state. ``replies`` overrides a path with (status, body); ``seen`` are requests as
+    (method, path, payload).
+    """
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"

@@ -140,7 +140,9 @@ BACK = ("leave", "carry", "return", "check", "clear")
 
 
 def rolled_back(**carried: Any) -> dict[str, Any]:
-    """A journal of a host that was migrated and came back; each step of the way took ten seconds."""
+    """A journal of a host that was migrated and came back; each step of the way took ten
+    seconds.
+    """
     made = journal("rolled back")
     facts = {
         "carry": {

@@ -1,7 +1,9 @@
-"""Print the packages of plugins/module_utils, from the ground up, with their lines and imports: ``tests/structure.py``.
+"""Print the packages of plugins/module_utils, from the ground up, with their lines and imports:
+``tests/structure.py``.
 
-A package may import only from packages below it; an import that goes up, or a circle, is printed and ends with exit code 1.
-Read from the syntax trees, so that imports within functions and for type checking count as well.
+A package may import only from packages below it; an import that goes up, or a circle, is printed
+and ends with exit code 1. Read from the syntax trees, so that imports within functions and for type
+checking count as well.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 UTILITIES = ROOT / "plugins/module_utils"
-# From the ground up; packages of one floor do not know of each other. The module in brackets is the package's face.
+# From the ground up; packages of one floor do not know of each other. The module in brackets is the
+# package's face.
 FLOORS = (
     {"_host": "process", "_config": "envfile"},
     {"_postgres": "session", "_redis": "redis"},

@@ -1,15 +1,19 @@
-"""What backups cost beside the bare pg_dump and the naive way, in one run: ``backup.py [--migrations DIR] [--rounds N] GIB [GIB ...]``.
+"""What backups cost beside the bare pg_dump and the naive way, in one run: ``backup.py
+[--migrations DIR] [--rounds N] GIB [GIB ...]``.
 
-A throwaway PostgreSQL of Debian's binaries is made on a free port, with databases of about these sizes on disk (0.1, 1 and 5, say), of spend-like
-rows; all of it is removed afterwards. DIR, a copy of litellm_proxy_extras/migrations, gives LiteLLM's own schema; without it there is the one large
-table with its indexes. Every way runs in a process of its own, so that its peak memory (the largest of that process and of its programs: ``ru_maxrss``)
-is its own. The rounds go through all ways in turn, and the figures are their medians.
+A throwaway PostgreSQL of Debian's binaries is made on a free port, with databases of about these
+sizes on disk (0.1, 1 and 5, say), of spend-like rows; all of it is removed afterwards. DIR, a copy
+of litellm_proxy_extras/migrations, gives LiteLLM's own schema; without it there is the one large
+table with its indexes. Every way runs in a process of its own, so that its peak memory (the largest
+of that process and of its programs: ``ru_maxrss``) is its own. The rounds go through all ways in
+turn, and the figures are their medians.
 
-    ours             a backup as ``litellm-ops`` makes it, with manifest, checksums, fingerprint, read back
-    pg_dump          the bare program with the same options into a file, and nothing else
-    naive            what many scripts do: pg_dump as text, captured into memory by Python, then written
-    fingerprint      the fingerprint alone: what of ours is the hashing of rows
-    hashing          the SHA-256 of the bare program's file, twice: what of ours is the hashing of files
+ours             a backup as ``litellm-ops`` makes it, with manifest, checksums, fingerprint, read
+back pg_dump          the bare program with the same options into a file, and nothing else
+naive            what many scripts do: pg_dump as text, captured into memory by Python, then written
+ fingerprint      the fingerprint alone: what of ours is the hashing of rows
+hashing          the SHA-256 of the bare program's file, twice: what of ours is the hashing of files
+
 """
 
 from __future__ import annotations
@@ -46,11 +50,15 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session i
 
 # With LiteLLM's indexes on it, as seen on PostgreSQL 15.
 ROW_BYTES = 1040
-TABLE = """CREATE TABLE "LiteLLM_SpendLogs" (request_id text PRIMARY KEY, call_type text, api_key text, spend double precision, total_tokens int,
-  prompt_tokens int, completion_tokens int, "startTime" timestamp(3), "endTime" timestamp(3), model text, model_id text, model_group text,
-  custom_llm_provider text, api_base text, "user" text, metadata jsonb, request_tags jsonb, team_id text, end_user text, requester_ip_address text,
+TABLE = """CREATE TABLE "LiteLLM_SpendLogs" (request_id text PRIMARY KEY, call_type text,
+  api_key text, spend double precision, total_tokens int,
+  prompt_tokens int, completion_tokens int, "startTime" timestamp(3), "endTime" timestamp(3),
+  model text, model_id text, model_group text,
+  custom_llm_provider text, api_base text, "user" text, metadata jsonb, request_tags jsonb,
+  team_id text, end_user text, requester_ip_address text,
   session_id text, status text, request_duration_ms int);
-CREATE INDEX ON "LiteLLM_SpendLogs" ("startTime"); CREATE INDEX ON "LiteLLM_SpendLogs" (end_user); CREATE INDEX ON "LiteLLM_SpendLogs" (session_id)"""
+CREATE INDEX ON "LiteLLM_SpendLogs" ("startTime"); CREATE INDEX ON "LiteLLM_SpendLogs" (end_user);
+  CREATE INDEX ON "LiteLLM_SpendLogs" (session_id)"""
 
 
 def ours(source: Endpoint, folder: str, **how: Any) -> None:
@@ -81,7 +89,9 @@ def fingerprint(source: Endpoint, _folder: str) -> None:
 
 
 def hashing(source: Endpoint, folder: str) -> None:
-    """A dump's SHA-256 as often as ours reads it for that; the dump itself is made before the clock starts."""
+    """A dump's SHA-256 as often as ours reads it for that; the dump itself is made before the clock
+    starts.
+    """
     for _time in range(2):
         _backup.sha256(folder + "/dump")
 
@@ -242,7 +252,10 @@ def table(rows: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     allowed = 1.1 * middle["pg_dump"]["seconds"] + hashed
     yield ""
     yield (
-        "ours %.2f s; allowed, the bare one and 10 %% plus the hashing: %.2f s; without the hashing ours is %.2f of the bare one"
+        (
+            "ours %.2f s; allowed, the bare one and 10 %% plus the hashing: %.2f s; without "
+            "the hashing ours is %.2f of the bare one"
+        )
         % (
             middle["ours"]["seconds"],
             allowed,

@@ -1,7 +1,9 @@
-"""How long copies, fingerprints and backups take, beside the bare programs: ``database.py --migrations DIR --rows N SOURCE TARGET``.
+"""How long copies, fingerprints and backups take, beside the bare programs: ``database.py
+--migrations DIR --rows N SOURCE TARGET``.
 
-SOURCE is a URL, TARGET a URL or ``container:NAME:USER``; their databases (names as in the URL; ``benchmark`` in a container) are
-MADE AND DROPPED here. DIR is a copy of litellm_proxy_extras/migrations. Each figure is of one run; the order is as printed.
+SOURCE is a URL, TARGET a URL or ``container:NAME:USER``; their databases (names as in the URL;
+``benchmark`` in a container) are MADE AND DROPPED here. DIR is a copy of
+litellm_proxy_extras/migrations. Each figure is of one run; the order is as printed.
 """
 
 from __future__ import annotations
@@ -31,15 +33,22 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session i
 )
 
 T = TypeVar("T")
-SPEND = """INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, api_key, spend, total_tokens, prompt_tokens, completion_tokens, "startTime",
-  "endTime", model, model_id, model_group, custom_llm_provider, api_base, "user", metadata, request_tags, team_id, end_user, requester_ip_address,
+SPEND = """INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, api_key, spend, total_tokens,
+  prompt_tokens, completion_tokens, "startTime",
+  "endTime", model, model_id, model_group, custom_llm_provider, api_base, "user", metadata,
+  request_tags, team_id, end_user, requester_ip_address,
   session_id, status, request_duration_ms)
-SELECT 'chatcmpl-' || md5(i::text), 'acompletion', md5('k' || (i %% 7)) || md5('l' || (i %% 7)), (i %% 1000) * 0.00012345 / 3, i %% 900, i %% 700,
-  i %% 200, timestamp '2026-01-01' + i * interval '17.031 s', timestamp '2026-01-01' + i * interval '17.031 s' + interval '1.234 s', 'gpt-4o',
+SELECT 'chatcmpl-' || md5(i::text), 'acompletion', md5('k' || (i %% 7)) || md5('l' || (i %% 7)),
+  (i %% 1000) * 0.00012345 / 3, i %% 900, i %% 700,
+  i %% 200, timestamp '2026-01-01' + i * interval '17.031 s',
+  timestamp '2026-01-01' + i * interval '17.031 s' + interval '1.234 s', 'gpt-4o',
   md5('m' || (i %% 5)), 'gpt-4o', 'openai', 'https://api.example.test/v1', 'user-' || (i %% 50),
-  jsonb_build_object('user_api_key', md5('k' || (i %% 7)), 'user_api_key_alias', 'größe-ключ-' || (i %% 7), 'status', 'success',
-    'note', md5(i::text) || md5((i + 1)::text) || md5((i + 2)::text), 'cost_breakdown', jsonb_build_object('input', 0.1 + 0.2, 'output', i * 1e-9)),
-  jsonb_build_array('tag' || (i %% 9), 'User-Agent: OpenAI/Python ' || (i %% 4)), md5('t'), 'end-' || (i %% 1000), '10.0.0.' || (i %% 250),
+  jsonb_build_object('user_api_key', md5('k' || (i %% 7)), 'user_api_key_alias',
+  'größe-ключ-' || (i %% 7), 'status', 'success',
+    'note', md5(i::text) || md5((i + 1)::text) || md5((i + 2)::text), 'cost_breakdown',
+  jsonb_build_object('input', 0.1 + 0.2, 'output', i * 1e-9)),
+  jsonb_build_array('tag' || (i %% 9), 'User-Agent: OpenAI/Python ' || (i %% 4)), md5('t'),
+  'end-' || (i %% 1000), '10.0.0.' || (i %% 250),
   md5('s' || (i / 10)), 'success', i %% 4000
 FROM generate_series(1, %d) i"""
 
@@ -76,7 +85,9 @@ def bare(source: Endpoint, target: Endpoint) -> None:
 
 
 def naive(source: Endpoint) -> str:
-    """A content hash as scripts take it: every row, in order, out of the server and through a hash."""
+    """A content hash as scripts take it: every row, in order, out of the server and through a
+    hash.
+    """
     dump = source.start(
         "psql",
         "-X",

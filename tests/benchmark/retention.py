@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long a retention policy needs to decide: ``python tests/benchmark/retention.py [BACKUPS]`` (100,000).
+"""How long a retention policy needs to decide: ``python tests/benchmark/retention.py [BACKUPS]``
+(100,000).
 
 One backup every ten minutes, shuffled; the default policy, and one that has to look at all of them.
 """

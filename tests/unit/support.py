@@ -1,4 +1,6 @@
-"""What tests of many modules need: a module that is run, a PostgreSQL and programs that are none."""
+"""What tests of many modules need: a module that is run, a PostgreSQL and programs that are
+none.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What holds for every role, module, playbook and file of the collection, and no linter looks at."""
+"""What holds for every role, module, playbook and file of the collection, and no linter looks
+at.
+"""
 
 from __future__ import annotations
 
@@ -241,7 +243,9 @@ def test_a_test_file_tests_its_module(path: Path) -> None:
 
 
 def referring(tree: ast.Module, module: str) -> list[str]:
-    """The tests that refer to a module, by themselves or through a helper or fixture of their file."""
+    """The tests that refer to a module, by themselves or through a helper or fixture of their
+    file.
+    """
     ours = {
         alias.asname or alias.name
         for node in ast.walk(tree)

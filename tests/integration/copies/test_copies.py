@@ -196,14 +196,19 @@ def test_what_cannot_be_removed_over_there_is_said_with_the_copy(
 ) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/rclone").write_text(
-        '#!/bin/sh\n[ "$1" != lsf ] || { echo \'Failed to lsf\' >&2; exit 1; }\nexec /usr/bin/rclone "$@"\n'
+        (
+            "#!/bin/sh\n[ \"$1\" != lsf ] || { echo 'Failed to lsf' >&2; exit 1; }\nexec "
+            '/usr/bin/rclone "$@"\n'
+        )
     )
     (tmp_path / "bin/rclone").chmod(0o755)
     monkeypatch.setattr(_offsite, "PATH", str(tmp_path / "bin") + ":/usr/bin:/bin")
     path = make("20261124T120000Z")
     with pytest.raises(
         _folder.BackupError,
-        match="^the copy is there and proved, but .*could not be removed: rclone lsf: Failed to lsf",
+        match=(
+            "^the copy is there and proved, but .*could not be removed: rclone lsf: Failed to lsf"
+        ),
     ):
         _offsite.copy(rclone._replace(prune=True), str(path), False, str(tmp_path), POLICY)
     assert _backup.verify(str(tmp_path / "there/litellm" / path.name)) == []

@@ -1,8 +1,10 @@
-"""Throwaway PostgreSQL servers: one of Debian's own per test session, and one per image that the environment names.
+"""Throwaway PostgreSQL servers: one of Debian's own per test session, and one per image that the
+environment names.
 
-Clusters are made by Debian's binaries, owned by an unprivileged account, on a free port, and removed with their folder.
-LITELLM_TEST_POSTGRES_IMAGES holds images with the official PostgreSQL image's face (as DOCKER_HOST's engine knows them): every
-test that crosses servers then also runs from Debian's server into each of them.
+Clusters are made by Debian's binaries, owned by an unprivileged account, on a free port, and
+removed with their folder. LITELLM_TEST_POSTGRES_IMAGES holds images with the official PostgreSQL
+image's face (as DOCKER_HOST's engine knows them): every test that crosses servers then also runs
+from Debian's server into each of them.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ IMAGES = os.environ.get("LITELLM_TEST_POSTGRES_IMAGES", "").split()
 
 
 class Server:
-    """A server and the makers of its databases. ``endpoint`` is a superuser's; ``role`` makes its databases."""
+    """A server and the makers of its databases. ``endpoint`` is a superuser's; ``role`` makes its
+    databases.
+    """
 
     def __init__(self, endpoint: Endpoint, role: str) -> None:
         self.endpoint, self.role = endpoint, role
@@ -241,7 +245,9 @@ def containers() -> Iterator[Callable[[str], Contained]]:
 
 
 def _wait(container: str) -> None:
-    """Until the server that stays (not the one of initialisation, which listens on no address) answers."""
+    """Until the server that stays (not the one of initialisation, which listens on no address)
+    answers.
+    """
     script = "until pg_isready --quiet --host 127.0.0.1 --username litellm; do sleep 0.2; done"
     subprocess.run(["docker", "exec", container, "timeout", "60", "bash", "-c", script], check=True)
 
@@ -275,7 +281,9 @@ def pair(native: Native, target: Server) -> tuple[Server, Server]:
 
 @pytest.fixture
 def broken(native: Native) -> Iterator[Callable[[str, str], Endpoint]]:
-    """Makes an endpoint one of whose client programs is a script of the test's; ``{real}`` in it is the program itself."""
+    """Makes an endpoint one of whose client programs is a script of the test's; ``{real}`` in it is
+    the program itself.
+    """
     folders = []
 
     def make(program: str, script: str) -> Endpoint:
@@ -288,9 +296,10 @@ def broken(native: Native) -> Iterator[Callable[[str, str], Endpoint]]:
         os.unlink(path)
         with open(path, "w", encoding="utf-8") as handle:
             handle.write(
-                '#!/bin/bash\nset -o pipefail\ncase "$*" in *--version*) exec {real} --version ;; esac\n'.replace(
-                    "{real}", os.path.join(real, program)
-                )
+                (
+                    '#!/bin/bash\nset -o pipefail\ncase "$*" in *--version*) exec {real} '
+                    "--version ;; esac\n"
+                ).replace("{real}", os.path.join(real, program))
                 + script.replace("{real}", os.path.join(real, program))
             )
         os.chmod(path, 0o755)

@@ -1,4 +1,6 @@
-"""What hits a backup while it is made or kept: every bit, a full disk, a kill, a second one at the same time. The server is real."""
+"""What hits a backup while it is made or kept: every bit, a full disk, a kill, a second one at the
+same time. The server is real.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,19 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session i
 from .conftest import Native
 
 NOW = datetime(2026, 11, 23, 12, 5, 1, tzinfo=timezone.utc)
-ROWS = "CREATE TABLE much AS SELECT n, md5(n::text) || md5((n + 1)::text) AS told FROM generate_series(1, %d) n"
+ROWS = (
+    "CREATE TABLE much AS SELECT n, md5(n::text) || md5((n + 1)::text) AS told FROM "
+    "generate_series(1, %d) n"
+)
 ROOT = [] if os.geteuid() == 0 else ["sudo"]
 PARALLEL = How(jobs=2, parallel_from=1)
 
 
 @pytest.fixture
 def memory() -> Iterator[Path]:
-    """A folder in memory, where there is one: the kernel lets go of nothing there, so that each look does not wait for a disk."""
+    """A folder in memory, where there is one: the kernel lets go of nothing there, so that each
+    look does not wait for a disk.
+    """
     folder = tempfile.mkdtemp(
         prefix="llmops-backup-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None
     )
@@ -193,7 +200,8 @@ from ansible_collections.llmops.litellm.plugins.module_utils._backup import back
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _postgres
 url, folder, key, jobs = sys.argv[1:]
 how = _backup.How(jobs=int(jobs), parallel_from=1, recipients=(key,) if key else ())
-_backup.backup(_backup.Order(_postgres.from_url(url), folder, "legacy", how=how), datetime.now(timezone.utc))
+order = _backup.Order(_postgres.from_url(url), folder, "legacy", how=how)
+_backup.backup(order, datetime.now(timezone.utc))
 """
 
 

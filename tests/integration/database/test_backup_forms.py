@@ -339,7 +339,9 @@ def test_what_a_killed_backup_left_in_a_container_goes(
 def containers_folder(
     native: Native, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], Endpoint]:
-    """An engine that runs on this host what is meant for a container: the way a container takes, where no engine runs."""
+    """An engine that runs on this host what is meant for a container: the way a container takes,
+    where no engine runs.
+    """
     monkeypatch.setattr(_dump, "INSIDE", str(tmp_path / "inside"))
     (tmp_path / "inside").mkdir()
 
@@ -347,9 +349,10 @@ def containers_folder(
         source = native.new(NASTY)
         engine = tmp_path / "docker"
         engine.write_text(
-            "#!/bin/bash\n[ \"$1 $2\" = 'exec --interactive' ] || exit 9\nshift 2\nexport PGHOST=127.0.0.1 PGPORT=%d\n"
-            'while [ "$1" = --env ]; do export "$2"; shift 2; done\nshift\nPATH=%s:$PATH exec "$@"\n'
-            % (source.port, source.bindir)
+            "#!/bin/bash\n[ \"$1 $2\" = 'exec --interactive' ] || exit 9\nshift "
+            "2\nexport PGHOST=127.0.0.1 PGPORT=%d\n"
+            'while [ "$1" = --env ]; do export "$2"; shift 2; done\nshift\nPATH=%s:$PATH '
+            'exec "$@"\n' % (source.port, source.bindir)
         )
         engine.chmod(0o755)
         return replace(source, container="c", engine=(str(engine),), host="", sslmode="")

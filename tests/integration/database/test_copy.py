@@ -68,10 +68,16 @@ def test_nasty_content_crosses(pair: tuple[Server, Server]) -> None:
     ):
         rows = "SELECT t::text FROM %s AS t ORDER BY 1" % table
         assert sorted(map(str, query(source, rows))) == sorted(map(str, query(there, rows)))
-    owners = "SELECT DISTINCT pg_get_userbyid(relowner), relacl::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+    owners = (
+        "SELECT DISTINCT pg_get_userbyid(relowner), relacl::text FROM pg_class "
+        "WHERE relnamespace = 'public'::regnamespace"
+    )
     assert query(there, owners) == [[target.role, None]]
     assert query(there, "SELECT count(*) > 0 FROM pg_stats WHERE tablename = 'dropped'") == [["t"]]
-    made = "SELECT pg_encoding_to_char(encoding), pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
+    made = (
+        "SELECT pg_encoding_to_char(encoding), pg_get_userbyid(datdba) FROM "
+        "pg_database WHERE datname = current_database()"
+    )
     assert query(there, made) == [["UTF8", target.role]]
     assert not [name for name in target.databases() if name.endswith("__copying")]
 
@@ -120,7 +126,10 @@ def test_a_copy_in_service_is_kept(native: Native) -> None:
     for act in (copy, lambda *both: _copy.dry_run(*both, "unchanged")):
         with pytest.raises(
             PostgresError,
-            match=r"written to since \(2 rows now, 1 when it was copied on 2026-11-23T12:00:00\+00:00\)",
+            match=(
+                r"written to since \(2 rows now, 1 when it was copied on "
+                r"2026-11-23T12:00:00\+00:00\)"
+            ),
         ):
             act(source, there)
     assert query(there, "SELECT a FROM t ORDER BY a") == [["1"], ["42"]]
@@ -170,13 +179,15 @@ def test_connected_clients_are_named_and_left(native: Native) -> None:
 
 def test_the_servers_own_workers_are_no_clients(native: Native) -> None:
     there = native.new(
-        "CREATE TABLE t WITH (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1, autovacuum_vacuum_threshold = 0,"
-        " autovacuum_vacuum_scale_factor = 0) AS SELECT n, repeat('x', 500) AS x FROM generate_series(1, 20000) n; DELETE FROM t"
+        "CREATE TABLE t WITH (autovacuum_vacuum_cost_delay = 100, "
+        "autovacuum_vacuum_cost_limit = 1, autovacuum_vacuum_threshold = 0,"
+        " autovacuum_vacuum_scale_factor = 0) AS SELECT n, repeat('x', 500) AS x FROM "
+        "generate_series(1, 20000) n; DELETE FROM t"
     )
     at_work = (
-        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND datname = %s"
-        % literal(there.database)
-    )
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' "
+        "AND datname = %s"
+    ) % literal(there.database)
     with Session(native.endpoint) as session:
         session.execute("ALTER SYSTEM SET autovacuum_naptime = 1")
         session.execute("SELECT pg_reload_conf()")
@@ -270,7 +281,8 @@ def test_writers_may_run(pair: tuple[Server, Server]) -> None:
         with Session(source) as session:
             while not stop.is_set():
                 session.execute(
-                    "INSERT INTO t DEFAULT VALUES; UPDATE t SET x = 'changed' WHERE id = currval('t_id_seq') - 1000;"
+                    "INSERT INTO t DEFAULT VALUES; UPDATE t SET x = 'changed' WHERE id = "
+                    "currval('t_id_seq') - 1000;"
                     "DELETE FROM t WHERE id = currval('t_id_seq') - 2000"
                 )
 
@@ -401,7 +413,10 @@ def test_the_postmasters_own_programs_are_found(native: Native) -> None:
 def test_memory_stays_flat(native: Native) -> None:
     source, there = (
         native.new(
-            "CREATE TABLE t AS SELECT n, repeat(md5(n::text), 30) AS x FROM generate_series(1, 150000) n"
+            (
+                "CREATE TABLE t AS SELECT n, repeat(md5(n::text), 30) AS x FROM "
+                "generate_series(1, 150000) n"
+            )
         ),
         native.at(native.name()),
     )

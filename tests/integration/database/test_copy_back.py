@@ -36,23 +36,30 @@ from .content import NASTY
 from .test_modules import run
 
 NOW = datetime(2026, 11, 23, 12, 5, 1, tzinfo=timezone.utc)
-# Foreign keys to itself, around in a circle and to a table that stays as it is; every kind of value that text could spoil.
+# Foreign keys to itself, around in a circle and to a table that stays as it is; every kind of value
+# that text could spoil.
 TABLES = """
 CREATE TABLE still (id int PRIMARY KEY); INSERT INTO still SELECT generate_series(1, 5);
-CREATE TABLE people (id serial PRIMARY KEY, boss int REFERENCES people, home int, said text, told jsonb, many text[], raw bytea, much float8,
-  shout text GENERATED ALWAYS AS (upper(said)) STORED, number bigint GENERATED ALWAYS AS IDENTITY, kept int NOT NULL REFERENCES still);
+CREATE TABLE people (id serial PRIMARY KEY, boss int REFERENCES people, home int, said text,
+  told jsonb, many text[], raw bytea, much float8,
+  shout text GENERATED ALWAYS AS (upper(said)) STORED, number bigint GENERATED ALWAYS AS IDENTITY,
+  kept int NOT NULL REFERENCES still);
 CREATE TABLE homes (id int PRIMARY KEY, owner int REFERENCES people ON DELETE CASCADE);
-ALTER TABLE people ADD CONSTRAINT "Lives in" FOREIGN KEY (home) REFERENCES homes DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE people ADD CONSTRAINT "Lives in" FOREIGN KEY (home) REFERENCES homes
+  DEFERRABLE INITIALLY DEFERRED;
 CREATE INDEX ON people (said);
 INSERT INTO people (said, told, many, raw, much, kept) VALUES
-  (E'tab\\t line\\n back\\\\slash \\\\. and \\\\N', '{"a": "\\u00fc"}', ARRAY['x', NULL, '{,}'], '\\x00ff5c', 0.1::float8 / 3, 1),
+  (E'tab\\t line\\n back\\\\slash \\\\. and \\\\N', '{"a": "\\u00fc"}', ARRAY['x', NULL, '{,}'],
+  '\\x00ff5c', 0.1::float8 / 3, 1),
   (NULL, NULL, NULL, NULL, 'NaN', 2);
 INSERT INTO homes VALUES (7, 1); UPDATE people SET home = 7, boss = 2 WHERE id = 1;
 COMMENT ON CONSTRAINT "Lives in" ON people IS 'it''s a note'
 """
 SINCE = """
-INSERT INTO people (boss, home, said, kept) VALUES (1, 7, E'\\\\.', 3), (3, NULL, 'Grüße \U0001f600', 4);
-UPDATE people SET much = 'Infinity' WHERE id = 2; INSERT INTO homes VALUES (8, 4); UPDATE people SET boss = 4 WHERE id = 2;
+INSERT INTO people (boss, home, said, kept) VALUES (1, 7, E'\\\\.', 3), (3, NULL,
+  'Grüße \U0001f600', 4);
+UPDATE people SET much = 'Infinity' WHERE id = 2; INSERT INTO homes VALUES (8, 4);
+  UPDATE people SET boss = 4 WHERE id = 2;
 DELETE FROM homes WHERE id = 99; SELECT setval('people_id_seq', 1000, false)
 """
 
@@ -69,8 +76,10 @@ def shape(endpoint: Endpoint) -> list[list[Any]]:
     return query(
         endpoint,
         """SELECT 'still', pg_relation_filenode('still')::text, '' UNION ALL
-        SELECT c.relname, c.relowner::regrole::text, c.relacl::text FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace UNION ALL
-        SELECT conname, pg_get_constraintdef(oid), convalidated || coalesce(obj_description(oid, 'pg_constraint'), '')
+        SELECT c.relname, c.relowner::regrole::text,
+  c.relacl::text FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace UNION ALL
+        SELECT conname, pg_get_constraintdef(oid), convalidated || coalesce(obj_description(oid,
+  'pg_constraint'), '')
         FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2, 3""",
     )
 
@@ -98,8 +107,10 @@ def test_schema_of_litellms_kind_comes_home(native: Native, target: Server) -> N
     old, new, mark = left(native, target, NASTY)
     target.run(
         new,
-        """DELETE FROM dropped WHERE ctid IN (SELECT ctid FROM dropped LIMIT 7); INSERT INTO "no columns" DEFAULT VALUES;
-        UPDATE "Mixed Case Täble" SET flag = false; DELETE FROM "Other Schema"."Mixed Case Täble" WHERE id = 2; SELECT nextval('"Never Called"')""",
+        """DELETE FROM dropped WHERE ctid IN (SELECT ctid FROM dropped LIMIT 7);
+  INSERT INTO "no columns" DEFAULT VALUES;
+        UPDATE "Mixed Case Täble" SET flag = false;
+  DELETE FROM "Other Schema"."Mixed Case Täble" WHERE id = 2; SELECT nextval('"Never Called"')""",
     )
     assert _copy_back.copy_back(new, old, mark).differences == []
     assert _fingerprint.fingerprint(old)["hash"] == _fingerprint.fingerprint(new)["hash"]
@@ -130,7 +141,10 @@ def test_plain_owner_suffices(native: Native) -> None:
         (
             "old",
             "INSERT INTO still VALUES (6)",
-            "was written to since it was left.*table still has 5 rows in the source, 6 in the target",
+            (
+                "was written to since it was left.*table still has 5 rows in the source, 6 "
+                "in the target"
+            ),
         ),
         (
             "new",
@@ -242,7 +256,8 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres import co
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import Endpoint
 mark, *urls = sys.stdin.read().splitlines()
 done = _carry.copy_back(*map(Endpoint.from_url, urls), mark)
-print(done.bytes, done.differences == [], re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1))
+memory = re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1)
+print(done.bytes, done.differences == [], memory)
 """
     given = "%s\n%s\n%s\n" % (mark, native.url(new.database), native.url(old.database))
     out = subprocess.run(
@@ -297,7 +312,10 @@ def test_what_is_written_between_the_look_and_the_lock_is_not_lost(
 def test_table_that_became_equal_is_written_no_more(native: Native) -> None:
     old, new, mark = left(native, native)
     native.run(new, "SELECT setval('people_id_seq', 77, false)")
-    files = "SELECT relname, pg_relation_filenode(oid) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
+    files = (
+        "SELECT relname, pg_relation_filenode(oid) FROM pg_class WHERE relkind = 'r' "
+        "AND relnamespace = 'public'::regnamespace ORDER BY 1"
+    )
     before = query(old, files)
     done = _copy_back.copy_back(new, old, mark)
     assert (done.action, done.differences, done.tables, done.bytes) == ("copy_back", [], [], 0)
@@ -343,7 +361,10 @@ def test_server_process_that_is_killed_amid_the_rows_leaves_what_was_there(
         with Session(native.endpoint) as admin:
             struck.extend(
                 admin.query(
-                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND query LIKE 'COPY %%big%%'"
+                    (
+                        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE "
+                        "datname = %s AND query LIKE 'COPY %%big%%'"
+                    )
                     % literal((new if side == "source" else old).database)
                 )
             )

@@ -107,7 +107,10 @@ def test_it_is_of_one_snapshot(native: Native) -> None:
 
 def test_every_core_takes_part(native: Native) -> None:
     database = native.new(
-        "CREATE TABLE t AS SELECT n, repeat('x', 100) AS x FROM generate_series(1, 50000) n; ANALYZE"
+        (
+            "CREATE TABLE t AS SELECT n, repeat('x', 100) AS x FROM generate_series(1, "
+            "50000) n; ANALYZE"
+        )
     )
     with Session(database, _fingerprint.SETTINGS) as session:
         lines = session._run("EXPLAIN " + _fingerprint.content_query("public", "t", "n x") + ";")
@@ -123,7 +126,10 @@ def test_a_table_that_may_not_be_read_is_an_error(native: Native) -> None:
 
 def test_rows_hidden_by_policies_are_an_error(native: Native) -> None:
     database = native.new(
-        "CREATE TABLE t (a integer); ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY"
+        (
+            "CREATE TABLE t (a integer); ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER "
+            "TABLE t FORCE ROW LEVEL SECURITY"
+        )
     )
     with pytest.raises(PostgresError, match="row-level security"):
         _fingerprint.fingerprint(database)

@@ -1,4 +1,6 @@
-"""The modules as Ansible runs them: arguments, check mode, results, and no secret in the most verbose output."""
+"""The modules as Ansible runs them: arguments, check mode, results, and no secret in the most
+verbose output.
+"""
 
 from __future__ import annotations
 

@@ -88,8 +88,10 @@ def test_dump_that_is_a_folder_is_restored(pair: tuple[Server, Server], tmp_path
 
 
 def test_ledger_of_migrations_is_read_from_a_dump(target: Server, tmp_path: Path) -> None:
-    ledger = """CREATE TABLE _prisma_migrations (id text, "finished_at" timestamptz, migration_name text, rolled_back_at timestamptz, logs text);
-    INSERT INTO _prisma_migrations VALUES ('1', now(), '20250101000000_first one', NULL, E'a\nb\tc'), ('2', NULL, '20260101000000_begun', NULL, NULL),
+    ledger = """CREATE TABLE _prisma_migrations (id text, "finished_at" timestamptz,
+  migration_name text, rolled_back_at timestamptz, logs text);
+    INSERT INTO _prisma_migrations VALUES ('1', now(), '20250101000000_first one', NULL,
+  E'a\nb\tc'), ('2', NULL, '20260101000000_begun', NULL, NULL),
       ('3', now(), '20260101000000_taken back', now(), NULL), ('4', now(), '0_init', NULL, NULL)"""
     for number, (sql, names) in enumerate(
         ((NASTY + ledger, ["0_init", "20250101000000_first one"]), (NASTY, None))

@@ -1,4 +1,6 @@
-"""Deployments restored beside what is in service: real servers and backups, a proxy that is a file."""
+"""Deployments restored beside what is in service: real servers and backups, a proxy that is a
+file.
+"""
 
 from __future__ import annotations
 
@@ -44,10 +46,15 @@ from .conftest import Server
 from .content import NASTY
 
 NOW = datetime(2026, 11, 23, 12, 5, 1, tzinfo=timezone.utc)
-SMALL = "CREATE TABLE state (word text); INSERT INTO state VALUES ('then'); CREATE TABLE \"Spend\" AS SELECT n FROM generate_series(1, 20) n;"
+SMALL = (
+    "CREATE TABLE state (word text); INSERT INTO state VALUES ('then'); CREATE TABLE "
+    '"Spend" AS SELECT n FROM generate_series(1, 20) n;'
+)
 LATER = "UPDATE state SET word = 'now'; INSERT INTO \"Spend\" SELECT n FROM generate_series(1, 5) n"
-LEDGER = """CREATE TABLE _prisma_migrations (id text, finished_at timestamptz, migration_name text, rolled_back_at timestamptz);
-INSERT INTO _prisma_migrations VALUES ('a', now(), '20250101000000_first', NULL), ('b', now(), '20260101000000_second', NULL),
+LEDGER = """CREATE TABLE _prisma_migrations (id text, finished_at timestamptz, migration_name text,
+  rolled_back_at timestamptz);
+INSERT INTO _prisma_migrations VALUES ('a', now(), '20250101000000_first', NULL), ('b', now(),
+  '20260101000000_second', NULL),
   ('c', NULL, '20270101000000_begun', NULL)"""
 KEY = "LITELLM_SALT_KEY=sk-salt\n"
 
@@ -380,7 +387,10 @@ def test_way_back_that_fails_is_taken_by_the_next_run(
         patch.setattr(host.proxy, "serves", lambda: False)
         with pytest.raises(
             RestoreError,
-            match="the way back failed too.*The next run of the same command tries it again. What was in service before is",
+            match=(
+                "the way back failed too.*The next run of the same command tries it "
+                "again. What was in service before is"
+            ),
         ):
             host.restore(point=None)
     assert (host.stage(), _restore.foresee(host.order)["interrupted"]) == (
@@ -435,7 +445,9 @@ def killed(host: Host, monkeypatch: pytest.MonkeyPatch, at: int) -> bool:
 
 
 def die(host: Host, place: Any = None, name: str = "verify") -> None:
-    """A restore that is killed: with the restored database in place, before it has seen the proxy serve, or where something else is called."""
+    """A restore that is killed: with the restored database in place, before it has seen the
+    proxy serve, or where something else is called.
+    """
     child = os.fork()
     if not child:
         setattr(place or host.proxy, name, lambda *_all: os.kill(os.getpid(), signal.SIGKILL))
@@ -603,7 +615,8 @@ def test_kill_at_any_point_is_mended_by_the_next_run(
         else:
             done = host.restore(point=None)
             ends = sorted(host.words().items())
-            # one that had said that it is finished is another restore: what it keeps is what it found
+            # one that had said that it is finished is another restore: what it keeps is what it
+            # found
             assert [end for end, _word in ends] == [
                 "",
                 done["kept"][len(host.database.database) :],

@@ -1,4 +1,6 @@
-"""The write of a proxy's spend, seen from another session of the same role. The proxy is a session that writes what LiteLLM does."""
+"""The write of a proxy's spend, seen from another session of the same role. The proxy is a session
+that writes what LiteLLM does.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,10 @@ DAILY = (
 JOB = [
     'UPDATE "LiteLLM_DailyUserSpend" SET spend = spend + 1',
     "BEGIN",
-    "INSERT INTO \"public\".\"LiteLLM_SpendLogs\" SELECT 'b', now() AT TIME ZONE 'UTC' FROM pg_sleep(0.4)",
+    (
+        "INSERT INTO \"public\".\"LiteLLM_SpendLogs\" SELECT 'b', now() AT TIME ZONE 'UTC' "
+        "FROM pg_sleep(0.4)"
+    ),
     "COMMIT",
 ]
 

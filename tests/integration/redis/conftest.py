@@ -1,4 +1,6 @@
-"""Throwaway Redis servers: a native one of Debian's per test, and a container of each image that the environment names."""
+"""Throwaway Redis servers: a native one of Debian's per test, and a container of each image that
+the environment names.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +94,9 @@ def native(serve: Callable[..., Native]) -> Native:
 
 @pytest.fixture(params=IMAGES)
 def contain(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Container]]:
-    """Makes a container as the compose file does, with further lines of configuration; it does not run yet."""
+    """Makes a container as the compose file does, with further lines of configuration; it does not
+    run yet.
+    """
     made: list[Container] = []
 
     def make(more: str = "") -> Container:

@@ -1,4 +1,6 @@
-"""What a restore does with a container's keys: put aside, gone for the restored database, back for the one that was in service."""
+"""What a restore does with a container's keys: put aside, gone for the restored database, back for
+the one that was in service.
+"""
 
 from __future__ import annotations
 

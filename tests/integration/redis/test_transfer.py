@@ -27,7 +27,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._redis.transfer imp
 from .conftest import ENGINE
 
 # Every byte as a key's name and as its value
-BYTES = 'local all = {} for i = 0, 255 do all[i + 1] = string.char(i) end all = table.concat(all) redis.call("SET", all, all)'
+BYTES = (
+    "local all = {} for i = 0, 255 do all[i + 1] = string.char(i) end all = "
+    'table.concat(all) redis.call("SET", all, all)'
+)
 CONTENT = [
     (0, "EVAL", BYTES, "0"),
     (0, "SET", "empty", ""),
@@ -44,13 +47,19 @@ QUESTIONS = [
     (
         0,
         "EVAL",
-        'local sums = {} for i, key in ipairs(redis.call("KEYS", "*")) do sums[i] = redis.sha1hex(key) end table.sort(sums) return sums',
+        (
+            'local sums = {} for i, key in ipairs(redis.call("KEYS", "*")) do sums[i] = '
+            "redis.sha1hex(key) end table.sort(sums) return sums"
+        ),
         "0",
     ),
     (
         0,
         "EVAL",
-        'for _, key in ipairs(redis.call("KEYS", "*")) do if #key == 256 then return redis.sha1hex(redis.call("GET", key)) end end',
+        (
+            'for _, key in ipairs(redis.call("KEYS", "*")) do if #key == 256 then return '
+            'redis.sha1hex(redis.call("GET", key)) end end'
+        ),
         "0",
     ),
     (0, "STRLEN", "empty"),
@@ -165,10 +174,13 @@ def test_container_that_cannot_load_it_holds_what_it_held(
 def test_engine_that_takes_no_file_leaves_the_container_running(
     native: Native, target: Container, tmp_path: Path
 ) -> None:
-    """An engine's client that does not read what it shall put into the container, the first time."""
+    """An engine's client that does not read what it shall put into the container, the first
+    time.
+    """
     script = tmp_path / "docker"
     script.write_text(
-        '#!/bin/sh\ncase "$*" in *"cp - "*) [ -e "$0.used" ] || { touch "$0.used"; echo no space >&2; exit 1; } ;; esac\n'
+        '#!/bin/sh\ncase "$*" in *"cp - "*) [ -e "$0.used" ] || { touch "$0.used"; echo '
+        "no space >&2; exit 1; } ;; esac\n"
         'exec %s "$@"\n' % " ".join(ENGINE)
     )
     script.chmod(0o755)
@@ -229,7 +241,9 @@ def test_password_that_is_another_is_said_at_once(contain: Callable[..., Contain
 def test_keys_go_home_to_a_server_that_knows_their_format(
     serve: Callable[..., Native], target: Container, tmp_path: Path
 ) -> None:
-    """Debian's own server may be older than the container's: it would not start with the container's snapshot, and gets its own back."""
+    """Debian's own server may be older than the container's: it would not start with the
+    container's snapshot, and gets its own back.
+    """
     left = serve()
     fill(left)
     copy(left, target, str(tmp_path), 30)

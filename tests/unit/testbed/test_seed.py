@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the legacy deployment's seed decides by itself; its effect on a real proxy is seen by the molecule scenarios."""
+"""What the legacy deployment's seed decides by itself; its effect on a real proxy is seen by the
+molecule scenarios.
+"""
 
 from __future__ import annotations
 

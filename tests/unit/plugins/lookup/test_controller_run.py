@@ -1,4 +1,6 @@
-"""Who a run is: real processes, forked as Ansible forks its workers, and a real ansible-playbook."""
+"""Who a run is: real processes, forked as Ansible forks its workers, and a real ansible-
+playbook.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ import pytest
 
 from ansible_collections.llmops.litellm.plugins.lookup import controller_run
 
-# A main process that forks a worker, which forks another one; each says what the lookup gives there.
+# A main process that forks a worker, which forks another one; each says what the lookup gives
+# there.
 FORKING = """
 import json, os, sys
 from ansible_collections.llmops.litellm.plugins.lookup.controller_run import LookupModule

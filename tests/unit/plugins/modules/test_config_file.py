@@ -27,7 +27,7 @@ model_list:
 general_settings: {master_key: sk-hunter2}
 litellm_settings:
   cache_params: {host: localhost, password: hunter2}
-"""
+"""  # noqa: E501
 MOVED = CONFIG.replace("hunter2@localhost", "hunter2@host.docker.internal").replace(
     "host: localhost, password: hunter2", "host: redis, password: os.environ/REDIS_PASSWORD"
 )
@@ -245,7 +245,8 @@ def including(folder: Path) -> Path:
         "include: [models.yaml]  # more\ngeneral_settings: {master_key: sk-hunter2}\n"
     )
     (folder / "llm/models.yaml").write_text(
-        "# http://localhost:9\nmodel_list:\n- litellm_params: {api_base: 'http://u:hunter2@localhost:8082/v1'} # x\n"
+        "# http://localhost:9\nmodel_list:\n- litellm_params: {api_base: "
+        "'http://u:hunter2@localhost:8082/v1'} # x\n"
         "include:\n- sub/more.yaml\n"
     )
     (folder / "llm/sub/more.yaml").write_text(
@@ -288,7 +289,10 @@ def test_included_files_have_views_of_their_own(including: Path, run: Run) -> No
         "config.compose.2-more.yaml": 0o640,
     }
     assert project["config.compose.yaml"][0].endswith(
-        "\ninclude: [config.compose.1-models.yaml]  # more\ngeneral_settings: {master_key: sk-hunter2}\n"
+        (
+            "\ninclude: [config.compose.1-models.yaml]  # more\ngeneral_settings: "
+            "{master_key: sk-hunter2}\n"
+        )
     )
     assert project["config.compose.1-models.yaml"][0].partition("\n")[2] == before["models.yaml"][
         0

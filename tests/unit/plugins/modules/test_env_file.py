@@ -214,7 +214,8 @@ def test_missing_files(folder: Path, run: Run) -> None:
 
 
 def test_problems_are_told_together_and_nothing_is_written(folder: Path, run: Run) -> None:
-    # Ansible takes the values of a secret option out of all that is said, so short ones would hide words
+    # Ansible takes the values of a secret option out of all that is said, so short ones would hide
+    # words
     message = refusal(run(overrides={"A": 55555, "B-C": "quite long"}, adopt=["NOWHERE"]))
     assert all(
         word in message for word in ("A: the value is not text but int", "B-C: the name", "NOWHERE")

@@ -1,4 +1,6 @@
-"""The modules journal and journal_info: what a playbook gives and gets, and two runs that open in the same instant."""
+"""The modules journal and journal_info: what a playbook gives and gets, and two runs that open in
+the same instant.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ from ansible_collections.llmops.litellm.plugins.modules import journal, journal_
 Run = Callable[..., dict[str, Any]]
 HERE = {"controller": "desk", "run": "7:100", "alive": ["1:1", "7:100"]}
 OTHER = {"controller": "elsewhere", "run": "9:9", "alive": ["9:9"]}
-# A run in a process of its own, which opens when its standard input closes; so several begin in the same instant.
+# A run in a process of its own, which opens when its standard input closes; so several begin in the
+# same instant.
 OPENER = """
 import sys
 from datetime import datetime, timezone
@@ -29,7 +32,8 @@ run = {"controller": sys.argv[2], "run": "1:1", "alive": ["1:1"]}
 print("ready", flush=True)
 sys.stdin.read()
 try:
-    print(journal.change({"folder": sys.argv[1], "operation": "open", "facts": {}, "run": run, "patience": 7200}, datetime.now(timezone.utc))["id"])
+    wanted = {"folder": sys.argv[1], "operation": "open", "facts": {}, "run": run}
+    print(journal.change({**wanted, "patience": 7200}, datetime.now(timezone.utc))["id"])
 except _journal.JournalError as error:
     print(error)
 """
@@ -245,7 +249,9 @@ def test_full_disk_never_costs_the_journal_that_ended(
 
 
 def test_journal_that_went_on_is_kept_as_it_ended(state: Path, call: Run) -> None:
-    """An opening that broke off has left a copy; what happened to the journal since must be in the copy that counts."""
+    """An opening that broke off has left a copy; what happened to the journal since must be in the
+    copy that counts.
+    """
     killed = call(journal, operation="open", run={**HERE, "run": "6:99"})["journal"]
     (state / ("journal-%s.json" % killed["id"])).write_text(json.dumps(killed))
     call(journal, operation="resume", run=HERE)

@@ -1,4 +1,6 @@
-"""The module migration_check: what a rollback and the retirement of the legacy deployment are checked for."""
+"""The module migration_check: what a rollback and the retirement of the legacy deployment are
+checked for.
+"""
 
 from __future__ import annotations
 

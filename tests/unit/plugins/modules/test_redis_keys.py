@@ -191,7 +191,9 @@ def fail(error: Exception) -> None:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A native server's folder, the container's answers, and the order in which things were done."""
+    """A native server's folder, the container's answers, and the order in which things were
+    done.
+    """
     world: dict[str, Any] = {
         "done": [],
         "native": HELD,

@@ -1,4 +1,6 @@
-"""The module that waits for a proxy's write: what it passes on and says. The wait itself is tested against a real server."""
+"""The module that waits for a proxy's write: what it passes on and says. The wait itself is tested
+against a real server.
+"""
 
 from __future__ import annotations
 

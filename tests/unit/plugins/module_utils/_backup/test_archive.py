@@ -1,4 +1,6 @@
-"""A folder of backups: what is ours, what may go, and that nothing else ever does. The folders are real."""
+"""A folder of backups: what is ours, what may go, and that nothing else ever does. The folders are
+real.
+"""
 
 from __future__ import annotations
 
@@ -487,13 +489,16 @@ def unlink(*words, really=os.unlink, **more):
 os.unlink = unlink
 if left == 0:
     shutil.rmtree = die
-_archive.prune(sys.argv[1], Policy(1, 2, 0, 0, 0, "UTC"), datetime(2026, 11, 24, 12, tzinfo=timezone.utc))
+noon = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
+_archive.prune(sys.argv[1], Policy(1, 2, 0, 0, 0, "UTC"), noon)
 """
 
 
 @pytest.mark.parametrize("files", [0, 1, 2, 3, 4, 5])
 def test_removal_that_is_killed_leaves_nothing_that_looks_whole(tmp_path: Path, files: int) -> None:
-    """By SIGKILL, between the new name and the first file, and after so many files of the two backups that go."""
+    """By SIGKILL, between the new name and the first file, and after so many files of the two
+    backups that go.
+    """
     made = [make(tmp_path, "2026-11-%d 02:00" % day) for day in (20, 21, 23, 24)]
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path), str(files)],
@@ -574,7 +579,10 @@ def test_backup_is_found_by_name_or_as_the_latest(tmp_path: Path) -> None:
     assert _archive.find(folder, made[0], NOW).name == made[0]
     with pytest.raises(
         _backup.BackupError,
-        match="but of the future .*: 20261122T020000Z, 20261123T020000Z, 20310101T020000Z; name one of them",
+        match=(
+            "but of the future .*: 20261122T020000Z, 20261123T020000Z, "
+            "20310101T020000Z; name one of them"
+        ),
     ):
         _archive.find(folder, "latest", datetime(2020, 1, 1, tzinfo=timezone.utc))
     with pytest.raises(
@@ -584,7 +592,9 @@ def test_backup_is_found_by_name_or_as_the_latest(tmp_path: Path) -> None:
 
 
 def test_hundreds_of_backups(tmp_path: Path) -> None:
-    """Four a day for half a year: what stays is what the rules say, and the folders are what was told."""
+    """Four a day for half a year: what stays is what the rules say, and the folders are what was
+    told.
+    """
     begin = NOW - timedelta(days=183)
     for number in range(732):
         time = begin + timedelta(hours=6 * number)

@@ -1,4 +1,5 @@
-"""A dump on its way into a backup, with programs that are none of PostgreSQL's: its forms, and every failure.
+"""A dump on its way into a backup, with programs that are none of PostgreSQL's: its forms, and
+every failure.
 
 tests/integration/database/test_backup_forms.py makes them with the real ones.
 """

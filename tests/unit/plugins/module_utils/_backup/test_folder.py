@@ -1,4 +1,6 @@
-"""Files of a backup's folder: how they get there, what they are called, and what is wrong with them."""
+"""Files of a backup's folder: how they get there, what they are called, and what is wrong with
+them.
+"""
 
 from __future__ import annotations
 

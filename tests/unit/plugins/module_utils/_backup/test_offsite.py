@@ -1,4 +1,6 @@
-"""Copies off the host: what is refused, and what no error shows. The tools themselves are tried in tests/integration/copies."""
+"""Copies off the host: what is refused, and what no error shows. The tools themselves are tried in
+tests/integration/copies.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +102,10 @@ def test_passwords_go_by_environment_and_never_come_back(
     put(
         tools,
         "restic",
-        'echo "$@" >> %s/words; env >> %s/env; echo "Fatal: wrong password $RESTIC_PASSWORD for ab" >&2; exit 1'
+        (
+            'echo "$@" >> %s/words; env >> %s/env; echo "Fatal: wrong password '
+            '$RESTIC_PASSWORD for ab" >&2; exit 1'
+        )
         % (tmp_path, tmp_path),
     )
     with pytest.raises(BackupError) as failed:

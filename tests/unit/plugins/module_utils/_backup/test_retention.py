@@ -86,7 +86,8 @@ DAILY = ["2026-11-%02d 02:00" % day for day in range(1, 25)]
                 "2026-11-22 02:00": ["weekly 2026-W47"],
             },
         ),
-        # weeks are ISO's: Sunday the 3rd of January 2027 is in the last week of 2026, and so is Monday the 28th of December
+        # weeks are ISO's: Sunday the 3rd of January 2027 is in the last week of 2026, and so is
+        # Monday the 28th of December
         (
             ["2026-12-27 02:00", "2026-12-28 02:00", "2027-01-03 02:00", "2027-01-04 02:00"],
             NONE._replace(weekly=3),
@@ -332,7 +333,9 @@ def test_reasons_for_going_are_true(found: list[Backup], policy: Policy) -> None
 
 
 def by_the_book(found: list[Backup], policy: Policy) -> set[str]:
-    """The rules once more, as one would tell them: for each rule, of each of its last n buckets the newest."""
+    """The rules once more, as one would tell them: for each rule, of each of its last n buckets the
+    newest.
+    """
     zone = ZoneInfo(policy.timezone)
     forms = {"daily": "%Y-%m-%d", "weekly": "%G-%V", "monthly": "%Y-%m", "yearly": "%Y"}
     ordered = sorted(found, key=lambda backup: (backup.time, backup.name))

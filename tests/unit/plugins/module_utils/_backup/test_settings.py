@@ -118,7 +118,10 @@ def test_everything_wrong_comes_at_once_with_file_and_key(tmp_path: Path) -> Non
             "deployments.legacy.database needs database and user beside container",
             "deployments.legacy.database.host is not known",
             "backup.keep_daily must be a number from 0 on",
-            "backup: 'Mars' is no time zone that this host knows (one is written like Europe/Berlin; Debian: tzdata)",
+            (
+                "backup: 'Mars' is no time zone that this host knows (one is written like "
+                "Europe/Berlin; Debian: tzdata)"
+            ),
             "state_dir must be an absolute path",
             "project.name must be a name",
             "backup.compression must be a number from 0 to 9",
@@ -173,7 +176,10 @@ def test_keys_and_places_that_are_wrong_are_said_and_not_shown(tmp_path: Path) -
     assert [
         line.partition(": ")[2].replace("backup.", "") for line in str(refused.value).splitlines()
     ] == [
-        "encrypt_to[0] is a secret key: whoever reads it can read the backups. Give its public half (age-keygen -y FILE), and make a new key",
+        (
+            "encrypt_to[0] is a secret key: whoever reads it can read the backups. Give its "
+            "public half (age-keygen -y FILE), and make a new key"
+        ),
         "encrypt_to[1] is no public key: age1…, ssh-ed25519 … or ssh-rsa …",
         "encrypt_to[2] must be a text",
         "jobs must be a number from 1 on",

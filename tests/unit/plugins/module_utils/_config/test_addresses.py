@@ -122,7 +122,10 @@ def test_configuration_and_environment_agree(value: str) -> None:
 
 
 def test_only_ports_with_a_bridge() -> None:
-    text = "a: http://localhost:1\nb: http://localhost:2\nc: localhost:3\nd: '::1'\ne: redis://localhost\nf: http://localhost:4000\ng: localhost:4000\n"
+    text = (
+        "a: http://localhost:1\nb: http://localhost:2\nc: localhost:3\nd: '::1'\ne: "
+        "redis://localhost\nf: http://localhost:4000\ng: localhost:4000\n"
+    )
     assert rewrite(text, ports=[1]) == text.replace("localhost:1", HOST + ":1")
     assert rewrite(text, own_ports=[1]) == text.replace("localhost:2", HOST + ":2").replace(
         "http://localhost:4000", f"http://{HOST}:4000"
@@ -140,7 +143,10 @@ def test_only_ports_with_a_bridge() -> None:
 
 def test_values_of_the_environment() -> None:
     found = _addresses.find_value(
-        "http://u:secret@localhost:8082/v1?k=secret, redis://:secret@127.0.0.1, postgresql://g:secret@localhost:5434/x"
+        (
+            "http://u:secret@localhost:8082/v1?k=secret, redis://:secret@127.0.0.1, "
+            "postgresql://g:secret@localhost:5434/x"
+        )
     )
     assert [(item.kind, item.port, item.old) for item in found] == [
         ("model", 8082, "http://localhost:8082"),
@@ -165,7 +171,9 @@ YAML = {
     "lists": "- {u}\n- - {u}\n  - b: {u}\n    c:\n    - {u} # {c}\n-\n  {u}\n",
     "long plain": "a: x\n  'y {u}\n  \"z\n  - {u} # {c}\nb: '{u}'\n",
     "long quoted": "a: 'x\n  # {u}\n\n  y'\nb: \"x \\\n  # {u}\" # {c}\n",
-    "anchors": "x: &x {u}\na: *x # {c}\nb: &y\n  <<: [*z]\n  c: !!str {u}\n  d: ! '# {u}'\n*x : {u}\n",
+    "anchors": (
+        "x: &x {u}\na: *x # {c}\nb: &y\n  <<: [*z]\n  c: !!str {u}\n  d: ! '# {u}'\n*x : {u}\n"
+    ),
     "documents": "%YAML 1.1\n--- # {c}\na: {u}\n...\n---\n- {u}\n--- {u}\n",
     "complex keys": "? a\n: {u}\n? [b]\n: - {u} # {c}\n",
     "windows": 'a: {u} # {c}\r\nb: |\r\n  # {u}\r\n  x\r\n\r\nc: "{u}"\r\n# {c}\r\n',
@@ -218,7 +226,8 @@ CACHE = "litellm_settings:\n  cache_params:\n"
 def test_nothing_that_is_shown_is_secret() -> None:
     text = (
         CACHE + "    url: redis://u:hunter2@localhost/1\n    password: hunter2\n"
-        "environment_variables: {REDIS_PASSWORD: hunter2, REDIS_URL: 'redis://:hunter2@localhost'}\n"
+        "environment_variables: {REDIS_PASSWORD: hunter2, REDIS_URL: "
+        "'redis://:hunter2@localhost'}\n"
         "general_settings: {database_url: 'postgres://u:hunter2@localhost/x', "
         "a: 'http://u:hunter2@localhost:1/?k=hunter2', b: 'redis://:hunter2@localhost'}\n"
     )
@@ -252,7 +261,10 @@ def test_nothing_that_is_shown_is_secret() -> None:
             "redis_startup_nodes",
         ),
         (
-            'environment_variables:\n\n  REDIS_CLUSTER_NODES: \'[{"host": "localhost", "port": 7001}]\'\n',
+            (
+                'environment_variables:\n\n  REDIS_CLUSTER_NODES: \'[{"host": "localhost", '
+                '"port": 7001}]\'\n'
+            ),
             3,
             "REDIS_CLUSTER_NODES",
         ),

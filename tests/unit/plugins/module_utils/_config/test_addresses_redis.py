@@ -35,7 +35,10 @@ REDIS = {
         CACHE
         + "    host: '127.0.0.1'\n    password: 'hunter''2'\n    username: cache\n    ssl: True\n",
         CACHE
-        + "    host: 'redis'\n    password: 'os.environ/REDIS_PASSWORD'\n    username: default\n    ssl: false\n",
+        + (
+            "    host: 'redis'\n    password: 'os.environ/REDIS_PASSWORD'\n    username: "
+            "default\n    ssl: false\n"
+        ),
         6379,
     ),
     "empty password": (
@@ -51,12 +54,18 @@ REDIS = {
     "host by reference": (
         CACHE + "    host: os.environ/REDIS_HOST\n    port: 6380\n    password: x\n",
         CACHE
-        + "    host: os.environ/REDIS_HOST\n    port: 6379\n    password: os.environ/REDIS_PASSWORD\n",
+        + (
+            "    host: os.environ/REDIS_HOST\n    port: 6379\n    password: "
+            "os.environ/REDIS_PASSWORD\n"
+        ),
         6380,
     ),
     "all by reference": (
         CACHE
-        + "    host: os.environ/REDIS_HOST\n    port: os.environ/REDIS_PORT\n    password: os.environ/REDIS_PASSWORD\n",
+        + (
+            "    host: os.environ/REDIS_HOST\n    port: os.environ/REDIS_PORT\n    "
+            "password: os.environ/REDIS_PASSWORD\n"
+        ),
         None,
         6379,
     ),
@@ -78,8 +87,14 @@ REDIS = {
         6379,
     ),
     "router": (
-        "router_settings:\n  redis_host: 127.0.0.1\n  redis_port: 6380\n  redis_password: p\n  num_retries: 2\n",
-        "router_settings:\n  redis_host: redis\n  redis_port: 6379\n  redis_password: os.environ/REDIS_PASSWORD\n  num_retries: 2\n",
+        (
+            "router_settings:\n  redis_host: 127.0.0.1\n  redis_port: 6380\n  "
+            "redis_password: p\n  num_retries: 2\n"
+        ),
+        (
+            "router_settings:\n  redis_host: redis\n  redis_port: 6379\n  redis_password: "
+            "os.environ/REDIS_PASSWORD\n  num_retries: 2\n"
+        ),
         6380,
     ),
     "router's url": (
@@ -102,13 +117,23 @@ REDIS = {
         6380,
     ),
     "alias of an alias": (
-        "y: &s\n  port: 6380\nx: &r\n  <<: [*s]\n  host: localhost\nlitellm_settings:\n  cache_params: *r\n",
-        "y: &s\n  port: 6379\nx: &r\n  <<: [*s]\n  host: redis\nlitellm_settings:\n  cache_params: *r\n",
+        (
+            "y: &s\n  port: 6380\nx: &r\n  <<: [*s]\n  host: localhost\nlitellm_settings:\n  "
+            "cache_params: *r\n"
+        ),
+        (
+            "y: &s\n  port: 6379\nx: &r\n  <<: [*s]\n  host: redis\nlitellm_settings:\n  "
+            "cache_params: *r\n"
+        ),
         6380,
     ),
     "variables": (
-        "environment_variables:\n  REDIS_HOST: localhost\n  REDIS_PORT: '6380'\n  REDIS_PASSWORD: hunter2\n",
-        "environment_variables:\n  REDIS_HOST: os.environ/REDIS_HOST\n  REDIS_PORT: 'os.environ/REDIS_PORT'\n"
+        (
+            "environment_variables:\n  REDIS_HOST: localhost\n  REDIS_PORT: '6380'\n  "
+            "REDIS_PASSWORD: hunter2\n"
+        ),
+        "environment_variables:\n  REDIS_HOST: os.environ/REDIS_HOST\n  REDIS_PORT: "
+        "'os.environ/REDIS_PORT'\n"
         "  REDIS_PASSWORD: os.environ/REDIS_PASSWORD\n",
         6380,
     ),
@@ -164,8 +189,14 @@ def test_redis_of_another_name() -> None:
             'general_settings:\n  database_url: "os.environ/DATABASE_URL"  # x\n',
         ),
         (
-            "environment_variables: {DATABASE_URL: postgresql://localhost:5434/x, DIRECT_URL: postgresql://localhost:5434/x}\n",
-            "environment_variables: {DATABASE_URL: os.environ/DATABASE_URL, DIRECT_URL: os.environ/DIRECT_URL}\n",
+            (
+                "environment_variables: {DATABASE_URL: postgresql://localhost:5434/x, "
+                "DIRECT_URL: postgresql://localhost:5434/x}\n"
+            ),
+            (
+                "environment_variables: {DATABASE_URL: os.environ/DATABASE_URL, DIRECT_URL: "
+                "os.environ/DIRECT_URL}\n"
+            ),
         ),
     ],
 )

@@ -1,4 +1,6 @@
-"""The container's views of a config.yaml and of all that it includes: LiteLLM makes of them what it makes of the originals, but for addresses."""
+"""The container's views of a config.yaml and of all that it includes: LiteLLM makes of them what it
+makes of the originals, but for addresses.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +98,9 @@ FILES = st.builds(
 
 
 def write(folder: Path, files: list[File], width: int = 40) -> Path:
-    """A configuration and its neighbours. One that is named from the first file's folder may be another there, as with LiteLLM."""
+    """A configuration and its neighbours. One that is named from the first file's folder may be
+    another there, as with LiteLLM.
+    """
     base = folder / "llm"
     for place, file in zip(PLACES, files):
         path = base / place
@@ -172,13 +176,17 @@ def test_every_other_byte_stays(files: list[File]) -> None:
 def test_names_are_rewritten_whichever_way_they_are_written(tmp_path: Path) -> None:
     for name in ("a.yaml", "it's.yaml", "b ü.yaml"):
         (tmp_path / name).write_text("model_list: []\n")
-    text = "include:  # which\n- a.yaml # first\n- 'it''s.yaml'\r\n- \"b \\u00fc.yaml\"\n- &x ./a.yaml\nx: {include: [a.yaml], y: *x}\n"
+    text = (
+        "include:  # which\n- a.yaml # first\n- 'it''s.yaml'\r\n- \"b "
+        '\\u00fc.yaml"\n- &x ./a.yaml\nx: {include: [a.yaml], y: *x}\n'
+    )
     (tmp_path / "config.yaml").write_text(text, newline="")
     first = _container_view.views(
         _includes.follow(str(tmp_path / "config.yaml")), "config.compose.yaml", Addresses()
     )[0]
     assert first.text.partition("\n")[2] == (
-        "include:  # which\n- config.compose.1-a.yaml # first\n- config.compose.2-it_s.yaml\r\n- config.compose.3-b__.yaml\n"
+        "include:  # which\n- config.compose.1-a.yaml # first\n- "
+        "config.compose.2-it_s.yaml\r\n- config.compose.3-b__.yaml\n"
         "- &x config.compose.1-a.yaml\nx: {include: [a.yaml], y: *x}\n"
     )
     assert [tuple(item) for item in first.rewritten][:2] == [

@@ -14,7 +14,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config.envfile_com
 
 
 def test_what_systemd_drops() -> None:
-    text = "A=1\nexport B=hunter2\nMY-C=x\n2D=x\nBARE\nE: x\nexport F\n# c\n\nG='1\n2'\nhunter2/+x==\n=x\n"
+    text = (
+        "A=1\nexport B=hunter2\nMY-C=x\n2D=x\nBARE\nE: x\nexport F\n# "
+        "c\n\nG='1\n2'\nhunter2/+x==\n=x\n"
+    )
     found = _envfile_systemd.dropped(text)
     assert [(item.line, item.name) for item in found] == [
         (2, "B"),

@@ -36,7 +36,9 @@ def test_entries(text: str, names: list[str]) -> None:
 def tree(tmp_path: Path) -> Path:
     (tmp_path / "llm/sub").mkdir(parents=True)
     for name, text in {
-        "llm/config.yaml": "include: [models.yaml, sub/more.yaml, ../shared.yaml, gone.yaml, models.yaml]\n",
+        "llm/config.yaml": (
+            "include: [models.yaml, sub/more.yaml, ../shared.yaml, gone.yaml, models.yaml]\n"
+        ),
         "llm/models.yaml": "model_list: []\n",
         # beside the one that names it, beside the first one, and itself again
         "llm/sub/more.yaml": "include:\n- deep.yaml\n- root.yaml\n- more.yaml\n- ../config.yaml\n",

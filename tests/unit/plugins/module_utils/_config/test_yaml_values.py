@@ -42,7 +42,9 @@ YAML = {
     "lists": "- {u}\n- - {u}\n  - b: {u}\n    c:\n    - {u} # {c}\n-\n  {u}\n",
     "long plain": "a: x\n  'y {u}\n  \"z\n  - {u} # {c}\nb: '{u}'\n",
     "long quoted": "a: 'x\n  # {u}\n\n  y'\nb: \"x \\\n  # {u}\" # {c}\n",
-    "anchors": "x: &x {u}\na: *x # {c}\nb: &y\n  <<: [*z]\n  c: !!str {u}\n  d: ! '# {u}'\n*x : {u}\n",
+    "anchors": (
+        "x: &x {u}\na: *x # {c}\nb: &y\n  <<: [*z]\n  c: !!str {u}\n  d: ! '# {u}'\n*x : {u}\n"
+    ),
     "documents": "%YAML 1.1\n--- # {c}\na: {u}\n...\n---\n- {u}\n--- {u}\n",
     "complex keys": "? a\n: {u}\n? [b]\n: - {u} # {c}\n",
     "windows": 'a: {u} # {c}\r\nb: |\r\n  # {u}\r\n  x\r\n\r\nc: "{u}"\r\n# {c}\r\n',

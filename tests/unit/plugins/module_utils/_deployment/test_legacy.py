@@ -228,7 +228,8 @@ def started(
     words: list[str], environment: dict[str, str], folder: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process that runs, with these last arguments and no other variables."""
-    # /proc tells of a process only some moments after it was started; its first line says that it runs
+    # /proc tells of a process only some moments after it was started; its first line says that it
+    # runs
     command = [sys.executable, "-c", "print(flush=True); input()", *words]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder, env=environment
@@ -303,7 +304,10 @@ def test_command_of_the_process_comes_before_that_of_the_unit(
     monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
     """A unit shows its variables unexpanded, and may have been edited since the process began."""
-    text = "{ path=/x ; argv[]=/v/bin/litellm --port ${LITELLM_PORT} --num_workers ${WORKERS} ; ignore_errors=no }"
+    text = (
+        "{ path=/x ; argv[]=/v/bin/litellm --port ${LITELLM_PORT} --num_workers "
+        "${WORKERS} ; ignore_errors=no }"
+    )
     running(monkeypatch, {"MainPID": str(proxy.pid), "ExecStart": text})
     facts = _legacy.discover("litellm").facts
     assert (facts["config"], facts["options"]) == (
@@ -339,7 +343,9 @@ def test_process_that_says_nothing_is_known_by_its_unit(
 def test_address_is_that_of_the_environment_where_no_option_says_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: dict[str, str], address: Any
 ) -> None:
-    """LiteLLM's options --host and --port have these variables, and an empty one counts as none (proxy_cli.py of 1.102.4)."""
+    """LiteLLM's options --host and --port have these variables, and an empty one counts as none
+    (proxy_cli.py of 1.102.4).
+    """
     with started(["litellm"], environment, tmp_path) as child:
         running(monkeypatch, {"MainPID": str(child.pid)})
         facts = _legacy.discover("litellm").facts
@@ -400,7 +406,10 @@ def test_included_files_belong_to_the_deployment(
     (tmp_path / "sub").mkdir()
     (tmp_path / "config.yaml").write_text("include: [sub/models.yaml, gone.yaml]\n")
     (tmp_path / "sub/models.yaml").write_text(
-        "x: http://127.0.0.1:8082\nlitellm_settings: {cache_params: {type: redis, host: localhost, port: 6380}}\n"
+        (
+            "x: http://127.0.0.1:8082\nlitellm_settings: {cache_params: {type: redis, host: "
+            "localhost, port: 6380}}\n"
+        )
     )
     running(monkeypatch, {"MainPID": str(proxy.pid)})
     found = _legacy.discover("litellm")

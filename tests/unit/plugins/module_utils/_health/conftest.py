@@ -12,7 +12,9 @@ import pytest
 
 @pytest.fixture
 def proxy() -> Iterator[Any]:
-    """A server whose answers a test chooses: by path, a status; everything else is 404. ``keys`` are those that it was sent."""
+    """A server whose answers a test chooses: by path, a status; everything else is 404. ``keys``
+    are those that it was sent.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,4 +1,6 @@
-"""Models side by side: each thing that does not fit is told once, with its place, and nothing is told where all fits."""
+"""Models side by side: each thing that does not fit is told once, with its place, and nothing is
+told where all fits.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ model_list:  # two ways of writing
 router_settings:
   fallbacks: [{chat: [embed]}]
   model_group_alias: {best: {model: chat, hidden: true}}
-"""
+"""  # noqa: E501
 ENVIRONMENT = {"EMBED": "http://host.docker.internal:8082/v1"}
 COMPOSE = Place(True, ["host.docker.internal"], [4000])
 
@@ -296,8 +298,10 @@ def test_no_input_breaks_it(
 
 def test_included_files_are_read_as_litellm_merges_them() -> None:
     more = (
-        "model_list:\n- {model_name: more, litellm_params: {model: openai/more, api_base: 'http://127.0.0.1:8083'}}\n"
-        "router_settings:\n  model_group_alias: {better: nowhere}\nlitellm_settings: {default_fallbacks: [lost]}\n"
+        "model_list:\n- {model_name: more, litellm_params: {model: openai/more, "
+        "api_base: 'http://127.0.0.1:8083'}}\n"
+        "router_settings:\n  model_group_alias: {better: nowhere}\nlitellm_settings: "
+        "{default_fallbacks: [lost]}\n"
     )
     told = _inventory_config.read(
         CONFIG,
@@ -320,5 +324,8 @@ def test_included_files_are_read_as_litellm_merges_them() -> None:
     found = _inventory.judge(Sources(told, None, None, ([], []), {}), COMPOSE)["findings"]
     assert [finding["words"] for finding in found] == [
         "alias better (config.compose.1-more.yaml line 4) stands for nowhere, which is no model",
-        "more (config, config.compose.1-more.yaml line 2) is asked at http://127.0.0.1:8083, which is the container itself",
+        (
+            "more (config, config.compose.1-more.yaml line 2) is asked at "
+            "http://127.0.0.1:8083, which is the container itself"
+        ),
     ]

@@ -21,7 +21,7 @@ model_list:  # two ways of writing
 router_settings:
   fallbacks: [{chat: [embed]}]
   model_group_alias: {best: {model: chat, hidden: true}}
-"""
+"""  # noqa: E501
 ENVIRONMENT = {"EMBED": "http://host.docker.internal:8082/v1"}
 
 

@@ -19,7 +19,10 @@ def test_servers_are_asked_where_the_proxy_is(monkeypatch: pytest.MonkeyPatch) -
         seen.append(argv)
         return Result(
             0,
-            '{"http://a:1": [200, ["m", "m"]], "http://b:2": "ConnectionRefusedError", "http://c:3": [401, null]}',
+            (
+                '{"http://a:1": [200, ["m", "m"]], "http://b:2": "ConnectionRefusedError", '
+                '"http://c:3": [401, null]}'
+            ),
             "",
         )
 

@@ -1,4 +1,6 @@
-"""What is asked of which model, within which budget, and what differs from what LiteLLM declares. The proxy here is a server of the test's own."""
+"""What is asked of which model, within which budget, and what differs from what LiteLLM declares.
+The proxy here is a server of the test's own.
+"""
 
 from __future__ import annotations
 

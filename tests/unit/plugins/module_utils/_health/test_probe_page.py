@@ -73,7 +73,10 @@ def test_page_stands_alone_and_shows_what_was_found() -> None:
     ):
         assert words in seen
     assert re.findall(
-        r'<td class="no differs"><b>– no</b><small>declared, not seen</small><small>no tool was called</small>',
+        (
+            r'<td class="no differs"><b>– no</b><small>declared, not seen</small><small>no '
+            r"tool was called</small>"
+        ),
         text,
     )
 

@@ -1,4 +1,6 @@
-"""What a probe has found: kept whatever happens, compared with the run before, and told as text, Markdown and a page that hide nothing."""
+"""What a probe has found: kept whatever happens, compared with the run before, and told as text,
+Markdown and a page that hide nothing.
+"""
 
 from __future__ import annotations
 
@@ -57,9 +59,9 @@ def test_outcome_in_one_word(results: Any, word: str) -> None:
 def test_screen_and_markdown_tell_everything() -> None:
     report = make(earlier={(NASTY, "chat"): {"shown": "no", "seconds": 1.0}})
     lines = _probe_report.screen(report)
-    assert (
-        lines[-1]
-        == "2 of 3 models asked, 6 requests, 25 tokens, 7.0 s: 4 seen, 1 not seen, 1 failed, 1 not asked"
+    assert lines[-1] == (
+        "2 of 3 models asked, 6 requests, 25 tokens, 7.0 s: 4 seen, 1 not seen, 1 "
+        "failed, 1 not asked"
     )
     assert (
         "not asked  paid: not on this host, so it may cost money" in lines and "was no" in lines[0]

@@ -27,7 +27,10 @@ def proxy() -> Iterator[fake_proxy.FakeProxy]:
     "body",
     [
         'data: {"choices": [{"delta": {"content": "x"}}]}\n\n',
-        'data: {"choices": [{"delta": {"content": "x"}}]}\n\ndata: {"error": {"message": "x"}}\n\ndata: [DONE]\n\n',
+        (
+            'data: {"choices": [{"delta": {"content": "x"}}]}\n\ndata: {"error": {"message": '
+            '"x"}}\n\ndata: [DONE]\n\n'
+        ),
         "data: {\n\ndata: [DONE]\n\n",
     ],
     ids=["not done", "error", "broken"],

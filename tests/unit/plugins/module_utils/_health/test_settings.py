@@ -1,4 +1,6 @@
-"""The settings of health, probe and inventory: everything wrong at once, and no input that breaks the reading."""
+"""The settings of health, probe and inventory: everything wrong at once, and no input that breaks
+the reading.
+"""
 
 from __future__ import annotations
 

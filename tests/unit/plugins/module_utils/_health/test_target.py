@@ -1,4 +1,6 @@
-"""What a health check looks at: the deployment's parts, its folders, and backups where somebody makes them."""
+"""What a health check looks at: the deployment's parts, its folders, and backups where somebody
+makes them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The engine: what is wrong with containers, and who an image is. Docker's answers here were captured from 26.1.5."""
+"""The engine: what is wrong with containers, and who an image is. Docker's answers here were
+captured from 26.1.5.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +114,10 @@ def test_a_process_tells_what_it_listens_on() -> None:
             [
                 sys.executable,
                 "-c",
-                "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True)\n"
+                (
+                    "import socket; s = socket.create_server(('127.0.0.1', 0)); "
+                    "print(s.getsockname()[1], flush=True)\n"
+                )
                 + _docker._LISTENING,
             ],
             capture_output=True,
@@ -203,7 +208,10 @@ def test_absent_image_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_routes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "default via 10.0.0.1 dev eth0\n10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.5\nblackhole 10.9.0.0/16\n"
+    text = (
+        "default via 10.0.0.1 dev eth0\n10.0.0.0/24 dev eth0 proto kernel scope link "
+        "src 10.0.0.5\nblackhole 10.9.0.0/16\n"
+    )
     monkeypatch.setattr(_docker, "run", lambda argv: Result(0, text, ""))
     assert _docker.routes() == [("10.0.0.0/24", "route by eth0", "eth0")]
 

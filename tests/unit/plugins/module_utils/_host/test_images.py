@@ -1,4 +1,6 @@
-"""Images: references, what the engine and what a registry tells of them. The registry here is a real HTTP server on loopback."""
+"""Images: references, what the engine and what a registry tells of them. The registry here is a
+real HTTP server on loopback.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,8 @@ INDEX = {
 
 
 class Registry(BaseHTTPRequestHandler):
-    """Answers from ``pages`` by path; with ``token`` set it wants one, and gives it (or ``grant``) at /token; with ``elsewhere`` it sends
+    """Answers from ``pages`` by path; with ``token`` set it wants one, and gives it (or ``grant``)
+    at /token; with ``elsewhere`` it sends
     to another host for blobs."""
 
     pages: dict[str, Any] = {}
@@ -223,7 +226,9 @@ def test_major_is_what_the_image_says(found: _images.Image, major: Optional[int]
 
 
 def test_token_stays_with_the_registry(registry: str) -> None:
-    """As ghcr.io and others do it: the blob is at an address of another host that is signed, and that wants no other credential."""
+    """As ghcr.io and others do it: the blob is at an address of another host that is signed, and
+    that wants no other credential.
+    """
     serve(INDEX)
     Registry.token, Registry.elsewhere = "t0ken", True
     assert _images.remote(registry + "/team/litellm:1.102.4", "linux/amd64", True).error == ""

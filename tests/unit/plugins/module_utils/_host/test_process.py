@@ -1,4 +1,6 @@
-"""The host: what /proc says, and files that are whole or not there. Texts of /proc were captured on kernel 6.18."""
+"""The host: what /proc says, and files that are whole or not there. Texts of /proc were captured on
+kernel 6.18.
+"""
 
 from __future__ import annotations
 

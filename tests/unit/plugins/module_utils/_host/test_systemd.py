@@ -1,4 +1,6 @@
-"""Units: what systemctl shows, and how a unit is retired and brought back. The managers here are fakes; the real ones are in the scenarios."""
+"""Units: what systemctl shows, and how a unit is retired and brought back. The managers here are
+fakes; the real ones are in the scenarios.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +27,15 @@ ExecStart={ path=/v/bin/litellm ; argv[]=/v/bin/litellm --config /home/litellm/l
 Id=nosuch.service
 LoadState=not-found
 ActiveState=inactive
-"""
+"""  # noqa: E501
 
 
 class Fake:
-    """A manager with one unit, as much of systemd as retiring and restoring need, its files in a folder of this test.
+    """A manager with one unit, as much of systemd as retiring and restoring need, its files in a
+    folder of this test.
 
-    ``pulled_in``: another unit or a generator wants it; ``elsewhere``: its file is in no folder of systemd, so that the link to it goes
-    when it is disabled (as systemd 257 does).
+    ``pulled_in``: another unit or a generator wants it; ``elsewhere``: its file is in no folder of
+    systemd, so that the link to it goes when it is disabled (as systemd 257 does).
     """
 
     def __init__(
@@ -168,7 +171,10 @@ def test_show_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_templates_are_no_units(monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = "postgresql.service enabled enabled\npostgresql@.service static -\npostgresql@15-main.service enabled-runtime -\n"
+    listed = (
+        "postgresql.service enabled enabled\npostgresql@.service static "
+        "-\npostgresql@15-main.service enabled-runtime -\n"
+    )
     monkeypatch.setattr(
         _systemd.Manager, "systemctl", lambda *_words, **_named: Result(0, listed, "")
     )
@@ -440,10 +446,13 @@ def test_managers_are_the_systems_and_those_that_run(tmp_path: Path) -> None:
     ] == [None]
 
 
-# systemctl show of systemd 257.13; the unit's line was: -c "import time; time.sleep(9e9)" litellm --port ${LP} --note "a b" --q "Bob's" --e ""
+# systemctl show of systemd 257.13; the unit's line was: -c "import time; time.sleep(9e9)" litellm
+# --port ${LP} --note "a b" --q "Bob's" --e ""
 EXEC = (
-    "{ path=/usr/bin/python3 ; argv[]=/usr/bin/python3 -c import time; time.sleep(9e9) litellm --port ${LP} --note a b --q Bob's --e  ; "
-    "ignore_errors=no ; start_time=[Mon 2026-11-23 17:31:42 UTC] ; stop_time=[n/a] ; pid=1151 ; code=(null) ; status=0/0 }"
+    "{ path=/usr/bin/python3 ; argv[]=/usr/bin/python3 -c import time; time.sleep(9e9) "
+    "litellm --port ${LP} --note a b --q Bob's --e  ; "
+    "ignore_errors=no ; start_time=[Mon 2026-11-23 17:31:42 UTC] ; stop_time=[n/a] ; "
+    "pid=1151 ; code=(null) ; status=0/0 }"
 )
 
 
@@ -470,7 +479,10 @@ EXEC = (
             ],
         ),
         (
-            "{ path=/v/x ; argv[]=/v/x ; ignore_errors=no }\n{ path=/v/y ; argv[]=/v/y ; ignore_errors=no }",
+            (
+                "{ path=/v/x ; argv[]=/v/x ; ignore_errors=no }\n{ path=/v/y ; argv[]=/v/y ; "
+                "ignore_errors=no }"
+            ),
             ["/v/x"],
         ),
         ("", []),

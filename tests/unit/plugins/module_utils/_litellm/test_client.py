@@ -26,7 +26,9 @@ def proxy() -> Iterator[fake_proxy.FakeProxy]:
 
 
 def raw_server(text: bytes, pause: float = 0) -> tuple[str, threading.Thread]:
-    """A server that sends these bytes to one connection, one by one with a pause in between if there is one."""
+    """A server that sends these bytes to one connection, one by one with a pause in between if
+    there is one.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
 
     def run() -> None:

@@ -1,4 +1,6 @@
-"""What readiness answers prove: answers captured from running proxies, those of other releases, and whatever else may come."""
+"""What readiness answers prove: answers captured from running proxies, those of other releases, and
+whatever else may come.
+"""
 
 from __future__ import annotations
 

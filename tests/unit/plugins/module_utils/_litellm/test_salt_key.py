@@ -1,4 +1,6 @@
-"""Whether a salt key opens what LiteLLM stored, against PyNaCl and a value that LiteLLM itself encrypted."""
+"""Whether a salt key opens what LiteLLM stored, against PyNaCl and a value that LiteLLM itself
+encrypted.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._litellm import sal
 
 # encrypt_value_helper("http://127.0.0.1:8082/v1 – schön") of LiteLLM 1.102.4
 KEY = "sk-Salt.of/the#team$2025"
-STORED = "ONHBWM5ilPfto3sFFHVNe4LdE5xP7Z93FaDMr4v5iUum2Q-bNF8TQ2BF545ifLqKmEp0ZdrEbLeyxH2KU70b2CMKv1ojiGqVuWwJ"
+STORED = (
+    "ONHBWM5ilPfto3sFFHVNe4LdE5xP7Z93FaDMr4v5iUum2Q-bNF8"
+    "TQ2BF545ifLqKmEp0ZdrEbLeyxH2KU70b2CMKv1ojiGqVuWwJ"
+)
 
 
 def encrypt(value: bytes, key: str, standard: bool = False) -> str:

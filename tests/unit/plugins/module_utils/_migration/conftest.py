@@ -23,7 +23,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis
 
 @pytest.fixture
 def servers(monkeypatch: pytest.MonkeyPatch) -> list[Listener]:
-    """Native servers that systemd knows: PostgreSQL, Redis and the proxy; their programs and parents."""
+    """Native servers that systemd knows: PostgreSQL, Redis and the proxy; their programs and
+    parents.
+    """
     units = {15: "postgresql@15-main.service", 16: "redis-server.service", 271: "litellm.service"}
     programs = {
         15: ["/usr/lib/postgresql/15/bin/postgres", "-D", "x"],
@@ -47,7 +49,9 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> list[Listener]:
 
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A PostgreSQL that answers; ``rows`` are stored models, ``ledger`` its migrations, ``outcomes`` what the salt key does with a value."""
+    """A PostgreSQL that answers; ``rows`` are stored models, ``ledger`` its migrations,
+    ``outcomes`` what the salt key does with a value.
+    """
     told: dict[str, Any] = {
         "rows": [[STORED]],
         "ledger": ["a", "b"],

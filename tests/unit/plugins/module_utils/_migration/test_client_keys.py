@@ -16,7 +16,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     ("text", "expected", "chat_model"),
     [
         pytest.param(
-            '{"keys": [{"alias": "ci", "key": "sk-1", "hash": "x"}, {"key": "sk-2"}], "chat_model": "chat"}',
+            (
+                '{"keys": [{"alias": "ci", "key": "sk-1", "hash": "x"}, {"key": "sk-2"}], '
+                '"chat_model": "chat"}'
+            ),
             [("ci", "sk-1"), ("number 2", "sk-2")],
             "chat",
             id="the demo's",

@@ -1,4 +1,6 @@
-"""Whether a host may be without its legacy deployment: every reason against it, and what is kept. Servers and systemd are fakes."""
+"""Whether a host may be without its legacy deployment: every reason against it, and what is kept.
+Servers and systemd are fakes.
+"""
 
 from __future__ import annotations
 

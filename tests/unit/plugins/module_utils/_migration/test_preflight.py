@@ -1,4 +1,6 @@
-"""The survey: what a host has and what is wrong with it. Git, files and listeners are real; systemd, Docker and the databases are not."""
+"""The survey: what a host has and what is wrong with it. Git, files and listeners are real;
+systemd, Docker and the databases are not.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,10 @@ def test_rows_that_are_nowhere_else_lock_the_host(
     _journal.save(str(tmp_path / "state"), journal, NOW)
     found = texts(_preflight._lock(settings(tmp_path, project_name="team"), NOW))
     assert (
-        "volume team_postgres: may hold rows of the failed migration x that are nowhere else (the dump failed)"
+        (
+            "volume team_postgres: may hold rows of the failed migration x that are nowhere "
+            "else (the dump failed)"
+        )
         in found
     ) == (labels is not None)
 

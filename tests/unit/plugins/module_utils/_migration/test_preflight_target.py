@@ -1,4 +1,6 @@
-"""What preflight finds wrong with what the new deployment needs: ports, images, names, networks, room."""
+"""What preflight finds wrong with what the new deployment needs: ports, images, names, networks,
+room.
+"""
 
 from __future__ import annotations
 

@@ -22,9 +22,9 @@ def test_proofs_have_their_figures() -> None:
     proofs = {proof["name"]: proof for proof in _report.build(journal(), "/state")["proofs"]}
     assert all(proof["ok"] for proof in proofs.values())
     assert (
-        "78 tables, 20,299 rows, content hash aaaaaaaaaaaa on both sides (PostgreSQL 15 to 17, 1.0 MiB in 6.3 s)"
-        == proofs["equal fingerprints of the databases"]["figures"]
-    )
+        "78 tables, 20,299 rows, content hash aaaaaaaaaaaa on both sides (PostgreSQL 15 "
+        "to 17, 1.0 MiB in 6.3 s)"
+    ) == proofs["equal fingerprints of the databases"]["figures"]
     assert (
         "1 of 1 accepted; 1 of 1 refused as before; a key that does not exist gets 401"
         == proofs["keys that worked before work now"]["figures"]

@@ -1,4 +1,6 @@
-"""The refusals: each check once with nothing wrong and once with each fault; messages name what, why and the remedy, and no secret."""
+"""The refusals: each check once with nothing wrong and once with each fault; messages name what,
+why and the remedy, and no secret.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +89,10 @@ CHECKS: list[tuple[str, Any, list[str]]] = [
         "salt: wrong",
         lambda: _requirements.check_salt(False, 3),
         [
-            "LITELLM_SALT_KEY: the key that the proxy runs with cannot decrypt the credentials of the 3 model(s)"
+            (
+                "LITELLM_SALT_KEY: the key that the proxy runs with cannot decrypt the "
+                "credentials of the 3 model(s)"
+            )
         ],
     ),
     (
@@ -229,7 +234,10 @@ CHECKS: list[tuple[str, Any, list[str]]] = [
             [("/a", 1, 3 * GIB, 4 * GIB), ("/b", 1, 3 * GIB, 4 * GIB)]
         ),
         [
-            "disk space: /a and /b need 6.0 GiB together, 4.0 GiB are free -> free at least 2.0 GiB there"
+            (
+                "disk space: /a and /b need 6.0 GiB together, 4.0 GiB are free -> free at "
+                "least 2.0 GiB there"
+            )
         ],
     ),
     (

@@ -342,8 +342,14 @@ def test_what_cannot_be_read_is_an_error(
         pytest.param(
             put("vector", [0.0] * 24),
             [
-                "model embed, embedding: an answer became a failure (the answer has not the form that it should have)",
-                "model stored, embedding: an answer became a failure (the answer has not the form that it should have)",
+                (
+                    "model embed, embedding: an answer became a failure (the answer has not "
+                    "the form that it should have)"
+                ),
+                (
+                    "model stored, embedding: an answer became a failure (the answer has not "
+                    "the form that it should have)"
+                ),
             ],
             id="no vector",
         ),
@@ -356,8 +362,14 @@ def test_what_cannot_be_read_is_an_error(
         pytest.param(
             put("said", [""]),
             [
-                "model chat, chat: an answer became a failure (HTTP 200 with an empty or incomplete answer)",
-                "model chat, stream: an answer became a failure (HTTP 200 with an empty or incomplete answer)",
+                (
+                    "model chat, chat: an answer became a failure (HTTP 200 with an empty or "
+                    "incomplete answer)"
+                ),
+                (
+                    "model chat, stream: an answer became a failure (HTTP 200 with an empty "
+                    "or incomplete answer)"
+                ),
             ],
             id="no words",
         ),
@@ -372,15 +384,24 @@ def test_what_cannot_be_read_is_an_error(
                 },
             ),
             [
-                "model rank, rerank: an answer became a failure (HTTP 500 InternalServerError (Connection error))"
+                (
+                    "model rank, rerank: an answer became a failure (HTTP 500 "
+                    "InternalServerError (Connection error))"
+                )
             ],
             id="model server not reached",
         ),
         pytest.param(
             reply("/v1/embeddings", 200, "<html>"),
             [
-                "model embed, embedding: an answer became a failure (the answer has not the form that it should have)",
-                "model stored, embedding: an answer became a failure (the answer has not the form that it should have)",
+                (
+                    "model embed, embedding: an answer became a failure (the answer has not "
+                    "the form that it should have)"
+                ),
+                (
+                    "model stored, embedding: an answer became a failure (the answer has not "
+                    "the form that it should have)"
+                ),
             ],
             id="not JSON",
         ),

@@ -1,4 +1,6 @@
-"""The filter of a bridge, on real sockets: whom it admits is served, whom it does not is not heard."""
+"""The filter of a bridge, on real sockets: whom it admits is served, whom it does not is not
+heard.
+"""
 
 from __future__ import annotations
 

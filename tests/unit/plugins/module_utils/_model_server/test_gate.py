@@ -1,4 +1,6 @@
-"""The door of a server on demand, with systemd's real proxy: nobody is lost while it starts, and everybody is told when it can't."""
+"""The door of a server on demand, with systemd's real proxy: nobody is lost while it starts, and
+everybody is told when it can't.
+"""
 
 from __future__ import annotations
 

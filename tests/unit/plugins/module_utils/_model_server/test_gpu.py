@@ -1,4 +1,6 @@
-"""GPUs: nvidia-smi's answers in the form that its manual documents, since no test host has one; and the sums."""
+"""GPUs: nvidia-smi's answers in the form that its manual documents, since no test host has one; and
+the sums.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +84,10 @@ def test_the_sum_of_declarations_fits() -> None:
     assert _gpu.overcommitted(two, FOUND) == []
     three = [*two, server("third", vram="1M")]
     assert _gpu.overcommitted(three, FOUND) == [
-        "GPU 0 (NVIDIA L4) has 24 GiB, and 24 GiB are declared for it: chat 12 GiB, other 12 GiB, third 1 MiB"
+        (
+            "GPU 0 (NVIDIA L4) has 24 GiB, and 24 GiB are declared for it: chat 12 GiB, "
+            "other 12 GiB, third 1 MiB"
+        )
     ]
     assert _gpu.overcommitted([*two, server("third", boot="manual")], FOUND) == []
 
@@ -90,6 +95,9 @@ def test_the_sum_of_declarations_fits() -> None:
 def test_memory_must_be_free_and_its_own_counts() -> None:
     assert _gpu.full(server(), FOUND, {}, "own.service") == []
     assert _gpu.full(server(gpus=[1]), FOUND, {4711: "other.service"}, "own.service") == [
-        "chat: needs 12 GiB on GPU 1 (NVIDIA L4), of which 1 GiB are free (held: 22 GiB by other.service)"
+        (
+            "chat: needs 12 GiB on GPU 1 (NVIDIA L4), of which 1 GiB are free (held: 22 GiB "
+            "by other.service)"
+        )
     ]
     assert _gpu.full(server(gpus=[1]), FOUND, {4711: "own.service"}, "own.service") == []

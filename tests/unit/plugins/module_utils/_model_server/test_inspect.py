@@ -129,9 +129,9 @@ def test_the_screen_fits_a_terminal(place: _inspect.Place) -> None:
     text = "\n".join(lines)
     assert max(map(len, lines)) <= 100
     assert (
-        "  embed 1: active, as intended\n    GPU 0 2 GiB, answers in 0.25 s, also to containers, embed.gguf"
-        in text
-    )
+        "  embed 1: active, as intended\n    GPU 0 2 GiB, answers in 0.25 s, also to "
+        "containers, embed.gguf"
+    ) in text
     assert "  chat 2: asleep, as intended" in text
     assert "(this host has no nvidia-smi)" in lines[0]
     assert _inspect.screen({"hosts": [], "problems": []}) == [

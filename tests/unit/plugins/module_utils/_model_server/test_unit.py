@@ -36,7 +36,10 @@ VLLM = {"server": "vllm", "venv": "/opt/vllm", "gpus": [1], "vram": "20G"}
         ({"server": "rerank"}, "--reranking"),
         (
             VLLM,
-            "/opt/vllm/bin/vllm serve /srv/one.gguf --host 127.0.0.1 --port 8001 --served-model-name one",
+            (
+                "/opt/vllm/bin/vllm serve /srv/one.gguf --host 127.0.0.1 --port 8001 "
+                "--served-model-name one"
+            ),
         ),
         (
             {"server": "command", "command": ["/bin/x", "--at", ":{port}", "{model}", "{alias}"]},

@@ -1,4 +1,6 @@
-"""Exit codes of the command: systemd, cron and Ansible tell outcomes apart by them, so they are fixed."""
+"""Exit codes of the command: systemd, cron and Ansible tell outcomes apart by them, so they are
+fixed.
+"""
 
 from __future__ import annotations
 

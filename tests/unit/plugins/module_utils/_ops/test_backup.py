@@ -384,9 +384,9 @@ def test_drill_of_a_sealed_backup_is_neither_a_success_nor_a_failure(
     )
     code, out, _err = run("drill")
     words = (
-        "%s is sealed: it cannot be tried here without the key (--identity); every byte is as it was written"
-        % (archive / name)
-    )
+        "%s is sealed: it cannot be tried here without the key (--identity); every byte "
+        "is as it was written"
+    ) % (archive / name)
     assert (code, out) == (0, words + "\n")
     told = outcomes(archive)["drill"]
     assert (told["ok"], told["note"], told["problem"], told["last_success"]["name"]) == (
@@ -450,8 +450,12 @@ def test_check_says_what_the_host_lacks(
     code, _out, err = run("check")
     assert code == 2
     assert err.splitlines() == [
-        "backups are to be encrypted, and the program age is not installed on this host (Debian: age)",
-        "backups can't be copied: the program restic is not installed on this host (Debian: restic); /nosuch/copy.env cannot be read: No such file or"
+        (
+            "backups are to be encrypted, and the program age is not installed on this host "
+            "(Debian: age)"
+        ),
+        "backups can't be copied: the program restic is not installed on this host "
+        "(Debian: restic); /nosuch/copy.env cannot be read: No such file or"
         " directory. It holds what restic needs to log in",
     ]
     del told["backup"]["encrypt_to"], told["backup"]["copy"]
@@ -493,9 +497,9 @@ def test_status_tells_how_things_went(archive: Path, run: Run) -> None:
     _history.record(str(archive.parent), "backup", NOW, "the disk is full")
     code, _out, err = run("status")
     assert code == 1
-    assert (
-        err.splitlines()[0]
-        == "backup  2026-11-24T12:00:00+00:00  FAILED: the disk is full; it went well last at 2026-11-23T12:00:00+00:00"
+    assert err.splitlines()[0] == (
+        "backup  2026-11-24T12:00:00+00:00  FAILED: the disk is full; it went well "
+        "last at 2026-11-23T12:00:00+00:00"
     )
 
 

@@ -1,4 +1,6 @@
-"""litellm-ops health, probe and inventory, against a small proxy that answers over HTTP: what they say, keep and exit with."""
+"""litellm-ops health, probe and inventory, against a small proxy that answers over HTTP: what they
+say, keep and exit with.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def proxy() -> Iterator[Any]:
-    """A proxy with a local model ``here`` that claims tools and has none, and one elsewhere that would cost money."""
+    """A proxy with a local model ``here`` that claims tools and has none, and one elsewhere that
+    would cost money.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -111,7 +115,8 @@ def run(
     """Run the command; its exit code and what it printed."""
     (tmp_path / "env").write_text("LITELLM_MASTER_KEY=%s\n" % KEY)
     (tmp_path / "config.yaml").write_text(
-        "model_list:\n- model_name: here\n  litellm_params: {model: openai/here, api_base: http://127.0.0.1:9/v1}\n"
+        "model_list:\n- model_name: here\n  litellm_params: {model: openai/here, "
+        "api_base: http://127.0.0.1:9/v1}\n"
         "- {model_name: paid, litellm_params: {model: openai/paid}}\n"
     )
     (tmp_path / "settings.json").write_text(

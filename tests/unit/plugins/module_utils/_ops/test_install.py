@@ -1,4 +1,6 @@
-"""The command on a host: the code of this package, run by a Python that knows nothing of Ansible."""
+"""The command on a host: the code of this package, run by a Python that knows nothing of
+Ansible.
+"""
 
 from __future__ import annotations
 
@@ -174,7 +176,8 @@ def test_units_of_every_manager_are_looked_at(
 def test_everything_that_the_command_needs_is_installed() -> None:
     """Only what it imports, and all of that: asked of a Python that has imported nothing else."""
     script = (
-        "import json; from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli, install; "
+        "import json; from ansible_collections.llmops.litellm.plugins.module_utils._ops "
+        "import cli, install; "
         "print(json.dumps(sorted(install.sources())))"
     )
     done = subprocess.run(

@@ -80,7 +80,10 @@ LEFT = held(a=(1, "x"), b=(2, "y"))
             held(a=(3, "z"), b=(2, "y")),
             held(a=(1, "x"), b=(7, "y")),
             LEFT["hash"],
-            "written to since it was left.*table a has 3 rows in the source, 1 in the target; table b has 2 rows in the source, 7 in the target",
+            (
+                "written to since it was left.*table a has 3 rows in the source, 1 in the "
+                "target; table b has 2 rows in the source, 7 in the target"
+            ),
         ),
         (
             held("newer", a=(3, "z"), b=(2, "y")),

@@ -145,7 +145,10 @@ def test_connection_strings_are_quoted() -> None:
             "FEHLER:  Relation existiert nicht",
         ),
         (
-            "pg_restore: error: could not execute query: ERROR:  no\nDETAIL:  Key (token)=(sk-1) exists.\nCommand was: INSERT 'sk-1'\n",
+            (
+                "pg_restore: error: could not execute query: ERROR:  no\nDETAIL:  Key "
+                "(token)=(sk-1) exists.\nCommand was: INSERT 'sk-1'\n"
+            ),
             "pg_restore: error: could not execute query: ERROR:  no",
         ),
         (

@@ -1,4 +1,5 @@
-"""The native server in private: what it is started with, and that nothing of it is left. systemd and PostgreSQL are fakes; real ones are in the
+"""The native server in private: what it is started with, and that nothing of it is left. systemd
+and PostgreSQL are fakes; real ones are in the
 scenario finalize."""
 
 from __future__ import annotations

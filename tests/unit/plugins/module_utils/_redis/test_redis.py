@@ -10,7 +10,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host.process impor
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 
 # redis-cli INFO keyspace of Redis 8.0.2
-KEYSPACE = "# Keyspace\r\ndb0:keys=12,expires=11,avg_ttl=501234,subexpiry=0\r\ndb3:keys=1,expires=0,avg_ttl=0,subexpiry=0\r\n"
+KEYSPACE = (
+    "# Keyspace\r\ndb0:keys=12,expires=11,avg_ttl=501234,subexpiry=0\r\n"
+    "db3:keys=1,expires=0,avg_ttl=0,subexpiry=0\r\n"
+)
 
 
 def test_keyspace_is_read() -> None:
@@ -85,7 +88,9 @@ def test_loading_is_waited_for_until_the_deadline(monkeypatch: pytest.MonkeyPatc
 def test_redis_that_the_engine_started_again_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Loading can take long before it fails, and the engine starts it again too soon for its state to be seen."""
+    """Loading can take long before it fails, and the engine starts it again too soon for its state
+    to be seen.
+    """
     restarts = iter(["2\n", "2\n", "3\n"])
     answers = {
         "exec": "LOADING Redis is loading the dataset in memory\n",
@@ -104,7 +109,8 @@ def test_redis_that_the_engine_started_again_is_not_waited_for(
         _redis.Container("litellm-redis").start(5, lambda: 0.0)
 
 
-# docker logs of Redis 8.0.2 that was started three times: with a good file, one of another format, and one of more databases
+# docker logs of Redis 8.0.2 that was started three times: with a good file, one of another format,
+# and one of more databases
 LOG = """\
 1:M 23 Nov 2026 17:31:40.001 # WARNING Memory overcommit must be enabled!
 1:C 23 Nov 2026 17:31:47.285 * oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo
@@ -116,7 +122,7 @@ LATER = """\
 1:C 23 Nov 2026 17:31:55.560 * oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo
 1:M 23 Nov 2026 17:31:55.561 # WARNING Memory overcommit must be enabled!
 1:M 23 Nov 2026 17:31:55.562 # FATAL: Data file was created with a Redis server configured to handle more than 16 databases. Exiting
-"""
+"""  # noqa: E501
 FAULTY = """\
 *** FATAL CONFIG FILE ERROR (Redis 8.0.2) ***
 Reading the configuration file, at line 9
@@ -131,7 +137,10 @@ Unbalanced quotes in configuration line
         (LOG, "Can't handle RDB format version 99"),
         (
             LOG + LATER,
-            "FATAL: Data file was created with a Redis server configured to handle more than 16 databases. Exiting",
+            (
+                "FATAL: Data file was created with a Redis server configured to handle more "
+                "than 16 databases. Exiting"
+            ),
         ),
         (FAULTY, ""),
         ("", ""),

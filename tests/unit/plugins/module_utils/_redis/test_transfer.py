@@ -13,7 +13,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import transfer as _transfer
 
 # redis-cli INFO keyspace of Redis 8.0.2
-KEYSPACE = "# Keyspace\r\ndb0:keys=12,expires=11,avg_ttl=501234,subexpiry=0\r\ndb3:keys=1,expires=0,avg_ttl=0,subexpiry=0\r\n"
+KEYSPACE = (
+    "# Keyspace\r\ndb0:keys=12,expires=11,avg_ttl=501234,subexpiry=0\r\n"
+    "db3:keys=1,expires=0,avg_ttl=0,subexpiry=0\r\n"
+)
 COUNTS = st.dictionaries(
     st.sampled_from(["db0", "db1", "db15"]),
     st.tuples(st.integers(0, 50), st.integers(0, 50)).map(

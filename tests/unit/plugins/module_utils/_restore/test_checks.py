@@ -41,7 +41,10 @@ def test_losses_are_told_table_by_table() -> None:
     now = side("t", same=(3, "a"), more=(12, "b"), less=(8, "b"), other=(4, "b"), new=(2, "a"))
     assert _checks.losses(held, now) == [
         "gone: is only in the backup, with 7 rows",
-        "less: 8 rows now, 9 in the backup: those that were removed or changed since come back as they were",
+        (
+            "less: 8 rows now, 9 in the backup: those that were removed or changed since "
+            "come back as they were"
+        ),
         "more: 12 rows now, 10 in the backup: 2 or more are newer and will be lost",
         "new: 2 rows, and the table itself, are not in the backup",
         "other: 4 rows on both sides, and not the same: changes since the backup will be lost",
@@ -218,7 +221,10 @@ def test_room_in_a_container_is_asked_inside(monkeypatch: pytest.MonkeyPatch) ->
         asked.append(argv)
         return _process.Result(
             0,
-            "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/x 10 5 4096 1% /data\n",
+            (
+                "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/x 10 5 4096 "
+                "1% /data\n"
+            ),
             "",
         )
 

@@ -1,4 +1,6 @@
-"""A backup's dump on its way into pg_restore: what of it needs no server. A script stands for age."""
+"""A backup's dump on its way into pg_restore: what of it needs no server. A script stands for
+age.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ COPY public._prisma_migrations (id, checksum, finished_at, "migration_name", log
 
 
 --
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture
@@ -108,7 +110,9 @@ def test_key_that_does_not_fit_is_said(
     with (
         pytest.raises(
             BackupError,
-            match="x.age cannot be decrypted: age: error: no identity matched any of the recipients$",
+            match=(
+                "x.age cannot be decrypted: age: error: no identity matched any of the recipients$"
+            ),
         ),
         _load.opened(path, key) as stream,
     ):
@@ -122,13 +126,17 @@ def test_key_that_does_not_fit_is_said(
 
 
 def endpoint(folder: Path, container: str = "") -> _session.Endpoint:
-    """Programs that write down how they were called; the engine runs what it is asked to on this host."""
+    """Programs that write down how they were called; the engine runs what it is asked to on this
+    host.
+    """
     for name in ("pg_restore", "docker"):
         path = folder / name
         path.write_text(
-            '#!/bin/sh\n[ "$(basename "$0")" = docker ] && shift && [ "$1" = --interactive ] && shift\n'
+            '#!/bin/sh\n[ "$(basename "$0")" = docker ] && shift && [ "$1" = '
+            "--interactive ] && shift\n"
             'while [ "$1" = --env ]; do shift 2; done\n[ "$(basename "$0")" = docker ] && shift\n'
-            'echo "$@" >> %s/calls\n[ "$(basename "$0")" = docker ] && exec "$@"\nfor last; do :; done\n'
+            'echo "$@" >> %s/calls\n[ "$(basename "$0")" = docker ] && exec "$@"\nfor '
+            "last; do :; done\n"
             '[ -d "$last" ] && ls -l "$last" >> %s/calls && cat "$last"/* >> %s/calls\nexit 0\n'
             % (folder, folder, folder)
         )

@@ -1,4 +1,6 @@
-"""A deployment on an empty host, from a backup alone. Docker and the database are fakes, files are real."""
+"""A deployment on an empty host, from a backup alone. Docker and the database are fakes, files are
+real.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ FILES = {
 
 
 class World:
-    """An empty host. ``fails``: a word of the command that does not work; ``log``: what is done, in order."""
+    """An empty host. ``fails``: a word of the command that does not work; ``log``: what is done, in
+    order.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.log: list[str] = []
@@ -217,7 +221,10 @@ def test_next_run_goes_on(world: World, fails: str, next_run: list[str]) -> None
     world.fails = fails
     with pytest.raises(
         RestoreError,
-        match="does not serve yet: .* failed. What was made stays; the same command goes on from there",
+        match=(
+            "does not serve yet: .* failed. What was made stays; the same command goes "
+            "on from there"
+        ),
     ):
         world.rebuild()
     world.fails = ""
@@ -287,7 +294,8 @@ def test_ports_that_others_hold_are_named_before_anything_is_made(world: World) 
     with pytest.raises(RefusedError) as refused:
         world.rebuild()
     assert (
-        "nothing was touched: port 5434 is held by postgres (process 8): stop it, or take another host; "
+        "nothing was touched: port 5434 is held by postgres (process 8): stop it, or "
+        "take another host; "
         "port 6379 is held by redis-server (process 9)"
     ) in str(refused.value)
     assert os.listdir(world.folder.parent) == []
@@ -350,7 +358,10 @@ def test_backup_that_lacks_a_view_builds_nothing(world: World) -> None:
     world.write(**{"config.compose.yaml": "include: [config.compose.1-models.yaml]\n"})
     with pytest.raises(
         RefusedError,
-        match="nothing was touched: the proxy's configuration includes config.compose.1-models.yaml, which the backup does not",
+        match=(
+            "nothing was touched: the proxy's configuration includes "
+            "config.compose.1-models.yaml, which the backup does not"
+        ),
     ):
         world.rebuild()
     assert os.listdir(world.folder.parent) == []

@@ -78,7 +78,10 @@ def test_restore_that_has_not_ended_stands_in_the_way(tmp_path: Path) -> None:
             assert words == ""
         else:
             assert words == (
-                "a restore of x has not ended (it was killed, or failed, in its stage %s): restore.yml or litellm-ops restore ends it"
+                (
+                    "a restore of x has not ended (it was killed, or failed, in its stage "
+                    "%s): restore.yml or litellm-ops restore ends it"
+                )
                 % stage
             )
             with _state.alone(folder):
@@ -94,7 +97,10 @@ def test_deployment_that_is_half_built_stands_in_the_way(tmp_path: Path) -> None
     (tmp_path / "rebuild.json").write_text(json.dumps(told))
     words = _state.unfinished(str(tmp_path))
     assert words.startswith(
-        "a deployment in %s, built from /b/x, has not ended (it was killed, or failed, in its stage database)"
+        (
+            "a deployment in %s, built from /b/x, has not ended (it was killed, or failed, "
+            "in its stage database)"
+        )
         % (tmp_path / "opt")
     )
     (tmp_path / "rebuild.json").write_text(json.dumps({**told, "stage": "done"}))
