@@ -87,7 +87,7 @@ def tasks_of(steps: list[str], scenarios: list[str]) -> list[Task]:
     What others wait for comes first, then what took longest the last time, so that nothing is left
     alone at the end.
     """
-    python, pytest = sys.executable, [sys.executable, "-m", "pytest", "-q"]
+    python, pytest = sys.executable, [sys.executable, "-m", "pytest", "-q", "--durations=20"]
     first: list[Task] = []
     tasks: list[Task] = []
     hosts = scenarios if "molecule" in steps else []

@@ -388,7 +388,8 @@ def compose(included: list[dict[str, str]], text: str = "") -> str:
     return environment.from_string(text or path.read_text()).render(
         __compose_config={"included": included},
         __compose_command=[],
-        compose_litellm_options=[],
+        __compose_options=[],
+        __compose_health=[],
         compose_engine_major=25,
         compose_images={},
     )

@@ -1,4 +1,6 @@
-"""Where the parts of a deployment are: which one serves, and what the journal, the project's folder and the settings say of it."""
+"""Where the parts of a deployment are: which one serves, and what the journal, the project's
+folder and the settings say of it.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +43,9 @@ CAPTURED = Path(__file__).parent.parent / "captured"
 BRIDGE = (CAPTURED / "compose-2.26.1-bridge.json").read_text()
 HOST = (CAPTURED / "compose-2.26.1-host.json").read_text()
 ENV = (
-    "LITELLM_MASTER_KEY=sk-master\nDATABASE_URL=postgresql://litellm:%s@postgres:5432/litellm\nREDIS_PASSWORD=%s\n"
-    % (PASSWORD, PASSWORD)
-)
+    "LITELLM_MASTER_KEY=sk-master\n"
+    "DATABASE_URL=postgresql://litellm:%s@postgres:5432/litellm\nREDIS_PASSWORD=%s\n"
+) % (PASSWORD, PASSWORD)
 
 
 def journal(folder: Path, state: str, *steps: str, found: Any = None) -> None:
@@ -282,7 +284,10 @@ def test_included_files_are_read_with_the_configuration(settings: Settings, tmp_
     project = tmp_path / "project"
     (project / "config.compose.yaml").write_text(
         _includes.MARK
-        + "\ninclude: [config.compose.1-more.yaml, gone.yaml]\ngeneral_settings: {master_key: sk-old}\n"
+        + (
+            "\ninclude: [config.compose.1-more.yaml, gone.yaml]\ngeneral_settings: "
+            "{master_key: sk-old}\n"
+        )
     )
     (project / "config.compose.1-more.yaml").write_text(
         "include: [config.yaml]\nx: http://host.docker.internal:8077/v1\n"
