@@ -167,17 +167,19 @@ def test_age_that_fails_is_the_reason(place: Place) -> None:
 def test_fingerprint_that_fails_ends_the_dump(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script(place.bin / "pg_dump", f"echo $$ > {place.bin}/pid; exec sleep 60")
+    started: list[Any] = []
+    start = Endpoint.start
 
-    def take(_session: Any) -> Any:
-        while not (place.bin / "pid").exists():
-            pass
-        raise PostgresError("lost")
+    def note(*words: Any, **options: Any) -> Any:
+        started.append(start(*words, **options))
+        return started[-1]
 
-    monkeypatch.setattr(_dump._fingerprint, "take", take)
+    monkeypatch.setattr(Endpoint, "start", note)
+    script(place.bin / "pg_dump", "exec sleep 60")
+    monkeypatch.setattr(_dump._fingerprint, "take", support.fails(PostgresError("lost")))
     with pytest.raises(PostgresError, match="lost"):
         place.dump()
-    assert not Path("/proc", (place.bin / "pid").read_text().strip()).exists()
+    assert [process.returncode for process in started] == [-9]
 
 
 def test_existing_dump_is_not_overwritten(place: Place) -> None:
