@@ -155,13 +155,13 @@ def test_restored_database_that_differs_is_removed(
 ) -> None:
     path, there = backed_up(native.new(NASTY), tmp_path), native.new()
     _copy.copy(native.new("CREATE TABLE earlier AS SELECT 1 AS one"), there, "ours", NOW)
-    load = _database._load
+    load = _load.load
 
     def lose(dump: _load.Dump, endpoint: Endpoint, jobs: int) -> None:
         load(dump, endpoint, jobs)
         native.run(endpoint, "DELETE FROM dropped")
 
-    monkeypatch.setattr(_database, "_load", lose)
+    monkeypatch.setattr(_load, "load", lose)
     assert any(
         "dropped has 429 rows in the backup, 0 in the restored database" in text
         for text in _database.restore(path, there, NOW).differences
