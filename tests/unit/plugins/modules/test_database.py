@@ -233,6 +233,7 @@ def test_refusal_is_a_failure(
         ("copied", {"expect": "abc"}, "expect is for state copied_back and absent only"),
         ("restored", {"expect": "abc"}, "expect is for state copied_back and absent only"),
         ("copied", {"source": {"container": "c"}}, "required by 'container'"),
+        ("absent", {"target": {"container": "c"}}, "required by 'container'"),
         (
             "copied_back",
             {"source": {"env_file": "/nowhere"}},
