@@ -186,8 +186,8 @@ def cluster() -> Iterator[Native]:
             "--log",
             os.path.join(folder, "log"),
             "--options",
-            "-p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories=%s -c fsync=off"
-            % (port, folder),
+            "-p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories=%s"
+            " -c fsync=off -c full_page_writes=off" % (port, folder),
             "start",
         )
         admin = Endpoint("postgres", "postgres", host=folder, port=port, bindir=binaries)
@@ -225,6 +225,11 @@ def containers() -> Iterator[Callable[[str], Contained]]:
                     "--network",
                     "none",
                     image,
+                    "postgres",
+                    "-c",
+                    "fsync=off",
+                    "-c",
+                    "full_page_writes=off",
                 ],
                 check=True,
                 stdout=subprocess.DEVNULL,

@@ -62,6 +62,9 @@ def key(tmp_path: Path) -> str:
 
 
 PLAIN = How()
+# Which bit of a byte is flipped makes no difference to a checksum: one of each, in turn, unless
+# somebody wants to see all of them (the same variable lets hypothesis search longer).
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 
 
 def order(source: Endpoint, folder: Path, how: How = PLAIN, **files: str) -> _backup.Order:
@@ -69,7 +72,7 @@ def order(source: Endpoint, folder: Path, how: How = PLAIN, **files: str) -> _ba
 
 
 @pytest.mark.parametrize("form", ["custom", "directory", "encrypted"])
-def test_every_bit_and_every_truncation_of_every_file_is_found(
+def test_a_bit_of_every_byte_and_truncations_of_every_file_are_found(
     native: Native, memory: Path, tmp_path: Path, key: str, form: str
 ) -> None:
     (tmp_path / "env").write_text("A=b\n")
@@ -88,25 +91,27 @@ def test_every_bit_and_every_truncation_of_every_file_is_found(
     assert _backup.verify(str(path)) == []
     files = [file for file in path.rglob("*") if file.is_file()]
     assert len(files) >= 4
-    tried = 0
+    flipped, cut = 0, 0
     for file in files:
         whole = file.read_bytes()
         with file.open("r+b", buffering=0) as handle:
             for spot, byte in enumerate(whole):
-                for bit in range(8):
+                for bit in range(8) if THOROUGH else (spot % 8,):
                     os.pwrite(handle.fileno(), bytes([byte ^ 1 << bit]), spot)
                     assert _backup.verify(str(path)), (file.name, spot, bit)
-                    tried += 1
+                    flipped += 1
                 os.pwrite(handle.fileno(), bytes([byte]), spot)
-            for end in range(len(whole) - 1, -1, -1):
+            for end in reversed(range(0, len(whole), 1 if THOROUGH else 16)):
                 os.ftruncate(handle.fileno(), end)
                 assert _backup.verify(str(path)), (file.name, end)
-                tried += 1
+                cut += 1
             os.pwrite(handle.fileno(), whole + b"\n", 0)
             assert _backup.verify(str(path)), file.name
             os.ftruncate(handle.fileno(), len(whole))
     assert _backup.verify(str(path)) == []
-    assert tried == 9 * sum(file.stat().st_size for file in files)
+    size = sum(file.stat().st_size for file in files)
+    assert flipped == size * (8 if THOROUGH else 1)
+    assert cut >= size // (1 if THOROUGH else 16)
 
 
 def test_what_is_no_file_is_not_read(native: Native, memory: Path) -> None:
@@ -209,7 +214,7 @@ _backup.backup(order, datetime.now(timezone.utc))
 def test_killed_one_leaves_only_what_is_incomplete(
     native: Native, tmp_path: Path, key: str, form: str
 ) -> None:
-    source, folder = native.new(ROWS % 400_000), tmp_path / "b"
+    source, folder = native.new(ROWS % 150_000), tmp_path / "b"
     sound = _backup.backup(order(native.new(), folder), NOW)
     words = [
         sys.executable,

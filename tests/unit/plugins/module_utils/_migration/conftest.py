@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
+from any_host import FORWARD, NOW, SECRET, THEN, journal
 from legacy_host import CONFIG, STORED
 
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
+from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
+from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Unit
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import readiness as _readiness
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import salt_key as _salt_key
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     native_server as _native_server,
@@ -121,3 +127,59 @@ def including(tmp_path: Path) -> Path:
     (tmp_path / "models.yaml").write_text(CONFIG)
     (tmp_path / "config.yaml").write_text("include: [models.yaml]\n")
     return tmp_path / "config.yaml"
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """A migrated host and the settings to look at it."""
+    engine: dict[str, Any] = {"server": "26.1", "compose": "2.26", "client": True, "error": ""}
+    container = {
+        "state": "running",
+        "health": "healthy",
+        "image": "registry.example:5000/litellm@sha256:" + "ab" * 32,
+        "started": THEN,
+        "ports": {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}]},
+        "labels": {},
+    }
+    asked: list[Optional[str]] = []
+
+    def readiness(public: Any, key: Optional[str]) -> Any:
+        asked.append(key)
+        return _readiness.Verdict(
+            True, "connected", "connected", "1.102.4", "1.100", ["a reason", "another", "a third"]
+        )
+
+    monkeypatch.setattr(_docker, "describe", lambda: engine)
+    monkeypatch.setattr(
+        _docker, "container", lambda name: container if name.endswith("proxy") else None
+    )
+    monkeypatch.setattr(
+        _docker, "volume_labels", lambda name: {} if name == "litellm_postgres" else None
+    )
+    monkeypatch.setattr(
+        _listeners,
+        "listeners",
+        lambda: [Listener("127.0.0.1", 4000, 9, "docker-proxy (process 9)")],
+    )
+    monkeypatch.setattr(
+        _systemd,
+        "show",
+        lambda manager, names: [Unit(name, manager, "disabled", "inactive", {}) for name in names],
+    )
+    monkeypatch.setattr(_readiness, "ask", readiness)
+    _journal.save(
+        str(tmp_path), journal(*FORWARD, state="migrated", kept_database="litellm_x"), NOW
+    )
+    (tmp_path / "legacy.env").write_text("LITELLM_MASTER_KEY=%s\n" % SECRET)
+    settings = {
+        "state_dir": str(tmp_path),
+        "backup_dir": str(tmp_path / "backups"),
+        "project_name": "litellm",
+        "project_dir": "/opt/litellm",
+        "legacy_unit": "litellm.service",
+        "legacy_account": "",
+        "run": None,
+        "patience": 7200,
+        "timeout": 1,
+    }
+    return {"settings": settings, "engine": engine, "asked": asked, "container": container}

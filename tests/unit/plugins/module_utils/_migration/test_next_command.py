@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from any_host import FORWARD, journal, upto
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,61 +14,6 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     next_command as _next_command,
 )
-
-THEN = "2026-11-23T14:59:00.000000+00:00"
-FORWARD = (
-    "record",
-    "images",
-    "environment",
-    "stage",
-    "rehearse",
-    "backup",
-    "cutover",
-    "serve",
-    "verify",
-    "hand_over",
-)
-RECORD = {
-    "name": "litellm.service",
-    "account": "litellm",
-    "enabled": "enabled",
-    "active": "active",
-    "path": "/u/litellm.service",
-}
-FOUND = {
-    "project_dir": "/nosuch/litellm",
-    "legacy": {"port": 4000, "unit": RECORD, "units": [RECORD]},
-    "database": {
-        "port": 5434,
-        "unit": {**RECORD, "name": "postgresql@15-main.service", "account": ""},
-    },
-    "redis": None,
-}
-
-
-def journal(*steps: str, state: str = "running", **facts: Any) -> dict[str, Any]:
-    """A journal whose steps are done but the last."""
-    entries = [
-        {"name": name, "state": "done", "begun": THEN, "ended": THEN, "facts": {}} for name in steps
-    ]
-    if entries and state == "running":
-        entries[-1]["state"] = "begun"
-    return {
-        "format": 1,
-        "id": "20261123t140000z-12ab",
-        "state": state,
-        "phase": steps[-1] if steps else "preflight",
-        "created": THEN,
-        "updated": THEN,
-        "ended": THEN,
-        "owner": {"controller": "desk", "run": "7:100"},
-        "steps": entries,
-        "facts": {"found": FOUND, **facts},
-    }
-
-
-def upto(name: str) -> tuple[str, ...]:
-    return FORWARD[: FORWARD.index(name) + 1]
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any, Callable
+from datetime import datetime
+from typing import Any
 
 import pytest
+from small_archive import NOW, Run
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import SystemdError
-from ansible_collections.llmops.litellm.plugins.module_utils._ops import backup as _ops_backup
-from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as _cli
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _plan
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
     rebuild as _rebuild,
@@ -23,55 +21,6 @@ from ansible_collections.llmops.litellm.plugins.module_utils._restore.state impo
     RefusedError,
     RestoreError,
 )
-
-NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
-SECRET = "hunter2-4f9c0b7ad2e15386"
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Path:
-    """A folder of backups, and settings beside it."""
-    (tmp_path / "env").write_text("LITELLM_SALT_KEY=%s\n" % SECRET)
-    database = {"container": "litellm-postgres", "database": "litellm", "user": "litellm"}
-    (tmp_path / "ops.json").write_text(
-        json.dumps(
-            {
-                "format": 1,
-                "state_dir": str(tmp_path),
-                "project": {"name": "litellm", "folder": "/opt/litellm"},
-                "deployments": {
-                    "compose": {
-                        "database": database,
-                        "salt_key_file": str(tmp_path / "env"),
-                        "facts": {"images": {"postgres": "postgres@sha256:cd"}},
-                    }
-                },
-                "backup": {
-                    "folder": str(tmp_path / "backups"),
-                    "keep_daily": 2,
-                    "keep_weekly": 0,
-                    "keep_monthly": 0,
-                    "timezone": "UTC",
-                },
-            }
-        )
-    )
-    (tmp_path / "ops.json").chmod(0o600)
-    return tmp_path / "backups"
-
-
-@pytest.fixture
-def run(archive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command; its exit code and what it printed."""
-    monkeypatch.setattr(_ops_backup, "now", lambda: NOW)
-
-    def call(*words: str) -> tuple[int, str, str]:
-        code = _cli.main([words[0], "--settings", str(archive.parent / "ops.json"), *words[1:]])
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return call
 
 
 @pytest.fixture
