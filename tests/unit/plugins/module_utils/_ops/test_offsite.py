@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
-from small_archive import Run, make, outcomes
+import pytest
+from small_archive import NOW, Run, make, outcomes
+from unit import support
 
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import archive as _archive
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup_backup
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import (
+    encryption as _encryption,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import (
+    offsite as _backup_offsite,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
+from ansible_collections.llmops.litellm.plugins.module_utils._host.settings_file import (
+    SettingsError,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import offsite as _offsite
 
 
 def test_backup_is_copied_off(
@@ -62,3 +77,25 @@ def test_what_is_not_sound_or_has_no_place_is_not_copied(
     del told["backup"]["copy"]
     (archive.parent / "ops.json").write_text(json.dumps(told))
     assert run("copy")[0] == 3
+
+
+def settings(archive: Path) -> Any:
+    return _settings.load(str(archive.parent / "ops.json"), os.geteuid())
+
+
+def test_everything_that_the_host_lacks_is_told(
+    archive: Path, copying: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = _backup_backup.BackupError
+    monkeypatch.setattr(_encryption, "check", support.fails(error("no age")))
+    monkeypatch.setattr(_backup_offsite, "check", support.fails(error("no restic")))
+    assert _offsite.check(settings(archive)) == ["no age", "no restic"]
+
+
+def test_host_without_a_place_lacks_nothing_and_copies_nothing(archive: Path) -> None:
+    told = settings(archive)
+    assert _offsite.check(told) == []
+    make(archive, 1)
+    (entry,) = _archive.scan(str(archive), NOW).entries
+    with pytest.raises(SettingsError, match="the settings name no place to copy backups to"):
+        _offsite.copy(told, entry, NOW)

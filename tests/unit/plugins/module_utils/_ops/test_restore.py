@@ -10,6 +10,7 @@ import pytest
 from small_archive import NOW, Run
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import SystemdError
+from ansible_collections.llmops.litellm.plugins.module_utils._ops import restore as _command
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _plan
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
     rebuild as _rebuild,
@@ -133,3 +134,42 @@ def test_restore_that_does_not_go_well(
 
     monkeypatch.setattr(_restore, "restore", restore)
     assert run("restore")[::2] == (code, "%s\n" % error)
+
+
+TOLD = {
+    "path": "/b/x",
+    "created": "2026",
+    "source": "legacy",
+    "rows_total": 7,
+    "interrupted": "",
+    "loses": [],
+    "notes": [],
+    "problems": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "lines"),
+    [
+        ({}, ["nothing is there now that the backup does not have"]),
+        (
+            {"loses": ["a: 1 row"], "notes": ["a note"], "problems": ["too full"]},
+            ["would be lost: a: 1 row", "a note", "REFUSED   too full"],
+        ),
+        (
+            {"interrupted": "swapping", "loses": ["b"]},
+            [
+                "an earlier restore was killed in its stage swapping; a run ends that first",
+                "would be lost: b",
+            ],
+        ),
+    ],
+)
+def test_dry_run_in_lines(more: dict[str, Any], lines: list[str]) -> None:
+    first = "/b/x, made 2026 of the legacy deployment, 7 rows"
+    assert _command.foreseen({**TOLD, **more}) == [first, *lines]
+
+
+def test_dry_run_of_what_cannot_be_trusted_says_only_why() -> None:
+    told = {**TOLD, "created": None, "problems": ["it is not sound"]}
+    assert _command.foreseen(told) == ["REFUSED   it is not sound"]
