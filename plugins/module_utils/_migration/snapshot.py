@@ -11,7 +11,7 @@ import re
 import secrets
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Iterable, Optional
+from typing import Any, Iterable, Optional, TypedDict, Union
 from urllib.parse import urlsplit
 
 from .._config.environment_rules import is_loopback
@@ -52,6 +52,71 @@ ADDRESSES = ("api_base", "base_url")
 SECRET = re.compile(r"key|secret|password|credential|header|token", re.I)
 
 
+class Model(TypedDict):
+    """A model that the proxy lists; ``local``: it is served on this host."""
+
+    name: str
+    mode: str
+    db_model: bool
+    local: bool
+    digest: str
+
+
+class Budgeted(TypedDict):
+    """What a key and a team have alike; ``settings`` is a digest."""
+
+    alias: Optional[str]
+    blocked: bool
+    spend: float
+    max_budget: Optional[float]
+    budget_reset_at: Optional[str]
+    settings: str
+
+
+class Key(Budgeted):
+    """A key, by the beginning of its hash."""
+
+    hash: str
+    expires: Optional[str]
+    team: Optional[str]
+    user: Optional[str]
+
+
+class Team(Budgeted):
+    """A team."""
+
+    id: str
+
+
+class Keys(TypedDict):
+    """All keys."""
+
+    count: int
+    listed: list[Key]
+
+
+class Users(TypedDict):
+    """All users."""
+
+    count: int
+
+
+class Snapshot(TypedDict):
+    """What clients of a proxy see, as the journal keeps it, without a secret. ``bogus``: the status
+    that a key gets which does not exist. ``exercised``: see
+    :func:`_health.sample_request.exercise`, ``capabilities``: see :func:`observe` (a journal may be
+    older than they are), ``client_keys``: see :func:`_migration.client_keys.attempt`."""
+
+    models: list[Model]
+    keys: Keys
+    teams: list[Team]
+    users: Users
+    bogus: Optional[int]
+    exercised: list[dict[str, Any]]
+    client_keys: list[dict[str, Any]]
+    capabilities: list[dict[str, Any]]
+
+
 def digest(value: Any) -> str:
     """Twelve characters that differ where two values do. Empty, false and absent are the same."""
     if isinstance(value, dict):
@@ -70,8 +135,8 @@ def snapshot(
     local_hosts: Sequence[str] = (),
     own_ports: Sequence[int] = (),
     capabilities: bool = False,
-    earlier: Optional[dict[str, Any]] = None,
-) -> dict[str, Any]:
+    earlier: Optional[Snapshot] = None,
+) -> Snapshot:
     """What clients of this proxy see; ``client`` has its master key. The shape is documented with the module.
 
     :param exercise: models to send a request of each of their modes' kinds. ``None``: the first on this host for each mode, once from
@@ -88,8 +153,8 @@ def snapshot(
     chosen = [(name, None) for name in exercise] if exercise is not None else _first_local(models)
     modes = {model["name"]: model["mode"] for model in reversed(models)}
     asked = [(name, mode or modes.get(name, "chat")) for name, mode in chosen]
-    could = (earlier or {}).get("capabilities", [])  # a journal may be older than they are
-    found: dict[str, Any] = {
+    could = earlier.get("capabilities", []) if earlier else []
+    found: Snapshot = {
         "models": models,
         "keys": _keys(client),
         "teams": _teams(client),
@@ -103,14 +168,16 @@ def snapshot(
             for result in _sample_request.exercise(client, name, mode)
         ],
         "client_keys": [_client_keys.attempt(client, item, chat_model) for item in client_keys],
+        "capabilities": [],
     }
     well = {result["model"] for result in found["exercised"] if result["ok"]}
     wanted = [(name, mode) for name, mode in asked if name in well] if capabilities or could else []
-    return {**found, "capabilities": observe(client, wanted, could)}
+    found["capabilities"] = observe(client, wanted, could)
+    return found
 
 
-def _models(client: Client, local_hosts: set[str], own_ports: set[int]) -> list[dict[str, Any]]:
-    found = []
+def _models(client: Client, local_hosts: set[str], own_ports: set[int]) -> list[Model]:
+    found: list[Model] = []
     for item in _list(client.json("GET", "/model/info"), "data", "/model/info"):
         params, info = item.get("litellm_params") or {}, item.get("model_info") or {}
         kept = {
@@ -144,7 +211,7 @@ def _is_local(address: Any, local_hosts: set[str], own_ports: set[int]) -> bool:
     return bool(host) and (is_loopback(host) or host in local_hosts) and port not in own_ports
 
 
-def _first_local(models: list[dict[str, Any]]) -> list[tuple[str, Optional[str]]]:
+def _first_local(models: list[Model]) -> list[tuple[str, Optional[str]]]:
     """The models to exercise unasked: a name that is also served from elsewhere is not among them, nor is a pattern."""
     elsewhere = {model["name"] for model in models if not model["local"]}
     first: dict[tuple[str, bool], str] = {}
@@ -166,7 +233,7 @@ def _list(body: Any, name: str, path: str) -> list[dict[str, Any]]:
     return found
 
 
-def _keys(client: Client) -> dict[str, Any]:
+def _keys(client: Client) -> Keys:
     """All keys by their hash. Sorted by the server where it can, so that none slips from page to page."""
     path = "/key/list?return_full_object=true&include_team_keys=true&size=%d" % PAGE
     if client.get(path + "&page=1&sort_by=token&sort_order=asc").status == 200:
@@ -199,8 +266,8 @@ def _keys(client: Client) -> dict[str, Any]:
     }
 
 
-def _teams(client: Client) -> list[dict[str, Any]]:
-    found = [
+def _teams(client: Client) -> list[Team]:
+    found: list[Team] = [
         {
             "id": str(row.get("team_id")),
             "alias": row.get("team_alias"),
@@ -224,25 +291,20 @@ def _users(client: Client) -> int:
     )
 
 
-def compare(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+def compare(old: Snapshot, new: Snapshot) -> list[str]:
     """What a client lost or would find changed from one snapshot to a later one, in plain words.
 
     Spend may have grown, or begun again with a new budget period. Keys, teams and users may have been added; models may not.
     """
     found = _compare_models(old["models"], new["models"])
-    for kind, before, after in (
-        ("key", old["keys"]["listed"], new["keys"]["listed"]),
-        ("team", old["teams"], new["teams"]),
-    ):
-        there = {row.get("hash") or row["id"]: row for row in after}
-        for row in before:
-            name = "%s %s" % (kind, row["alias"] or row.get("hash") or row["id"])
-            later = there.get(row.get("hash") or row["id"])
-            found += (
-                _compare_rows(name, row, later)
-                if later
-                else ["%s: it is not there any more" % name]
-            )
+    keys = {key["hash"]: key for key in new["keys"]["listed"]}
+    for key in old["keys"]["listed"]:
+        name = "key %s" % (key["alias"] or key["hash"])
+        found += _compare_rows(name, key, keys.get(key["hash"]))
+    teams = {team["id"]: team for team in new["teams"]}
+    for team in old["teams"]:
+        name = "team %s" % (team["alias"] or team["id"])
+        found += _compare_rows(name, team, teams.get(team["id"]))
     if new["users"]["count"] < old["users"]["count"]:
         found.append("users: %d became %d" % (old["users"]["count"], new["users"]["count"]))
     if new["bogus"] not in (None, 401) and (new["bogus"] == 200 or new["bogus"] != old["bogus"]):
@@ -257,7 +319,7 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     )
 
 
-def _compare_models(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[str]:
+def _compare_models(old: list[Model], new: list[Model]) -> list[str]:
     before, after = (
         Counter(
             (model["name"], model["mode"], model["db_model"], model["digest"]) for model in models
@@ -274,11 +336,15 @@ def _compare_models(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> lis
     )
 
 
-def _compare_rows(name: str, old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+def _compare_rows(name: str, old: Union[Key, Team], new: Union[Key, Team, None]) -> list[str]:
+    if new is None:
+        return ["%s: it is not there any more" % name]
+    before: dict[str, Any] = {**old}
+    after: dict[str, Any] = {**new}
     found = [
-        "%s: %s %s became %s" % (name, field, _shown(old[field]), _shown(new[field]))
+        "%s: %s %s became %s" % (name, field, _shown(before[field]), _shown(after[field]))
         for field in ("blocked", "max_budget", "expires", "team", "user")
-        if field in old and old[field] != new[field]
+        if field in before and before[field] != after[field]
     ]
     if old["settings"] != new["settings"]:
         found.append("%s: its settings differ" % name)
@@ -309,7 +375,7 @@ def _compare_exercised(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> 
     return found
 
 
-def _compare_capabilities(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+def _compare_capabilities(old: Snapshot, new: Snapshot) -> list[str]:
     """Nothing of a model that does not answer any more, which is said already."""
     silent = {result["model"] for result in new["exercised"]} - {
         result["model"] for result in new["exercised"] if result["ok"]
@@ -320,7 +386,7 @@ def _compare_capabilities(old: dict[str, Any], new: dict[str, Any]) -> list[str]
     )
 
 
-def table(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+def table(old: Snapshot, new: Snapshot) -> list[str]:
     """Every request to a model, on both sides, with the seconds that it took: lines for a person."""
     rows = [("model", "asked for", "before", "now", "seconds before", "seconds now")]
     there = {key: (state, seconds) for key, state, seconds in _asked(new)}
@@ -333,7 +399,7 @@ def table(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     ]
 
 
-def _asked(seen: dict[str, Any]) -> list[tuple[tuple[str, str], str, str]]:
+def _asked(seen: Snapshot) -> list[tuple[tuple[str, str], str, str]]:
     told = [
         ((row["model"], row["mode"]), "yes" if row["ok"] else "failed", row["seconds"])
         for row in seen["exercised"]
