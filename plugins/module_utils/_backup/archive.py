@@ -226,12 +226,12 @@ def prune(folder: str, policy: Policy, now: datetime, check: bool = False) -> di
         return {
             "changed": bool(decided.removed or cleared),
             "kept": [
-                _told(decision)
+                _as_dict(decision)
                 for decision in sorted(
                     decided.kept + apart, key=lambda item: (item.time, item.name), reverse=True
                 )
             ],
-            "removed": [_told(decision) for decision in decided.removed],
+            "removed": [_as_dict(decision) for decision in decided.removed],
             "foreign": archive.foreign,
             "incomplete": [left.name for left in archive.incomplete],
             "cleared": [left.name for left in cleared],
@@ -309,7 +309,7 @@ def _time(time: datetime) -> str:
     return time.astimezone(timezone.utc).isoformat(timespec="seconds")
 
 
-def _told(decision: Decision) -> dict[str, Any]:
+def _as_dict(decision: Decision) -> dict[str, Any]:
     return {"name": decision.name, "time": _time(decision.time), "reasons": decision.reasons}
 
 

@@ -177,13 +177,13 @@ def foresee(order: Order, now: datetime) -> dict[str, Any]:
     check_names(order)
     taken = os.listdir(order.folder) if os.path.isdir(order.folder) else []
     name = order.name or name_of(now, taken)
-    told = {"changed": name not in taken, "name": name, "path": os.path.join(order.folder, name)}
+    result = {"changed": name not in taken, "name": name, "path": os.path.join(order.folder, name)}
     if name in taken:
         _existing(order.folder, name, monotonic())
-        return told
+        return result
     _encryption.check(order.how.recipients)
     found = check_space(order)
-    return {**told, "needed_bytes": found["needed"], "free_bytes": found["free"]}
+    return {**result, "needed_bytes": found["needed"], "free_bytes": found["free"]}
 
 
 @contextmanager

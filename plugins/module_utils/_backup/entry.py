@@ -54,21 +54,21 @@ def read(name: str, path: str, pinned: bool, there: Optional[tzinfo]) -> Optiona
     if old:
         time = _old_time(manifest, old[1], there) if _is_file(manifest) else None
         return Entry(name, path, time, "old", pinned) if time else None
-    told = _backup.Manifest()
+    result = _backup.Manifest()
     problem = "%s is missing" % manifest
     if _is_file(manifest):
         try:
-            told, problem = _backup.manifest(path), ""
+            result, problem = _backup.manifest(path), ""
         except _backup.BackupError as error:
             problem = str(error)
-    named = told.get("name")
+    named = result.get("name")
     if not (
         named == name
         or (_OWN.match(name) and _is_file(manifest))
         or _backup.MANIFEST in _sums(path)
     ):
         return None
-    time = _aware(told.get("created"))
+    time = _aware(result.get("created"))
     if not problem and not time:
         problem = "%s has no time" % manifest
     return Entry(
@@ -76,7 +76,7 @@ def read(name: str, path: str, pinned: bool, there: Optional[tzinfo]) -> Optiona
         path,
         time or named_time(name) or EPOCH,
         "folder",
-        pinned or told.get("pinned") is True,
+        pinned or result.get("pinned") is True,
         problem,
         named if isinstance(named, str) and named != name else "",
     )
@@ -160,11 +160,11 @@ def _old_time(path: str, stamp: str, there: Optional[tzinfo]) -> Optional[dateti
     zone), else its name's."""
     try:
         with open(path, encoding="utf-8") as handle:
-            told = json.load(handle)
+            result = json.load(handle)
     except (OSError, ValueError):
-        told = None
-    for field in _OLD_TIMES if isinstance(told, dict) else ():
-        value = told.get(field)
+        result = None
+    for field in _OLD_TIMES if isinstance(result, dict) else ():
+        value = result.get(field)
         if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e11:
             return EPOCH + timedelta(seconds=value)
         time = _aware(value)

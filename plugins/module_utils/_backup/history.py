@@ -31,12 +31,12 @@ def load(folder: str) -> dict[str, Any]:
     """What is remembered; nothing where there is nothing that can be understood."""
     try:
         with open(path_of(folder), encoding="utf-8") as handle:
-            told = json.load(handle)
+            result = json.load(handle)
     except (OSError, ValueError):
         return {}
     return (
-        {kind: told[kind] for kind in KINDS if isinstance(told.get(kind), dict)}
-        if isinstance(told, dict)
+        {kind: result[kind] for kind in KINDS if isinstance(result.get(kind), dict)}
+        if isinstance(result, dict)
         else {}
     )
 
@@ -57,21 +57,21 @@ def record(
     :param metrics: file for node_exporter's textfile collector; empty for none.
     :param facts: any of ``name``, ``seconds`` and ``bytes``.
     """
-    told = load(folder)
+    result = load(folder)
     time = now.astimezone(timezone.utc).isoformat(timespec="seconds")
     entry = {"time": time, **{field: facts.get(field) for field in FIELDS}}
     well = False if problem is not None else None if note else True
-    told[kind] = {
+    result[kind] = {
         **entry,
         "ok": well,
         "problem": problem,
         "note": None if problem else note or None,
-        "last_success": entry if well else told.get(kind, {}).get("last_success"),
+        "last_success": entry if well else result.get(kind, {}).get("last_success"),
     }
-    write_atomically(path_of(folder), json.dumps(told, indent=1, sort_keys=True) + "\n")
+    write_atomically(path_of(folder), json.dumps(result, indent=1, sort_keys=True) + "\n")
     if metrics:
-        write_atomically(metrics, render(told), 0o644)
-    return told
+        write_atomically(metrics, render(result), 0o644)
+    return result
 
 
 _METRICS = (
@@ -112,13 +112,13 @@ def _seconds(time: Optional[str]) -> Optional[int]:
         return None
 
 
-def render(told: dict[str, Any]) -> str:
+def render(result: dict[str, Any]) -> str:
     """The same as metrics, for node_exporter's textfile collector."""
     lines: list[str] = []
     for name, words, value in _METRICS:
         values: list[tuple[str, float]] = []
         for kind in KINDS:
-            number = value(told[kind]) if kind in told else None
+            number = value(result[kind]) if kind in result else None
             if isinstance(number, (int, float)):
                 values.append((kind, number))
         if values:

@@ -247,7 +247,7 @@ def _restic_prune(
     numbers = zip(("last", "daily", "weekly", "monthly", "yearly"), policy[:5])
     words = [word for unit, number in numbers if number for word in ("--keep-" + unit, str(number))]
     # All snapshots of this host are one group: each has a path of its own.
-    told = run(
+    result = run(
         "forget",
         "--json",
         "--prune",
@@ -261,7 +261,7 @@ def _restic_prune(
         "pinned",
         *words,
     )
-    groups = json.loads(next((line for line in told.splitlines() if line.startswith("[")), "[]"))
+    groups = json.loads(next((line for line in result.splitlines() if line.startswith("[")), "[]"))
     return [
         str(snapshot.get("short_id")) for group in groups for snapshot in group.get("remove") or []
     ]
@@ -302,10 +302,14 @@ def _is_ours(run: Callable[..., str], there: str, name: str) -> bool:
     """Whether it is a backup of this host that nobody has pinned; one that is half removed has lost
     nothing by staying."""
     try:
-        told: Mapping[str, Any] = json.loads(run("cat", _below(there, MANIFEST)))
+        result: Mapping[str, Any] = json.loads(run("cat", _below(there, MANIFEST)))
     except (BackupError, ValueError):
         return False
-    return isinstance(told, dict) and (told.get("name"), told.get("host"), told.get("pinned")) == (
+    return isinstance(result, dict) and (
+        result.get("name"),
+        result.get("host"),
+        result.get("pinned"),
+    ) == (
         name,
         os.uname().nodename,
         False,

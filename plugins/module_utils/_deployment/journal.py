@@ -149,12 +149,12 @@ def half_staged(folder: str) -> bool:
         if name.startswith("journal") and name.endswith(".json"):
             try:
                 with open(os.path.join(folder, name), encoding="utf-8") as handle:
-                    told = json.load(handle)
-                entry = step(told, "stage")
+                    result = json.load(handle)
+                entry = step(result, "stage")
                 if entry and entry["state"] == "done":
                     return False
                 found = found or (
-                    entry is not None and (current is None or told["id"] != current["id"])
+                    entry is not None and (current is None or result["id"] != current["id"])
                 )
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 return False

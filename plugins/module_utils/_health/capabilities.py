@@ -129,16 +129,18 @@ def _calls_the_tool(body: Any) -> Judged:
 
 def _keeps_the_schema(body: Any) -> Judged:
     try:
-        told = json.loads(_message(body).get("content") or "")
+        result = json.loads(_message(body).get("content") or "")
     except ValueError:
         return False, "the answer is not JSON"
     fits = (
-        isinstance(told, dict)
-        and set(told) == {"city", "inhabitants"}
-        and isinstance(told["city"], str)
+        isinstance(result, dict)
+        and set(result) == {"city", "inhabitants"}
+        and isinstance(result["city"], str)
     )
     fits = (
-        fits and isinstance(told["inhabitants"], int) and not isinstance(told["inhabitants"], bool)
+        fits
+        and isinstance(result["inhabitants"], int)
+        and not isinstance(result["inhabitants"], bool)
     )
     return fits, "" if fits else "the answer does not fit the schema"
 
@@ -161,9 +163,9 @@ def _responds(body: Any) -> Judged:
 
 
 def _moderates(body: Any) -> Judged:
-    told = body["results"][0]["flagged"]
-    return isinstance(told, bool), "" if isinstance(
-        told, bool
+    result = body["results"][0]["flagged"]
+    return isinstance(result, bool), "" if isinstance(
+        result, bool
     ) else "it does not say whether the text is flagged"
 
 
@@ -303,23 +305,29 @@ BY_MODE: dict[str, tuple[Capability, ...]] = {
 def events(body: str) -> dict[str, Any]:
     """What a stream of server-sent events said: ``text``, ``pieces`` (events with text), ``done``,
     ``error``, ``tokens`` (``None``: not told)."""
-    told: dict[str, Any] = {"text": "", "pieces": 0, "done": False, "error": False, "tokens": None}
+    result: dict[str, Any] = {
+        "text": "",
+        "pieces": 0,
+        "done": False,
+        "error": False,
+        "tokens": None,
+    }
     for line in body.splitlines():
         if not line.startswith("data:"):
             continue
         event = line[5:].strip()
         if event == "[DONE]":
-            told["done"] = True
+            result["done"] = True
             continue
         chunk = json.loads(event)
-        told["error"] = told["error"] or "error" in chunk
-        told["tokens"] = tokens(chunk) or told["tokens"]
+        result["error"] = result["error"] or "error" in chunk
+        result["tokens"] = tokens(chunk) or result["tokens"]
         for choice in chunk.get("choices") or []:
             delta = choice.get("delta") or {}
             text = (delta.get("content") or "") + (delta.get("reasoning_content") or "")
-            told["text"] += text
-            told["pieces"] += bool(text)
-    return told
+            result["text"] += text
+            result["pieces"] += bool(text)
+    return result
 
 
 def tokens(body: Any) -> Optional[int]:

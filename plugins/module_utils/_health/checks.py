@@ -56,7 +56,7 @@ class Check(NamedTuple):
 
 
 def outcome(checks: list[Check]) -> str:
-    """All checks in one word; what could not be told counts where nothing is worse than
+    """All checks in one word; what is unknown counts where nothing is worse than
     degraded."""
     states = {check.state for check in checks}
     for state in (FAILED, UNKNOWN, DEGRADED):

@@ -72,14 +72,14 @@ def model_hosts(models: tuple[ModelHost, ...], proxy: str, limit: float) -> Said
         [*argv, "python3", "-c", _INSIDE, "%g" % (limit / 2), *addresses], timeout=limit
     )
     try:
-        told = json.loads(answer.out)
+        result = json.loads(answer.out)
     except ValueError:
         return UNKNOWN, "could not be asked: %s" % (
             answer.err.strip().splitlines() or ["no answer"]
         )[-1][:200]
     wrong, resting = [], []
     for model in models:
-        if isinstance(told.get(model.address), int):
+        if isinstance(result.get(model.address), int):
             continue
         state = _state(model.unit)
         if state == "inactive":
@@ -90,7 +90,7 @@ def model_hosts(models: tuple[ModelHost, ...], proxy: str, limit: float) -> Said
                 % (
                     model.name,
                     model.address,
-                    REASONS.get(told.get(model.address), "cannot be reached"),
+                    REASONS.get(result.get(model.address), "cannot be reached"),
                     ", its unit is %s" % state if state else "",
                 )
             )
@@ -122,10 +122,10 @@ def certificate(url: str, now: datetime, limits: Limits) -> Said:
     try:
         with socket.create_connection((host, parts.port or 443), limits.seconds) as plain:
             with ssl.create_default_context().wrap_socket(plain, server_hostname=host) as secured:
-                told = secured.getpeercert() or {}
+                result = secured.getpeercert() or {}
     except (OSError, ValueError) as error:
         return FAILED, _client.reason_of(error)
-    days = (ssl.cert_time_to_seconds(str(told["notAfter"])) - now.timestamp()) / 86400
+    days = (ssl.cert_time_to_seconds(str(result["notAfter"])) - now.timestamp()) / 86400
     return (DEGRADED if days < limits.certificate_days else OK), "valid for %d more days" % days
 
 
@@ -152,17 +152,17 @@ def age(
 ) -> Said:
     """The last success of a backup or drill is not too old; where they were set up ``since`` then,
     the first may still be to come."""
-    told: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     try:
         with open(path, encoding="utf-8") as handle:
-            told = json.load(handle).get(what) or {}
-        last = datetime.fromisoformat((told.get("last_success") or {})["time"])
+            result = json.load(handle).get(what) or {}
+        last = datetime.fromisoformat((result.get("last_success") or {})["time"])
         passed = (now - last).total_seconds() / 3600
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         new = since is not None and -1 < (now - since).total_seconds() / 3600 < hours
         return (
             (OK, "the first is still to come")
-            if new and not told
+            if new and not result
             else (DEGRADED, "none has succeeded yet")
         )
     if passed > hours:
@@ -170,6 +170,6 @@ def age(
             passed,
             hours,
         )
-    if told.get("ok") is False:
-        return DEGRADED, "the last one failed: %s" % told.get("problem")
+    if result.get("ok") is False:
+        return DEGRADED, "the last one failed: %s" % result.get("problem")
     return OK, "%.1f hours old" % max(0.0, passed)

@@ -56,10 +56,10 @@ class Place(NamedTuple):
     config: str = ""
 
 
-def entries(told: Iterable[Any]) -> list[Entry]:
+def entries(result: Iterable[Any]) -> list[Entry]:
     """The rows of ``/model/info`` as entries."""
     found = []
-    for item in told:
+    for item in result:
         if isinstance(item, dict) and isinstance(item.get("model_name"), str):
             params, info = (
                 {} if not isinstance(item.get(name), dict) else item[name]
@@ -258,11 +258,11 @@ def _duplicates(configured: list[Entry], stored: list[Entry]) -> list[dict[str, 
         _finding(
             DUPLICATE,
             name,
-            "%s is a name for models of different modes: %s" % (name, ", ".join(sorted(told))),
+            "%s is a name for models of different modes: %s" % (name, ", ".join(sorted(result))),
             True,
         )
-        for name, told in sorted(modes.items())
-        if len(told) > 1
+        for name, result in sorted(modes.items())
+        if len(result) > 1
     ]
 
 
@@ -405,11 +405,11 @@ def _rows(sources: Sources, place: Place, names: list[str]) -> list[dict[str, An
     return found
 
 
-def screen(told: dict[str, Any], colours: bool = False) -> list[str]:
+def screen(result: dict[str, Any], colours: bool = False) -> list[str]:
     """The inventory as lines for a terminal."""
-    width = max([len(row["name"]) for row in told["rows"]] + [5])
+    width = max([len(row["name"]) for row in result["rows"]] + [5])
     lines = ["%s  config  database  listed  address" % "model".ljust(width)]
-    for row in told["rows"]:
+    for row in result["rows"]:
         config, database = (
             "?" if row[name] is None else str(row[name] or "-") for name in ("config", "database")
         )
@@ -422,29 +422,32 @@ def screen(told: dict[str, Any], colours: bool = False) -> list[str]:
             ", ".join(row["addresses"]),
         )
         lines.append("  ".join(cells).rstrip())
-    lines += ["alias %s: %s" % item for item in sorted(told["aliases"].items())]
-    for server in told["servers"]:
+    lines += ["alias %s: %s" % item for item in sorted(result["aliases"].items())]
+    for server in result["servers"]:
         models = server["problem"] or (
             ", ".join(server["models"])
             if server["models"]
             else "answers, and does not say what it serves"
         )
         lines.append("server %s: %s" % (server["address"], models))
-    for finding in told["findings"]:
+    for finding in result["findings"]:
         word = "%-12s" % finding["what"]
         word = "\033[%dm%s\033[0m" % (31 if finding["problem"] else 33, word) if colours else word
         lines.append("%s  %s" % (word, finding["words"]))
-    problems = sum(finding["problem"] for finding in told["findings"])
+    problems = sum(finding["problem"] for finding in result["findings"])
     return [
         *lines,
         "%d models, %s"
-        % (len(told["rows"]), "%d things do not fit" % problems if problems else "everything fits"),
+        % (
+            len(result["rows"]),
+            "%d things do not fit" % problems if problems else "everything fits",
+        ),
     ]
 
 
-def words(told: dict[str, Any]) -> list[str]:
+def words(result: dict[str, Any]) -> list[str]:
     """The findings in words, problems first."""
     return [
         "%s: %s" % (finding["what"], finding["words"])
-        for finding in sorted(told["findings"], key=lambda finding: not finding["problem"])
+        for finding in sorted(result["findings"], key=lambda finding: not finding["problem"])
     ]

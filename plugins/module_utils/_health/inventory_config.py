@@ -160,10 +160,10 @@ def _aliases(text: str, scan: _yaml_values.Scan, sections: set[str]) -> list[Ali
     return found
 
 
-def of_router(told: Any) -> tuple[list[Fallback], list[Alias]]:
+def of_router(result: Any) -> tuple[list[Fallback], list[Alias]]:
     """Fallbacks and aliases of a router's settings as the proxy tells them: those of its database
     are among them."""
-    settings = told if isinstance(told, dict) else {}
+    settings = result if isinstance(result, dict) else {}
     fallbacks: list[Fallback] = []
     for kind in _FALLBACKS:
         listed = settings.get(kind)

@@ -89,19 +89,21 @@ def ask(
         timeout=limit,
     )
     try:
-        told = json.loads(answer.out)
+        result = json.loads(answer.out)
     except ValueError:
         return {}, (answer.err.strip().splitlines() or ["no answer"])[-1][:200]
-    return {base: server(told.get(base) if isinstance(told, dict) else None) for base in wanted}, ""
+    return {
+        base: server(result.get(base) if isinstance(result, dict) else None) for base in wanted
+    }, ""
 
 
-def server(told: Any) -> Server:
-    """One server, from what was told of it."""
-    if isinstance(told, list) and len(told) == 2:
-        names = told[1]
+def server(result: Any) -> Server:
+    """One server, from what it answered."""
+    if isinstance(result, list) and len(result) == 2:
+        names = result[1]
         return Server(
             True, sorted({str(name) for name in names})[:MOST] if isinstance(names, list) else None
         )
     return Server(
-        False, None, told if isinstance(told, str) and told.isidentifier() else "no answer"
+        False, None, result if isinstance(result, str) and result.isidentifier() else "no answer"
     )

@@ -62,7 +62,7 @@ class Task(NamedTuple):
 
 
 def models(
-    told: Iterable[Any],
+    result: Iterable[Any],
     local_hosts: Iterable[str] = (),
     own_ports: Iterable[int] = (),
     aliases: Optional[dict[str, str]] = None,
@@ -75,7 +75,7 @@ def models(
     """
     hosts, own = set(local_hosts), set(own_ports)
     found: dict[str, Model] = {}
-    for item in told:
+    for item in result:
         if not isinstance(item, dict):
             continue
         name, info, params = (
@@ -283,8 +283,10 @@ def run(
 
 def _cost(result: dict[str, Any]) -> int:
     """The tokens of one answer."""
-    told = result["tokens"]
-    return int(_capabilities.TOKENS if told is None and result["state"] in (YES, NO) else told or 0)
+    found = result["tokens"]
+    return int(
+        _capabilities.TOKENS if found is None and result["state"] in (YES, NO) else found or 0
+    )
 
 
 def shown(result: dict[str, Any]) -> str:

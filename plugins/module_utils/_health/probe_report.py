@@ -237,8 +237,8 @@ def markdown(report: dict[str, Any], findings: Optional[list[str]] = None) -> st
         ("Otherwise than in the run before", report["drift"]),
         ("Inventory", findings or []),
     )
-    for title, told in sections:
-        lines += ["## " + title, "", *("- " + _cell(line) for line in told), ""] if told else []
+    for title, result in sections:
+        lines += ["## " + title, "", *("- " + _cell(line) for line in result), ""] if result else []
     lines += [
         "## Declared against observed",
         "",

@@ -26,19 +26,19 @@ from . import probe_store as _probe_store
 from .settings import Settings
 
 
-def inventory_screen(told: dict[str, Any], colours: bool = False) -> list[str]:
+def inventory_screen(result: dict[str, Any], colours: bool = False) -> list[str]:
     """An inventory as lines for a terminal, with the model servers of this host before what it
     comes to."""
-    lines = _inventory.screen(told, colours)
-    return [*lines[:-1], *_inspect.screen(told["model_hosts"]), lines[-1]]
+    lines = _inventory.screen(result, colours)
+    return [*lines[:-1], *_inspect.screen(result["model_hosts"]), lines[-1]]
 
 
-def client_of(told: Deployed, seconds: float) -> _client.Client:
+def client_of(result: Deployed, seconds: float) -> _client.Client:
     """A client with the proxy's master key.
 
     :raises ProxyError: there is none.
     """
-    return _client.Client(told.url, told.master_key(), seconds)
+    return _client.Client(result.url, result.master_key(), seconds)
 
 
 def local_hosts(settings: Settings) -> list[str]:
@@ -47,19 +47,19 @@ def local_hosts(settings: Settings) -> list[str]:
 
 
 def planned(
-    settings: Settings, told: Deployed, options: _probe.Options
+    settings: Settings, result: Deployed, options: _probe.Options
 ) -> tuple[list[_probe.Model], list[_probe.Task]]:
     """The proxy's models, and what would be asked of them.
 
     :raises ProxyError: the proxy does not tell its models.
     """
-    client = client_of(told, settings.probe_seconds)
+    client = client_of(result, settings.probe_seconds)
     # within its container the proxy has the port that it has there
     aliases = {alias.name: alias.target for alias in _router(client)[1]}
     found = _probe.models(
         _probe_report.listed(client),
         local_hosts(settings),
-        {client.port, 4000} if told.kind == COMPOSE else {client.port},
+        {client.port, 4000} if result.kind == COMPOSE else {client.port},
         aliases,
     )
     return found, _probe.plan(found, options)
@@ -67,7 +67,7 @@ def planned(
 
 def probe(
     settings: Settings,
-    told: Deployed,
+    result: Deployed,
     options: _probe.Options,
     tell: Callable[[str], None] = lambda line: None,
     fresh: bool = False,
@@ -78,19 +78,19 @@ def probe(
         what is where.
     :raises ProxyError: the proxy does not tell its models.
     """
-    client = client_of(told, settings.probe_seconds)
-    found, _tasks = planned(settings, told, options)
+    client = client_of(result, settings.probe_seconds)
+    found, _tasks = planned(settings, result, options)
     about = {
         "url": client.url,
-        "kind": told.kind,
+        "kind": result.kind,
         "scope": options.scope,
         "names": list(options.names),
     }
     keeper = _probe_store.Keeper(settings.state_dir, about, datetime.now(timezone.utc))
     report = _probe_report.probe(
-        client, told.kind, options, keeper, found, keeper.begin(fresh), tell
+        client, result.kind, options, keeper, found, keeper.begin(fresh), tell
     )
-    findings = _inventory.words(inventory(settings, told))
+    findings = _inventory.words(inventory(settings, result))
     texts = {
         "md": _probe_report.markdown(report, findings),
         "html": _probe_page.page(report, findings),
@@ -104,19 +104,19 @@ def screen(report: dict[str, Any], findings: list[str], colours: bool = False) -
     return [*lines[:-1], *("inventory  " + line for line in findings), lines[-1]]
 
 
-def inventory(settings: Settings, told: Deployed) -> dict[str, Any]:
-    """Everything side by side. What can't be asked is told among the findings."""
+def inventory(settings: Settings, result: Deployed) -> dict[str, Any]:
+    """Everything side by side. What can't be asked is among the findings."""
     problems: list[tuple[str, str]] = [
         (part, why)
-        for part, why in told.lacking
+        for part, why in result.lacking
         if part in ("journal", "legacy unit", "compose project", _locate.ADDRESS)
     ]
     config: Optional[_inventory_config.Config] = None
     try:
-        tree = _includes.follow(told.config)
+        tree = _includes.follow(result.config)
         config = _inventory_config.read(
             tree.parts[0].text,
-            told.environment,
+            result.environment,
             [(os.path.basename(part.path), part.text) for part in tree.parts[1:]],
         )
         problems += [
@@ -128,15 +128,15 @@ def inventory(settings: Settings, told: Deployed) -> dict[str, Any]:
         ]
     except OSError as error:
         problems.append(
-            ("configuration", "%s: %s" % (told.config or "config.yaml", error.strerror))
+            ("configuration", "%s: %s" % (result.config or "config.yaml", error.strerror))
         )
     rows: Optional[list[_inventory_config.Entry]] = None
     listed: Optional[list[str]] = None
     router: tuple[list[_inventory_config.Fallback], list[_inventory_config.Alias]] = ([], [])
     own = [4000]
     try:
-        client = client_of(told, settings.limits.seconds)
-        own = [client.port, 4000] if told.kind == COMPOSE else [client.port]
+        client = client_of(result, settings.limits.seconds)
+        own = [client.port, 4000] if result.kind == COMPOSE else [client.port]
         rows = _inventory.entries(_probe_report.listed(client))
         body = client.json("GET", "/v1/models")
         listed = (
@@ -147,22 +147,22 @@ def inventory(settings: Settings, told: Deployed) -> dict[str, Any]:
         router = _router(client)
     except _client.ProxyError as error:
         problems.append(("proxy", str(error)))
-    place = _inventory.Place(told.kind == COMPOSE, local_hosts(settings), own, told.config)
+    place = _inventory.Place(result.kind == COMPOSE, local_hosts(settings), own, result.config)
     entries = [*(config.entries if config else []), *(rows or [])]
     bases = [_inventory_hosts.base_of(entry.address, place.local_hosts, own) for entry in entries]
     servers, problem = _inventory_hosts.ask(
-        [base for base in bases if base], told.proxy, settings.limits.seconds * 2
+        [base for base in bases if base], result.proxy, settings.limits.seconds * 2
     )
     problems += [("model servers", problem)] if problem else []
     return {
-        "kind": told.kind,
+        "kind": result.kind,
         **_inventory.judge(
             _inventory.Sources(config, rows, listed, router, servers, problems), place
         ),
     }
 
 
-def with_model_hosts(settings: Settings, told: Deployed) -> dict[str, Any]:
+def with_model_hosts(settings: Settings, result: Deployed) -> dict[str, Any]:
     """An inventory and, as ``model_hosts``, the units, GPUs and answers of this host's model
     servers.
 
@@ -171,12 +171,12 @@ def with_model_hosts(settings: Settings, told: Deployed) -> dict[str, Any]:
     place = _inspect.Place(
         settings.project_name,
         settings.state_dir,
-        told.proxy,
+        result.proxy,
         settings.gateway_name,
         seconds=settings.limits.seconds,
     )
     return {
-        **inventory(settings, told),
+        **inventory(settings, result),
         "model_hosts": _inspect.look(place, datetime.now(timezone.utc), remember=True),
     }
 

@@ -60,9 +60,9 @@ class Keeper:
         try:
             with open(self.partial, encoding="utf-8") as handle:
                 head, *lines = handle.read().splitlines()
-            told = json.loads(head)
-            age = (self.now - datetime.fromisoformat(told["begun"])).total_seconds()
-            if told["about"] != self.about or not -60 <= age <= FRESH:
+            answer = json.loads(head)
+            age = (self.now - datetime.fromisoformat(answer["begun"])).total_seconds()
+            if answer["about"] != self.about or not -60 <= age <= FRESH:
                 return []
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return []
@@ -94,10 +94,10 @@ class Keeper:
             with open(
                 os.path.join(self.folder or "/nonexistent", "probe.json"), encoding="utf-8"
             ) as handle:
-                told = json.load(handle)
+                result = json.load(handle)
         except (OSError, ValueError, RecursionError):
             return {}
-        return told if isinstance(told, dict) and told.get("format") == FORMAT else {}
+        return result if isinstance(result, dict) and result.get("format") == FORMAT else {}
 
     def end(self, report: dict[str, Any], texts: dict[str, str]) -> dict[str, str]:
         """Put the report in place, with its other forms (by the ends of their names); what is
@@ -116,10 +116,10 @@ class Keeper:
         return paths
 
 
-def is_result(told: Any) -> bool:
+def is_result(result: Any) -> bool:
     """Whether something is a result as :func:`_health.probe.ask` makes it."""
-    return isinstance(told, dict) and all(
-        isinstance(told.get(name), kind) for name, kind in _FIELDS.items()
+    return isinstance(result, dict) and all(
+        isinstance(result.get(name), kind) for name, kind in _FIELDS.items()
     )
 
 

@@ -86,7 +86,7 @@ OPTIONS: dict[str, Any] = {
 
 
 def from_params(params: dict[str, Any], owner: int) -> Settings:
-    """The host's settings; on a host without them, what a module was told (see :data:`OPTIONS`).
+    """The host's settings; on a host without them, the arguments of a module (see :data:`OPTIONS`).
 
     :raises SettingsError: the host has settings that can't be used.
     """

@@ -39,7 +39,7 @@ def advance(
     """What is remembered after one more look, and ``alarm`` or ``all-clear`` where one begins with
     it.
 
-    Only ``failed`` counts as bad: what is degraded is told and wakes nobody. What could not be told
+    Only ``failed`` counts as bad: what is degraded is shown and wakes nobody. What is unknown
     neither raises nor ends an alarm.
     """
     bad = (
@@ -78,16 +78,16 @@ def advance(
     }, event
 
 
-def meaning(event: str, told: dict[str, Any]) -> str:
+def meaning(event: str, result: dict[str, Any]) -> str:
     """An alarm or its end, in words."""
     if event == ALARM:
         failed = [
             "%s (%s)" % (check["name"], check["detail"])
-            for check in told["checks"]
+            for check in result["checks"]
             if check["state"] == FAILED
         ]
-        return "failed %d times in a row: %s" % (told["bad"], "; ".join(failed))
-    return "well %d times in a row" % told["good"]
+        return "failed %d times in a row: %s" % (result["bad"], "; ".join(failed))
+    return "well %d times in a row" % result["good"]
 
 
 def _count(previous: dict[str, Any], name: str) -> int:
@@ -100,29 +100,29 @@ def remember(
 ) -> tuple[dict[str, Any], Optional[str]]:
     """:func:`advance` with the files of a state folder. A file that cannot be understood counts as
     none."""
-    told, event = advance(_load(os.path.join(folder, "health.json")), outcome, now, thresholds)
-    told["checks"] = [check._asdict() for check in checks]
+    result, event = advance(_load(os.path.join(folder, "health.json")), outcome, now, thresholds)
+    result["checks"] = [check._asdict() for check in checks]
     _append(
         os.path.join(folder, "health.jsonl"),
         {
-            "time": told["time"],
+            "time": result["time"],
             "outcome": outcome,
             "checks": {check.name: check.state for check in checks},
             "seconds": max((check.seconds for check in checks), default=0.0),
         },
         thresholds.history,
     )
-    write_atomically(os.path.join(folder, "health.json"), json.dumps(told, indent=1) + "\n")
-    return told, event
+    write_atomically(os.path.join(folder, "health.json"), json.dumps(result, indent=1) + "\n")
+    return result, event
 
 
 def _load(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as handle:
-            told = json.load(handle)
+            result = json.load(handle)
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return result if isinstance(result, dict) else {}
 
 
 def _append(path: str, entry: dict[str, Any], most: int) -> None:
@@ -138,24 +138,24 @@ def _append(path: str, entry: dict[str, Any], most: int) -> None:
         write_atomically(path, "".join(lines[-most:]))
 
 
-def metrics(told: dict[str, Any]) -> str:
+def metrics(result: dict[str, Any]) -> str:
     """What was remembered, for node_exporter's textfile collector."""
     lines = [
         "# HELP litellm_health 0 healthy, 1 degraded, 2 unknown, 3 failed.",
         "# TYPE litellm_health gauge",
-        "litellm_health %d" % RANKS[told["outcome"]],
+        "litellm_health %d" % RANKS[result["outcome"]],
         "# HELP litellm_health_alarm Whether an alarm is on.",
         "# TYPE litellm_health_alarm gauge",
-        "litellm_health_alarm %d" % told["alarm"],
+        "litellm_health_alarm %d" % result["alarm"],
         "# HELP litellm_health_timestamp_seconds When it was looked at last.",
         "# TYPE litellm_health_timestamp_seconds gauge",
-        "litellm_health_timestamp_seconds %d" % datetime.fromisoformat(told["time"]).timestamp(),
+        "litellm_health_timestamp_seconds %d" % datetime.fromisoformat(result["time"]).timestamp(),
         "# HELP litellm_health_check One part: 0 ok, 1 degraded, 2 unknown, 3 failed.",
         "# TYPE litellm_health_check gauge",
     ]
     lines += [
         'litellm_health_check{check="%s"} %d' % (check["name"], RANKS[check["state"]])
-        for check in told["checks"]
+        for check in result["checks"]
     ]
     lines += [
         "# HELP litellm_health_check_seconds How long the answer took.",
@@ -163,7 +163,7 @@ def metrics(told: dict[str, Any]) -> str:
     ]
     lines += [
         'litellm_health_check_seconds{check="%s"} %g' % (check["name"], check["seconds"])
-        for check in told["checks"]
+        for check in result["checks"]
     ]
     return "\n".join(lines) + "\n"
 

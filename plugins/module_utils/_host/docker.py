@@ -64,16 +64,16 @@ def describe() -> dict:
     """The engine and its Compose: ``client`` (found), ``server``, ``compose``, ``compose_v1``
     (versions, empty where there is none), ``error``, ``platform`` (``linux/amd64``), ``root`` (data
     folder), ``insecure`` (registries without TLS)."""
-    told = run(["docker", "version", "--format", "{{json .Server}}"])
-    server = _json(told.out) or {}
+    result = run(["docker", "version", "--format", "{{json .Server}}"])
+    server = _json(result.out) or {}
     info = _json(run(["docker", "info", "--format", "{{json .}}"]).out) or {}
     compose = run(["docker", "compose", "version", "--short"])
     alone = run(["docker-compose", "version", "--short"])
     indexes = (info.get("RegistryConfig") or {}).get("IndexConfigs") or {}
     return {
-        "client": told.rc != 127,
+        "client": result.rc != 127,
         "server": server.get("Version", ""),
-        "error": told.err.strip().splitlines()[-1] if told.err.strip() else "",
+        "error": result.err.strip().splitlines()[-1] if result.err.strip() else "",
         "compose": compose.out.strip() if compose.rc == 0 else "",
         "compose_v1": alone.out.strip() if alone.rc == 0 else "",
         "platform": "%s/%s" % (server.get("Os", "linux"), server.get("Arch", "unknown")),
@@ -97,18 +97,19 @@ def container(name: str) -> Optional[dict]:
 def _container(line: str) -> Optional[dict]:
     """One container. In the host's network it publishes nothing: what its processes listen on is as
     good as published."""
-    told = _json(line)
-    if told and told.pop("network", "") == "host" and told["state"] == "running":
-        told["ports"] = {}
+    result = _json(line)
+    if result and result.pop("network", "") == "host" and result["state"] == "running":
+        result["ports"] = {}
         for address, port, _inode in parse_listeners(
             run(
-                ["docker", "exec", told["name"].lstrip("/"), "python3", "-c", _LISTENING], timeout=5
+                ["docker", "exec", result["name"].lstrip("/"), "python3", "-c", _LISTENING],
+                timeout=5,
             ).out
         ):
-            told["ports"].setdefault("%d/tcp" % port, []).append(
+            result["ports"].setdefault("%d/tcp" % port, []).append(
                 {"HostIp": address, "HostPort": str(port)}
             )
-    return told
+    return result
 
 
 def containers(names: Iterable[str], timeout: float = 60) -> Union[dict[str, Optional[dict]], str]:
@@ -118,7 +119,7 @@ def containers(names: Iterable[str], timeout: float = 60) -> Union[dict[str, Opt
     answer = run(
         ["docker", "container", "inspect", "--format", _CONTAINER, *wanted], timeout=timeout
     )
-    told = {
+    result = {
         item["name"].lstrip("/"): item
         for item in (_container(line) for line in answer.out.splitlines())
         if item
@@ -126,23 +127,23 @@ def containers(names: Iterable[str], timeout: float = 60) -> Union[dict[str, Opt
     refused = [line for line in answer.err.strip().splitlines() if "No such container" not in line]
     if answer.rc and refused:
         return refused[-1]
-    return {name: told.get(name) for name in wanted}
+    return {name: result.get(name) for name in wanted}
 
 
 def faults(containers: dict[str, Optional[dict]]) -> list[str]:
     """What is wrong with containers, by name as :func:`container` tells them: gone, not healthy, or
     reachable from elsewhere."""
     found = []
-    for name, told in containers.items():
-        if told is None:
+    for name, result in containers.items():
+        if result is None:
             found.append("container %s does not exist" % name)
             continue
-        if told["state"] != "running" or told["health"] not in (None, "healthy"):
+        if result["state"] != "running" or result["health"] not in (None, "healthy"):
             found.append(
                 "container %s is %s%s"
-                % (name, told["state"], ", %s" % told["health"] if told["health"] else "")
+                % (name, result["state"], ", %s" % result["health"] if result["health"] else "")
             )
-        for port, hosts in sorted((told["ports"] or {}).items()):
+        for port, hosts in sorted((result["ports"] or {}).items()):
             found += [
                 "container %s publishes %s on %s:%s, not on the loopback address alone"
                 % (name, port, host["HostIp"], host["HostPort"])
@@ -163,10 +164,10 @@ def subnets() -> list[tuple[str, str]]:
     names = run(["docker", "network", "ls", "--format", "{{.Name}}"]).out.split()
     if not names:
         return []
-    told = _json(run(["docker", "network", "inspect", *names]).out) or []
+    result = _json(run(["docker", "network", "inspect", *names]).out) or []
     return [
         (config["Subnet"], "network " + network["Name"])
-        for network in told
+        for network in result
         for config in (network.get("IPAM") or {}).get("Config") or []
         if "." in config.get("Subnet", "")
     ]
@@ -192,10 +193,10 @@ def identity(image: str, user: str, python: bool = False) -> dict:
         it brings, ``None`` where it brings none).
     :raises ValueError: the image is not present or cannot say.
     """
-    told = run(["docker", "image", "inspect", "--format", "{{json .}}", image])
-    if told.rc != 0:
-        raise ValueError("image %s is not present: %s" % (image, told.err.strip()))
-    data = json.loads(told.out)
+    result = run(["docker", "image", "inspect", "--format", "{{json .}}", image])
+    if result.rc != 0:
+        raise ValueError("image %s is not present: %s" % (image, result.err.strip()))
+    data = json.loads(result.out)
     repository = image.split("@")[0]
     name = repository.rsplit(":", 1)[0] if ":" in repository.rsplit("/", 1)[-1] else repository
     digests = [item for item in data.get("RepoDigests") or [] if item.startswith(name + "@")]

@@ -85,10 +85,10 @@ def kept(folder: str) -> list[dict[str, Any]]:
     :raises ValueError: it can't be understood. :raises FileNotFoundError: nothing was ever kept.
     """
     path = os.path.join(folder, MANIFEST)
-    told = json.loads(_read(path).decode("utf-8", "surrogateescape"))
-    if not isinstance(told, dict) or told.get("format") != FORMAT:
+    result = json.loads(_read(path).decode("utf-8", "surrogateescape"))
+    if not isinstance(result, dict) or result.get("format") != FORMAT:
         raise ValueError("%s is not of format %d" % (path, FORMAT))
-    return list(told["files"])
+    return list(result["files"])
 
 
 def put_back(folder: str, patterns: Sequence[str], check: bool = False) -> dict[str, list[str]]:

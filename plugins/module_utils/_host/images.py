@@ -80,12 +80,12 @@ def _pairs(items: Optional[list[str]]) -> dict[str, str]:
 
 def parse_local(reference: str, text: str) -> Image:
     """``docker image inspect`` of one image."""
-    told = json.loads(text)[0]
-    config = told.get("Config") or {}
+    result = json.loads(text)[0]
+    config = result.get("Config") or {}
     return Image(
         reference,
         True,
-        ("%s/%s" % (told["Os"], told["Architecture"]),),
+        ("%s/%s" % (result["Os"], result["Architecture"]),),
         _pairs(config.get("Env")),
         config.get("Labels") or {},
         0,
@@ -112,11 +112,11 @@ class _Registry:
             challenge = error.headers.get("WWW-Authenticate", "")
             if error.code != 401 or not challenge.lower().startswith("bearer") or self.token:
                 raise
-            told = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
+            result = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
             query = urllib.parse.urlencode(
-                {key: told[key] for key in ("service", "scope") if key in told}
+                {key: result[key] for key in ("service", "scope") if key in result}
             )
-            with _OPENER.open("%s?%s" % (told["realm"], query), timeout=self.timeout) as answer:
+            with _OPENER.open("%s?%s" % (result["realm"], query), timeout=self.timeout) as answer:
                 granted = json.loads(answer.read(LIMIT))
             self.token = granted.get("token") or granted.get("access_token") or ""
             return self._get(path, accept)
@@ -131,8 +131,8 @@ class _Registry:
             return json.loads(answer.read(LIMIT))
 
 
-def _platform(told: dict) -> str:
-    return "%s/%s" % (told.get("os", "?"), told.get("architecture", "?"))
+def _platform(result: dict) -> str:
+    return "%s/%s" % (result.get("os", "?"), result.get("architecture", "?"))
 
 
 def remote(reference: str, platform: str, insecure: bool, timeout: float = 20) -> Image:

@@ -61,7 +61,7 @@ def backup(settings: _settings.Settings, options: Any) -> Answer:
         % (done["path"], how, manifest["rows_total"], done["bytes"] / 2**20, done["seconds"])
     ]
     lines += ["not in it: %s" % words for words in order.absent]
-    told = {
+    result = {
         "changed": done["changed"],
         "name": done["name"],
         "path": done["path"],
@@ -78,10 +78,12 @@ def backup(settings: _settings.Settings, options: Any) -> Answer:
     )
     pruned = None if options.no_prune else _pruned(settings, False)
     if copied:
-        lines, told = lines + copied.lines, {**told, "copy": copied.result}
+        lines, result = lines + copied.lines, {**result, "copy": copied.result}
     if pruned:
-        lines, told = lines + pruned.lines, {**told, "prune": pruned.result}
-    return Answer(FAILED if copied and copied.code or pruned and pruned.code else DONE, lines, told)
+        lines, result = lines + pruned.lines, {**result, "prune": pruned.result}
+    return Answer(
+        FAILED if copied and copied.code or pruned and pruned.code else DONE, lines, result
+    )
 
 
 def copy(settings: _settings.Settings, options: Any) -> Answer:
@@ -126,14 +128,14 @@ def prune(settings: _settings.Settings, options: Any) -> Answer:
 def _pruned(settings: _settings.Settings, check: bool) -> Answer:
     begun = time.monotonic()
     try:
-        told = _archive.prune(settings.backup_dir, settings.policy, now(), check)
+        result = _archive.prune(settings.backup_dir, settings.policy, now(), check)
     except (_backup.BackupError, OSError) as error:
         if not check:
             _history.record(settings.state_dir, "prune", now(), str(error), settings.metrics)
         return Answer(FAILED, ["nothing more was removed: %s" % error], {"error": str(error)})
     problem = (
-        "broken: %s" % ", ".join(entry["name"] for entry in told["broken"])
-        if told["broken"]
+        "broken: %s" % ", ".join(entry["name"] for entry in result["broken"])
+        if result["broken"]
         else None
     )
     if not check:
@@ -148,19 +150,19 @@ def _pruned(settings: _settings.Settings, check: bool) -> Answer:
     lines = [
         "%s  %s: %s"
         % ("would go" if check else "removed", entry["name"], ", ".join(entry["reasons"]))
-        for entry in told["removed"]
+        for entry in result["removed"]
     ]
     lines += (
         [
             "stays     %s: %s" % (entry["name"], ", ".join(entry["reasons"]))
-            for entry in told["kept"]
+            for entry in result["kept"]
         ]
         if check
-        else ["%d kept, %d removed" % (len(told["kept"]), len(told["removed"]))]
+        else ["%d kept, %d removed" % (len(result["kept"]), len(result["removed"]))]
     )
-    lines += ["BROKEN    %s" % entry["problem"] for entry in told["broken"]]
-    lines += ["foreign   %s" % name for name in told["foreign"]] if check else []
-    return Answer(FAILED if told["broken"] else DONE, lines, told)
+    lines += ["BROKEN    %s" % entry["problem"] for entry in result["broken"]]
+    lines += ["foreign   %s" % name for name in result["foreign"]] if check else []
+    return Answer(FAILED if result["broken"] else DONE, lines, result)
 
 
 def verify(settings: _settings.Settings, options: Any) -> Answer:
@@ -264,11 +266,11 @@ def _sealed(settings: _settings.Settings, entry: Optional[_archive.Entry]) -> An
     _history.record(
         settings.state_dir, "drill", now(), problem or None, settings.metrics, note=words, name=name
     )
-    told = {"name": name, "sealed": True}
+    result = {"name": name, "sealed": True}
     return (
-        Answer(FAILED, [problem], {**told, "error": problem})
+        Answer(FAILED, [problem], {**result, "error": problem})
         if problem
-        else Answer(DONE, [words], {**told, "ok": None})
+        else Answer(DONE, [words], {**result, "ok": None})
     )
 
 
@@ -346,12 +348,12 @@ def _how(entry: dict[str, Any]) -> str:
 
 def status(settings: _settings.Settings, options: Any) -> Answer:
     """How things went last."""
-    told = _history.load(settings.state_dir)
+    result = _history.load(settings.state_dir)
     lines = []
     for kind in _history.KINDS:
-        entry = told.get(kind)
+        entry = result.get(kind)
         lines.append(
             "%-7s %s" % (kind, "%s  %s" % (entry["time"], _how(entry)) if entry else "never yet")
         )
-    bad = any(entry["ok"] is False for entry in told.values())
-    return Answer(FAILED if bad else DONE, lines, told)
+    bad = any(entry["ok"] is False for entry in result.values())
+    return Answer(FAILED if bad else DONE, lines, result)

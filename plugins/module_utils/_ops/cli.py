@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
         description="Backups, health and models of this host's LiteLLM deployment.",
         epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 refused before "
         "anything was touched; those of "
-        "health, probe and inventory are told by their own help.",
+        "health, probe and inventory are in their own help.",
     )
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", help="answer as JSON")

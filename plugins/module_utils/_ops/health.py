@@ -161,18 +161,18 @@ def health(settings: _settings.Settings, options: Any) -> Answer:
     checks = _checks.run(target, now())
     outcome = _checks.outcome(checks)
     lines = _watch.screen(target.deployed.kind, outcome, checks, colours(sys.stdout))
-    told: dict[str, Any] = {
+    result: dict[str, Any] = {
         "kind": target.deployed.kind,
         "checks": [check._asdict() for check in checks],
     }
     if not options.watch:
-        return checked(outcome, lines, told)
+        return checked(outcome, lines, result)
     kept, event = _watch.remember(settings.state_dir, outcome, checks, now(), settings.thresholds)
     if settings.metrics:
         write_atomically(settings.metrics, _watch.metrics(kept), 0o644)
     lines += ["%s: %s" % (event, _watch.meaning(event, kept))] if event else []
     remembered = {name: kept[name] for name in ("time", "since", "alarm", "bad", "good")}
-    return checked(outcome, lines, {**told, **remembered, "event": event})._replace(
+    return checked(outcome, lines, {**result, **remembered, "event": event})._replace(
         code=CODES[FAILED] if event == _watch.ALARM else 0
     )
 
@@ -189,9 +189,9 @@ def _progress(line: str) -> None:
 def probe(settings: _settings.Settings, options: Any) -> Answer:
     """Ask the models; SIGTERM ends it as SIGINT does."""
     signal.signal(signal.SIGTERM, _end)
-    told = _locate.find(settings.where, options.kind)
+    result = _locate.find(settings.where, options.kind)
     if options.url:
-        told = told._replace(url=options.url)
+        result = result._replace(url=options.url)
     given: dict[str, Any] = {
         name: getattr(options, name)
         for name in ("scope", "models", "requests", "tokens")
@@ -201,7 +201,7 @@ def probe(settings: _settings.Settings, options: Any) -> Answer:
         given["names"] = tuple(options.name)
     wanted = settings.probe._replace(**given)
     report, findings, texts, paths = _probe_run.probe(
-        settings, told, wanted, _progress, options.fresh
+        settings, result, wanted, _progress, options.fresh
     )
     if options.page:
         write_atomically(os.path.abspath(options.page), texts["html"], 0o644)
@@ -215,5 +215,7 @@ def probe(settings: _settings.Settings, options: Any) -> Answer:
 
 def inventory(settings: _settings.Settings, options: Any) -> Answer:
     """Everything side by side."""
-    told = _probe_run.with_model_hosts(settings, _locate.find(settings.where, options.kind))
-    return checked(told["outcome"], _probe_run.inventory_screen(told, colours(sys.stdout)), told)
+    result = _probe_run.with_model_hosts(settings, _locate.find(settings.where, options.kind))
+    return checked(
+        result["outcome"], _probe_run.inventory_screen(result, colours(sys.stdout)), result
+    )

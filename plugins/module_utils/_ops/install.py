@@ -81,14 +81,14 @@ def install(
     script = _SCRIPT % (folder, PACKAGE)
     before = _read(command)
     whole = _held(os.path.join(folder, PACKAGE)) == files
-    told = {
+    result = {
         "changed": not whole or before != script or not os.access(command, os.X_OK),
         "folder": folder,
         "before": before,
         "after": script,
     }
-    if check or not told["changed"]:
-        return told
+    if check or not result["changed"]:
+        return result
     os.makedirs(library, mode=0o755, exist_ok=True)
     if not whole:
         _put(files, library, folder)
@@ -96,7 +96,7 @@ def install(
     for path in _ours(library):
         if path != folder:
             shutil.rmtree(path)
-    return told
+    return result
 
 
 def needed_by(

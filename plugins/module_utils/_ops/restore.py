@@ -78,12 +78,12 @@ def run(settings: _settings.Settings, options: Any, now: datetime) -> Answer:
     )
     builds = isinstance(order, _rebuild.Order)
     if options.dry_run:
-        told = (
+        result = (
             _rebuild.foresee(order)
             if isinstance(order, _rebuild.Order)
             else _restore.foresee(order)
         )
-        return Answer(REFUSED if told["problems"] else DONE, foreseen(told), told)
+        return Answer(REFUSED if result["problems"] else DONE, foreseen(result), result)
 
     def tell(line: str) -> None:
         out = sys.stderr if options.json else sys.stdout
@@ -103,22 +103,24 @@ def run(settings: _settings.Settings, options: Any, now: datetime) -> Answer:
     return Answer(DONE, lines, done)
 
 
-def foreseen(told: dict[str, Any]) -> list[str]:
+def foreseen(result: dict[str, Any]) -> list[str]:
     """What a restore would do, in lines."""
     lines = (
         [
             "%s, made %s of the %s deployment, %s rows"
-            % (told["path"], told["created"], told["source"], told["rows_total"])
+            % (result["path"], result["created"], result["source"], result["rows_total"])
         ]
-        if told["created"]
+        if result["created"]
         else []
     )
-    if told["interrupted"]:
+    if result["interrupted"]:
         lines.append(
             "an earlier restore was killed in its stage %s; a run ends that first"
-            % told["interrupted"]
+            % result["interrupted"]
         )
-    lines += ["would be lost: %s" % line for line in told["loses"]] or [
+    lines += ["would be lost: %s" % line for line in result["loses"]] or [
         "nothing is there now that the backup does not have"
-    ] * bool(told["created"])
-    return lines + list(told["notes"]) + ["REFUSED   %s" % problem for problem in told["problems"]]
+    ] * bool(result["created"])
+    return (
+        lines + list(result["notes"]) + ["REFUSED   %s" % problem for problem in result["problems"]]
+    )
