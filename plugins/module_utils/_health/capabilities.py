@@ -4,7 +4,7 @@
 """What a model can be asked to show: one request per capability, and what its answer must hold.
 Pure.
 
-An answer's content decides, never its status alone. A judge takes the answer's JSON and returns
+An answer's content decides, never its status alone. A check takes the answer's JSON and returns
 whether the capability was seen, and why not.
 """
 
@@ -45,18 +45,18 @@ _SCHEMA = {
 }
 
 # Whether the capability was seen; where it was not, or to tell more, some words.
-Judged = tuple[bool, str]
+Checked = tuple[bool, str]
 
 
 class Capability(NamedTuple):
     """``name``; the field of LiteLLM's model info that declares it (empty: the mode does); ``path``
-    and ``payload`` of the request that shows it; what judges the answer."""
+    and ``payload`` of the request that shows it; what checks the answer."""
 
     name: str
     declared_by: str
     path: str
     payload: dict[str, Any]
-    judge: Callable[[Any], Judged]
+    check: Callable[[Any], Checked]
 
 
 def picture(red: int = 220, green: int = 20, blue: int = 20, size: int = 32) -> str:
@@ -95,11 +95,11 @@ def _said(body: Any) -> str:
     return (message.get("content") or "") + (message.get("reasoning_content") or "")
 
 
-def _speaks(body: Any) -> Judged:
+def _speaks(body: Any) -> Checked:
     return bool(_said(body).strip()), "" if _said(body).strip() else "the answer is empty"
 
 
-def _streams(body: Any) -> Judged:
+def _streams(body: Any) -> Checked:
     """``body`` is what was put together from the events: ``text``, ``pieces``, ``done``,
     ``error``."""
     if body["error"] or not body["done"]:
@@ -109,12 +109,12 @@ def _streams(body: Any) -> Judged:
     return body["pieces"] > 1, "" if body["pieces"] > 1 else "everything came in one piece"
 
 
-def _heeds_the_system(body: Any) -> Judged:
+def _heeds_the_system(body: Any) -> Checked:
     heeded = WORD.lower() in _said(body).lower()
     return heeded, "" if heeded else "the system prompt was not heeded"
 
 
-def _calls_the_tool(body: Any) -> Judged:
+def _calls_the_tool(body: Any) -> Checked:
     calls = _message(body).get("tool_calls") or []
     if not calls:
         return False, "no tool was called"
@@ -127,7 +127,7 @@ def _calls_the_tool(body: Any) -> Judged:
     ), "" if city else "the tool was called without its argument"
 
 
-def _keeps_the_schema(body: Any) -> Judged:
+def _keeps_the_schema(body: Any) -> Checked:
     try:
         result = json.loads(_message(body).get("content") or "")
     except ValueError:
@@ -145,24 +145,24 @@ def _keeps_the_schema(body: Any) -> Judged:
     return fits, "" if fits else "the answer does not fit the schema"
 
 
-def _sees(body: Any) -> Judged:
+def _sees(body: Any) -> Checked:
     seen = "red" in _said(body).lower()
     return seen, "" if seen else "the colour of the picture was not named"
 
 
-def _completes(body: Any) -> Judged:
+def _completes(body: Any) -> Checked:
     text = body["choices"][0]["text"]
     return bool(text.strip()), "" if text.strip() else "the answer is empty"
 
 
-def _responds(body: Any) -> Judged:
+def _responds(body: Any) -> Checked:
     said = "".join(
         part.get("text") or "" for item in body["output"] for part in item.get("content") or []
     )
     return bool(said.strip()), "" if said.strip() else "the answer is empty"
 
 
-def _moderates(body: Any) -> Judged:
+def _moderates(body: Any) -> Checked:
     result = body["results"][0]["flagged"]
     return isinstance(result, bool), "" if isinstance(
         result, bool
@@ -179,7 +179,7 @@ def cosine(one: list[float], other: list[float]) -> float:
     )
 
 
-def _embeds(body: Any) -> Judged:
+def _embeds(body: Any) -> Checked:
     first, again, other = (
         item["embedding"] for item in sorted(body["data"], key=lambda item: item["index"])
     )
@@ -192,7 +192,7 @@ def _embeds(body: Any) -> Judged:
     return True, "%d dimensions" % len(first)
 
 
-def _ranks(body: Any) -> Judged:
+def _ranks(body: Any) -> Checked:
     results = body["results"]
     order = [
         int(item["index"]) for item in sorted(results, key=lambda item: -item["relevance_score"])

@@ -80,7 +80,7 @@ def entries(result: Iterable[Any]) -> list[Entry]:
     return found
 
 
-def judge(sources: Sources, place: Place) -> dict[str, Any]:
+def compare(sources: Sources, place: Place) -> dict[str, Any]:
     """``{rows, servers, findings, outcome}``: each model name with where it is, each server with
     what it lists, and what does not fit."""
     configured = sources.config.entries if sources.config else []

@@ -175,7 +175,7 @@ def ask(client: Client, task: Task) -> dict[str, Any]:
             )["text"]:
                 first.append(round(time.monotonic() - begun, 3))
         except (ValueError, TypeError, AttributeError):
-            return  # the whole of it is judged later
+            return  # the whole of it is checked later
 
     answer = client.request("POST", task.capability.path, payload, watch)
     return {
@@ -183,11 +183,11 @@ def ask(client: Client, task: Task) -> dict[str, Any]:
         "capability": task.capability.name,
         "seconds": round(time.monotonic() - begun, 3),
         "first": first[0] if first else None,
-        **judge(task.capability, answer),
+        **check(task.capability, answer),
     }
 
 
-def judge(capability: Capability, answer: Answer) -> dict[str, Any]:
+def check(capability: Capability, answer: Answer) -> dict[str, Any]:
     """``state``, ``why`` and ``tokens`` of an answer."""
     if answer.status != 200:
         lacking = answer.status in REFUSED and bool(capability.declared_by)
@@ -202,7 +202,7 @@ def judge(capability: Capability, answer: Answer) -> dict[str, Any]:
             if capability.payload.get("stream")
             else json.loads(answer.body)
         )
-        seen, why = capability.judge(body)
+        seen, why = capability.check(body)
     except (
         ValueError,
         TypeError,

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole of a probe: asked, judged, compared with the run before, told as JSON, as Markdown and
+"""The whole of a probe: asked, checked, compared with the run before, told as JSON, as Markdown and
 on a terminal. The page is made by :mod:`_health.probe_page`."""
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def probe(
     tell: Callable[[str], None] = lambda line: None,
     fresh: bool = False,
 ) -> tuple[dict[str, Any], list[str], dict[str, str], dict[str, str]]:
-    """Ask, judge, compare and keep.
+    """Ask, check, compare and keep.
 
     :returns: the report, the inventory's findings, the report's other forms (``md``, ``html``), and
         what is where.
@@ -156,7 +156,7 @@ def inventory(settings: Settings, result: Deployed) -> dict[str, Any]:
     problems += [("model servers", problem)] if problem else []
     return {
         "kind": result.kind,
-        **_inventory.judge(
+        **_inventory.compare(
             _inventory.Sources(config, rows, listed, router, servers, problems), place
         ),
     }

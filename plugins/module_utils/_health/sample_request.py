@@ -31,7 +31,7 @@ SKETCH = 16  # numbers that stand for a vector
 NEAR = 0.02
 
 # What was compared: whether it is well, and what it was.
-Judged = tuple[bool, dict[str, Any]]
+Checked = tuple[bool, dict[str, Any]]
 
 
 def kinds_of(mode: str) -> list[str]:
@@ -63,14 +63,14 @@ def exercise(client: Client, model: str, mode: str) -> list[dict[str, Any]]:
 
 
 def _one(client: Client, model: str, kind: str) -> dict[str, Any]:
-    path, payload, judge = _REQUESTS[kind]
+    path, payload, check = _REQUESTS[kind]
     started = time.monotonic()
     answer = client.request("POST", path, {"model": model, **payload, **OWN})
     seconds = round(time.monotonic() - started, 3)
     ok, detail = False, {"reason": reason_of(answer)}
     if answer.status == 200:
         try:
-            ok, detail = judge(answer.body)
+            ok, detail = check(answer.body)
         except (
             ValueError,
             TypeError,
@@ -116,19 +116,19 @@ def chat(**more: Any) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": SENTENCE}], "max_tokens": 16, **more}
 
 
-def _judge_chat(body: str) -> Judged:
+def _check_chat(body: str) -> Checked:
     message = json.loads(body)["choices"][0]["message"]
     # a model that thinks may use up the few tokens before it says a word
     said = (message.get("content") or "") + (message.get("reasoning_content") or "")
     return bool(said or message.get("tool_calls")), {"characters": len(said)}
 
 
-def _judge_completion(body: str) -> Judged:
+def _check_completion(body: str) -> Checked:
     text = json.loads(body)["choices"][0]["text"]
     return bool(text), {"characters": len(text)}
 
 
-def _judge_stream(body: str) -> Judged:
+def _check_stream(body: str) -> Checked:
     events = [line[5:].strip() for line in body.splitlines() if line.startswith("data:")]
     done, said, pieces = "[DONE]" in events, 0, 0
     for event in events:
@@ -153,12 +153,12 @@ def sketch(vector: list[float]) -> list[float]:
     return [round(sum(vector[start::SKETCH]) / norm, 4) for start in range(SKETCH)]
 
 
-def _judge_embedding(body: str) -> Judged:
+def _check_embedding(body: str) -> Checked:
     vector = json.loads(body)["data"][0]["embedding"]
     return True, {"dimension": len(vector), "sketch": sketch(vector)}
 
 
-def _judge_rerank(body: str) -> Judged:
+def _check_rerank(body: str) -> Checked:
     results = json.loads(body)["results"]
     order = [
         int(item["index"]) for item in sorted(results, key=lambda item: -item["relevance_score"])
@@ -166,16 +166,16 @@ def _judge_rerank(body: str) -> Judged:
     return sorted(order) == list(range(len(DOCUMENTS))), {"order": order}
 
 
-_REQUESTS: dict[str, tuple[str, dict[str, Any], Callable[[str], Judged]]] = {
-    "chat": ("/v1/chat/completions", chat(), _judge_chat),
-    "stream": ("/v1/chat/completions", chat(stream=True), _judge_stream),
-    "completion": ("/v1/completions", {"prompt": SENTENCE, "max_tokens": 16}, _judge_completion),
+_REQUESTS: dict[str, tuple[str, dict[str, Any], Callable[[str], Checked]]] = {
+    "chat": ("/v1/chat/completions", chat(), _check_chat),
+    "stream": ("/v1/chat/completions", chat(stream=True), _check_stream),
+    "completion": ("/v1/completions", {"prompt": SENTENCE, "max_tokens": 16}, _check_completion),
     "embedding": (
         "/v1/embeddings",
         {"input": SENTENCE, "encoding_format": "float"},
-        _judge_embedding,
+        _check_embedding,
     ),
-    "rerank": ("/v1/rerank", {"query": QUESTION, "documents": DOCUMENTS}, _judge_rerank),
+    "rerank": ("/v1/rerank", {"query": QUESTION, "documents": DOCUMENTS}, _check_rerank),
 }
 
 

@@ -110,7 +110,7 @@ def ranks(*scores: float) -> dict[str, Any]:
     ],
 )
 def test_content_decides(name: str, body: Any, state: str, why: str) -> None:
-    told = _probe.judge(ALL[name], Answer(200, json.dumps(body)))
+    told = _probe.check(ALL[name], Answer(200, json.dumps(body)))
     assert told["state"] == state
     assert told["why"].startswith(why)
     assert bool(told["why"]) == bool(why)
@@ -141,7 +141,7 @@ def stream(*texts: str, end: str = "data: [DONE]\n") -> str:
     ],
 )
 def test_stream_must_come_in_pieces_and_to_its_end(body: str, state: str, why: str) -> None:
-    told = _probe.judge(ALL["stream"], Answer(200, body))
+    told = _probe.check(ALL["stream"], Answer(200, body))
     assert (told["state"], told["why"]) == (state, why)
     assert told["tokens"] == (7 if "usage" in body else None)
 
@@ -160,7 +160,7 @@ def test_stream_must_come_in_pieces_and_to_its_end(body: str, state: str, why: s
 def test_refusal_is_an_answer_only_where_a_model_may_lack_it(
     name: str, status: Any, state: str
 ) -> None:
-    told = _probe.judge(
+    told = _probe.check(
         ALL[name],
         Answer(
             status,
@@ -196,7 +196,7 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_
     st.sampled_from(sorted(ALL)),
 )
 def test_no_answer_makes_a_judge_raise_or_believe_nonsense(body: Any, name: str) -> None:
-    told = _probe.judge(ALL[name], Answer(200, json.dumps(body)))
+    told = _probe.check(ALL[name], Answer(200, json.dumps(body)))
     assert told["state"] in ("no", "failed", "yes")
     assert told["tokens"] is None or told["tokens"] >= 0
     if not isinstance(body, dict):

@@ -74,7 +74,7 @@ def judge(
 ) -> dict[str, Any]:
     told = _inventory_config.read(config, ENVIRONMENT)
     known = [*rows("chat"), *EMBED] if proxy is None else proxy
-    return _inventory.judge(
+    return _inventory.compare(
         Sources(
             told,
             known,
@@ -217,7 +217,7 @@ def test_alias_that_the_proxy_lists_as_a_model_is_none() -> None:
 
 
 def test_what_could_not_be_asked_is_no_finding_of_absence() -> None:
-    told = _inventory.judge(
+    told = _inventory.compare(
         Sources(
             None, None, None, ([], []), {}, [("proxy", "no answer"), ("configuration", "gone")]
         ),
@@ -227,7 +227,7 @@ def test_what_could_not_be_asked_is_no_finding_of_absence() -> None:
         "unknown",
         [("unknown", "proxy"), ("unknown", "configuration")],
     )
-    told = _inventory.judge(
+    told = _inventory.compare(
         Sources(_inventory_config.read(CONFIG), None, None, ([], []), {}, [("proxy", "no answer")]),
         COMPOSE,
     )
@@ -282,7 +282,7 @@ def test_no_input_breaks_it(
     text: str, told: Any, router: Any, listed: list[str], server: Any
 ) -> None:
     config = _inventory_config.read("model_list:\n- model_name: x\n" + text)
-    found = _inventory.judge(
+    found = _inventory.compare(
         Sources(
             config,
             _inventory.entries(told),
@@ -321,7 +321,7 @@ def test_included_files_are_read_as_litellm_merges_them() -> None:
         [],
         [_inventory_config.Alias("better", "nowhere", 4, "config.compose.1-more.yaml")],
     )
-    found = _inventory.judge(Sources(told, None, None, ([], []), {}), COMPOSE)["findings"]
+    found = _inventory.compare(Sources(told, None, None, ([], []), {}), COMPOSE)["findings"]
     assert [finding["words"] for finding in found] == [
         "alias better (config.compose.1-more.yaml line 4) stands for nowhere, which is no model",
         (
