@@ -157,17 +157,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
-    compose_project as _compose_project,
-)
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
-from ansible_collections.llmops.litellm.plugins.module_utils._host import (
-    settings_file as _settings_file,
-)
-from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _plan
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
     rebuild as _rebuild,
@@ -232,14 +223,7 @@ def main() -> None:
                 if module.check_mode
                 else _restore.restore(order, now, messages.append)
             )
-    except (
-        _settings_file.SettingsError,
-        _compose_project.DeploymentError,
-        _session.PostgresError,
-        _backup.BackupError,
-        _journal.JournalError,
-        _systemd.SystemdError,
-    ) as error:
+    except OperatorError as error:
         module.fail_json(msg=str(error), messages=messages)
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror), messages=messages)

@@ -44,8 +44,8 @@ class Deployment(NamedTuple):
 class Service:
     """The proxy of a deployment."""
 
-    def __init__(self, deployment: Deployment, state_dir: str, patience: float) -> None:
-        self.deployment, self.patience = deployment, patience
+    def __init__(self, deployment: Deployment, state_dir: str, timeout: float) -> None:
+        self.deployment, self.timeout = deployment, timeout
         self.engine = deployment.database.engine
         self.redis: Optional[RedisAside] = None
         if deployment.kind == "compose":
@@ -70,7 +70,7 @@ class Service:
         :raises DeploymentError: it does not start.
         """
         if self.deployment.kind == "compose":
-            _compose_project.start_proxy(self.deployment.project_folder, self.engine, self.patience)
+            _compose_project.start_proxy(self.deployment.project_folder, self.engine, self.timeout)
             return
         unit = self._unit()
         unit.manager.systemctl("reset-failed", "--", unit.name)
@@ -92,12 +92,12 @@ class Service:
             return False
         return True
 
-    def verify(self, patience: Optional[float] = None) -> None:
+    def verify(self, timeout: Optional[float] = None) -> None:
         """It serves with its database, and knows its master key.
 
         :raises DeploymentError: not in time; the message has the reasons.
         """
-        limit = time.monotonic() + (self.patience if patience is None else patience)
+        limit = time.monotonic() + (self.timeout if timeout is None else timeout)
         try:
             key = _client.key_from_file(self.deployment.salt_key_file)
             client = _client.Client(self.deployment.url, None, 10)
@@ -119,6 +119,6 @@ class Service:
             raise DeploymentError("the proxy at %s: %s" % (self.deployment.url, error)) from None
 
 
-def of(deployment: Deployment, state_dir: str, patience: float) -> Service:
+def of(deployment: Deployment, state_dir: str, timeout: float) -> Service:
     """The proxy of a deployment."""
-    return Service(deployment, state_dir, patience)
+    return Service(deployment, state_dir, timeout)
