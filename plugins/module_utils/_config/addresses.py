@@ -46,9 +46,11 @@ class Rewritten(NamedTuple):
     new: str
 
 
-class Problem(NamedTuple):
-    """What cannot be rewritten, where, and what to do."""
+class Rejected(NamedTuple):
+    """What cannot be rewritten, in which file (empty: the text has none) and line, and what to
+    do."""
 
+    path: str
     line: int
     message: str
 
@@ -94,7 +96,7 @@ def unreachable(
     )
 
 
-def problems(text: str) -> list[Problem]:
+def problems(text: str, path: str = "") -> list[Rejected]:
     """Why a config.yaml cannot be rewritten as a whole."""
     config = _Config(text)
     found = [
@@ -117,7 +119,7 @@ def problems(text: str) -> list[Problem]:
         for value in config.databases
         if not URL.match(config.of(value))
     ]
-    return [Problem(line_of(text, offset), message) for offset, message in sorted(found)]
+    return [Rejected(path, line_of(text, offset), message) for offset, message in sorted(found)]
 
 
 def rewrite(

@@ -17,21 +17,13 @@ from typing import NamedTuple, Optional
 from . import addresses as _addresses
 from . import includes as _includes
 from . import yaml_values as _yaml_values
-from .addresses import Rewritten
+from .addresses import Rejected, Rewritten
 from .includes import INCLUDE, INSIDE, MARK, Tree
 from .loopback import Edit, Found, line_of
 
 _EXTENSION = re.compile(r"\.ya?ml\Z", re.I)
 _LONGEST = 40
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-class Problem(NamedTuple):
-    """What cannot be rewritten, in which file and line, and what to do."""
-
-    path: str
-    line: int
-    message: str
 
 
 class Addresses(NamedTuple):
@@ -55,7 +47,7 @@ class View(NamedTuple):
     unreachable: list[Found]
 
 
-def problems(tree: Tree) -> list[Problem]:
+def problems(tree: Tree) -> list[Rejected]:
     """Why there can be no views: everything that stands against it, file by file."""
     found = []
     for number, part in enumerate(tree.parts):
@@ -67,9 +59,9 @@ def problems(tree: Tree) -> list[Problem]:
         ]
         if number and not broken:
             broken += _no_mapping(part.text)
-        found += [Problem(part.path, line, message) for line, message in sorted(broken)]
+        found += [Rejected(part.path, line, message) for line, message in sorted(broken)]
         found += [
-            Problem(item.by, item.line, _why(item))
+            Rejected(item.by, item.line, _why(item))
             for item in tree.lost
             if item.by == part.path and not misnamed
         ]

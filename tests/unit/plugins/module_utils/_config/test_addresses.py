@@ -275,6 +275,8 @@ def test_problems(text: str, line: int, word: str) -> None:
     assert [item.line for item in found] == [line]
     assert word in found[0].message
     assert "hunter2" not in found[0].message
+    assert found[0].path == ""
+    assert _addresses.problems(text, "/etc/config.yaml")[0].path == "/etc/config.yaml"
 
 
 @pytest.mark.parametrize(
