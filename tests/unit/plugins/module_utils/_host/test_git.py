@@ -126,3 +126,24 @@ def test_new_file_belongs_to_the_folders_owner(tmp_path: Path) -> None:
     about = (tmp_path / ".dockerignore").stat()
     assert (about.st_uid, about.st_gid) == (4242, 4243)
     assert about.st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    ("user", "owner", "account"),
+    [(0, 4242, (4242, 4243)), (0, 0, None), (1000, 4242, None)],
+    ids=["root for another", "root for itself", "not root"],
+)
+def test_git_runs_as_the_repositorys_owner_where_that_is_possible(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, user: int, owner: int, account: object
+) -> None:
+    accounts: list[object] = []
+
+    def run(_argv: list[str], account: object = None, **_more: object) -> Result:
+        accounts.append(account)
+        return Result(0, "true", "")
+
+    os.chown(tree, owner, owner and owner + 1)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(_git._process, "run", run)
+    assert _git.in_work_tree(str(tree))
+    assert accounts == [account]

@@ -52,6 +52,7 @@ def test_backup_is_restored_into_a_container_of_its_own(
         "tables": 2,
         "differences": ["table x"],
     }
+    assert programs.seen[0].startswith("docker ps --all"), "a killed one's is not removed first"
     (target,) = restored
     assert target.container.startswith("llmops-litellm-drill-")
     assert programs.seen[-1] == f"docker rm --force --volumes {target.container}"
