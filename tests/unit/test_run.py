@@ -69,7 +69,7 @@ def test_migrations_of_a_scenario_are_its_own(
     assert not task.evidence.exists()
 
 
-def test_only_what_works_on_hosts_is_not_nice() -> None:
+def test_all_but_what_works_on_hosts_gives_way() -> None:
     tasks = run.tasks_of(["lint", "unit", "sanity", "integration", "molecule"], ["health"])
     hosts = {task.name for task in tasks if task.hosts}
     assert hosts == {"testbed", "migrated host", "molecule health"}
