@@ -27,6 +27,9 @@ from .watch import Thresholds
 PATH = "/etc/llmops-litellm/health.json"
 BACKUP = "/etc/llmops-litellm/ops.json"
 
+# What a limit of the health check may be; any other is a number from 0 on.
+_RANGES = {"seconds": (0.1, 50.0), "disk_degraded": (0.0, 1.0), "disk_failed": (0.0, 1.0)}
+
 
 class Settings(NamedTuple):
     """Everything. ``deployments``: by kind, what differs from what is found; ``metrics``: file for
@@ -112,12 +115,10 @@ def _settings(top: Reader) -> Settings:
     deployments = {kind: _deployment(named.inner(kind, {})) for kind in KINDS if named.has(kind)}
     named.known.update(KINDS)
     limits = Limits(
-        health.number("seconds", 5.0, 0.1, 50),
-        health.number("disk_degraded", 0.9, 0, 1),
-        health.number("disk_failed", 0.98, 0, 1),
-        health.number("backup_hours", 26),
-        health.number("drill_hours", 8 * 24),
-        health.number("certificate_days", 14),
+        **{
+            name: health.number(name, default, *_RANGES.get(name, ()))
+            for name, default in Limits._field_defaults.items()
+        }
     )
     if limits.disk_degraded > limits.disk_failed:
         health.wrong("disk_degraded", "must not be more than disk_failed")
