@@ -187,7 +187,7 @@ def order_of(params: dict[str, Any], now: datetime) -> _plan.AnyOrder:
         )
     path = _plan.backup_path(params["path"] or BACKUPS, params["name"], now)
     return _rebuild.Order(
-        path, params["project_dir"], params["state_dir"], identity, patience=params["wait"]
+        path, params["project_dir"], params["state_dir"], identity, timeout=params["wait"]
     )
 
 
@@ -213,13 +213,13 @@ def main() -> None:
         order = order_of(module.params, now)
         if isinstance(order, _rebuild.Order):
             done = (
-                _rebuild.foresee(order)
+                _rebuild.dry_run(order)
                 if module.check_mode
                 else _rebuild.rebuild(order, now, messages.append)
             )
         else:
             done = (
-                _restore.foresee(order)
+                _restore.dry_run(order)
                 if module.check_mode
                 else _restore.restore(order, now, messages.append)
             )

@@ -109,7 +109,7 @@ def main() -> None:
                 module.params["gateway"],
                 tuple(sorted(set(module.params["ports"]))),
             )
-            result = _firewall.bring(wanted, folder, module.check_mode)
+            result = _firewall.apply(wanted, folder, module.check_mode)
         module.exit_json(volatile=_firewall.volatile(folder), **result)
     except (_firewall.FirewallError, OSError) as error:
         module.fail_json(msg=str(error))

@@ -104,7 +104,7 @@ def main() -> None:
     )
     params = module.params
     ports = sorted(set(params["ports"]))
-    asked = _bridge_proof.look(
+    asked = _bridge_proof.collect(
         ports,
         params["gateway_name"],
         params["gateway"],
@@ -112,7 +112,7 @@ def main() -> None:
         params["network"],
         params["timeout"],
     )
-    verdict = _bridge_proof.judge(ports, asked)
+    verdict = _bridge_proof.check(ports, asked)
     found = {**verdict._asdict(), "asked": asked._asdict()}
     if verdict.problems:
         module.fail_json(

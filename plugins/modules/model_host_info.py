@@ -147,7 +147,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    place = _inspect.Place(
+    place = _inspect.Scope(
         params["project_name"],
         params["state_dir"],
         params["container"],
@@ -155,8 +155,8 @@ def main() -> None:
         tuple(params["ports"]),
         params["timeout"],
     )
-    found = _inspect.look(place, datetime.now(timezone.utc))
-    module.exit_json(changed=False, screen=_inspect.screen(found), **found)
+    found = _inspect.collect(place, datetime.now(timezone.utc))
+    module.exit_json(changed=False, screen=_inspect.text_lines(found), **found)
 
 
 if __name__ == "__main__":

@@ -200,7 +200,7 @@ ARGUMENTS: dict[str, Any] = {
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    found = _preflight.survey(module.params)
+    found = _preflight.preflight(module.params)
     module.exit_json(
         changed=False,
         facts=found.facts,

@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Addresses of the host itself in LiteLLM's config.yaml and in single values, and what a container has to write instead.
+"""Rewrite the host's own addresses in LiteLLM's config.yaml and in single values for a container.
 
-A container's 127.0.0.1 is the container. Servers that stay on the host are reached by a name for the host; Redis and PostgreSQL
-become services. Nothing that is shown here holds more of a URL than scheme, host and port.
+Inside a container 127.0.0.1 is the container itself. Servers that stay on the host are reached by a
+name for the host; Redis and PostgreSQL become services. What is shown of a URL is scheme, host and
+port, never more.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ DATABASE = (
 
 
 class Rewritten(NamedTuple):
-    """What was rewritten, for showing: the line of the old text, no secret, no more of a URL than scheme, host and port."""
+    """A rewritten address, safe to show: its line in the old text, and scheme, host and port."""
 
     line: int
     old: str
@@ -61,8 +62,10 @@ def find_value(value: str) -> list[Found]:
 
 
 def find(text: str) -> list[Found]:
-    """The loopback addresses in a config.yaml, in its order; comments are not looked at. A Redis that the environment
-    names in part (``host: os.environ/REDIS_HOST``) is among them."""
+    """The loopback addresses in a config.yaml, in its order; comments are ignored.
+
+    A Redis that the environment names in part (``host: os.environ/REDIS_HOST``) is included.
+    """
     config = _Config(text)
     databases = [
         Found(
@@ -78,15 +81,22 @@ def find(text: str) -> list[Found]:
         if match
     ]
     return sorted(
-        [*config.urls, *(_addresses_redis.look(text, place) for place in config.redis), *databases]
+        [
+            *config.urls,
+            *(_addresses_redis.address_of(text, place) for place in config.redis),
+            *databases,
+        ]
     )
 
 
 def unreachable(
     text: str, own_ports: Sequence[int] = (4000,), ports: Optional[Sequence[int]] = None
 ) -> list[Found]:
-    """What :func:`rewrite` leaves and a container will not reach: ports without a bridge, Redis and database URLs in other
-    places, addresses without a scheme (port 0 where they have none)."""
+    """Addresses that :func:`rewrite` leaves alone and that a container cannot reach.
+
+    Ports without a bridge, Redis and database URLs in unknown places, addresses without a scheme
+    (port 0 where they have none).
+    """
     config = _Config(text)
     return sorted(
         item
@@ -105,16 +115,17 @@ def problems(text: str, path: str = "") -> list[Rejected]:
     found += [
         (
             offset,
-            "%s: names several Redis servers of this host, and the deployment has one. Name it by host and port"
-            % name,
+            "%s: names several Redis servers of this host, and the deployment has one. Name "
+            "one by host and port" % name,
         )
         for offset, name in _addresses_redis.clusters(text, config.scan)
     ]
     found += [
         (
             value.start,
-            "%s: is not a database of this host, and wins over DATABASE_URL. Write %sDATABASE_URL, and put the address into the "
-            "environment" % (".".join(value.path), REFERENCE),
+            "%s: is not a database of this host, and wins over DATABASE_URL. Write "
+            "%sDATABASE_URL, and put the address into the environment"
+            % (".".join(value.path), REFERENCE),
         )
         for value in config.databases
         if not URL.match(config.of(value))
@@ -132,7 +143,7 @@ def rewrite(
     database_url: str = "os.environ/DATABASE_URL",
     more: Sequence[Edit] = (),
 ) -> tuple[str, list[Rewritten]]:
-    """A config.yaml as a container has to read it; all other bytes, comments and order stay.
+    """A config.yaml for a container; all other bytes, comments and order stay.
 
     :param gateway_name: the host, as containers know it.
     :param own_ports: the proxy's own ports, which are the same afterwards; URLs with them stay.
@@ -141,30 +152,14 @@ def rewrite(
     :param more: other replacements, of names below ``include:``.
     """
     config = _Config(text)
-    edits = [
-        *more,
-        *(
-            edit
-            for place in config.redis
-            for edit in _addresses_redis.edits(text, place, redis_host, redis_port)
-        ),
-    ]
-    for value in config.databases:
-        match = URL.match(config.of(value))
-        if match:
-            new = REFERENCE + value.path[-1] if value.path[:-1] == ENVIRONMENT else database_url
-            edits.append(Edit(value.start, value.end, new, (shown(match), new)))
+    edits = [*more, *_database_edits(config, database_url)]
+    for place in config.redis:
+        edits += _addresses_redis.edits(text, place, redis_host, redis_port)
     for item in config.urls:
         match = URL.match(text, item.start, item.end)
         if match and item.kind == "model" and item.port not in own_ports and _bridged(item, ports):
-            edits.append(
-                Edit(
-                    item.start,
-                    item.end,
-                    moved(match, gateway_name),
-                    (item.old, shown(match, gateway_name)),
-                )
-            )
+            new = moved(match, gateway_name)
+            edits.append(Edit(item.start, item.end, new, (item.old, shown(match, gateway_name))))
     # Two places can share a value by an anchor.
     edits = sorted(set(edits))
     pieces, at = [], 0
@@ -176,12 +171,22 @@ def rewrite(
     ]
 
 
+def _database_edits(config: _Config, database_url: str) -> list[Edit]:
+    edits = []
+    for value in config.databases:
+        match = URL.match(config.of(value))
+        if match:
+            new = REFERENCE + value.path[-1] if value.path[:-1] == ENVIRONMENT else database_url
+            edits.append(Edit(value.start, value.end, new, (shown(match), new)))
+    return edits
+
+
 def _bridged(item: Found, ports: Optional[Sequence[int]]) -> bool:
     return ports is None or item.port in ports
 
 
 class _Config:
-    """The values of a config.yaml, sorted by what they are: places of Redis, database URLs, and loopback addresses elsewhere."""
+    """A config.yaml's values by kind: Redis settings, database URLs, other loopback addresses."""
 
     def __init__(self, text: str) -> None:
         self.text = text

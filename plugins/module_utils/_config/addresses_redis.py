@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where LiteLLM's config.yaml describes the host's own Redis, and how it describes the one in the container.
+"""Find the host's own Redis in LiteLLM's config.yaml and replace it by the container's.
 
-As read in LiteLLM 1.102: a password that is not given comes from ``REDIS_PASSWORD``, but a URL takes no password from elsewhere. So
-a URL becomes host, port and database, and a password the environment's.
+As read in LiteLLM 1.102: a missing password comes from ``REDIS_PASSWORD``, but a URL takes no
+password from elsewhere. So a URL becomes host, port and database, and a password the environment's.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CLUSTER = (
 
 
 class Place(NamedTuple):
-    """A place that describes the host's Redis: how its settings' names begin, and the values that are there by field."""
+    """A mapping that describes the host's Redis: its keys' prefix, and its values by field."""
 
     prefix: str
     fields: dict[str, Value]
@@ -82,7 +82,7 @@ def _merged(scan: Scan) -> dict[Path, set[Path]]:
 
 
 def _is_local(text: str, fields: dict[str, Value]) -> bool:
-    """Whether it is the host's own Redis, or what the environment's REDIS_HOST and REDIS_URL name, which is."""
+    """Whether it is the host's own Redis, which REDIS_HOST and REDIS_URL of the environment are."""
 
     def read(name: str) -> str:
         return text[fields[name].start : fields[name].end] if name in fields else ""
@@ -92,37 +92,24 @@ def _is_local(text: str, fields: dict[str, Value]) -> bool:
     return read("host") in ("", REFERENCE + "REDIS_HOST") or is_loopback(read("host"))
 
 
-def look(text: str, place: Place) -> Found:
-    """What the place names."""
-
-    def read(name: str) -> str:
-        return (
-            text[place.fields[name].start : place.fields[name].end] if name in place.fields else ""
-        )
-
+def address_of(text: str, place: Place) -> Found:
+    """The address of the Redis that the place describes."""
+    fields = {name: text[value.start : value.end] for name, value in place.fields.items()}
     source = next(
         place.fields[name] for name in ("url", "host", "port", "password") if name in place.fields
     )
-    url = URL.match(read("url"))
-    number = (
-        port_of(url)
-        if url
-        else int(read("port"))
-        if re.match(r"[0-9]{1,5}\Z", read("port"))
-        else REDIS_PORT
-    )
-    return Found(
-        line_of(text, source.start),
-        number,
-        "redis",
-        shown(url) if url else "%s:%d" % (read("host") or "REDIS_HOST", number),
-        source.start,
-        source.end,
-    )
+    url = URL.match(fields.get("url", ""))
+    if url:
+        number, address = port_of(url), shown(url)
+    else:
+        port = fields.get("port", "")
+        number = int(port) if re.match(r"[0-9]{1,5}\Z", port) else REDIS_PORT
+        address = "%s:%d" % (fields.get("host") or "REDIS_HOST", number)
+    return Found(line_of(text, source.start), number, "redis", address, source.start, source.end)
 
 
 def edits(text: str, place: Place, host: str, port: int) -> Iterator[Edit]:
-    """What makes the place name the container's Redis."""
+    """The edits that make the place describe the container's Redis."""
     wanted = {
         "host": host,
         "port": str(port),
@@ -176,7 +163,7 @@ def _without_url(text: str, place: Place, host: str, port: int) -> Edit:
 
 
 def clusters(text: str, scan: Scan) -> Iterator[tuple[int, str]]:
-    """Several Redis servers on the host, which one cannot stand for: offset and name of the setting."""
+    """Settings that name several Redis servers of the host: the offset and name of each."""
     for path, offset in scan.keys.items():
         if path[-1] in CLUSTER and path[:-1] in PLACES:
             below = [

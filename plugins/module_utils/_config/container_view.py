@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a container reads instead of a config.yaml and the files that it includes: a view of each, with the container's addresses.
+"""Rendered copies of config.yaml and the files that it includes, with the container's addresses.
 
-The views lie in one folder, on the host and in the container, and name each other without a folder. So whoever follows them finds the same in
-both places, and in a backup.
+The copies ("views") lie in one folder, on the host and in the container, and include each other
+without a path. So the includes resolve in both places, and in a backup.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Addresses(NamedTuple):
-    """Whom a container reaches by which name (see :func:`_config.addresses.rewrite`)."""
+    """The container's names for other servers (see :func:`_config.addresses.rewrite`)."""
 
     gateway_name: str = "host.docker.internal"
     own_ports: Sequence[int] = (4000,)
@@ -37,7 +37,10 @@ class Addresses(NamedTuple):
 
 
 class View(NamedTuple):
-    """``source``: the file it was made from. ``name``: its own, in the folder of the views. The lines of the rest are those of the source."""
+    """``source``: the file it was made from.
+
+    ``name``: its own, in the folder of the views. The lines of the rest are those of the source.
+    """
 
     source: str
     name: str
@@ -81,7 +84,7 @@ def _unreadable(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _misnamed(text: str) -> Iterator[tuple[int, str]]:
-    """An ``include:`` that LiteLLM takes for no list of names, or whose names stand elsewhere."""
+    """An ``include:`` that LiteLLM does not read as a list of names."""
     scan = _yaml_values.scan(text)
     if INCLUDE not in scan.keys:
         return
@@ -98,7 +101,8 @@ def _misnamed(text: str) -> Iterator[tuple[int, str]]:
     ):
         yield (
             line,
-            "include: is no list of file names, so LiteLLM would not start with it. Write it as a list",
+            "include: is not a list of file names, so LiteLLM would not start with it. Write it "
+            "as a list",
         )
     elif any(
         re.match(r"\s|\Z", text[value.start :]) or text[value.end - 1] in "\r\n"
@@ -107,12 +111,12 @@ def _misnamed(text: str) -> Iterator[tuple[int, str]]:
     ):
         yield (
             line,
-            "include: has a name that is written as a block (| or >). Write it behind its dash",
+            "include: has a name that is written as a block (| or >). Write it after its dash",
         )
 
 
 def _no_mapping(text: str) -> Iterator[tuple[int, str]]:
-    """What stands at the top of an included file and is no key; an empty file is fine."""
+    """Top-level content of an included file that is not a mapping; an empty file is fine."""
     scan = _yaml_values.scan(text)
     offsets = [value.start for value in scan.values if not value.path] + [
         offset for path, offset in scan.items if not path
@@ -120,23 +124,23 @@ def _no_mapping(text: str) -> Iterator[tuple[int, str]]:
     if offsets:
         yield (
             line_of(text, min(offsets)),
-            "is included, and no mapping (key: value) there, so LiteLLM would not start with it. Write it as a mapping, or "
-            "take the file out of include:",
+            "is included and is not a mapping (key: value), so LiteLLM would not start with it. "
+            "Write it as a mapping, or take the file out of include:",
         )
 
 
 def _why(item: _includes.Lost) -> str:
-    """Why an included file can't be read; an address that may have a password in it is not shown."""
+    """Why an included file can't be read; an address may hold a password, and is not shown."""
     scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", item.written)
     if scheme:
         return (
-            "includes an address (%s…), and LiteLLM includes files. Put what it holds into a file, and name that"
-            % scheme[0]
+            "includes an address (%s…), and LiteLLM includes files. Put what it holds into a "
+            "file, and name that" % scheme[0]
         )
     if item.error is None:
         return (
-            "includes %s, and %s is not there, so LiteLLM would not start again. Restore the file, or take it out of include:"
-            % (" ".join(item.written.split()), item.place)
+            "includes %s, and %s is not there, so LiteLLM would not start again. Restore the "
+            "file, or take it out of include:" % (" ".join(item.written.split()), item.place)
         )
     return (
         "includes %s, which cannot be read (%s). Make it readable, or take it out of include:"
@@ -145,30 +149,30 @@ def _why(item: _includes.Lost) -> str:
 
 
 def names(tree: Tree, dest: str) -> dict[str, str]:
-    """The names of the views of included files, by the paths of those: a number and what the file is called, so that none meets another."""
+    """File names for the views of included files, by source path: numbered, so that none clash."""
     stem = _EXTENSION.sub("", os.path.basename(dest))
     made = {}
     for number, part in enumerate(tree.parts[1:], 1):
-        called = re.sub(r"[^A-Za-z0-9_-]", "_", _EXTENSION.sub("", os.path.basename(part.path)))[
-            :_LONGEST
-        ]
-        made[part.path] = "%s.%d-%s.yaml" % (stem, number, called)
+        name = _EXTENSION.sub("", os.path.basename(part.path))
+        safe_name = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:_LONGEST]
+        made[part.path] = "%s.%d-%s.yaml" % (stem, number, safe_name)
     return made
 
 
 def views(tree: Tree, dest: str, addresses: Addresses) -> list[View]:
-    """The view of a config.yaml, at ``dest``, and after it those of the files that it includes, beside it."""
-    called = names(tree, dest)
-    # A file that includes the first one again names it as the container does; LiteLLM does not read it twice.
-    inside = {os.path.abspath(tree.parts[0].path): INSIDE, **called}
+    """The view of a config.yaml, at ``dest``, then those of the files it includes, beside it."""
+    view_names = names(tree, dest)
+    # A file that includes the first one again uses its name in the container; LiteLLM does not read
+    # it twice.
+    names_by_path = {os.path.abspath(tree.parts[0].path): INSIDE, **view_names}
     found = []
     for part in tree.parts:
         edits = [
             Edit(
                 value.start - value.quoted,
                 value.end + value.quoted,
-                inside[place],
-                (part.text[value.start : value.end], inside[place]),
+                names_by_path[place],
+                (part.text[value.start : value.end], names_by_path[place]),
             )
             for value, place in part.entries
         ]
@@ -178,33 +182,33 @@ def views(tree: Tree, dest: str, addresses: Addresses) -> list[View]:
             part.path.replace("\n", " "),
             text.lstrip("\ufeff"),
         )
-        left = _addresses.unreachable(part.text, addresses.own_ports, addresses.ports)
+        unreached = _addresses.unreachable(part.text, addresses.own_ports, addresses.ports)
         found.append(
             View(
                 part.path,
-                called.get(part.path, os.path.basename(dest)),
+                view_names.get(part.path, os.path.basename(dest)),
                 text,
                 rewritten,
                 _addresses.find(part.text),
-                left,
+                unreached,
             )
         )
     return found
 
 
 def stale(folder: str, dest: str, wanted: Sequence[str]) -> list[str]:
-    """The paths of views that an earlier run has written for files that are not included any more.
+    """Paths of views that an earlier run rendered for files that are no longer included.
 
     :raises OSError: one of them can't be read.
     """
-    mine = re.compile(
+    ours = re.compile(
         re.escape(_EXTENSION.sub("", os.path.basename(dest)))
         + r"\.[1-9][0-9]*-[A-Za-z0-9_-]*\.yaml"
     )
     found = [
         os.path.join(folder, name)
         for name in sorted(os.listdir(folder) if os.path.isdir(folder) else [])
-        if mine.fullmatch(name) and name not in wanted
+        if ours.fullmatch(name) and name not in wanted
     ]
     return [
         path

@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Env files: three programs read them in three ways. Read one as the program would, write one that all read alike.
+"""Env files: read one as Compose, systemd or bash would, write one that all three read alike.
 
-Text may come as bytes, or as a string in which bytes that are not UTF-8 are surrogates (``errors="surrogateescape"``).
+The face of this package: ``loads`` and ``dumps``. Text may come as bytes, or as a string in which
+bytes that are not UTF-8 are surrogates (``errors="surrogateescape"``).
 """
 
 from __future__ import annotations
@@ -38,10 +39,12 @@ def loads(
 ) -> dict[str, str]:
     """The variables of an env file.
 
-    :param dialect: ``compose``, ``systemd`` (``EnvironmentFile=``) or ``shell`` (``source`` in bash, assignments only).
-    :param environment: for ``compose`` and ``shell``, which replace ``$NAME``: the variables that the reader has already.
-        The environment of this process is never looked at.
-    :raises EnvError: the reader refuses the file; for ``shell`` also where it would do more than assign.
+    :param dialect: ``compose``, ``systemd`` (``EnvironmentFile=``) or ``shell`` (``source`` in
+        bash, assignments only).
+    :param environment: for ``compose`` and ``shell``, which replace ``$NAME``: the variables that
+        the reader has already. The environment of this process is never used.
+    :raises EnvError: the reader refuses the file; for ``shell`` also where it would do more than
+        assign.
     """
     plain = decode(text)
     if dialect == "compose":
@@ -54,7 +57,8 @@ def loads(
 
 
 def unclosed_quote(text: Union[str, bytes]) -> Optional[int]:
-    """The line of a quote that never ends, so that systemd takes the rest of the file for a value without a word; else ``None``.
+    """The line of an unclosed quote, after which systemd silently takes the rest of the file for
+    the value; ``None`` without one.
 
     :raises EnvError: systemd refuses the file.
     """
@@ -62,7 +66,7 @@ def unclosed_quote(text: Union[str, bytes]) -> Optional[int]:
 
 
 def dropped(text: Union[str, bytes]) -> list[Dropped]:
-    """What systemd leaves out of an ``EnvironmentFile=``, with line numbers and reasons but no values.
+    """The lines of an ``EnvironmentFile=`` that systemd drops: numbers and reasons, no values.
 
     :raises EnvError: systemd refuses the whole file.
     """
@@ -70,7 +74,7 @@ def dropped(text: Union[str, bytes]) -> list[Dropped]:
 
 
 def adoptable(text: Union[str, bytes]) -> dict[str, str]:
-    """The values that the author of ``export NAME=value`` lines meant, which systemd drops: read as a shell would.
+    """The values of ``export NAME=value`` lines, which systemd drops, as a shell would read them.
 
     Lines that need a shell, or another line, are not among them. The last one counts.
 
@@ -112,10 +116,11 @@ def _encode(value: str) -> str:
 
 
 def dumps(mapping: Mapping[str, str]) -> str:
-    """An env file, one variable after the other, that Compose and systemd read as these very values.
+    """An env file with these variables, in their order, that Compose and systemd read alike.
 
-    A shell does too, but for a value with a backtick and a single quote, or a backtick and a backslash at its end: it would
-    run what is in the backticks (``loads`` with ``shell`` refuses it). ``docker run --env-file`` keeps the quotes: not for it.
+    A shell does too, but for a value with a backtick and a single quote, or a backtick and a
+    backslash at its end: it would run what is in the backticks (``loads`` with ``shell`` refuses
+    it). ``docker run --env-file`` keeps the quotes: not for it.
 
     :raises EnvError: a name or value that cannot be written; ``line`` is where it would be.
     """

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the readers of env files share: the text, places in it, and the error. No message ever holds a value."""
+"""What the readers of env files share: the text, places in it, and the error.
+
+No message ever holds a value.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,15 @@ from typing import NamedTuple, Optional, Union
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 BOM = "\ufeff"
-# How bytes that are not UTF-8 appear in decoded text (Python's surrogateescape: one character per byte).
+# How bytes that are not UTF-8 appear in decoded text (Python's surrogateescape: one character per
+# byte).
 STRAY_BYTE = re.compile("[\ud800-\udfff]")
 
 
 class EnvError(ValueError):
-    """An env file that cannot be read or written: ``line`` and ``column`` count from 1, ``message`` says what and why."""
+    """An env file that cannot be read or written: ``line`` and ``column`` count from 1, ``message``
+    says what and why.
+    """
 
     def __init__(self, line: int, column: int, message: str) -> None:
         super().__init__("line %d, column %d: %s" % (line, column, message))
@@ -23,7 +29,10 @@ class EnvError(ValueError):
 
 
 class Dropped(NamedTuple):
-    """A line that systemd does not turn into a variable. ``name`` is empty where the line shows none that is safe to print."""
+    """A line that systemd does not turn into a variable.
+
+    ``name`` is empty where the line shows none that is safe to print.
+    """
 
     line: int
     name: str
@@ -31,7 +40,7 @@ class Dropped(NamedTuple):
 
 
 def decode(text: Union[str, bytes]) -> str:
-    """Text with bytes that are not UTF-8 kept as surrogates, whether it came as bytes or from a file opened so."""
+    """Decode bytes as UTF-8, keeping other bytes as surrogates; text is returned as it is."""
     return text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else text
 
 

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Env files as Docker Compose reads them for ``env_file:`` and ``.env`` (measured on 2.26.1), variables in values included."""
+"""Read env files as Docker Compose does for ``env_file:`` and ``.env`` (measured on 2.26.1).
+
+Variables in values are interpolated as Compose does.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,13 @@ from typing import Optional
 
 from .envfile_common import BOM, STRAY_BYTE, EnvError, error_at, refuse
 
-# Blanks within a line, and all that Unicode calls white space (Python's str.isspace takes a few more).
+# Blanks within a line, and all that Unicode calls white space (Python's str.isspace takes a few
+# more).
 LINE_BLANK = "\t\v\f\r \x85\xa0"
 SPACE = (
     LINE_BLANK
-    + "\n\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+    + "\n\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    + "\u2028\u2029\u202f\u205f\u3000"
 )
 EXPORT = re.compile(r"export[\t\n\f\r ]+")
 ESCAPE = re.compile(r'\\(?:[abcfnrtv$"\\]|0[0-9]{0,3})')
@@ -68,7 +73,8 @@ def _interpolate(text: str, known: Mapping[str, str]) -> str:
             braced = BRACED.match(text, at)
             if not braced:
                 raise _Template("${ without a variable's name and a closing brace in the same line")
-            # Compose takes all up to the line's last brace, then closes at the one that fits and reads the rest by itself.
+            # Compose takes all up to the line's last brace, then closes at the one that fits and
+            # reads the rest by itself.
             whole = braced.group()
             close = _closing(whole)
             inner = BRACED.match(whole[: close + 1]) if close >= 0 else braced
@@ -146,7 +152,7 @@ class _Reader:
             self.at += 1
 
     def _next_statement(self) -> bool:
-        """Go to the next thing that is neither white space nor comment; it may be behind a quoted value, in its line."""
+        """Skip white space and comments. A statement may follow a quoted value on the same line."""
         self._skip(SPACE)
         while self.text.startswith("#", self.at):
             end = self.text.find("\n", self.at)
@@ -155,7 +161,9 @@ class _Reader:
         return self.at < len(self.text)
 
     def _key(self) -> tuple[str, bool]:
-        """The key up to ``=``, ``:`` or the end of its line; the latter means: take it from the environment."""
+        """The key up to ``=``, ``:`` or the end of its line, and whether the environment has its
+        value, which the last of them means.
+        """
         start = self.at
         exported = EXPORT.match(self.text, self.at)
         if exported:
@@ -176,7 +184,8 @@ class _Reader:
                 and unicodedata.category(char)[0] not in "LN"
             ):
                 raise error_at(self.text, index, "an unexpected character in what should be a name")
-        # Without a separator up to the end of the file, Compose takes it for the value of a variable without a name.
+        # Without a separator up to the end of the file, Compose takes it for the value of a
+        # variable without a name.
         self._skip(LINE_BLANK)
         return "", False
 
@@ -199,7 +208,7 @@ class _Reader:
             raise error_at(self.text, start, str(error)) from None
 
     def _quoted(self, quote: str) -> str:
-        """Up to the closing quote; a backslash before a quote of the same kind goes away, others stay."""
+        """Up to the closing quote; only a backslash before a quote of the same kind is dropped."""
         parts: list[str] = []
         index = self.at + 1
         while index < len(self.text):
@@ -218,10 +227,12 @@ class _Reader:
 
 
 def loads(text: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that a container gets. ``environment`` is what Compose itself was started with: it goes before the
-    file in interpolation and fills in bare names.
+    """The variables that a container gets.
 
-    :raises EnvError: Compose refuses the file, or no process could carry the value.
+    ``environment`` is what Compose itself was started with: it goes before the file in
+    interpolation and fills in bare names.
+
+    :raises EnvError: Compose refuses the file, or no process could hold the value.
     """
     refuse(text, "\0", "a NUL character; no variable can hold one")
     found = _Reader(text, environment).run()

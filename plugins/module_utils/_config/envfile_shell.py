@@ -1,8 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Env files as ``source FILE`` in bash reads them (measured on 5.2), as long as that only assigns: whatever would run a
-command, or depends on the shell that reads it, is an error."""
+"""Read env files as ``source FILE`` does in bash (measured on 5.2), assignments only.
+
+What would run a command, or depends on the shell that reads it, is an error.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ OPERATORS = {
     ">": "a redirection",
     "`": COMMAND,
 }
-# Bash refuses to set the first line's, and what it gives back for the others is not what was assigned.
+# Bash refuses to set the first line's, and what it gives back for the others is not what was
+# assigned.
 SPECIAL = {
     "BASHOPTS",
     "BASH_VERSINFO",
@@ -116,7 +119,7 @@ class _Reader:
                 raise error_at(self.text, self.at, "a semicolon without a statement before it")
 
     def _bare_name(self) -> bool:
-        """Over ``NAME`` in ``export NAME``, which assigns nothing."""
+        """Skip ``NAME`` in ``export NAME``, which assigns nothing."""
         name = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?=[ \t\n;]|\\\n|\Z)").match(self.text, self.at)
         if name:
             self.at = name.end()
@@ -182,20 +185,19 @@ class _Reader:
             if char == "\\":
                 self.at += 1
                 following = self._char()
-                char = (
-                    ""
-                    if following == "\n"
-                    else following
-                    if following and following in '$`"\\'
-                    else char + following
-                )
+                if following == "\n":
+                    char = ""
+                elif following and following in '$`"\\':
+                    char = following
+                else:
+                    char += following
             parts.append(char)
             self.at += 1
         self.at += 1
         return "".join(parts)
 
     def _dollar(self, ends: str) -> str:
-        """A variable's value, or the dollar itself where nothing follows that a shell would expand."""
+        """A variable's value, or the dollar itself where a shell would expand nothing."""
         named = VARIABLE.match(self.text, self.at)
         if named:
             name = named.group(1) or named.group(2)
@@ -220,7 +222,9 @@ class _Reader:
 
 
 def loads(text: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that sourcing the file sets. ``environment`` is what the shell had before: ``$NAME`` finds it.
+    """The variables that sourcing the file sets.
+
+    ``environment`` is what the shell had before: ``$NAME`` finds it.
 
     :raises EnvError: sourcing it would do more than assign, or depends on what is not known here.
     """

@@ -1,8 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Env files as systemd reads them for ``EnvironmentFile=`` (measured on 257; releases before 254 read the line after a
-comment that ends in a backslash as a comment too)."""
+"""Read env files as systemd does for ``EnvironmentFile=`` (measured on 257).
+
+Releases before 254 also skip the line after a comment that ends in a backslash.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ SHOWABLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 
 
 class Assignment(NamedTuple):
-    """A statement: where it starts and ends in the text, and the key and value that systemd makes of it."""
+    """A statement: its start and end in the text, and the key and value that systemd reads."""
 
     start: int
     end: int
@@ -35,7 +37,10 @@ class Ignored(NamedTuple):
 
 
 class _Reader:
-    """One pass over a text. Each method reads one part of a statement from ``at`` on and leaves ``at`` behind it."""
+    """One pass over a text.
+
+    Each method reads one part of a statement from ``at`` on and leaves ``at`` behind it.
+    """
 
     def __init__(self, text: str) -> None:
         self.text, self.at = text, 0
@@ -71,7 +76,7 @@ class _Reader:
         self.assignments.append(Assignment(start, self.at, key, value))
 
     def _value(self) -> str:
-        """Quoted parts and, after them, at most one bare part: behind it quotes are ordinary characters."""
+        """Quoted parts and then at most one bare part, in which quotes are ordinary characters."""
         parts: list[str] = []
         while self.at < len(self.text):
             char = self.text[self.at]
@@ -118,7 +123,7 @@ class _Reader:
         return "".join(parts)
 
     def _bare(self) -> str:
-        """Up to the end of the line; blanks at its end are cut unless a backslash was before the last of them."""
+        """Up to the end of the line; trailing blanks are cut unless the last one is escaped."""
         parts: list[str] = []
         keep = 0
         while self.at < len(self.text) and self.text[self.at] not in LINE_END:
@@ -154,7 +159,7 @@ def _read(text: str) -> _Reader:
 
 
 def loads(text: str) -> dict[str, str]:
-    """The variables that a process gets; assignments to what is no name are left out, as systemd does.
+    """The variables that a process gets; invalid names are left out, as systemd does.
 
     :raises EnvError: systemd refuses the file.
     """
@@ -170,7 +175,8 @@ def assignments(text: str) -> list[Assignment]:
 
 
 def unclosed_quote(text: str) -> Optional[int]:
-    """The line of a quote that never ends, so that systemd takes the rest of the file for a value without a word; else ``None``.
+    """The line of an unclosed quote, after which systemd silently takes the rest of the file for
+    the value; ``None`` without one.
 
     :raises EnvError: systemd refuses the file.
     """
@@ -185,16 +191,17 @@ def exported_name(key: str) -> str:
 
 
 def _fault(key: str) -> tuple[str, str]:
-    """Name and reason for a key that systemd drops. Of a strange key nothing is shown: it may be a piece of a secret."""
-    if exported_name(key):
-        return exported_name(
-            key
-        ), "systemd does not know `export`; it drops the line with a warning"
+    """Name and reason for a key that systemd drops.
+
+    Of a strange key nothing is shown: it may be a piece of a secret.
+    """
+    name = exported_name(key)
+    if name:
+        return name, "systemd does not know `export`; it drops the line with a warning"
     bare = key.lstrip(BOM)
     if bare != key:
-        return (
-            bare if NAME.match(bare) else ""
-        ), "the file begins with a byte order mark, which systemd takes for a part of the name"
+        reason = "the file begins with a byte order mark, which systemd takes for part of the name"
+        return bare if NAME.match(bare) else "", reason
     if SHOWABLE.match(key):
         return key, "not a name: only letters, digits and _ are allowed, and no digit at the start"
     return "", "what is before the = is not a name"

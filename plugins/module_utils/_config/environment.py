@@ -1,8 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The compose deployment's ``.env``, decided from the environment that the legacy process really had. Pure: the one thing
-that is not decided but drawn, a new password, comes from a function in the settings."""
+"""Plan the compose deployment's ``.env`` from the environment of the running legacy process.
+
+Pure: new passwords come from a function in the settings.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,17 @@ OVERRIDES = "env_file_overrides"
 
 
 class Settings(NamedTuple):
-    """What the operator and the playbook say.
+    """The input of the operator and the playbook.
 
-    ``own_ports``: the proxy's own addresses, the same before and after; a URL that names one is for its clients.
-    ``native_ports``: the legacy database's and Redis', which no container reaches.
-    ``bridged_ports``: loopback ports that containers reach at ``gateway_name``; ``None``: all others.
-    ``overrides``: final values by name, ``None`` to leave a variable out. ``adopt``: names from lines that systemd dropped.
-    ``existing``: the ``.env`` of an earlier run, whose passwords stay. ``on_host``: whether a path exists on the host.
+    - ``own_ports``: the proxy's own ports, the same before and after; a URL that names one is for
+      its clients.
+    - ``native_ports``: the legacy database's and Redis', which no container reaches.
+    - ``bridged_ports``: loopback ports that containers reach at ``gateway_name``; ``None``: all
+      others.
+    - ``overrides``: final values by name, ``None`` to leave a variable out.
+    - ``adopt``: names from lines that systemd dropped.
+    - ``existing``: the ``.env`` of an earlier run, whose passwords stay.
+    - ``on_host``: whether a path exists on the host.
     """
 
     database: str = "litellm"
@@ -50,8 +56,11 @@ class Settings(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What becomes of a variable. ``status``: kept, replaced, dropped, added, generated, absent or ignored (named by a file,
-    never in the process). No value in it."""
+    """What becomes of a variable.
+
+    ``status``: kept, replaced, dropped, added, generated, absent or ignored (named by a file, never
+    in the process). No value in it.
+    """
 
     name: str
     status: str
@@ -60,7 +69,10 @@ class Entry(NamedTuple):
 
 
 class EnvironmentPlan(NamedTuple):
-    """``values`` are secret, the rest can be shown. With a ``problem`` nothing should be written."""
+    """``values`` are secret, the rest can be shown.
+
+    With a ``problem`` nothing should be written.
+    """
 
     values: dict[str, str]
     entries: list[Entry]
@@ -79,7 +91,7 @@ def plan(
 def database_url(
     user: str, password: str, host: str, port: int, database: str, old: str = ""
 ) -> str:
-    """A PostgreSQL URL with everything percent-encoded; the parameters of the old one that still hold are kept as written."""
+    """A PostgreSQL URL, percent-encoded; parameters of the old one that still apply are kept."""
     wanted = [
         item
         for item in old.partition("?")[2].partition("#")[0].split("&")
@@ -124,8 +136,8 @@ class _Planner:
                 name,
                 "ignored",
                 origin,
-                "systemd dropped the line, so the proxy never had it; if it is wanted: env_file_adopt: [%s]"
-                % name,
+                "systemd dropped the line, so the proxy never had it; if it is wanted: "
+                "env_file_adopt: [%s]" % name,
             )
         order = {name: index for index, name in enumerate(rules.ORDER)}
         names = sorted(self.values, key=lambda name: (order.get(name, len(rules.ORDER)), name))
@@ -152,13 +164,12 @@ class _Planner:
         return self.compared.origins.get(name, PROCESS)
 
     def _replace(self, name: str, value: str, reason: str) -> None:
-        """A value that is decided here: kept, replaced or added, according to what the process had."""
+        """A value that is decided here: kept, replaced or added, depending on the process."""
         if self.process.get(name) == value:
             self._set(name, value, "kept", self._origin(name), "")
         else:
-            self._set(
-                name, value, "replaced" if name in self.process else "added", "default", reason
-            )
+            status = "replaced" if name in self.process else "added"
+            self._set(name, value, status, "default", reason)
 
     def _generated(self, name: str, reason: str, keep: bool = True) -> None:
         """A password: of the process (``keep``), of an earlier run, or a new one."""
@@ -184,17 +195,17 @@ class _Planner:
             if wrong:
                 self.problems.append("%s: %s: %s." % (OVERRIDES, name, wrong))
                 continue
-            same = self.process.get(name) == value
-            self._set(
-                name,
-                value,
-                "kept" if same else "replaced" if name in self.process else "added",
-                OVERRIDES,
-                "" if same else "the operator's value",
-            )
+            if self.process.get(name) == value:
+                self._set(name, value, "kept", OVERRIDES, "")
+            else:
+                status = "replaced" if name in self.process else "added"
+                self._set(name, value, status, OVERRIDES, "the operator's value")
 
     def _keys(self) -> None:
-        """Master key and salt key: never invented. Without a salt key the master key encrypts what is stored."""
+        """Master key and salt key: never generated.
+
+        Without a salt key LiteLLM encrypts stored credentials with the master key.
+        """
         master = self.process.get("LITELLM_MASTER_KEY")
         in_config = self.settings.master_key_in_config
         if master is None:
@@ -207,8 +218,9 @@ class _Planner:
         salt = self.process.get("LITELLM_SALT_KEY")
         if salt is None and "LITELLM_SALT_KEY" in self.settings.adopt:
             self.problems.append(
-                "env_file_adopt: LITELLM_SALT_KEY: the proxy never had it, so what is stored was encrypted without it "
-                "and could not be read any more. Take it off the list."
+                "env_file_adopt: LITELLM_SALT_KEY: the proxy never had it, so what is stored "
+                "was encrypted without it and could not be read any more. Take it off the "
+                "list."
             )
         if salt is None and "LITELLM_SALT_KEY" not in self.entries:
             if master and not in_config:
@@ -217,14 +229,16 @@ class _Planner:
                     master,
                     "added",
                     "LITELLM_MASTER_KEY of the " + PROCESS,
-                    "without a salt key the proxy encrypted with its master key; written out, so that the master key can change",
+                    "without a salt key the proxy encrypted with its master key; written "
+                    "out, so that the master key can change",
                 )
             else:
                 self._note(
                     "LITELLM_SALT_KEY",
                     "absent",
                     "config.yaml" if in_config else "",
-                    "the process had none and encrypts with its master key; a new one would make stored credentials unreadable",
+                    "the process had none and encrypts with its master key; a new one would "
+                    "make stored credentials unreadable",
                 )
         if self.entries.get("LITELLM_SALT_KEY", Entry("", "", "", "")).origin == OVERRIDES:
             old = master if salt is None else salt
@@ -233,9 +247,9 @@ class _Planner:
             )
             if old is not None and new != old:
                 self.warnings.append(
-                    "%s: LITELLM_SALT_KEY: the legacy proxy encrypts with another key, so credentials of models that are stored "
-                    "in the database cannot be read. Take it off the list unless none are stored."
-                    % OVERRIDES
+                    "%s: LITELLM_SALT_KEY: the legacy proxy encrypts with another key, so "
+                    "credentials of models that are stored in the database cannot be read. "
+                    "Take it off the list unless none are stored." % OVERRIDES
                 )
 
     def _postgres(self) -> None:
@@ -272,8 +286,8 @@ class _Planner:
             if name in self.entries or not named or rules.is_loopback(named):
                 continue
             self.problems.append(
-                "%s: names a Redis on another host, which this release does not carry over. To start with the container's "
-                "instead: %s: {%s: %s}."
+                "%s: names a Redis on another host, which this release does not copy. "
+                "To start with the container's instead: %s: {%s: %s}."
                 % (name, OVERRIDES, name, "null" if name == "REDIS_URL" else given.redis_host)
             )
         self._replace("REDIS_HOST", given.redis_host, "the Redis in the container")
@@ -322,7 +336,7 @@ class _Planner:
             self._set(name, value, status, origin, reason)
 
     def _rewrite(self, name: str, value: str) -> str:
-        """Loopback URLs of servers that stay on the host, as the container has to write them."""
+        """Rewrite loopback URLs of servers that stay on the host for the container."""
 
         def replace(match: "re.Match[str]") -> str:
             port = port_of(match)
@@ -340,8 +354,8 @@ class _Planner:
 
     def _unreachable(self, name: str) -> None:
         self.warnings.append(
-            "%s names a loopback address of the host that containers cannot reach. If the proxy needs it, "
-            "set what it shall be in %s." % (name, OVERRIDES)
+            "%s names a loopback address of the host that containers cannot reach. If the "
+            "proxy needs it, set what it shall be in %s." % (name, OVERRIDES)
         )
 
     def _adopt(self) -> None:
@@ -352,8 +366,8 @@ class _Planner:
                 )
             elif name not in self.compared.adoptable:
                 self.problems.append(
-                    "env_file_adopt: no legacy file has a line for %s that systemd drops and that can be read without a "
-                    "shell. Give its value in %s." % (name, OVERRIDES)
+                    "env_file_adopt: no legacy file has a line for %s that systemd drops and "
+                    "that can be read without a shell. Give its value in %s." % (name, OVERRIDES)
                 )
             else:
                 origin, value = self.compared.adoptable[name]
@@ -362,7 +376,7 @@ class _Planner:
                 )
 
     def _no_proxy(self) -> None:
-        """An outgoing proxy must not get what went to the loopback address before."""
+        """Keep requests that went to the loopback address away from an outgoing proxy."""
         for name in ("NO_PROXY", "no_proxy"):
             listed = [item.strip() for item in self.values.get(name, "").split(",")]
             if self.entries.get(name, Entry("", "", OVERRIDES, "")).origin == OVERRIDES or not any(
@@ -384,7 +398,7 @@ class _Planner:
                 )
 
     def _check(self) -> None:
-        """What cannot work, and what would surprise after the move."""
+        """Report what cannot work, and warn of what would surprise after the migration."""
         for name in ("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB", "REDIS_PASSWORD"):
             if not self.values.get(name) and name in self.settings.overrides:
                 self.problems.append(
@@ -399,8 +413,8 @@ class _Planner:
                 and self.settings.on_host(first)
             ):
                 self.warnings.append(
-                    "%s is a path on this host, and the container has files of its own. Mount it there, and give "
-                    "the path inside in %s." % (name, OVERRIDES)
+                    "%s is a path on this host, and the container has files of its own. "
+                    "Mount it there, and give the path inside in %s." % (name, OVERRIDES)
                 )
         if self.values.get("LITELLM_LOG", "").upper() == "DEBUG":
             self.warnings.append(

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The legacy deployment's env files against what its process really had, line by line and without a value."""
+"""Compare the legacy deployment's env files, line by line, with its process's environment.
+
+No value appears in a result that is shown.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ from .envfile_common import NAME, decode
 
 
 class LegacyFile(NamedTuple):
-    """An env file that the legacy unit names, in the order in which systemd reads them; text as of :func:`_config.envfile.loads`."""
+    """An env file of the legacy unit; ``text`` and ``dialect`` as in :func:`_config.envfile.loads`.
+
+    Sequences of them are in the order in which systemd reads the files.
+    """
 
     path: str
     dialect: str
@@ -22,7 +28,10 @@ class LegacyFile(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Something that an env file says and the process did not have. ``line`` is 0 where no line can be named."""
+    """A line of an env file that did not reach the process.
+
+    ``line`` is 0 where no line can be named.
+    """
 
     path: str
     line: int
@@ -30,7 +39,7 @@ class Finding(NamedTuple):
     reason: str
 
 
-class _Said(NamedTuple):
+class _Statement(NamedTuple):
     path: str
     line: int
     name: str
@@ -42,76 +51,76 @@ class _Said(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """``findings`` in the order of the files; ``origins``: where a variable of the process comes from; ``adoptable``: (origin,
-    value) of variables in lines that systemd drops, which the process does not have."""
+    """``findings`` in the order of the files; ``origins``: where a variable of the process comes
+    from; ``adoptable``: (origin, value) of variables in lines that systemd drops, which the process
+    does not have.
+    """
 
     findings: list[Finding]
     origins: dict[str, str]
     adoptable: dict[str, tuple[str, str]]
 
 
-def _statements(file: LegacyFile) -> list[_Said]:
+def _statements(file: LegacyFile) -> list[_Statement]:
     if file.dialect != "systemd":
         return [
-            _Said(file.path, 0, name, value)
+            _Statement(file.path, 0, name, value)
             for name, value in _envfile.loads(file.text, file.dialect).items()
         ]
     plain = decode(file.text)
     return [
-        _Said(file.path, plain.count("\n", 0, item.start) + 1, item.key, item.value)
+        _Statement(file.path, plain.count("\n", 0, item.start) + 1, item.key, item.value)
         for item in _envfile_systemd.assignments(plain)
         if NAME.match(item.key)
     ]
 
 
 def compare(process: Mapping[str, str], files: Sequence[LegacyFile]) -> Comparison:
-    """Read every file as its dialect says and hold it against the process."""
+    """Read every file in its dialect and compare it with the process."""
     findings: list[Finding] = []
-    said: list[_Said] = []
+    statements: list[_Statement] = []
     adoptable: dict[str, tuple[str, str]] = {}
     for file in files:
         try:
-            said += _statements(file)
+            statements += _statements(file)
             if file.dialect == "systemd":
-                meant = _envfile.adoptable(file.text)
+                values = _envfile.adoptable(file.text)
                 for item in _envfile.dropped(file.text):
                     findings.append(Finding(file.path, item.line, item.name, item.reason))
-                    if item.name in meant and item.name not in process:
-                        adoptable[item.name] = ("%s:%d" % (file.path, item.line), meant[item.name])
+                    if item.name in values and item.name not in process:
+                        place = "%s:%d" % (file.path, item.line)
+                        adoptable[item.name] = (place, values[item.name])
         except _envfile.EnvError as error:
             findings.append(Finding(file.path, error.line, "", error.message))
-    last = {each.name: each for each in said}
+    last = {statement.name: statement for statement in statements}
     origins: dict[str, str] = {}
-    for each in said:
-        final = last[each.name]
-        if each is not final:
-            if each.value != final.value:
-                findings.append(
-                    Finding(
-                        each.path, each.line, each.name, "overridden later, by %s" % final.place
-                    )
-                )
-        elif each.name not in process:
-            findings.append(
-                Finding(
-                    each.path,
-                    each.line,
-                    each.name,
-                    "the process does not have it: the line is newer than its start, or the unit unsets it",
-                )
-            )
-        elif process[each.name] != each.value:
-            findings.append(
-                Finding(
-                    each.path,
-                    each.line,
-                    each.name,
-                    "the process has another value: the file has changed since its start, or something else sets it",
-                )
-            )
-        else:
-            origins[each.name] = each.place
+    for statement in statements:
+        final = last[statement.name]
+        reason = _difference(process, statement, final)
+        if reason:
+            findings.append(Finding(statement.path, statement.line, statement.name, reason))
+        elif statement is final:
+            origins[statement.name] = statement.place
     places = {file.path: index for index, file in enumerate(files)}
-    return Comparison(
-        sorted(findings, key=lambda item: (places[item.path], item.line)), origins, adoptable
-    )
+    findings.sort(key=lambda item: (places[item.path], item.line))
+    return Comparison(findings, origins, adoptable)
+
+
+def _difference(process: Mapping[str, str], statement: _Statement, final: _Statement) -> str:
+    """Why the process does not have a statement's value, empty if it has.
+
+    :param final: the last statement of the same name, which counts.
+    """
+    if statement is not final:
+        overridden = statement.value != final.value
+        return "overridden later, by %s" % final.place if overridden else ""
+    if statement.name not in process:
+        return (
+            "the process does not have it: the line is newer than its start, or the unit unsets it"
+        )
+    if process[statement.name] != statement.value:
+        return (
+            "the process has another value: the file has changed since its start, or something "
+            "else sets it"
+        )
+    return ""

@@ -1,14 +1,16 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which variables of a native LiteLLM process do not go into a container, and which ones the compose deployment adds."""
+"""Rules for variables: which ones of a native LiteLLM process do not go into a container, and
+which ones the compose deployment adds.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple, Optional
 
-# (names, why they stay behind). A name is matched whole; what is not listed is carried over.
+# (names, why they are dropped). A name is matched whole; what is not listed is kept.
 _DROPPED = (
     (
         r"PATH|HOME|USER|LOGNAME|SHELL|PWD|OLDPWD|SHLVL|_|MAIL|HOSTNAME|TERM|COLORTERM|EDITOR|VISUAL|PAGER|LESS[A-Z]*|LS_COLORS"
@@ -57,7 +59,7 @@ DROPPED = tuple((re.compile(r"(?:%s)\Z" % names), why) for names, why in _DROPPE
 
 
 class Default(NamedTuple):
-    """What a variable is where nothing else says it. ``forced``: whatever the legacy process had."""
+    """A variable's default value; ``forced``: it also replaces what the legacy process had."""
 
     value: str
     reason: str
@@ -122,7 +124,7 @@ LOOPBACK_HOST = r"127(?:\.[0-9]{1,3}){3}|localhost|\[::1\]|::1|0\.0\.0\.0"
 
 
 def why_dropped(name: str) -> Optional[str]:
-    """Why a variable stays behind, ``None`` for one that is carried over."""
+    """Why a variable is dropped, ``None`` for one that is kept."""
     for pattern, why in DROPPED:
         if pattern.match(name):
             return why

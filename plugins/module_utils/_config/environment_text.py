@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files that are made of an environment, as text: ``.env`` and Redis' configuration; and what of them can be shown."""
+"""Render ``.env`` and Redis' configuration from an environment, and a diff without values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ MARK = "# Written by llmops.litellm, role env_file."
 HEADER = (
     MARK
     + """ Change the inventory's variables (env_file_overrides), not this file:
-# the next run writes it again. Compose and systemd read it as the same values; do not source it, do not cut it at =.
+# the next run writes it again. Compose and systemd read it as the same values; do not source it,
+# do not cut it at =.
 """
 )
 REDIS_HEADER = (
@@ -22,7 +23,7 @@ REDIS_HEADER = (
 
 
 def env_text(values: Mapping[str, str]) -> str:
-    """The ``.env``, read again in both dialects before anybody relies on it.
+    """The text of ``.env``, verified by reading it back in both dialects.
 
     :raises EnvError: a variable cannot be written.
     :raises ValueError: the two dialects do not read what was meant: a fault of this program.
@@ -46,9 +47,11 @@ def is_ours(text: str) -> bool:
 
 
 def redis_text(password: str) -> str:
-    """Redis' configuration with a password; Redis takes ``\\xHH`` in double quotes, so any byte can be in it.
+    """Redis' configuration with a password.
 
-    A snapshot a minute after a change and no append-only file: Redis holds a cache here, and counters that may be a minute old.
+    Redis reads ``\\xHH`` in double quotes, so the password may hold any byte. It saves a snapshot a
+    minute after a change and keeps no append-only file: it holds a cache, and counters that may be
+    a minute old.
     """
     safe = "".join(
         chr(byte) if 0x20 < byte < 0x7F and byte not in b'"\\' else "\\x%02x" % byte
@@ -56,13 +59,16 @@ def redis_text(password: str) -> str:
     )
     return (
         REDIS_HEADER
-        + 'bind * -::*\nport 6379\nprotected-mode yes\nrequirepass "%s"\ndir /data\nsave 60 1\nappendonly no\n'
-        % safe
+        + 'bind * -::*\nport 6379\nprotected-mode yes\nrequirepass "%s"\ndir /data\n' % safe
+        + "save 60 1\nappendonly no\n"
     )
 
 
 def shown(before: str, after: str) -> tuple[str, str]:
-    """Two states of a ``.env`` for a diff: names only. Where a value is another one it says so, and does not say which."""
+    """Two states of a ``.env`` for a diff: names only.
+
+    Where a value is another one it says so, and does not say which.
+    """
     try:
         old, new = _envfile.loads(before, "systemd"), _envfile.loads(after, "systemd")
     except _envfile.EnvError:

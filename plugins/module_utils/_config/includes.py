@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The files that a config.yaml of LiteLLM includes, found as LiteLLM (read in 1.102.4) finds them.
 
-An entry of ``include:`` is looked for beside the file that has it, and else beside the first one; included files may include others. They are
-merged in the order in which they are named, those that included files name last; a file that was read already is not read again. Lists are
-made longer, every other value of the top level is replaced as a whole.
+An entry of ``include:`` is searched beside the file that has it, then beside the first one;
+included files may include others. They are merged in the order in which they are named, those that
+included files name last; no file is read twice. Lists are extended, every other top-level value is
+replaced as a whole.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .loopback import line_of
 from .yaml_values import Value
 
 INCLUDE = ("include",)
-# How the container's view of a config.yaml begins, and what the first one is called in the container.
+# How the container's view of a config.yaml begins, and the first one's name in the container.
 MARK, INSIDE = "# Written by llmops.litellm, module config_file", "config.yaml"
 _YAML = (".yaml", ".yml")
 # Compose's own files have a key of that name too, with another meaning.
@@ -29,8 +30,8 @@ _COMPOSE = re.compile(r"(docker-)?compose\b")
 _LINE_END = re.compile(r"\r\n|[\r\n]")
 _FOLD = re.compile(r"[ \t]*(?P<lines>(?:(?:\r\n|[\r\n])[ \t]*)+)")
 _DOUBLE = re.compile(
-    r"\\(?:(?P<code>x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8})|(?P<joined>(?:\r\n|[\r\n])[ \t]*)|(?P<sign>.))|%s"
-    % _FOLD.pattern
+    r"\\(?:(?P<code>x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8})"
+    r"|(?P<joined>(?:\r\n|[\r\n])[ \t]*)|(?P<sign>.))|%s" % _FOLD.pattern
 )
 _ESCAPES = {
     "0": "\0",
@@ -56,14 +57,20 @@ _ODD = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class Files(NamedTuple):
-    """``files``: paths by names in a backup. ``absent``: in words, what is included and not there."""
+    """``files``: paths by names in a backup.
+
+    ``absent``: in words, what is included and not there.
+    """
 
     files: dict[str, str]
     absent: tuple[str, ...]
 
 
 class Part(NamedTuple):
-    """A config.yaml or a file that it includes. ``entries``: where each name below ``include:`` stands, and the file that it means."""
+    """A config.yaml or a file that it includes.
+
+    ``entries``: where each name below ``include:`` stands, and the file that it means.
+    """
 
     path: str
     text: str
@@ -71,7 +78,9 @@ class Part(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """What is included and can't be read: by which file, in which line, as it is written there; ``error``: ``None`` where it is not there."""
+    """What is included and can't be read: by which file, in which line, as it is written there;
+    ``error``: ``None`` where it is not there.
+    """
 
     by: str
     line: int
@@ -91,7 +100,9 @@ class Tree(NamedTuple):
         return [part.text for part in self.parts]
 
     def having(self, key: str) -> str:
-        """The text of the file whose value counts for a key of the top level that is no list: the last one that has it; empty without one."""
+        """The text of the last file with a top-level key, whose value counts unless it is a list;
+        empty if no file has it.
+        """
         return next(
             (text for text in reversed(self.texts) if (key,) in _yaml_values.scan(text).keys), ""
         )
@@ -106,14 +117,14 @@ def exact(path: str) -> str:
 def entries(text: str) -> list[tuple[str, Value]]:
     """What a config.yaml names under ``include:``, in its order, and where."""
     return [
-        (_meant(text, value), value)
+        (_decoded(text, value), value)
         for value in _yaml_values.scan(text).values
         if value.path == (*INCLUDE, "-")
     ]
 
 
-def _meant(text: str, value: Value) -> str:
-    """What a scalar that is no block says: quotes within quotes, escapes and line ends are read as YAML reads them."""
+def _decoded(text: str, value: Value) -> str:
+    """The value of a scalar other than a block: escapes, quotes and line ends read as in YAML."""
     quote, written = text[value.start - 1] if value.quoted else "", text[value.start : value.end]
     return (_DOUBLE if quote == '"' else _FOLD).sub(
         _read, written.replace("''", "'") if quote == "'" else written
@@ -121,13 +132,13 @@ def _meant(text: str, value: Value) -> str:
 
 
 def _read(match: re.Match[str]) -> str:
-    told = match.groupdict()
-    if told["lines"] is not None:
-        return "\n" * (len(_LINE_END.findall(told["lines"])) - 1) or " "
-    if told.get("code"):
-        number = int(told["code"][1:], 16)
+    groups = match.groupdict()
+    if groups["lines"] is not None:
+        return "\n" * (len(_LINE_END.findall(groups["lines"])) - 1) or " "
+    if groups.get("code"):
+        number = int(groups["code"][1:], 16)
         return chr(number) if number <= sys.maxunicode else match[0]
-    return "" if told.get("joined") else _ESCAPES.get(told["sign"], match[0])
+    return "" if groups.get("joined") else _ESCAPES.get(groups["sign"], match[0])
 
 
 def follow(path: str, read: Callable[[str], str] = exact) -> Tree:
@@ -198,7 +209,9 @@ def find(path: str) -> tuple[list[str], list[str]]:
 
 
 def name_in(path: str, config: str, taken: Mapping[str, str]) -> str:
-    """The name in a backup of an included file: its own where it lies beside the config that a restore puts it beside, else with its folders' names."""
+    """An included file's name in a backup: its own if it lies beside the config, else one that
+    holds its folders' names too.
+    """
     base = os.path.dirname(os.path.abspath(config))
     way = os.path.relpath(path, base)
     name = _ODD.sub("_", way.replace("../", "").replace("/", "--"))[-90:].lstrip(".-_")
@@ -212,7 +225,7 @@ def name_in(path: str, config: str, taken: Mapping[str, str]) -> str:
 def with_included(files: Mapping[str, str]) -> Files:
     """The files of a backup, and what the configs among them include.
 
-    :param files: paths by names in the backup. Those that are not there stay, for whoever has to refuse them.
+    :param files: paths by names in the backup. Missing ones stay in it, for the caller to refuse.
     :raises OSError: a file is there and can't be read.
     """
     made, absent = dict(files), []

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""URLs of the host itself, wherever they are written, and how they are shown: scheme, host and port, never userinfo or a query."""
+"""Loopback URLs: find them in text, and show them without userinfo, path and query."""
 
 from __future__ import annotations
 
@@ -41,8 +41,12 @@ REFERENCE = "os.environ/"
 
 
 class Found(NamedTuple):
-    """An address of the host itself. ``line`` from 1. ``kind``: ``model`` (any server that stays on the host), ``redis`` or
-    ``database``. ``old`` for showing, without userinfo, path and query. ``start`` and ``end``: offsets of what it was read from."""
+    """An address of the host itself.
+
+    ``line`` from 1. ``kind``: ``model`` (any server that stays on the host), ``redis`` or
+    ``database``. ``old`` for showing, without userinfo, path and query. ``start`` and ``end``:
+    offsets of what it was read from.
+    """
 
     line: int
     port: int
@@ -53,7 +57,9 @@ class Found(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """A replacement of ``text[start:end]``, and what of it can be shown: what was there and what comes."""
+    """A replacement of ``text[start:end]``, and what of it can be shown: what was there and what
+    comes.
+    """
 
     start: int
     end: int
@@ -86,7 +92,7 @@ def line_of(text: str, offset: int) -> int:
 
 
 def urls(text: str, start: int, end: int) -> list[Found]:
-    """The loopback URLs in a part of a text; those without a port, such as ``file://localhost/x``, are nobody's address."""
+    """The loopback URLs in a part of a text, except those without a port (``file://localhost/x``)."""
     matches = [match for match in URL.finditer(text, start, end) if port_of(match)]
     return [
         Found(

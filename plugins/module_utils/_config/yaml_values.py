@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where in a YAML text its values are, so that one can be replaced and every other byte kept.
 
-A YAML library is not to be had on every host, and none keeps comments, quotes and order. This knows block and flow collections,
-all five styles of scalars, comments, anchors, aliases and tags. It does not judge: a text that is not YAML gives some result.
+Not every host has a YAML library, and none keeps comments, quotes and order. This one knows block
+and flow collections, all five styles of scalars, comments, anchors, aliases and tags. It does not
+validate: a text that is not YAML gives some result.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ BREAK = re.compile(r"\r\n|[\r\n]|\Z")
 
 
 class Value(NamedTuple):
-    """A scalar that is no key: the keys above it (``-`` for an item of a list), and where its text is, without quotes.
+    """A scalar value: its path of keys (``-`` for a list item), and where its text is, unquoted.
 
     ``key``: where its key starts, -1 without one. ``quoted``, ``flow``: how it is written.
     """
@@ -57,9 +58,14 @@ class Value(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """``keys``: each key's path and offset. ``anchors``: the paths of anchored nodes. ``aliases``: where which anchor is used.
-    ``faults``: offsets of quotes and brackets that nothing closes; what follows such a quote is not looked at. ``items``: where each item of a list begins,
-    with the path of the list."""
+    """The result of :func:`scan`.
+
+    - ``keys``: each key's path and offset.
+    - ``anchors``: the paths of anchored nodes, by anchor.
+    - ``aliases``: the path where each alias is used, and its name.
+    - ``faults``: offsets of unclosed quotes and brackets; what follows such a quote is not read.
+    - ``items``: the path of the list and the offset of each list item.
+    """
 
     values: list[Value]
     keys: dict[Path, int]
@@ -136,7 +142,8 @@ class _Scanner:
             self._plain()
 
     def _open(self, key: str, item: bool = False) -> None:
-        """A block collection goes on at this column with another item or key; deeper ones are closed.
+        """A block collection goes on at this column with another item or key; deeper ones are
+        closed.
 
         A key may be called "-" as well, so an item is one because its caller says so.
         """
@@ -150,7 +157,7 @@ class _Scanner:
             self.found.items.append((tuple(name for _column, name in self.block[:-1]), self.at))
 
     def _item(self) -> None:
-        """An item of a flow list begins here, or would."""
+        """Record that an item of a flow list begins here."""
         if self.flow[-1][0] == "[":
             self.found.items.append((self._path()[:-1], self.at))
 

@@ -30,7 +30,7 @@ def inventory_screen(result: dict[str, Any], colours: bool = False) -> list[str]
     """An inventory as lines for a terminal, with the model servers of this host before what it
     comes to."""
     lines = _inventory.screen(result, colours)
-    return [*lines[:-1], *_inspect.screen(result["model_hosts"]), lines[-1]]
+    return [*lines[:-1], *_inspect.text_lines(result["model_hosts"]), lines[-1]]
 
 
 def client_of(result: Deployed, seconds: float) -> _client.Client:
@@ -166,9 +166,9 @@ def with_model_hosts(settings: Settings, result: Deployed) -> dict[str, Any]:
     """An inventory and, as ``model_hosts``, the units, GPUs and answers of this host's model
     servers.
 
-    When each of them answered is recorded in the state folder (:func:`_model_server.inspect.look`).
+    When each of them answered is recorded in the state folder (:func:`_model_server.inspect.collect`).
     """
-    place = _inspect.Place(
+    place = _inspect.Scope(
         settings.project_name,
         settings.state_dir,
         result.proxy,
@@ -177,7 +177,7 @@ def with_model_hosts(settings: Settings, result: Deployed) -> dict[str, Any]:
     )
     return {
         **inventory(settings, result),
-        "model_hosts": _inspect.look(place, datetime.now(timezone.utc), remember=True),
+        "model_hosts": _inspect.collect(place, datetime.now(timezone.utc), remember=True),
     }
 
 

@@ -1,7 +1,11 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A client of the proxy: no proxy settings of the host, no redirects, no exceptions, no secret in anything that it says."""
+"""An HTTP client for the LiteLLM proxy.
+
+The face of this package: :class:`Client`. It ignores the host's proxy settings, follows no
+redirect, and puts no secret into a message.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +29,11 @@ MASTER_KEY = "LITELLM_MASTER_KEY"
 
 
 class ProxyError(OperatorError):
-    """What stands in the way, in plain words and without a secret."""
+    """A request to the proxy failed; the message is plain and holds no secret."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect is an answer; following it would hand the key to somebody else."""
+    """Return redirects as answers: following one would send the key to another server."""
 
     def redirect_request(self, *_request: Any, **_more: Any) -> None:
         return None
@@ -41,7 +45,8 @@ class Client:
     :param url: ``http://127.0.0.1:4000``; a path is kept as a prefix.
     :param key: sent as a bearer token. ``None``: no key.
     :param timeout: seconds for one whole answer.
-    :param until: when, by the monotonic clock, the last answer must be there. ``None``: there is no such time.
+    :param until: when, by the monotonic clock, the last answer must be there. ``None``: there is no
+        such time.
     :raises ProxyError: not an HTTP address.
     """
 
@@ -82,7 +87,10 @@ class Client:
         payload: Any = None,
         watch: Optional[Callable[[bytes], None]] = None,
     ) -> Answer:
-        """Any answer, whatever its status; ``Answer(None, reason)`` where none came. Never raises. ``watch`` gets each piece of a body as it comes."""
+        """Any answer, whatever its status; ``Answer(None, reason)`` where none came.
+
+        Never raises. ``watch`` gets each piece of a body as it comes.
+        """
         headers = {"Accept": "application/json", "User-Agent": "llmops.litellm"}
         if self._key is not None:
             headers["Authorization"] = "Bearer " + self._key
@@ -108,7 +116,8 @@ class Client:
             except urllib.error.HTTPError as error:
                 with error:
                     return Answer(error.code, _read(error, deadline))
-        except Exception as error:  # whatever a broken server can provoke is a missing answer, and its text may hold the key
+        except Exception as error:
+            # A broken server can provoke any exception, and its text may hold the key.
             return Answer(None, reason_of(error))
 
     def json(self, method: str, path: str, payload: Any = None) -> Any:
@@ -149,7 +158,7 @@ def _read(answer: Any, deadline: float, watch: Optional[Callable[[bytes], None]]
 
 
 def reason_of(error: BaseException) -> str:
-    """Why no answer came, without what the exception says in its own words: those may hold headers."""
+    """Why no answer came; not in the exception's own words, which may hold headers."""
     inner = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(inner, (socket.timeout, TimeoutError)) or "timed out" in str(inner):
         return "it took too long"
@@ -185,7 +194,10 @@ def key_from_file(path: str, variable: str = MASTER_KEY) -> str:
 
 
 class Answer(NamedTuple):
-    """An HTTP answer: ``body`` is text, bytes, parsed JSON or ``None``. Without an answer ``status`` is ``None`` and ``body`` says why."""
+    """An HTTP answer: ``body`` is text, bytes, parsed JSON or ``None``.
+
+    Without an answer ``status`` is ``None`` and ``body`` says why.
+    """
 
     status: Optional[int]
     body: Any
@@ -197,7 +209,7 @@ def whole(value: Any) -> Optional[int]:
 
 
 def parse(answer: Optional[Answer]) -> Optional[dict[str, Any]]:
-    """The JSON object of an answer, that of ``detail`` where an error wraps it; ``None`` if there is none."""
+    """The JSON object of an answer, or of its ``detail`` where an error wraps it; else ``None``."""
     if answer is None or not whole(answer.status):
         return None
     body = answer.body

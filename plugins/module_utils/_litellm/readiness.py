@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What LiteLLM's answers about its readiness prove, from release 1.60 to today.
 
-The releases differ in what they say and in what of it is true; no HTTP status is a proof by itself. Pure: answers in, a verdict out.
+Releases differ in what they answer and in how much of it is true; no HTTP status is proof by
+itself. :func:`judge` is pure: answers in, a verdict out.
 """
 
 from __future__ import annotations
@@ -36,9 +37,13 @@ FIRST_REAL = (1, 82, 6)  # before it, "db" is a constant
 # How old a remembered state may be: as old as later releases let theirs become.
 FRESH = timedelta(seconds=15)
 AHEAD = timedelta(seconds=2)
-OLD = "this release repeats an earlier state of the database, which is too old to prove anything or has no time"
+OLD = (
+    "this release repeats an earlier state of the database, which is too old to prove anything "
+    "or has no time"
+)
 LOST = "the proxy cannot reach its database"
-# Prisma's words for a server that does not answer, and its HTTP client's for an engine that has ended with it.
+# Prisma's words for a server that does not answer, and its HTTP client's for an engine that has
+# ended with it.
 UNREACHABLE = re.compile("Can't reach database server|All connection attempts failed")
 DATABASE = {
     "connected": CONNECTED,
@@ -51,9 +56,11 @@ DATABASE = {
 class Verdict(NamedTuple):
     """What is proved.
 
-    ``ready``: the proxy says so and its database works, or none is configured. ``database`` and ``cache``: one of :data:`STATES`.
-    ``version``: LiteLLM's, where it tells. ``generation``: first release of those that answer like this one, or ``unknown``.
-    ``reasons``: in plain words, what is not well and what could not be proved.
+    - ``ready``: the proxy says so and its database works, or none is configured.
+    - ``database`` and ``cache``: one of :data:`STATES`.
+    - ``version``: LiteLLM's, if the answers have it.
+    - ``generation``: the first release that answers like this one, or ``unknown``.
+    - ``reasons``: what is not healthy and what could not be proved.
     """
 
     ready: bool
@@ -76,23 +83,24 @@ def judge(
     :param readiness: ``GET /health/readiness``.
     :param details: ``GET /health/readiness/details`` with a key.
     :param cache_ping: ``GET /cache/ping`` with a key.
-    :param now: the time on the proxy's clock, when the answers came: releases before 1.82.6 repeat a state of up to two minutes ago.
-        Without a time zone it is the proxy's local time.
-    :param database_read: ``GET /key/list`` with a key, which reads the database: a proof where a release has no other, and a doubt
-        where it fails while the other answers may be of some seconds ago.
+    :param now: the time on the proxy's clock, when the answers came: releases before 1.82.6 repeat
+        a state of up to two minutes ago. Without a time zone it is the proxy's local time.
+    :param database_read: ``GET /key/list`` with a key, which reads the database: a proof where a
+        release has no other, and a doubt where it fails while the other answers may be of some
+        seconds ago.
     """
     reasons: list[str] = []
     public, extra = parse(readiness), parse(details)
-    spoken = _spoken(readiness, public, reasons)
+    is_litellm = _is_litellm(readiness, public, reasons)
     version = _version(extra) or _version(public)
     states = []
-    if spoken:
+    if is_litellm:
         states.append(_database(readiness, public, version, now, reasons))
         if details is not None:
             states.append(_details(details, extra, version, now, reasons))
         if database_read is not None:
             states.append(_read(database_read, reasons))
-    database = _together(states, reasons)
+    database = _combined(states, reasons)
     if database == CONNECTED and _failed(database_read):
         database = UNKNOWN
         reasons.append(
@@ -100,20 +108,21 @@ def judge(
         )
     elif database == CONNECTED and OLD in reasons:
         reasons.remove(OLD)
-    if database == UNKNOWN and spoken and not reasons:
+    if database == UNKNOWN and is_litellm and not reasons:
         reasons.append(
             "the answer does not say whether the database works; details need the master key"
         )
     cache = _cache(cache_ping, database, [public, extra], reasons)
     ready = (
-        spoken
+        is_litellm
         and database in (CONNECTED, NOT_CONFIGURED)
-        and _well(readiness, public)
-        and not _closing(extra)
+        and _is_healthy(readiness, public)
+        and not _is_shutting_down(extra)
     )
     if database == NOT_CONFIGURED:
         reasons.append(
-            "no database is configured, or the first connection to it failed, which LiteLLM takes for the same"
+            "no database is configured, or the first connection to it failed, which LiteLLM "
+            "takes for the same"
         )
     return Verdict(
         ready, database, cache, version, _generation(readiness, public, version), reasons
@@ -131,16 +140,16 @@ def _version(body: Optional[dict[str, Any]]) -> Optional[str]:
     return text if version_of(text) else None
 
 
-def _closing(body: Optional[dict[str, Any]]) -> bool:
+def _is_shutting_down(body: Optional[dict[str, Any]]) -> bool:
     return word(body, "status") == "shutting_down"
 
 
-def _well(answer: Answer, body: Optional[dict[str, Any]]) -> bool:
+def _is_healthy(answer: Answer, body: Optional[dict[str, Any]]) -> bool:
     """Whether the proxy says that it can serve."""
     return whole(answer.status) == 200 and word(body, "status").lower() in ("healthy", CONNECTED)
 
 
-def _spoken(answer: Answer, body: Optional[dict[str, Any]], reasons: list[str]) -> bool:
+def _is_litellm(answer: Answer, body: Optional[dict[str, Any]], reasons: list[str]) -> bool:
     """Whether it is LiteLLM's readiness that answered, ready or not."""
     status = whole(answer.status)
     if not status:
@@ -159,30 +168,30 @@ def _spoken(answer: Answer, body: Optional[dict[str, Any]], reasons: list[str]) 
             "HTTP %d with something that is not a JSON object: it is not LiteLLM that answers"
             % status
         )
-    elif not (word(body, "status") or word(body, "db") or _complaint(answer, body)):
+    elif not (word(body, "status") or word(body, "db") or _database_error(answer, body)):
         reasons.append(
             "HTTP %d with JSON that has neither status nor db: it is not LiteLLM's readiness"
             % status
         )
     else:
-        if _closing(body):
+        if _is_shutting_down(body):
             reasons.append("the proxy is shutting down")
         elif status == 503:
             reasons.append("HTTP 503: the proxy says that it cannot serve")
-        elif not _well(answer, body) and word(body, "status").lower() != DISCONNECTED:
+        elif not _is_healthy(answer, body) and word(body, "status").lower() != DISCONNECTED:
             reasons.append("the proxy's status is neither healthy nor connected")
         return True
     return False
 
 
-def _complaint(answer: Answer, body: Optional[dict[str, Any]]) -> str:
-    """What releases before 1.82.6 answer instead of a state, when the check of the database that they make every two minutes fails."""
+def _database_error(answer: Answer, body: Optional[dict[str, Any]]) -> str:
+    """The error that releases before 1.82.6 answer when their two-minute database check fails."""
     text = word(body, "detail")
     return text if whole(answer.status) == 503 and text.startswith("Service Unhealthy (") else ""
 
 
-def _remembered(body: dict[str, Any], version: Optional[str]) -> bool:
-    """Whether ``db`` is a constant, and ``status`` what a check of some time ago found."""
+def _is_cached(body: dict[str, Any], version: Optional[str]) -> bool:
+    """Whether ``db`` is a constant, and ``status`` the result of an earlier check."""
     release = version_of(version)
     return release < FIRST_REAL if release else "last_updated" in body
 
@@ -209,26 +218,27 @@ def _database(
     now: Optional[datetime],
     reasons: list[str],
 ) -> str:
-    """What one answer says about the database and can know."""
+    """The state of the database that one answer proves."""
     body = body or {}
-    # the check's error in Prisma's words, or in those of its HTTP client; nothing in the brackets is a time-out of no known cause
-    if re.search("database|connect", _complaint(answer, body), re.IGNORECASE):
+    # the check's error in Prisma's words, or in those of its HTTP client; nothing in the brackets
+    # is a time-out of no known cause
+    if re.search("database|connect", _database_error(answer, body), re.IGNORECASE):
         reasons.append(LOST)
         return DISCONNECTED
-    status, said = word(body, "status").lower(), word(body, "db").lower()
-    state = DATABASE.get(said, UNKNOWN)
-    if said == "stalled":
+    status, claimed = word(body, "status").lower(), word(body, "db").lower()
+    state = DATABASE.get(claimed, UNKNOWN)
+    if claimed == "stalled":
         reasons.append("the database is stalled: it accepts connections and does not answer")
     elif state == DISCONNECTED or status == "disconnected":
         state = DISCONNECTED
         reasons.append(LOST)
-    elif said and state == UNKNOWN:
+    elif claimed and state == UNKNOWN:
         reasons.append("the proxy does not know the state of its database")
     if state != CONNECTED:
         return state
-    if not _well(answer, body):
+    if not _is_healthy(answer, body):
         return UNKNOWN
-    if _remembered(body, version):
+    if _is_cached(body, version):
         if status == CONNECTED and _fresh(word(body, "last_updated"), now):
             return CONNECTED
         reasons.append(OLD)
@@ -257,7 +267,7 @@ def _details(
     if status in (401, 403):
         reasons.append("HTTP %d for the details: the key is not accepted" % status)
     elif status != 404:  # which releases before 1.84 answer
-        reasons.append("the details were not told")
+        reasons.append("the readiness details could not be read")
     return UNKNOWN
 
 
@@ -278,8 +288,8 @@ def _failed(answer: Optional[Answer]) -> bool:
     return answer is not None and (not whole(answer.status) or answer.status >= 500)  # type: ignore[operator]
 
 
-def _together(states: list[str], reasons: list[str]) -> str:
-    """The worst of what several answers prove; none has the last word over a contradiction."""
+def _combined(states: list[str], reasons: list[str]) -> str:
+    """The worst of what several answers prove; unknown where they contradict each other."""
     proved = set(states) - {UNKNOWN}
     if DISCONNECTED in proved:
         return DISCONNECTED
@@ -292,17 +302,17 @@ def _together(states: list[str], reasons: list[str]) -> str:
 def _cache(
     answer: Optional[Answer],
     database: str,
-    told: list[Optional[dict[str, Any]]],
+    bodies: list[Optional[dict[str, Any]]],
     reasons: list[str],
 ) -> str:
-    """The state of the cache: only a ping proves that it works, its name in another answer does not."""
+    """The state of the cache. Only a ping proves that it works."""
     if answer is None:
         none = any(
             body is not None
             and "litellm_version" in body
             and "cache" in body
             and body["cache"] is None
-            for body in told
+            for body in bodies
         )
         return NOT_CONFIGURED if none else UNKNOWN
     status, body = whole(answer.status), parse(answer) or {}
@@ -326,34 +336,34 @@ def _cache(
     elif status in (401, 403):
         reasons.append("HTTP %d for the cache: the key is not accepted" % status)
     else:
-        reasons.append("nothing was told about the cache")
+        reasons.append("the cache's state could not be read")
     return UNKNOWN
 
 
 def _message(body: dict[str, Any]) -> str:
-    """The message of a failed ping, which is JSON in a string (cut off in some releases), without the settings beside it."""
+    """The message of a failed ping: JSON in a string, cut off in some releases, without the
+    settings that follow it.
+    """
     error = body.get("error")
     text = error.get("message") if isinstance(error, dict) else None
-    found = (
-        re.match(r'\s*\{\s*"message"\s*:\s*"((?:[^"\\]|\\.)*)"', text)
-        if isinstance(text, str)
-        else None
-    )
-    return found[1] if found else text if isinstance(text, str) else ""
+    if not isinstance(text, str):
+        return ""
+    found = re.match(r'\s*\{\s*"message"\s*:\s*"((?:[^"\\]|\\.)*)"', text)
+    return found[1] if found else text
 
 
 def _generation(answer: Answer, body: Optional[dict[str, Any]], version: Optional[str]) -> str:
-    """The first release of those that answer like this one: by the version where it is told, else by the shape."""
+    """The first release that answers like this one: by its version, else by the answer's shape."""
     release = version_of(version)
     if release:
         return next((name for first, name in reversed(GENERATIONS) if release >= first), UNKNOWN)
     if body is None or whole(answer.status) not in (200, 503):
         return UNKNOWN
-    if "last_updated" in body or _complaint(answer, body):
+    if "last_updated" in body or _database_error(answer, body):
         return "1.60"
     if word(body, "db") == "stalled":
         return "1.104.9"
-    if _closing(body):
+    if _is_shutting_down(body):
         return "1.90"
     if (
         whole(answer.status) == 200
@@ -367,10 +377,11 @@ def _generation(answer: Answer, body: Optional[dict[str, Any]], version: Optiona
 
 
 def ask(public: _client.Client, key: Optional[str] = None) -> Verdict:
-    """What a proxy's answers prove now.
+    """Ask a proxy and return what its answers prove.
 
     :param public: a client without a key.
-    :param key: the master key; without it only the public answer is asked for, which may be of 15 seconds ago.
+    :param key: the master key; without it only the public answer is asked for, which may be of 15
+        seconds ago.
     """
     answer = public.get("/health/readiness")
     if answer.status not in (200, 503) or key is None:

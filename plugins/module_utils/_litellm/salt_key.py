@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a salt key opens what LiteLLM stored: the one proof that a key is right.
+"""Check whether a salt key decrypts what LiteLLM stored: the one proof that a key is right.
 
-LiteLLM keeps each string of ``LiteLLM_ProxyModelTable.litellm_params`` as base64 of NaCl's secretbox (24 bytes nonce, 16 bytes
-Poly1305 tag, ciphertext) under SHA-256 of the key. The tag alone tells, so nothing is decrypted here, and no library is needed.
+LiteLLM keeps each string of ``LiteLLM_ProxyModelTable.litellm_params`` as base64 of NaCl's
+secretbox (24 bytes nonce, 16 bytes Poly1305 tag, ciphertext) under SHA-256 of the key. Only the tag
+is verified, so nothing is decrypted here, and no library is needed.
 """
 
 from __future__ import annotations
@@ -38,12 +39,13 @@ CLAMP = 0x0FFFFFFC0FFFFFFC0FFFFFFC0FFFFFFF
 
 
 def decrypts(value: str, key: str) -> Optional[bool]:
-    """Whether a stored value opens with a salt key.
+    """Whether a salt key decrypts a stored value.
 
     :param value: as the database has it.
     :param key: the salt key, or the master key where no salt key is set.
-    :returns: ``None`` for a value that is not in this format: plain text, empty, or of the newer ``v2:gcm:`` format (AES-GCM, which
-        LiteLLM only writes where ``general_settings.encryption_algorithm`` asks for it).
+    :returns: ``None`` for a value that is not in this format: plain text, empty, or of the newer
+        ``v2:gcm:`` format (AES-GCM, which LiteLLM only writes where
+        ``general_settings.encryption_algorithm`` asks for it).
     """
     if not BASE64.match(value):
         return None

@@ -1,11 +1,13 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The moment at which a LiteLLM proxy can be stopped: right after it has written its spend.
+"""Wait until a LiteLLM proxy has just flushed its spend, which is when it can be stopped.
 
-Every 10 to 15 seconds a job takes what requests have cost out of memory and writes it. A proxy that is told to end within such a write disconnects from
-its database and loses the batch: nothing of it is in the queue that it empties at its end (read in 1.102.4, and seen: 23 rows). What comes after the write
-waits in the queue, so that a stop in the seconds after it loses nothing. The job is seen by what it writes: it alone changes the daily tables.
+Every 10 to 15 seconds a job takes the cost of requests out of memory and writes it. A proxy that is
+stopped within such a write disconnects from its database and loses the batch, which is not in the
+queue that it flushes at shutdown (read in 1.102.4, and seen: 23 rows). What comes after the write
+waits in the queue, so a stop in the next seconds loses nothing. The job is seen by what it writes:
+only it changes the daily tables.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from typing import NamedTuple, Optional
 
 from .._postgres.session import Endpoint, PostgresError, Session
 
-# The job runs every 10 s (``proxy_batch_write_at``) and up to 5 more, by chance; a little for its own work.
+# The job runs every 10 s (``proxy_batch_write_at``) and up to 5 more, by chance; a little for its
+# own work.
 LIMIT = 18.0
 # Its statements follow one another by milliseconds.
 SETTLED = 0.3
@@ -24,21 +27,26 @@ CROWDED = 3.0
 # A proxy that is gone, or never was there, has no connection.
 ABSENT = 1.0
 PAUSE = 0.03
-# What that job alone changes, whatever a release's columns are: by an index, so that a large table costs nothing. Releases without the daily tables write
-# the single rows only.
-DAILY = """SELECT count(*), sum(xmin::text::bigint) FROM "LiteLLM_DailyUserSpend" WHERE date >= to_char(now() - interval '2 days', 'YYYY-MM-DD')"""
-LOGS = """SELECT count(*), NULL FROM "LiteLLM_SpendLogs" WHERE "startTime" >= (now() AT TIME ZONE 'UTC') - interval '1 hour'"""
+# What that job alone changes, whatever a release's columns are: by an index, so that a large table
+# costs nothing. Releases without the daily tables write the single rows only.
+DAILY = """SELECT count(*), sum(xmin::text::bigint) FROM "LiteLLM_DailyUserSpend"
+WHERE date >= to_char(now() - interval '2 days', 'YYYY-MM-DD')"""
+LOGS = """SELECT count(*), NULL FROM "LiteLLM_SpendLogs"
+WHERE "startTime" >= (now() AT TIME ZONE 'UTC') - interval '1 hour'"""
 # Who is connected, and whether one of them is within a write, or was a moment ago.
 SESSIONS = (
     """SELECT count(*), coalesce(bool_or(query ~* '^\\s*(insert|update|delete|begin|commit|with)\\M'
 AND (state <> 'idle' OR state_change > clock_timestamp() - interval '%g s')), false)
-FROM pg_stat_activity WHERE usename = current_user AND datname = current_database() AND pid <> pg_backend_pid()"""
+FROM pg_stat_activity
+WHERE usename = current_user AND datname = current_database() AND pid <> pg_backend_pid()"""
     % SETTLED
 )
 
 
 class Flush(NamedTuple):
-    """``seen``: the proxy has just written its spend; ``reason``: why nobody knows, in words; ``seconds`` that it took to see."""
+    """``seen``: the proxy has just written its spend; ``reason``: why that could not be seen;
+    ``seconds``: how long the wait took.
+    """
 
     seen: bool
     reason: str
@@ -64,15 +72,15 @@ def _watch(session: Session, begun: float, limit: float) -> str:
     daily = (
         session.query("SELECT to_regclass('\"LiteLLM_DailyUserSpend\"') IS NOT NULL")[0][0] == "t"
     )
-    held = DAILY if daily else LOGS
-    before = session.query(held)
-    seen: Optional[float] = None
+    query = DAILY if daily else LOGS
+    before = session.query(query)
+    changed: Optional[float] = None
     while True:
         connected, busy = session.query(SESSIONS)[0]
         now = time.monotonic()
-        if seen is None and session.query(held) != before:
-            seen = now
-        elif seen is not None and (busy == "f" or now - seen > CROWDED):
+        if changed is None and session.query(query) != before:
+            changed = now
+        elif changed is not None and (busy == "f" or now - changed > CROWDED):
             return ""
         if connected == "0" and now - begun > ABSENT:
             return "no proxy is connected to its database"

@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Models that LiteLLM keeps in its database: their addresses on this host, as the proxy's place reaches them.
+"""Rewrite the addresses of models that LiteLLM keeps in its database.
 
-They are encrypted, so they are read and changed through LiteLLM's own API, which leaves everything else of a model as it is.
+They are encrypted, so they are read and changed through LiteLLM's own API, which leaves the rest of
+a model as it is.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ LOOPBACK = "127.0.0.1"
 
 
 class Change(NamedTuple):
-    """A model's address before and after. ``field``: the setting that holds it. The URLs may have a password in them."""
+    """A model's address before and after.
+
+    ``field``: the setting that holds it. The URLs may have a password in them.
+    """
 
     id: str
     name: str
@@ -31,7 +35,7 @@ class Change(NamedTuple):
     new: str
 
     def shown(self) -> dict[str, str]:
-        """What may be seen of it."""
+        """The change without secrets."""
         return {
             "id": self.id,
             "name": self.name,
@@ -49,7 +53,9 @@ def without_secrets(url: str) -> str:
 def to_container(
     url: str, gateway_name: str, own_ports: Sequence[int], ports: Optional[Sequence[int]]
 ) -> str:
-    """A URL as a container has to write it; the same where it is not on this host, of the proxy itself, or of a port without a bridge."""
+    """A URL as a container has to write it; unchanged if it is not on this host, is the proxy's own
+    or has a port without a bridge.
+    """
     match = _loopback.URL.match(url)
     if not match or not match["scheme"].lower().startswith("http"):
         return url
@@ -60,7 +66,7 @@ def to_container(
 
 
 def to_loopback(url: str, gateway_name: str, host: str = LOOPBACK) -> str:
-    """The way back; the same where it is not the gateway's URL."""
+    """The reverse of :func:`to_container`; unchanged if it is not the gateway's URL."""
     return re.sub(
         r"\A(https?://(?:[^\s/@?#]*@)?)%s(?=[:/?#]|\Z)" % re.escape(gateway_name),
         lambda found: found[1] + host,
@@ -70,14 +76,14 @@ def to_loopback(url: str, gateway_name: str, host: str = LOOPBACK) -> str:
 
 
 def stored(client: Client) -> list[dict[str, Any]]:
-    """The models of the database, as ``/model/info`` tells them: without their keys.
+    """The database's models as ``/model/info`` returns them, without their keys.
 
     :raises ProxyError: the proxy does not answer, or not to this key.
     """
     body = client.json("GET", "/model/info")
     rows = body.get("data") if isinstance(body, dict) else None
     if not isinstance(rows, list):
-        raise ProxyError("GET /model/info: the answer has not the form that LiteLLM gives it")
+        raise ProxyError("GET /model/info: unexpected answer, without a list of models")
     return [
         row
         for row in rows
@@ -93,10 +99,10 @@ def plan(
     ports: Optional[Sequence[int]] = None,
     earlier: Sequence[Mapping[str, str]] = (),
 ) -> list[Change]:
-    """What has to be rewritten.
+    """The addresses that have to be rewritten.
 
     :param state: ``container`` or ``loopback``.
-    :param earlier: what was rewritten for the container, to know which way of writing this host each model had.
+    :param earlier: what was rewritten for the container, which has each model's original host.
     """
     hosts = {
         (item["id"], item.get("field", ADDRESSES[0])): _host_of(item["old"]) for item in earlier
@@ -125,11 +131,11 @@ def _host_of(url: str) -> str:
     return "[%s]" % host if ":" in host else host
 
 
-def apply(client: Client, changes: Sequence[Change], patience: float = 60) -> None:
-    """Rewrite, and wait until the proxy shows it: with several workers not each knows at once.
+def apply(client: Client, changes: Sequence[Change], timeout: float = 60) -> None:
+    """Rewrite the addresses, and wait until every worker of the proxy shows the new ones.
 
-    :param patience: seconds to wait.
-    :raises ProxyError: LiteLLM refused, or goes on showing the old address. What was rewritten before stays.
+    :param timeout: seconds to wait.
+    :raises ProxyError: LiteLLM refused, or still shows an old address. Earlier rewrites stay.
     """
     for change in changes:
         client.json(
@@ -137,13 +143,15 @@ def apply(client: Client, changes: Sequence[Change], patience: float = 60) -> No
             "/model/%s/update" % quote(change.id, safe=""),
             {"litellm_params": {change.field: change.new}},
         )
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while True:
-        there = {
+        current = {
             str(row["model_info"]["id"]): row.get("litellm_params") or {} for row in stored(client)
         }
         stale = [
-            change for change in changes if there.get(change.id, {}).get(change.field) != change.new
+            change
+            for change in changes
+            if current.get(change.id, {}).get(change.field) != change.new
         ]
         if not stale:
             return

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keys of the proxy's clients, to see that those that worked before work now. Only names and statuses leave this place."""
+"""Try the keys of the proxy's clients, to prove that those that worked before work now.
+
+Only names and HTTP statuses are returned.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,9 @@ class ClientKey(NamedTuple):
 def loads(text: str) -> tuple[list[ClientKey], Optional[str]]:
     """The keys of a file, and the model to try them with, if it names one.
 
-    JSON ``{"keys": [{"name" or "alias": ..., "key": ...}], "chat_model": ...}``, JSON with that list alone, or one key per line
-    (empty lines and lines that begin with ``#`` are left out). Keys without a name are called by their number, from 1.
+    JSON ``{"keys": [{"name" or "alias": ..., "key": ...}], "chat_model": ...}``, JSON with that
+    list alone, or one key per line (empty lines and lines that begin with ``#`` are left out). Keys
+    without a name are called by their number, from 1.
 
     :raises ProxyError: neither of these; two keys of one name; no key at all.
     """
@@ -68,7 +72,9 @@ def loads(text: str) -> tuple[list[ClientKey], Optional[str]]:
 
 
 def attempt(client: Client, item: ClientKey, chat_model: Optional[str]) -> dict[str, Any]:
-    """``{name, models, chat}``: the statuses of a list of models and of a small chat request; ``None`` without an answer or a request."""
+    """``{name, models, chat}``: the statuses of a list of models and of a small chat request;
+    ``None`` without an answer or a request.
+    """
     own = client.with_key(item.key)
     payload = {"model": chat_model, **_sample_request.chat()}
     return {
@@ -79,7 +85,7 @@ def attempt(client: Client, item: ClientKey, chat_model: Optional[str]) -> dict[
 
 
 def differences(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[str]:
-    """Which keys get another answer than before, in plain words."""
+    """Keys that get another answer than before, in words."""
     there = {result["name"]: result for result in new}
     found = []
     for result in old:

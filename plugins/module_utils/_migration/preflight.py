@@ -1,15 +1,16 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looks at a host before a migration and judges it: everything is found and every problem reported in one go.
+"""Preflight: inspect a host before a migration and report every problem at once.
 
-Nothing is changed. The result holds no secret: what has to be judged with a secret is judged here, on the host.
+The face of this package: :func:`preflight`. Nothing is changed. The result holds no secret: what
+has to be checked with a secret is checked here, on the host.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Any, NamedTuple, Optional
+from typing import Optional
 
 from .._deployment import compose_project as _compose_project
 from .._deployment import journal as _journal
@@ -17,55 +18,49 @@ from .._deployment import legacy as _legacy
 from .._host import docker as _docker
 from .._host import listeners as _listeners
 from .._host.problem import Problem
+from . import preflight_source as _source
+from . import preflight_stores as _stores
+from . import preflight_target as _target
 from . import requirements as _requirements
-from .preflight_source import _deployment, _environment_of
-from .preflight_stores import _database, _models, _neighbours, _redis_of
-from .preflight_target import _images_of, _names, _ports, _space
+from .preflight_findings import Findings
 
 
-class Survey(NamedTuple):
-    """What was found: ``facts`` (JSON, no secrets), the problems that stop a migration, the warnings that do not."""
-
-    facts: dict
-    problems: list[Problem]
-    warnings: list[Problem]
-
-
-def survey(settings: dict, now: Optional[datetime] = None) -> Survey:
-    """Look at everything.
+def preflight(settings: dict, now: Optional[datetime] = None) -> Findings:
+    """Run every check. A check is given the facts of those before it that it needs.
 
     :param settings: the parameters of the module ``preflight_info``.
     """
-    problems: list[Problem] = []
-    warnings: list[Problem] = []
-    facts: dict[str, Any] = {}
-    problems += _lock(settings, now or datetime.now(timezone.utc))
-    engine = facts["engine"] = _docker.describe()
-    problems += _docker.check_engine(engine)
+    found = Findings(problems=check_lock(settings, now or datetime.now(timezone.utc)))
+    engine = _docker.describe()
+    found.facts["engine"] = engine
+    found.problems += _docker.check_engine(engine)
     try:
         legacy = _legacy.discover(settings["legacy_unit"], settings["legacy_account"])
-        facts["legacy"] = legacy.facts
+        found.facts["legacy"] = legacy.facts
     except _legacy.LegacyError as error:
         legacy = None
-        problems.append(Problem("legacy_unit", error.problem, error.remedy))
-    found = _listeners.listeners()
-    problems += _requirements.check_overrides(settings["overrides"])
+        found.refuse("legacy_unit", error.problem, error.remedy)
+    listeners = _listeners.listeners()
+    found.problems += _requirements.check_overrides(settings["overrides"])
     if legacy is not None:
-        problems += _deployment(legacy, settings, facts, warnings)
-        problems += _database(legacy, facts, found)
-        problems += _redis_of(legacy, settings, facts, found)
-        problems += _neighbours(settings, facts)
-        problems += _models(legacy, facts, found, warnings)
-        problems += _environment_of(legacy, settings, facts, warnings)
-    problems += _ports(settings, facts, found)
+        found.add(_source.check_legacy(legacy, settings))
+        found.add(_stores.check_database(legacy, listeners))
+        found.add(_stores.check_redis(legacy, settings, listeners))
+        found.problems += _stores.check_dependants(settings, found.facts)
+        found.add(_stores.check_model_servers(legacy, found.facts, listeners))
+        found.add(_source.check_environment(legacy, settings, found.facts))
+    found.problems += _target.check_ports(settings, found.facts, listeners)
     if engine["server"]:
-        problems += _images_of(settings, facts, engine, warnings)
-        problems += _names(settings, facts)
-    problems += _space(settings, facts, engine)
-    return Survey(facts, problems, warnings)
+        found.add(_target.check_images(settings, found.facts, engine))
+        found.problems += _target.check_names(settings, found.facts)
+    found.add(_target.check_space(settings, found.facts, engine))
+    return found
 
 
-def _lock(settings: dict, now: datetime) -> list[Problem]:
+def check_lock(settings: dict, now: datetime) -> list[Problem]:
+    """Refuse while another run holds the journal, or while a volume may hold rows that a failed
+    migration left nowhere else.
+    """
     try:
         journal = _journal.load(settings["state_dir"])
     except _journal.JournalError as error:
@@ -90,7 +85,7 @@ def _lock(settings: dict, now: datetime) -> list[Problem]:
                 "volume %s" % volume,
                 "may hold rows of the failed migration %s that are nowhere else (%s)"
                 % (journal["id"], journal["facts"]["not_kept"]),
-                "look at them, then remove it (docker volume rm %s) and run again" % volume,
+                "check them, then remove it (docker volume rm %s) and run again" % volume,
             )
         ]
     return []

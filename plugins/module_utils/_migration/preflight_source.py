@@ -19,6 +19,7 @@ from .._host import files as _files
 from .._host import git as _git
 from .._host.problem import Problem
 from . import requirements as _requirements
+from .preflight_findings import Facts, Findings
 
 # What the roles write into the project folder; the first two hold secrets.
 SECRET_FILES = (".env", "redis.conf")
@@ -29,175 +30,182 @@ OWN_MARK = "# Written by llmops.litellm"
 BUCKET = "LITELLM_CONFIG_BUCKET_NAME"
 
 
-def _deployment(
-    legacy: _legacy.Running, settings: dict, facts: dict, warnings: list[Problem]
-) -> list[Problem]:
-    """The legacy deployment itself: its files, its keys, its release."""
-    problems, told = [], legacy.facts
-    folder = facts["project_dir"] = os.path.normpath(settings["project_dir"])
-    configured = []
-    if told["config"] is None:
-        problems.append(
+def check_legacy(legacy: _legacy.Running, settings: dict) -> Findings:
+    """Check the legacy deployment's files, keys and release, and the project folder.
+
+    Facts: ``project_dir``.
+    """
+    folder, facts = os.path.normpath(settings["project_dir"]), legacy.facts
+    found = Findings({"project_dir": folder}, _check_config(legacy))
+    if BUCKET in legacy.environment:
+        found.refuse(
+            BUCKET,
+            "is set, so the proxy reads its configuration from an object store, which is not "
+            "rewritten for a container",
+            "put it into the file that --config names, take the variable out of the environment, "
+            "and restart the proxy",
+        )
+    found.problems += _requirements.check_keys(
+        legacy.environment, _configured_keys(legacy), settings["accept_weak"]
+    )
+    for entry in facts["environment_files"]:
+        optional = entry["path"] in facts["optional_files"]
+        found.add(check_environment_file(entry["path"], optional))
+    views = _container_view.names(legacy.configuration, CONFIG).values()
+    found.add(check_project_folder(folder, facts["folder"], views))
+    release, traces = facts["litellm_version"], facts["litellm_traces"]
+    found.problems += _requirements.check_traces(release, traces)
+    found.warnings += _requirements.warn(release, [], traces)
+    return found
+
+
+def _has_config(legacy: _legacy.Running) -> bool:
+    config = legacy.facts["config"]
+    return config is not None and os.path.isfile(config)
+
+
+def _configured_keys(legacy: _legacy.Running) -> list[str]:
+    """The keys that config.yaml sets itself, by their variables' names."""
+    configured = _has_config(legacy) and any(
+        re.search(r"^\s+master_key\s*:", text, re.M) for text in legacy.configuration.texts
+    )
+    return ["LITELLM_MASTER_KEY"] if configured else []
+
+
+def _check_config(legacy: _legacy.Running) -> list[Problem]:
+    """Whether config.yaml and its includes can be rendered for a container."""
+    config = legacy.facts["config"]
+    if config is None:
+        return [
             Problem(
                 "config.yaml",
                 "the legacy unit names no --config",
                 "a proxy without a configuration file is not supported",
             )
-        )
-    elif not os.path.isfile(told["config"]):
-        problems.append(
+        ]
+    if not _has_config(legacy):
+        return [
             Problem(
-                told["config"],
+                config,
                 "does not exist any more",
                 "restore the file that the proxy was started with",
             )
-        )
-    else:
-        problems += [
-            Problem("%s:%d" % (item.path, item.line), item.message, "")
-            for item in _container_view.problems(legacy.configuration)
         ]
-        problems += [
-            Problem(
-                part.path,
-                "sets LITELLM_SALT_KEY itself, so nobody can tell which key is in use",
-                "move it into the environment of the unit, restart the proxy, and run again",
-            )
-            for part in legacy.configuration.parts
-            if re.search(r"^\s+[\"']?LITELLM_SALT_KEY[\"']?\s*:", part.text, re.M)
-        ]
-        if any(re.search(r"^\s+master_key\s*:", text, re.M) for text in legacy.configuration.texts):
-            configured.append("LITELLM_MASTER_KEY")
-    if BUCKET in legacy.environment:
-        problems.append(
-            Problem(
-                BUCKET,
-                "is set, so the proxy reads its configuration from an object store, which is not rewritten for a container",
-                "put it into the file that --config names, take the variable out of the environment, and restart the proxy",
-            )
+    problems = [
+        Problem("%s:%d" % (item.path, item.line), item.message, "")
+        for item in _container_view.problems(legacy.configuration)
+    ]
+    return problems + [
+        Problem(
+            part.path,
+            "sets LITELLM_SALT_KEY itself, so it is unknown which key is in use",
+            "move it into the environment of the unit, restart the proxy, and run again",
         )
-    problems += _requirements.check_keys(legacy.environment, configured, settings["accept_weak"])
-    for entry in told["environment_files"]:
-        problems += _environment_file(
-            entry["path"], entry["path"] in told["optional_files"], warnings
-        )
-    problems += _folder(
-        folder,
-        told["folder"],
-        warnings,
-        _container_view.names(legacy.configuration, CONFIG).values(),
-    )
-    problems += _requirements.check_traces(told["litellm_version"], told["litellm_traces"])
-    warnings += _requirements.warn(told["litellm_version"], [], told["litellm_traces"])
-    return problems
+        for part in legacy.configuration.parts
+        if re.search(r"^\s+[\"']?LITELLM_SALT_KEY[\"']?\s*:", part.text, re.M)
+    ]
 
 
-def _environment_file(path: str, optional: bool, warnings: list[Problem]) -> list[Problem]:
-    """An EnvironmentFile= of the unit: there, readable, and read by systemd as its author meant it."""
+def check_environment_file(path: str, optional: bool) -> Findings:
+    """Check an EnvironmentFile= of the unit: it exists, is readable, and systemd drops no line."""
+    found = Findings()
     if not os.path.isfile(path):
-        return (
-            []
-            if optional
-            else [Problem(path, "is missing; the unit could not start again", "restore the file")]
-        )
+        if not optional:
+            found.refuse(path, "is missing; the unit could not start again", "restore the file")
+        return found
     text = _files.read(path)
     try:
         line = _envfile.unclosed_quote(text)
     except _envfile.EnvError as error:
-        return [
-            Problem(
-                "%s:%d" % (path, error.line),
-                error.message,
-                "mend that line; the running proxy still has what it read at its start",
-            )
-        ]
-    if line is not None:
-        return [
-            Problem(
-                "%s:%d" % (path, line),
-                "has a quote that never ends, so systemd takes the rest of the file for a value",
-                "end it; the running proxy still has what it read at its start",
-            )
-        ]
-    for item in _envfile.dropped(text):
-        warnings.append(
-            Problem(
-                "%s:%d" % (path, item.line),
-                "%s never reached the proxy: %s" % (item.name or "the line", item.reason),
-                "if it is wanted: env_file_adopt: [%s]" % item.name
-                if item.name
-                else "mend it if it is wanted",
-            )
+        found.refuse(
+            "%s:%d" % (path, error.line),
+            error.message,
+            "mend that line; the running proxy still has what it read at its start",
         )
-    return []
+        return found
+    if line is not None:
+        found.refuse(
+            "%s:%d" % (path, line),
+            "has a quote that never ends, so systemd takes the rest of the file for a value",
+            "end it; the running proxy still has what it read at its start",
+        )
+        return found
+    for item in _envfile.dropped(text):
+        remedy = "if it is wanted: env_file_adopt: [%s]" % item.name
+        found.warn(
+            "%s:%d" % (path, item.line),
+            "%s never reached the proxy: %s" % (item.name or "the line", item.reason),
+            remedy if item.name else "mend it if it is wanted",
+        )
+    return found
 
 
-def _folder(
-    folder: str, legacy: str, warnings: list[Problem], views: Iterable[str] = ()
-) -> list[Problem]:
-    """The project folder: what is ours to write there is ours, and git does not track what will hold secrets."""
-    problems = []
+def check_project_folder(folder: str, legacy: str, views: Iterable[str] = ()) -> Findings:
+    """Check the project folder: its files are ours, and git does not track what holds secrets.
+
+    :param legacy: the folder that the legacy proxy runs in.
+    :param views: names of the rendered copies of included files.
+    """
+    found = Findings()
     if os.path.realpath(folder) == os.path.realpath(legacy):
         # LiteLLM's database client reads a .env where it runs, and fails where it may not read it.
-        problems.append(
-            Problem(
-                "litellm_project_dir",
-                "%s is the folder that the legacy proxy runs in; with the new .env in it, it could "
-                "not start again" % folder,
-                "choose a folder of its own, such as /opt/litellm",
-            )
+        found.refuse(
+            "litellm_project_dir",
+            "%s is the folder that the legacy proxy runs in; with the new .env in it, it could "
+            "not start again" % folder,
+            "choose a folder of its own, such as /opt/litellm",
         )
-    if not os.path.isdir(os.path.dirname(folder)):
-        return [
-            Problem(
-                "litellm_project_dir",
-                "%s does not exist" % os.path.dirname(folder),
-                "create it, or choose another folder",
-            )
-        ]
-    place = folder if os.path.isdir(folder) else os.path.dirname(folder)
-    if any(os.stat(path).st_uid != 0 for path in _git.upwards(place)):
-        warnings.append(
-            Problem(
-                folder,
-                "is below a folder that belongs to another account, which can exchange what root starts at boot",
-                "choose a folder below ones of root's alone, such as /opt/litellm",
-            )
+    parent = os.path.dirname(folder)
+    if not os.path.isdir(parent):
+        problem = Problem(
+            "litellm_project_dir",
+            "%s does not exist" % parent,
+            "create it, or choose another folder",
         )
-    try:
-        tracked = _git.tracked(folder, SECRET_FILES) if _git.in_work_tree(folder) else []
-        for name in tracked:
-            problems.append(
-                Problem(
-                    "%s/%s" % (folder, name),
-                    "is tracked by git, so its secrets would be in every clone",
-                    "git rm --cached %s && git commit, rotate what it ever held, and run again"
-                    % name,
-                )
-            )
-    except _git.IgnoreError as error:
-        problems.append(Problem(folder, str(error), ""))
+        return Findings(problems=[problem])
+    existing = folder if os.path.isdir(folder) else parent
+    if any(os.stat(path).st_uid != 0 for path in _git.upwards(existing)):
+        found.warn(
+            folder,
+            "is below a folder that belongs to another account, which can exchange what root "
+            "starts at boot",
+            "choose a folder below ones of root's alone, such as /opt/litellm",
+        )
+    found.problems += _check_tracked(folder)
     for name in (*OWN_FILES, *views):
         path = os.path.join(folder, name)
-        if os.path.lexists(path) and not (os.path.isfile(path) and _is_ours(_files.read(path))):
-            problems.append(
-                Problem(
-                    path,
-                    "was not written by this collection and is not replaced",
-                    "move it away, or set litellm_project_dir to a folder of its own",
-                )
+        if os.path.lexists(path) and not (os.path.isfile(path) and is_ours(_files.read(path))):
+            found.refuse(
+                path,
+                "was not written by this collection and is not replaced",
+                "move it away, or set litellm_project_dir to a folder of its own",
             )
-    return problems
+    return found
 
 
-def _is_ours(text: str) -> bool:
+def _check_tracked(folder: str) -> list[Problem]:
+    """Refuse a project folder whose secret files git tracks."""
+    try:
+        tracked = _git.tracked(folder, SECRET_FILES) if _git.in_work_tree(folder) else []
+    except _git.IgnoreError as error:
+        return [Problem(folder, str(error), "")]
+    return [
+        Problem(
+            "%s/%s" % (folder, name),
+            "is tracked by git, so its secrets would be in every clone",
+            "git rm --cached %s && git commit, rotate what it ever held, and run again" % name,
+        )
+        for name in tracked
+    ]
+
+
+def is_ours(text: str) -> bool:
+    """Whether a file of the project folder was written by this collection."""
     return text.startswith(OWN_MARK) or _environment_text.is_ours(text)
 
 
-def _environment_of(
-    legacy: _legacy.Running, settings: dict, facts: dict, warnings: list[Problem]
-) -> list[Problem]:
-    """What the role env_file would refuse or warn of, decided by the same code."""
+def check_environment(legacy: _legacy.Running, settings: dict, facts: Facts) -> Findings:
+    """Plan the new ``.env`` with the code of the role env_file, for its problems and warnings."""
     files = [
         _environment_files.LegacyFile(entry["path"], "systemd", _files.read(entry["path"]))
         for entry in legacy.facts["environment_files"]
@@ -215,10 +223,12 @@ def _environment_of(
             on_host=os.path.exists,
         ),
     )
-    warnings += [Problem("environment", text, "") for text in planned.warnings]
-    return [Problem("environment", text, "") for text in planned.problems]
+    return Findings(
+        problems=[Problem("environment", text, "") for text in planned.problems],
+        warnings=[Problem("environment", text, "") for text in planned.warnings],
+    )
 
 
-def native_ports(facts: dict) -> list[int]:
+def native_ports(facts: Facts) -> list[int]:
     """The ports of the legacy database and Redis, which no container reaches."""
-    return [facts[name]["port"] for name in ("database", "redis") if facts.get(name)]
+    return [store["port"] for store in (facts.get("database"), facts.get("redis")) if store]

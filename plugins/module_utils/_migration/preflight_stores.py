@@ -9,7 +9,7 @@ import json
 import os
 import re
 import socket
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 from .._deployment import legacy as _legacy
 from .._host import listeners as _listeners
@@ -21,32 +21,38 @@ from .._postgres import native_server as _native_server
 from .._postgres import session as _session
 from .._redis import redis as _redis
 from . import requirements as _requirements
+from .preflight_findings import Facts, Findings
 
 PROXYD = "/usr/lib/systemd/systemd-socket-proxyd"
 ORPHANED = "run it under systemd first, so that it can be stopped and brought back"
 # `postgres` is there for maintenance; one that somebody uses is not empty.
-_NEIGHBOURS = """SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate AND datname NOT IN (current_database(), 'postgres') ORDER BY 1"""
+_NEIGHBOURS = """SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate
+  AND datname NOT IN (current_database(), 'postgres') ORDER BY 1"""
+_STORED_MODELS = """SELECT litellm_params::text FROM "LiteLLM_ProxyModelTable" ORDER BY model_id"""
 
 
-def _database(
-    legacy: _legacy.Running, facts: dict, found: list[_listeners.Listener]
-) -> list[Problem]:
-    """The native PostgreSQL that the process really uses."""
+def check_database(legacy: _legacy.Running, listeners: list[_listeners.Listener]) -> Findings:
+    """Check the native PostgreSQL that the running process uses.
+
+    Facts: ``database``, as far as the URL could be read and the server answered.
+    """
+    found = Findings()
     url = legacy.environment.get("DATABASE_URL")
     if not url:
-        return [
-            Problem(
-                "DATABASE_URL",
-                "the running proxy has none",
-                "only deployments whose database is named by DATABASE_URL in the environment are supported",
-            )
-        ]
+        found.refuse(
+            "DATABASE_URL",
+            "the running proxy has none",
+            "only deployments whose database is named by DATABASE_URL in the environment are "
+            "supported",
+        )
+        return found
     try:
         endpoint = _session.from_url(url)
     except _session.PostgresError as error:
-        return [Problem("DATABASE_URL", str(error), "mend it in the legacy environment")]
-    service = _legacy.service_behind(endpoint.port, found)
-    told = facts["database"] = {
+        found.refuse("DATABASE_URL", str(error), "mend it in the legacy environment")
+        return found
+    service = _legacy.service_behind(endpoint.port, listeners)
+    database: dict[str, Any] = {
         "host": endpoint.host,
         "port": endpoint.port,
         "name": endpoint.database,
@@ -55,72 +61,67 @@ def _database(
         "process": service and service["process"],
         "server": _native_server.seen(service["pid"]) if service else None,
     }
+    found.facts["database"] = database
     if service is None or endpoint.host not in ("127.0.0.1", "localhost", "::1"):
-        return [
-            Problem(
-                "DATABASE_URL",
-                "points to %s:%d, where no PostgreSQL of this host listens"
-                % (endpoint.host, endpoint.port),
-                "an external database is not moved by this release",
-            )
-        ]
-    problems = []
+        found.refuse(
+            "DATABASE_URL",
+            "points to %s:%d, where no PostgreSQL of this host listens"
+            % (endpoint.host, endpoint.port),
+            "an external database is not moved by this release",
+        )
+        return found
     if service["unit"] is None:
-        problems.append(
-            Problem(
-                "port %d" % endpoint.port,
-                "PostgreSQL (%s) belongs to no systemd unit" % service["process"],
-                ORPHANED,
-            )
+        found.refuse(
+            "port %d" % endpoint.port,
+            "PostgreSQL (%s) belongs to no systemd unit" % service["process"],
+            ORPHANED,
         )
     try:
-        told["server_version"], told["major"] = _session.server_version(endpoint)
-        told["bytes"] = _session.database_size(endpoint)
-        told["max_connections"] = int(_session.query(endpoint, "SHOW max_connections")[0][0] or 0)
-        rows = _session.query(
-            endpoint, 'SELECT litellm_params::text FROM "LiteLLM_ProxyModelTable" ORDER BY model_id'
-        )
+        database["server_version"], database["major"] = _session.server_version(endpoint)
+        database["bytes"] = _session.database_size(endpoint)
+        connections = _session.query(endpoint, "SHOW max_connections")[0][0]
+        database["max_connections"] = int(connections or 0)
+        models = [row[0] or "{}" for row in _session.query(endpoint, _STORED_MODELS)]
     except _session.PostgresError as error:
-        return [
-            *problems,
-            Problem(
-                "DATABASE_URL", str(error), "the migration needs the database that the proxy uses"
-            ),
-        ]
-    told["stored_models"] = len(rows)
-    told["neighbours"] = [str(row[0]) for row in _session.query(endpoint, _NEIGHBOURS)]
-    told["migrations"] = _migrations(endpoint)
-    key = legacy.environment.get(
-        "LITELLM_SALT_KEY", legacy.environment.get("LITELLM_MASTER_KEY", "")
-    )
-    values = [
-        value
-        for row in rows
-        for value in json.loads(row[0] or "{}").values()
+        remedy = "the migration needs the database that the proxy uses"
+        found.refuse("DATABASE_URL", str(error), remedy)
+        return found
+    database["stored_models"] = len(models)
+    database["neighbours"] = [str(row[0]) for row in _session.query(endpoint, _NEIGHBOURS)]
+    database["migrations"] = _migrations(endpoint)
+    tried = _try_salt_key(legacy.environment, models)
+    database["salt_key_proved"] = True in tried
+    outcome = None if not tried or set(tried) == {None} else False not in tried
+    found.problems += _requirements.check_salt(outcome, len(models))
+    return found
+
+
+def _try_salt_key(environment: dict[str, str], models: Sequence[str]) -> list[Optional[bool]]:
+    """Whether the key in use decrypts each value of the stored models (JSON objects)."""
+    key = environment.get("LITELLM_SALT_KEY", environment.get("LITELLM_MASTER_KEY", ""))
+    return [
+        _salt_key.decrypts(value, key)
+        for model in models
+        for value in json.loads(model).values()
         if isinstance(value, str)
     ]
-    outcomes = [_salt_key.decrypts(value, key) for value in values]
-    told["salt_key_proved"] = True in outcomes
-    outcome = None if not outcomes or set(outcomes) == {None} else False not in outcomes
-    return problems + _requirements.check_salt(outcome, len(rows))
 
 
-def _neighbours(settings: dict, facts: dict) -> list[Problem]:
-    """Who else needs what is stopped."""
-    services = [
-        facts[name]["unit"]
-        for name in ("database", "redis")
-        if facts.get(name) and facts[name]["unit"]
-    ]
+def check_dependants(settings: dict, facts: Facts) -> list[Problem]:
+    """Other units and databases that go down with the legacy services."""
+    stores = [store for store in (facts.get("database"), facts.get("redis")) if store]
+    units = facts["legacy"]["units"] + [store["unit"] for store in stores if store["unit"]]
     return _requirements.check_neighbours(
-        _systemd.dependants(facts["legacy"]["units"] + services),
-        (facts.get("database") or {}).get("neighbours", []),
+        _systemd.dependants(units),
+        facts.get("database", {}).get("neighbours", []),
         settings["accept_down"],
     )
 
 
 def _migrations(endpoint: Any) -> Optional[list[str]]:
-    """The schema migrations that the database has, ``None`` for one made by ``prisma db push``, which keeps no ledger."""
+    """The schema migrations that the database has, ``None`` for one made by ``prisma db push``,
+    which keeps no ledger.
+    """
     if not _session.query(
         endpoint,
         "SELECT 1 FROM pg_tables WHERE schemaname = 'public' AND tablename = '_prisma_migrations'",
@@ -133,33 +134,30 @@ def _migrations(endpoint: Any) -> Optional[list[str]]:
     return [row[0] or "" for row in rows]
 
 
-def _redis_of(
-    legacy: _legacy.Running, settings: dict, facts: dict, found: list[_listeners.Listener]
-) -> list[Problem]:
-    """The native Redis: where the environment or, where that says nothing, the configuration has it."""
-    environment = legacy.environment
-    texts = legacy.configuration.texts
-    port = _legacy.redis_port(environment, texts)
+def check_redis(
+    legacy: _legacy.Running, settings: dict, listeners: list[_listeners.Listener]
+) -> Findings:
+    """Check the native Redis, which the environment or else the configuration names.
+
+    Facts: ``redis``, ``None`` if the proxy uses none.
+    """
+    found, environment = Findings(), legacy.environment
+    port = _legacy.redis_port(environment, legacy.configuration.texts)
     if port is None:
-        facts["redis"] = None
-        return []
+        found.facts["redis"] = None
+        return found
     if not port:
-        return [Problem("REDIS_PORT", "is not a number", "mend it in the legacy environment")]
-    service = _legacy.service_behind(port, found)
+        found.refuse("REDIS_PORT", "is not a number", "mend it in the legacy environment")
+        return found
+    service = _legacy.service_behind(port, listeners)
     version = _process.run(["redis-server", "--version"])
     major = re.search(r"v=(\d+)", version.out)
-    native = _redis.Native(
-        "127.0.0.1",
-        port,
-        environment.get("REDIS_USERNAME", ""),
-        environment.get("REDIS_PASSWORD", ""),
-    )
     # With this setting spend waits in Redis until it is written to the database.
     holds_spend = any(
         re.search(r"^\s+use_redis_transaction_buffer\s*:\s*[\"']?true", text, re.M | re.I)
-        for text in texts
+        for text in legacy.configuration.texts
     )
-    facts["redis"] = {
+    redis: dict[str, Any] = {
         "port": port,
         "unit": service and service["unit"],
         "process": service and service["process"],
@@ -167,87 +165,81 @@ def _redis_of(
         "data": None,
         "holds_spend": holds_spend,
     }
+    found.facts["redis"] = redis
     if service is not None and service["unit"] is None:
-        return [
-            Problem(
-                "port %d" % port,
-                "Redis (%s) belongs to no systemd unit" % service["process"],
-                ORPHANED,
-            )
-        ]
-    if settings["carry_redis"]:
+        found.refuse(
+            "port %d" % port,
+            "Redis (%s) belongs to no systemd unit" % service["process"],
+            ORPHANED,
+        )
+    elif settings["carry_redis"]:
+        user, password = (
+            environment.get("REDIS_USERNAME", ""),
+            environment.get("REDIS_PASSWORD", ""),
+        )
+        native = _redis.Native("127.0.0.1", port, user, password)
         try:
             native.ask("PING")
-            facts["redis"]["data"] = _redis.data_of(native)
+            redis["data"] = _redis.data_of(native)
         except _redis.RedisError as error:
-            return [
-                Problem(
-                    "port %d" % port,
-                    str(error),
-                    "give the proxy its password as REDIS_PASSWORD, or start empty with litellm_carry_redis: false",
-                )
-            ]
-    elif holds_spend:
-        return [
-            Problem(
-                "litellm_carry_redis",
-                "is false, and the proxy keeps spend in Redis that is not in the database yet (use_redis_transaction_buffer)",
-                "carry Redis over, or lose that spend by switching the buffer off first",
+            found.refuse(
+                "port %d" % port,
+                str(error),
+                "give the proxy its password as REDIS_PASSWORD, or start empty with "
+                "litellm_carry_redis: false",
             )
-        ]
-    return []
+    elif holds_spend:
+        found.refuse(
+            "litellm_carry_redis",
+            "is false, and the proxy keeps spend in Redis that is not in the database yet "
+            "(use_redis_transaction_buffer)",
+            "set it to true, or lose that spend by switching the buffer off first",
+        )
+    return found
 
 
-def _models(
-    legacy: _legacy.Running,
-    facts: dict,
-    found: list[_listeners.Listener],
-    warnings: list[Problem],
-) -> list[Problem]:
-    """Model servers on this host: found in the configuration, the environment and (by the staged proxy, later) the database."""
+def check_model_servers(
+    legacy: _legacy.Running, facts: Facts, listeners: list[_listeners.Listener]
+) -> Findings:
+    """Check the model servers of this host that the configuration and the environment name.
+
+    Those of the database are found later, by the staged proxy. Facts: ``model_hosts``.
+    """
+    found = Findings()
     own = {
         facts["legacy"]["port"],
-        (facts.get("database") or {}).get("port"),
-        (facts.get("redis") or {}).get("port"),
+        *(store["port"] for store in (facts.get("database"), facts.get("redis")) if store),
     }
     ports = _legacy.model_ports(legacy.environment, legacy.configuration.texts)
-    problems = []
-    facts["model_hosts"] = []
-    for port in sorted(port for port in ports if port not in own):
-        service = _legacy.service_behind(port, found)
-        loopback = (
-            service is None or service["address"].startswith("127.") or service["address"] == "::1"
-        )
-        facts["model_hosts"].append(
-            {
-                "port": port,
-                "loopback": loopback,
-                "answers": _answers(port),
-                "process": service and service["process"],
-                "unit": service and service["unit"],
-            }
-        )
-    warnings += _requirements.warn(
-        None,
-        ["127.0.0.1:%d" % item["port"] for item in facts["model_hosts"] if not item["answers"]],
-        [],
-    )
-    if any(item["loopback"] for item in facts["model_hosts"]):
+    servers = [_model_server(port, listeners) for port in sorted(ports) if port not in own]
+    found.facts["model_hosts"] = servers
+    silent = ["127.0.0.1:%d" % server["port"] for server in servers if not server["answers"]]
+    found.warnings += _requirements.warn(None, silent, [])
+    if any(server["loopback"] for server in servers):
         if not os.path.exists(PROXYD):
-            problems.append(
-                Problem(
-                    "systemd-socket-proxyd", "is not installed", "install it; it belongs to systemd"
-                )
+            found.refuse(
+                "systemd-socket-proxyd", "is not installed", "install it; it belongs to systemd"
             )
         if not os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
-            warnings.append(
-                Problem(
-                    "cgroup v1",
-                    "systemd cannot filter the bridges' peers on this host, so other containers of this host can reach them too",
-                    "boot with the unified cgroup hierarchy",
-                )
+            found.warn(
+                "cgroup v1",
+                "systemd cannot filter the bridges' peers on this host, so other containers of "
+                "this host can reach them too",
+                "boot with the unified cgroup hierarchy",
             )
-    return problems
+    return found
+
+
+def _model_server(port: int, listeners: list[_listeners.Listener]) -> dict[str, Any]:
+    service = _legacy.service_behind(port, listeners)
+    address = service["address"] if service else "127.0.0.1"
+    return {
+        "port": port,
+        "loopback": address.startswith("127.") or address == "::1",
+        "answers": _answers(port),
+        "process": service and service["process"],
+        "unit": service and service["unit"],
+    }
 
 
 def _answers(port: int) -> bool:

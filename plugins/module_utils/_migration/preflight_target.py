@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Callable
 
 from .._deployment import compose_project as _compose_project
 from .._deployment import journal as _journal
@@ -17,27 +17,27 @@ from .._host import listeners as _listeners
 from .._host import process as _process
 from .._host.problem import Problem
 from . import requirements as _requirements
+from .preflight_findings import Facts, Findings
 
-# A copy is about as large as its source; a compressed backup is smaller, but nobody knows by how much beforehand.
+# A copy is about as large as its source; a compressed backup is smaller, but it is not known
+# beforehand by how much.
 RESERVE = 1 << 30
 
 
-def _ports(settings: dict, facts: dict, found: list[_listeners.Listener]) -> list[Problem]:
-    """Each port that will be taken over belongs to the legacy deployment; the one for staging is free."""
-    wanted = []
+def check_ports(
+    settings: dict, facts: Facts, listeners: list[_listeners.Listener]
+) -> list[Problem]:
+    """Each port to take over belongs to the legacy deployment; the one for staging is free."""
+    ports = []
     legacy = facts.get("legacy")
 
-    def add(name: str, number: int, expected: str, ours: Any) -> None:
-        listener = _listeners.holder(found, number)
-        wanted.append(
-            _requirements.Port(
-                name,
-                number,
-                expected,
-                listener.command if listener else "",
-                bool(listener and ours(listener)),
-            )
-        )
+    def add(
+        name: str, number: int, expected: str, ours: Callable[[_listeners.Listener], Any]
+    ) -> None:
+        listener = _listeners.holder(listeners, number)
+        command = listener.command if listener else ""
+        is_ours = bool(listener and ours(listener))
+        ports.append(_requirements.Port(name, number, expected, command, is_ours))
 
     if legacy:
         add(
@@ -46,70 +46,76 @@ def _ports(settings: dict, facts: dict, found: list[_listeners.Listener]) -> lis
             legacy["unit"]["name"],
             lambda item: item.pid and legacy["pid"] in _process.ancestors(item.pid),
         )
-    for name, program in (("database", "postgres"), ("redis", "redis-server")):
-        told = facts.get(name)
+    for name, program, store in (
+        ("database", "postgres", facts.get("database")),
+        ("redis", "redis-server", facts.get("redis")),
+    ):
         add(
             name,
-            told["port"] if told else settings[name + "_port"],
+            store["port"] if store else settings[name + "_port"],
             "the legacy %s" % program,
-            lambda item, told=told, program=program: (
-                told is not None
-                and os.path.basename(
-                    ((_process.command_line(item.pid) if item.pid else []) or [""])[0].split(" ")[0]
-                )
-                == program
-            ),
+            _runs(program) if store else lambda _item: False,
         )
-    serving = [port.number for port in wanted]
+    serving = [port.number for port in ports]
     add(
         _requirements.STAGING,
         settings["stage_port"],
         "nobody",
         lambda item: "docker-proxy" in item.command,
     )
-    return _requirements.check_ports(wanted) + _requirements.check_stage_port(
+    return _requirements.check_ports(ports) + _requirements.check_stage_port(
         settings["stage_port"], serving
     )
 
 
-def _images_of(settings: dict, facts: dict, engine: dict, warnings: list[Problem]) -> list[Problem]:
-    """The three images: there, for this platform, new enough, and not of a bad release."""
-    problems = []
-    legacy = (facts.get("legacy") or {}).get("litellm_version")
-    facts["images"] = {}
+def _runs(program: str) -> Callable[[_listeners.Listener], bool]:
+    return lambda item: _program(item.pid) == program
+
+
+def _program(pid: Any) -> str:
+    """The name of a process's program; PostgreSQL writes more than that into its first word."""
+    words = _process.command_line(pid) if pid else []
+    return os.path.basename(words[0].split(" ")[0]) if words else ""
+
+
+def check_images(settings: dict, facts: Facts, engine: dict) -> Findings:
+    """Check the three images: available, for this platform, new enough, not of a bad release.
+
+    Facts: ``images``, by service.
+    """
+    images: dict[str, dict[str, Any]] = {}
+    found = Findings({"images": images})
+    legacy_release = facts.get("legacy", {}).get("litellm_version")
+    postgres, redis = facts.get("database") or {}, facts.get("redis") or {}
     for service in _compose_project.SERVICES:
         variable = "litellm_images.%s" % service
         reference = settings["images"].get(service) or ""
         try:
             image = _images.look(reference, engine["platform"], engine["insecure"])
         except ValueError as error:
-            problems.append(Problem(variable, str(error), "give the image, best by digest"))
+            found.refuse(variable, str(error), "give the image, best by digest")
             continue
-        problems += _requirements.check_image(variable, image, engine["platform"])
-        facts["images"][service] = {
-            "reference": reference,
-            "present": image.present,
-            "bytes": image.size,
-        }
+        images[service] = {"reference": reference, "present": image.present, "bytes": image.size}
+        found.problems += _requirements.check_image(variable, image, engine["platform"])
         if service == "litellm":
-            problems += _requirements.check_release(variable, _images.version(image), legacy)
+            found.problems += _requirements.check_release(
+                variable, _images.version(image), legacy_release
+            )
         elif service == "postgres":
-            problems += _requirements.check_majors(
-                variable,
-                "PostgreSQL",
-                image,
-                "PG_MAJOR",
-                (facts.get("database") or {}).get("major"),
+            found.problems += _requirements.check_majors(
+                variable, "PostgreSQL", image, "PG_MAJOR", postgres.get("major")
             )
         elif settings["carry_redis"]:
-            problems += _requirements.check_majors(
-                variable, "Redis", image, "REDIS_VERSION", (facts.get("redis") or {}).get("major")
+            found.problems += _requirements.check_majors(
+                variable, "Redis", image, "REDIS_VERSION", redis.get("major")
             )
-    return problems
+    return found
 
 
-def _names(settings: dict, facts: dict) -> list[Problem]:
-    """Volumes, containers and the subnet: free, or ours from an earlier run that this host's journal knows."""
+def check_names(settings: dict, facts: Facts) -> list[Problem]:
+    """Volumes, containers and the subnet are free, or ours from an earlier run, which this host's
+    journal proves.
+    """
     project = settings["project_name"]
     known = os.path.exists(_journal.path_of(settings["state_dir"]))
     volumes = {}
@@ -119,11 +125,10 @@ def _names(settings: dict, facts: dict) -> list[Problem]:
             volumes[name] = known and _docker.OWN_LABEL in labels
     containers = {}
     for name in _compose_project.container_names(project).values():
-        told = _docker.container(name)
-        if told is not None:
-            containers[name] = known and told["labels"].get(_docker.FOLDER_LABEL) == facts.get(
-                "project_dir"
-            )
+        container = _docker.container(name)
+        if container is not None:
+            folder = container["labels"].get(_docker.FOLDER_LABEL)
+            containers[name] = known and folder == facts.get("project_dir")
     own = {network for _subnet, network in _docker.subnets() if network == "network " + project}
     taken = [(subnet, name) for subnet, name in _docker.subnets() if name not in own]
     if not own:
@@ -133,18 +138,19 @@ def _names(settings: dict, facts: dict) -> list[Problem]:
     )
 
 
-def _space(settings: dict, facts: dict, engine: dict) -> list[Problem]:
-    """Room for the images, the copy and the backup, with numbers."""
-    size = (facts.get("database") or {}).get("bytes", 0)
+def check_space(settings: dict, facts: Facts, engine: dict) -> Findings:
+    """Check the free space for the images, the copy and the backup. Facts: ``space``."""
+    database = facts.get("database", {}).get("bytes", 0)
+    missing = [image["bytes"] for image in facts.get("images", {}).values() if not image["present"]]
     # A layer takes about three times its compressed size once it is unpacked.
-    images = (
-        sum(image["bytes"] for image in facts.get("images", {}).values() if not image["present"])
-        * 4
-    )
-    needs = []
-    for path, needed in ((engine["root"], images + size + RESERVE), (settings["backup_dir"], size)):
-        needs.append((path, _files.device_of(path), needed, _files.free_bytes(path)))
-    facts["space"] = [
+    needs = [
+        (path, _files.device_of(path), needed, _files.free_bytes(path))
+        for path, needed in (
+            (engine["root"], sum(missing) * 4 + database + RESERVE),
+            (settings["backup_dir"], database),
+        )
+    ]
+    space = [
         {"path": path, "needed": needed, "free": free} for path, _device, needed, free in needs
     ]
-    return _requirements.check_disk(needs)
+    return Findings({"space": space}, _requirements.check_disk(needs))

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The refusals: pure checks of what was found on a host against what is wanted of it.
+"""The requirements of a migration: pure checks of what was found on a host.
 
-Each check returns every :class:`Problem` that it sees; none raises, none touches anything, none repeats a secret.
-Sizes are bytes. Sources of the rules are named where a rule is not plain.
+Each check returns every :class:`Problem` that it finds; none raises, changes anything or repeats a
+secret. Sizes are bytes. The source of a rule is named where the rule is not obvious.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from .._host.problem import Problem, numbers
 BAD_RELEASES = (r"1\.82\.7", r"1\.82\.8", r"1\.107\.\d+")
 # Fixed there: CVE-2026-42208 and CVE-2026-49468.
 LEAST_SAFE_RELEASE = (1, 84, 0)
-# A flush of spend at shutdown exists from here on; before, even a clean stop loses up to one interval.
+# A flush of spend at shutdown exists from here on; before, even a clean stop loses up to one
+# interval.
 FIRST_FLUSHING_RELEASE = (1, 98, 0)
 PUBLIC_KEYS = {
     "sk-1234",
@@ -43,7 +44,8 @@ PUBLIC_KEYS = {
     "dbpassword9090",
 }
 PLACEHOLDER = re.compile(
-    r"change[-_ ]?me|replace[-_ ]?(me|this|with)|your[-_ ]|placeholder|example|dummy|xxxx|\.\.\.|^<.*>$|^\$\{\w+\}$",
+    r"change[-_ ]?me|replace[-_ ]?(me|this|with)|your[-_ ]|placeholder|example|dummy|xxxx|\.\.\."
+    r"|^<.*>$|^\$\{\w+\}$",
     re.I,
 )
 LEAST_LENGTH = 16
@@ -54,7 +56,9 @@ GIB = 1 << 30
 
 
 class Port(NamedTuple):
-    """A port that the compose deployment takes over: who may hold it now (``owner`` in words), who does."""
+    """A port that the compose deployment takes over: who may hold it now (``owner`` in words), who
+    does.
+    """
 
     name: str
     number: int
@@ -64,11 +68,13 @@ class Port(NamedTuple):
 
 
 def weakness(value: str) -> Optional[str]:
-    """Why a key or password must not be trusted, in words that do not show it; ``None`` where it looks strong."""
+    """Why a key or password must not be trusted, in words that do not show it; ``None`` where it
+    looks strong.
+    """
     if value == "":
         return "is empty"
     if value.lower() in PUBLIC_KEYS:
-        return "is publicly known (it stands in documentation)"
+        return "is publicly known (from documentation)"
     if PLACEHOLDER.search(value):
         return "is a placeholder"
     core = value[3:] if value.startswith("sk-") else value
@@ -84,8 +90,10 @@ def check_keys(
 ) -> list[Problem]:
     """The keys that guard everything.
 
-    :param configured: names of keys that ``config.yaml`` sets itself (``LITELLM_MASTER_KEY`` for general_settings.master_key).
-    :param accepted: variables whose weakness the operator has accepted (a salt key cannot be changed).
+    :param configured: names of keys that ``config.yaml`` sets itself (``LITELLM_MASTER_KEY`` for
+        general_settings.master_key).
+    :param accepted: variables whose weakness the operator has accepted (a salt key cannot be
+        changed).
     """
     found, accepted = [], set(accepted)
     if "LITELLM_MASTER_KEY" not in environment and "LITELLM_MASTER_KEY" not in configured:
@@ -100,9 +108,11 @@ def check_keys(
         fault = weakness(environment[name]) if name in environment else None
         if fault and name not in accepted:
             remedy = (
-                "a salt key cannot be changed without losing what it encrypts; accept it with preflight_accept_weak: [LITELLM_SALT_KEY]"
+                "a salt key cannot be changed without losing what it encrypts; accept it "
+                "with preflight_accept_weak: [LITELLM_SALT_KEY]"
                 if name == "LITELLM_SALT_KEY"
-                else "set a strong one (openssl rand -hex 24) in the legacy environment, restart the proxy, and run again"
+                else "set a strong one (openssl rand -hex 24) in the legacy environment, restart "
+                "the proxy, and run again"
             )
             found.append(Problem(name, "the value that the running proxy has %s" % fault, remedy))
     return found
@@ -124,8 +134,8 @@ def check_neighbours(
                 Problem(
                     "unit %s" % name,
                     "needs %s and goes down with it at the cutover" % needed,
-                    "let it want that unit (Wants= and After=) instead of requiring it, or accept it with preflight_accept_down: [%s]"
-                    % name,
+                    "let it want that unit (Wants= and After=) instead of requiring it, or "
+                    "accept it with preflight_accept_down: [%s]" % name,
                 )
             )
     for name in databases:
@@ -158,21 +168,24 @@ def check_overrides(overrides: dict[str, str]) -> list[Problem]:
 
 
 def check_salt(outcome: Optional[bool], rows: int) -> list[Problem]:
-    """The only proof that a salt key is right is a stored row that it decrypts (``None``: there is no row to try, or its format is unknown)."""
+    """The only proof that a salt key is right is a stored row that it decrypts (``None``: there is
+    no row to try, or its format is unknown).
+    """
     if outcome is False:
         return [
             Problem(
                 "LITELLM_SALT_KEY",
-                "the key that the proxy runs with cannot decrypt the credentials of the %d model(s) stored in the database"
-                % rows,
-                "find the key that they were stored with; with this one those models are lost already, and would be after the migration",
+                "the key that the proxy runs with cannot decrypt the credentials of the %d "
+                "model(s) stored in the database" % rows,
+                "find the key that they were stored with; with this one those models are "
+                "lost already, and would be after the migration",
             )
         ]
     return []
 
 
 def check_ports(ports: Iterable[Port]) -> list[Problem]:
-    """A port may be held by the legacy deployment or by nobody."""
+    """A port must be free or held by the legacy deployment."""
     return [
         Problem(
             "port %d (%s)" % (port.number, port.name),
@@ -223,7 +236,9 @@ def check_image(variable: str, image: Image, platform: str) -> list[Problem]:
 
 
 def check_release(variable: str, wanted: Optional[str], legacy: Optional[str]) -> list[Problem]:
-    """The LiteLLM release of the image (``None``: it does not say; staging asks it) against the list of bad ones and the legacy one."""
+    """The LiteLLM release of the image (``None``: it does not say; staging asks it) against the
+    list of bad ones and the legacy one.
+    """
     found = []
     if wanted and any(re.fullmatch(bad, wanted) for bad in BAD_RELEASES):
         found.append(
@@ -239,7 +254,8 @@ def check_release(variable: str, wanted: Optional[str], legacy: Optional[str]) -
             Problem(
                 variable,
                 "the image holds LiteLLM %s, the legacy deployment runs %s" % (wanted, legacy),
-                "move with the same release first and upgrade afterwards: schema changes have no way back",
+                "move with the same release first and upgrade afterwards: schema changes "
+                "have no way back",
             )
         )
     return found
@@ -248,9 +264,11 @@ def check_release(variable: str, wanted: Optional[str], legacy: Optional[str]) -
 def check_migrations(
     variable: str, offered: Optional[Iterable[str]], applied: Optional[Iterable[str]]
 ) -> list[Problem]:
-    """The schema migrations that the image brings against the database's ledger; ``None`` where one of them has none.
+    """The schema migrations that the image brings against the database's ledger; ``None`` where one
+    of them has none.
 
-    With the same LiteLLM release on both sides nothing is pending; a database that is behind was not kept up by its own proxy.
+    With the same LiteLLM release on both sides nothing is pending; a database that is behind was
+    not kept up by its own proxy.
     """
     pending = (
         sorted(set(offered) - set(applied)) if offered is not None and applied is not None else []
@@ -262,7 +280,8 @@ def check_migrations(
             variable,
             "brings %d schema migrations that the legacy database does not have (the first is %s)"
             % (len(pending), pending[0]),
-            "start the legacy proxy once with DISABLE_SCHEMA_UPDATE=false, so that it brings its own database up to date, and run again",
+            "start the legacy proxy once with DISABLE_SCHEMA_UPDATE=false, so that it brings "
+            "its own database up to date, and run again",
         )
     ]
 
@@ -283,7 +302,8 @@ def check_traces(legacy: Optional[str], traces: Iterable[str]) -> list[Problem]:
             Problem(
                 "legacy environment",
                 "LiteLLM %s was published with malware" % legacy,
-                "treat every secret of this host as known to others: investigate before anything else",
+                "treat every secret of this host as known to others: investigate before "
+                "anything else",
             )
         )
     return found
@@ -307,7 +327,10 @@ def check_majors(
 
 
 def check_disk(needs: Iterable[tuple[str, int, int, int]]) -> list[Problem]:
-    """Free space. ``needs``: (path, device, bytes needed, bytes free); what shares a device is added up."""
+    """Free space.
+
+    ``needs``: (path, device, bytes needed, bytes free); what shares a device is added up.
+    """
     found = []
     devices: dict[int, list[tuple[str, int, int]]] = {}
     for path, device, needed, free in needs:
@@ -337,7 +360,7 @@ def check_names(volumes: dict[str, bool], containers: dict[str, bool]) -> list[P
         Problem(
             "volume %s" % name,
             "exists and was not made by this collection for this host",
-            "look what it holds; remove it, or set another litellm_project_name",
+            "check what it holds; remove it, or set another litellm_project_name",
         )
         for name, ours in sorted(volumes.items())
         if not ours
@@ -406,7 +429,8 @@ def warn(legacy: Optional[str], unreachable: Iterable[str], traces: Iterable[str
             Problem(
                 "LiteLLM %s" % legacy,
                 "does not write its last spend when it stops",
-                "the last seconds of spend before the cutover can be missing, as at every restart so far",
+                "the last seconds of spend before the cutover can be missing, as at every "
+                "restart so far",
             )
         )
     for name in unreachable:

@@ -137,16 +137,22 @@ def snapshot(
     capabilities: bool = False,
     earlier: Optional[Snapshot] = None,
 ) -> Snapshot:
-    """What clients of this proxy see; ``client`` has its master key. The shape is documented with the module.
+    """What clients of this proxy see; ``client`` has its master key.
 
-    :param exercise: models to send a request of each of their modes' kinds. ``None``: the first on this host for each mode, once from
-        the configuration, once from the database. No model elsewhere is asked unless it is named, since that may cost money.
+    The shape is documented with the module.
+
+    :param exercise: models to send a request of each of their modes' kinds. ``None``: the first on
+        this host for each mode, once from the configuration, once from the database. No model
+        elsewhere is asked unless it is named, since that may cost money.
     :param client_keys: keys to try; only statuses are kept. ``chat_model``: also with this model.
     :param bogus: also try a key that does not exist. LiteLLM logs it as a failed request.
     :param local_hosts: names of this host beside the loopback ones.
-    :param own_ports: the proxy's own ports; a model at one of them is behind a proxy, so it is not on this host.
-    :param capabilities: also ask the exercised models that answer what else they can do, as the probe does.
-    :param earlier: a snapshot that this one will be compared with; what its models could do is asked for too.
+    :param own_ports: the proxy's own ports; a model at one of them is behind a proxy, so it is not
+        on this host.
+    :param capabilities: also ask the exercised models that answer what else they can do, as the
+        probe does.
+    :param earlier: a snapshot that this one will be compared with; what its models could do is
+        asked for too.
     :raises ProxyError: the proxy does not answer, or not to this key.
     """
     models = _models(client, set(local_hosts), {*own_ports, client.port})
@@ -212,7 +218,9 @@ def _is_local(address: Any, local_hosts: set[str], own_ports: set[int]) -> bool:
 
 
 def _first_local(models: list[Model]) -> list[tuple[str, Optional[str]]]:
-    """The models to exercise unasked: a name that is also served from elsewhere is not among them, nor is a pattern."""
+    """The models to exercise unasked: a name that is also served from elsewhere is not among them,
+    nor is a pattern.
+    """
     elsewhere = {model["name"] for model in models if not model["local"]}
     first: dict[tuple[str, bool], str] = {}
     for model in models:
@@ -234,7 +242,10 @@ def _list(body: Any, name: str, path: str) -> list[dict[str, Any]]:
 
 
 def _keys(client: Client) -> Keys:
-    """All keys by their hash. Sorted by the server where it can, so that none slips from page to page."""
+    """All keys by their hash.
+
+    Sorted by the server where it can, so that none slips from page to page.
+    """
     path = "/key/list?return_full_object=true&include_team_keys=true&size=%d" % PAGE
     if client.get(path + "&page=1&sort_by=token&sort_order=asc").status == 200:
         path += "&sort_by=token&sort_order=asc"
@@ -294,7 +305,8 @@ def _users(client: Client) -> int:
 def compare(old: Snapshot, new: Snapshot) -> list[str]:
     """What a client lost or would find changed from one snapshot to a later one, in plain words.
 
-    Spend may have grown, or begun again with a new budget period. Keys, teams and users may have been added; models may not.
+    Spend may have grown, or begun again with a new budget period. Keys, teams and users may have
+    been added; models may not.
     """
     found = _compare_models(old["models"], new["models"])
     keys = {key["hash"]: key for key in new["keys"]["listed"]}
@@ -419,7 +431,8 @@ WORDS = {_probe.YES: "yes", _probe.NO: "no", _probe.BROKEN: "failed"}
 def observe(
     client: Client, models: Iterable[tuple[str, str]], earlier: Iterable[dict[str, Any]] = ()
 ) -> list[dict[str, Any]]:
-    """One row for each capability of each of the ``models`` (name and mode), but for those that an exercise of the mode shows anyway.
+    """One row for each capability of each of the ``models`` (name and mode), but for those that an
+    exercise of the mode shows anyway.
 
     :param earlier: rows of another proxy, or of this one before.
     """
@@ -440,7 +453,10 @@ def observe(
 
 
 def differences(old: Iterable[dict[str, Any]], new: Iterable[dict[str, Any]]) -> list[str]:
-    """What models could do and can't any more, in plain words. What they can do in addition is none."""
+    """What models could do and can't any more, in plain words.
+
+    What they can do in addition is none.
+    """
     there = {(row["model"], row["capability"]): row for row in new}
     found = []
     for row in old:

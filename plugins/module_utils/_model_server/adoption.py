@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Adopted model servers: units that were there before, recorded as they were found and never changed."""
+"""Adopted model servers: existing units, recorded as they were found and never changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class AdoptionError(OperatorError):
 
 
 def load(folder: str) -> dict[str, dict[str, Any]]:
-    """What is adopted, by unit: its record (as :mod:`_host.systemd` makes it), ``port`` (``None`` where it is not known) and ``hashes`` of its files.
+    """The adopted units by name: each one's record (of :mod:`_host.systemd`), ``port`` (``None`` if
+    unknown) and ``hashes`` of its files.
 
     :raises AdoptionError: the record can't be read.
     """
@@ -34,10 +35,10 @@ def load(folder: str) -> dict[str, dict[str, Any]]:
     if not os.path.exists(path):
         return {}
     try:
-        told = json.loads(_files.read(path))
-        if told["format"] != FORMAT:
+        record = json.loads(_files.read(path))
+        if record["format"] != FORMAT:
             raise ValueError("of another release")
-        return {entry["name"]: entry for entry in told["adopted"]}
+        return {entry["name"]: entry for entry in record["adopted"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise AdoptionError(
             "%s cannot be read (%s); move it away, and the units are recorded as they are then"
@@ -48,9 +49,9 @@ def load(folder: str) -> dict[str, dict[str, Any]]:
 def find(
     words: Iterable[str], own: str, account: str = ""
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Units by name or by the port that they serve, as records; and why some can't be adopted.
+    """Find units by name or by the port that they serve; why some can't be adopted.
 
-    :param own: how the names of managed units begin, which are not adopted.
+    :param own: the prefix of managed units' names, which are not adopted.
     """
     listeners = _listeners.listeners()
     found: list[dict[str, Any]] = []
@@ -77,15 +78,8 @@ def find(
             for unit in _systemd.show(manager, [name])
         ]
         if len(units) != 1:
-            problems.append(
-                "%s: %s"
-                % (
-                    name,
-                    "exists more than once; name one of the system's"
-                    if units
-                    else "there is no such unit",
-                )
-            )
+            reason = "exists more than once; name one of the system's"
+            problems.append("%s: %s" % (name, reason if units else "there is no such unit"))
         else:
             found.append({**units[0].record(), "port": _port_of(units[0], listeners)})
     problems += [
@@ -108,7 +102,7 @@ def _port_of(unit: _systemd.Unit, listeners: list[_listeners.Listener]) -> Optio
 
 
 def hashes(record: dict[str, Any]) -> dict[str, str]:
-    """The unit's files, by path."""
+    """Hashes of the unit's files, by path."""
     manager = _systemd.Manager(record["account"] or None)
     units = _systemd.show(manager, [record["name"]])
     paths = [record["path"]] + (units[0].properties.get("DropInPaths", "").split() if units else [])
@@ -116,23 +110,28 @@ def hashes(record: dict[str, Any]) -> dict[str, str]:
 
 
 def adopt(found: list[dict[str, Any]], folder: str, check: bool = False) -> dict[str, Any]:
-    """Record units that are not in the record yet. What is in it stays as it was: it says how the unit was found.
+    """Record units that are not in the record yet.
 
-    :returns: ``changed``, ``adopted`` (the whole record) and ``differs`` (in words: what is not as it was recorded).
+    What is in it stays as it was: it says how the unit was found.
+
+    :returns: ``changed``, ``adopted`` (the whole record) and ``differs`` (in words: what is not as
+        it was recorded).
     """
     known = load(folder)
     new = {entry["name"]: entry for entry in found if entry["name"] not in known}
-    told = {**known, **new}
+    adopted = {**known, **new}
     if new and not check:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         _files.write_atomically(
             os.path.join(folder, RECORD),
-            json.dumps({"format": FORMAT, "adopted": list(told.values())}, indent=1, sort_keys=True)
+            json.dumps(
+                {"format": FORMAT, "adopted": list(adopted.values())}, indent=1, sort_keys=True
+            )
             + "\n",
         )
     return {
         "changed": bool(new),
-        "adopted": list(told.values()),
+        "adopted": list(adopted.values()),
         "differs": [
             words
             for entry in found
@@ -143,7 +142,7 @@ def adopt(found: list[dict[str, Any]], folder: str, check: bool = False) -> dict
 
 
 def difference(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What is not as it was recorded."""
+    """What differs from the record, in words."""
     words = [
         "%s: was %s, is %s" % (was["name"], was[key], now[key])
         for key in ("enabled", "active")

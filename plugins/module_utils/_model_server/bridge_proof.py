@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Proof of the bridges: containers of the project reach the model servers, nobody else does. The judgement is pure.
+"""Proof of the bridges: containers of the project reach the model servers, others do not.
 
-Asked from three places: the proxy's own container, another network of the same host, and the host itself at its outer addresses.
+Ports are probed from the proxy's container, from another network of the same host, and from the
+host itself at its outer addresses. :func:`check` is pure.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from .._host import docker as _docker
 from .._host import listeners as _listeners
 from .._host import process as _process
 
-# What an address did: spoke HTTP; took the connection and ended it; refused; let it wait; could not be asked.
+# What an address did: spoke HTTP; accepted the connection and closed it; refused; timed out; could
+# not be probed.
 ANSWERS, CLOSES, REFUSES, SILENT, UNKNOWN = "answers", "closes", "refuses", "silent", "unknown"
 ASLEEP = "asleep"
-# Asked where only Python is: one line of JSON, a word for each address.
-ASK = """import json, socket, sys
+# Runs where only Python is: prints one line of JSON, a word for each address.
+PROBE = """import json, socket, sys
 from concurrent.futures import ThreadPoolExecutor
 def ask(address):
     host, port = address.rsplit(":", 1)
@@ -38,15 +40,20 @@ def ask(address):
         return "answers" if connection.recv(5) == b"HTTP/" else "closes"
     except socket.timeout: return "silent after it took the connection"
     except OSError: return "closes"
-with ThreadPoolExecutor(32) as pool: print(json.dumps(dict(zip(sys.argv[2:], pool.map(ask, sys.argv[2:])))))"""
+addresses = sys.argv[2:]
+with ThreadPoolExecutor(32) as pool: answers = list(pool.map(ask, addresses))
+print(json.dumps(dict(zip(addresses, answers))))"""
 
 
-class Asked(NamedTuple):
-    """What was asked, by port. ``server``: on the host itself. ``inside``: from the proxy's container. ``other``: from another network of this host.
-    ``outer``: at the host's outer addresses, by address."""
+class Answers(NamedTuple):
+    """The answers by port.
+
+    ``server``: on the host itself. ``proxy``: from the proxy's container. ``other``: from another
+    network of this host. ``outer``: at the host's outer addresses, by address.
+    """
 
     server: Mapping[int, str]
-    inside: Mapping[int, str]
+    proxy: Mapping[int, str]
     other: Mapping[int, str]
     outer: Mapping[str, Mapping[int, str]]
 
@@ -59,48 +66,47 @@ class Verdict(NamedTuple):
     notes: list[str]
 
 
-def judge(ports: Iterable[int], asked: Asked) -> Verdict:
-    """What the answers prove."""
+def check(ports: Iterable[int], answers: Answers) -> Verdict:
+    """Check what the answers prove."""
     proved, problems, notes = [], [], []
     for port in ports:
-        there, within = asked.server.get(port, UNKNOWN), asked.inside.get(port, UNKNOWN)
+        local, proxy = answers.server.get(port, UNKNOWN), answers.proxy.get(port, UNKNOWN)
         faults = []
-        if there == ASLEEP:
+        if local == ASLEEP:
             notes.append("port %d: its server starts on demand and is not woken for a proof" % port)
-        elif within == UNKNOWN:
+        elif proxy == UNKNOWN:
             faults.append("it could not be asked from the proxy's container")
-        elif within in (REFUSES, SILENT):
-            faults.append("the proxy's container does not reach the bridge (%s)" % within)
-        elif there == ANSWERS and within != ANSWERS:
+        elif proxy in (REFUSES, SILENT):
+            faults.append("the proxy's container does not reach the bridge (%s)" % proxy)
+        elif local == ANSWERS and proxy != ANSWERS:
             faults.append(
-                "its server answers on the host, and not to the proxy's container (%s)" % within
+                "its server answers on the host, and not to the proxy's container (%s)" % proxy
             )
-        elif there != ANSWERS:
+        elif local != ANSWERS:
             notes.append(
-                "port %d: its server does not answer on the host either (%s); the bridge itself takes connections"
-                % (port, there)
+                "port %d: its server does not answer on the host either (%s); the bridge "
+                "itself takes connections" % (port, local)
             )
-        other = asked.other.get(port, UNKNOWN)
-        if other not in (REFUSES, SILENT):
-            faults.append(
-                "another network of this host reaches it (%s)" % other
-                if other != UNKNOWN
-                else "it could not be asked from another network"
-            )
-        for address, words in sorted(asked.outer.items()):
-            if words.get(port, UNKNOWN) not in (REFUSES, SILENT):
+        other = answers.other.get(port, UNKNOWN)
+        if other == UNKNOWN:
+            faults.append("it could not be asked from another network")
+        elif other not in (REFUSES, SILENT):
+            faults.append("another network of this host reaches it (%s)" % other)
+        for address, words in sorted(answers.outer.items()):
+            word = words.get(port, UNKNOWN)
+            if word not in (REFUSES, SILENT):
                 faults.append(
-                    "%s:%d takes connections from everywhere (%s)"
-                    % (address, port, words.get(port, UNKNOWN))
+                    "%s:%d takes connections from everywhere (%s)" % (address, port, word)
                 )
         problems += ["port %d: %s" % (port, fault) for fault in faults]
-        if not faults and there == ANSWERS:
+        if not faults and local == ANSWERS:
             proved.append(port)
     return Verdict(proved, problems, notes)
 
 
 def outer_addresses(text: str, own: Iterable[str] = ()) -> list[str]:
-    """The host's addresses at which others may come, from ``ip -json -4 address``: not those of loopback, of Docker's networks and of bridges.
+    """The host's outer addresses, from ``ip -json -4 address``: without loopback, Docker's networks
+    and virtual bridges.
 
     :param own: addresses to leave out.
     """
@@ -119,7 +125,7 @@ def outer_addresses(text: str, own: Iterable[str] = ()) -> list[str]:
 
 
 def sleeping(ports: Iterable[int], found: Iterable[_listeners.Listener]) -> set[int]:
-    """Ports at which systemd itself listens: the first connection would start what is behind."""
+    """Ports at which systemd itself listens: a connection would start the server."""
     listeners = list(found)
     return {
         port
@@ -129,8 +135,8 @@ def sleeping(ports: Iterable[int], found: Iterable[_listeners.Listener]) -> set[
     }
 
 
-def ask(addresses: Iterable[tuple[str, int]], seconds: float) -> dict[tuple[str, int], str]:
-    """Ask from the host itself."""
+def probe(addresses: Iterable[tuple[str, int]], seconds: float) -> dict[tuple[str, int], str]:
+    """Probe addresses from the host itself."""
 
     def one(address: tuple[str, int]) -> str:
         try:
@@ -146,28 +152,31 @@ def ask(addresses: Iterable[tuple[str, int]], seconds: float) -> dict[tuple[str,
             except OSError:
                 return CLOSES
 
-    wanted = list(addresses)
+    targets = list(addresses)
     with ThreadPoolExecutor(32) as pool:
-        return dict(zip(wanted, pool.map(one, wanted)))
+        return dict(zip(targets, pool.map(one, targets)))
 
 
-def look(
+def collect(
     ports: list[int], name: str, gateway: str, container: str, network: str, seconds: float
-) -> Asked:
-    """Ask from everywhere.
+) -> Answers:
+    """Probe the ports from everywhere.
 
-    :param name: by which containers of the project know this host.
-    :param container: the proxy's, which has Python; a throwaway container of the same image asks from another network.
+    :param name: this host's name in the project's containers.
+    :param container: the proxy's, which has Python; a throwaway container of the same image probes
+        from another network.
     :param network: that other network.
     """
     asleep = sleeping(ports, _listeners.listeners())
     awake = [port for port in ports if port not in asleep]
-    told = ask([("127.0.0.1", port) for port in awake], seconds)
-    server = {port: ASLEEP if port in asleep else told["127.0.0.1", port] for port in ports}
-    within = inside(container, {port: "%s:%d" % (name, port) for port in awake}, seconds)
+    local = probe([("127.0.0.1", port) for port in awake], seconds)
+    server = {port: ASLEEP if port in asleep else local["127.0.0.1", port] for port in ports}
+    proxy_answers = probe_container(
+        container, {port: "%s:%d" % (name, port) for port in awake}, seconds
+    )
     proxy = _docker.container(container)
     other = (
-        _within(
+        _probe_with(
             [
                 "docker",
                 "run",
@@ -191,26 +200,26 @@ def look(
     )
     outer: dict[str, dict[int, str]] = {}
     addresses = outer_addresses(_process.run(["ip", "-json", "-4", "address"]).out, [gateway])
-    for (address, port), word in ask(
+    for (address, port), word in probe(
         [(address, port) for address in addresses for port in ports], seconds
     ).items():
         outer.setdefault(address, {})[port] = word
-    return Asked(server, within, other, outer)
+    return Answers(server, proxy_answers, other, outer)
 
 
-def inside(container: str, addresses: dict[int, str], seconds: float) -> dict[int, str]:
-    """Ask from a container, as its processes would: a word for each port."""
-    return _within(["docker", "exec", container, "python3"], addresses, seconds)
+def probe_container(container: str, addresses: dict[int, str], seconds: float) -> dict[int, str]:
+    """Probe addresses from within a container: a word for each port."""
+    return _probe_with(["docker", "exec", container, "python3"], addresses, seconds)
 
 
-def _within(argv: list[str], addresses: dict[int, str], seconds: float) -> dict[int, str]:
+def _probe_with(argv: list[str], addresses: dict[int, str], seconds: float) -> dict[int, str]:
     if not addresses:
         return {}
     answer = _process.run(
-        [*argv, "-c", ASK, "%g" % seconds, *addresses.values()], timeout=seconds * 2 + 60
+        [*argv, "-c", PROBE, "%g" % seconds, *addresses.values()], timeout=seconds * 2 + 60
     )
     try:
-        told: dict[str, Any] = json.loads(answer.out)
+        answers: dict[str, Any] = json.loads(answer.out)
     except ValueError:
         return dict.fromkeys(addresses, UNKNOWN)
-    return {port: told.get(address, UNKNOWN) for port, address in addresses.items()}
+    return {port: answers.get(address, UNKNOWN) for port, address in addresses.items()}

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a declared model server can start on this host: program, weights, port, GPU. Every reason at once, with numbers."""
+"""Whether a declared model server can start on this host: program, weights, port, GPU.
+
+Every reason at once, with numbers.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 
 
 def account_of(name: str) -> tuple[int, int]:
-    """The account's ids; those of an account without any rights where it will only be made."""
+    """The account's user and group id; nobody's if it does not exist yet."""
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
@@ -50,7 +53,7 @@ def parts(server: Server) -> list[str]:
 
 
 def size_of(server: Server) -> int:
-    """Bytes of the weights, as far as they are there."""
+    """Bytes of the weights that exist."""
     return sum(os.path.getsize(path) for path in parts(server) if os.path.isfile(path))
 
 
@@ -82,8 +85,8 @@ def weights(server: Server, account: str) -> list[str]:
             != 0
         ):
             problems.append(
-                "%s: the account %s cannot read %s: give it or its group the right, on every folder above too"
-                % (server.name, account, path)
+                "%s: the account %s cannot read %s: give it or its group the right, on every "
+                "folder above too" % (server.name, account, path)
             )
         elif os.path.getsize(path) == 0:
             problems.append("%s: %s is empty" % (server.name, path))
@@ -98,7 +101,7 @@ def _head(path: str) -> bytes:
 
 
 def program(server: Server, account: str) -> list[str]:
-    """Whether its program is there for the account."""
+    """Whether the account can run its program."""
     path = server.command[0] if server.server == COMMAND else server.binary
     if not os.path.isfile(path):
         return ["%s: program %s does not exist" % (server.name, path)]
@@ -113,15 +116,15 @@ def program(server: Server, account: str) -> list[str]:
 
 
 def ports(server: Server, units: dict[str, str], found: Sequence[_listeners.Listener]) -> list[str]:
-    """Ports that somebody else has. What its own units hold is free for it.
+    """Ports that another process holds; those of its own units are free for it.
 
     :param units: the names of its units, as :func:`_model_server.unit.names` gives them.
     """
     problems = []
-    wanted = [(server.listens, units["service"])] + (
+    needed = [(server.listens, units["service"])] + (
         [(server.port, units["socket"])] if server.boot == ON_DEMAND else []
     )
-    for port, unit in wanted:
+    for port, unit in needed:
         listener = _listeners.holder(found, port)
         if listener is None:
             continue
@@ -153,11 +156,11 @@ def _owner(listener: _listeners.Listener, unit: str) -> Optional[str]:
 def check(
     servers: Sequence[Server], units: dict[str, dict[str, str]], account: str
 ) -> tuple[list[str], list[str], dict[str, Any]]:
-    """Everything about several servers: problems, notes, and what was found of the GPUs.
+    """Check several servers: problems, notes, and the GPUs' report.
 
     :param units: the units of each server, by its name.
     """
-    found, gpus = _listeners.listeners(), _gpu.look()
+    found, gpus = _listeners.listeners(), _gpu.inspect()
     problems, notes = [], []
     for server in servers:
         problems += (
@@ -175,19 +178,22 @@ def check(
         problems += _gpu.full(server, gpus, users, units[server.name]["service"])
     if not gpus.found:
         notes.append("%s: GPUs and their memory are not checked" % gpus.reason)
-    told = {
+    gpu_report = {
         "reason": gpus.reason,
         "gpus": [
             {**gpu._asdict(), "users": None, "total": human(gpu.total), "free": human(gpu.free)}
             for gpu in gpus.found
         ],
     }
-    return problems, notes, told
+    return problems, notes, gpu_report
 
 
 def before_start(server: Server, unit: str, account: str) -> list[str]:
-    """What stands against this start, looked at right before it. The port of its socket is systemd's, and none of its affair."""
-    gpus = _gpu.look() if server.gpus else _gpu.Gpus([], "")
+    """Why a server can't start, checked right before its start.
+
+    The port of its socket belongs to systemd and is not checked.
+    """
+    gpus = _gpu.inspect() if server.gpus else _gpu.Gpus([], "")
     listener = _listeners.holder(_listeners.listeners(), server.listens)
     problems = program(server, account) + weights(server, account)
     if listener is not None:

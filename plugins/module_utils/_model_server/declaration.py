@@ -1,10 +1,13 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The declaration of a model server: what the operator writes, read and checked as a whole. Pure: nothing of the host is looked at.
+"""The declaration of a model server: what the operator writes, read and checked as a whole.
 
-The same declaration, checked and with its defaults, lies on the host as ``/etc/llmops-litellm/models/NAME.json`` for the commands that the
-server's units call.
+The face of this package: ``read`` checks declarations, ``load`` reads an installed one. ``read`` is
+pure: it does not inspect the host.
+
+The same declaration, checked and with its defaults, lies on the host as
+``/etc/llmops-litellm/models/NAME.json`` for the commands that the server's units call.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Callable, NamedTuple, Optional, Union
 
 from .._host import settings_file as _settings_file
 from .._host.problem import OperatorError
@@ -57,7 +60,10 @@ class Request(NamedTuple):
 
 
 class Server(NamedTuple):
-    """A model server. Sizes are bytes (0: not told), times seconds (0: by the size of the weights)."""
+    """A model server.
+
+    Sizes are bytes (0: not declared), times seconds (0: by the size of the weights).
+    """
 
     name: str
     server: str
@@ -89,7 +95,7 @@ class Server(NamedTuple):
 
 
 class Installed(NamedTuple):
-    """A server as the host knows it: with the name of its unit and of the account that it runs as."""
+    """A server as installed: with the name of its unit and of the account that it runs as."""
 
     server: Server
     unit: str
@@ -99,7 +105,7 @@ class Installed(NamedTuple):
 def read(declarations: Iterable[Any]) -> tuple[list[Server], list[str]]:
     """Declarations, and everything that is wrong with them and between them."""
     problems: list[str] = []
-    servers = [_server(told, number, problems) for number, told in enumerate(declarations)]
+    servers = [_server(declared, number, problems) for number, declared in enumerate(declarations)]
     for field, words in (("name", "name %s"), ("port", "port %s")):
         values = [getattr(server, field) for server in servers]
         problems += [
@@ -118,19 +124,30 @@ def read(declarations: Iterable[Any]) -> tuple[list[Server], list[str]]:
     return servers, problems
 
 
-def _server(told: Any, number: int, problems: list[str]) -> Server:
-    named = told.get("name") if isinstance(told, Mapping) else None
+def _one_of(values: tuple[str, ...]) -> tuple[Callable[[Any], bool], str]:
+    """The check and its words for a setting that has a fixed set of values."""
+    return (lambda value: value in values), "one of %s" % ", ".join(values)
+
+
+def _server(declared: Any, number: int, problems: list[str]) -> Server:
+    """One declaration with its defaults; its faults go to ``problems``."""
+    is_mapping = isinstance(declared, Mapping)
+    named = declared.get("name") if is_mapping else None
     head = "%s: " % named if isinstance(named, str) and named else "declaration %d: " % (number + 1)
     found: list[str] = []
-    if not isinstance(told, Mapping):
+    if not is_mapping:
         problems.append(head + "must be a dictionary")
-    reader = _settings_file.Reader(
-        {key: value for key, value in told.items() if value is not None}
-        if isinstance(told, Mapping)
-        else {},
-        "",
-        found,
-    )
+    items = declared.items() if is_mapping else ()
+    values = {key: value for key, value in items if value is not None}
+    reader = _settings_file.Reader(values, "", found)
+    server = _read_server(reader)
+    reader.end()
+    _agree(server, reader)
+    problems += [head + problem for problem in found]
+    return server
+
+
+def _read_server(reader: _settings_file.Reader) -> Server:
     get = reader.get
     name = get(
         "name",
@@ -139,75 +156,63 @@ def _server(told: Any, number: int, problems: list[str]) -> Server:
         lambda value: bool(NAME.fullmatch(value)),
         "lower-case letters, digits and dashes, at most 40",
     )
-    kind = get(
-        "server", str, None, lambda value: value in SERVERS, "one of %s" % ", ".join(SERVERS)
-    )
-    task = get(
-        "task",
-        str,
-        RERANKING if kind == RERANK else CHAT,
-        lambda value: value in TASKS,
-        "one of %s" % ", ".join(TASKS),
-    )
-    boot = get("boot", str, ALWAYS, lambda value: value in BOOTS, "one of %s" % ", ".join(BOOTS))
+    kind = get("server", str, None, *_one_of(SERVERS))
+    task = get("task", str, RERANKING if kind == RERANK else CHAT, *_one_of(TASKS))
+    boot = get("boot", str, ALWAYS, *_one_of(BOOTS))
     port = get("port", int, None, lambda value: 1 <= value <= 65535, "a port from 1 to 65535")
-    backend = get(
+    has_backend = boot == ON_DEMAND and 0 < port <= 65535 - BACKEND_OFFSET
+    backend_port = get(
         "backend_port",
         int,
-        0
-        if boot != ON_DEMAND or port > 65535 - BACKEND_OFFSET or not port
-        else port + BACKEND_OFFSET,
+        port + BACKEND_OFFSET if has_backend else 0,
         lambda value: 0 <= value <= 65535,
         "a port from 1 to 65535",
     )
-    command = _texts(reader, "command")
-    server = Server(
-        name,
-        kind,
-        task,
-        _binary(reader, kind),
-        command,
-        reader.path("model", "" if kind == COMMAND else None),
-        get("alias", str, name) or name,
-        port,
-        backend,
-        _gpus(reader),
-        _texts(reader, "arguments"),
-        _size(reader, "vram"),
-        _size(reader, "memory"),
-        boot,
-        _seconds(reader, "idle", 600),
-        _seconds(reader, "wait", 0),
-        _seconds(reader, "start_timeout", 0),
-        get(
-            "health",
-            str,
-            "/health",
-            lambda value: value == "" or value.startswith("/"),
-            "a path from / on, or empty for none",
-        ),
-        _request(reader),
-        _environment(reader),
-        reader.path("environment_file", ""),
-        _unit_settings(reader),
+    health = get(
+        "health",
+        str,
+        "/health",
+        lambda value: value == "" or value.startswith("/"),
+        "a path from / on, or empty for none",
     )
-    reader.end()
-    _agree(server, reader)
-    problems += [head + problem for problem in found]
-    return server
+    return Server(
+        name=name,
+        server=kind,
+        task=task,
+        binary=_binary(reader, kind),
+        command=_texts(reader, "command"),
+        model=reader.path("model", "" if kind == COMMAND else None),
+        alias=get("alias", str, name) or name,
+        port=port,
+        backend_port=backend_port,
+        gpus=_gpus(reader),
+        arguments=_texts(reader, "arguments"),
+        vram=_size(reader, "vram"),
+        memory=_size(reader, "memory"),
+        boot=boot,
+        idle=_seconds(reader, "idle", 600),
+        wait=_seconds(reader, "wait", 0),
+        start_timeout=_seconds(reader, "start_timeout", 0),
+        health=health,
+        warm_up=_request(reader),
+        environment=_environment(reader),
+        environment_file=reader.path("environment_file", ""),
+        settings=_unit_settings(reader),
+    )
 
 
 def _agree(server: Server, reader: _settings_file.Reader) -> None:
-    """What each value is good for by itself, and not beside the others."""
+    """Report values that are valid alone and contradict each other."""
     if server.server == COMMAND and not server.command:
         reader.wrong(
             "command",
-            "is missing: the program and its arguments, with {port}, {model} and {alias} where they belong",
+            "is missing: the program and its arguments, with {port}, {model} and {alias} "
+            "where they belong",
         )
     elif server.server == COMMAND and not os.path.isabs(server.command[0]):
         reader.wrong("command", "must begin with an absolute path")
     elif server.server == COMMAND and not any("{port}" in word for word in server.command):
-        reader.wrong("command", "has no {port}, so nothing tells the program where to listen")
+        reader.wrong("command", "has no {port}, so the program would not know where to listen")
     if server.server != COMMAND and server.command:
         reader.wrong("command", "is for server: command; others take arguments")
     if server.server == RERANK and server.task != RERANKING:
@@ -243,13 +248,11 @@ def _binary(reader: _settings_file.Reader, kind: str) -> str:
         )
     if kind == COMMAND and binary:
         reader.wrong("binary", "is for other servers; command begins with it")
-    return binary or (
-        os.path.join(folder, "bin/vllm")
-        if folder
-        else LLAMA_SERVER
-        if kind in (LLAMA_CPP, RERANK)
-        else ""
-    )
+    if binary:
+        return binary
+    if folder:
+        return os.path.join(folder, "bin/vllm")
+    return LLAMA_SERVER if kind in (LLAMA_CPP, RERANK) else ""
 
 
 def _texts(reader: _settings_file.Reader, name: str) -> tuple[str, ...]:
@@ -348,19 +351,19 @@ def human(number: int) -> str:
 
 
 def dump(installed: Installed) -> str:
-    """What the commands on the host need to know of a server; no environment."""
-    told = {
+    """The JSON of a server for the commands on the host; without its environment."""
+    fields = {
         **installed.server._asdict(),
         "warm_up": installed.server.warm_up and installed.server.warm_up._asdict(),
     }
-    del told["environment"]
+    del fields["environment"]
     return (
         json.dumps(
             {
                 "format": FORMAT,
                 "unit": installed.unit,
                 "account": installed.account,
-                "server": told,
+                "server": fields,
             },
             indent=1,
             sort_keys=True,
@@ -370,9 +373,9 @@ def dump(installed: Installed) -> str:
 
 
 def load(name: str, folder: str = FOLDER, owner: int = 0) -> Installed:
-    """A server of this host.
+    """An installed server of this host.
 
-    :param owner: the account that the file must belong to: parts of what it says are done with root's rights.
+    :param owner: the account that the file must belong to: parts of it are done as root.
     :raises DeclarationError: there is none, or its file can't be trusted or read.
     """
     path = os.path.join(folder, name + ".json")
@@ -381,24 +384,24 @@ def load(name: str, folder: str = FOLDER, owner: int = 0) -> Installed:
     try:
         with open(path, encoding="utf-8") as handle:
             about = os.fstat(handle.fileno())
-            told = json.load(handle)
+            record = json.load(handle)
         if about.st_uid != owner or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise DeclarationError(
                 "%s must belong to %s and be writable for nobody else"
                 % (path, "root" if owner == 0 else "account %d" % owner)
             )
-        if told["format"] != FORMAT:
+        if record["format"] != FORMAT:
             raise DeclarationError(
                 "%s was written by another release of this collection: run its role again" % path
             )
         fields = {
-            **told["server"],
+            **record["server"],
             "environment": {},
-            "warm_up": told["server"]["warm_up"] and Request(**told["server"]["warm_up"]),
+            "warm_up": record["server"]["warm_up"] and Request(**record["server"]["warm_up"]),
         }
         for field in ("command", "gpus", "arguments"):
             fields[field] = tuple(fields[field])
-        return Installed(Server(**fields), told["unit"], told["account"])
+        return Installed(Server(**fields), record["unit"], record["account"])
     except OSError as error:
         raise DeclarationError(
             "%s cannot be read (%s): the role llmops.litellm.model_host writes it"

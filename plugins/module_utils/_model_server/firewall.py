@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rules of :mod:`_model_server.firewall_rules` brought to a host and away again. A record says which are ours; nothing else is ever removed."""
+"""The rules of :mod:`_model_server.firewall_rules` brought to a host and away again.
+
+A record says which are ours; nothing else is ever removed.
+"""
 
 from __future__ import annotations
 
@@ -25,43 +28,47 @@ class FirewallError(OperatorError):
     """A firewall's program refused, or the record can't be read."""
 
 
-def look(wanted: Optional[Wanted] = None) -> Found:
-    """What the firewalls of this host say. A program that is not there says nothing.
+def inspect(wanted: Optional[Wanted] = None) -> Found:
+    """The state of this host's firewalls; a missing program counts as an empty answer.
 
-    :param wanted: whose packets firewalld is asked for the zone of; left out, it is not asked.
+    :param wanted: the packets whose firewalld zone is wanted; ``None`` for no zone.
     """
-    running = _said(["firewall-cmd", "--state"])
-    told = _process.run(["nft", "-j", "list", "ruleset"])
+    running = _output(["firewall-cmd", "--state"])
+    answer = _process.run(["nft", "-j", "list", "ruleset"])
     try:
-        ruleset = json.loads(told.out).get("nftables", []) if told.rc == 0 else []
+        ruleset = json.loads(answer.out).get("nftables", []) if answer.rc == 0 else []
     except ValueError:
         ruleset = []
     zone = _zone(wanted) if running and wanted else ""
     return Found(
-        _said(["ufw", "status"]),
+        _output(["ufw", "status"]),
         running,
         zone,
-        _said(["firewall-cmd", "--permanent", "--zone=" + zone, "--get-target"]) if zone else "",
+        _output(["firewall-cmd", "--permanent", "--zone=" + zone, "--get-target"]) if zone else "",
         ruleset,
     )
 
 
 def _zone(wanted: Wanted) -> str:
-    """As firewalld decides: by the packets' source, else by the interface they come in at, else the default. A network that is yet to come will be in
-    the zone that Docker has for all of its networks, where there is one."""
-    told = _process.run(["ip", "-json", "-4", "address", "show", "to", wanted.gateway + "/32"])
+    """The zone that firewalld picks: by source, else by interface, else the default.
+
+    A network that does not exist yet will be in the zone that Docker has for its networks, if any.
+    """
+    answer = _process.run(["ip", "-json", "-4", "address", "show", "to", wanted.gateway + "/32"])
     links = (
-        [link["ifname"] for link in json.loads(told.out or "[]") if link] if told.rc == 0 else []
+        [link["ifname"] for link in json.loads(answer.out or "[]") if link]
+        if answer.rc == 0
+        else []
     )
-    zone = _said(["firewall-cmd", "--get-zone-of-source=" + wanted.subnet])
+    zone = _output(["firewall-cmd", "--get-zone-of-source=" + wanted.subnet])
     for link in links:
-        zone = zone or _said(["firewall-cmd", "--get-zone-of-interface=" + link])
-    if not links and not zone and DOCKER_ZONE in _said(["firewall-cmd", "--get-zones"]).split():
+        zone = zone or _output(["firewall-cmd", "--get-zone-of-interface=" + link])
+    if not links and not zone and DOCKER_ZONE in _output(["firewall-cmd", "--get-zones"]).split():
         zone = DOCKER_ZONE
-    return zone or _said(["firewall-cmd", "--get-default-zone"])
+    return zone or _output(["firewall-cmd", "--get-default-zone"])
 
 
-def _said(argv: list[str]) -> str:
+def _output(argv: list[str]) -> str:
     answer = _process.run(argv)
     return answer.out.strip() if answer.rc == 0 else ""
 
@@ -75,10 +82,10 @@ def load(folder: str) -> list[Rule]:
     if not os.path.exists(path):
         return []
     try:
-        told = json.loads(_files.read(path))
-        if told["format"] != FORMAT:
+        record = json.loads(_files.read(path))
+        if record["format"] != FORMAT:
             raise ValueError("of another release")
-        return [Rule.of(item) for item in told["rules"]]
+        return [Rule.of(item) for item in record["rules"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FirewallError(
             '%s cannot be read (%s); move it away, and look for rules marked "%s" in the firewall'
@@ -100,54 +107,54 @@ def _save(folder: str, rules: list[Rule]) -> None:
         _files.sync_folder(folder)
 
 
-def bring(wanted: Wanted, folder: str, check: bool = False) -> dict[str, Any]:
-    """Let containers through, and nobody whom an earlier run let through and this one does not.
+def apply(wanted: Wanted, folder: str, check: bool = False) -> dict[str, Any]:
+    """Allow the containers, and remove what an earlier run allowed and this one does not.
 
     :returns: ``changed``, ``firewall``, ``added`` and ``removed`` (commands).
     :raises FirewallError: a rule could not be made. Those that were made are in the record.
     """
-    found, ours = look(wanted), load(folder)
+    found, ours = inspect(wanted), load(folder)
     kind = _firewall_rules.kind_of(found)
     rules = _firewall_rules.rules(kind, found, wanted)
     gone = [rule for rule in ours if rule not in rules]
-    missing = [rule for rule in rules if not _there(found, rule)]
-    told = {
+    missing = [rule for rule in rules if not _exists(found, rule)]
+    report = {
         "changed": bool(gone or missing or ours != rules),
         "firewall": kind,
         "added": [" ".join(rule.add) for rule in missing],
         "removed": [" ".join(rule.add) for rule in gone],
     }
-    if check or not told["changed"]:
-        return told
+    if check or not report["changed"]:
+        return report
     # the record first: a rule that nobody remembers would stay for good
     _save(folder, [*ours, *(rule for rule in rules if rule not in ours)])
     for rule in gone:
         _remove(found, rule)
     for rule in missing:
-        _must(rule.add)
+        _run(rule.add)
     _save(folder, rules)
-    return told
+    return report
 
 
-def again(folder: str) -> list[str]:
-    """Make rules that the firewall has lost since, by a reboot or a restart of its service. Returns the commands."""
-    found = look()
+def reapply(folder: str) -> list[str]:
+    """Add rules that the firewall has lost by a reboot or a restart; returns the commands."""
+    found = inspect()
     missing = [
         rule
         for rule in load(folder)
-        if not _there(found, rule)
-        and (rule.kind != NFTABLES or _firewall_rules.chain_there(found.nft, rule))
+        if not _exists(found, rule)
+        and (rule.kind != NFTABLES or _firewall_rules.has_chain(found.nft, rule))
     ]
     for rule in missing:
-        _must(rule.add)
+        _run(rule.add)
     return [" ".join(rule.add) for rule in missing]
 
 
 def remove(folder: str, check: bool = False) -> dict[str, Any]:
-    """Take away what is ours."""
+    """Remove our rules."""
     ours = load(folder)
     if ours and not check:
-        found = look()
+        found = inspect()
         for rule in ours:
             _remove(found, rule)
         _save(folder, [])
@@ -160,22 +167,22 @@ def remove(folder: str, check: bool = False) -> dict[str, Any]:
 
 
 def volatile(folder: str) -> bool:
-    """Whether some of the rules don't outlive a restart of the firewall by themselves."""
+    """Whether a restart of the firewall loses some of the rules."""
     return any(rule.kind in (NFTABLES, IPTABLES) for rule in load(folder))
 
 
-def _there(found: Found, rule: Rule) -> bool:
+def _exists(found: Found, rule: Rule) -> bool:
     if rule.kind == FIREWALLD and not found.firewalld:
         return PERMANENT in rule.ask and _process.run(_offline(rule.ask)).rc == 0
     if rule.ask:
         return _process.run(list(rule.ask)).rc == 0
     return _firewall_rules.present(
-        found, rule, _said(["ufw", "show", "added"]) if rule.kind == UFW else ""
+        found, rule, _output(["ufw", "show", "added"]) if rule.kind == UFW else ""
     )
 
 
 def _remove(found: Found, rule: Rule) -> None:
-    if not _there(found, rule):
+    if not _exists(found, rule):
         return
     if rule.kind == FIREWALLD and not found.firewalld:
         commands = [tuple(_offline(rule.remove))]
@@ -187,15 +194,15 @@ def _remove(found: Found, rule: Rule) -> None:
             for number in _firewall_rules.handles(found.nft, rule)
         ]
     for command in commands:
-        _must(command)
+        _run(command)
 
 
 def _offline(argv: tuple[str, ...]) -> list[str]:
-    """What firewalld keeps is there while it does not run, and it has another program for that."""
+    """The command for a permanent rule while firewalld does not run."""
     return ["firewall-offline-cmd", *(word for word in argv[1:] if word != PERMANENT)]
 
 
-def _must(argv: tuple[str, ...]) -> None:
+def _run(argv: tuple[str, ...]) -> None:
     answer = _process.run(list(argv))
     if answer.rc != 0:
         raise FirewallError(

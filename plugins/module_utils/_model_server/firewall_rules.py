@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which firewall of a host is active, and the rules that let containers through it to their bridges. Pure: answers in, rules out.
+"""Which firewall of a host is active, and the rules that let containers through to their bridges.
 
-A host without an active firewall needs none and gets none. An accept in a table of our own would be no help: another table's drop still drops.
-So the rules go where the drop is, each with a mark by which it is found again.
+Pure: answers in, rules out. A host without an active firewall needs no rules. An accept in a table
+of our own would not help: another table's drop still drops. So the rules go where the drop is, each
+with a mark by which it is found again.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ PERMANENT = "--permanent"
 
 
 class Found(NamedTuple):
-    """What the firewalls' own programs say. ``zone``: the zone of firewalld that the project's packets are in. ``target``: what that one does with those
-    that no rule of its own names."""
+    """The output of the firewalls' programs.
+
+    ``zone``: firewalld's zone of the project's packets; ``target``: that zone's default action.
+    """
 
     ufw: str = ""
     firewalld: str = ""
@@ -31,7 +34,7 @@ class Found(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """Who may come in: the containers' subnet, to the bridges' address, at these ports."""
+    """What to allow: from the containers' subnet, to the bridges' address, at these ports."""
 
     subnet: str
     gateway: str
@@ -39,8 +42,11 @@ class Wanted(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """One rule. ``add`` and ``remove`` are commands; ``ask`` is one that succeeds where the rule is there, empty where :func:`present` reads it from
-    what was found. ``place``: family, table and chain of nftables."""
+    """One rule.
+
+    ``add`` and ``remove`` are commands; ``ask`` is one that succeeds if the rule exists, empty if
+    :func:`present` reads that from the ruleset. ``place``: nftables' family, table and chain.
+    """
 
     kind: str
     add: tuple[str, ...]
@@ -49,16 +55,18 @@ class Rule(NamedTuple):
     place: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
-        """As the record on the host holds it."""
+        """The rule as JSON, for the record on the host."""
         return {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in self._asdict().items()
         }
 
     @classmethod
-    def of(cls, told: dict[str, Any]) -> Rule:
-        """The way back from the record."""
-        return cls(told["kind"], *(tuple(told[key]) for key in ("add", "remove", "ask", "place")))
+    def of(cls, record: dict[str, Any]) -> Rule:
+        """The reverse of :meth:`record`."""
+        return cls(
+            record["kind"], *(tuple(record[key]) for key in ("add", "remove", "ask", "place"))
+        )
 
 
 def kind_of(found: Found) -> str:
@@ -74,7 +82,7 @@ def kind_of(found: Found) -> str:
 
 
 def dropping(ruleset: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]:
-    """The chains of nftables (family, table, name) that see IPv4 packets to this host and end in dropping them."""
+    """The nftables chains (family, table, name) that drop IPv4 packets to this host by default."""
     rules: dict[tuple[str, str, str], list[list[dict[str, Any]]]] = {}
     bases = {}
     for item in ruleset:
@@ -98,13 +106,13 @@ def dropping(ruleset: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]:
 
 
 def _drops_all(steps: Sequence[dict[str, Any]]) -> bool:
-    """Whether a rule drops or rejects whatever comes to it: nothing in it looks at the packet."""
+    """Whether a rule drops or rejects every packet: it has no match."""
     kinds = [next(iter(step)) for step in steps]
     return bool(kinds) and kinds[-1] in ("drop", "reject") and set(kinds[:-1]) <= {"counter", "log"}
 
 
 def _is_iptables(place: tuple[str, str, str]) -> bool:
-    """Chains in capitals are those that iptables keeps in nftables; it can't read rules of another make."""
+    """Whether it is iptables' own chain in nftables, whose rules only iptables may change."""
     return place[0] == "ip" and place[1] == "filter" and place[2] == "INPUT"
 
 
@@ -149,10 +157,13 @@ def _ufw(wanted: Wanted, port: int) -> Rule:
 
 
 def _firewalld(wanted: Wanted, port: int, zone: str) -> list[Rule]:
-    """One that is kept and one that holds now. A reload, which makes one of the other, would take away what others have made for now only."""
+    """A permanent rule and a runtime rule.
+
+    A reload, which applies the permanent ones, would remove the runtime rules of others.
+    """
     text = (
-        'rule family="ipv4" source address="%s" destination address="%s" port port="%d" protocol="tcp" accept'
-        % (wanted.subnet, wanted.gateway, port)
+        'rule family="ipv4" source address="%s" destination address="%s" port port="%d" '
+        'protocol="tcp" accept' % (wanted.subnet, wanted.gateway, port)
     )
     bases = [("firewall-cmd", PERMANENT, "--zone=" + zone), ("firewall-cmd", "--zone=" + zone)]
     return [
@@ -214,7 +225,7 @@ def _nft(wanted: Wanted, place: tuple[str, str, str]) -> Rule:
 
 
 def handles(ruleset: Sequence[dict[str, Any]], rule: Rule) -> list[int]:
-    """Where in nftables a rule of ours is."""
+    """The nftables handles of a rule of ours."""
     comment = rule.add[-1].strip('"')
     return [
         item["rule"]["handle"]
@@ -225,7 +236,7 @@ def handles(ruleset: Sequence[dict[str, Any]], rule: Rule) -> list[int]:
     ]
 
 
-def chain_there(ruleset: Sequence[dict[str, Any]], rule: Rule) -> bool:
+def has_chain(ruleset: Sequence[dict[str, Any]], rule: Rule) -> bool:
     """Whether nftables still has the chain of a rule."""
     return any(
         (item["chain"]["family"], item["chain"]["table"], item["chain"]["name"]) == rule.place

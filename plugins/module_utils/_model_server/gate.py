@@ -1,11 +1,13 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The door of a model server on demand: clients wait at its socket until the server is ready, and are told in HTTP where it does not become ready.
+"""The activation gate of a model server on demand: clients wait at its socket until the server is
+ready, and get an HTTP error if it does not become ready.
 
-systemd hands the listening socket over at the first connection and starts the server beside. Connections stay in the socket's queue meanwhile, so
-that no client sees anything but a slow first answer. Then ``systemd-socket-proxyd`` takes the same socket; when it has been idle for long enough it
-ends, the door with it, and systemd stops the server that nobody needs any more.
+systemd passes the listening socket on at the first connection and starts the server beside.
+Connections stay in the socket's queue meanwhile, so clients only see a slow first answer. Then
+``systemd-socket-proxyd`` takes the same socket. When it has been idle for long enough it exits, the
+gate with it, and systemd stops the server. Its unit is called ``…-door.service``.
 """
 
 from __future__ import annotations
@@ -23,9 +25,9 @@ from .declaration import Installed
 
 PROXYD = "/usr/lib/systemd/systemd-socket-proxyd"
 FIRST = 3  # the first file descriptor that systemd hands over
-# Seconds: between two looks at the server, until a server that was not started counts as stopped, in which refusals go on for those who
-# come meanwhile, and for one client to send its request.
-LOOK, STOPPED, LINGER, PATIENCE = 0.2, 15.0, 5.0, 5.0
+# Seconds: between two checks of the server, until a server that was not started counts as stopped,
+# in which new clients are still refused, and for one client to send its request.
+POLL, STOPPED, LINGER, CLIENT_TIMEOUT = 0.2, 15.0, 5.0, 5.0
 CONNECTIONS = 2048
 LARGEST_HEAD = 65536
 
@@ -39,11 +41,11 @@ class State(NamedTuple):
 
 
 class Ended(Exception):
-    """The door is told to end."""
+    """The gate got the signal to stop."""
 
 
 def inherited(environment: dict[str, str]) -> socket.socket:
-    """The listening socket that systemd hands over.
+    """The listening socket that systemd passes on.
 
     :raises ValueError: there is none.
     """
@@ -54,41 +56,47 @@ def inherited(environment: dict[str, str]) -> socket.socket:
     return socket.socket(fileno=FIRST)
 
 
-def look(unit: str) -> State:
+def unit_state(unit: str) -> State:
     """The server's unit as systemd sees it."""
     answer = _systemd.Manager(None).systemctl(
         "show", "--property=ActiveState,MainPID,Result", "--", unit
     )
-    told = (_systemd.parse_show(answer.out) or [{}])[0]
+    properties = (_systemd.parse_show(answer.out) or [{}])[0]
     return State(
-        told.get("ActiveState", "unknown"), int(told.get("MainPID") or 0), told.get("Result", "")
+        properties.get("ActiveState", "unknown"),
+        int(properties.get("MainPID") or 0),
+        properties.get("Result", ""),
     )
 
 
 def wait(
-    see: Callable[[], State],
+    state_of: Callable[[], State],
     seconds: float,
     clock: Callable[[], float] = time.monotonic,
-    rest: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[Optional[State], str]:
     """Wait until the server is ready.
 
-    :returns: its state, or ``None`` and why it is not coming; without a reason it was stopped, and the next connection starts it again.
+    :returns: its state, or ``None`` and why it is not coming; without a reason it was stopped, and
+        the next connection starts it again.
     """
     begun = clock()
     stopped: Optional[float] = None
     while True:
-        state, now = see(), clock()
+        state, now = state_of(), clock()
         if state.active == "active":
             return state, ""
         if state.active == "failed":
             return None, "it failed to start (%s)" % (state.result or "unknown")
-        stopped = (now if stopped is None else stopped) if state.active == "inactive" else None
+        if state.active != "inactive":
+            stopped = None
+        elif stopped is None:
+            stopped = now
         if stopped is not None and now - stopped > STOPPED:
             return None, ""
         if now - begun > seconds:
             return None, "it was not ready after %d seconds" % seconds
-        rest(LOOK)
+        sleep(POLL)
 
 
 def proxy(listening: socket.socket, port: int, idle: int) -> int:
@@ -111,8 +119,9 @@ def proxy(listening: socket.socket, port: int, idle: int) -> int:
     return child
 
 
-def watch(child: int, server: int, rest: Callable[[float], None] = time.sleep) -> Optional[int]:
-    """Wait until the proxy ends, and end it where the server does: who comes then waits at the socket for the next one.
+def watch(child: int, server: int, sleep: Callable[[float], None] = time.sleep) -> Optional[int]:
+    """Wait until the proxy ends, and stop it if the server ends: new clients then wait at the
+    socket for the next one.
 
     :returns: the proxy's exit code, ``None`` where the server is gone.
     """
@@ -124,30 +133,30 @@ def watch(child: int, server: int, rest: Callable[[float], None] = time.sleep) -
             os.kill(child, signal.SIGTERM)
             os.waitpid(child, 0)
             return None
-        rest(LOOK)
+        sleep(POLL)
 
 
 def serve(
     installed: Installed,
     seconds: float,
     listening: socket.socket,
-    see: Callable[[], State],
-    say: Callable[[str], None],
+    state_of: Callable[[], State],
+    log: Callable[[str], None],
 ) -> int:
-    """The whole of it. Returns an exit code: 0 where there is nothing more to do."""
+    """Wait for the server, then proxy until one of the two ends. Returns the exit code."""
     server = installed.server
 
-    def end(*_told: Any) -> None:
+    def end(*_signal: Any) -> None:
         raise Ended
 
     signal.signal(signal.SIGTERM, end)
     try:
         while True:
-            state, why = wait(see, seconds)
+            state, why = wait(state_of, seconds)
             if state is None:
                 if why:
-                    say(
-                        "model server %s: %s. Clients get 503; look why: journalctl -u %s"
+                    log(
+                        "model server %s: %s. Clients get 503; see journalctl -u %s"
                         % (server.name, why, installed.unit)
                     )
                     refuse(
@@ -165,14 +174,15 @@ def serve(
                 return 0
             if code is not None:
                 return code
-            say("model server %s has ended; clients wait for it" % server.name)
+            log("model server %s has ended; clients wait for it" % server.name)
     except Ended:
         refuse(listening, "model server %s is stopped" % server.name, 0)
         return 0
 
 
 def refuse(listening: socket.socket, why: str, linger: float) -> int:
-    """Answer everybody who waits, and who comes until nobody has come for a while, with a 503 that a client understands.
+    """Answer every waiting and new client with a 503 in OpenAI's format until none has come for a
+    while.
 
     :param linger: seconds without a new client after which it ends.
     :returns: how many were answered.
@@ -185,8 +195,8 @@ async def _refuse(listening: socket.socket, why: str, linger: float) -> int:
         {"error": {"message": why, "type": "service_unavailable", "code": 503}}
     ).encode()
     answer = (
-        b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 30\r\nConnection: close\r\n"
-        b"Content-Length: %d\r\n\r\n" % len(body)
+        b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: "
+        b"30\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
     ) + body
     listening.setblocking(False)
     loop = asyncio.get_running_loop()
@@ -197,17 +207,17 @@ async def _refuse(listening: socket.socket, why: str, linger: float) -> int:
             client, _peer = await asyncio.wait_for(loop.sock_accept(listening), max(linger, 0.05))
         except asyncio.TimeoutError:
             break
-        tasks.add(asyncio.ensure_future(_tell(client, answer)))
+        tasks.add(asyncio.ensure_future(_respond(client, answer)))
         answered += 1
     await asyncio.gather(*tasks)
     return answered
 
 
-async def _tell(client: socket.socket, answer: bytes) -> None:
-    """Read what the client sends, all of it, and answer: one that is answered while it still sends would see a reset instead."""
+async def _respond(client: socket.socket, answer: bytes) -> None:
+    """Read the whole request, then answer: a client that still sends would see a reset instead."""
     reader, writer = await asyncio.open_connection(sock=client, limit=LARGEST_HEAD)
     try:
-        await asyncio.wait_for(_request(reader), PATIENCE)
+        await asyncio.wait_for(_request(reader), CLIENT_TIMEOUT)
     except (
         asyncio.TimeoutError,
         asyncio.IncompleteReadError,
@@ -218,10 +228,10 @@ async def _tell(client: socket.socket, answer: bytes) -> None:
         pass  # whatever it has sent, it gets the answer
     try:
         writer.write(answer)
-        await asyncio.wait_for(writer.drain(), PATIENCE)
+        await asyncio.wait_for(writer.drain(), CLIENT_TIMEOUT)
         if writer.can_write_eof():
             writer.write_eof()
-        await asyncio.wait_for(reader.read(LARGEST_HEAD), PATIENCE)
+        await asyncio.wait_for(reader.read(LARGEST_HEAD), CLIENT_TIMEOUT)
     except (asyncio.TimeoutError, OSError):
         pass  # it has gone
     finally:

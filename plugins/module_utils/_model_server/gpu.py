@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The GPUs of a host as ``nvidia-smi`` tells them, and whether declared servers fit on them. The checks are pure."""
+"""The GPUs of a host as ``nvidia-smi`` reports them, and whether declared servers fit on them.
+
+The checks are pure.
+"""
 
 from __future__ import annotations
 
@@ -30,19 +33,19 @@ class Gpu(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """As a person tells it from others."""
+        """Its name in messages."""
         return "GPU %d (%s)" % (self.number, self.name)
 
 
 class Gpus(NamedTuple):
-    """The host's GPUs; ``reason`` tells why there are none."""
+    """The host's GPUs; ``reason``: why there are none."""
 
     found: list[Gpu]
     reason: str
 
 
 def parse(text: str, users: str = "") -> list[Gpu]:
-    """The answers of ``nvidia-smi`` in CSV without header and units."""
+    """Parse ``nvidia-smi``'s output in CSV without header and units."""
     used: dict[str, dict[int, int]] = {}
     for row in _rows(users, 3):
         if row[0].isdigit():
@@ -61,27 +64,29 @@ def _rows(text: str, width: int) -> list[list[str]]:
 
 
 def _bytes(text: str) -> int:
-    """Mebibytes; ``[N/A]`` and the like, as integrated GPUs have them, count as nothing."""
+    """Mebibytes as bytes; ``[N/A]`` and the like, as integrated GPUs report, count as 0."""
     return int(text) * MIB if text.strip().isdigit() else 0
 
 
-def look() -> Gpus:
+def inspect() -> Gpus:
     """The GPUs of this host."""
-    told = _process.run(
+    answer = _process.run(
         ["nvidia-smi", "--query-gpu=" + QUERY, "--format=csv,noheader,nounits"], timeout=30
     )
-    if told.rc == 127:
+    if answer.rc == 127:
         return Gpus([], "this host has no nvidia-smi")
-    if told.rc != 0:
+    if answer.rc != 0:
         return Gpus(
             [],
             "nvidia-smi: %s"
-            % ((told.err or told.out).strip().splitlines() or ["it failed with %d" % told.rc])[-1],
+            % (
+                (answer.err or answer.out).strip().splitlines() or ["it failed with %d" % answer.rc]
+            )[-1],
         )
     users = _process.run(
         ["nvidia-smi", "--query-compute-apps=" + USERS, "--format=csv,noheader,nounits"], timeout=30
     )
-    found = parse(told.out, users.out)
+    found = parse(answer.out, users.out)
     return Gpus(found, "" if found else "nvidia-smi names no GPU")
 
 
@@ -95,7 +100,7 @@ def devices() -> list[str]:
 
 
 def gpu_of(word: str, found: Sequence[Gpu]) -> Optional[Gpu]:
-    """The GPU of an index or UUID. A part of a UUID is enough where it names one, as for ``CUDA_VISIBLE_DEVICES``."""
+    """The GPU of an index or a UUID, which may be shortened as for ``CUDA_VISIBLE_DEVICES``."""
     matches = [
         gpu
         for gpu in found
@@ -122,7 +127,10 @@ def missing(servers: Sequence[Server], gpus: Gpus) -> list[str]:
 
 
 def overcommitted(servers: Sequence[Server], gpus: Gpus) -> list[str]:
-    """GPUs that hold less than the sum of what is declared for them. Servers that are started by hand don't count: who starts them looks."""
+    """GPUs with less memory than the sum that is declared for them.
+
+    Servers that are started by hand don't count.
+    """
     problems = []
     for gpu in gpus.found:
         users = [
@@ -150,7 +158,9 @@ def overcommitted(servers: Sequence[Server], gpus: Gpus) -> list[str]:
 
 
 def full(server: Server, gpus: Gpus, units: Mapping[int, str], own: str) -> list[str]:
-    """GPUs on which there is less free memory than the server is declared to need. What it has itself counts as free.
+    """GPUs with less free memory than the server is declared to need.
+
+    What it uses itself counts as free.
 
     :param units: the systemd units of processes that use a GPU.
     :param own: the server's own unit.

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The model servers of a host as they are now: unit, whether its state is the intended one, GPU, model, who reaches it, when it answered last.
+"""The state of a host's model servers: unit, intended state, GPU, model, reachability, last answer.
 
-Nothing is changed but the record of last answers, and no server that starts on demand is woken.
+Nothing is changed but the record of last answers, and no server on demand is started.
 """
 
 from __future__ import annotations
@@ -33,8 +33,13 @@ SEEN = "model_answers.json"
 WIDTH = 100
 
 
-class Place(NamedTuple):
-    """Where to look. ``container`` is the proxy's (empty: none is asked); ``ports`` are further ones that are known to have model servers."""
+class Scope(NamedTuple):
+    """What to inspect.
+
+    ``container`` is the proxy's (empty: it is not asked); ``ports`` are further ones that are known
+    to have model servers; ``seconds``: the timeout of each request; ``models``: the folder of the
+    declarations.
+    """
 
     project: str
     state_dir: str
@@ -45,14 +50,35 @@ class Place(NamedTuple):
     models: str = _declaration.FOLDER
 
 
-def known(place: Place) -> tuple[list[dict[str, Any]], list[str]]:
-    """What is recorded of servers, managed and adopted, and what can't be read."""
+def known(scope: Scope) -> tuple[list[dict[str, Any]], list[str]]:
+    """The servers on record: managed, adopted, and those known by a port only; and what can't be
+    read.
+    """
+    rows, problems = _managed(scope)
+    try:
+        adopted = _adoption.load(scope.state_dir)
+    except _adoption.AdoptionError as error:
+        adopted = {}
+        problems.append(str(error))
+    for entry in adopted.values():
+        row = _unmanaged(entry["name"].rsplit(".", 1)[0], entry["port"])
+        row["unit"], row["account"] = entry["name"], entry["account"]
+        row["recorded"] = {key: entry[key] for key in ("enabled", "active")}
+        rows.append(row)
+    on_record = {row["port"] for row in rows}
+    ports = {*scope.ports, *bridged(scope.project), *migrated(scope.state_dir)}
+    rows += [_unmanaged("port %d" % port, port) for port in sorted(ports - on_record)]
+    return rows, problems
+
+
+def _managed(scope: Scope) -> tuple[list[dict[str, Any]], list[str]]:
+    """The declared servers of this host, and the declarations that can't be read."""
     rows, problems = [], []
-    for name in sorted(os.listdir(place.models)) if os.path.isdir(place.models) else []:
+    for name in sorted(os.listdir(scope.models)) if os.path.isdir(scope.models) else []:
         if not name.endswith(".json"):
             continue
         try:
-            installed = _declaration.load(name[: -len(".json")], place.models, os.geteuid())
+            installed = _declaration.load(name[: -len(".json")], scope.models, os.geteuid())
         except _declaration.DeclarationError as error:
             problems.append(str(error))
             continue
@@ -67,45 +93,24 @@ def known(place: Place) -> tuple[list[dict[str, Any]], list[str]]:
                 "model": server.model or server.alias,
                 "gpus": list(server.gpus),
                 "declared_vram": server.vram,
-                "entry": _model_server_unit.entry(server, place.project),
+                "entry": _model_server_unit.entry(server, scope.project),
                 "boot": server.boot,
             }
         )
-    try:
-        adopted = _adoption.load(place.state_dir)
-    except _adoption.AdoptionError as error:
-        adopted = {}
-        problems.append(str(error))
-    for entry in adopted.values():
-        rows.append(
-            {
-                "name": entry["name"].rsplit(".", 1)[0],
-                "managed": False,
-                "unit": entry["name"],
-                "account": entry["account"],
-                "port": entry["port"],
-                "model": "",
-                "gpus": [],
-                "declared_vram": 0,
-                "recorded": {key: entry[key] for key in ("enabled", "active")},
-            }
-        )
-    taken = {row["port"] for row in rows}
-    rows += [
-        {
-            "name": "port %d" % port,
-            "managed": False,
-            "unit": None,
-            "account": "",
-            "port": port,
-            "model": "",
-            "gpus": [],
-            "declared_vram": 0,
-        }
-        for port in sorted({*place.ports, *bridged(place.project), *migrated(place.state_dir)})
-        if port not in taken
-    ]
     return rows, problems
+
+
+def _unmanaged(name: str, port: Optional[int]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "managed": False,
+        "unit": None,
+        "account": "",
+        "port": port,
+        "model": "",
+        "gpus": [],
+        "declared_vram": 0,
+    }
 
 
 def model_of(argv: list[str]) -> str:
@@ -122,17 +127,16 @@ def model_of(argv: list[str]) -> str:
 def intended(
     row: dict[str, Any], unit: Optional[_systemd.Unit], entry: Optional[_systemd.Unit]
 ) -> tuple[Optional[bool], str]:
-    """Whether a server's state is the intended one (``None``: nobody has said), and what is intended."""
+    """Whether a server's state is the intended one (``None``: nothing is recorded), and which that
+    is.
+    """
+    failed = unit is not None and unit.active == "failed"
     if row["managed"]:
         if row["boot"] == MANUAL:
-            return unit is not None and unit.active != "failed", "started by hand"
+            return unit is not None and not failed, "started by hand"
         words = "runs always" if row["boot"] == ALWAYS else "starts on demand"
-        return bool(
-            entry
-            and entry.enabled == "enabled"
-            and entry.active == "active"
-            and not (unit and unit.active == "failed")
-        ), words
+        started = entry is not None and (entry.enabled, entry.active) == ("enabled", "active")
+        return started and not failed, words
     recorded = row.get("recorded")
     if recorded is None:
         return None, ""
@@ -142,78 +146,43 @@ def intended(
     ), words
 
 
-def look(place: Place, now: datetime, remember: bool = False) -> dict[str, Any]:
-    """Everything about the model servers of this host.
+def collect(scope: Scope, now: datetime, remember: bool = False) -> dict[str, Any]:
+    """The state of every model server of this host.
 
-    :param remember: write down when each answered.
+    :param remember: record when each one answered.
+    :returns: ``hosts`` (one dictionary a server), ``problems``, ``gpus``, ``gpu_note`` (why there
+        are none). Sizes are bytes, times seconds.
     """
-    rows, problems = known(place)
-    listeners, gpus, seen = _listeners.listeners(), _gpu.look(), load_seen(place.state_dir)
+    rows, problems = known(scope)
+    listeners, gpus, seen = _listeners.listeners(), _gpu.inspect(), load_seen(scope.state_dir)
     ports = [row["port"] for row in rows if row["port"]]
     asleep = _bridge_proof.sleeping(ports, listeners) if ports else set()
-    awake = [port for port in ports if port not in asleep]
-    reach = (
-        _bridge_proof.inside(
-            place.container,
-            {port: "%s:%d" % (place.gateway_name, port) for port in awake},
-            place.seconds,
-        )
-        if place.container
-        else {}
-    )
+    reach = {}
+    if scope.container:
+        addresses = {
+            port: "%s:%d" % (scope.gateway_name, port) for port in ports if port not in asleep
+        }
+        reach = _bridge_proof.probe_container(scope.container, addresses, scope.seconds)
     hosts = []
     for row in rows:
-        unit = _unit(row["unit"], row["account"]) if row["unit"] else None
-        entry = _unit(row["entry"], "") if row.get("entry") else None
-        listener = _listeners.holder(listeners, row["port"]) if row["port"] else None
-        pid = unit.pid if unit else listener.pid if listener and listener.pid != 1 else None
-        if row["unit"] is None and pid:
-            unit = _serving(pid)
-            if unit:
-                row.update(
-                    name=unit.name.rsplit(".", 1)[0],
-                    unit=unit.name,
-                    account=unit.manager.account or "",
-                )
-        right, words = intended(row, unit, entry)
-        seconds = (
-            None
-            if row["port"] is None or row["port"] in asleep
-            else answer_seconds(row["port"], place.seconds)
-        )
-        key = str(row["port"] or row["name"])
+        port = row["port"]
+        host = _host(row, listeners, gpus.found)
+        seconds = None
+        if port is not None and port not in asleep:
+            seconds = answer_seconds(port, scope.seconds)
+        key = str(port or host["name"])
         if seconds is not None:
             seen[key] = now.astimezone(timezone.utc).isoformat(timespec="seconds")
-        used = {
-            gpu.number: sum(
-                size for user, size in gpu.users.items() if pid and pid in _process.ancestors(user)
-            )
-            for gpu in gpus.found
-        }
-        hosts.append(
-            {
-                "name": row["name"],
-                "managed": row["managed"],
-                "unit": row["unit"],
-                "account": row["account"],
-                "port": row["port"],
-                "enabled": (entry or unit).enabled if (entry or unit) else None,  # type: ignore[union-attr]
-                "active": unit.active if unit else None,
-                "asleep": row["port"] in asleep,
-                "intended": words,
-                "as_intended": right,
-                "model": row["model"] or (model_of(_process.command_line(pid)) if pid else ""),
-                "gpus": row["gpus"] or [str(number) for number, size in used.items() if size],
-                "declared_vram": row["declared_vram"],
-                "vram": sum(used.values()),
-                "answers": seconds is not None,
-                "seconds": seconds,
-                "last_answer": seen.get(key),
-                "reachable": answered(reach.get(row["port"])),
-            }
+        host.update(
+            asleep=port in asleep,
+            answers=seconds is not None,
+            seconds=seconds,
+            last_answer=seen.get(key),
+            reachable=answered(reach.get(port)),
         )
+        hosts.append(host)
     if remember:
-        save_seen(place.state_dir, seen)
+        save_seen(scope.state_dir, seen)
     return {
         "hosts": hosts,
         "problems": problems,
@@ -231,13 +200,56 @@ def look(place: Place, now: datetime, remember: bool = False) -> dict[str, Any]:
     }
 
 
+def _host(
+    row: dict[str, Any], listeners: list[_listeners.Listener], gpus: list[_gpu.Gpu]
+) -> dict[str, Any]:
+    """A server's unit, state, model and GPUs."""
+    unit = _unit(row["unit"], row["account"]) if row["unit"] else None
+    entry = _unit(row["entry"], "") if row.get("entry") else None
+    pid = unit.pid if unit else _listening(listeners, row["port"])
+    if row["unit"] is None and pid:
+        unit = _serving(pid)
+        if unit:
+            name, account = unit.name.rsplit(".", 1)[0], unit.manager.account or ""
+            row.update(name=name, unit=unit.name, account=account)
+    as_intended, words = intended(row, unit, entry)
+    started = entry or unit
+    used = {
+        gpu.number: sum(
+            size for user, size in gpu.users.items() if pid and pid in _process.ancestors(user)
+        )
+        for gpu in gpus
+    }
+    return {
+        "name": row["name"],
+        "managed": row["managed"],
+        "unit": row["unit"],
+        "account": row["account"],
+        "port": row["port"],
+        "enabled": started.enabled if started else None,
+        "active": unit.active if unit else None,
+        "intended": words,
+        "as_intended": as_intended,
+        "model": row["model"] or (model_of(_process.command_line(pid)) if pid else ""),
+        "gpus": row["gpus"] or [str(number) for number, size in used.items() if size],
+        "declared_vram": row["declared_vram"],
+        "vram": sum(used.values()),
+    }
+
+
+def _listening(listeners: list[_listeners.Listener], port: Optional[int]) -> Optional[int]:
+    """The process that listens on a port, ``None`` for systemd itself."""
+    listener = _listeners.holder(listeners, port) if port else None
+    return listener.pid if listener and listener.pid != 1 else None
+
+
 def answered(word: Optional[str]) -> Optional[bool]:
-    """Whether a container was answered; ``None`` where it could not be asked."""
+    """Whether a container got an answer; ``None`` if it could not be probed."""
     return None if word in (None, _bridge_proof.UNKNOWN) else word == _bridge_proof.ANSWERS
 
 
 def bridged(project: str, folder: str = UNITS) -> list[int]:
-    """Ports that have a bridge, such as those of a migration."""
+    """Ports that have a bridge unit."""
     pattern = re.compile(re.escape(project) + r"-bridge-(\d+)\.socket")
     return sorted(
         int(match[1])
@@ -248,7 +260,10 @@ def bridged(project: str, folder: str = UNITS) -> list[int]:
 
 
 def migrated(folder: str) -> list[int]:
-    """Ports at which a migration has found model servers. A journal that can't be read is told elsewhere."""
+    """Ports of the model servers that a migration has found.
+
+    A journal that can't be read is reported elsewhere.
+    """
     try:
         journal = _journal.load(folder) or {}
         return [int(host["port"]) for host in journal["facts"]["found"]["model_hosts"]]
@@ -273,77 +288,65 @@ def _serving(pid: int) -> Optional[_systemd.Unit]:
 
 
 def answer_seconds(port: int, limit: float) -> Optional[float]:
-    """Seconds that an HTTP answer took, whatever it said; ``None`` without one."""
+    """Seconds that any HTTP answer took; ``None`` without one."""
     begun = time.monotonic()
     answer = _client.Client("http://127.0.0.1:%d" % port, None, limit).get("/health")
     return round(time.monotonic() - begun, 3) if answer.status is not None else None
 
 
 def load_seen(folder: str) -> dict[str, str]:
-    """When each server answered last, by its port. A record that can't be read is no news."""
+    """When each server answered last, by its port; empty if the record can't be read."""
     try:
-        told = json.loads(_files.read(os.path.join(folder, SEEN)))
+        record = json.loads(_files.read(os.path.join(folder, SEEN)))
     except (OSError, ValueError):
         return {}
-    return {str(key): str(value) for key, value in told.items()} if isinstance(told, dict) else {}
+    if not isinstance(record, dict):
+        return {}
+    return {str(key): str(value) for key, value in record.items()}
 
 
 def save_seen(folder: str, seen: dict[str, str]) -> None:
-    """Write it down, where the deployment has a state folder."""
+    """Write the record of last answers, if the deployment has a state folder."""
     if os.path.isdir(folder):
         _files.write_atomically(
             os.path.join(folder, SEEN), json.dumps(seen, indent=1, sort_keys=True) + "\n"
         )
 
 
-def screen(told: dict[str, Any]) -> list[str]:
-    """The same for a terminal, two lines for each server."""
-    if not told["hosts"] and not told["problems"]:
+def text_lines(report: dict[str, Any]) -> list[str]:
+    """The result of :func:`collect` for a terminal, two lines for each server."""
+    if not report["hosts"] and not report["problems"]:
         return ["model servers  none on this host is known"]
-    lines = ["model servers%s" % ("" if told["gpus"] else "  (%s)" % told["gpu_note"])]
-    for host in told["hosts"]:
-        state = (
-            "asleep"
-            if host["asleep"] and host["active"] != "active"
-            else host["active"] or "no unit"
-        )
-        mark = {
-            True: "as intended",
-            False: "NOT as intended (%s)" % host["intended"],
-            None: "not recorded",
-        }[host["as_intended"]]
-        answers = (
-            "answers in %.2f s" % host["seconds"]
-            if host["answers"]
-            else "answered last %s" % host["last_answer"]
-            if host["last_answer"]
-            else "no answer"
-        )
-        inside = (
-            {True: ", also to containers", False: ", NOT to containers", None: ""}[
-                host["reachable"]
-            ]
-            if host["answers"]
-            else ""
-        )
-        name = (
-            host["name"]
-            if host["name"] == "port %s" % host["port"]
-            else "%s %s" % (host["name"], host["port"] or "")
-        )
-        lines.append("  %s: %s, %s" % (name, state, mark))
-        gpu = (
-            "GPU %s %s, " % (",".join(host["gpus"]), human(host["vram"] or host["declared_vram"]))
-            if host["gpus"]
-            else ""
-        )
-        lines.append(
-            "    %s%s%s%s"
-            % (
-                gpu,
-                answers,
-                inside,
-                ", %s" % os.path.basename(host["model"].rstrip("/")) if host["model"] else "",
-            )
-        )
-    return [line[:WIDTH] for line in lines + ["  %s" % problem for problem in told["problems"]]]
+    lines = ["model servers%s" % ("" if report["gpus"] else "  (%s)" % report["gpu_note"])]
+    for host in report["hosts"]:
+        lines += _host_lines(host)
+    lines += ["  %s" % problem for problem in report["problems"]]
+    return [line[:WIDTH] for line in lines]
+
+
+def _host_lines(host: dict[str, Any]) -> list[str]:
+    state = host["active"] or "no unit"
+    if host["asleep"] and host["active"] != "active":
+        state = "asleep"
+    mark = {
+        True: "as intended",
+        False: "NOT as intended (%s)" % host["intended"],
+        None: "not recorded",
+    }[host["as_intended"]]
+    name = host["name"]
+    if name != "port %s" % host["port"]:
+        name = "%s %s" % (name, host["port"] or "")
+    if host["answers"]:
+        details = ["answers in %.2f s" % host["seconds"]]
+        if host["reachable"] is not None:
+            details.append("also to containers" if host["reachable"] else "NOT to containers")
+    elif host["last_answer"]:
+        details = ["answered last %s" % host["last_answer"]]
+    else:
+        details = ["no answer"]
+    if host["gpus"]:
+        size = human(host["vram"] or host["declared_vram"])
+        details.insert(0, "GPU %s %s" % (",".join(host["gpus"]), size))
+    if host["model"]:
+        details.append(os.path.basename(host["model"].rstrip("/")))
+    return ["  %s: %s, %s" % (name, state, mark), "    " + ", ".join(details)]

@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""True readiness of a model server: its health endpoint and one real request.
+"""Readiness of a model server: its health endpoint and one real request.
 
-A 200 of the health endpoint alone proves nothing: some servers give it while weights load, or with no slot free.
+A 200 of the health endpoint alone proves nothing: some servers return it while weights load, or
+with no slot free.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-class Looked(NamedTuple):
-    """What a server answered: whether it is ready, why not, and seconds that its real answer took."""
+class Result(NamedTuple):
+    """A server's answer: whether it is ready, why not, and the seconds that it took."""
 
     ready: bool
     reason: str
@@ -39,7 +40,7 @@ class Looked(NamedTuple):
 
 
 def request_of(server: Server) -> Optional[Request]:
-    """The real request of the server's task, ``None`` where only the operator's own warm-up proves anything."""
+    """The real request of the server's task, ``None`` if only the operator's warm-up is one."""
     if server.task not in REQUESTS:
         return None
     path, body = REQUESTS[server.task]
@@ -47,7 +48,7 @@ def request_of(server: Server) -> Optional[Request]:
 
 
 def fault(task: str, answer: _client.Answer) -> str:
-    """What is wrong with the answer to the real request; empty where it proves the server ready."""
+    """What is wrong with the answer to the real request; empty if it proves the server ready."""
     if answer.status is None:
         return answer.body
     if answer.status != 200:
@@ -82,43 +83,34 @@ def fault(task: str, answer: _client.Answer) -> str:
         )
     else:
         proved = True
-    return (
-        ""
-        if proved
-        else "the answer has not the form of a %s"
-        % {CHAT: "completion", EMBEDDING: "vector", RERANKING: "ranking"}[task]
-    )
+    if proved:
+        return ""
+    form = {CHAT: "completion", EMBEDDING: "vector", RERANKING: "ranking"}[task]
+    return "the answer has not the form of a %s" % form
 
 
 def _finite(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def ask(server: Server, client: Client, warm: bool = True) -> Looked:
-    """Ask once.
+def check(server: Server, client: Client, warm: bool = True) -> Result:
+    """Check a server once.
 
     :param warm: also send the operator's warm-up request.
     """
     if server.health:
         answer = client.get(server.health)
         if answer.status != 200:
-            return Looked(
-                False,
-                "%s: %s"
-                % (
-                    server.health,
-                    answer.body if answer.status is None else "HTTP %d" % answer.status,
-                ),
-                0.0,
-            )
+            reason = answer.body if answer.status is None else "HTTP %d" % answer.status
+            return Result(False, "%s: %s" % (server.health, reason), 0.0)
     begun = time.monotonic()
     requests = [(server.task, request_of(server)), ("", server.warm_up if warm else None)]
     for task, request in requests:
         if request is not None:
             why = fault(task, client.request("POST", request.path, request.body))
             if why:
-                return Looked(False, "%s: %s" % (request.path, why), 0.0)
-    return Looked(True, "", time.monotonic() - begun)
+                return Result(False, "%s: %s" % (request.path, why), 0.0)
+    return Result(True, "", time.monotonic() - begun)
 
 
 def wait(
@@ -127,23 +119,27 @@ def wait(
     environment: Mapping[str, str],
     alive: Callable[[], bool] = lambda: True,
     clock: Callable[[], float] = time.monotonic,
-    rest: Callable[[float], None] = time.sleep,
-) -> Looked:
-    """Ask until the server is ready, or the time is over, or nobody is there any more to become ready.
+    sleep: Callable[[float], None] = time.sleep,
+) -> Result:
+    """Check until the server is ready, has ended, or the time is over.
 
-    :param environment: may have the server's key, which is never told.
+    :param seconds: the timeout.
+    :param environment: may have the server's key, which is never shown.
+    :param alive: whether the server's process still runs.
     """
     key = next((environment[name] for name in KEYS if environment.get(name)), None)
     begun = clock()
     pause = 0.1
     while True:
-        left = seconds - (clock() - begun)
-        looked = ask(server, Client("http://127.0.0.1:%d" % server.listens, key, max(1.0, left)))
-        if looked.ready:
-            return looked
+        remaining = seconds - (clock() - begun)
+        result = check(
+            server, Client("http://127.0.0.1:%d" % server.listens, key, max(1.0, remaining))
+        )
+        if result.ready:
+            return result
         if not alive():
-            return Looked(False, "it has ended (%s)" % looked.reason, 0.0)
+            return Result(False, "it has ended (%s)" % result.reason, 0.0)
         if clock() - begun + pause > seconds:
-            return Looked(False, "not ready after %d seconds (%s)" % (seconds, looked.reason), 0.0)
-        rest(pause)
+            return Result(False, "not ready after %d seconds (%s)" % (seconds, result.reason), 0.0)
+        sleep(pause)
         pause = min(2.0, pause * 1.5)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the units of a model server say: its command line, environment, limits and names. Pure."""
+"""The values for a model server's units: command line, environment, limits and names. Pure."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ from .declaration import (
 )
 
 LOOPBACK = "127.0.0.1"
-# Seconds: the least time that a start gets, what vLLM needs besides to compile, and the bytes that a slow disk reads in one.
+# Seconds: the least time that a start gets, what vLLM needs besides to compile, and the bytes that
+# a slow disk reads in one.
 LEAST_START, COMPILE, PER_SECOND = 120, 480, 50 << 20
-# Seconds that a start may take beyond the wait for readiness, and a stop until the server is killed. The unit says the same.
+# Seconds that a start may take beyond the wait for readiness, and a stop until the server is
+# killed. The unit says the same.
 START_SLACK, STOP_TIMEOUT = 30, 60
 # The first release that lengthens the time between restarts.
 RESTART_STEPS = 254
@@ -70,20 +72,23 @@ def command(server: Server) -> list[str]:
 
 
 def environment(server: Server, home: str) -> dict[str, str]:
-    """What is set for it beyond what the operator sets. A server without GPUs sees none, whatever the host has."""
-    told = {
+    """The server's environment; the operator's values win.
+
+    A server without GPUs sees none, whatever the host has.
+    """
+    values = {
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_VISIBLE_DEVICES": ",".join(server.gpus),
         "HOME": home,
     }
     if server.server == VLLM:
-        # weights are on the host; nothing is fetched, and nothing is told to anybody
-        told.update({"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"})
-    return {**told, **server.environment}
+        # weights are on the host; nothing is downloaded, and no usage is reported
+        values.update({"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"})
+    return {**values, **server.environment}
 
 
 def start_timeout(server: Server, weights: int) -> int:
-    """Seconds that a start may take, true readiness included.
+    """The start timeout in seconds, up to readiness.
 
     :param weights: bytes of the weights.
     """
@@ -93,12 +98,15 @@ def start_timeout(server: Server, weights: int) -> int:
 
 
 def hold(server: Server, timeout: int) -> int:
-    """Seconds that a client of a server on demand is held at most."""
+    """The longest time in seconds that a client of a server on demand waits."""
     return server.wait or timeout
 
 
 def limits(timeout: int, systemd: int) -> dict[str, int]:
-    """Restarts with an end. The interval is so long that as many failures in sequence always fall into it, however long each start took.
+    """The limits of restarts after a failure.
+
+    The interval is so long that the allowed number of failures in sequence always falls into it,
+    however long each start took.
 
     :param systemd: the release; from 254 on the time between restarts grows.
     """
@@ -113,7 +121,9 @@ def limits(timeout: int, systemd: int) -> dict[str, int]:
 
 
 def quoted(words: Sequence[str]) -> str:
-    """Words for ``ExecStart=``: nothing is expanded. systemd knows JSON's escapes, but for the slash that JSON needs none for."""
+    """Quote words for ``ExecStart=``, without expansion. systemd knows JSON's escapes except the
+    one of a slash, which JSON does not need.
+    """
     return " ".join(
         json.dumps(word.replace("%", "%%").replace("$", "$$"), ensure_ascii=False) for word in words
     )
@@ -128,21 +138,22 @@ def assignments(values: dict[str, str]) -> list[str]:
 
 
 def names(server: Server, project: str) -> dict[str, str]:
-    """The names of its units. On demand clients meet a socket, and a door that holds them until the server is ready."""
+    """The names of its units.
+
+    A server on demand has a socket, and an activation gate (``door``) at which clients wait.
+    """
     stem = "%s-model-%s" % (project, server.name)
-    told = {"service": stem + ".service"}
+    units = {"service": stem + ".service"}
     if server.boot == ON_DEMAND:
-        told.update({"socket": stem + ".socket", "door": stem + "-door.service"})
-    return told
+        units.update({"socket": stem + ".socket", "door": stem + "-door.service"})
+    return units
 
 
 def entry(server: Server, project: str) -> str:
-    """The unit that is enabled and started, empty where none is: for a server that is started by hand."""
-    return (
-        ""
-        if server.boot == MANUAL
-        else names(server, project)["socket" if server.boot == ON_DEMAND else "service"]
-    )
+    """The unit that is enabled and started; empty for a server that is started by hand."""
+    if server.boot == MANUAL:
+        return ""
+    return names(server, project)["socket" if server.boot == ON_DEMAND else "service"]
 
 
 def describe(

@@ -213,7 +213,7 @@ def drill(settings: _settings.Settings, options: Any) -> Answer:
         image = _drill.image_of(manifest, images.get("postgres", ""))
         done = _drill.drill(entry.path, image, now(), identity=options.identity)
         problem = "; ".join(done["differences"]) or None
-    except _load.SealedError:
+    except _load.EncryptedError:
         return _sealed(settings, entry)
     except (OperatorError, OSError) as error:
         _history.record(

@@ -155,7 +155,7 @@ def door(options: Any) -> Answer:
         installed,
         options.timeout or installed.server.wait or 60,
         listening,
-        lambda: _gate.look(installed.unit),
+        lambda: _gate.unit_state(installed.unit),
         say,
     )
     return Answer(
@@ -184,7 +184,7 @@ def failed(options: Any) -> Answer:
     """Where systemd has given up. Some releases also call this between two restarts: then the
     answer is no, and nobody is told."""
     installed = _installed(options)
-    state = _gate.look(installed.unit)
+    state = _gate.unit_state(installed.unit)
     if state.active != "failed":
         return Answer(
             FAILED, ["%s failed and is started again" % options.name], {"state": state.active}
@@ -207,7 +207,7 @@ def failed(options: Any) -> Answer:
 
 def firewall(options: Any) -> Answer:
     """After the firewall's service has begun anew."""
-    added = _firewall.again(options.state_dir)
+    added = _firewall.reapply(options.state_dir)
     return Answer(DONE, added or ["all rules are there"], {"added": added})
 
 

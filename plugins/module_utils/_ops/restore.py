@@ -47,7 +47,7 @@ def options_of(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--wait",
         type=int,
-        default=int(_restore.PATIENCE),
+        default=int(_restore.START_TIMEOUT),
         metavar="SECONDS",
         help="that the proxy may take to serve (%(default)s)",
     )
@@ -79,9 +79,9 @@ def run(settings: _settings.Settings, options: Any, now: datetime) -> Answer:
     builds = isinstance(order, _rebuild.Order)
     if options.dry_run:
         result = (
-            _rebuild.foresee(order)
+            _rebuild.dry_run(order)
             if isinstance(order, _rebuild.Order)
-            else _restore.foresee(order)
+            else _restore.dry_run(order)
         )
         return Answer(REFUSED if result["problems"] else DONE, foreseen(result), result)
 

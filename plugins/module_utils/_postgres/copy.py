@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A verified copy of a database on another server: pg_dump | pg_restore from one snapshot, fingerprints of both sides compared."""
+"""A verified copy of a database on another server: pg_dump | pg_restore from one snapshot,
+fingerprints of both sides compared.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ DUMP_OPTIONS = (
 
 
 def _pump(out: IO[bytes], into: IO[bytes], counted: list[int]) -> None:
-    """Move bytes from one pipe to the other inside the kernel (where Python has splice), counting them, until either end closes."""
+    """Move bytes from one pipe to the other inside the kernel (where Python has splice), counting
+    them, until either end closes.
+    """
     try:
         while True:
             if hasattr(os, "splice"):
@@ -59,7 +63,8 @@ def _pump(out: IO[bytes], into: IO[bytes], counted: list[int]) -> None:
 def stream(
     source: Endpoint, target: Endpoint, snapshot: str, meanwhile: Session
 ) -> tuple[int, dict[str, Any]]:
-    """pg_dump of a snapshot into pg_restore, and at the same time the fingerprint of that snapshot by the session that holds it.
+    """pg_dump of a snapshot into pg_restore, and at the same time the fingerprint of that snapshot
+    by the session that holds it.
 
     :returns: bytes that crossed, the source's fingerprint.
     :raises PostgresError: either program failed; what both said is in the message.
@@ -127,8 +132,8 @@ def _check_own(target: Endpoint, found: Occupancy, replace: str) -> Optional[dic
     held = fingerprint(target)
     if replace == "unchanged" and held["hash"] != found.mark.get("hash"):
         raise PostgresError(
-            "%s is an earlier copy of ours that was written to since (%d rows now, %s when it was copied on %s): replacing it would"
-            " lose those changes"
+            "%s is an earlier copy of ours that was written to since (%d rows now, %s when "
+            "it was copied on %s): replacing it would lose those changes"
             % (target, held["rows_total"], found.mark.get("rows_total"), found.mark.get("time"))
         )
     return held
@@ -137,10 +142,12 @@ def _check_own(target: Endpoint, found: Occupancy, replace: str) -> Optional[dic
 def plan(
     source: Endpoint, target: Endpoint, replace: str = "unchanged", admin: Optional[Session] = None
 ) -> tuple[str, Optional[dict[str, Any]]]:
-    """What a copy would do, looked at without changing anything: ``create`` or ``replace``, and the fingerprint of our earlier copy.
+    """What a copy would do: ``create`` or ``replace``, and the fingerprint of our earlier copy.
 
-    :param replace: ``unchanged``: an earlier copy of ours may be replaced only while it holds what was copied; ``ours``: whatever
-        was written into it since.
+    Nothing is changed.
+
+    :param replace: ``unchanged``: an earlier copy of ours may be replaced only while it holds what
+        was copied; ``ours``: whatever was written into it since.
     :raises PostgresError: the copy is refused; the message says why.
     """
     check_versions(source, target)
@@ -154,14 +161,17 @@ def plan(
 
 
 def dry_run(source: Endpoint, target: Endpoint, replace: str) -> str:
-    """What :func:`copy` would do now: ``create``, ``replace``, or ``none`` where our earlier copy equals the source."""
+    """What :func:`copy` would do now: ``create``, ``replace``, or ``none`` where our earlier copy
+    equals the source.
+    """
     action, earlier = plan(source, target, replace)
     return "none" if earlier is not None and not compare(fingerprint(source), earlier) else action
 
 
 class Result(NamedTuple):
-    """A copy: what was done (``create``, ``replace``, ``none``), the differences in words (none: verified), both fingerprints,
-    bytes that crossed, and the seconds of each phase."""
+    """A copy: what was done (``create``, ``replace``, ``none``), the differences in words (none:
+    verified), both fingerprints, bytes that crossed, and the seconds of each phase.
+    """
 
     action: str
     differences: list[str]
@@ -172,7 +182,9 @@ class Result(NamedTuple):
 
 
 def _lock(admin: Session, target: Endpoint) -> None:
-    """Hold a lock until this connection ends, so that two runs cannot build the same copy. What a run that was killed left at work ends first.
+    """Hold a lock until this connection ends, so that two runs cannot build the same copy.
+
+    What a run that was killed left at work ends first.
 
     :raises PostgresError: it does not end in time.
     """
@@ -189,9 +201,12 @@ def _lock(admin: Session, target: Endpoint) -> None:
 
 
 def copy(source: Endpoint, target: Endpoint, replace: str, now: datetime) -> Result:
-    """Copy a database and verify it. Where our earlier copy already equals the source, nothing is done.
+    """Copy a database and verify it.
 
-    When the two sides differ, the copy is removed and the differences are returned; the target's name is then as it was before.
+    Where our earlier copy already equals the source, nothing is done.
+
+    When the two sides differ, the copy is removed and the differences are returned; the target's
+    name is then as it was before.
 
     :raises PostgresError: refused or failed; what was there before is as it was.
     """

@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows that were written after a migration, copied back into the database that they came from: its schema, owners and rights stay.
+"""Rows that were written after a migration, copied back into the database that they came from: its
+schema, owners and rights stay.
 
-Only rows travel, as COPY's text, so that the server they come from may be of a newer major. Everything happens in one transaction
-of the target, which is committed when its contents are verified to equal the source's, and else leaves no trace.
+Only rows travel, as COPY's text, so that the server they come from may be of a newer major.
+Everything happens in one transaction of the target, which is committed when its contents are
+verified to equal the source's, and else leaves no trace.
 """
 
 from __future__ import annotations
@@ -30,21 +32,30 @@ from .session import Endpoint, PostgresError, Session, identifier, literal
 from .verified import Phases
 
 TIMEOUT = 60.0  # seconds
-_COLUMNS = """SELECT a.attname, a.attgenerated FROM pg_attribute a WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped
+_COLUMNS = """SELECT a.attname, a.attgenerated FROM pg_attribute a
+WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum"""
 # Of the tables themselves and to them: rows are removed and come in any order.
-_FOREIGN_KEYS = """SELECT k.conrelid::regclass::text, k.conname, pg_get_constraintdef(k.oid), obj_description(k.oid, 'pg_constraint') FROM pg_constraint k
-WHERE k.contype = 'f' AND k.conparentid = 0 AND (k.conrelid::regclass::text IN (%(tables)s) OR k.confrelid::regclass::text IN (%(tables)s)) ORDER BY 1, 2"""
+_FOREIGN_KEYS = """SELECT k.conrelid::regclass::text, k.conname, pg_get_constraintdef(k.oid),
+  obj_description(k.oid, 'pg_constraint')
+FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0
+  AND (k.conrelid::regclass::text IN (%(tables)s) OR k.confrelid::regclass::text IN (%(tables)s))
+ORDER BY 1, 2"""
 _TRIGGERS = """SELECT g.tgrelid::regclass::text || ' (' || g.tgname || ')' FROM pg_trigger g
 WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgrelid::regclass::text IN (%s) ORDER BY 1"""
 # What is written to, and what refers to it: only an owner may take a foreign key away.
-_NOT_OURS = """SELECT c.oid::regclass::text FROM pg_class c WHERE NOT pg_has_role(c.relowner, 'USAGE') AND (c.oid::regclass::text IN (%(relations)s)
-  OR c.oid IN (SELECT k.conrelid FROM pg_constraint k WHERE k.contype = 'f' AND k.confrelid::regclass::text IN (%(relations)s))) ORDER BY 1"""
+_NOT_OURS = """SELECT c.oid::regclass::text FROM pg_class c
+WHERE NOT pg_has_role(c.relowner, 'USAGE') AND (c.oid::regclass::text IN (%(relations)s)
+  OR c.oid IN (SELECT k.conrelid FROM pg_constraint k
+    WHERE k.contype = 'f' AND k.confrelid::regclass::text IN (%(relations)s)))
+ORDER BY 1"""
 
 
 class Result(NamedTuple):
-    """A copy back: what was done (``copy_back``, ``none``), the differences in words (none: verified), both fingerprints, what
-    changed in the target (:func:`delta`), bytes that crossed, and the seconds of each phase."""
+    """A copy back: what was done (``copy_back``, ``none``), the differences in words (none:
+    verified), both fingerprints, what changed in the target (:func:`delta`), bytes that crossed,
+    and the seconds of each phase.
+    """
 
     action: str
     differences: list[str]
@@ -56,8 +67,9 @@ class Result(NamedTuple):
 
 
 def delta(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
-    """The tables that differ between two fingerprints, by name: ``name``, the rows ``before`` and ``after`` (0 where there is no such table),
-    and ``changed``, whether the hashes differ."""
+    """The tables that differ between two fingerprints, by name: ``name``, the rows ``before`` and
+    ``after`` (0 where there is no such table), and ``changed``, whether the hashes differ.
+    """
     old, new = (
         {(item["schema"], item["name"]): item for item in side["tables"]}
         for side in (before, after)
@@ -90,12 +102,14 @@ def check(
 ) -> None:
     """Whether the target may be made to hold what the source holds.
 
-    :param held: the source's fingerprint; ``there``: the target's; ``expect``: hash of the target when it was left, ``None`` for any.
+    :param held: the source's fingerprint; ``there``: the target's; ``expect``: hash of the target
+        when it was left, ``None`` for any.
     :raises PostgresError: it must not.
     """
     if expect is not None and there["hash"] != expect:
         raise PostgresError(
-            "%s was written to since it was left; copying rows back over it would lose that. It differs from what is to be copied back: %s"
+            "%s was written to since it was left; copying rows back over it would lose that. "
+            "It differs from what is to be copied back: %s"
             % (target, "; ".join(compare(held, there)))
         )
     if held["schema_hash"] != there["schema_hash"]:
@@ -103,8 +117,9 @@ def check(
         only = ["table %s is only in the source" % name for name in sorted(ours - theirs)]
         only += ["table %s is only in the target" % name for name in sorted(theirs - ours)]
         raise PostgresError(
-            "the schemas differ%s: a newer LiteLLM changed one of them, and rows of the one do not fit the other. Let both sides have"
-            " the schema of one release of LiteLLM, which migrates it when it starts, or leave these rows where they are"
+            "the schemas differ%s: a newer LiteLLM changed one of them, and rows of the one "
+            "do not fit the other. Let both sides have the schema of one release of LiteLLM, "
+            "which migrates it when it starts, or leave these rows where they are"
             % (" (%s)" % "; ".join(only) if only else " in columns, types, constraints or indexes")
         )
 
@@ -112,7 +127,8 @@ def check(
 def copy_back(source: Endpoint, target: Endpoint, expect: Optional[str] = None) -> Result:
     """Make the target hold what the source holds, and verify it.
 
-    :param expect: content hash (``fingerprint()["hash"]``) that the target had when it was left. ``None`` for any.
+    :param expect: content hash (``fingerprint()["hash"]``) that the target had when it was left.
+        ``None`` for any.
     :raises PostgresError: refused or failed; the target holds what it held.
     """
     phase = Phases()
@@ -238,7 +254,9 @@ def _listed(relations: Iterable[str]) -> str:
 
 
 def _check_unchanged(session: Session, items: Iterable[dict[str, Any]]) -> None:
-    """:raises PostgresError: tables that are locked now hold something else than when they were looked at."""
+    """:raises PostgresError: tables that are locked now hold something else than when they were
+    looked at.
+    """
     utf8 = session.query("SHOW server_encoding") == [["UTF8"]]
     for item in items:
         columns = " ".join(str(row[0]) for row in session.query(_COLUMNS % literal(_sql(item))))
@@ -247,15 +265,17 @@ def _check_unchanged(session: Session, items: Iterable[dict[str, Any]]) -> None:
         ]
         if combine(high, low) != item["hash"]:
             raise PostgresError(
-                "%s was written to while it was looked at: table %s had %d rows, now %s. Stop its clients first."
-                % (session.endpoint, item["name"], item["rows"], rows)
+                "%s was written to while it was read: table %s had %d rows, now %s. "
+                "Stop its clients first." % (session.endpoint, item["name"], item["rows"], rows)
             )
 
 
 def _fill(
     session: Session, source: Endpoint, snapshot: str, held: dict[str, Any], there: dict[str, Any]
 ) -> int:
-    """Replace the rows of all tables that differ, in the transaction that is open and stays open; the bytes that crossed."""
+    """Replace the rows of all tables that differ, in the transaction that is open and stays open;
+    the bytes that crossed.
+    """
     differing, crossed = _differing(held, there), 0
     tables = [_sql(item) for item in differing]
     if tables:
@@ -268,7 +288,7 @@ def _fill(
             session.execute("ALTER TABLE %s DROP CONSTRAINT %s" % (table, identifier(str(name))))
         session.execute("TRUNCATE %s" % ", ".join(tables))
         for table in tables:
-            crossed += _table(session, source, snapshot, table)
+            crossed += _copy_table(session, source, snapshot, table)
         session.execute(
             "SET CONSTRAINTS ALL IMMEDIATE"
         )  # no table can be altered while the check of a deferred one is pending
@@ -281,12 +301,16 @@ def _fill(
                     "COMMENT ON CONSTRAINT %s ON %s IS %s"
                     % (identifier(str(name)), table, literal(comment))
                 )
-    _set(session, held["sequences"], sequences(session))
+    _set_sequences(session, held["sequences"], sequences(session))
     return crossed
 
 
-def _set(session: Session, wanted: list[dict[str, Any]], found: list[dict[str, Any]]) -> None:
-    """Put sequences where they stand in the source. setval alone would outlive a rollback; after a RESTART of the same transaction it does not."""
+def _set_sequences(
+    session: Session, wanted: list[dict[str, Any]], found: list[dict[str, Any]]
+) -> None:
+    """Give sequences the source's values. setval alone would outlive a rollback; after a
+    RESTART of the same transaction it does not.
+    """
     for item in _differing({"sequences": found}, {"sequences": wanted}, "sequences"):
         session.execute("ALTER SEQUENCE %s RESTART" % _sql(item))
         session.query(
@@ -295,7 +319,7 @@ def _set(session: Session, wanted: list[dict[str, Any]], found: list[dict[str, A
         )
 
 
-def _table(session: Session, source: Endpoint, snapshot: str, table: str) -> int:
+def _copy_table(session: Session, source: Endpoint, snapshot: str, table: str) -> int:
     """The rows of one table, from the source's snapshot into the target's transaction."""
     columns = ", ".join(
         identifier(str(name))
@@ -314,14 +338,15 @@ def _table(session: Session, source: Endpoint, snapshot: str, table: str) -> int
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        stack.callback(_end, reader)
+        stack.callback(_kill, reader)
         if reader.stdin is None or reader.stdout is None or reader.stderr is None:
             raise PostgresError("%s: psql was started without pipes" % source)
         settings = "".join(
             "SET %s = %s;\n" % (name, literal(value)) for name, value in SETTINGS.items()
         )
         script = (
-            "%sBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET TRANSACTION SNAPSHOT %s;\nCOPY (SELECT %s FROM ONLY %s) TO STDOUT;\n"
+            "%sBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET TRANSACTION SNAPSHOT "
+            "%s;\nCOPY (SELECT %s FROM ONLY %s) TO STDOUT;\n"
             % (settings, literal(snapshot), columns, table)
         )
         try:
@@ -335,12 +360,13 @@ def _table(session: Session, source: Endpoint, snapshot: str, table: str) -> int
             crossed = load(reader.stdout)
             said = reader.stderr.read().decode("utf-8", "replace")
             if reader.wait():
-                # The target has not been told that the rows are all: leaving its session like this undoes everything.
+                # The target does not know yet that the rows are complete: ending its session like
+                # this undoes everything.
                 raise source.explain("psql", reader.returncode, said)
     return crossed
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _kill(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.kill()
     process.wait()

@@ -24,11 +24,15 @@ from .session import (
 
 # Every server has it; databases are made and dropped from there.
 MAINTENANCE = "postgres"
-_HOLDS = """SELECT CASE c.relkind WHEN 'S' THEN 'sequence ' WHEN 'v' THEN 'view ' ELSE 'table ' END || c.relname
+_HOLDS = """SELECT CASE c.relkind WHEN 'S' THEN 'sequence ' WHEN 'v' THEN 'view ' ELSE 'table ' END
+    || c.relname
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')
-UNION ALL SELECT 'function ' || p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+  WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+UNION ALL SELECT 'schema ' || nspname FROM pg_namespace
+  WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')
+UNION ALL SELECT 'function ' || p.proname
+  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
   WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 UNION ALL SELECT 'type ' || t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
   WHERE t.typtype IN ('e', 'd') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -38,8 +42,10 @@ UNION ALL SELECT count(*) || ' large objects' FROM pg_largeobject_metadata HAVIN
 
 
 class Occupancy(NamedTuple):
-    """What is at a database's name: ``exists``; ``mark``, our comment on it (``None``: not ours); ``holds``, its objects in words;
-    ``clients``, who is connected in words (our own sessions not counted)."""
+    """What is at a database's name: ``exists``; ``mark``, our comment on it (``None``: not ours);
+    ``holds``, its objects in words; ``clients``, who is connected in words (our own sessions not
+    counted).
+    """
 
     exists: bool
     mark: Optional[dict[str, Any]]
@@ -62,7 +68,10 @@ def parse_mark(comment: Optional[str]) -> Optional[dict[str, Any]]:
 
 
 def inspect(endpoint: Endpoint, admin: Optional[Session] = None) -> Occupancy:
-    """What is at a database's name, looked at without changing it. ``admin`` is a session on the server's maintenance database."""
+    """What is at a database's name.
+
+    ``admin`` is a session on the server's maintenance database.
+    """
     if admin is None:
         with Session(endpoint.on(MAINTENANCE)) as session:
             return inspect(endpoint, session)
@@ -72,10 +81,12 @@ def inspect(endpoint: Endpoint, admin: Optional[Session] = None) -> Occupancy:
     )
     if not rows:
         return Occupancy(False, None, [], [])
-    # The server's own workers have no role. An autovacuum, which the rows of a copy call, ends by itself where it is in the way.
+    # The server's own workers have no role. An autovacuum, which the rows of a copy call, ends by
+    # itself where it is in the way.
     clients = admin.query(
-        "SELECT count(*) || ' of ' || coalesce(nullif(application_name, ''), 'unnamed') || ' as ' || usename FROM pg_stat_activity"
-        " WHERE datname = %s AND application_name <> %s AND usename IS NOT NULL GROUP BY application_name, usename ORDER BY 1"
+        "SELECT count(*) || ' of ' || coalesce(nullif(application_name, ''), 'unnamed') || ' "
+        "as ' || usename FROM pg_stat_activity WHERE datname = %s AND application_name <> %s "
+        "AND usename IS NOT NULL GROUP BY application_name, usename ORDER BY 1"
         % (literal(endpoint.database), literal(APPLICATION))
     )
     holds = [str(row[0]) for row in query(endpoint, _HOLDS)]
@@ -83,7 +94,9 @@ def inspect(endpoint: Endpoint, admin: Optional[Session] = None) -> Occupancy:
 
 
 def refusals(endpoint: Endpoint, found: Occupancy) -> list[str]:
-    """Why a database must not be replaced, from what is there (whether our copy was written to since is not looked at here)."""
+    """Why a database must not be replaced, from what is there (whether our copy was written to
+    since is not looked at here).
+    """
     reasons = []
     if found.holds and found.mark is None:
         more = " and %d more" % (len(found.holds) - 5) if len(found.holds) > 5 else ""
@@ -100,12 +113,14 @@ def refusals(endpoint: Endpoint, found: Occupancy) -> list[str]:
 
 
 def check_source(session: Session) -> None:
-    """:raises PostgresError: the source holds something that this way of copying does not carry over."""
+    """:raises PostgresError: the source holds something that this way of copying does not carry
+    over.
+    """
     found = [str(row[0]) for row in session.query(_UNCOPIABLE)]
     if found:
         raise PostgresError(
-            "%s has %s: LiteLLM makes none, and they are not copied. Drop them if they are not needed."
-            % (session.endpoint, ", ".join(found))
+            "%s has %s: LiteLLM makes none, and they are not copied. Drop them if they are "
+            "not needed." % (session.endpoint, ", ".join(found))
         )
 
 
@@ -121,13 +136,13 @@ def check_versions(source: Endpoint, target: Endpoint) -> tuple[int, int]:
     dump, restore = client_version(source, "pg_dump"), client_version(target, "pg_restore")
     if new_major < old_major:
         raise PostgresError(
-            "the target's PostgreSQL is %s, older than the source's %s: a dump does not load into an older server"
-            % (new, old)
+            "the target's PostgreSQL is %s, older than the source's %s: a dump does not load "
+            "into an older server" % (new, old)
         )
     if dump < old_major:
         raise PostgresError(
-            "%s: pg_dump is of PostgreSQL %d and cannot read a server of %d: install postgresql-client-%d"
-            % (source, dump, old_major, old_major)
+            "%s: pg_dump is of PostgreSQL %d and cannot read a server of %d: install "
+            "postgresql-client-%d" % (source, dump, old_major, old_major)
         )
     if restore < dump:
         raise PostgresError(
@@ -170,7 +185,8 @@ def refusal(
 def drop(endpoint: Endpoint, expect: Optional[str], check: bool = False) -> bool:
     """Drop a database where that loses nothing.
 
-    :param expect: the content hash of its backup; without it only a database with our mark is dropped.
+    :param expect: the content hash of its backup; without it only a database with our mark is
+        dropped.
     :returns: whether it was there.
     :raises PostgresError: it must not be dropped, or could not be.
     """
@@ -184,7 +200,7 @@ def drop(endpoint: Endpoint, expect: Optional[str], check: bool = False) -> bool
     )
     if reason:
         raise PostgresError(reason)
-    # Only where nobody asks for a password can another role be taken.
+    # Another role can only be used where no password is asked for.
     role = endpoint.user if endpoint.user in roles or not roles else roles[0]
     if not check:
         with Session(replace(endpoint.on(MAINTENANCE), user=role), WRITES) as session:

@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a PostgreSQL database is, and the command lines of its own client programs, natively or in a container.
+"""Where a PostgreSQL database is, and the command lines of its own client programs, natively or in
+a container.
 
-An :class:`Endpoint` says where a database is and yields the command lines of its clients. Passwords go by environment only.
-Whatever fails is a :class:`PostgresError` in plain words.
+An :class:`Endpoint` says where a database is and yields the command lines of its clients. Passwords
+go by environment only. Whatever fails is a :class:`PostgresError` in plain words.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ _SAYS_WHY = re.compile(
 
 
 class PostgresError(OperatorError):
-    """A database could not be reached, understood or used; the message is complete, plain and holds no secret."""
+    """A database could not be reached, understood or used; the message is complete, plain and holds
+    no secret.
+    """
 
 
 def conninfo(**words: object) -> str:
@@ -61,11 +64,14 @@ def conninfo(**words: object) -> str:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A database. ``container`` empty: clients run on the host, from ``bindir``; else by the engine's ``exec`` on its local socket or, with a
-    ``host``, as the container knows that.
+    """A database.
 
-    ``host`` is a name, an address or the folder of a Unix socket. ``engine`` is the container engine's command.
-    ``settings`` are server settings for every connection (``maintenance_work_mem=256MB``).
+    ``container`` empty: clients run on the host, from ``bindir``; else by the engine's ``exec`` on
+    its local socket or, with a ``host``, as the container knows that.
+
+    ``host`` is a name, an address or the folder of a Unix socket. ``engine`` is the container
+    engine's command. ``settings`` are server settings for every connection
+    (``maintenance_work_mem=256MB``).
     """
 
     database: str
@@ -81,13 +87,17 @@ class Endpoint:
 
     @classmethod
     def from_url(cls, url: str) -> Endpoint:
-        """An endpoint from a ``DATABASE_URL`` (see :func:`parse_url`), its client programs found on this host."""
+        """An endpoint from a ``DATABASE_URL`` (see :func:`parse_url`), its client programs found on
+        this host.
+        """
         found = cls(**parse_url(url))
         return replace(found, bindir=find_bindir(found.host, found.port))
 
     @classmethod
     def from_params(cls, params: Mapping[str, Optional[str]]) -> Endpoint:
-        """An endpoint from a module's argument (see :data:`ENDPOINT_OPTIONS`); the URL is read from the file, here on the host."""
+        """An endpoint from a module's argument (see :data:`ENDPOINT_OPTIONS`); the URL is read from
+        the file, here on the host.
+        """
         if params.get("container"):
             return cls(
                 database=params["database"] or "",
@@ -133,7 +143,9 @@ class Endpoint:
         return [*self.engine, "exec", "--interactive", *flags, self.container, program, *arguments]
 
     def environment(self) -> dict[str, str]:
-        """The whole environment of a client program: nothing of the caller's own, so that no PG… variable or file of his counts."""
+        """The whole environment of a client program: nothing of the caller's own, so that no PG…
+        variable or file of his counts.
+        """
         values = {
             "PATH": PATH,
             "HOME": "/nonexistent",
@@ -192,7 +204,8 @@ def read_env(path: str) -> dict[str, str]:
 def clean(text: str, hidden: Iterable[str] = ()) -> str:
     """The lines of a client's standard error that say what went wrong.
 
-    Details, contexts and statements are dropped: they can quote rows. So are notices and what follows the first three errors.
+    Details, contexts and statements are dropped: they can quote rows. So are notices and what
+    follows the first three errors.
     """
     lines = [
         re.sub(r"^psql:<stdin>:\d+: ", "", line.strip())
@@ -213,7 +226,8 @@ def clean(text: str, hidden: Iterable[str] = ()) -> str:
 def parse_url(url: str) -> dict[str, Any]:
     """User, password, host, port, database and sslmode of a PostgreSQL URL, percent-decoded.
 
-    Parameters that only other clients know (``connection_limit``, ``pool_timeout``, ``schema``, ``pgbouncer`` …) are left out.
+    Parameters that only other clients know (``connection_limit``, ``pool_timeout``, ``schema``,
+    ``pgbouncer`` …) are left out.
 
     :raises PostgresError: not such a URL; the message never quotes it.
     """
@@ -229,10 +243,12 @@ def parse_url(url: str) -> dict[str, Any]:
         raise refuse("does not begin with postgresql://")
     userinfo, at, address = parts.netloc.rpartition("@")
     place = re.fullmatch(r"(?:\[(?P<six>[^\]]+)\]|(?P<name>[^:,]*))(?::(?P<port>\d*))?", address)
-    # A raw one of these ends the address early, so that the rest of the password is found in the path or behind it
+    # A raw one of these ends the address early, so that the rest of the password is found in the
+    # path or behind it
     if not place or parts.fragment or "@" in parts.path + parts.query or "@" in userinfo:
         raise refuse(
-            "has a character in user or password that must be percent-encoded (one of # / ? @ :), or no valid host and port"
+            "has a character in user or password that must be percent-encoded (one of # / ? "
+            "@ :), or no valid host and port"
         )
     database = unquote(parts.path[1:])
     if not database:
@@ -249,8 +265,8 @@ def parse_url(url: str) -> dict[str, Any]:
     }
 
 
-def _postmaster(host: str, port: int, proc: str) -> Optional[int]:
-    """The process that answers at a host and port, if it is one of this machine's and can be seen."""
+def postmaster(host: str, port: int, proc: str) -> Optional[int]:
+    """The process that answers at a host and port, if it runs on this machine and can be seen."""
     if host.startswith("/") or not host:
         for folder in (host,) if host else SOCKET_FOLDERS:
             try:
@@ -269,12 +285,13 @@ def _postmaster(host: str, port: int, proc: str) -> Optional[int]:
 def find_bindir(
     host: str, port: int, proc: str = "/proc", installed: str = "/usr/lib/postgresql/*/bin"
 ) -> str:
-    """The folder of the client programs for a server: its own, else the newest installed, else the PATH's.
+    """The folder of the client programs for a server: its own, else the newest installed, else the
+    PATH's.
 
     :raises PostgresError: there is none.
     """
     folders = []
-    pid = _postmaster(host, port, proc)
+    pid = postmaster(host, port, proc)
     if pid is not None:
         try:
             folders.append(os.path.dirname(os.readlink(os.path.join(proc, str(pid), "exe"))))
@@ -290,12 +307,13 @@ def find_bindir(
         if all(os.access(os.path.join(folder, program), os.X_OK) for program in PROGRAMS):
             return folder
     raise PostgresError(
-        "psql, pg_dump and pg_restore were not found on this host: install PostgreSQL's client programs (postgresql-client)"
+        "psql, pg_dump and pg_restore were not found on this host: install PostgreSQL's "
+        "client programs (postgresql-client)"
     )
 
 
 def command(endpoint: Endpoint, *words: str) -> list[str]:
-    """The command line that runs these words in an endpoint's container, with its standard input."""
+    """The command line that runs a command in an endpoint's container, with its standard input."""
     return [*endpoint.engine, "exec", "--interactive", endpoint.container, *words]
 
 

@@ -1,14 +1,17 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a database holds, as numbers that are equal for equal contents on every PostgreSQL from 13 to 18.
+"""What a database holds, as numbers that are equal for equal contents on every PostgreSQL from 13
+to 18.
 
-A fingerprint is ``{server_version, server_major, tables: [{schema, name, rows, hash}], sequences: [{schema, name, last_value,
-is_called}], schema_hash, rows_total, hash}``, all of one snapshot (sequences are outside of snapshots, by PostgreSQL's design).
-``hash`` covers everything but the server's version. Names are bare in schema ``public``, else ``schema.name``.
+A fingerprint is ``{server_version, server_major, tables: [{schema, name, rows, hash}], sequences:
+[{schema, name, last_value, is_called}], schema_hash, rows_total, hash}``, all of one snapshot
+(sequences are outside of snapshots, by PostgreSQL's design). ``hash`` covers everything but the
+server's version. Names are bare in schema ``public``, else ``schema.name``.
 
-A table's hash is the sum, modulo 2**64, of each half of the MD5 of every row's text: no sort, no memory, any order, and a row
-that is there twice counts twice. It proves that a copy is complete; it is no defence against a forger.
+A table's hash is the sum, modulo 2**64, of each half of the MD5 of every row's text: no sort, no
+memory, any order, and a row that is there twice counts twice. It proves that a copy is complete; it
+is no defence against a forger.
 """
 
 from __future__ import annotations
@@ -45,53 +48,73 @@ SETTINGS = {
 _NO_TIMEOUT = (
     "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'"
 )
-# Objects of users: system schemas begin with pg_ (reserved), and what an extension made belongs to the extension.
+# Objects of users: system schemas begin with pg_ (reserved), and what an extension made belongs to
+# the extension.
 _OURS = """n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-  AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '%s'::regclass AND e.objid = %s.oid AND e.deptype = 'e')"""
+  AND NOT EXISTS (SELECT FROM pg_depend e
+    WHERE e.classid = '%s'::regclass AND e.objid = %s.oid AND e.deptype = 'e')"""
 _RELATIONS = "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE " + _OURS % (
     "pg_class",
     "c",
 )
 
 _TABLES = (
-    """SELECT n.nspname, c.relname, (SELECT string_agg(a.attname, ' ') FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0)
+    """SELECT n.nspname, c.relname, (SELECT string_agg(a.attname, ' ') FROM pg_attribute a
+  WHERE a.attrelid = c.oid AND a.attnum > 0)
 FROM %s AND c.relkind = 'r' ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C\""""
     % _RELATIONS
 )
 _SEQUENCES = (
-    """SELECT n.nspname, c.relname FROM %s AND c.relkind = 'S' ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C\""""
+    """SELECT n.nspname, c.relname
+FROM %s AND c.relkind = 'S' ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C\""""
     % _RELATIONS
 )
 
-# The schema as facts, one row each. Not in it: what differs between majors for the same schema (not-null constraints, which are
-# rows of pg_constraint from 18 on; the text of views) and what pg_dump leaves out (invalid indexes) or was told to (owners, rights).
+# The schema as facts, one row each. Not in it: what differs between majors for the same schema
+# (not-null constraints, which are rows of pg_constraint from 18 on; the text of views) and what
+# pg_dump leaves out (invalid indexes, and, as we call it, owners and rights).
 _SCHEMA = (
-    """SELECT 'relation', n.nspname, c.relname, c.relkind, c.relpersistence, c.relreplident, c.relrowsecurity, c.relforcerowsecurity
+    """SELECT 'relation', n.nspname, c.relname, c.relkind, c.relpersistence, c.relreplident,
+  c.relrowsecurity, c.relforcerowsecurity
 FROM %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')"""
     % _RELATIONS,
-    """SELECT 'column', n.nspname, c.relname, row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum), a.attname,
-  format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated, pg_get_expr(d.adbin, d.adrelid),
-  (SELECT l.collname FROM pg_collation l JOIN pg_type t ON t.oid = a.atttypid WHERE l.oid = a.attcollation AND l.oid <> t.typcollation)
-FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    """SELECT 'column', n.nspname, c.relname,
+  row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum), a.attname,
+  format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated,
+  pg_get_expr(d.adbin, d.adrelid),
+  (SELECT l.collname FROM pg_collation l JOIN pg_type t ON t.oid = a.atttypid
+    WHERE l.oid = a.attcollation AND l.oid <> t.typcollation)
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND """
     + _OURS % ("pg_class", "c"),
-    """SELECT 'constraint', n.nspname, k.conrelid::regclass, k.conname, k.contype, pg_get_constraintdef(k.oid)
+    """SELECT 'constraint', n.nspname, k.conrelid::regclass, k.conname, k.contype,
+  pg_get_constraintdef(k.oid)
 FROM pg_constraint k JOIN pg_namespace n ON n.oid = k.connamespace
 WHERE k.contype IN ('p', 'u', 'f', 'c', 'x') AND """
     + _OURS % ("pg_constraint", "k"),
-    """SELECT 'index', n.nspname, c.relname, pg_get_indexdef(c.oid), i.indisreplident, i.indisclustered
-FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    """SELECT 'index', n.nspname, c.relname, pg_get_indexdef(c.oid), i.indisreplident,
+  i.indisclustered
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE i.indisvalid AND """
     + _OURS % ("pg_class", "c"),
-    """SELECT 'sequence', n.nspname, c.relname, s.seqtypid::regtype, s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle
-FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE """
+    """SELECT 'sequence', n.nspname, c.relname, s.seqtypid::regtype, s.seqstart, s.seqincrement,
+  s.seqmin, s.seqmax, s.seqcache, s.seqcycle
+FROM pg_sequence s
+JOIN pg_class c ON c.oid = s.seqrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace WHERE """
     + _OURS % ("pg_class", "c"),
-    """SELECT 'type', n.nspname, t.typname, t.typtype, format_type(t.typbasetype, t.typtypmod), t.typdefault,
-  (SELECT string_agg(quote_literal(v.enumlabel), ',' ORDER BY v.enumsortorder) FROM pg_enum v WHERE v.enumtypid = t.oid)
+    """SELECT 'type', n.nspname, t.typname, t.typtype, format_type(t.typbasetype, t.typtypmod),
+  t.typdefault, (SELECT string_agg(quote_literal(v.enumlabel), ',' ORDER BY v.enumsortorder)
+    FROM pg_enum v WHERE v.enumtypid = t.oid)
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype IN ('e', 'd') AND """
     + _OURS % ("pg_type", "t"),
-    """SELECT 'function', n.nspname, p.proname, p.prokind, pg_get_function_identity_arguments(p.oid), p.prorettype::regtype, md5(p.prosrc)
+    """SELECT 'function', n.nspname, p.proname, p.prokind,
+  pg_get_function_identity_arguments(p.oid), p.prorettype::regtype, md5(p.prosrc)
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE """
     + _OURS % ("pg_proc", "p"),
     """SELECT 'trigger', n.nspname, c.relname, g.tgname, g.tgenabled, pg_get_triggerdef(g.oid)
@@ -117,7 +140,9 @@ def digest(fingerprint_: dict[str, Any]) -> str:
 
 
 def content_query(schema: str, table: str, columns: str, utf8: bool = True) -> str:
-    """The query that yields a table's row count and the two sums; ``columns`` are its columns' names, with blanks between."""
+    """The query that yields a table's row count and the two sums; ``columns`` are its columns'
+    names, with blanks between.
+    """
     row = "row"
     while row in columns:
         row += "_"  # a column of this name would be read instead of the row
@@ -125,7 +150,8 @@ def content_query(schema: str, table: str, columns: str, utf8: bool = True) -> s
         "%s::text" % identifier(row) if utf8 else "convert_to(%s::text, 'UTF8')" % identifier(row)
     )
     # OFFSET 0 keeps the planner from computing the MD5 once for each half
-    return """SELECT count(*), sum(('x' || left(h, 16))::bit(64)::bigint), sum(('x' || right(h, 16))::bit(64)::bigint)
+    return """SELECT count(*), sum(('x' || left(h, 16))::bit(64)::bigint),
+  sum(('x' || right(h, 16))::bit(64)::bigint)
 FROM (SELECT md5(%s) AS h FROM ONLY %s AS %s OFFSET 0) AS hashed""" % (
         text,
         identifier(schema, table),
@@ -139,7 +165,7 @@ def combine(high: Optional[str], low: Optional[str]) -> str:
 
 
 def sequences(session: Session) -> list[dict[str, Any]]:
-    """Where every sequence stands."""
+    """The last value of every sequence, and whether it was used."""
     found = []
     for schema, name in session.query(_SEQUENCES):
         last, called = session.query(
@@ -157,9 +183,13 @@ def sequences(session: Session) -> list[dict[str, Any]]:
 
 
 def take(session: Session) -> dict[str, Any]:
-    """The fingerprint of a session's database. The session has :data:`SETTINGS` and is in the transaction that gives the snapshot."""
+    """The fingerprint of a session's database.
+
+    The session has :data:`SETTINGS` and is in the transaction that gives the snapshot.
+    """
     version, number, encoding = session.query(
-        "SELECT current_setting('server_version'), current_setting('server_version_num'), current_setting('server_encoding')"
+        "SELECT current_setting('server_version'), current_setting('server_version_num'), "
+        "current_setting('server_encoding')"
     )[0]
     tables = []
     for schema, name, columns in session.query(_TABLES):
@@ -190,7 +220,9 @@ def take(session: Session) -> dict[str, Any]:
 
 
 def begin(session: Session, snapshot: Optional[str] = None) -> None:
-    """Begin the one transaction of a fingerprint, optionally in a snapshot that another session exported."""
+    """Begin the one transaction of a fingerprint, optionally in a snapshot that another session
+    exported.
+    """
     session.query(_NO_TIMEOUT)
     session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     if snapshot:
@@ -217,7 +249,10 @@ def _pairs(
 def compare(
     one: dict[str, Any], other: dict[str, Any], names: tuple[str, str] = ("source", "target")
 ) -> list[str]:
-    """Every difference between two fingerprints, in words; empty where the databases hold the same. Server versions do not matter."""
+    """Every difference between two fingerprints, in words; empty if the databases are equal.
+
+    Server versions do not matter.
+    """
     found = []
     for name, a, b in _pairs(one["tables"], other["tables"]):
         if a is None or b is None:
@@ -237,16 +272,17 @@ def compare(
                 "sequence %s is only in the %s" % (name, names[1] if a is None else names[0])
             )
         elif (a["last_value"], a["is_called"]) != (b["last_value"], b["is_called"]):
-            said = tuple(
+            states = tuple(
                 "%d%s" % (item["last_value"], "" if item["is_called"] else " (not called)")
                 for item in (a, b)
             )
             found.append(
                 "sequence %s stands at %s in the %s, at %s in the %s"
-                % (name, said[0], names[0], said[1], names[1])
+                % (name, states[0], names[0], states[1], names[1])
             )
     if one["schema_hash"] != other["schema_hash"]:
         found.append(
-            "the schemas differ (columns, types, defaults, constraints, indexes, views, types, functions or triggers)"
+            "the schemas differ (columns, types, defaults, constraints, indexes, views, "
+            "types, functions or triggers)"
         )
     return found

@@ -1,8 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The native PostgreSQL server once more, in private, while another one has its port: on a Unix socket that only its own account and
-root can reach, as a transient unit that no reboot brings back.
+"""Start the native PostgreSQL server in private while another one has its port.
+
+It listens on a Unix socket that only its own account and root can reach, and runs as a transient
+unit that does not survive a reboot.
 
 The recorded server: ``{argv, program, account, folder}`` of its first process, see :func:`seen`.
 """
@@ -27,9 +29,11 @@ from .session import query
 NAME = "litellm-legacy-look"
 RUNTIME = "/run"
 VARIABLE = "DATABASE_URL"
-# Whoever may enter the folder owns the server's files anyway, and nobody else comes as far as to be asked for a password.
+# Only accounts that own the server's files anyway can enter the folder; others do not get as far as
+# a password.
 RULES = "# Written by llmops.litellm for a server on a private socket\nlocal all all trust\n"
-# Nothing of the server's own accord: a look leaves the rows as they are, and a run that is killed leaves no server for days.
+# No background work: reading leaves the rows as they are, and a killed run leaves no server for
+# days.
 QUIET = ("autovacuum=off", "max_logical_replication_workers=0", "ssl=off", "external_pid_file=")
 READ_ONLY = "default_transaction_read_only=on"
 LONGEST = 6 * 3600
@@ -41,7 +45,9 @@ class NativeServerError(OperatorError):
 
 
 class Place(NamedTuple):
-    """Where a private server is: its unit, the folder of its socket, the env file with a URL for clients (no secret in it)."""
+    """Where a private server is: its unit, the folder of its socket, the env file with a URL for
+    clients (no secret in it).
+    """
 
     unit: str
     folder: str
@@ -56,13 +62,16 @@ def place(name: str = NAME, runtime: str = RUNTIME) -> Place:
 
 
 def seen(pid: Optional[int], proc: str = "/proc") -> Optional[dict[str, Any]]:
-    """How a running server was started, from its first process: ``argv``, ``program``, ``account`` and ``folder`` (its working folder,
-    which is the data folder); ``None`` where that can't be seen."""
+    """How a running server was started, from its first process; ``None`` if that can't be read.
+
+    ``argv``, ``program``, ``account`` and ``folder`` (its working folder, the data folder).
+    """
     if pid is None:
         return None
     base = os.path.join(proc, str(pid))
     try:
-        # an upgrade of the package while it runs leaves the old file without a name; its path has the new one
+        # an upgrade of the package while it runs leaves the old file without a name; its path has
+        # the new one
         program = os.readlink(os.path.join(base, "exe")).removesuffix(" (deleted)")
         folder = os.readlink(os.path.join(base, "cwd"))
         account = pwd.getpwuid(os.stat(base).st_uid).pw_name
@@ -75,7 +84,10 @@ def seen(pid: Optional[int], proc: str = "/proc") -> Optional[dict[str, Any]]:
 
 
 def command(server: dict[str, Any], port: int, folder: str, writable: bool = False) -> list[str]:
-    """The command line of the private server: its own, and what keeps it private and quiet. What comes last counts."""
+    """The command line of the private server: its own, and what keeps it private and quiet.
+
+    What comes last counts.
+    """
     settings = [
         "listen_addresses=",
         "hba_file=" + os.path.join(folder, "pg_hba.conf"),
@@ -98,7 +110,8 @@ def unit_command(
 ) -> list[str]:
     """The command that starts it as a transient unit.
 
-    :param conflicts: the server's own unit. Whoever starts that one stops ours first, so that a look which was killed is in nobody's way.
+    :param conflicts: the server's own unit. Starting it stops ours first, so that ours, left by a
+        killed run, is not in the way.
     """
     properties = {
         "User": server["account"],
@@ -151,7 +164,7 @@ def holder(server: dict[str, Any], proc: str = "/proc") -> Optional[int]:
 
 
 def stop(where: Place) -> bool:
-    """End a private server, as its own shutdown does, and remove what was made for it; true where there was something.
+    """Shut a private server down, and remove what was made for it; whether there was something.
 
     :raises NativeServerError: it does not stop.
     """
@@ -231,7 +244,7 @@ def _answering(url: str, where: Place, timeout: float) -> Endpoint:
             if not units or units[0].active not in ("active", "activating"):
                 raise NativeServerError(
                     "the native PostgreSQL ended while it was started in private: %s"
-                    % _last_words(where)
+                    % _last_errors(where)
                 ) from None
             if time.monotonic() > deadline:
                 raise NativeServerError(
@@ -241,12 +254,12 @@ def _answering(url: str, where: Place, timeout: float) -> Endpoint:
         time.sleep(PAUSE)
 
 
-def _last_words(where: Place) -> str:
-    """What the server said last, as far as it said it to systemd."""
-    told = run(
+def _last_errors(where: Place) -> str:
+    """The server's last errors in systemd's journal."""
+    log = run(
         ["journalctl", "--unit=" + where.unit, "--lines=40", "--output=cat", "--no-pager"]
     ).out.splitlines()
-    lines = [line for line in told if "FATAL" in line or "PANIC" in line or "HINT" in line]
+    lines = [line for line in log if "FATAL" in line or "PANIC" in line or "HINT" in line]
     return "; ".join(lines[-3:]) or "see its log and journalctl --unit=%s" % where.unit
 
 

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Questions to a PostgreSQL server: a :class:`Session` is one psql process whose answers come back as rows.
+"""Query a PostgreSQL server: a :class:`Session` is one psql process whose answers are rows.
 
-Whatever fails is a :class:`PostgresError` in plain words, without secrets.
+The face of this package. A failure is a :class:`PostgresError` in plain words, without secrets.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def identifier(*names: str) -> str:
 
 
 class Session:
-    """One psql process: statements in, rows out, one connection. A context manager; leaving it ends the connection.
+    """One psql process: statements in, rows out, one connection.
+
+    A context manager; leaving it ends the connection.
 
     Any failure ends the process and raises :class:`PostgresError`.
     """
@@ -130,9 +132,11 @@ class Session:
 
     @contextmanager
     def loading(self, statement: str) -> Iterator[Callable[[IO[bytes]], int]]:
-        """Run ``COPY … FROM STDIN``: within, a function takes rows in COPY's text format from a pipe and returns how many bytes there were.
+        """Run ``COPY … FROM STDIN``: within, a function takes rows in COPY's text format from a
+        pipe and returns how many bytes there were.
 
-        They are complete when the block is left well. An exception within it ends the connection before the server is told so.
+        They are complete when the block ends normally. An exception within it ends the connection
+        before the server commits them.
         """
         into = self._psql.stdin
         if into is None:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A database that is loaded beside its name, verified, and then takes the name.
 
-It grows under a name of its own (``NAME__copying``), so that a database of the target's name is never half loaded. A comment
-on the database, its mark, says that it is ours, and what it held.
+It grows under a name of its own (``NAME__copying``), so that a database of the target's name is
+never half loaded. A comment on the database, its mark, says that it is ours, and what it held.
 """
 
 from __future__ import annotations
@@ -21,21 +21,25 @@ from .endpoint import APPLICATION
 from .fingerprint import compare, digest, fingerprint
 from .session import Endpoint, PostgresError, Session, identifier, literal
 
-# Of the loading sessions alone: faster index builds, and no wait for the disk at every one of ANALYZE's commits. The
-# rename, which is a commit of another session, waits for all of it: a database that has the target's name is on disk.
+# Of the loading sessions alone: faster index builds, and no wait for the disk at every one of
+# ANALYZE's commits. The rename, which is a commit of another session, waits for all of it: a
+# database that has the target's name is on disk.
 LOAD_SETTINGS = ("maintenance_work_mem=256MB", "synchronous_commit=off")
 
 
 class Expected(NamedTuple):
-    """What a database must hold once it is loaded: the source's fingerprint, whose ``sequences`` were read before the dump,
-    and ``after``, its sequences as they were read after it."""
+    """What a database must hold once it is loaded: the source's fingerprint, whose ``sequences``
+    were read before the dump, and ``after``, its sequences as they were read after it.
+    """
 
     fingerprint: dict[str, Any]
     after: list[dict[str, Any]]
 
 
 class Verified(NamedTuple):
-    """``differences`` in words (none: verified, and at the target's name), the fingerprint that was expected and the one found."""
+    """``differences`` in words (none: verified, and at the target's name), the fingerprint that was
+    expected and the one found.
+    """
 
     differences: list[str]
     expected: dict[str, Any]
@@ -67,7 +71,7 @@ def load(
 
     :param admin: a session on the target server's maintenance database.
     :param fill: loads the fresh database whose endpoint it is given, and returns what it must hold.
-    :param phase: is told ``prepare``, ``load``, ``analyze``, ``verify`` and ``rename``.
+    :param phase: called with ``prepare``, ``load``, ``analyze``, ``verify`` and ``rename``.
     :param sides: what the differences call the two sides.
     :raises PostgresError: refused or failed; what was at the target's name is as it was.
     """
@@ -113,9 +117,11 @@ def load(
 def settle(
     before: list[dict[str, Any]], after: list[dict[str, Any]], reached: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The source's sequences as they may be compared: sequences ignore snapshots, so that a writer can move one while it is dumped.
+    """The source's sequences as they may be compared: sequences ignore snapshots, so that a writer
+    can move one while it is dumped.
 
-    Where the copy's value lies between what the source had before and after, it is taken as the source's.
+    Where the copy's value lies between what the source had before and after, it is taken as the
+    source's.
     """
     later, copied = (
         {(item["schema"], item["name"]): item for item in side} for side in (after, reached)
@@ -143,7 +149,9 @@ def mark(admin: Session, database: str, **words: object) -> None:
 
 
 def _create(admin: Session, endpoint: Endpoint) -> None:
-    """A fresh database of ours: UTF8, and of its own server's locale, never of the source's, which may not exist here."""
+    """A fresh database of ours: UTF8, and of its own server's locale, never of the source's, which
+    may not exist here.
+    """
     leftover = inspect(endpoint, admin)
     if leftover.exists:
         reasons = refusals(endpoint, leftover)
@@ -161,6 +169,9 @@ def _create(admin: Session, endpoint: Endpoint) -> None:
 
 
 def _remove(fresh: Endpoint) -> None:
-    """Remove what a failed load left. On a connection of its own: the failure may have been the other one's."""
+    """Remove what a failed load left.
+
+    On a connection of its own: the failure may have been the other one's.
+    """
     with Session(fresh.on(MAINTENANCE)) as admin:
         admin.execute("DROP DATABASE IF EXISTS %s WITH (FORCE)" % identifier(fresh.database))

@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keys of a native Redis into the data volume of one in a container, and back, by Redis' own snapshot file.
+"""Talk to Redis: a native server (:class:`Native`) or one in a container (:class:`Container`).
 
-Passwords go by ``REDISCLI_AUTH``; the container's is taken from its own environment, inside it.
+The face of this package. Keys travel between the two as Redis' own snapshot file. Passwords are
+passed by ``REDISCLI_AUTH``; the container's is read from its own environment, inside it.
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ _ENVIRONMENT = {
 
 
 class RedisError(OperatorError):
-    """Redis, its client or the engine refused; the message says who and what it answered."""
+    """Redis, its client or the container engine failed; the message says which, and its answer."""
 
 
 class Denied(RedisError):
-    """Redis runs, and does not let us in: waiting would not help."""
+    """Redis runs and refuses the login: waiting would not help."""
 
 
 class Native(NamedTuple):
-    """A Redis on the host; ``user`` and ``password`` are empty where it asks for none."""
+    """A Redis on the host; ``user`` and ``password`` are empty if it needs none."""
 
     host: str
     port: int
@@ -68,21 +69,22 @@ class Native(NamedTuple):
         )
         if answer.rc == 127:
             raise RedisError(
-                "redis-cli is not installed on this host (Debian: redis-tools); it is needed to read the native Redis."
+                "redis-cli is not installed on this host (Debian: redis-tools); it is needed "
+                "to read the native Redis."
             )
         return _answer("the native Redis on port %d" % self.port, answer)
 
     def snapshot(self, path: str, timeout: float) -> None:
         """Write all of its keys to a new file that only the caller's account can read.
 
-        By its own saving to disk, where it tells where that goes; a replica's snapshot, which any server gives, only begins after
-        ``repl-diskless-sync-delay`` (five seconds by default), in which clients would be refused.
+        By BGSAVE, if the server says where it saves. A replica's snapshot, which any server gives,
+        only begins after ``repl-diskless-sync-delay`` (five seconds by default), in which clients
+        would be refused.
 
-        :raises RedisError: it is not there, says no, or needs longer.
+        :raises RedisError: it does not run, refuses, or needs longer.
         """
-        os.close(
-            os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        )  # redis-cli alone would let everybody read it
+        # redis-cli alone would create it readable for everybody
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         data = data_of(self)
         saved = os.path.join(data["folder"], data["file"]) if data else ""
         if saved and self._save(timeout) and os.path.isfile(saved):
@@ -91,28 +93,28 @@ class Native(NamedTuple):
             self.ask("--rdb", path, timeout=timeout)
 
     def _save(self, timeout: float, clock: Callable[[], float] = time.monotonic) -> bool:
-        """Whether it has saved its keys as they are now."""
+        """Save the current keys to disk; whether that worked."""
         limit = clock() + timeout
-        asked = False
+        started = False
         while clock() < limit:
-            told = dict(re.findall(r"^(rdb_\w+):(\w+)", self.ask("INFO", "persistence"), re.M))
-            if told.get("rdb_bgsave_in_progress") != "1":
-                if asked or "rdb_bgsave_in_progress" not in told:
-                    return told.get("rdb_last_bgsave_status") == "ok"
+            info = dict(re.findall(r"^(rdb_\w+):(\w+)", self.ask("INFO", "persistence"), re.M))
+            if info.get("rdb_bgsave_in_progress") != "1":
+                if started or "rdb_bgsave_in_progress" not in info:
+                    return info.get("rdb_last_bgsave_status") == "ok"
                 try:
                     self.ask("BGSAVE")
                 except RedisError:
                     return False
-                asked = True
+                started = True
             time.sleep(0.05)
         return False
 
-    def wait(self, deadline: float, clock: Callable[[], float] = time.monotonic) -> Keyspace:
-        """Wait until it has loaded its keys; which they are.
+    def wait(self, timeout: float, clock: Callable[[], float] = time.monotonic) -> Keyspace:
+        """Wait until it has loaded its keys; how many there are.
 
         :raises RedisError: it needs longer.
         """
-        limit = clock() + deadline
+        limit = clock() + timeout
         while True:
             try:
                 return parse_keyspace(self.ask("INFO", "keyspace"))
@@ -123,7 +125,8 @@ class Native(NamedTuple):
 
 
 class Container(NamedTuple):
-    """A Redis in a container whose environment has its password as ``REDIS_PASSWORD`` and whose data are in ``/data``.
+    """A Redis in a container whose environment has its password as ``REDIS_PASSWORD`` and whose
+    data are in ``/data``.
 
     ``engine`` is the container engine's command.
     """
@@ -150,7 +153,9 @@ class Container(NamedTuple):
         return answer.out
 
     def state(self) -> str:
-        """What the engine says of it (``running``, ``created``, ``exited``), empty where there is no such container."""
+        """What the engine says of it (``running``, ``created``, ``exited``), empty where there is
+        no such container.
+        """
         answer = run(
             [*self.engine, "container", "inspect", "--format", "{{.State.Status}}", self.name]
         )
@@ -158,32 +163,34 @@ class Container(NamedTuple):
             raise RedisError("docker inspect: %s" % answer.err.strip())
         return answer.out.strip() if answer.rc == 0 else ""
 
-    def start(self, deadline: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def start(self, timeout: float, clock: Callable[[], float] = time.monotonic) -> None:
         """Start it where it does not run, and wait until it has loaded its keys.
 
-        :param deadline: seconds that this may take.
-        :raises RedisError: it ended instead, with the reason that its log gives; or it needs longer.
+        :param timeout: seconds that this may take.
+        :raises RedisError: it ended instead, with the reason that its log gives; or it needs
+            longer.
         """
         self.docker("start", self.name)
-        limit, restarts = clock() + deadline, self._restarts()
+        limit, restarts = clock() + timeout, self._restarts()
         while True:
             try:
                 if self.ask("PING").strip() == "PONG":
                     return
-                said = "no PONG"
+                reason = "no PONG"
             except Denied:
                 raise
             except RedisError as error:
-                said = str(error)
+                reason = str(error)
             state = self.state()
             if state != "running" or self._restarts() > restarts:
                 raise RedisError(
                     "Redis in container %s does not run (%s): %s"
-                    % (self.name, state, self._reason() or said)
+                    % (self.name, state, self._reason() or reason)
                 )
             if clock() > limit:
                 raise RedisError(
-                    "%s has not loaded the keys within %g seconds: %s" % (self.name, deadline, said)
+                    "%s has not loaded the keys within %g seconds: %s"
+                    % (self.name, timeout, reason)
                 )
             time.sleep(0.1)
 
@@ -191,11 +198,13 @@ class Container(NamedTuple):
         return int(self.docker("container", "inspect", "--format", "{{.RestartCount}}", self.name))
 
     def _reason(self) -> str:
-        told = run([*self.engine, "logs", "--tail", "40", self.name])
-        return reason(told.out + told.err)
+        logs = run([*self.engine, "logs", "--tail", "40", self.name])
+        return reason(logs.out + logs.err)
 
     def put(self, path: str, owner: tuple[int, int]) -> None:
-        """Make a file the one that the stopped container will load. On the host it stays the caller's alone.
+        """Make a file the one that the stopped container will load.
+
+        On the host it stays the caller's alone.
 
         :param owner: user and group that it has in the container.
         :raises RedisError: the engine does not take it.
@@ -207,15 +216,16 @@ class Container(NamedTuple):
             item.mode = 0o600
             return item
 
-        # Not --archive: the engine would look up the container's user by name among those of the host.
+        # Not --archive: the engine would look up the container's user by name among those of the
+        # host.
         command = [*self.engine, "cp", "-", self.name + ":/data"]
-        with tempfile.TemporaryFile() as said:
+        with tempfile.TemporaryFile() as errors:
             try:
                 with subprocess.Popen(
                     command,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
-                    stderr=said,
+                    stderr=errors,
                     env=_ENVIRONMENT,
                     cwd="/",
                 ) as client:
@@ -223,9 +233,9 @@ class Container(NamedTuple):
                         archive.add(path, "dump.rdb", filter=as_redis)
             except BrokenPipeError:
                 pass  # it ended early: its exit code and standard error say why
-            said.seek(0)
+            errors.seek(0)
             if client.returncode:
-                raise RedisError("docker cp: %s" % said.read().decode("utf-8", "replace").strip())
+                raise RedisError("docker cp: %s" % errors.read().decode("utf-8", "replace").strip())
 
     def major(self) -> int:
         """The server's major version."""
@@ -241,34 +251,36 @@ class Container(NamedTuple):
         self.docker("cp", self.name + ":/data/dump.rdb", path)
         os.chmod(path, 0o600)
 
-    def load(self, snapshot: str, deadline: float) -> None:
-        """Start with this snapshot in place of what was there; where it can't be loaded, with what was there.
+    def load(self, snapshot: str, timeout: float) -> None:
+        """Start with this snapshot in place of what was there; where it can't be loaded, with what
+        was there.
 
         :param snapshot: a file in a folder that has room for what the container holds, too.
-        :param deadline: seconds until it must have loaded it.
+        :param timeout: seconds until it must have loaded it.
         :raises RedisError: it was not loaded.
         """
         uid, gid = self.docker("exec", self.name, "stat", "-c", "%u %g", "/data").split()
         owner, before = (int(uid), int(gid)), snapshot + ".before"
-        # Running, it would write its own over the snapshot at its end. Stopped, it has saved what it held.
+        # Running, it would write its own over the snapshot at its end. Stopped, it has saved what
+        # it held.
         self.docker("stop", self.name)
         try:
             self.docker("cp", "%s:/data/dump.rdb" % self.name, before)
             self.put(snapshot, owner)
-            self.start(deadline)
+            self.start(timeout)
         except (RedisError, OSError) as error:
-            self._put_back(before, owner, deadline, error)
+            self._put_back(before, owner, timeout, error)
             raise
 
     def _put_back(
-        self, before: str, owner: tuple[int, int], deadline: float, failure: Exception
+        self, before: str, owner: tuple[int, int], timeout: float, failure: Exception
     ) -> None:
         # A container that can't load its file would not start in the next run either.
         try:
             if os.path.exists(before):
                 self.docker("stop", self.name)
                 self.put(before, owner)
-            self.start(deadline)
+            self.start(timeout)
         except (RedisError, OSError) as error:
             raise RedisError(
                 "%s. And it does not start with what it held before: %s" % (failure, error)
@@ -287,9 +299,10 @@ def _answer(who: str, answer: Result) -> str:
 
 
 def reason(log: str) -> str:
-    """Why a Redis ended, from its log: the first warning of its last start that is not about the host's memory settings.
+    """Why a Redis ended, from its log: the first warning of its last start that is not about the
+    host's memory settings.
 
-    Only lines of its own log are looked at: what it says of a faulty configuration would show the password.
+    Only lines of its log are used: an error about its configuration would show the password.
     """
     start = log.rfind("Redis is starting")
     warnings = re.findall(r"^\d+:M .{10,40} # (.*)$", log[max(start, 0) :], re.M)
@@ -305,7 +318,10 @@ def parse_keyspace(text: str) -> Keyspace:
 
 
 def data_of(source: Native) -> Optional[dict]:
-    """Where a native Redis keeps its keys: ``folder``, ``file``, ``append_only``. ``None`` where it does not say."""
+    """Where a native Redis keeps its keys: ``folder``, ``file``, ``append_only``.
+
+    ``None`` where it does not say.
+    """
     try:
         lines = {
             name: source.ask("CONFIG", "GET", name).splitlines()
@@ -313,13 +329,13 @@ def data_of(source: Native) -> Optional[dict]:
         }
     except RedisError:
         return None
-    told = {name: words[1] if len(words) > 1 else "" for name, words in lines.items()}
+    values = {name: words[1] if len(words) > 1 else "" for name, words in lines.items()}
     return (
         {
-            "folder": told["dir"],
-            "file": told["dbfilename"],
-            "append_only": told["appendonly"] == "yes",
+            "folder": values["dir"],
+            "file": values["dbfilename"],
+            "append_only": values["appendonly"] == "yes",
         }
-        if told["dir"]
+        if values["dir"]
         else None
     )

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Redis' keys, put aside while a restore changes databases, and back where it fails."""
+"""Set the project's Redis aside during a restore: save its keys, empty it, load them again."""
 
 from __future__ import annotations
 
@@ -12,33 +12,35 @@ from .redis import Container
 
 
 class RedisAside(NamedTuple):
-    """What the project's Redis holds, put aside while the proxy stands still: counters and cached keys of another database.
+    """The keys of the project's Redis, set aside while the proxy is stopped.
 
-    LiteLLM counts spend up in Redis and refreshes such a counter at each request, so that one that is too high would stay. What waits there to
-    be written would be added to the restored database. Kept as a snapshot until the restore has gone well.
+    They belong to another database than the restored one. LiteLLM counts spend in Redis and
+    refreshes a counter at each request, so one that is too high would stay; and what waits there to
+    be written would be added to the restored database. The snapshot is kept until the restore has
+    succeeded.
     """
 
     container: Container
     snapshot: str
 
     def clear(self) -> bool:
-        """Keep what it holds, and empty it; whether there is such a Redis.
+        """Save what it holds, and empty it; whether there is such a Redis.
 
         :raises RedisError: it refuses.
         """
         if self.container.state() != "running":
             return False
         if not os.path.exists(self.snapshot):
-            growing = self.snapshot + ".growing"
-            if os.path.exists(growing):
-                os.unlink(growing)
-            self.container.save(growing)
-            os.rename(growing, self.snapshot)
+            partial = self.snapshot + ".growing"
+            if os.path.exists(partial):
+                os.unlink(partial)
+            self.container.save(partial)
+            os.rename(partial, self.snapshot)
         self.container.ask("FLUSHALL")
         return True
 
-    def put_back(self, patience: float) -> None:
-        """Let it hold again what it held.
+    def put_back(self, timeout: float) -> None:
+        """Load what was saved.
 
         :raises RedisError: it can't load that.
         """
@@ -46,13 +48,13 @@ class RedisAside(NamedTuple):
             before = self.snapshot + ".before"
             if os.path.exists(before):
                 os.unlink(before)
-            if self.container.state() != "running":  # as a run leaves it that is killed here
-                self.container.start(patience)
-            self.container.load(self.snapshot, patience)
+            if self.container.state() != "running":  # an earlier run was killed here
+                self.container.start(timeout)
+            self.container.load(self.snapshot, timeout)
             self.forget()
 
     def forget(self) -> None:
-        """What was kept is not needed any more."""
+        """Remove the snapshot: it is not needed any more."""
         for path in (self.snapshot, self.snapshot + ".before", self.snapshot + ".growing"):
             if os.path.exists(path):
                 os.unlink(path)

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keys between a native Redis and one in a container, by a snapshot: copied there, or copied back."""
+"""Copy keys from a native Redis to one in a container, and back, by Redis' snapshot file.
+
+Key counts are by logical database (:data:`_redis.redis.Keyspace`).
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,12 @@ from .redis import NOTHING, Container, Keyspace, Native, RedisError, parse_keysp
 
 
 def differences(before: Keyspace, after: Keyspace, target: Keyspace) -> list[str]:
-    """Why the target does not hold what the source held, in words: keys that never expire are all there, of the others not more.
+    """Why the target does not hold what the source held, in words.
 
-    :param before: the source when the snapshot was asked for; ``after``: when the target had loaded it. Where nobody writes, the
-        keys that never expire are as many; where somebody else uses the source too, the snapshot lies between the two.
+    Keys that never expire must all be there, and of the others no more than in the source.
+
+    :param before: the source when the snapshot was started; ``after``: when the target had loaded
+        it. The snapshot lies between the two: they differ only if somebody writes to the source.
     """
     found = []
     for name in sorted({*before, *after, *target}):
@@ -43,9 +48,11 @@ def differences(before: Keyspace, after: Keyspace, target: Keyspace) -> list[str
 def copy(source: Native, target: Container, folder: str, timeout: float) -> dict:
     """Take a snapshot of the source, start the running target with it and compare both.
 
-    :param folder: where the snapshot is kept for the while, on a file system with room for it.
-    :returns: ``databases`` (name to ``source`` and ``target``), ``keys`` (in the target), ``bytes``, ``seconds``, ``differences``.
-    :raises RedisError: one of them refuses; the source keeps what it has, and the target holds what it held.
+    :param folder: where the snapshot is kept meanwhile, on a file system with room for it.
+    :returns: ``databases`` (name to ``source`` and ``target``), ``keys`` (in the target),
+        ``bytes``, ``seconds``, ``differences``.
+    :raises RedisError: one of them refuses; the source keeps what it has, and the target holds what
+        it held.
     """
     if re.search(r"^aof_enabled:1", target.ask("INFO", "persistence"), re.M):
         raise RedisError(
@@ -79,11 +86,14 @@ def copy(source: Native, target: Container, folder: str, timeout: float) -> dict
 
 
 def copy_back(source: Container, native: Native, unit: dict, data: dict, timeout: float) -> str:
-    """Start the native server with the container's keys. Where it can't load them, it starts with what it had.
+    """Start the native server with the container's keys.
+
+    Where it can't load them, it starts with what it had.
 
     :param unit: record of the native server's unit; ``data``: as :func:`data_of` found it.
     :returns: why the keys were not copied; empty where they were.
-    :raises RedisError, SystemdError, OSError: the container can't be read, or the unit neither stopped nor started.
+    :raises RedisError, SystemdError, OSError: the container can't be read, or the unit neither
+        stopped nor started.
     """
     _systemd.retire(unit)
     before = parse_keyspace(source.ask("INFO", "keyspace"))
@@ -106,10 +116,11 @@ def copy_back(source: Container, native: Native, unit: dict, data: dict, timeout
 def hindrance(source: Container, data: Optional[dict], native_major: Optional[int]) -> str:
     """Why keys of a container can't be copied back by a snapshot; empty where they can.
 
-    :param data: as :func:`data_of` found it; ``native_major``: of the native server, ``None`` where it is not known.
+    :param data: as :func:`data_of` found it; ``native_major``: of the native server, ``None`` where
+        it is not known.
     """
     if data is None or not os.path.isdir(data["folder"]):
-        return "nobody knows where the native Redis keeps its keys"
+        return "it is unknown where the native Redis keeps its keys"
     if data["append_only"]:
         return "the native Redis keeps an append-only file, and would not load a snapshot"
     major = source.major()
@@ -122,9 +133,9 @@ def hindrance(source: Container, data: Optional[dict], native_major: Optional[in
 
 
 def place(source: Container, data: dict) -> str:
-    """Put the container's keys where the native Redis, which must not run, will load them at its start.
+    """Put the container's keys where the stopped native Redis will load them at its start.
 
-    :returns: where its own snapshot is kept, empty where it had none.
+    :returns: the path where its own snapshot is kept, empty if it had none.
     """
     path = os.path.join(data["folder"], data["file"])
     temporary, earlier = (
@@ -148,7 +159,7 @@ def place(source: Container, data: dict) -> str:
 
 
 def put_back(data: dict, earlier: str) -> None:
-    """Give a native Redis that does not run the snapshot back that it had."""
+    """Give a stopped native Redis its own snapshot back."""
     path = os.path.join(data["folder"], data["file"])
     if earlier:
         os.replace(earlier, path)

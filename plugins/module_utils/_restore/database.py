@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A backup's database into a fresh one, verified against the fingerprint that was taken with the dump."""
+"""A backup's database into a fresh one, verified against the fingerprint that was taken with the
+dump.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,10 @@ JOBS = 2
 
 
 class Result(NamedTuple):
-    """A restore: what was done (``create``, ``replace``), the backup's manifest, the differences in words (none:
-    verified), what the backup says the database held, what the restored one holds, and the seconds of each phase."""
+    """A restore: what was done (``create``, ``replace``), the backup's manifest, the differences in
+    words (none: verified), what the backup says the database held, what the restored one holds, and
+    the seconds of each phase.
+    """
 
     action: str
     manifest: _backup.Manifest
@@ -39,10 +43,12 @@ def restore(
 ) -> Result:
     """Restore a backup's database.
 
-    :param folder: the backup; every byte of it is checked first, unless ``verified`` has its manifest, by somebody who did.
+    :param folder: the backup; every byte of it is checked first, unless ``verified`` has its
+        manifest, by somebody who did.
     :param identity: file with the age key that opens the backup, where it is encrypted.
     :param jobs: connections at once for a dump in directory format.
-    :raises BackupError, PostgresError: refused or failed; what was at the target's name is as it was.
+    :raises BackupError, PostgresError: refused or failed; what was at the target's name is as it
+        was.
     """
     phase = _verified.Phases()
     manifest = verified or _sound(folder)

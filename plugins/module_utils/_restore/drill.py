@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A drill: a backup restored into a throwaway container, to prove that it can be.
+"""A restore test (``litellm-ops drill``): a backup restored into a throwaway container.
 
-The container has no network and no port, and is gone afterwards, with its data; what a drill that was killed has left is removed by the next one.
+The container has no network and no port, and is removed afterwards with its data; what a killed
+test left is removed by the next one.
 """
 
 from __future__ import annotations
@@ -24,29 +25,39 @@ from . import load as _load
 
 LABEL = "llmops.litellm.drill"
 USER = "drill"
-PATIENCE = 180.0  # seconds for PostgreSQL to make a new data folder
+START_TIMEOUT = 180.0  # seconds for PostgreSQL to make a new data folder
 # A restored database is about as large as it was; while it is loaded, its WAL comes on top.
 SHARE = 1.5
-# What it may take from those who serve on this host.
+# Memory limit: the host serves meanwhile.
 MEMORY = "2g"
+# No other process reaches it, so it needs no password; and its data need not survive a power cut.
+_RUN = (
+    *("--detach", "--label", LABEL, "--network", "none", "--cap-drop", "ALL"),
+    *("--user", "postgres", "--security-opt", "no-new-privileges:true"),
+    *("--memory", MEMORY, "--shm-size", "256m", "--pull", "never"),
+    *("--env", "POSTGRES_USER=" + USER, "--env", "POSTGRES_HOST_AUTH_METHOD=trust"),
+)
+_SERVER = ("postgres", "-c", "fsync=off", "-c", "full_page_writes=off")
 
 
 def drill(
     folder: str, image: str, now: datetime, engine: Sequence[str] = ("docker",), identity: str = ""
 ) -> dict[str, Any]:
-    """Restore a backup, compare it with what its manifest says, and throw it away.
+    """Restore a backup, compare it with its manifest, and throw the copy away.
 
-    :param folder: the backup. ``image``: of PostgreSQL, present on this host. ``identity``: file with the age key that opens an encrypted backup.
+    :param folder: the backup. ``image``: of PostgreSQL, present on this host. ``identity``: file
+        with the age key that opens an encrypted backup.
     :returns: ``rows``, ``tables``, ``differences`` (in words; none: proved) and ``seconds``.
-    :raises SealedError: it is encrypted, and there is no identity: a host that can't read its own backups can't try them out. Nothing is said against it.
+    :raises EncryptedError: it is encrypted, and there is no identity: a host that can't read its
+        own backups can't test them. That is no fault of the backup.
     :raises BackupError, PostgresError: it cannot be restored, or there is no room to try.
     """
     begun = time.monotonic()
     sweep(engine)
-    told = _backup.manifest(folder)
-    _load.find(folder, told, identity)
+    manifest = _backup.manifest(folder)
+    _load.find(folder, manifest, identity)
     check_space(
-        told,
+        manifest,
         _process.run([*engine, "info", "--format", "{{.DockerRootDir}}"]).out.strip()
         or "/var/lib/docker",
     )
@@ -63,9 +74,9 @@ def drill(
     }
 
 
-def check_space(told: _backup.Manifest, root: str) -> None:
+def check_space(manifest: _backup.Manifest, root: str) -> None:
     """:raises BackupError: the engine's data folder has too little room."""
-    needed, free = int(told["database"]["bytes"] * SHARE), _files.free_bytes(root)
+    needed, free = int(manifest["database"]["bytes"] * SHARE), _files.free_bytes(root)
     if free < needed:
         raise _backup.BackupError(
             "%s has %.1f GiB free, the drill may need %.1f GiB"
@@ -74,7 +85,7 @@ def check_space(told: _backup.Manifest, root: str) -> None:
 
 
 def sweep(engine: Sequence[str]) -> None:
-    """Remove the containers of drills that were killed, with their data."""
+    """Remove the containers of killed restore tests, with their data."""
     left = _process.run(
         [*engine, "ps", "--all", "--quiet", "--filter", "label=" + LABEL]
     ).out.split()
@@ -89,61 +100,21 @@ def server(image: str, engine: Sequence[str]) -> Iterator[str]:
     :raises BackupError: it does not start.
     """
     name = "llmops-litellm-drill-%s" % secrets.token_hex(4)
-    # Nobody else reaches it, so it needs no password; and what it holds need not survive a power cut.
-    started = _process.run(
-        [
-            *engine,
-            "run",
-            "--detach",
-            "--name",
-            name,
-            "--label",
-            LABEL,
-            "--network",
-            "none",
-            "--cap-drop",
-            "ALL",
-            "--user",
-            "postgres",
-            "--security-opt",
-            "no-new-privileges:true",
-            "--memory",
-            MEMORY,
-            "--shm-size",
-            "256m",
-            "--pull",
-            "never",
-            "--env",
-            "POSTGRES_USER=" + USER,
-            "--env",
-            "POSTGRES_HOST_AUTH_METHOD=trust",
-            image,
-            "postgres",
-            "-c",
-            "fsync=off",
-            "-c",
-            "full_page_writes=off",
-        ],
-        timeout=120,
-    )
+    started = _process.run([*engine, "run", "--name", name, *_RUN, image, *_SERVER], timeout=120)
     try:
         if started.rc:
             raise _backup.BackupError(
                 "a container for the drill does not start: %s" % _last(started.err)
             )
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + START_TIMEOUT
         # By TCP: while the image makes its data folder, its server answers on the socket only.
         while _process.run(
             [*engine, "exec", name, "pg_isready", "--quiet", "--host", "127.0.0.1"]
         ).rc:
-            state = _process.run(
-                [*engine, "inspect", "--format", "{{.State.Status}}", name]
-            ).out.strip()
-            if state != "running" or time.monotonic() > deadline:
-                raise _backup.BackupError(
-                    "the drill's PostgreSQL does not come up: %s"
-                    % _last(_process.run([*engine, "logs", "--tail", "20", name]).err)
-                )
+            state = _process.run([*engine, "inspect", "--format", "{{.State.Status}}", name])
+            if state.out.strip() != "running" or time.monotonic() > deadline:
+                log = _process.run([*engine, "logs", "--tail", "20", name]).err
+                raise _backup.BackupError("the drill's PostgreSQL does not start: %s" % _last(log))
             time.sleep(0.2)
         yield name
     finally:
@@ -151,7 +122,7 @@ def server(image: str, engine: Sequence[str]) -> Iterator[str]:
 
 
 def _last(text: str) -> str:
-    """The last line of what a program said, but for the advice that the engine's client gives."""
+    """The last line of a program's output, without the advice of the engine's client."""
     lines = [
         line
         for line in text.splitlines()
@@ -160,16 +131,16 @@ def _last(text: str) -> str:
     return (lines or ["it said nothing"])[-1]
 
 
-def image_of(told: _backup.Manifest, fallback: str = "") -> str:
+def image_of(manifest: _backup.Manifest, fallback: str = "") -> str:
     """The image of PostgreSQL that belongs to a backup.
 
-    :raises BackupError: nobody knows one.
+    :raises BackupError: neither the backup nor ``fallback`` names one.
     """
-    named = (told.get("facts") or {}).get("images")
-    image = (named.get("postgres") if isinstance(named, dict) else None) or fallback
+    images = (manifest.get("facts") or {}).get("images")
+    image = (images.get("postgres") if isinstance(images, dict) else None) or fallback
     if not isinstance(image, str) or not image:
         raise _backup.BackupError(
             "%s names no image of PostgreSQL, and the settings have none"
-            % os.path.join(str(told.get("name")), _backup.MANIFEST)
+            % os.path.join(str(manifest.get("name")), _backup.MANIFEST)
         )
     return image

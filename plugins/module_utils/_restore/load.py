@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A backup's dump on its way into pg_restore: one file or a folder of files, encrypted or not.
+"""Load a backup's dump with pg_restore: one file or a folder of files, encrypted or not.
 
-A container gets a folder as a stream, into a temporary folder of its own: nothing of the host is mounted, and no password is needed.
+A container gets a folder as a stream, into a temporary folder of its own: nothing of the host is
+mounted, and no password is needed.
 """
 
 from __future__ import annotations
@@ -23,48 +24,53 @@ from .._postgres import endpoint as _endpoint
 from .._postgres.endpoint import PATH
 from .._postgres.session import Endpoint, PostgresError, parse_rows
 
-FOLDER, SEALED = _folder.FOLDER, _folder.SEALED
+FOLDER, ENCRYPTED = _folder.FOLDER, _folder.SEALED
 LEDGER = "_prisma_migrations"
 LOAD_OPTIONS = ("--no-owner", "--no-acl", "--exit-on-error")
-# In the container, and on a host that has to read what is encrypted. One name: what a killed run has left is found by it.
+# In the container, and on a host that has to read what is encrypted. One name: what a killed run
+# has left is found by it.
 INSIDE = "/tmp/llmops-litellm-restore"
 TEMPORARY, PREFIX = "/var/tmp", "llmops-litellm-restore-"
 
 
-class SealedError(BackupError):
-    """The backup is encrypted, and nobody gave the key. Whether it is sound can't be told from that."""
+class EncryptedError(BackupError):
+    """The backup is encrypted and no key was given, so it is unknown whether it is sound."""
 
 
 class Dump(NamedTuple):
-    """A dump on the host. ``folder``: pg_dump's directory format; ``identity``: file with the age key that opens it, empty where it is not encrypted."""
+    """A dump on the host.
+
+    ``folder``: pg_dump's directory format; ``identity``: file with the age key that opens it, empty
+    where it is not encrypted.
+    """
 
     path: str
     folder: bool
     identity: str
 
 
-def find(folder: str, told: _folder.Manifest, identity: str = "") -> Dump:
+def find(folder: str, manifest: _folder.Manifest, identity: str = "") -> Dump:
     """The dump of a backup.
 
-    :param told: the backup's manifest.
-    :raises SealedError: it is encrypted, and there is no identity.
+    :param manifest: the backup's manifest.
+    :raises EncryptedError: it is encrypted, and there is no identity.
     :raises BackupError: there is none, or the identity can't be read.
     """
-    name = str(told["database"].get("dump", _folder.DUMP))
+    name = str(manifest["database"].get("dump", _folder.DUMP))
     path = os.path.join(folder, name)
-    sealed = bool(told.get("encrypted"))
-    if sealed and not identity:
-        raise SealedError(
+    encrypted = bool(manifest.get("encrypted"))
+    if encrypted and not identity:
+        raise EncryptedError(
             "%s is encrypted: give the path of a file with the age identity that opens it" % folder
         )
-    if sealed and not os.access(identity, os.R_OK):
+    if encrypted and not os.access(identity, os.R_OK):
         raise BackupError("%s, the age identity, cannot be read" % identity)
     is_folder = name.endswith(FOLDER)
-    if sealed and not is_folder and not os.path.exists(path):
-        path += SEALED
+    if encrypted and not is_folder and not os.path.exists(path):
+        path += ENCRYPTED
     if not os.path.lexists(path):
         raise BackupError("%s is missing" % path)
-    return Dump(path, is_folder, identity if sealed else "")
+    return Dump(path, is_folder, identity if encrypted else "")
 
 
 @contextmanager
@@ -77,13 +83,13 @@ def opened(path: str, identity: str) -> Iterator[IO[bytes]]:
         with open(path, "rb") as plain:
             yield plain
         return
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(
                 ["age", "--decrypt", "--identity", identity, path],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=said,
+                stderr=errors,
                 env={"PATH": PATH, "LC_ALL": "C", "HOME": "/nonexistent"},
                 cwd="/",
             )
@@ -101,7 +107,7 @@ def opened(path: str, identity: str) -> Iterator[IO[bytes]]:
                 while process.stdout.read(1 << 20):
                     pass
             except PostgresError:
-                # Whoever reads fails as well where age gave nothing (more); then age says why.
+                # The reader also fails if age gave nothing (more); then age says why.
                 if process.stdout.read(1) or process.wait() == 0:
                     process.kill()
                     raise
@@ -109,10 +115,10 @@ def opened(path: str, identity: str) -> Iterator[IO[bytes]]:
                 process.kill()
                 raise
         if process.returncode:
-            said.seek(0)
+            errors.seek(0)
             lines = [
                 line
-                for line in said.read().decode("utf-8", "replace").splitlines()
+                for line in errors.read().decode("utf-8", "replace").splitlines()
                 if line.startswith("age: error")
             ]
             raise BackupError(
@@ -135,7 +141,8 @@ def load(dump: Dump, target: Endpoint, jobs: int = 2) -> None:
 
 
 def migrations(dump: Dump, target: Endpoint) -> Optional[list[str]]:
-    """Names of the schema migrations that the dumped database had ended, ``None`` where it keeps no ledger of them.
+    """Names of the schema migrations that the dumped database had finished, ``None`` if it keeps no
+    ledger of them.
 
     :param target: any database of the server whose pg_restore is used. Nothing is changed there.
     """
@@ -160,7 +167,7 @@ def migrations(dump: Dump, target: Endpoint) -> Optional[list[str]]:
 
 
 def parse_ledger(text: str) -> Optional[list[str]]:
-    """The ended migrations in what pg_restore prints of the ledger: one COPY with its rows."""
+    """The finished migrations in pg_restore's output of the ledger: one COPY with its rows."""
     found = re.search(r"^COPY [^\n]*?\(([^\n]*)\) FROM stdin;\n(.*?)^\\\.$", text, re.M | re.S)
     if found is None:
         return None
@@ -221,7 +228,7 @@ def _placed(dump: Dump, target: Endpoint, names: Optional[list[str]]) -> Iterato
             sorted(os.listdir(dump.path))
             if names is None
             else [
-                name if os.path.exists(os.path.join(dump.path, name)) else name + SEALED
+                name if os.path.exists(os.path.join(dump.path, name)) else name + ENCRYPTED
                 for name in names
             ]
         )
@@ -251,7 +258,7 @@ def _placed(dump: Dump, target: Endpoint, names: Optional[list[str]]) -> Iterato
 
 
 def sweep() -> None:
-    """Remove what a restore that was killed has decrypted on this host."""
+    """Remove the files that a killed restore has decrypted on this host."""
     for name in os.listdir(TEMPORARY):
         if name.startswith(PREFIX):
             shutil.rmtree(os.path.join(TEMPORARY, name))
@@ -259,19 +266,19 @@ def sweep() -> None:
 
 def plain(name: str) -> str:
     """A file's name as it was before it was encrypted."""
-    return name[: -len(SEALED)] if name.endswith(SEALED) else name
+    return name[: -len(ENCRYPTED)] if name.endswith(ENCRYPTED) else name
 
 
 def _send(dump: Dump, target: Endpoint, files: list[str]) -> None:
-    """The files as a tar stream into the container: no copy on the host, and none that is mounted."""
-    with tempfile.TemporaryFile() as said:
+    """Stream the files as a tar into the container: no copy on the host, and no mount."""
+    with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             _endpoint.command(target, "tar", "-x", "-f", "-", "-C", INSIDE),
             env=target.environment(),
             cwd="/",
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=said,
+            stderr=errors,
         )
         with process:
             try:
@@ -290,8 +297,8 @@ def _send(dump: Dump, target: Endpoint, files: list[str]) -> None:
                     except BrokenPipeError:
                         pass  # as above
         if process.returncode:
-            said.seek(0)
-            text = said.read().decode("utf-8", "replace").strip().splitlines()
+            errors.seek(0)
+            text = errors.read().decode("utf-8", "replace").strip().splitlines()
             raise PostgresError(
                 "%s: the dump does not fit in there: %s"
                 % (target, text[-1] if text else "tar ended with exit code %d" % process.returncode)

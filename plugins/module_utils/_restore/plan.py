@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Orders for a restore from what is on the host: its settings, the journal, and the project's own files."""
+"""Plan a restore: make its order from the host's settings, the journal and the project's files.
+
+The face of this package: :func:`order`.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +34,8 @@ def backup_path(folder: str, name: str, now: datetime) -> str:
     entry = _archive.find(folder, name, now)
     if entry.layout != "folder":
         raise BackupError(
-            "%s was not made by this collection: its contents can't be proved, so it is not restored"
-            % entry.path
+            "%s was not made by this collection: its contents can't be proved, so it is not "
+            "restored" % entry.path
         )
     if entry.problem:
         raise BackupError(entry.problem)
@@ -61,7 +64,7 @@ def deployment(settings: _settings.Settings, kind: str = "") -> Deployment:
     found = ((journal.get("facts") or {}).get("found") or {}).get("legacy")
     if not found:
         raise RestoreError(
-            "%s does not tell of the legacy proxy, so it can't be stopped: nobody knows its unit"
+            "%s does not name the legacy proxy's unit, so it can't be stopped"
             % _journal.path_of(settings.state_dir)
         )
     return Deployment(
@@ -86,16 +89,16 @@ def order(
     folder: str = "",
     identity: str = "",
     point: bool = True,
-    patience: float = _restore.PATIENCE,
+    timeout: float = _restore.START_TIMEOUT,
 ) -> AnyOrder:
-    """What to do with a backup: restore it into the deployment, or, where there is none (any more), build that anew.
+    """What to do with a backup: restore it into the deployment, or, where there is none (any more),
+    build that anew.
 
-    :param folder: archive to take the backup from; empty for the settings' own, where the restore point goes in any case.
+    :param folder: archive to take the backup from; empty for the settings' own, where the restore
+        point goes in any case.
     """
     path = backup_path(folder or settings.backup_dir, name, now)
-    host = _rebuild.Order(
-        path, settings.project_dir, settings.state_dir, identity, patience=patience
-    )
+    host = _rebuild.Order(path, settings.project_dir, settings.state_dir, identity, timeout=timeout)
     if (
         kind != "legacy"
         and "compose" in settings.deployments
@@ -111,5 +114,5 @@ def order(
         settings.state_dir,
         ordered,
         identity,
-        patience=patience,
+        timeout=timeout,
     )

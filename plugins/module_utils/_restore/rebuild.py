@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A compose deployment on a host that has none, from the folder of a backup alone.
+"""Rebuild a compose deployment on an empty host from a backup's folder alone.
 
-The project's folder appears whole or not at all. Nothing that is there is used or replaced: neither a folder, nor a container, nor a volume.
+The project's folder appears whole or not at all. Nothing that exists is used or replaced: no
+folder, container or volume.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from .state import RefusedError, RestoreError
 # Names in a backup that are others in the project's folder.
 PLACED = {"env": ".env"}
 NEEDED = ("env", "compose.yaml", "config.compose.yaml", "redis.conf")
-# Who may read which file; what is not here is for root and LiteLLM's group, as its configuration.
+# Modes of the files; others are for root and LiteLLM's group, as its configuration.
 MODES = {".env": 0o600, "compose.yaml": 0o644, "redis.conf": 0o400, "schema.prisma": 0o644}
 SERVERS, DATABASE, PROXY, DONE = "servers", "database", "proxy", "done"
 PULL = 3600.0  # seconds for an image
@@ -45,22 +46,26 @@ _FAILURES = (DeploymentError, PostgresError, _backup.BackupError, OSError, Value
 
 
 class Order(NamedTuple):
-    """What to build. ``path``: the backup; ``folder``: of the project, which must not be there or be empty; ``identity``: file with an age key."""
+    """What to build.
+
+    ``path``: the backup; ``folder``: of the project, which must not be there or be empty;
+    ``identity``: file with an age key.
+    """
 
     path: str
     folder: str
     state_dir: str
     identity: str = ""
     jobs: int = _database.JOBS
-    patience: float = 240.0
+    timeout: float = 240.0
     engine: tuple[str, ...] = ("docker",)
 
 
 def _load(order: Order) -> Optional[dict[str, Any]]:
-    """How far an earlier run with this backup and folder has come, ``None`` where there was none."""
+    """The stage that an earlier run with this backup and folder reached, ``None`` without one."""
     try:
         with open(_state.rebuild_path(order.state_dir), encoding="utf-8") as handle:
-            told = json.load(handle)
+            record = json.load(handle)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -68,9 +73,9 @@ def _load(order: Order) -> Optional[dict[str, Any]]:
             "%s cannot be read: %s" % (_state.rebuild_path(order.state_dir), error)
         ) from None
     return (
-        told
-        if isinstance(told, dict)
-        and (told.get("path"), told.get("folder")) == (order.path, order.folder)
+        record
+        if isinstance(record, dict)
+        and (record.get("path"), record.get("folder")) == (order.path, order.folder)
         else None
     )
 
@@ -89,20 +94,22 @@ def is_empty_host(folder: str) -> bool:
 
 
 def resumes(order: Order) -> bool:
-    """Whether an earlier run with this backup and folder has to be ended."""
-    told = _load(order)
-    return told is not None and told.get("stage") != DONE
+    """Whether an earlier run with this backup and folder has to be finished."""
+    record = _load(order)
+    return record is not None and record.get("stage") != DONE
 
 
-def foresee(order: Order) -> dict[str, Any]:
-    """What stands against it, and what would be made: ``name``, ``created``, ``rows_total``, ``problems``, ``notes``, ``loses`` (nothing is there to lose)."""
-    problems, told = examine(order)
+def dry_run(order: Order) -> dict[str, Any]:
+    """What :func:`rebuild` would do now: ``name``, ``created``, ``rows_total``, ``problems`` (why
+    it would be refused), ``notes``, ``loses`` (empty: there is nothing to lose).
+    """
+    problems, manifest = examine(order)
     return {
         "name": os.path.basename(order.path),
         "path": order.path,
-        "created": told.get("created"),
-        "source": told.get("source"),
-        "rows_total": told.get("rows_total"),
+        "created": manifest.get("created"),
+        "source": manifest.get("source"),
+        "rows_total": manifest.get("rows_total"),
         "problems": problems,
         "loses": [],
         "interrupted": "",
@@ -111,42 +118,45 @@ def foresee(order: Order) -> dict[str, Any]:
 
 
 def examine(order: Order) -> tuple[list[str], _backup.Manifest]:
-    """Why it is refused, and the backup's manifest (empty where it can't be trusted)."""
+    """Why it is refused, and the backup's manifest (empty if it can't be trusted)."""
     problems = _backup.verify(order.path)
     if problems:
         return ["the backup is not sound: %s" % "; ".join(problems)], _backup.Manifest()
     try:
-        told = _backup.manifest(order.path)
-        _restore_load.find(order.path, told, order.identity)
+        manifest = _backup.manifest(order.path)
+        _restore_load.find(order.path, manifest, order.identity)
     except _backup.BackupError as error:
         return [str(error)], _backup.Manifest()
-    names = {_restore_load.plain(entry["name"]) for entry in told["files"]}
+    names = {_restore_load.plain(entry["name"]) for entry in manifest["files"]}
     missing = [name for name in NEEDED if name not in names]
     if missing:
         problems.append(
-            "%s has no %s: a host is built anew from a backup of the compose deployment (this one is of the %s deployment)"
-            % (order.path, ", ".join(missing), told.get("source"))
+            "%s has no %s: a host is built anew from a backup of the compose deployment "
+            "(this one is of the %s deployment)"
+            % (order.path, ", ".join(missing), manifest.get("source"))
         )
     problems += [
         str(problem) for problem in check_engine(_docker.describe())
     ] + _checks.check_journal(order.state_dir)
     if not resumes(order) and not is_empty_host(order.folder):
         problems.append(
-            "%s is there and not empty: to restore into the deployment that it holds, it needs its settings (/etc/llmops-litellm/ops.json);"
-            " to build another one, name another folder" % order.folder
+            "%s is there and not empty: to restore into the deployment that it holds, it "
+            "needs its settings (/etc/llmops-litellm/ops.json); to build another one, name "
+            "another folder" % order.folder
         )
-    return problems, told
+    return problems, manifest
 
 
-def rebuild(order: Order, now: datetime, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Build the deployment. A run that failed or was killed is gone on with by the next.
+def rebuild(order: Order, now: datetime, log: Callable[[str], None]) -> dict[str, Any]:
+    """Build the deployment. A run that failed or was killed is resumed by the next.
 
     :returns: ``name``, ``path``, ``rows_total``, ``url``, ``folder``, ``notes``, ``seconds``.
-    :raises RefusedError: nothing was touched. :raises RestoreError: it failed; the message says what is left.
+    :raises RefusedError: nothing was touched. :raises RestoreError: it failed; the message says
+        what is left.
     """
     begun = time.monotonic()
     with _state.alone(order.state_dir):
-        problems, told = examine(order)
+        problems, manifest = examine(order)
         if problems:
             raise RefusedError(
                 "%s is not restored, and nothing was touched: %s"
@@ -160,25 +170,26 @@ def rebuild(order: Order, now: datetime, tell: Callable[[str], None]) -> dict[st
             else ""
         )
         if not stage:
-            place(order, told, tell)
+            create_folder(order, manifest, log)
         try:
             project = _compose_project.read(order.folder, order.engine)
-            notes = _raise(order, project, told, stage, now, tell)
+            notes = _start(order, project, manifest, stage, now, log)
         except _FAILURES as error:
             raise RestoreError(
-                "the deployment in %s does not serve yet: %s. What was made stays; the same command goes on from there"
-                % (order.folder, error)
+                "the deployment in %s does not serve yet: %s. What was made stays; the same "
+                "command goes on from there" % (order.folder, error)
             ) from error
         _save(order, DONE)
-    tell("the deployment serves at %s" % project.url)
+    log("the deployment serves at %s" % project.url)
     notes += [
         "Redis begins empty: cached answers and counters are not in a backup",
-        "the unit that starts it at boot, the timers and the bridges to model servers on this host are made by their roles: run your playbook",
+        "the unit that starts it at boot, the timers and the bridges to model servers on "
+        "this host are made by their roles: run your playbook",
     ]
     return {
         "name": os.path.basename(order.path),
         "path": order.path,
-        "rows_total": told["rows_total"],
+        "rows_total": manifest["rows_total"],
         "url": project.url,
         "folder": order.folder,
         "notes": notes,
@@ -186,66 +197,38 @@ def rebuild(order: Order, now: datetime, tell: Callable[[str], None]) -> dict[st
     }
 
 
-def place(order: Order, told: _backup.Manifest, tell: Callable[[str], None]) -> None:
-    """The project's folder, with its images present.
+def create_folder(order: Order, manifest: _backup.Manifest, log: Callable[[str], None]) -> None:
+    """Create the project's folder from the backup, and pull its images.
 
-    :raises RefusedError: something of these names is there. :raises RestoreError: it could not be made; nothing is left of it.
+    :raises RefusedError: a container, volume or port of the project is in use. :raises
+        RestoreError: it could not be made; nothing is left of it.
     """
-    above = os.path.dirname(order.folder.rstrip("/"))
-    os.makedirs(above, mode=0o755, exist_ok=True)
+    parent = os.path.dirname(order.folder.rstrip("/"))
+    os.makedirs(parent, mode=0o755, exist_ok=True)
     prefix = ".%s-restoring-" % os.path.basename(order.folder.rstrip("/"))
-    for name in os.listdir(above):
+    for name in os.listdir(parent):
         if name.startswith(prefix):
-            shutil.rmtree(os.path.join(above, name))  # of a run that was killed; it has secrets
-    growing = tempfile.mkdtemp(prefix=prefix, dir=above)
+            shutil.rmtree(os.path.join(parent, name))  # of a run that was killed; it has secrets
+    partial = tempfile.mkdtemp(prefix=prefix, dir=parent)
     try:
-        dumps = {told["database"].get("dump"), _backup.DUMP}
-        for entry in told["files"]:
-            name = _restore_load.plain(entry["name"])
-            if "/" not in name and name not in dumps:
-                _copy(
-                    os.path.join(order.path, entry["name"]),
-                    order.identity,
-                    os.path.join(growing, PLACED.get(name, name)),
-                )
-        missing = _includes.find(os.path.join(growing, "config.compose.yaml"))[1]
-        if missing:
-            raise RefusedError(
-                "nothing was touched: the proxy's configuration includes %s, which the backup does not have"
-                % ", ".join(os.path.basename(path) for path in missing)
-            )
-        project = _compose_project.read(growing, order.engine)
+        _copy_files(order, manifest, partial)
+        project = _compose_project.read(partial, order.engine)
         project.proxy_url()
-        taken = _taken(project, order.engine)
-        if taken:
-            raise RefusedError("nothing was touched: %s" % "; ".join(taken))
+        in_use = _in_use(project, order.engine)
+        if in_use:
+            raise RefusedError("nothing was touched: %s" % "; ".join(in_use))
         for image in project.images.values():
-            _pull(image, order.engine, tell)
-        redis, proxy = (
-            _docker.identity(project.images["redis"], project.redis_user),
-            _docker.identity(project.images["litellm"], ""),
-        )
-        for name in os.listdir(growing):
-            path = os.path.join(growing, name)
-            owner = {
-                ".env": (0, 0),
-                "compose.yaml": (0, 0),
-                "schema.prisma": (0, 0),
-                "redis.conf": (redis["uid"], redis["gid"]),
-            }.get(name, (0, proxy["gid"]))
-            if os.geteuid() == 0:
-                os.chown(path, *owner)
-            os.chmod(path, MODES.get(name, 0o640))
-        os.chmod(growing, 0o755)
-        sync_folder(growing)
-        # Before the folder is: whoever finds it goes on, and doesn't take it for somebody else's.
+            _pull(image, order.engine, log)
+        _set_owners(partial, project)
+        sync_folder(partial)
+        # Saved before the folder exists: a run that finds the folder then resumes.
         _save(order, SERVERS)
         if os.path.isdir(order.folder):
             os.rmdir(order.folder)
-        os.rename(growing, order.folder)
-        sync_folder(above)
+        os.rename(partial, order.folder)
+        sync_folder(parent)
     except BaseException as error:
-        shutil.rmtree(growing, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
         if os.path.exists(_state.rebuild_path(order.state_dir)) and is_empty_host(order.folder):
             os.unlink(_state.rebuild_path(order.state_dir))
         if isinstance(error, (_backup.BackupError, ValueError, OSError)):
@@ -255,12 +238,49 @@ def place(order: Order, told: _backup.Manifest, tell: Callable[[str], None]) -> 
         raise
 
 
+def _copy_files(order: Order, manifest: _backup.Manifest, folder: str) -> None:
+    """Copy the backup's files, without its dump, decrypted.
+
+    :raises RefusedError: a file that the configuration includes is missing.
+    """
+    dumps = {manifest["database"].get("dump"), _backup.DUMP}
+    for entry in manifest["files"]:
+        name = _restore_load.plain(entry["name"])
+        if "/" not in name and name not in dumps:
+            source = os.path.join(order.path, entry["name"])
+            _copy(source, order.identity, os.path.join(folder, PLACED.get(name, name)))
+    missing = _includes.find(os.path.join(folder, "config.compose.yaml"))[1]
+    if missing:
+        raise RefusedError(
+            "nothing was touched: the proxy's configuration includes %s, which the backup does "
+            "not have" % ", ".join(os.path.basename(path) for path in missing)
+        )
+
+
+def _set_owners(folder: str, project: _compose_project.Project) -> None:
+    """Give the files to the accounts of their containers."""
+    redis = _docker.identity(project.images["redis"], project.redis_user)
+    proxy = _docker.identity(project.images["litellm"], "")
+    owners = {
+        ".env": (0, 0),
+        "compose.yaml": (0, 0),
+        "schema.prisma": (0, 0),
+        "redis.conf": (redis["uid"], redis["gid"]),
+    }
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if os.geteuid() == 0:
+            os.chown(path, *owners.get(name, (0, proxy["gid"])))
+        os.chmod(path, MODES.get(name, 0o640))
+    os.chmod(folder, 0o755)
+
+
 def _copy(source: str, identity: str, path: str) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with (
         os.fdopen(handle, "wb") as out,
         _restore_load.opened(
-            source, identity if source.endswith(_restore_load.SEALED) else ""
+            source, identity if source.endswith(_restore_load.ENCRYPTED) else ""
         ) as read,
     ):
         shutil.copyfileobj(read, out, 1 << 20)
@@ -268,8 +288,8 @@ def _copy(source: str, identity: str, path: str) -> None:
         os.fsync(out.fileno())
 
 
-def _taken(project: _compose_project.Project, engine: tuple[str, ...]) -> list[str]:
-    """Containers and volumes of the project's names, which may hold somebody's data, and whoever listens on its ports."""
+def _in_use(project: _compose_project.Project, engine: tuple[str, ...]) -> list[str]:
+    """Existing containers and volumes with the project's names, and processes on its ports."""
     listeners = _listeners.listeners()
     held = [(port, _listeners.holder(listeners, port)) for port in project.ports]
     found = [
@@ -290,24 +310,27 @@ def _taken(project: _compose_project.Project, engine: tuple[str, ...]) -> list[s
     return found
 
 
-def _pull(image: str, engine: tuple[str, ...], tell: Callable[[str], None]) -> None:
+def _pull(image: str, engine: tuple[str, ...], log: Callable[[str], None]) -> None:
     if run([*engine, "image", "inspect", "--format", "{{.Id}}", image]).rc == 0:
         return
-    tell("image %s is pulled" % image)
+    log("image %s is pulled" % image)
     _compose_project.must(
         run([*engine, "pull", "--quiet", image], timeout=PULL), "image %s cannot be pulled" % image
     )
 
 
-def _raise(
+def _start(
     order: Order,
     project: _compose_project.Project,
-    told: _backup.Manifest,
+    manifest: _backup.Manifest,
     stage: str,
     now: datetime,
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> list[str]:
-    """Servers, database, proxy; what is there already is not made again."""
+    """Start the servers, restore the database, start the proxy, from the stage reached on.
+
+    :returns: notes for the operator.
+    """
     notes: list[str] = []
     deployment = Deployment(
         "compose",
@@ -319,51 +342,58 @@ def _raise(
         project.images,
     )
     if stage == SERVERS:
-        # A server that was killed while it made its data folder never starts again, and nothing was in it yet.
+        # A server that was killed while it made its data folder never starts again, and nothing was
+        # in it yet.
         _compose_project.must(
             _compose_project.compose(order.folder, ["down", "--volumes"], order.engine, 300),
-            "what an earlier run left does not go",
+            "what an earlier run left can't be removed",
         )
     if stage in ("", SERVERS):
-        tell("PostgreSQL and Redis start")
-        words = [
-            "up",
-            "--detach",
-            "--wait",
-            "--wait-timeout",
-            "%d" % order.patience,
-            "--no-build",
-            "--pull",
-            "never",
-            "postgres",
-            "redis",
-        ]
-        _compose_project.must(
-            _compose_project.compose(order.folder, words, order.engine, order.patience + 60),
-            "PostgreSQL and Redis do not start",
-        )
+        log("PostgreSQL and Redis start")
+        _start_servers(order)
         _save(order, DATABASE)
     if stage != PROXY:
-        reasons = _checks.check_salt(told, deployment, notes) + _checks.check_server(
-            told, project.database
-        )
-        reasons += _checks.check_schema(told, order.path, order.identity, deployment, notes)
-        reasons += _checks.check_space(told, project.database, "", notes)
-        if reasons:
-            raise RestoreError("; ".join(reasons))
-        tell("the database is restored")
-        done = _database.restore(
-            order.path, project.database, now, order.identity, order.jobs, told
-        )
-        if done.differences:
-            raise RestoreError(
-                "the restored database is not what was backed up, and was removed: %s"
-                % "; ".join(done.differences)
-            )
-        tell("it is proved to hold what was backed up: %d rows" % done.found["rows_total"])
+        _restore_database(order, project, deployment, manifest, now, log, notes)
         _save(order, PROXY)
-    tell("the proxy starts")
-    service = _service.of(deployment, order.state_dir, order.patience)
+    log("the proxy starts")
+    service = _service.of(deployment, order.state_dir, order.timeout)
     service.start()
     service.verify()
     return notes
+
+
+def _start_servers(order: Order) -> None:
+    words = ["up", "--detach", "--wait", "--wait-timeout", "%d" % order.timeout]
+    words += ["--no-build", "--pull", "never", "postgres", "redis"]
+    _compose_project.must(
+        _compose_project.compose(order.folder, words, order.engine, order.timeout + 60),
+        "PostgreSQL and Redis do not start",
+    )
+
+
+def _restore_database(
+    order: Order,
+    project: _compose_project.Project,
+    deployment: Deployment,
+    manifest: _backup.Manifest,
+    now: datetime,
+    log: Callable[[str], None],
+    notes: list[str],
+) -> None:
+    """:raises RestoreError: the backup does not fit, or the restored database differs from it."""
+    reasons = _checks.check_salt(manifest, deployment, notes)
+    reasons += _checks.check_server(manifest, project.database)
+    reasons += _checks.check_schema(manifest, order.path, order.identity, deployment, notes)
+    reasons += _checks.check_space(manifest, project.database, "", notes)
+    if reasons:
+        raise RestoreError("; ".join(reasons))
+    log("the database is restored")
+    done = _database.restore(
+        order.path, project.database, now, order.identity, order.jobs, manifest
+    )
+    if done.differences:
+        raise RestoreError(
+            "the restored database is not what was backed up, and was removed: %s"
+            % "; ".join(done.differences)
+        )
+    log("it is proved to hold what was backed up: %d rows" % done.found["rows_total"])

@@ -1,11 +1,12 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A deployment's database restored from a backup: beside the one in service, proved, and only then in its place.
+"""Restore a deployment's database from a backup: beside the one in service, verified, then swapped.
 
-The deployment serves until the restored database is whole; then its proxy stops, the two databases change names in one transaction, and it starts
-again. Whatever fails after that brings back what was there. What was in service is kept twice: as a verified backup, and under another name.
-A run that was killed is brought to an end by the next one: see :func:`settle`.
+The deployment serves until the restored database is complete; then its proxy stops, the two
+databases swap names in one transaction, and it starts again. If anything fails after that, the old
+database comes back. It is kept twice: as a verified backup, and under another name. A run that was
+killed is finished by the next one: see :func:`settle`.
 """
 
 from __future__ import annotations
@@ -32,14 +33,18 @@ from . import swap as _swap
 from .state import RefusedError, RestoreError
 
 POINT = "before-restore-"
-PATIENCE = 240.0  # seconds that the proxy may take to serve
+START_TIMEOUT = 240.0  # seconds that the proxy may take to serve
 _FAILURES = (DeploymentError, PostgresError, _backup.BackupError, RedisError, SystemdError, OSError)
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 class Order(NamedTuple):
-    """What to restore. ``path``: the backup. ``point``: order of the restore point; only its name is set here, ``None`` makes none.
-    ``folder``: the archive, so that no backup is made while the databases change places; ``identity``: file with an age key."""
+    """What to restore.
+
+    ``path``: the backup. ``point``: order of the restore point; only its name is set here, ``None``
+    makes none. ``folder``: the archive, so that no backup is made while the databases change
+    places; ``identity``: file with an age key.
+    """
 
     deployment: Deployment
     path: str
@@ -48,35 +53,37 @@ class Order(NamedTuple):
     point: Optional[_backup.Order] = None
     identity: str = ""
     jobs: int = _database.JOBS
-    patience: float = PATIENCE
+    timeout: float = START_TIMEOUT
 
 
-def foresee(order: Order) -> dict[str, Any]:
-    """What :func:`restore` would do now, nothing being touched.
+def dry_run(order: Order) -> dict[str, Any]:
+    """What :func:`restore` would do now; nothing is changed.
 
-    :returns: ``name``, ``created``, ``source``, ``rows_total`` (of the backup; ``None`` where its manifest can't be trusted), ``problems`` (why it would be
-        refused), ``notes``, ``loses`` (in words, table by table), ``interrupted`` (the stage at which an earlier restore was killed, or empty).
+    :returns: ``name``, ``created``, ``source``, ``rows_total`` (of the backup; ``None`` where its
+        manifest can't be trusted), ``problems`` (why it would be refused), ``notes``, ``loses`` (in
+        words, table by table), ``interrupted`` (the stage at which an earlier restore was killed,
+        or empty).
     """
-    look = _look(order, True)
+    findings = _inspect(order, True)
     state = _state.load(order.state_dir)
     interrupted = state["stage"] if state is not None and state["stage"] not in _state.ENDED else ""
-    told = look.manifest
+    manifest = findings.manifest
     return {
         "name": os.path.basename(order.path),
         "path": order.path,
-        "created": told.get("created"),
-        "source": told.get("source"),
-        "rows_total": told.get("rows_total"),
-        "problems": look.problems,
-        "notes": look.notes,
-        "loses": look.loses,
+        "created": manifest.get("created"),
+        "source": manifest.get("source"),
+        "rows_total": manifest.get("rows_total"),
+        "problems": findings.problems,
+        "notes": findings.notes,
+        "loses": findings.loses,
         "interrupted": interrupted,
     }
 
 
-def _look(order: Order, compare: bool) -> _checks.Look:
+def _inspect(order: Order, compare: bool) -> _checks.Findings:
     point = order.point
-    look = _checks.look(
+    findings = _checks.inspect(
         order.deployment,
         order.path,
         point.folder if point else "",
@@ -84,67 +91,73 @@ def _look(order: Order, compare: bool) -> _checks.Look:
         order.identity,
         compare,
     )
-    if point is not None and look.exists and not look.problems:
+    if point is not None and findings.exists and not findings.problems:
         try:
             _backup.check_space(point)
         except (_backup.BackupError, PostgresError) as error:
-            look.problems.append("the restore point can't be made: %s" % error)
-    return look
+            findings.problems.append("the restore point can't be made: %s" % error)
+    return findings
 
 
-def restore(order: Order, now: datetime, tell: Tell) -> dict[str, Any]:
+def restore(order: Order, now: datetime, log: Log) -> dict[str, Any]:
     """Restore a backup into a deployment, or leave the deployment as it was.
 
-    :param tell: gets a line for each thing that is about to happen, and before all of them what will be lost.
-    :returns: ``name``, ``path``, ``point`` (path of the restore point, empty for none), ``kept`` (name of the database that was in service, empty for none),
-        ``loses`` (in words; what it held at the stop of the proxy and the backup does not), ``rows_total``, ``notes``, ``resumed`` (nothing but the end of
-        an earlier run of this backup), ``stopped`` (seconds without a proxy), ``seconds``.
-    :raises RefusedError: nothing was touched. :raises RestoreError: it failed; the message says how the deployment is left.
+    :param log: gets a line before each step; the first ones list what will be lost.
+    :returns: ``name``, ``path``, ``point`` (path of the restore point, empty for none), ``kept``
+        (name of the database that was in service, empty for none), ``loses`` (in words; what it
+        held at the stop of the proxy and the backup does not), ``rows_total``, ``notes``,
+        ``resumed`` (nothing but the end of an earlier run of this backup), ``stopped`` (seconds
+        without a proxy), ``seconds``.
+    :raises RefusedError: nothing was touched. :raises RestoreError: it failed; the message says how
+        the deployment is left.
     """
     begun = time.monotonic()
     with _state.alone(order.state_dir):
-        earlier = settle(order, tell)
+        earlier = settle(order, log)
         if (
             earlier is not None
             and earlier["stage"] == _state.DONE
             and earlier["backup"] == order.path
         ):
-            tell(
-                "an earlier run has restored this backup, and was killed before it could say so; run again to restore it once more"
+            log(
+                "an earlier run has restored this backup, and was killed before it could say "
+                "so; run again to restore it once more"
             )
-            return _finish(order, earlier, [], tell, begun, 0.0, True)
+            return _finish(order, earlier, [], log, begun, 0.0, True)
         try:
-            look = _look(order, True)
+            findings = _inspect(order, True)
         except OSError as error:
             raise RefusedError("%s: %s" % (error.filename, error.strerror)) from None
-        if look.problems:
+        if findings.problems:
             raise RefusedError(
                 "%s is not restored, and nothing was touched: %s"
-                % (order.path, "; ".join(look.problems))
+                % (order.path, "; ".join(findings.problems))
             )
         for line in [
-            *look.notes,
+            *findings.notes,
             *(
-                ["what the backup does not have will be lost:", *look.loses]
-                if look.loses
+                ["what the backup does not have will be lost:", *findings.loses]
+                if findings.loses
                 else ["the backup has all that is there now"]
             ),
         ]:
-            tell(line)
+            log(line)
         with ExitStack() as stack:
-            state = _prepare(order, look, now, tell, stack)
+            state = _prepare(order, findings, now, log, stack)
             stopped = time.monotonic()
-            _turn(order, state, tell)
+            _switch(order, state, log)
             stopped = time.monotonic() - stopped
-        return _finish(order, state, look.notes, tell, begun, stopped, False)
+        return _finish(order, state, findings.notes, log, begun, stopped, False)
 
 
 def _prepare(
-    order: Order, look: _checks.Look, now: datetime, tell: Tell, stack: ExitStack
+    order: Order, findings: _checks.Findings, now: datetime, log: Log, stack: ExitStack
 ) -> dict[str, Any]:
-    """The restore point, and the restored database beside the one in service. Whatever fails leaves the deployment untouched.
+    """Make the restore point, and restore the database beside the one in service.
 
-    :param stack: gets the hold on the archive: while the databases change places, nobody makes a backup.
+    A failure leaves the deployment untouched.
+
+    :param stack: gets the lock of the archive: no backup is made while the databases swap names.
     """
     target = order.deployment.database
     stamp = _stamp(order, now)
@@ -155,7 +168,7 @@ def _prepare(
         "database": target.database,
         "fresh": _swap.fresh_name(target.database),
         "kept": _swap.kept_name(target.database, stamp),
-        "had": look.exists,
+        "had": findings.exists,
         "point": "",
         "begun": now.astimezone(timezone.utc).isoformat(timespec="seconds"),
     }
@@ -164,29 +177,29 @@ def _prepare(
         # Once more, now that a migration that begins sees this restore: one of the two gives way.
         if _checks.check_journal(order.state_dir):
             raise RestoreError("; ".join(_checks.check_journal(order.state_dir)))
-        if order.point is not None and look.exists:
-            tell("a restore point is made")
+        if order.point is not None and findings.exists:
+            log("a restore point is made")
             made = _backup.backup(order.point._replace(name=POINT + stamp, pinned=True), now)
             state["point"] = made["path"]
-            tell("%s is made and verified" % made["path"])
-        tell("%s is restored beside the database in service" % state["name"])
+            log("%s is made and verified" % made["path"])
+        log("%s is restored beside the database in service" % state["name"])
         done = _database.restore(
             order.path,
             target.on(str(state["fresh"])),
             now,
             order.identity,
             order.jobs,
-            look.manifest,
+            findings.manifest,
         )
         if done.differences:
             raise RestoreError(
                 "the restored database is not what was backed up, and was removed: %s"
                 % "; ".join(done.differences)
             )
-        tell("it is proved to hold what was backed up: %d rows" % done.found["rows_total"])
+        log("it is proved to hold what was backed up: %d rows" % done.found["rows_total"])
         stack.enter_context(_backup.locked(order.folder))
     except BaseException as error:
-        _drop_fresh(order, state, tell)
+        _drop_fresh(order, state, log)
         _state.save(order.state_dir, state, _state.BACK)
         if isinstance(error, _FAILURES):
             raise RestoreError(
@@ -197,7 +210,7 @@ def _prepare(
 
 
 def _stamp(order: Order, now: datetime) -> str:
-    """A time that neither a restore point nor a kept database has for its name: clocks are set back at times."""
+    """A time stamp that no restore point or kept database has yet: clocks are set back at times."""
     databases, archive = _swap.names(order.deployment.database), os.listdir(order.folder)
     first = _backup.name_of(now)
     return next(
@@ -208,34 +221,34 @@ def _stamp(order: Order, now: datetime) -> str:
     )
 
 
-def _drop_fresh(order: Order, state: dict[str, Any], tell: Tell) -> None:
+def _drop_fresh(order: Order, state: dict[str, Any], log: Log) -> None:
     try:
         _swap.drop_fresh(order.deployment.database, state["fresh"])
     except PostgresError as error:
-        tell("database %s is left; the next restore removes it: %s" % (state["fresh"], error))
+        log("database %s is left; the next restore removes it: %s" % (state["fresh"], error))
 
 
-def _turn(order: Order, state: dict[str, Any], tell: Tell) -> None:
-    """The restored database takes the place of the one in service, or that stays."""
-    service = _service.of(order.deployment, order.state_dir, order.patience)
+def _switch(order: Order, state: dict[str, Any], log: Log) -> None:
+    """Swap the restored database with the one in service, or leave that one serving."""
+    service = _service.of(order.deployment, order.state_dir, order.timeout)
     target, folder = order.deployment.database, order.state_dir
     try:
-        # What is in service stays, for the way back and for whoever needs a row of it: so its last spend is written before the stop.
+        # The old database is kept, so its last spend is written before the stop.
         _spend_flush.wait(target)
         _state.save(folder, state, _state.STOPPING)
-        tell("the proxy is stopped")
+        log("the proxy is stopped")
         service.stop()
         _swap.wait_alone(target)
         if service.redis is not None:
             _state.save(folder, state, _state.CLEARING)
             if service.redis.clear():
-                tell("Redis is emptied: its counters and cached keys belong to the other database")
+                log("Redis is emptied: its counters and cached keys belong to the other database")
         _state.save(folder, state, _state.SWAPPING)
         _swap.swap(target, state["fresh"], state["kept"], datetime.now(timezone.utc))
-        _serve(order, service, state, tell)
+        _serve(order, service, state, log)
     except BaseException as error:
-        tell("it failed: %s" % error)
-        _go_back(order, service, state, tell, str(error) or type(error).__name__)
+        log("it failed: %s" % error)
+        _revert(order, service, state, log, str(error) or type(error).__name__)
         if isinstance(error, _FAILURES):
             raise RestoreError(
                 "%s was not restored: %s. The deployment is back as it was, and serves"
@@ -244,50 +257,53 @@ def _turn(order: Order, state: dict[str, Any], tell: Tell) -> None:
         raise
 
 
-def _serve(order: Order, service: Service, state: dict[str, Any], tell: Tell) -> None:
+def _serve(order: Order, service: Service, state: dict[str, Any], log: Log) -> None:
     _state.save(order.state_dir, state, _state.STARTING)
-    tell("the proxy starts with the restored database")
+    log("the proxy starts with the restored database")
     service.start()
     _state.save(order.state_dir, state, _state.VERIFYING)
     service.verify()
     _state.save(order.state_dir, state, _state.DONE)
 
 
-def _go_back(order: Order, service: Service, state: dict[str, Any], tell: Tell, why: str) -> None:
-    """The deployment as it was, serving. A restored database that clients may have written to stays, until the next restore.
+def _revert(order: Order, service: Service, state: dict[str, Any], log: Log, why: str) -> None:
+    """Bring the deployment back as it was, serving.
 
-    :raises RestoreError: that failed as well; the message says what is where, and the next run tries again.
+    A restored database that clients may have written to is kept until the next restore.
+
+    :raises RestoreError: that failed as well; the message says where the data is, and the next run
+        tries again.
     """
     target = order.deployment.database
     used = state["stage"] in (_state.STARTING, _state.VERIFYING, _state.STUCK)
     try:
         if _swap.swapped(target, state["fresh"]):
-            tell("the database that was in service comes back")
+            log("the database that was in service comes back")
             service.stop()
             _swap.wait_alone(target)
             _swap.unswap(target, state["fresh"], state["kept"], datetime.now(timezone.utc))
         if service.redis is not None:
-            service.redis.put_back(order.patience)
+            service.redis.put_back(order.timeout)
         service.start()
         service.verify()
     except BaseException as error:
         _state.save(order.state_dir, {**state, "why": why}, _state.STUCK)
         if isinstance(error, _FAILURES):
             raise RestoreError(
-                "%s. And the way back failed too: %s. The next run of the same command tries it again. %s"
-                % (why, error, _where(order, state))
+                "%s. And the way back failed too: %s. The next run of the same command tries "
+                "it again. %s" % (why, error, _where(order, state))
             ) from error
         raise
     if used:
-        tell("database %s is what was restored; it stays until the next restore" % state["fresh"])
+        log("database %s is what was restored; it stays until the next restore" % state["fresh"])
     else:
-        _drop_fresh(order, state, tell)
+        _drop_fresh(order, state, log)
     _state.save(order.state_dir, {**state, "why": why}, _state.BACK)
-    tell("the deployment is back as it was, and serves")
+    log("the deployment is back as it was, and serves")
 
 
 def _where(order: Order, state: dict[str, Any]) -> str:
-    """Where the rows are, for somebody who has to help."""
+    """Where the rows are, for an operator who has to help."""
     return "What was in service before is database %s, or %s where that exists%s" % (
         state["database"],
         state["kept"],
@@ -295,11 +311,11 @@ def _where(order: Order, state: dict[str, Any]) -> str:
     )
 
 
-def settle(order: Order, tell: Tell) -> Optional[dict[str, Any]]:
-    """Bring a restore that was killed to an end: on, where the databases have changed places, so that nothing is lost that clients may have
-    written since; else back.
+def settle(order: Order, log: Log) -> Optional[dict[str, Any]]:
+    """Finish a restore that was killed: forward if the databases have swapped names, so that
+    nothing is lost that clients may have written since; else back.
 
-    :returns: what was remembered of the last restore, at its end; ``None`` where there was none.
+    :returns: the state of the last restore, ``None`` if there was none.
     :raises RestoreError: neither worked.
     """
     state = _state.load(order.state_dir)
@@ -312,29 +328,30 @@ def settle(order: Order, tell: Tell) -> Optional[dict[str, Any]]:
             % (_state.path_of(order.state_dir), state["database"], stage)
         )
     if stage == _state.LOADING:
-        tell("an earlier restore was killed before it touched the deployment")
-        _drop_fresh(order, state, tell)
+        log("an earlier restore was killed before it touched the deployment")
+        _drop_fresh(order, state, log)
         return _state.save(order.state_dir, state, _state.BACK)
-    service = _service.of(order.deployment, order.state_dir, order.patience)
+    service = _service.of(order.deployment, order.state_dir, order.timeout)
     with _backup.locked(order.folder):
         if _swap.swapped(target, state["fresh"]) and (stage != _state.STUCK or service.serves()):
-            tell(
-                "an earlier restore was killed in its stage %s, with the restored database in place: it is ended"
-                % stage
+            log(
+                "an earlier restore was killed in its stage %s, with the restored database "
+                "in place: it is ended" % stage
             )
             try:
-                _serve(order, service, state, tell)
+                _serve(order, service, state, log)
             except _FAILURES as error:
-                _go_back(order, service, state, tell, str(error))
+                _revert(order, service, state, log, str(error))
         else:
-            tell(
+            log(
                 "an earlier restore was killed in its stage %s: the deployment is brought back"
                 % stage
             )
             if service.redis is not None and service.serves():
-                # A reboot has started it meanwhile: what Redis counts now is newer than what was put aside.
+                # A reboot has started it meanwhile: Redis' counters are newer than those that were
+                # set aside.
                 service.redis.forget()
-            _go_back(order, service, state, tell, "it was killed in its stage %s" % stage)
+            _revert(order, service, state, log, "it was killed in its stage %s" % stage)
     return state
 
 
@@ -342,41 +359,41 @@ def _finish(
     order: Order,
     state: dict[str, Any],
     notes: list[str],
-    tell: Tell,
+    log: Log,
     begun: float,
     stopped: float,
     resumed: bool,
 ) -> dict[str, Any]:
-    """The proxy serves: what is told afterwards, and what is not needed any more. A failure here is a note."""
+    """Clean up while the proxy serves, and make the result. A failure here is a note."""
     target, kept, loses = order.deployment.database, "", []
     notes = list(notes)
-    told = _backup.manifest(order.path)
+    manifest = _backup.manifest(order.path)
     try:
-        service = _service.of(order.deployment, order.state_dir, order.patience)
+        service = _service.of(order.deployment, order.state_dir, order.timeout)
         if service.redis is not None:
             service.redis.forget()
         if state["had"]:
             kept = str(state["kept"])
-            # Nobody writes to it any more, so this is what it held at the stop.
-            loses = _checks.losses(told["fingerprint"], fingerprint(target.on(kept)))
+            # Nothing writes to it any more, so this is what it held at the stop.
+            loses = _checks.losses(manifest["fingerprint"], fingerprint(target.on(kept)))
         for name in _swap.discard(target, kept):
             notes.append("database %s, which an earlier restore had kept, is gone" % name)
     except _FAILURES as error:
         notes.append("the deployment is restored and serves, but: %s" % error)
     if kept:
         notes.append(
-            "what was in service before is kept as database %s until the next restore; to remove it now: %s"
-            % (kept, drop_command(order.deployment, kept))
+            "what was in service before is kept as database %s until the next restore; to "
+            "remove it now: %s" % (kept, drop_command(order.deployment, kept))
         )
     _state.save(order.state_dir, state, _state.FINISHED)
-    tell("the deployment serves with what %s holds" % state["name"])
+    log("the deployment serves with what %s holds" % state["name"])
     return {
         "name": state["name"],
         "path": state["backup"],
         "point": state["point"],
         "kept": kept,
         "loses": loses,
-        "rows_total": told["rows_total"],
+        "rows_total": manifest["rows_total"],
         "notes": notes,
         "resumed": resumed,
         "stopped": round(stopped, 3),
@@ -385,7 +402,7 @@ def _finish(
 
 
 def drop_command(deployment: Deployment, database: str) -> str:
-    """What an operator types to remove a kept database."""
+    """The command that removes a kept database."""
     target = deployment.database
     if target.container:
         return "docker exec %s dropdb --username=%s %s" % (target.container, target.user, database)

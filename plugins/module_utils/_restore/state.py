@@ -1,12 +1,13 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a restore remembers while it is at work: ``restore.json`` (0600) in the state folder, written whole or not at all.
+"""The state of a restore in progress: ``restore.json`` (0600) in the state folder.
 
-One that builds a deployment anew remembers less, in ``rebuild.json``: ``{path, folder, stage}``.
+``{format, id, stage, backup, name, database, fresh, kept, had, point, begun, updated}``, written
+atomically. The stage is on disk before its work begins. A run that was killed leaves the file, and
+the next one reads from it and from the server how far that run came.
 
-``{format, id, stage, backup, name, database, fresh, kept, had, point, begun, updated}``: the stage is on disk before what it announces begins.
-A run that was killed leaves it, and the next one reads from it and from the server where things stand.
+A rebuild of a whole deployment keeps ``{path, folder, stage}`` in ``rebuild.json``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from .._deployment.compose_project import DeploymentError
 from .._host.files import write_atomically
 
 FORMAT = 1
-# In their order. Before "stopping" the deployment is not touched; from "swapping" on the server knows which database is which.
+# In their order. Before "stopping" the deployment is not touched; from "swapping" on the server
+# says which database is which.
 LOADING, STOPPING, CLEARING, SWAPPING, STARTING, VERIFYING, DONE, FINISHED = (
     "loading",
     "stopping",
@@ -40,7 +42,7 @@ STAGES = (LOADING, STOPPING, CLEARING, SWAPPING, STARTING, VERIFYING, DONE, FINI
 ENDED = (FINISHED, BACK)
 # The deployment serves what it should, and only a restore's own remains are left.
 SERVES = (DONE, *ENDED)
-_LOOK = "Look which databases are there before you move it away."
+_LOOK = "Check which databases exist before you move it away."
 _TEXTS = ("id", "stage", "backup", "name", "database", "fresh", "kept", "point", "begun", "updated")
 
 
@@ -58,14 +60,14 @@ def path_of(folder: str) -> str:
 
 
 def load(folder: str) -> Optional[dict[str, Any]]:
-    """What is remembered, ``None`` where no restore was ever begun.
+    """The saved state, ``None`` if no restore was ever begun.
 
-    :raises RestoreError: it can't be understood; nothing is guessed.
+    :raises RestoreError: it can't be read; nothing is guessed.
     """
     path = path_of(folder)
     try:
         with open(path, encoding="utf-8") as handle:
-            told = json.load(handle)
+            record = json.load(handle)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -73,19 +75,19 @@ def load(folder: str) -> Optional[dict[str, Any]]:
             "%s cannot be read (%s): a restore may be half done. %s" % (path, error, _LOOK)
         ) from None
     if (
-        not isinstance(told, dict)
-        or told.get("format") != FORMAT
-        or told.get("stage") not in STAGES
-        or any(not isinstance(told.get(name), str) for name in _TEXTS)
+        not isinstance(record, dict)
+        or record.get("format") != FORMAT
+        or record.get("stage") not in STAGES
+        or any(not isinstance(record.get(name), str) for name in _TEXTS)
     ):
         raise RestoreError("%s is not what this release writes. %s" % (path, _LOOK))
-    return told
+    return record
 
 
 def save(
     folder: str, state: dict[str, Any], stage: str, now: Optional[datetime] = None
 ) -> dict[str, Any]:
-    """Announce a stage."""
+    """Save a stage before its work begins."""
     state.update(
         format=FORMAT,
         stage=stage,
@@ -98,28 +100,29 @@ def save(
 
 
 def rebuild_path(folder: str) -> str:
-    """Where it is remembered how far a deployment that is built anew has come."""
+    """The file with the stage of a rebuild."""
     return os.path.join(folder, "rebuild.json")
 
 
 def unfinished(folder: str) -> str:
-    """A restore that is under way, or was killed and has left the deployment between two states, in words; empty where there is none.
+    """A restore in progress, or one that was killed and left the deployment between two states, in
+    words; empty if there is none.
 
-    :raises RestoreError: what a restore has left can't be understood.
+    :raises RestoreError: its state can't be read.
     """
     state = load(folder)
     if state is not None and state["stage"] not in SERVES:
-        return _words("a restore of %s" % state["name"], state["stage"], folder)
+        return _in_words("a restore of %s" % state["name"], state["stage"], folder)
     path = rebuild_path(folder)
     try:
         with open(path, encoding="utf-8") as handle:
-            told = json.load(handle)
-        if told["stage"] != DONE and os.path.isdir(
-            told["folder"]
+            record = json.load(handle)
+        if record["stage"] != DONE and os.path.isdir(
+            record["folder"]
         ):  # without the folder nothing was made
-            return _words(
-                "a deployment in %s, built from %s," % (told["folder"], told["path"]),
-                told["stage"],
+            return _in_words(
+                "a deployment in %s, built from %s," % (record["folder"], record["path"]),
+                record["stage"],
                 folder,
             )
     except FileNotFoundError:
@@ -131,17 +134,17 @@ def unfinished(folder: str) -> str:
     return ""
 
 
-def _words(what: str, stage: str, folder: str) -> str:
+def _in_words(what: str, stage: str, folder: str) -> str:
     if is_held(folder):
         return "%s is under way (stage %s): wait until it has ended" % (what, stage)
     return (
-        "%s has not ended (it was killed, or failed, in its stage %s): restore.yml or litellm-ops restore ends it"
-        % (what, stage)
+        "%s has not ended (it was killed, or failed, in its stage %s): restore.yml or "
+        "litellm-ops restore ends it" % (what, stage)
     )
 
 
 def is_held(folder: str) -> bool:
-    """Whether a restore is at work now."""
+    """Whether a restore is in progress now."""
     try:
         handle = os.open(_lock(folder), os.O_RDONLY)
     except FileNotFoundError:
@@ -161,9 +164,9 @@ def _lock(folder: str) -> str:
 
 @contextmanager
 def alone(folder: str) -> Iterator[None]:
-    """One restore at a time on a host; a killed one's hold ends with its process.
+    """Lock the host for one restore; the lock of a killed one ends with its process.
 
-    :raises RefusedError: another one is at work.
+    :raises RefusedError: another one is in progress.
     """
     os.makedirs(folder, mode=0o700, exist_ok=True)
     handle = os.open(_lock(folder), os.O_RDWR | os.O_CREAT, 0o600)

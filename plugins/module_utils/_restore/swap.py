@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two databases that change names in one transaction, so that no moment has none or half of one at the name that the proxy uses.
+"""Swap the names of two databases in one transaction, so that the proxy's is always a whole one.
 
-The one that was in service stays under a name of its own, with a mark that says since when, until the next restore that goes well.
+The one that was in service is kept under another name, with a mark that says since when, until the
+next restore that succeeds.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .._postgres.verified import mark
 
 LIMIT = 63  # bytes of a name in PostgreSQL
 KEPT = "kept"
-PATIENCE = 30.0  # seconds for the connections of a proxy that has ended
+CLIENTS_TIMEOUT = 30.0  # seconds for the connections of a proxy that has ended
 _COMMENT = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
 # Renaming asks for both; a superuser has them.
 _MAY = """SELECT (SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user),
@@ -32,12 +33,12 @@ def named(database: str, suffix: str) -> str:
 
 
 def fresh_name(database: str) -> str:
-    """Where a restored database waits until it is its turn."""
+    """The name of a restored database until the swap."""
     return named(database, "_restored")
 
 
 def kept_name(database: str, stamp: str) -> str:
-    """Where the database that was in service stays."""
+    """The name of the database that was in service, after the swap."""
     return named(database, "_before_" + stamp.lower())
 
 
@@ -73,12 +74,12 @@ def check_rights(target: Endpoint) -> None:
         )
 
 
-def wait_alone(target: Endpoint, patience: Optional[float] = None) -> None:
-    """Wait until nobody uses a database any more.
+def wait_alone(target: Endpoint, timeout: Optional[float] = None) -> None:
+    """Wait until no client is connected to a database.
 
-    :raises PostgresError: somebody still does; the message names who.
+    :raises PostgresError: one still is; the message names it.
     """
-    limit = time.monotonic() + (PATIENCE if patience is None else patience)
+    limit = time.monotonic() + (CLIENTS_TIMEOUT if timeout is None else timeout)
     with Session(target.on(MAINTENANCE)) as admin:
         while True:
             clients = inspect(target, admin).clients
@@ -107,7 +108,7 @@ def _set_comment(admin: Session, database: str, text: Optional[str]) -> None:
 def swap(target: Endpoint, fresh: str, kept: str, now: datetime) -> bool:
     """Give the restored database the name in service, and the one that had it another.
 
-    What was said about the database in service is now said about its successor: whose it is has not changed.
+    The old database's comment moves to the new one: it says whose database it is.
 
     :returns: whether there was one to keep.
     """
@@ -136,13 +137,16 @@ def swap(target: Endpoint, fresh: str, kept: str, now: datetime) -> bool:
 
 
 def swapped(target: Endpoint, fresh: str) -> bool:
-    """Whether :func:`swap` was committed, on a server on which the restored database was whole before."""
+    """Whether :func:`swap` was committed, given that the restored database was complete."""
     with Session(target.on(MAINTENANCE)) as admin:
         return not exists(admin, fresh) and exists(admin, target.database)
 
 
 def unswap(target: Endpoint, fresh: str, kept: str, now: datetime) -> None:
-    """Undo :func:`swap`. The restored database goes back to where it waited, as ours: the next restore takes its place."""
+    """Undo :func:`swap`.
+
+    The restored database gets its name and mark back; the next restore replaces it.
+    """
     with Session(target.on(MAINTENANCE)) as admin:
         back = exists(admin, kept)
         comment = _comment(admin, target.database)
@@ -165,38 +169,43 @@ def unswap(target: Endpoint, fresh: str, kept: str, now: datetime) -> None:
 
 
 def kept(target: Endpoint) -> list[dict[str, Any]]:
-    """Databases that earlier restores have kept of this one, oldest first: ``name``, ``time``, ``bytes``."""
+    """Databases that earlier restores have kept of this one, oldest first: ``name``, ``time``,
+    ``bytes``.
+    """
     with Session(target.on(MAINTENANCE)) as admin:
         rows = admin.query(
-            "SELECT datname, shobj_description(oid, 'pg_database'), pg_database_size(oid) FROM pg_database WHERE NOT datistemplate ORDER BY 1"
+            "SELECT datname, shobj_description(oid, 'pg_database'), pg_database_size(oid) "
+            "FROM pg_database WHERE NOT datistemplate ORDER BY 1"
         )
     found = [(str(name), parse_mark(comment) or {}, int(size or 0)) for name, comment, size in rows]
     return sorted(
         (
-            {"name": name, "time": str(told.get("time")), "bytes": size}
-            for name, told, size in found
-            if told.get("state") == KEPT and told.get("of") == target.database
+            {"name": name, "time": str(record.get("time")), "bytes": size}
+            for name, record, size in found
+            if record.get("state") == KEPT and record.get("of") == target.database
         ),
         key=lambda item: (item["time"], item["name"]),
     )
 
 
 def discard(target: Endpoint, spare: str = "") -> list[str]:
-    """Drop what earlier restores have kept of this database, but for one. Nothing else carries the mark.
+    """Drop the databases that earlier restores have kept of this one, except ``spare``.
+
+    Only those have the mark.
 
     :returns: the names.
     """
     found = [item["name"] for item in kept(target) if item["name"] != spare]
     with Session(target.on(MAINTENANCE)) as admin:
         for name in found:
-            told = parse_mark(_comment(admin, name)) or {}
-            if told.get("made_by") == APPLICATION and told.get("state") == KEPT:
+            record = parse_mark(_comment(admin, name)) or {}
+            if record.get("made_by") == APPLICATION and record.get("state") == KEPT:
                 admin.execute("DROP DATABASE IF EXISTS %s" % identifier(name))
     return found
 
 
 def drop_fresh(target: Endpoint, fresh: str) -> None:
-    """Remove a restored database that nobody has used, whole or half: only one that carries our mark."""
+    """Remove an unused restored database, complete or not, if it has our mark."""
     with Session(target.on(MAINTENANCE)) as admin:
         for name in (fresh, growing(fresh)):
             if exists(admin, name) and parse_mark(_comment(admin, name)) is not None:

@@ -216,7 +216,7 @@ def test_encrypted_backup_is_opened_by_its_key_alone(
     assert not [file for file in path.iterdir() if SECRET.encode() in file.read_bytes()]
     assert _backup.verify(str(path)) == []
     there = target.at(target.name())
-    with pytest.raises(_load.SealedError, match="give the path of a file with the age identity"):
+    with pytest.raises(_load.EncryptedError, match="give the path of a file with the age identity"):
         _database.restore(str(path), there, NOW)
     (tmp_path / "other").mkdir()
     with pytest.raises(
@@ -315,7 +315,7 @@ def test_encrypted_backup_cannot_be_drilled_without_its_key(
     native: Native, tmp_path: Path, key: Key
 ) -> None:
     made = _backup.backup(order(native.new(NASTY), tmp_path / "b", key.how), NOW)
-    with pytest.raises(_load.SealedError):
+    with pytest.raises(_load.EncryptedError):
         _drill.drill(made["path"], "postgres", NOW, engine=("true",))
 
 

@@ -231,7 +231,7 @@ def test_killed_server_process_leaves_what_was_there(
     old, new, mark = left(native, native)
     native.run(new, SINCE)
     before = _fingerprint.fingerprint(old)
-    table = _copy_back._table
+    table = _copy_back._copy_table
 
     def struck(session: Session, *others: Any) -> int:
         pid = session.query("SELECT pg_backend_pid()")[0][0]
@@ -239,7 +239,7 @@ def test_killed_server_process_leaves_what_was_there(
             admin.query("SELECT pg_terminate_backend(%s, 5000)" % pid)
         return table(session, *others)
 
-    monkeypatch.setattr(_copy_back, "_table", struck)
+    monkeypatch.setattr(_copy_back, "_copy_table", struck)
     with pytest.raises(PostgresError, match="terminating connection|connection"):
         _copy_back.copy_back(new, old, mark)
     assert _fingerprint.fingerprint(old) == before

@@ -93,7 +93,7 @@ def test_encrypted_backup_without_a_key_is_not_called_broken(
     told = json.loads((path / "manifest.json").read_text())
     (path / "manifest.json").write_text(json.dumps({**told, "encrypted": ["age1xyz"]}))
     before = left()
-    with pytest.raises(_load.SealedError, match="is encrypted"):
+    with pytest.raises(_load.EncryptedError, match="is encrypted"):
         _drill.drill(str(path), "nosuch:1", NOW, ENGINE)
     assert left() == before
 

@@ -106,7 +106,7 @@ def test_ledger_of_migrations_is_read_from_a_dump(target: Server, tmp_path: Path
 def test_dump_without_its_files_is_said(native: Server, tmp_path: Path) -> None:
     path = backed_up(native.new(NASTY), tmp_path)
     told = {**_backup.manifest(path), "encrypted": ["age1xyz"]}
-    with pytest.raises(_load.SealedError, match="is encrypted: give the path"):
+    with pytest.raises(_load.EncryptedError, match="is encrypted: give the path"):
         _database.restore(path, native.at(native.name()), NOW, verified=told)
     told = as_folder(native.new(NASTY), path)
     shutil.rmtree(os.path.join(path, "database.dir"))

@@ -144,7 +144,7 @@ class Host:
             "compose", self.database, salt_key_file=str(folder / "env")
         )
         self.order = _restore.Order(
-            deployment, self.path, point.folder, str(folder / "state"), point, patience=2
+            deployment, self.path, point.folder, str(folder / "state"), point, timeout=2
         )
 
     def restore(self, **changes: Any) -> dict[str, Any]:
@@ -170,7 +170,7 @@ class Host:
 def make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., Host]]:
     """Makes deployments, and removes what restores have made of their databases."""
     hosts: list[Host] = []
-    monkeypatch.setattr(_swap, "PATIENCE", 1.0)
+    monkeypatch.setattr(_swap, "CLIENTS_TIMEOUT", 1.0)
     monkeypatch.setattr(_spend_flush, "ABSENT", 0.0)  # the proxies here have no connection
     monkeypatch.setattr(
         _checks,
@@ -203,7 +203,7 @@ def test_backup_takes_the_place_of_what_is_in_service(
     host = make(target, NASTY + SMALL)
     with Session(target.endpoint) as session:
         session.execute("COMMENT ON DATABASE \"%s\" IS 'whose it is'" % host.database.database)
-    foreseen = _restore.foresee(host.order)
+    foreseen = _restore.dry_run(host.order)
     loses = [
         "Spend: 25 rows now, 20 in the backup: 5 or more are newer and will be lost",
         "state: 1 rows on both sides, and not the same: changes since the backup will be lost",
@@ -280,11 +280,11 @@ def test_refusals_touch_nothing(
     host = make(native, SMALL + LEDGER)
     (host.folder / "env").write_text("LITELLM_SALT_KEY=sk-other\n")
     monkeypatch.setattr(_checks, "offered", lambda deployment: (["20250101000000_first"], "1.80.0"))
-    monkeypatch.setattr(_checks, "data_room", lambda target: (1000, None))
+    monkeypatch.setattr(_checks, "data_space", lambda target: (1000, None))
     state = host.folder / "state"
     state.mkdir()
     _journal.save(str(state), _journal.create("x", {}, NOW), NOW)
-    found = _restore.foresee(host.order)["problems"]
+    found = _restore.dry_run(host.order)["problems"]
     assert [
         any(word in problem for problem in found)
         for word in ("another salt key", "a migration is under way")
@@ -293,7 +293,7 @@ def test_refusals_touch_nothing(
     (state / "journal.json").unlink()
     refused(host, "another salt key")
     (host.folder / "env").write_text(KEY)
-    found = _restore.foresee(host.order)["problems"]
+    found = _restore.dry_run(host.order)["problems"]
     assert (
         "1 schema migrations that LiteLLM 1.80.0 does not know (the first is 20260101000000_second)"
         in found[0]
@@ -393,7 +393,7 @@ def test_way_back_that_fails_is_taken_by_the_next_run(
             ),
         ):
             host.restore(point=None)
-    assert (host.stage(), _restore.foresee(host.order)["interrupted"]) == (
+    assert (host.stage(), _restore.dry_run(host.order)["interrupted"]) == (
         "stuck",
         "stuck",
     )
@@ -462,7 +462,7 @@ def test_what_was_written_after_a_kill_stays(native: Server, make: Callable[...,
     host = make(native)
     die(host)
     native.run(host.database, "UPDATE state SET word = 'since'")
-    assert _restore.foresee(host.order)["interrupted"] == "verifying"
+    assert _restore.dry_run(host.order)["interrupted"] == "verifying"
     done = host.restore(point=None)
     assert (done["resumed"], host.words()) == (
         True,

@@ -53,7 +53,7 @@ def deployment(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         return {"name": "x", "loses": ["a"], "stopped": 1.5}
 
     monkeypatch.setattr(_restore, "restore", restore)
-    monkeypatch.setattr(_restore, "foresee", lambda order: {"name": "x", "problems": ["too full"]})
+    monkeypatch.setattr(_restore, "dry_run", lambda order: {"name": "x", "problems": ["too full"]})
     return asked
 
 
@@ -111,7 +111,7 @@ def test_host_without_settings_is_built(
         "rebuild",
         lambda order, now, tell: asked.append(order) or {"url": "http://127.0.0.1:4000"},
     )
-    monkeypatch.setattr(_rebuild, "foresee", lambda order: {"problems": []})
+    monkeypatch.setattr(_rebuild, "dry_run", lambda order: {"problems": []})
     params = {
         "settings": "/nosuch/ops.json",
         "path": str(archive),
@@ -121,7 +121,7 @@ def test_host_without_settings_is_built(
     }
     result = run(backup_restore, **params)
     assert asked == [
-        _rebuild.Order(str(archive / "20261123T120000Z"), "/p", "/s", "/key", patience=240)
+        _rebuild.Order(str(archive / "20261123T120000Z"), "/p", "/s", "/key", timeout=240)
     ]
     assert (result["url"], result["loses"]) == ("http://127.0.0.1:4000", [])
     assert run(backup_restore, check=True, **params)["problems"] == []

@@ -26,7 +26,7 @@ def test_the_firewall_is_asked_only_to_look_in_check_mode(
 ) -> None:
     asked: list[Any] = []
     told = {"changed": True, "firewall": "ufw", "added": ["ufw allow"], "removed": []}
-    monkeypatch.setattr(_firewall, "bring", lambda *words: asked.append(words) or told)
+    monkeypatch.setattr(_firewall, "apply", lambda *words: asked.append(words) or told)
     found = run(
         bridge_firewall,
         subnet="172.30.40.0/24",

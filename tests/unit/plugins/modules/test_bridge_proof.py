@@ -18,10 +18,10 @@ Run = Callable[..., dict[str, Any]]
 
 
 def test_a_proof_that_fails_says_everything(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
-    asked = _bridge_proof.Asked(
+    asked = _bridge_proof.Answers(
         {1: "answers", 2: "answers"}, {1: "silent", 2: "answers"}, {1: "answers", 2: "silent"}, {}
     )
-    monkeypatch.setattr(_bridge_proof, "look", lambda *_words: asked)
+    monkeypatch.setattr(_bridge_proof, "collect", lambda *_words: asked)
     told = run(bridge_proof, ports=[2, 1, 1], gateway="172.30.40.1", container="litellm-proxy")
     assert told["failed"]
     assert (len(told["problems"]), told["proved"]) == (2, [2])

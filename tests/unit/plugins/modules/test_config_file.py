@@ -99,7 +99,7 @@ def test_the_containers_view(folder: Path, run: Run) -> None:
 
 def test_the_preflight_knows_the_file_for_ours(folder: Path, run: Run) -> None:
     run()
-    assert _preflight_source._is_ours((folder / "config.compose.yaml").read_text())
+    assert _preflight_source.is_ours((folder / "config.compose.yaml").read_text())
 
 
 def test_a_second_run_changes_nothing(folder: Path, run: Run) -> None:
@@ -325,7 +325,7 @@ def test_included_files_have_views_of_their_own(including: Path, run: Run) -> No
             "config.compose.2-more.yaml",
         )
     ]
-    assert all(_preflight_source._is_ours(text) for text, _mode, _inode in project.values())
+    assert all(_preflight_source.is_ours(text) for text, _mode, _inode in project.values())
 
 
 def test_a_second_run_leaves_the_views_alone(including: Path, run: Run) -> None:
@@ -379,7 +379,7 @@ def test_a_file_that_is_not_included_any_more_loses_its_view(including: Path, ru
     "change, words",
     [
         ({"llm/models.yaml": None}, ["llm/config.yaml, line 1:", "is not there"]),
-        ({"llm/sub/more.yaml": "- hunter2\n"}, ["llm/sub/more.yaml, line 1:", "no mapping"]),
+        ({"llm/sub/more.yaml": "- hunter2\n"}, ["llm/sub/more.yaml, line 1:", "is not a mapping"]),
         (
             {
                 "llm/models.yaml": "a: 'hunter2\n",

@@ -23,13 +23,13 @@ def test_servers_are_inspected_and_nothing_is_recorded(
 ) -> None:
     asked: list[Any] = []
 
-    def look(place: _inspect.Place, _now: datetime, remember: bool = False) -> dict[str, Any]:
+    def look(place: _inspect.Scope, _now: datetime, remember: bool = False) -> dict[str, Any]:
         asked.append((place, remember))
         return {"hosts": [], "problems": [], "gpus": []}
 
-    monkeypatch.setattr(_inspect, "look", look)
+    monkeypatch.setattr(_inspect, "collect", look)
     result = run(model_host_info, state_dir="/var/x", container="litellm-proxy", ports=[1])
     assert result["screen"] == ["model servers  none on this host is known"]
     assert not result["changed"]
-    place = _inspect.Place("litellm", "/var/x", "litellm-proxy", "host.docker.internal", (1,), 5.0)
+    place = _inspect.Scope("litellm", "/var/x", "litellm-proxy", "host.docker.internal", (1,), 5.0)
     assert asked == [(place, False)]

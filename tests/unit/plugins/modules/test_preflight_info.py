@@ -36,7 +36,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
             warnings=[Problem("room", "is short", "")],
         )
 
-    monkeypatch.setattr(_preflight, "survey", survey)
+    monkeypatch.setattr(_preflight, "preflight", survey)
     return asked
 
 

@@ -292,7 +292,7 @@ def test_snapshot_that_is_not_loaded_is_taken_back(
 @pytest.mark.parametrize(
     ("params", "version", "said"),
     [
-        ({"data": None}, "8.0.2", "nobody knows where"),
+        ({"data": None}, "8.0.2", "it is unknown where"),
         ({"data": {"folder": "/", "file": "x", "append_only": True}}, "8.0.2", "append-only"),
         (
             {"major": 7},

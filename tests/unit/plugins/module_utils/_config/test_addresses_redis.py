@@ -216,7 +216,7 @@ def test_another_reference() -> None:
 def found(text: str) -> list[tuple[str, int, str]]:
     """What each place that describes the host's own Redis names: its prefix, port and address."""
     places = _addresses_redis.places(text, _yaml_values.scan(text))
-    looks = [(place, _addresses_redis.look(text, place)) for place in places]
+    looks = [(place, _addresses_redis.address_of(text, place)) for place in places]
     return [(place.prefix, item.port, item.old) for place, item in looks]
 
 

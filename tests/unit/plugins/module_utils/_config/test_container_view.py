@@ -222,18 +222,18 @@ def test_names_are_rewritten_whichever_way_they_are_written(tmp_path: Path) -> N
         (
             {"config.yaml": "a: 1\ninclude: m.yaml\n", "m.yaml": ""},
             "config.yaml:2",
-            "is no list of file names",
+            "is not a list of file names",
         ),
-        ({"config.yaml": "a: 1\ninclude:\n"}, "config.yaml:2", "is no list of file names"),
+        ({"config.yaml": "a: 1\ninclude:\n"}, "config.yaml:2", "is not a list of file names"),
         (
             {"config.yaml": "include: [{a: m.yaml}]\n", "m.yaml": ""},
             "config.yaml:1",
-            "is no list of file names",
+            "is not a list of file names",
         ),
         (
             {"config.yaml": "include: [[m.yaml]]\n", "m.yaml": ""},
             "config.yaml:1",
-            "is no list of file names",
+            "is not a list of file names",
         ),
         (
             {
@@ -267,13 +267,17 @@ def test_names_are_rewritten_whichever_way_they_are_written(tmp_path: Path) -> N
         (
             {"config.yaml": "include: [m.yaml]\n", "m.yaml": "# x\n- a: 1\n"},
             "m.yaml:2",
-            "no mapping",
+            "is not a mapping",
         ),
-        ({"config.yaml": "include: [m.yaml]\n", "m.yaml": "[a, b]\n"}, "m.yaml:1", "no mapping"),
+        (
+            {"config.yaml": "include: [m.yaml]\n", "m.yaml": "[a, b]\n"},
+            "m.yaml:1",
+            "is not a mapping",
+        ),
         (
             {"config.yaml": "include: [m.yaml]\n", "m.yaml": "a: 1\nhunter2\n"},
             "m.yaml:2",
-            "no mapping",
+            "is not a mapping",
         ),
         (
             {"config.yaml": "include: [m.yaml]\n", "m.yaml": "a: 1\nb: 'hunter2\n"},

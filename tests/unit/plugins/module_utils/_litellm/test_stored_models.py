@@ -174,7 +174,7 @@ def test_a_proxy_that_shows_it_late_is_waited_for(
 ) -> None:
     changes = _stored_models.plan(_stored_models.stored(client), "container", NAME)
     proxy.lag = 1
-    _stored_models.apply(client, changes, patience=5)
+    _stored_models.apply(client, changes, timeout=5)
     assert proxy.lag == 0
 
 
@@ -184,7 +184,7 @@ def test_a_proxy_that_never_shows_it_is_an_error(
     changes = _stored_models.plan(_stored_models.stored(client), "container", NAME)
     proxy.lag = 1000
     with pytest.raises(ProxyError, match="old address of stored"):
-        _stored_models.apply(client, changes, patience=0)
+        _stored_models.apply(client, changes, timeout=0)
 
 
 def test_a_refusal_is_an_error(proxy: fake_proxy.FakeProxy, client: Client) -> None:

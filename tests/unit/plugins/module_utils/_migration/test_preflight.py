@@ -1,6 +1,4 @@
-"""The survey: what a host has and what is wrong with it. Git, files and listeners are real;
-systemd, Docker and the databases are not.
-"""
+"""The whole preflight: what a host has and what is wrong with it. Git, files and listeners are real; systemd, Docker and the databases are not."""
 
 from __future__ import annotations
 
@@ -20,43 +18,24 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import images
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
-from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import Problem
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     preflight as _preflight,
-)
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
-    preflight_source as _preflight_source,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """An empty project folder."""
-    made = tmp_path / "llm@team"
-    made.mkdir()
-    return made
-
-
-def look(folder: Path, legacy: str = "/nosuch/legacy") -> tuple[list[str], list[str]]:
-    """Subjects of the problems and of the warnings."""
-    warnings: list[Problem] = []
-    problems = _preflight_source._folder(str(folder), legacy, warnings)
-    return [item.subject for item in problems], [item.subject for item in warnings]
-
-
 def test_run_at_work_locks_the_host(tmp_path: Path) -> None:
     wanted = settings(tmp_path)
-    assert _preflight._lock(wanted, NOW) == []
+    assert _preflight.check_lock(wanted, NOW) == []
     (tmp_path / "state").mkdir()
     journal = _journal.create("x", {"controller": "elsewhere", "run": "1:1"}, NOW)
     _journal.save(wanted["state_dir"], journal, NOW)
     assert "lock: run 1:1 of controller elsewhere is at work" in texts(
-        _preflight._lock(wanted, NOW)
+        _preflight.check_lock(wanted, NOW)
     )
-    assert _preflight._lock(wanted, NOW + timedelta(hours=3)) == []
+    assert _preflight.check_lock(wanted, NOW + timedelta(hours=3)) == []
     (tmp_path / "state/journal.json").write_text("{")
-    assert "journal: " in texts(_preflight._lock(wanted, NOW))
+    assert "journal: " in texts(_preflight.check_lock(wanted, NOW))
 
 
 @pytest.mark.parametrize("labels", [None, {}], ids=["volume gone", "volume there"])
@@ -68,7 +47,7 @@ def test_rows_that_are_nowhere_else_lock_the_host(
     journal = _journal.create("x", {"controller": "desk", "run": "1:1"}, NOW)
     journal.update(state="rolled back", facts={"not_kept": "the dump failed"})
     _journal.save(str(tmp_path / "state"), journal, NOW)
-    found = texts(_preflight._lock(settings(tmp_path, project_name="team"), NOW))
+    found = texts(_preflight.check_lock(settings(tmp_path, project_name="team"), NOW))
     assert (
         (
             "volume team_postgres: may hold rows of the failed migration x that are nowhere "
@@ -112,7 +91,7 @@ def test_everything_wrong_is_told_in_one_go(
             "root": str(tmp_path),
         },
     )
-    found = _preflight.survey(settings(tmp_path, overrides={"UI_PASSWORD": "x"}), NOW)
+    found = _preflight.preflight(settings(tmp_path, overrides={"UI_PASSWORD": "x"}), NOW)
     assert [item.subject for item in found.problems] == [
         "Docker",
         "legacy_unit",
@@ -168,7 +147,7 @@ def test_host_with_which_nothing_is_wrong_is_told_without_secrets(
         monkeypatch.setattr(_docker, name, list)
     monkeypatch.setattr(_images, "look", lambda reference, platform, insecure: image(reference))
     monkeypatch.setattr(_systemd, "dependants", lambda records: {})
-    found = _preflight.survey(
+    found = _preflight.preflight(
         settings(tmp_path, images={"litellm": "l", "postgres": "p", "redis": "r"}), NOW
     )
     assert texts(found.problems) == ""

@@ -17,7 +17,6 @@ from legacy_host import CONFIG, SECRET, deployment, read, settings, texts
 from ansible_collections.llmops.litellm.plugins.module_utils._config import (
     environment_text as _environment_text,
 )
-from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import Problem
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     preflight_source as _preflight_source,
 )
@@ -49,9 +48,8 @@ def git(folder: Path, *words: str) -> None:
 
 def look(folder: Path, legacy: str = "/nosuch/legacy") -> tuple[list[str], list[str]]:
     """Subjects of the problems and of the warnings."""
-    warnings: list[Problem] = []
-    problems = _preflight_source._folder(str(folder), legacy, warnings)
-    return [item.subject for item in problems], [item.subject for item in warnings]
+    found = _preflight_source.check_project_folder(str(folder), legacy)
+    return [item.subject for item in found.problems], [item.subject for item in found.warnings]
 
 
 def test_free_folder_is_fine_whether_it_exists_or_not(folder: Path) -> None:
@@ -67,7 +65,9 @@ def test_folder_of_the_legacy_proxy_is_refused_by_whatever_name(folder: Path) ->
 
 
 def test_folder_without_a_parent_is_named(folder: Path) -> None:
-    problems = _preflight_source._folder(str(folder / "a" / "b"), "/nosuch/legacy", [])
+    problems = _preflight_source.check_project_folder(
+        str(folder / "a" / "b"), "/nosuch/legacy"
+    ).problems
     assert texts(problems).startswith("litellm_project_dir: %s does not exist" % (folder / "a"))
 
 
@@ -90,7 +90,7 @@ def test_tracked_secret_is_refused(open_folder: Path, owner: int) -> None:
     git(folder, "commit", "-m", "oops")
     for path in (folder, *folder.rglob("*")):
         os.chown(path, owner, owner)
-    problems = _preflight_source._folder(str(folder), "/nosuch/legacy", [])
+    problems = _preflight_source.check_project_folder(str(folder), "/nosuch/legacy").problems
     assert [item.subject for item in problems] == [
         str(folder / ".env")
     ]  # compose.yaml may be tracked
@@ -109,7 +109,7 @@ def test_secret_tracked_in_a_folder_that_is_gone_is_refused(folder: Path) -> Non
 
 def test_repository_that_git_cannot_read_is_a_problem(folder: Path) -> None:
     (folder / ".git").mkdir()
-    problems = _preflight_source._folder(str(folder), "/nosuch/legacy", [])
+    problems = _preflight_source.check_project_folder(str(folder), "/nosuch/legacy").problems
     assert "git cannot say what it tracks" in texts(problems)
 
 
@@ -138,9 +138,8 @@ def test_folder_or_dangling_link_of_our_name_is_not_replaced(folder: Path) -> No
 
 def files(path: Path, optional: bool = False) -> tuple[str, str]:
     """Problems and warnings of an EnvironmentFile."""
-    warnings: list[Problem] = []
-    problems = _preflight_source._environment_file(str(path), optional, warnings)
-    return texts(problems), texts(warnings)
+    found = _preflight_source.check_environment_file(str(path), optional)
+    return texts(found.problems), texts(found.warnings)
 
 
 def test_missing_environment_file_counts_only_where_it_is_needed(tmp_path: Path) -> None:
@@ -212,7 +211,7 @@ def test_configuration_is_judged(tmp_path: Path, config: Any, there: bool, said:
     if there and config:
         path.write_text(config)
     legacy = deployment({}, config or "", config=str(path) if config else None)
-    found = texts(_preflight_source._deployment(legacy, settings(tmp_path), {}, []))
+    found = texts(_preflight_source.check_legacy(legacy, settings(tmp_path)).problems)
     assert bool(found) == bool(said), found
     assert said in found
     assert SECRET not in found
@@ -228,18 +227,18 @@ def test_master_key_may_be_in_the_configuration(tmp_path: Path, config: str) -> 
     legacy = deployment({}, config, config=str(tmp_path / "config.yaml"))._replace(environment={})
     assert (
         "LITELLM_MASTER_KEY"
-        in texts(_preflight_source._deployment(legacy, settings(tmp_path), {}, []))
+        in texts(_preflight_source.check_legacy(legacy, settings(tmp_path)).problems)
     ) == (not config)
 
 
 def test_project_folder_is_told_without_a_slash_at_its_end(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG)
-    facts: dict[str, Any] = {}
     legacy = deployment(config=str(tmp_path / "config.yaml"))
-    found = _preflight_source._deployment(
-        legacy, settings(tmp_path, project_dir=str(tmp_path / "llm") + "/"), facts, []
+    found = _preflight_source.check_legacy(
+        legacy, settings(tmp_path, project_dir=str(tmp_path / "llm") + "/")
     )
-    assert (found, facts["project_dir"]) == ([], str(tmp_path / "llm"))
+    assert found.problems == []
+    assert found.facts == {"project_dir": str(tmp_path / "llm")}
 
 
 @given(
@@ -255,21 +254,20 @@ def test_native_ports_are_those_of_what_moves(facts: dict[str, Any]) -> None:
 
 
 def test_included_file_is_no_problem(including: Path, tmp_path: Path) -> None:
-    facts: dict[str, Any] = {}
-    assert _preflight_source._deployment(read(including), settings(tmp_path), facts, []) == []
+    assert _preflight_source.check_legacy(read(including), settings(tmp_path)).problems == []
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         (None, "config.yaml:1: includes models.yaml, and "),
-        ("- %s\n" % SECRET, "models.yaml:1: is included, and no mapping"),
+        ("- %s\n" % SECRET, "models.yaml:1: is included and is not a mapping"),
         ("a: '%s\n" % SECRET, "models.yaml:1: a quote or a bracket is opened and never closed"),
         (
             "environment_variables:\n  LITELLM_SALT_KEY: %s\n" % SECRET,
             "models.yaml: sets LITELLM_SALT_KEY itself",
         ),
-        ("include: more.yaml\n", "models.yaml:1: include: is no list of file names"),
+        ("include: more.yaml\n", "models.yaml:1: include: is not a list of file names"),
     ],
     ids=["gone", "a list", "a quote", "salt key", "its own include"],
 )
@@ -277,7 +275,7 @@ def test_included_file_is_judged(including: Path, tmp_path: Path, text: Any, sai
     (tmp_path / "models.yaml").unlink()
     if text is not None:
         (tmp_path / "models.yaml").write_text(text)
-    found = texts(_preflight_source._deployment(read(including), settings(tmp_path), {}, []))
+    found = texts(_preflight_source.check_legacy(read(including), settings(tmp_path)).problems)
     assert found.startswith("%s/%s" % (tmp_path, said))
     assert len(found.splitlines()) == 1
     assert SECRET not in found
@@ -286,9 +284,9 @@ def test_included_file_is_judged(including: Path, tmp_path: Path, text: Any, sai
 def test_included_file_may_have_the_master_key(including: Path, tmp_path: Path) -> None:
     (tmp_path / "models.yaml").write_text("general_settings:\n  master_key: os.environ/KEY\n")
     assert (
-        _preflight_source._deployment(
-            read(including)._replace(environment={}), settings(tmp_path), {}, []
-        )
+        _preflight_source.check_legacy(
+            read(including)._replace(environment={}), settings(tmp_path)
+        ).problems
         == []
     )
 
@@ -298,16 +296,16 @@ def test_view_of_an_included_file_replaces_nobodys_file(including: Path, tmp_pat
     (tmp_path / "llm/config.compose.1-models.yaml").write_text(
         "# Written by llmops.litellm, module config_file, from x\n"
     )
-    assert _preflight_source._deployment(read(including), settings(tmp_path), {}, []) == []
+    assert _preflight_source.check_legacy(read(including), settings(tmp_path)).problems == []
     (tmp_path / "llm/config.compose.1-models.yaml").write_text("a: 1\n")
-    found = texts(_preflight_source._deployment(read(including), settings(tmp_path), {}, []))
+    found = texts(_preflight_source.check_legacy(read(including), settings(tmp_path)).problems)
     assert "config.compose.1-models.yaml: was not written by this collection" in found
 
 
 def test_configuration_in_a_bucket_is_refused(including: Path, tmp_path: Path) -> None:
     found = texts(
-        _preflight_source._deployment(
-            read(including, {"LITELLM_CONFIG_BUCKET_NAME": SECRET}), settings(tmp_path), {}, []
-        )
+        _preflight_source.check_legacy(
+            read(including, {"LITELLM_CONFIG_BUCKET_NAME": SECRET}), settings(tmp_path)
+        ).problems
     )
     assert found.startswith("LITELLM_CONFIG_BUCKET_NAME: is set") and SECRET not in found

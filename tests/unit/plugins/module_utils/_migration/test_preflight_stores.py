@@ -13,7 +13,6 @@ from legacy_host import CONFIG, SECRET, UNIT, URL, deployment, read, settings, t
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
-from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import Problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     preflight_stores as _preflight_stores,
@@ -36,14 +35,19 @@ def test_what_goes_down_with_the_servers_is_refused_or_accepted(
 
     monkeypatch.setattr(_systemd, "dependants", dependants)
     database["neighbours"] = ["reports"]
-    facts: dict[str, Any] = {"legacy": {"units": [UNIT.record()]}, "redis": {"unit": None}}
-    assert _preflight_stores._database(deployment({"DATABASE_URL": URL}), facts, servers) == []
-    said = texts(_preflight_stores._neighbours(settings(tmp_path), facts))
+    found = _preflight_stores.check_database(deployment({"DATABASE_URL": URL}), servers)
+    assert found.problems == []
+    facts: Any = {
+        "legacy": {"units": [UNIT.record()]},
+        "redis": {"unit": None},
+        **found.facts,
+    }
+    said = texts(_preflight_stores.check_dependants(settings(tmp_path), facts))
     assert "unit reporting.service: needs postgresql@15-main.service and goes down with it" in said
     assert "database reports: is on the native PostgreSQL that is stopped at the cutover" in said
     assert asked == ["litellm.service", "postgresql@15-main.service"]
     assert (
-        _preflight_stores._neighbours(
+        _preflight_stores.check_dependants(
             settings(tmp_path, accept_down=["reports", "reporting.service"]), facts
         )
         == []
@@ -53,37 +57,35 @@ def test_what_goes_down_with_the_servers_is_refused_or_accepted(
 def test_database_is_told_without_its_password(
     servers: list[Listener], database: dict[str, Any]
 ) -> None:
-    facts: dict[str, Any] = {}
-    assert (
-        _preflight_stores._database(
-            deployment({"DATABASE_URL": URL, "LITELLM_SALT_KEY": "salt"}), facts, servers
-        )
-        == []
+    found = _preflight_stores.check_database(
+        deployment({"DATABASE_URL": URL, "LITELLM_SALT_KEY": "salt"}), servers
     )
-    told = facts["database"]
-    assert (told["port"], told["name"], told["user"], told["major"], told["bytes"]) == (
-        5434,
-        "llm_gateway",
-        "gateway",
-        15,
-        1000,
-    )
-    assert (
-        told["stored_models"],
-        told["migrations"],
-        told["salt_key_proved"],
-        told["max_connections"],
-    ) == (1, ["a", "b"], True, 100)
-    assert told["unit"]["name"] == "postgresql@15-main.service"
-    assert told["server"] == {"argv": ["postgres", "-D", "x"], "process": 15}
-    assert SECRET not in json.dumps(facts)
+    assert found.problems == []
+    assert found.facts["database"].pop("unit")["name"] == "postgresql@15-main.service"
+    assert found.facts["database"] == {
+        "host": "127.0.0.1",
+        "port": 5434,
+        "name": "llm_gateway",
+        "user": "gateway",
+        "process": "postgres (process 15)",
+        "server": {"argv": ["postgres", "-D", "x"], "process": 15},
+        "server_version": "15.18",
+        "major": 15,
+        "bytes": 1000,
+        "max_connections": 100,
+        "stored_models": 1,
+        "neighbours": [],
+        "migrations": ["a", "b"],
+        "salt_key_proved": True,
+    }
+    assert SECRET not in json.dumps(found.facts)
     assert database["keys"] == {"salt"}
 
 
 def test_without_a_salt_key_the_master_key_is_tried(
     servers: list[Listener], database: dict[str, Any]
 ) -> None:
-    _preflight_stores._database(deployment({"DATABASE_URL": URL}), {}, servers)
+    _preflight_stores.check_database(deployment({"DATABASE_URL": URL}), servers)
     assert database["keys"] == {"sk-" + SECRET}
 
 
@@ -91,9 +93,8 @@ def test_database_without_a_ledger_has_no_migrations(
     servers: list[Listener], database: dict[str, Any]
 ) -> None:
     database["ledger"] = None
-    facts: dict[str, Any] = {}
-    _preflight_stores._database(deployment({"DATABASE_URL": URL}), facts, servers)
-    assert facts["database"]["migrations"] is None
+    found = _preflight_stores.check_database(deployment({"DATABASE_URL": URL}), servers)
+    assert found.facts["database"]["migrations"] is None
 
 
 @pytest.mark.parametrize(
@@ -110,10 +111,9 @@ def test_salt_key_is_proved_by_what_it_opens(
     servers: list[Listener], database: dict[str, Any], outcomes: Any, proved: bool, refused: bool
 ) -> None:
     database["outcomes"] = dict(zip(("gAAA", "bBBB"), outcomes))
-    facts: dict[str, Any] = {}
-    found = texts(_preflight_stores._database(deployment({"DATABASE_URL": URL}), facts, servers))
-    assert facts["database"]["salt_key_proved"] == proved
-    assert ("LITELLM_SALT_KEY: the key that the proxy runs with cannot decrypt" in found) == refused
+    found = _preflight_stores.check_database(deployment({"DATABASE_URL": URL}), servers)
+    assert found.facts["database"]["salt_key_proved"] == proved
+    assert [item.subject for item in found.problems] == ["LITELLM_SALT_KEY"] * refused
 
 
 @pytest.mark.parametrize(
@@ -137,9 +137,9 @@ def test_database_that_cannot_be_moved_is_refused(
     servers: list[Listener], database: dict[str, Any], url: Any, said: str
 ) -> None:
     found = texts(
-        _preflight_stores._database(
-            deployment({} if url is None else {"DATABASE_URL": url}), {}, servers
-        )
+        _preflight_stores.check_database(
+            deployment({} if url is None else {"DATABASE_URL": url}), servers
+        ).problems
     )
     assert said in found
     assert SECRET not in found
@@ -156,9 +156,8 @@ def test_servers_that_systemd_does_not_know_are_refused(
         _process, "run", lambda argv: Result(0, "Redis server v=7.0.15 sha=00000000:0", "")
     )
     legacy = deployment({"DATABASE_URL": URL, "REDIS_PORT": "6379"})
-    found = _preflight_stores._database(legacy, {}, servers) + _preflight_stores._redis_of(
-        legacy, settings(tmp_path), {}, servers
-    )
+    found = _preflight_stores.check_database(legacy, servers).problems
+    found += _preflight_stores.check_redis(legacy, settings(tmp_path), servers).problems
     assert [item.subject for item in found] == ["port 5434", "port 6379"]
     assert all(
         "belongs to no systemd unit" in item.problem and item.remedy == _preflight_stores.ORPHANED
@@ -174,7 +173,7 @@ def test_database_that_does_not_answer_is_refused(
 
     monkeypatch.setattr(_session, "server_version", refuse)
     assert "DATABASE_URL: password authentication failed" in texts(
-        _preflight_stores._database(deployment({"DATABASE_URL": URL}), {}, servers)
+        _preflight_stores.check_database(deployment({"DATABASE_URL": URL}), servers).problems
     )
 
 
@@ -210,45 +209,35 @@ def test_redis_is_found_where_the_proxy_finds_it(
     config: str,
     port: Any,
 ) -> None:
-    facts: dict[str, Any] = {}
-    assert (
-        _preflight_stores._redis_of(
-            deployment(environment, config), settings(tmp_path), facts, servers
-        )
-        == []
+    found = _preflight_stores.check_redis(
+        deployment(environment, config), settings(tmp_path), servers
     )
-    assert (facts["redis"] and facts["redis"]["port"]) == port
+    assert found.problems == []
+    redis = found.facts["redis"]
+    assert (redis and redis["port"]) == port
     assert [item.port for item in pings] == ([] if port is None else [port])
-    assert facts["redis"] is None or facts["redis"]["major"] == 7
+    assert redis is None or redis["major"] == 7
 
 
 def test_redis_is_asked_with_the_proxys_password(
     servers: list[Listener], pings: list[_redis.Native], tmp_path: Path
 ) -> None:
-    facts: dict[str, Any] = {}
-    found = _preflight_stores._redis_of(
-        deployment({"REDIS_PORT": "6379", "REDIS_PASSWORD": "wrong"}),
-        settings(tmp_path),
-        facts,
-        servers,
-    )
-    assert texts(found).startswith("port 6379: native Redis on port 6379: WRONGPASS -> ")
-    assert "wrong" not in texts(found) + json.dumps(facts)
-    _preflight_stores._redis_of(
-        deployment({"REDIS_PORT": "6379", "REDIS_PASSWORD": SECRET, "REDIS_USERNAME": "u"}),
-        settings(tmp_path),
-        facts,
-        servers,
-    )
+    legacy = deployment({"REDIS_PORT": "6379", "REDIS_PASSWORD": "wrong"})
+    found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    shown = texts(found.problems)
+    assert shown.startswith("port 6379: native Redis on port 6379: WRONGPASS -> ")
+    assert "wrong" not in shown + json.dumps(found.facts)
+    legacy = deployment({"REDIS_PORT": "6379", "REDIS_PASSWORD": SECRET, "REDIS_USERNAME": "u"})
+    found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
     assert pings[-1] == _redis.Native("127.0.0.1", 6379, "u", SECRET)
-    assert SECRET not in json.dumps(facts)
+    assert SECRET not in json.dumps(found.facts)
 
 
 def test_port_that_is_none_is_not_repeated(pings: list[_redis.Native], tmp_path: Path) -> None:
     found = texts(
-        _preflight_stores._redis_of(
-            deployment({"REDIS_PORT": "redis://:%s@h" % SECRET}), settings(tmp_path), {}, []
-        )
+        _preflight_stores.check_redis(
+            deployment({"REDIS_PORT": "redis://:%s@h" % SECRET}), settings(tmp_path), []
+        ).problems
     )
     assert found.startswith("REDIS_PORT: ")
     assert SECRET not in found
@@ -262,7 +251,9 @@ def test_spend_that_only_redis_has_is_not_left_behind(
         {"REDIS_PORT": "6379"}, "general_settings:\n  use_redis_transaction_buffer: %s\n" % value
     )
     found = texts(
-        _preflight_stores._redis_of(legacy, settings(tmp_path, carry_redis=False), {}, servers)
+        _preflight_stores.check_redis(
+            legacy, settings(tmp_path, carry_redis=False), servers
+        ).problems
     )
     assert ("litellm_carry_redis: is false" in found) == (value != "false")
     assert pings == []
@@ -288,17 +279,17 @@ def test_model_servers_are_told_and_silent_ones_warned_of(
             },
             config,
         )
-        facts = {"legacy": legacy.facts, "database": {"port": 5434}, "redis": None}
-        warnings: list[Problem] = []
-        problems = _preflight_stores._models(
-            legacy, facts, [*servers, Listener("0.0.0.0", port, None, "llama-server")], warnings
+        found = _preflight_stores.check_model_servers(
+            legacy,
+            {"legacy": legacy.facts, "database": {"port": 5434}, "redis": None},
+            [*servers, Listener("0.0.0.0", port, None, "llama-server")],
         )
-    assert problems == []
+    assert found.problems == []
     assert {
-        entry["port"]: (entry["answers"], entry["loopback"]) for entry in facts["model_hosts"]
+        entry["port"]: (entry["answers"], entry["loopback"]) for entry in found.facts["model_hosts"]
     } == {port: (True, False), silent: (False, True)}
-    assert "model server 127.0.0.1:%d: does not answer now" % silent in texts(warnings)
-    assert "127.0.0.1:%d" % port not in texts(warnings)
+    assert "model server 127.0.0.1:%d: does not answer now" % silent in texts(found.warnings)
+    assert "127.0.0.1:%d" % port not in texts(found.warnings)
 
 
 @pytest.mark.parametrize(
@@ -313,12 +304,11 @@ def test_bridges_need_their_program(
 ) -> None:
     monkeypatch.setattr(_preflight_stores, "PROXYD", str(tmp_path / "nosuch"))
     monkeypatch.setattr(_preflight_stores, "_answers", lambda port: True)
-    problems = _preflight_stores._models(
+    problems = _preflight_stores.check_model_servers(
         deployment(),
         {"legacy": deployment().facts},
         [Listener(address, 8082, None, "llama-server")],
-        [],
-    )
+    ).problems
     assert texts(problems).startswith("systemd-socket-proxyd: is not installed") == needed
 
 
@@ -326,8 +316,13 @@ def test_servers_and_redis_of_an_included_file_are_found(
     servers: list[Listener], pings: list[_redis.Native], including: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "models.yaml").write_text(CONFIG + CACHE + "  use_redis_transaction_buffer: true\n")
-    facts: dict[str, Any] = {"legacy": {"port": 4000}}
-    assert _preflight_stores._models(read(including), facts, servers, []) == []
-    assert [item["port"] for item in facts["model_hosts"]] == [8082]
-    assert _preflight_stores._redis_of(read(including), settings(tmp_path), facts, servers) == []
-    assert (facts["redis"]["port"], facts["redis"]["holds_spend"]) == (6380, True)
+    found = _preflight_stores.check_model_servers(
+        read(including), {"legacy": {"port": 4000}}, servers
+    )
+    assert found.problems == []
+    assert [item["port"] for item in found.facts["model_hosts"]] == [8082]
+    found = _preflight_stores.check_redis(read(including), settings(tmp_path), servers)
+    assert found.problems == []
+    redis: Any = found.facts["redis"]
+    assert redis["port"] == 6380
+    assert redis["holds_spend"]

@@ -24,8 +24,8 @@ def test_ports_of_the_legacy_deployment_are_its_own(
 ) -> None:
     facts = {"legacy": deployment().facts, "database": {"port": 5434}, "redis": {"port": 6379}}
     staged = Listener("127.0.0.1", 14000, 9, "docker-proxy (process 9)")
-    assert _preflight_target._ports(settings(tmp_path), facts, [*servers, staged]) == []
-    assert _preflight_target._ports(settings(tmp_path), {}, []) == []
+    assert _preflight_target.check_ports(settings(tmp_path), facts, [*servers, staged]) == []
+    assert _preflight_target.check_ports(settings(tmp_path), {}, []) == []
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_strangers_on_a_port_are_refused(
     servers: list[Listener], tmp_path: Path, listener: Listener, subject: str
 ) -> None:
     facts = {"legacy": deployment().facts, "database": {"port": 5434}, "redis": {"port": 6379}}
-    found = _preflight_target._ports(settings(tmp_path), facts, [listener])
+    found = _preflight_target.check_ports(settings(tmp_path), facts, [listener])
     assert [item.subject for item in found] == [subject]
     assert listener.command in found[0].problem
 
@@ -66,7 +66,7 @@ def test_unused_native_server_must_not_hold_a_port_of_ours(
         name: None,
     }
     assert [
-        item.subject for item in _preflight_target._ports(settings(tmp_path), facts, servers)
+        item.subject for item in _preflight_target.check_ports(settings(tmp_path), facts, servers)
     ] == ["port %d (%s)" % (number, name)]
 
 
@@ -143,9 +143,9 @@ def test_images_are_judged_together(
         "redis": {"major": 7},
     }
     wanted = settings(tmp_path, images={"litellm": "l", "postgres": "p", "redis": "r"})
-    found = _preflight_target._images_of(
-        {**wanted, **settings_}, facts, {"platform": "linux/amd64", "insecure": []}, []
-    )
+    found = _preflight_target.check_images(
+        {**wanted, **settings_}, facts, {"platform": "linux/amd64", "insecure": []}
+    ).problems
     assert len(found) == len(said), texts(found)
     assert [part for part in said if part not in texts(found)] == []
 
@@ -188,7 +188,7 @@ def test_names_are_free_or_ours(
     if known:
         (tmp_path / "state").mkdir()
         (tmp_path / "state/journal.json").write_text("{}")
-    found = _preflight_target._names(
+    found = _preflight_target.check_names(
         settings(tmp_path, project_name="team"), {"project_dir": "here"}
     )
     ours = known and "our" in request.node.callspec.id.split("-")[0].split()
@@ -211,7 +211,7 @@ def test_subnet_is_free_or_ours(
         monkeypatch.setattr(_docker, name, lambda name: None)
     monkeypatch.setattr(_docker, "subnets", lambda: networks)
     monkeypatch.setattr(_docker, "routes", lambda: [("172.30.0.0/16", "route by eth1", "eth1")])
-    found = texts(_preflight_target._names(settings(tmp_path), {}))
+    found = texts(_preflight_target.check_names(settings(tmp_path), {}))
     assert bool(found) == bool(said)
     assert said in found
 
@@ -221,18 +221,20 @@ def test_space_counts_only_what_must_be_fetched(
 ) -> None:
     monkeypatch.setattr(_files, "free_bytes", lambda path: _preflight_target.RESERVE + 5000)
     monkeypatch.setattr(_files, "device_of", lambda path: 1)
-    facts: dict[str, Any] = {
+    facts: Any = {
         "database": {"bytes": 1000},
         "images": {"a": {"bytes": 500, "present": False}, "b": {"bytes": 9 << 30, "present": True}},
     }
-    assert _preflight_target._space(settings(tmp_path), facts, {"root": "/docker"}) == []
-    assert [(entry["path"], entry["needed"]) for entry in facts["space"]] == [
+    found = _preflight_target.check_space(settings(tmp_path), facts, {"root": "/docker"})
+    assert found.problems == []
+    assert [(entry["path"], entry["needed"]) for entry in found.facts["space"]] == [
         ("/docker", 3000 + _preflight_target.RESERVE),
         (str(tmp_path / "backup"), 1000),
     ]
     facts["database"]["bytes"] = 1500
-    assert _preflight_target._space(settings(tmp_path), facts, {"root": "/docker"}) == []
-    facts["database"]["bytes"] = 1501
-    assert "disk space: /docker and " in texts(
-        _preflight_target._space(settings(tmp_path), facts, {"root": "/docker"})
+    assert (
+        _preflight_target.check_space(settings(tmp_path), facts, {"root": "/docker"}).problems == []
     )
+    facts["database"]["bytes"] = 1501
+    found = _preflight_target.check_space(settings(tmp_path), facts, {"root": "/docker"})
+    assert "disk space: /docker and " in texts(found.problems)

@@ -325,7 +325,7 @@ def test_check_says_what_is_wrong_and_only_that(check: Any, wanted: list[str]) -
 
 
 FAULTS = re.compile(
-    r"is empty|is publicly known \(it stands in documentation\)|is a placeholder|"
+    r"is empty|is publicly known \(from documentation\)|is a placeholder|"
     r"has \d+ characters; at least 16 are needed|has only \d different characters"
 )
 SECRETS = st.one_of(

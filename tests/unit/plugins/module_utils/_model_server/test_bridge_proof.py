@@ -21,9 +21,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._model_server impor
 def judge(
     server: str = "answers", inside: str = "answers", other: Any = "silent", outer: str = "refuses"
 ) -> proof.Verdict:
-    return proof.judge(
+    return proof.check(
         [1],
-        proof.Asked(
+        proof.Answers(
             {1: server}, {1: inside}, {} if other is None else {1: other}, {"192.0.2.1": {1: outer}}
         ),
     )
@@ -105,17 +105,17 @@ def test_the_same_words_from_the_host_and_from_a_container(answer: bytes, word: 
             thread.start()
             address = "127.0.0.1:%d" % port
             if where == "host":
-                assert proof.ask([("127.0.0.1", port)], 5) == {("127.0.0.1", port): word}
+                assert proof.probe([("127.0.0.1", port)], 5) == {("127.0.0.1", port): word}
             else:
                 done = subprocess.run(
-                    [sys.executable, "-c", proof.ASK, "5", address],
+                    [sys.executable, "-c", proof.PROBE, "5", address],
                     capture_output=True,
                     text=True,
                     check=True,
                 )
                 assert json.loads(done.stdout) == {address: word}
             thread.join()
-        assert proof.ask([("127.0.0.1", port)], 5) == {("127.0.0.1", port): "refuses"}
+        assert proof.probe([("127.0.0.1", port)], 5) == {("127.0.0.1", port): "refuses"}
 
 
 def test_a_server_that_sleeps_is_not_woken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,11 +134,11 @@ def test_a_server_that_sleeps_is_not_woken(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(_process, "run", run)
     monkeypatch.setattr(proof, "sleeping", lambda _ports, _found: {1})
     monkeypatch.setattr(
-        proof, "ask", lambda addresses, _seconds: dict.fromkeys(addresses, "answers")
+        proof, "probe", lambda addresses, _seconds: dict.fromkeys(addresses, "answers")
     )
     monkeypatch.setattr(_docker, "container", lambda _name: {"image": "registry.example/litellm"})
-    told = proof.look([1, 2], "gw", "10.0.0.1", "proxy", "bridge", 3)
-    assert told == proof.Asked(
+    told = proof.collect([1, 2], "gw", "10.0.0.1", "proxy", "bridge", 3)
+    assert told == proof.Answers(
         {1: "asleep", 2: "answers"}, {2: "answers"}, {1: "silent", 2: "silent"}, {}
     )
     inside = next(argv for argv in asked if argv[:2] == ["docker", "exec"])
@@ -152,4 +152,4 @@ def test_a_container_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(
         _process, "run", lambda *_words, **_more: _process.Result(1, "", "no such container")
     )
-    assert proof.inside("proxy", {1: "gw:1"}, 1) == {1: "unknown"}
+    assert proof.probe_container("proxy", {1: "gw:1"}, 1) == {1: "unknown"}

@@ -132,7 +132,7 @@ def test_a_port_of_its_own_unit_is_free(tmp_path: Path, monkeypatch: pytest.Monk
 def test_everything_is_told_at_once_and_gpus_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_gpu, "look", lambda: _gpu.Gpus([], "this host has no nvidia-smi"))
+    monkeypatch.setattr(_gpu, "inspect", lambda: _gpu.Gpus([], "this host has no nvidia-smi"))
     bad = server(
         tmp_path / "none.gguf",
         environment_file=os.path.join(str(tmp_path), "env"),

@@ -62,7 +62,7 @@ def _host_fixture(monkeypatch: pytest.MonkeyPatch) -> Host:
     host = Host()
     monkeypatch.setattr(_process, "run", host.run)
     monkeypatch.setattr(
-        _firewall, "look", lambda *_wanted: Found(nft=[chain("drop", "filter", "INPUT", "ip")])
+        _firewall, "inspect", lambda *_wanted: Found(nft=[chain("drop", "filter", "INPUT", "ip")])
     )
     return host
 
@@ -101,8 +101,8 @@ def test_firewalld_is_asked_for_the_zone_of_the_projects_packets(
         return _process.Result(0 if out else 1, out + "\n", "")
 
     monkeypatch.setattr(_process, "run", run)
-    assert _firewall.look(WANTED)[1:4] == ("running", zone, "default")
-    assert _firewall.look().zone == ""
+    assert _firewall.inspect(WANTED)[1:4] == ("running", zone, "default")
+    assert _firewall.inspect().zone == ""
 
 
 def test_what_firewalld_keeps_goes_while_it_does_not_run_too(
@@ -134,11 +134,11 @@ def test_what_firewalld_keeps_goes_while_it_does_not_run_too(
         )
 
     monkeypatch.setattr(_process, "run", run)
-    assert _firewall.bring(WANTED, str(tmp_path))["firewall"] == "firewalld"
+    assert _firewall.apply(WANTED, str(tmp_path))["firewall"] == "firewalld"
     assert (len(state["kept"]), len(state["now"])) == (2, 2)
-    assert not _firewall.bring(WANTED, str(tmp_path))["changed"]
+    assert not _firewall.apply(WANTED, str(tmp_path))["changed"]
     state.update(running=False, now=set())
-    assert _firewall.bring(WANTED, str(tmp_path))["firewall"] == "none"
+    assert _firewall.apply(WANTED, str(tmp_path))["firewall"] == "none"
     assert state["kept"] == set()
     assert _firewall.load(str(tmp_path)) == []
 
@@ -147,18 +147,18 @@ def test_rules_come_once_change_and_go(host: Host, tmp_path: Any) -> None:
     folder = str(tmp_path / "state")
     foreign = "INPUT -p tcp --dport 22 -j ACCEPT"
     host.rules.append(foreign)
-    assert _firewall.bring(WANTED, folder, check=True)["changed"]
+    assert _firewall.apply(WANTED, folder, check=True)["changed"]
     assert host.rules == [foreign]
-    assert _firewall.bring(WANTED, folder)["changed"]
+    assert _firewall.apply(WANTED, folder)["changed"]
     assert len(host.rules) == 3
-    assert not _firewall.bring(WANTED, folder)["changed"]
+    assert not _firewall.apply(WANTED, folder)["changed"]
     assert _firewall.volatile(folder)
-    told = _firewall.bring(WANTED._replace(ports=(8082,)), folder)
+    told = _firewall.apply(WANTED._replace(ports=(8082,)), folder)
     assert len(told["removed"]) == 1
     assert len(host.rules) == 2
     host.rules.remove(next(line for line in host.rules if "8082" in line))
-    assert len(_firewall.again(folder)) == 1
-    assert _firewall.again(folder) == []
+    assert len(_firewall.reapply(folder)) == 1
+    assert _firewall.reapply(folder) == []
     assert _firewall.remove(folder, check=True)["changed"]
     assert _firewall.remove(folder)["changed"]
     assert host.rules == [foreign]
@@ -171,15 +171,15 @@ def test_a_rule_that_could_not_be_made_is_in_the_record_and_made_next_time(
 ) -> None:
     host.refuses = True
     with pytest.raises(_firewall.FirewallError, match="locked"):
-        _firewall.bring(WANTED, str(tmp_path))
+        _firewall.apply(WANTED, str(tmp_path))
     assert len(_firewall.load(str(tmp_path))) == 2
     host.refuses = False
-    assert _firewall.bring(WANTED, str(tmp_path))["changed"]
+    assert _firewall.apply(WANTED, str(tmp_path))["changed"]
     assert len(host.rules) == 2
 
 
 def test_a_record_that_cannot_be_read_is_named(host: Host, tmp_path: Any) -> None:
     (tmp_path / "firewall.json").write_text("{", encoding="utf-8")
     with pytest.raises(_firewall.FirewallError, match=r"firewall\.json cannot be read"):
-        _firewall.bring(WANTED, str(tmp_path))
+        _firewall.apply(WANTED, str(tmp_path))
     assert host.rules == []

@@ -187,7 +187,7 @@ def test_it_is_started_by_its_socket_only() -> None:
 
 
 def test_a_silent_client_does_not_hold_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_gate, "PATIENCE", 0.3)
+    monkeypatch.setattr(_gate, "CLIENT_TIMEOUT", 0.3)
     with (
         socket.create_server(("127.0.0.1", 0)) as listening,
         socket.create_connection(listening.getsockname()) as silent,

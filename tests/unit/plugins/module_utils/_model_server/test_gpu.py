@@ -57,7 +57,7 @@ def test_a_host_without_gpus_says_why(
     monkeypatch: pytest.MonkeyPatch, result: _process.Result, reason: str
 ) -> None:
     monkeypatch.setattr(_process, "run", lambda *_words, **_more: result)
-    assert _gpu.look() == _gpu.Gpus([], reason)
+    assert _gpu.inspect() == _gpu.Gpus([], reason)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def unit(
 
 
 @pytest.fixture(name="place")
-def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _inspect.Place:
+def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _inspect.Scope:
     models, state = tmp_path / "models", tmp_path / "state"
     models.mkdir()
     state.mkdir()
@@ -85,23 +85,23 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _inspect.Place:
     monkeypatch.setattr(
         _listeners, "listeners", lambda: [_listeners.Listener("127.0.0.1", 2, 1, "systemd")]
     )
-    monkeypatch.setattr(_gpu, "look", lambda: _gpu.Gpus([], "this host has no nvidia-smi"))
+    monkeypatch.setattr(_gpu, "inspect", lambda: _gpu.Gpus([], "this host has no nvidia-smi"))
     monkeypatch.setattr(
         _inspect, "answer_seconds", lambda port, _limit: 0.25 if port == 1 else None
     )
     monkeypatch.setattr(
         _bridge_proof,
-        "inside",
+        "probe_container",
         lambda _container, addresses, _seconds: {
             port: "answers" if port == 1 else "unknown" for port in addresses
         },
     )
     monkeypatch.setattr(_inspect, "bridged", lambda _project: [1, 9])
-    return _inspect.Place("litellm", str(state), "proxy", "gw", models=str(models))
+    return _inspect.Scope("litellm", str(state), "proxy", "gw", models=str(models))
 
 
-def test_each_server_is_seen(place: _inspect.Place) -> None:
-    told = _inspect.look(place, NOW, remember=True)
+def test_each_server_is_seen(place: _inspect.Scope) -> None:
+    told = _inspect.collect(place, NOW, remember=True)
     by_name = {host["name"]: host for host in told["hosts"]}
     assert sorted(by_name) == ["chat", "embed", "llama", "port 9"]
     embed = by_name["embed"]
@@ -124,8 +124,8 @@ def test_each_server_is_seen(place: _inspect.Place) -> None:
     assert _inspect.load_seen(place.state_dir) == {"1": "2026-11-26T00:00:00+00:00"}
 
 
-def test_the_screen_fits_a_terminal(place: _inspect.Place) -> None:
-    lines = _inspect.screen(_inspect.look(place, NOW))
+def test_the_screen_fits_a_terminal(place: _inspect.Scope) -> None:
+    lines = _inspect.text_lines(_inspect.collect(place, NOW))
     text = "\n".join(lines)
     assert max(map(len, lines)) <= 100
     assert (
@@ -134,7 +134,7 @@ def test_the_screen_fits_a_terminal(place: _inspect.Place) -> None:
     ) in text
     assert "  chat 2: asleep, as intended" in text
     assert "(this host has no nvidia-smi)" in lines[0]
-    assert _inspect.screen({"hosts": [], "problems": []}) == [
+    assert _inspect.text_lines({"hosts": [], "problems": []}) == [
         "model servers  none on this host is known"
     ]
 
@@ -149,7 +149,7 @@ def test_the_screen_fits_a_terminal(place: _inspect.Place) -> None:
     ],
 )
 def test_a_server_that_nobody_named_is_known_by_the_unit_of_its_process(
-    place: _inspect.Place,
+    place: _inspect.Scope,
     monkeypatch: pytest.MonkeyPatch,
     mains: dict[Any, int],
     name: str,
@@ -175,7 +175,7 @@ def test_a_server_that_nobody_named_is_known_by_the_unit_of_its_process(
             else [unit(names[0], pid=mains[manager.account])._replace(manager=manager)]
         ),
     )
-    told = _inspect.look(place, NOW)
+    told = _inspect.collect(place, NOW)
     host = next(host for host in told["hosts"] if host["port"] == 9)
     known = name != "port 9"
     assert (host["name"], host["unit"], host["account"]) == (
@@ -185,12 +185,12 @@ def test_a_server_that_nobody_named_is_known_by_the_unit_of_its_process(
     )
     assert (
         "  llama-rerank 9: active, not recorded" if known else "  port 9: no unit, not recorded"
-    ) in _inspect.screen(told)
+    ) in _inspect.text_lines(told)
 
 
-def test_looking_writes_nothing_unless_told(place: _inspect.Place) -> None:
+def test_looking_writes_nothing_unless_told(place: _inspect.Scope) -> None:
     before = sorted(os.listdir(place.state_dir))
-    _inspect.look(place, NOW)
+    _inspect.collect(place, NOW)
     assert sorted(os.listdir(place.state_dir)) == before
 
 

@@ -81,12 +81,12 @@ def server(backend: Backend, **change: Any) -> _declaration.Server:
 
 @pytest.mark.parametrize("task", ["chat", "embedding", "rerank"])
 def test_one_real_request_proves_it(backend: Backend, task: str) -> None:
-    looked = _ready.wait(
+    result = _ready.wait(
         server(backend, task=task, server="rerank" if task == "rerank" else "llama_cpp"),
         5,
         {"LLAMA_API_KEY": "k"},
     )
-    assert (looked.ready, looked.reason) == (True, "")
+    assert (result.ready, result.reason) == (True, "")
     assert [entry[0] for entry in backend.asked] == ["/health", _ready.REQUESTS[task][0]]
     assert backend.asked[1][1]["model"] == "one"
     assert backend.asked[1][2] == "Bearer k"
@@ -112,20 +112,20 @@ def test_a_200_alone_proves_nothing(
 ) -> None:
     backend.answers[path] = answer
     task = {"/v1/embeddings": "embedding", "/v1/rerank": "rerank"}.get(path, "chat")
-    looked = _ready.wait(
+    result = _ready.wait(
         server(backend, task=task, server="rerank" if task == "rerank" else "llama_cpp"),
         0.2,
         {},
-        rest=lambda _seconds: None,
+        sleep=lambda _seconds: None,
     )
-    assert not looked.ready
-    assert reason in looked.reason
-    assert "not ready after" in looked.reason
+    assert not result.ready
+    assert reason in result.reason
+    assert "not ready after" in result.reason
 
 
 def test_the_warm_up_must_be_answered_too(backend: Backend) -> None:
     warm = server(backend, warm_up={"path": "/warm", "body": {"n": 1}})
-    assert "/warm: HTTP 404" in _ready.wait(warm, 0.1, {}, rest=lambda _seconds: None).reason
+    assert "/warm: HTTP 404" in _ready.wait(warm, 0.1, {}, sleep=lambda _seconds: None).reason
     backend.answers["/warm"] = (200, {})
     assert _ready.wait(warm, 5, {}).ready
     assert backend.asked[-1][:2] == ("/warm", {"n": 1})
@@ -140,11 +140,11 @@ def test_it_is_ready_as_soon_as_it_answers(backend: Backend) -> None:
         if len(pauses) == 3:
             backend.answers["/health"] = (200, {})
 
-    assert _ready.wait(server(backend), 60, {}, rest=rest).ready
+    assert _ready.wait(server(backend), 60, {}, sleep=rest).ready
     assert len(pauses) == 3
 
 
 def test_nobody_is_waited_for_who_has_ended(backend: Backend) -> None:
     backend.answers["/health"] = (503, {})
-    looked = _ready.wait(server(backend), 60, {}, alive=lambda: False)
-    assert looked.reason == "it has ended (/health: HTTP 503)"
+    result = _ready.wait(server(backend), 60, {}, alive=lambda: False)
+    assert result.reason == "it has ended (/health: HTTP 503)"

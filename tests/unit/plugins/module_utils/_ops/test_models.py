@@ -63,9 +63,9 @@ def test_ready_tells_why_not(
 ) -> None:
     asked: list[float] = []
 
-    def wait(_server: Any, seconds: float, _environment: Any, alive: Any) -> _ready.Looked:
+    def wait(_server: Any, seconds: float, _environment: Any, alive: Any) -> _ready.Result:
         asked.append(seconds)
-        return _ready.Looked(alive(), "because", 0.0)
+        return _ready.Result(alive(), "because", 0.0)
 
     monkeypatch.setattr(_ready, "wait", wait)
     monkeypatch.delenv("MAINPID", raising=False)
@@ -106,7 +106,9 @@ def test_only_a_stop_in_order_sets_the_counter_back(
 def test_failed_says_what_to_do_once_it_is_over(
     models: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(_gate, "look", lambda _unit: _gate.State("failed", 0, "start-limit-hit"))
+    monkeypatch.setattr(
+        _gate, "unit_state", lambda _unit: _gate.State("failed", 0, "start-limit-hit")
+    )
     assert _cli.main(["model-failed", "one", "--models", models]) == 0
     text = capsys.readouterr().out
     assert all(
@@ -118,7 +120,7 @@ def test_failed_says_what_to_do_once_it_is_over(
             "systemctl reset-failed",
         )
     )
-    monkeypatch.setattr(_gate, "look", lambda _unit: _gate.State("activating", 0, ""))
+    monkeypatch.setattr(_gate, "unit_state", lambda _unit: _gate.State("activating", 0, ""))
     assert _cli.main(["model-failed", "one", "--models", models]) == 1
     assert "is started again" in capsys.readouterr().err
 
@@ -142,7 +144,7 @@ def test_a_server_that_is_not_known(models: str, capsys: pytest.CaptureFixture[s
 def test_firewall_rules_are_made_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(_firewall, "again", lambda folder: ["iptables " + folder])
+    monkeypatch.setattr(_firewall, "reapply", lambda folder: ["iptables " + folder])
     assert run(capsys, "firewall", "--state-dir", "/var/x") == (
         0,
         {"ok": True, "added": ["iptables /var/x"]},

@@ -103,7 +103,7 @@ def test_dry_run_of_a_restore_says_what_would_be_lost(
         "loses": ["a: 1 row"],
         "interrupted": "swapping",
     }
-    monkeypatch.setattr(_restore, "foresee", lambda order: told)
+    monkeypatch.setattr(_restore, "dry_run", lambda order: told)
     code, out, _err = run("restore", "--dry-run")
     assert (code, out.splitlines()) == (
         0,

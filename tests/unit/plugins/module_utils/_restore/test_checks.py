@@ -126,7 +126,7 @@ def test_schema_that_cannot_be_compared_is_a_note(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(_load, "migrations", lambda *_all: [A, B])
     notes: list[str] = []
     assert _checks.check_schema({}, "/b", "", Deployment("compose", TARGET), notes) == []
-    assert "is seen only when it runs: nobody knows the image" in notes[0]
+    assert "is seen only when it runs: the proxy's image is unknown" in notes[0]
     monkeypatch.setattr(_checks, "offered", lambda deployment: ([A], "1.80.0"))
     assert (
         "an older LiteLLM must not work on a newer schema"
@@ -186,7 +186,7 @@ def test_only_a_migration_that_runs_stands_against_it(tmp_path: Path) -> None:
 def test_room_for_two_databases(
     monkeypatch: pytest.MonkeyPatch, room: Any, device: int, words: str
 ) -> None:
-    monkeypatch.setattr(_checks, "data_room", lambda target: room)
+    monkeypatch.setattr(_checks, "data_space", lambda target: room)
     monkeypatch.setattr(_checks, "device_of", lambda path: device)
     monkeypatch.setattr(_checks, "database_size", lambda endpoint: 100 << 20)
     found = _checks.check_space({"database": {"bytes": 100 << 20}}, TARGET, "/backups", [])
@@ -195,7 +195,7 @@ def test_room_for_two_databases(
 
 
 def test_room_that_cannot_be_seen_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_checks, "data_room", lambda target: None)
+    monkeypatch.setattr(_checks, "data_space", lambda target: None)
     notes: list[str] = []
     assert _checks.check_space({"database": {"bytes": 5 << 30}}, TARGET, "", notes) == []
     assert "needs 7.5 GiB" in notes[0]
@@ -230,12 +230,12 @@ def test_room_in_a_container_is_asked_inside(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(_checks, "Session", Session)
     monkeypatch.setattr(_checks, "run", run)
-    assert _checks.data_room(TARGET) == (4 << 20, None)
+    assert _checks.data_space(TARGET) == (4 << 20, None)
     assert asked == [
         ["docker", "exec", "litellm-postgres", "df", "-Pk", "/var/lib/postgresql/data"]
     ]
     monkeypatch.setattr(_checks, "run", lambda argv, **_more: _process.Result(127, "", "no df"))
-    assert _checks.data_room(TARGET) is None
+    assert _checks.data_space(TARGET) is None
 
 
 def backed_up(folder: Path, **more: Any) -> str:
@@ -269,7 +269,7 @@ def test_everything_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(_checks, "check_space", lambda *_all: ["too full"])
     monkeypatch.setattr(_checks, "fingerprint", lambda endpoint: side(x=(2, "b")))
     deployment = Deployment("compose", TARGET, salt_key_file=str(tmp_path / "env"))
-    found = _checks.look(deployment, path, "", str(tmp_path), "", True)
+    found = _checks.inspect(deployment, path, "", str(tmp_path), "", True)
     assert [
         next(word for word in ("migration", "salt key", "old", "new", "full") if word in problem)
         for problem in found.problems
@@ -282,13 +282,13 @@ def test_everything_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
     monkeypatch.setattr(_checks, "query", down)
     monkeypatch.setattr(_checks, "check_server", down)
-    found = _checks.look(deployment, path, "", str(tmp_path), "", True)
+    found = _checks.inspect(deployment, path, "", str(tmp_path), "", True)
     assert [problem for problem in found.problems if "down" in problem] == ["is down"]
     (Path(path) / "manifest.json").write_text("{}")
-    found = _checks.look(deployment, path, "", str(tmp_path), "", True)
+    found = _checks.inspect(deployment, path, "", str(tmp_path), "", True)
     assert "manifest.json: its checksum does not match" in found.problems[0]
     (Path(path) / "SHA256SUMS").write_text(_backup.sums(path))
     assert (
         "is not of format 1"
-        in _checks.look(deployment, path, "", str(tmp_path), "", True).problems[0]
+        in _checks.inspect(deployment, path, "", str(tmp_path), "", True).problems[0]
     )

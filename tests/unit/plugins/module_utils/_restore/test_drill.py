@@ -154,7 +154,7 @@ def test_server_that_never_answers_is_given_up(
     programs: support.Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs.answers["pg_isready"] = 1
-    monkeypatch.setattr(_drill, "PATIENCE", -1.0)
+    monkeypatch.setattr(_drill, "START_TIMEOUT", -1.0)
     with pytest.raises(BackupError, match="does not come up"), _drill.server("image", ENGINE):
         raise AssertionError("it came up")
 

@@ -83,7 +83,7 @@ def test_forms_of_a_dump(tmp_path: Path, key: str) -> None:
         "",
     )
     closed = {**plain, "encrypted": ["age1x"]}
-    with pytest.raises(_load.SealedError, match="is encrypted: give the path"):
+    with pytest.raises(_load.EncryptedError, match="is encrypted: give the path"):
         _load.find(folder, closed)
     with pytest.raises(BackupError, match="/nosuch, the age identity, cannot be read"):
         _load.find(folder, closed, "/nosuch")

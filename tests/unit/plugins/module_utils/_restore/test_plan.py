@@ -94,7 +94,7 @@ FOUND = {
 def test_compose_deployment_is_known_from_its_project(
     settings: _settings.Settings, tmp_path: Path
 ) -> None:
-    order = _plan.order(settings, NOW, identity="/key", patience=5)
+    order = _plan.order(settings, NOW, identity="/key", timeout=5)
     assert isinstance(order, _restore.Order)
     deployment = order.deployment
     assert (deployment.kind, deployment.url, deployment.project_name) == (
@@ -104,7 +104,7 @@ def test_compose_deployment_is_known_from_its_project(
     )
     assert deployment.images == {"litellm": "l@sha256:1"}
     assert deployment.database.container == "litellm-postgres"
-    assert (order.path, order.folder, order.identity, order.patience) == (
+    assert (order.path, order.folder, order.identity, order.timeout) == (
         str(tmp_path / "backups/20261123T120000Z"),
         str(tmp_path / "backups"),
         "/key",
@@ -120,7 +120,7 @@ def test_compose_deployment_is_known_from_its_project(
 
 
 def test_legacy_deployment_is_known_from_the_journal(settings: _settings.Settings) -> None:
-    with pytest.raises(RestoreError, match="does not tell of the legacy proxy"):
+    with pytest.raises(RestoreError, match="does not name the legacy proxy"):
         _plan.order(settings, NOW, kind="legacy")
     journal(settings, _journal.ROLLED_BACK, FOUND)
     order = _plan.order(settings, NOW)
@@ -141,7 +141,7 @@ def test_host_without_a_project_is_built(settings: _settings.Settings, tmp_path:
     elsewhere = make(tmp_path / "elsewhere")
     order = _plan.order(settings, NOW, folder=str(tmp_path / "elsewhere"))
     assert order == _rebuild.Order(
-        elsewhere, str(tmp_path / "opt"), str(tmp_path / "state"), patience=240.0
+        elsewhere, str(tmp_path / "opt"), str(tmp_path / "state"), timeout=240.0
     )
     # gone on with where it stopped, though there is a folder by now
     _rebuild._save(order, _rebuild.DATABASE)

@@ -185,7 +185,7 @@ EVERYTHING = [
 
 
 def test_host_is_built_from_the_backup_alone(world: World) -> None:
-    foreseen = _rebuild.foresee(world.order)
+    foreseen = _rebuild.dry_run(world.order)
     assert (foreseen["problems"], foreseen["rows_total"], foreseen["loses"]) == ([], 7, [])
     assert not world.folder.exists() and world.log == []
     done = world.rebuild()
@@ -309,7 +309,7 @@ def test_everything_that_is_missing_is_told_at_once(
     world.folder.mkdir(parents=True)
     (world.folder / "x").touch()
     monkeypatch.setattr(_docker, "describe", lambda: {"client": False})
-    found = _rebuild.foresee(world.order)["problems"]
+    found = _rebuild.dry_run(world.order)["problems"]
     assert [
         "has no env, redis.conf" in found[0],
         "no docker command" in found[1],

@@ -46,7 +46,7 @@ class Host:
     def __init__(self, folder: Path) -> None:
         self.databases = {"litellm": "old"}
         self.serves, self.redis, self.aside = True, "counters", ""
-        self.look = _checks.Look([], ["a note"], ["table x: 3 rows"], dict(MANIFEST), True)
+        self.look = _checks.Findings([], ["a note"], ["table x: 3 rows"], dict(MANIFEST), True)
         self.done: list[str] = []
         self.fails: dict[str, list[Exception]] = {}
         self.kill_at, self.dead = 0, False
@@ -248,7 +248,7 @@ def test_reasons_against_it_come_at_once_and_nothing_is_touched(host: Host) -> N
 
 
 def test_dry_run_touches_nothing(host: Host) -> None:
-    told = _restore.foresee(host.order)
+    told = _restore.dry_run(host.order)
     assert told["loses"] == ["table x: 3 rows"]
     assert told["interrupted"] == ""
     assert host.done == []

@@ -51,7 +51,7 @@ def test_stage_is_on_disk_for_root_alone(tmp_path: Path) -> None:
 )
 def test_nothing_is_guessed(tmp_path: Path, text: str) -> None:
     (tmp_path / "restore.json").write_text(text)
-    with pytest.raises(_state.RestoreError, match="restore.json .*Look which databases are there"):
+    with pytest.raises(_state.RestoreError, match="restore.json .*Check which databases exist"):
         _state.load(str(tmp_path))
 
 
