@@ -28,8 +28,6 @@ GROUPS = {
     "pause": ("rollback.yml", "the new proxy still serves"),
     "stop": ("rollback.yml", "the new proxy has stopped, the legacy one has not written yet"),
     "revert": ("rollback.yml", "the legacy proxy may have written: only back from here on"),
-    "leave": ("rollback.yml", "the new proxy has stopped, the legacy one has not written yet"),
-    "return": ("rollback.yml", "the legacy proxy may have written: only back from here on"),
     "finalize": ("finalize.yml", "the legacy deployment is decommissioned"),
 }
 

@@ -75,7 +75,7 @@ def runs(journals: Iterable[str]) -> dict[str, int]:
     """
     last = {
         "migrations": _steps.of(_steps.SERVE)[-1],
-        "rollbacks": _steps.of(_steps.RETURN)[-1],
+        "rollbacks": _steps.of(_steps.REVERT)[-1],
     }
     counted = dict.fromkeys(last, 0)
     for text in journals:

@@ -130,13 +130,13 @@ def journal(state: str = "migrated", until: str = "hand_over") -> dict[str, Any]
             "phase": until,
             "created": "2026-11-23T15:00:00+00:00",
             "ended": None,
-            "facts": {"found": FOUND, "before": SNAPSHOT, "warnings": ["mind the gap"]},
+            "facts": {"found": FOUND, "snapshot_before": SNAPSHOT, "warnings": ["mind the gap"]},
             "steps": steps,
         }
     )
 
 
-BACK = ("leave", "carry", "return", "check", "clear")
+BACK = ("stop_new", "copy_back", "start_legacy", "verify_legacy", "remove_new")
 
 
 def rolled_back(**carried: Any) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def rolled_back(**carried: Any) -> dict[str, Any]:
     """
     made = journal("rolled back")
     facts = {
-        "carry": {
+        "copy_back": {
             "data": "carry",
             "equal": True,
             "source": {**PRINT, "server_major": 17},
@@ -155,7 +155,7 @@ def rolled_back(**carried: Any) -> dict[str, Any]:
             "tables": [{"name": "LiteLLM_SpendLogs", "before": 3, "after": 5}],
             **carried,
         },
-        "return": {
+        "start_legacy": {
             "models": [
                 {
                     "name": "embed-stored",
@@ -164,7 +164,7 @@ def rolled_back(**carried: Any) -> dict[str, Any]:
                 }
             ]
         },
-        "check": {"after": copy.deepcopy(SNAPSHOT), "accepted": []},
+        "verify_legacy": {"after": copy.deepcopy(SNAPSHOT), "accepted": []},
     }
     for number, name in enumerate(BACK):
         made["steps"].append(
@@ -176,8 +176,8 @@ def rolled_back(**carried: Any) -> dict[str, Any]:
                 "facts": facts.get(name, {}),
             }
         )
-    made.update(phase="clear")
-    made["facts"].update(before_back=copy.deepcopy(SNAPSHOT), failure=None)
+    made.update(phase="remove_new")
+    made["facts"].update(snapshot_after=copy.deepcopy(SNAPSHOT), failure=None)
     return made
 
 

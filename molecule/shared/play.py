@@ -24,9 +24,9 @@ STATE, BACKUPS = "/var/lib/llmops-litellm", "/var/backups/llmops-litellm"
 # What a migration leaves on purpose: journal and report, backups, the project folder.
 OURS = (STATE, BACKUPS, "/opt/litellm")
 # The steps by which a deployment's rows and then the host come back.
-BACK = _steps.of(_steps.LEAVE, _steps.RETURN)
+BACK = _steps.of(_steps.STOP, _steps.REVERT)
 # The first step after which the legacy proxy may write.
-SERVES_AGAIN = _steps.of(_steps.RETURN)[0]
+SERVES_AGAIN = _steps.of(_steps.REVERT)[0]
 FINALIZE = _steps.of(_steps.FINALIZE)
 FORWARD = _steps.of(_steps.PREPARE, _steps.CUTOVER, _steps.SERVE)
 PSQL = "docker exec litellm-postgres psql -U litellm -d litellm -XAtc"

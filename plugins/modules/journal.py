@@ -25,21 +25,27 @@ options:
         restore, is at work.
       - V(resume) takes over the journal of a run that was killed. It fails while that run, or
         another one, is at work.
-      - V(turn) does the same, and also takes the journal of a migrated host up again, whose host is
+      - V(reopen) does the same, and also takes the journal of a migrated host up again, whose host is
         to be changed once more.
-      - V(begin), V(done) and V(failed) tell of the step O(name).
-      - V(facts) adds O(facts) to what the journal knows.
+      - V(begin), V(done) and V(failed) are about the step O(name). With the last step of a way the run
+        has ended when that is done.
+      - V(remember) only adds what O(remember) has.
       - V(close) ends the migration with O(state).
     type: str
-    choices: [open, resume, turn, begin, done, failed, facts, close]
+    choices: [open, resume, reopen, begin, done, failed, remember, close]
     required: true
   name:
-    description: The step.
+    description: The step. With V(failed) it may be left out; then the step that is at work has failed, and nothing happens where none is.
+    type: str
+  next:
+    description: With V(done), the step that begins in the same instant. Both are one write.
     type: str
   facts:
-    description:
-      - What to remember, for the step or, with V(open), V(facts) and V(close), for the migration.
-        Never a secret.
+    description: With V(done) and V(failed), what to remember of the step. Never a secret.
+    type: dict
+    default: {}
+  remember:
+    description: What to remember of the migration, with any operation. Never a secret.
     type: dict
     default: {}
   state:
@@ -49,7 +55,7 @@ options:
   run:
     description:
       - This run, as the lookup P(llmops.litellm.controller_run#lookup) gives it. Needed to V(open),
-        to V(resume) and to V(turn).
+        to V(resume) and to V(reopen).
     type: dict
   patience:
     description:
@@ -66,14 +72,76 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Record that the cutover begins
+- name: Begin the cutover
   llmops.litellm.journal:
     folder: /var/lib/llmops-litellm
     operation: begin
     name: cutover
+
+- name: End the cutover and begin to serve
+  llmops.litellm.journal:
+    folder: /var/lib/llmops-litellm
+    operation: done
+    name: cutover
+    facts: {equal: true}
+    next: serve
 """
 
 RETURN = r"""
+state:
+  description: Where the host is, as M(llmops.litellm.journal_info) says it. So are the other results.
+  returned: success
+  type: str
+  sample: running
+phase:
+  description: The step that was begun last.
+  returned: success
+  type: str
+  sample: cutover
+steps_early:
+  description: The steps of a migration before the cutover.
+  returned: success
+  type: list
+  elements: str
+steps_late:
+  description: The steps of a migration from the cutover on.
+  returned: success
+  type: list
+  elements: str
+steps_on:
+  description: The steps by which a run that is killed now goes on.
+  returned: success
+  type: list
+  elements: str
+steps_back:
+  description: The steps by which the legacy deployment comes back.
+  returned: success
+  type: list
+  elements: str
+refused_since:
+  description: The time since which a migration refuses clients, null while they are served.
+  returned: success
+  type: str
+copying_back:
+  description: Whether rows are being copied back.
+  returned: success
+  type: bool
+legacy_hash:
+  description: What the legacy database holds, as a hash.
+  returned: success
+  type: str
+backup_path:
+  description: The backup from before the migration.
+  returned: success
+  type: str
+half_staged:
+  description: Whether the volumes may be half made.
+  returned: success
+  type: bool
+rows_stay:
+  description: Whether rows of the new proxy are nowhere but in its own database.
+  returned: success
+  type: bool
 journal:
   description: The journal as it is now.
   returned: success
@@ -89,13 +157,20 @@ from typing import Optional
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    position as _position,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _state
 
-# Operations by which a run makes the host its own.
-TAKES = ("open", "resume", "turn")
+# Operations by which a run makes the host its own, and the states in which it finds a journal.
+TAKES = {
+    "open": _journal.STATES,
+    "resume": (_journal.RUNNING,),
+    "reopen": (_journal.RUNNING, _journal.MIGRATED),
+}
 
 
-def change(params: dict, now: datetime) -> dict:
+def change(params: dict, now: datetime) -> _journal.Journal:
     """Apply one operation to the journal on disk and return it."""
     folder, operation = params["folder"], params["operation"]
     if operation in TAKES:
@@ -111,52 +186,52 @@ def change(params: dict, now: datetime) -> dict:
         return _journal.save(folder, apply(params, journal, now), now)
 
 
-def take(params: dict, journal: Optional[dict], now: datetime) -> dict:
+def take(params: dict, journal: Optional[_journal.Journal], now: datetime) -> _journal.Journal:
     """Make the host this run's, with a new journal or the one of a run that was killed."""
     folder = params["folder"]
     refused = _journal.refusal(journal, params["run"], now, params["patience"])
     if refused:
         raise _journal.JournalError("Refused: %s." % refused)
-    # A restore may have begun since the journal was read. It too reads the journal again when it
-    # has announced itself.
+    # A restore that began since somebody looked last: it looks into the journal again when it has
+    # announced itself, as is done here.
     restoring = _state.unfinished(folder)
     if restoring:
         raise _journal.JournalError("Refused: %s." % restoring)
     owner = {key: params["run"][key] for key in ("controller", "run")}
     if params["operation"] != "open":
-        taken = {"resume": (_journal.RUNNING,), "turn": (_journal.RUNNING, _journal.MIGRATED)}[
-            params["operation"]
-        ]
-        if journal is None or journal["state"] not in taken:
+        if journal is None or journal["state"] not in TAKES[params["operation"]]:
             raise _journal.JournalError(
                 "%s tells of no run that was killed%s."
                 % (
                     _journal.path_of(folder),
-                    ", and of no migrated host" if params["operation"] == "turn" else "",
+                    ", and of no migrated host" if params["operation"] == "reopen" else "",
                 )
             )
         journal.update(owner=owner, state=_journal.RUNNING)
-        return _journal.save(folder, journal, now)
-    if journal is not None:
-        _journal.archive(folder, journal)
-    identity = "%s-%s" % (now.strftime("%Y%m%dt%H%M%Sz"), secrets.token_hex(2))
-    opened = _journal.create(identity, owner, now)
-    opened["facts"].update(params["facts"])
-    return _journal.save(folder, opened, now)
+    else:
+        if journal is not None:
+            _journal.archive(folder, journal)
+        identity = "%s-%s" % (now.strftime("%Y%m%dt%H%M%Sz"), secrets.token_hex(2))
+        journal = _journal.create(identity, owner, now)
+    journal["facts"].update(params["remember"])
+    return _journal.save(folder, journal, now)
 
 
-def apply(params: dict, journal: dict, now: datetime) -> dict:
+def apply(params: dict, journal: _journal.Journal, now: datetime) -> _journal.Journal:
     """One operation on the journal of this run."""
     operation = params["operation"]
     if operation == "begin":
         _journal.begin(journal, params["name"], now)
-    elif operation in ("done", "failed"):
+    elif operation == _journal.FAILED and params["name"] is None:
+        if journal["steps"] and journal["steps"][-1]["state"] == _journal.BEGUN:
+            _journal.end(journal, journal["phase"], operation, params["facts"], now)
+    elif operation in (_journal.DONE, _journal.FAILED):
         _journal.end(journal, params["name"], operation, params["facts"], now)
-    elif operation == "facts":
-        journal["facts"].update(params["facts"])
-    else:
-        journal.update(state=params["state"], ended=_journal.stamp(now))
-        journal["facts"].update(params["facts"])
+        if operation == _journal.DONE and params["next"]:
+            _journal.begin(journal, params["next"], now)
+    elif operation == "close":
+        _journal.close(journal, params["state"], now)
+    journal["facts"].update(params["remember"])
     return journal
 
 
@@ -168,10 +243,12 @@ def main() -> None:
             "operation": {
                 "type": "str",
                 "required": True,
-                "choices": ["open", "resume", "turn", "begin", "done", "failed", "facts", "close"],
+                "choices": [*TAKES, "begin", "done", "failed", "remember", "close"],
             },
             "name": {"type": "str"},
+            "next": {"type": "str"},
             "facts": {"type": "dict", "default": {}},
+            "remember": {"type": "dict", "default": {}},
             "state": {
                 "type": "str",
                 "choices": ["migrated", "rolled back", "untouched", "finalized"],
@@ -181,15 +258,17 @@ def main() -> None:
         },
         required_if=[
             *(("operation", name, ["run"]) for name in TAKES),
-            *(("operation", name, ["name"]) for name in ("begin", "done", "failed")),
+            *(("operation", name, ["name"]) for name in ("begin", "done")),
             ("operation", "close", ["state"]),
         ],
         supports_check_mode=True,
     )
     try:
         if module.check_mode:
-            module.exit_json(changed=True, journal=_journal.load(module.params["folder"]) or {})
-        module.exit_json(changed=True, journal=change(module.params, datetime.now(timezone.utc)))
+            journal = _journal.load(module.params["folder"])
+        else:
+            journal = change(module.params, datetime.now(timezone.utc))
+        module.exit_json(changed=True, **_position.describe(journal, module.params["folder"]))
     except (_journal.JournalError, _state.RestoreError, OSError) as error:
         module.fail_json(msg=str(error))
 

@@ -8,7 +8,7 @@ module: journal_info
 short_description: Read the journal of a migration
 version_added: 0.1.0
 description:
-  - Tells where a host stands, from the journal that M(llmops.litellm.journal) writes.
+  - Says where a host is, from the journal that M(llmops.litellm.journal) writes.
 author: llmops.litellm contributors (@llmops)
 options:
   folder:
@@ -40,7 +40,7 @@ EXAMPLES = r"""
 - name: Read the migration state of this host
   llmops.litellm.journal_info:
     folder: /var/lib/llmops-litellm
-  register: stand
+  register: state
 """
 
 RETURN = r"""
@@ -65,6 +65,18 @@ restoring:
       empty where there is none.
   returned: success
   type: str
+steps_early:
+  description: The steps of a migration before the cutover, in their order. They touch nothing of the legacy deployment.
+  returned: success
+  type: list
+  elements: str
+  sample: [record, images, environment, stage, rehearse, backup, snapshot]
+steps_late:
+  description: The steps of a migration from the cutover on, in their order.
+  returned: success
+  type: list
+  elements: str
+  sample: [cutover, serve, verify, hand_over]
 steps_on:
   description:
     - The steps by which C(migrate.yml) ends a run that was killed. Empty where all of it begins
@@ -80,7 +92,28 @@ steps_back:
   returned: success
   type: list
   elements: str
-  sample: [leave, carry, return, check, clear]
+  sample: [pause_timers, stop_new, copy_back, start_legacy, verify_legacy, remove_new]
+refused_since:
+  description: The time since which a migration that goes on, or was killed, refuses clients; null where they are served.
+  returned: success
+  type: str
+  sample: "2026-11-23T15:00:00.000000+00:00"
+rows_stay:
+  description: Whether the new proxy has served, and what it wrote was not proved to be in the legacy database.
+  returned: success
+  type: bool
+copying_back:
+  description: Whether the run that goes on, or was killed, is in the step that copies rows into the legacy database.
+  returned: success
+  type: bool
+legacy_hash:
+  description: The content hash of the legacy database when it was left last, empty where nothing proves it.
+  returned: success
+  type: str
+backup_path:
+  description: The backup from before the migration, empty where there is none.
+  returned: success
+  type: str
 half_staged:
   description:
     - Whether earlier runs on this host began their step C(stage) and none has ever ended it, so
@@ -98,7 +131,9 @@ from datetime import datetime, timezone
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    position as _position,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _state
 
 
@@ -118,33 +153,12 @@ def main() -> None:
         restoring = _state.unfinished(module.params["folder"])
     except (_journal.JournalError, _state.RestoreError) as error:
         module.fail_json(msg=str(error))
-    if journal is None:
-        module.exit_json(
-            changed=False,
-            state="none",
-            phase="",
-            busy="",
-            restoring=restoring,
-            steps_on=[],
-            steps_back=[],
-            half_staged=False,
-            journal={},
-        )
-    busy = (
-        _journal.refusal(journal, run, datetime.now(timezone.utc), module.params["patience"])
-        if run
-        else None
-    )
+    now, patience = datetime.now(timezone.utc), module.params["patience"]
     module.exit_json(
         changed=False,
-        state=journal["state"],
-        phase=journal["phase"],
-        busy=busy or "",
+        busy=(_journal.refusal(journal, run, now, patience) if run else None) or "",
         restoring=restoring,
-        steps_on=_steps.steps_on(journal),
-        steps_back=_steps.steps_back(journal),
-        half_staged=_journal.half_staged(module.params["folder"]),
-        journal=journal,
+        **_position.describe(journal, module.params["folder"]),
     )
 
 

@@ -73,6 +73,17 @@ options:
   compare:
     description: RV(snapshot) of an earlier run, to compare with.
     type: dict
+  state_dir:
+    description:
+      - State folder of a migration. Its journal, which M(llmops.litellm.journal) writes, has the
+        snapshot to compare with.
+      - That is the last one that clients saw of the rows that this proxy has, before the cutover or
+        before the way back.
+    type: path
+  must_match:
+    description: Whether the module fails where RV(differences) are found.
+    type: bool
+    default: false
   timeout:
     description: Seconds for one answer, that of a model included.
     type: float
@@ -102,8 +113,7 @@ EXAMPLES = r"""
     key_file: /home/litellm/litellm/.env
     keys_file: /root/client-keys.json
     compare: "{{ before.snapshot }}"
-  register: after
-  failed_when: after is failed or after.differences | length > 0
+    must_match: true
 """
 
 RETURN = r"""
@@ -181,7 +191,7 @@ snapshot:
         - {model: chat, capability: tools, state: "no", why: no tool was called, seconds: 0.02}
 table:
   description: Every request to a model, before and now, as lines to be read.
-  returned: if O(compare) is given
+  returned: if O(compare) or O(state_dir) is given
   type: list
   elements: str
   sample:
@@ -189,11 +199,11 @@ table:
     - "chat   tools      yes     no   0.02            0.03"
 differences:
   description:
-    - What O(compare) shows and this proxy does not, in plain words. Empty if nothing was lost or
-      changed.
+    - What the earlier snapshot shows and this proxy does not, in plain words. Empty if nothing was
+      lost or changed.
     - Spend may have grown, or begun again with a new budget period; keys, teams and users may have
       been added.
-  returned: if O(compare) is given
+  returned: if O(compare) or O(state_dir) is given
   type: list
   elements: str
   sample: ["key ci-runner: spend 0.12 became 0.1"]
@@ -203,6 +213,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    position as _position,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import client as _client
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
@@ -221,6 +235,17 @@ def keys_of(path: str) -> tuple[list[_client_keys.ClientKey], Any]:
         raise _client.ProxyError("keys_file %s: %s" % (path, error)) from None
 
 
+def remembered(folder: str) -> dict[str, Any]:
+    """The snapshot of a migration's journal that a proxy is compared with now."""
+    journal = _journal.load(folder)
+    earlier = _position.comparable(journal) if journal else None
+    if earlier is None:
+        raise _journal.JournalError(
+            "%s has no snapshot to compare with." % _journal.path_of(folder)
+        )
+    return earlier
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
@@ -235,13 +260,17 @@ def main() -> None:
             "bogus": {"type": "bool", "default": True},
             "capabilities": {"type": "bool", "default": False},
             "compare": {"type": "dict"},
+            "state_dir": {"type": "path"},
+            "must_match": {"type": "bool", "default": False},
             "timeout": {"type": "float", "default": 60},
         },
+        mutually_exclusive=[("compare", "state_dir")],
         supports_check_mode=True,
     )
     params: dict[str, Any] = module.params
-    earlier, exercise = params["compare"], params["exercise"]
+    exercise = params["exercise"]
     try:
+        earlier = remembered(params["state_dir"]) if params["state_dir"] else params["compare"]
         key = _client.key_from_file(params["key_file"], params["key_variable"])
         module.no_log_values.add(key)
         keys, chat_model = keys_of(params["keys_file"]) if params["keys_file"] else ([], None)
@@ -266,10 +295,16 @@ def main() -> None:
                 "table": _snapshot.table(earlier, found),
             }
         )
-    except _client.ProxyError as error:
+    except (_client.ProxyError, _journal.JournalError) as error:
         module.fail_json(msg=str(error))
     except (KeyError, TypeError, AttributeError):
         module.fail_json(msg="compare is not a snapshot of this module")
+    if params["must_match"] and result.get("differences"):
+        words = "%s differs from what clients saw before: %s" % (
+            params["url"],
+            "; ".join(result["differences"]),
+        )
+        module.fail_json(msg="\n".join([words, *result["table"]]), snapshot=found, **result)
     module.exit_json(changed=False, snapshot=found, **result)
 
 

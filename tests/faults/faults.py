@@ -53,7 +53,7 @@ KILLS = [
         "killed within",
         "rollback",
         "roles/rollback/tasks/data.yml llmops.litellm.rollback : data | Copy the rows back into the legacy database and verify them",
-        "carry",
+        "copy_back",
         "rollback",
         2.0,
     ),

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Optional
 
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
+
 # They run on the controller, or only look: to be killed there is to be killed before the next task that does something.
 QUIET = (
     "assert",
@@ -25,7 +27,7 @@ LONG = 1.0  # seconds; a task that takes longer is also struck in its middle
 FINAL = ("none", "untouched", "migrated", "rolled back")
 # Before these nothing of the legacy deployment is touched, and one way to go on says as much as the other.
 WAYS = ("migrate", "rollback")
-EARLY = ("", "record", "images", "environment", "stage", "rehearse", "backup")
+EARLY = ("", *_steps.EARLY)
 
 
 class Case(NamedTuple):
@@ -100,7 +102,7 @@ def expected(then: str, before: dict[str, Any]) -> tuple[str, ...]:
         return (str(before["state"]),)
     return (
         ("untouched",)
-        if before["state"] == "running" and before["phase"] in EARLY + ("preflight",)
+        if before["state"] == "running" and before["phase"] in EARLY
         else ("rolled back",)
     )
 

@@ -18,7 +18,7 @@ def journal(*names: str, state: str = "done") -> str:
 
 
 FORWARD = _steps.of(_steps.PREPARE, _steps.CUTOVER, _steps.SERVE)
-BACK = _steps.of(_steps.LEAVE, _steps.RETURN)
+BACK = _steps.of(_steps.STOP, _steps.REVERT)
 
 
 def test_migrations_are_counted_by_their_last_step() -> None:

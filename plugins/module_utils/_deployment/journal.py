@@ -5,11 +5,7 @@
 run it is.
 
 Every change is on disk, synced, before the step that it announces begins. The journal holds no
-secrets.
-
-Shape: ``{format, id, state, phase, owner, created, updated, facts: {name: value}, steps: [{name,
-state, begun, ended, facts}]}``; times are UTC in ISO 8601 with microseconds; ``state`` is one of
-:data:`STATES`, a step's is ``begun``, ``done`` or ``failed``.
+secrets. Times are UTC in ISO 8601 with microseconds.
 """
 
 from __future__ import annotations
@@ -17,20 +13,75 @@ from __future__ import annotations
 import json
 import os
 from datetime import datetime, timezone
-from typing import Any, Optional
+from typing import Any, Optional, TypedDict, cast
 
 from .._host.files import write_atomically
 from .._host.problem import OperatorError
+from . import steps as _steps
 
-FORMAT = 1
-RUNNING, MIGRATED, ROLLED_BACK, UNTOUCHED, FINALIZED = (
-    "running",
-    "migrated",
-    "rolled back",
-    "untouched",
-    "finalized",
-)
-STATES = (RUNNING, MIGRATED, ROLLED_BACK, UNTOUCHED, FINALIZED)
+FORMAT = 2
+STATES = RUNNING, MIGRATED, ROLLED_BACK, UNTOUCHED, FINALIZED = _steps.STATES
+# A step's states.
+BEGUN, DONE, FAILED = "begun", "done", "failed"
+# What a journal of format 1 called otherwise, in its facts. Its steps: steps.FORMER.
+_FORMER_FACTS = {
+    "before": "snapshot_before",
+    "before_back": "snapshot_after",
+    "left_hash": "legacy_hash",
+}
+
+
+class StepEntry(TypedDict):
+    """One attempt at a step: when it was begun and ended (``None``: not yet), and what it found."""
+
+    name: str
+    state: str
+    begun: str
+    ended: Optional[str]
+    facts: dict[str, Any]
+
+
+class Facts(TypedDict, total=False):
+    """What a migration remembers for other steps, later runs and the report. Each may be missing.
+
+    ``found``: what preflight found; ``warnings``: what it warned of; ``images``: service to image, by
+    digest; ``snapshot_before``, ``snapshot_after``: what clients saw before the cutover, and before
+    the way back; ``legacy_hash``: what the legacy database held when a way back was given up;
+    ``rollback_data``: what was chosen; ``since``: what was written since the cutover; ``failure``:
+    why the run failed; ``stuck``: why neither way could be ended; ``kept_database``: the name under
+    which rows that were not copied back are kept; ``not_kept``: why they are not.
+    """
+
+    found: dict[str, Any]
+    warnings: list[Any]
+    images: dict[str, Any]
+    snapshot_before: dict[str, Any]
+    snapshot_after: dict[str, Any]
+    legacy_hash: str
+    rollback_data: str
+    since: Optional[dict[str, Any]]
+    failure: Optional[str]
+    stuck: Optional[str]
+    kept_database: str
+    not_kept: str
+
+
+class _Begun(TypedDict):
+    format: int
+    id: str
+    state: str
+    phase: str
+    owner: dict[str, str]
+    created: str
+    updated: str
+    facts: Facts
+    steps: list[StepEntry]
+
+
+class Journal(_Begun, total=False):
+    """A journal; ``state`` is one of :data:`STATES`, ``ended`` is there once it is not running."""
+
+    ended: str
 
 
 class JournalError(OperatorError):
@@ -52,8 +103,8 @@ def path_of(folder: str) -> str:
     return os.path.join(folder, "journal.json")
 
 
-def load(folder: str) -> Optional[dict]:
-    """The journal of a state folder, ``None`` where there is none.
+def load(folder: str) -> Optional[Journal]:
+    """The journal of a state folder, ``None`` where there is none. One of format 1 is translated.
 
     :raises JournalError: the file is there but cannot be understood; it is never guessed at or
         overwritten.
@@ -69,18 +120,48 @@ def load(folder: str) -> Optional[dict]:
             "%s cannot be read (%s). Move it away only if you know that no migration has begun."
             % (path, error)
         ) from error
-    if not isinstance(journal, dict) or journal.get("format") != FORMAT:
+    if not isinstance(journal, dict) or journal.get("format") not in (1, FORMAT):
         raise JournalError(
             "%s is not a journal of format %d. It was written by another release of this "
             "collection." % (path, FORMAT)
         )
     wrong = nonsense(journal)
+    if not wrong:
+        journal = translated(journal)
+        wrong = unknown(journal)
     if wrong:
         raise JournalError(
             "%s was edited or damaged: %s. Nothing is guessed from it; docs/operations.md "
             "says what to do." % (path, "; ".join(wrong))
         )
-    return journal
+    return cast(Journal, journal)
+
+
+def translated(journal: dict[str, Any]) -> dict[str, Any]:
+    """A journal of the shape that this module writes, in the words of this release."""
+    if journal["format"] == FORMAT:
+        return journal
+    words = _steps.FORMER
+    return {
+        **journal,
+        "format": FORMAT,
+        "phase": words.get(journal["phase"], journal["phase"]),
+        "facts": {_FORMER_FACTS.get(key, key): value for key, value in journal["facts"].items()},
+        "steps": [
+            {**entry, "name": words.get(entry["name"], entry["name"])} for entry in journal["steps"]
+        ],
+    }
+
+
+def unknown(journal: dict[str, Any]) -> list[str]:
+    """Steps of a journal that this release does not have, in words."""
+    names = [entry["name"] for entry in journal["steps"]]
+    names += [] if journal["phase"] == _steps.PREFLIGHT else [journal["phase"]]
+    return [
+        "this release has no step %r" % name
+        for name in dict.fromkeys(names)
+        if name not in _steps.BY_NAME
+    ]
 
 
 _STEP: dict[str, Any] = {
@@ -102,7 +183,7 @@ _SHAPE: dict[str, Any] = {
 }
 
 
-def nonsense(journal: dict) -> list[str]:
+def nonsense(journal: dict[str, Any]) -> list[str]:
     """Everything in a journal that this module never writes, in words."""
     found = [
         "%s is not there, or not what it should be" % name
@@ -118,7 +199,7 @@ def nonsense(journal: dict) -> list[str]:
         if (
             not isinstance(entry, dict)
             or any(not isinstance(entry.get(name, 0), kind) for name, kind in _STEP.items())
-            or entry["state"] not in ("begun", "done", "failed")
+            or entry["state"] not in (BEGUN, DONE, FAILED)
         ):
             found.append("step %d is none" % number)
         else:
@@ -136,14 +217,13 @@ def _is_time(text: str) -> bool:
         return False
 
 
-def half_staged(folder: str) -> bool:
-    """Whether earlier runs on this host began their step ``stage`` and none has ever ended it: the
+def half_staged(folder: str, current: Optional[Journal]) -> bool:
+    """Whether runs before the ``current`` one began their step ``stage`` on this host and none has ever ended it: the
     volumes may be half made, and hold nothing.
 
     Where a journal can't be read, or no earlier one tells of it, nobody knows, and they may hold
     something.
     """
-    current = load(folder)
     found = False
     for name in os.listdir(folder) if os.path.isdir(folder) else []:
         if name.startswith("journal") and name.endswith(".json"):
@@ -151,7 +231,7 @@ def half_staged(folder: str) -> bool:
                 with open(os.path.join(folder, name), encoding="utf-8") as handle:
                     result = json.load(handle)
                 entry = step(result, "stage")
-                if entry and entry["state"] == "done":
+                if entry and entry["state"] == DONE:
                     return False
                 found = found or (
                     entry is not None and (current is None or result["id"] != current["id"])
@@ -161,32 +241,33 @@ def half_staged(folder: str) -> bool:
     return found
 
 
-def save(folder: str, journal: dict, now: datetime) -> dict:
+def save(folder: str, journal: Journal, now: datetime) -> Journal:
     """Write the journal whole or not at all, and return it."""
     journal["updated"] = stamp(now)
     write_atomically(path_of(folder), _text(journal))
     return journal
 
 
-def _text(journal: dict) -> str:
+def _text(journal: Journal) -> str:
     return json.dumps(journal, indent=1, sort_keys=True) + "\n"
 
 
-def create(identity: str, owner: dict, now: datetime) -> dict:
+def create(identity: str, owner: dict[str, str], now: datetime) -> Journal:
     """A new journal for a run that begins."""
     return {
         "format": FORMAT,
         "id": identity,
         "state": RUNNING,
-        "phase": "preflight",
+        "phase": _steps.PREFLIGHT,
         "owner": owner,
         "created": stamp(now),
+        "updated": stamp(now),
         "facts": {},
         "steps": [],
     }
 
 
-def archive(folder: str, journal: dict) -> None:
+def archive(folder: str, journal: Journal) -> None:
     """Keep an ended journal beside the new one, under its own id.
 
     A copy: the journal stays in its place until the new one replaces it, whatever happens in
@@ -195,34 +276,59 @@ def archive(folder: str, journal: dict) -> None:
     write_atomically(os.path.join(folder, "journal-%s.json" % journal["id"]), _text(journal))
 
 
-def step(journal: dict, name: str) -> Optional[dict]:
+def step(journal: Journal, name: str) -> Optional[StepEntry]:
     """The latest entry of a step, ``None`` where it has not begun."""
     return next((entry for entry in reversed(journal["steps"]) if entry["name"] == name), None)
 
 
-def begin(journal: dict, name: str, now: datetime) -> dict:
-    """Announce a step; the journal must be saved before the step touches anything."""
+def found_in(journal: Optional[Journal]) -> dict[str, Any]:
+    """What preflight found on the host of a journal; nothing without one."""
+    return (journal["facts"].get("found") or {}) if journal else {}
+
+
+def facts_of(journal: Journal, name: str) -> dict[str, Any]:
+    """What the latest attempt at a step found; nothing where it has not begun."""
+    entry = step(journal, name)
+    return entry["facts"] if entry else {}
+
+
+def begin(journal: Journal, name: str, now: datetime) -> None:
+    """Announce a step; the journal must be saved before the step touches anything.
+
+    :raises JournalError: there is no such step.
+    """
+    if name not in _steps.BY_NAME:
+        raise JournalError("There is no step %s." % name)
     journal["phase"] = name
     journal["steps"].append(
-        {"name": name, "state": "begun", "begun": stamp(now), "ended": None, "facts": {}}
+        {"name": name, "state": BEGUN, "begun": stamp(now), "ended": None, "facts": {}}
     )
-    return journal
 
 
-def end(journal: dict, name: str, state: str, facts: dict, now: datetime) -> dict:
-    """Say how a step went.
+def end(journal: Journal, name: str, state: str, facts: dict[str, Any], now: datetime) -> None:
+    """Say how a step went. With some steps the run has ended as well, as the table of steps says.
 
     :raises JournalError: the step was never begun.
     """
     entry = step(journal, name)
     if entry is None:
         raise JournalError("The step %s ends without having begun." % name)
-    entry.update(state=state, ended=stamp(now))
+    if entry["state"] == FAILED and state == DONE:
+        return  # given up on purpose: what a failed migration can't copy back stays where it is
+    entry["state"], entry["ended"] = state, stamp(now)
     entry["facts"].update(facts)
-    return journal
+    if state == DONE and _steps.BY_NAME[name].ends:
+        close(journal, _steps.BY_NAME[name].ends, now)
 
 
-def lives(owner: dict, here: dict, updated: str, now: datetime, patience: float) -> bool:
+def close(journal: Journal, state: str, now: datetime) -> None:
+    """End the run, with this state of the host."""
+    journal["state"], journal["ended"] = state, stamp(now)
+
+
+def lives(
+    owner: dict[str, Any], here: dict[str, Any], updated: str, now: datetime, patience: float
+) -> bool:
     """Whether the run that a journal belongs to may still be going on.
 
     :param owner: ``{controller, run}`` of the journal; ``here``: ``{controller, run, alive}`` of
@@ -237,9 +343,11 @@ def lives(owner: dict, here: dict, updated: str, now: datetime, patience: float)
     return seconds_between(updated, stamp(now)) < patience
 
 
-def refusal(journal: Optional[dict], here: dict, now: datetime, patience: float) -> Optional[str]:
-    """Why this run must not touch the host now: somebody else's run is at work. ``None`` where
-    nobody is."""
+def refusal(
+    journal: Optional[Journal], here: dict[str, Any], now: datetime, patience: float
+) -> Optional[str]:
+    """Why this run must not touch the host now: somebody else's run is at work. ``None`` where nobody
+    is."""
     if journal is None or journal["state"] != RUNNING:
         return None
     if not lives(journal["owner"], here, journal["updated"], now, patience):

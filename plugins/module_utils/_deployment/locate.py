@@ -24,6 +24,7 @@ from .._redis import redis as _redis
 from . import compose_project as _compose_project
 from . import journal as _journal
 from . import legacy as _legacy
+from . import position as _position
 from . import steps as _steps
 
 HERE = "127.0.0.1"
@@ -102,7 +103,7 @@ class Deployed(NamedTuple):
         return self.key or _client.key_from_file(self.key_file)
 
 
-def journal_of(folder: str) -> tuple[Optional[dict], str]:
+def journal_of(folder: str) -> tuple[Optional[_journal.Journal], str]:
     """The journal, and why it can't be understood."""
     try:
         return _journal.load(folder), ""
@@ -114,8 +115,8 @@ def find(where: Where, kind: str = "") -> Deployed:
     """The deployment of this kind; without a kind, the one that serves. What the settings say comes
     first."""
     journal, problem = journal_of(where.state_dir)
-    kind = kind or _steps.serving(journal, where.project_dir)
-    found = ((journal or {}).get("facts") or {}).get("found") or {}
+    kind = kind or _position.serving(journal, where.project_dir)
+    found = _journal.found_in(journal)
     lacking = [("journal", problem)] if problem else []
     if kind == _steps.COMPOSE:
         deployed = _compose(where, found, lacking)

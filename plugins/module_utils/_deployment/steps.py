@@ -5,27 +5,35 @@
 report and tests read.
 
 A step's group says what a run that was killed in it has touched, so a step that is added to this
-table can't be taken for one of another group. The playbooks run ``playbooks/tasks/steps/NAME.yml``
-for each.
+table can't be taken for one of another group. ``playbooks/tasks/step.yml`` takes each of them: what
+it does is ``playbooks/tasks/steps/NAME.yml``, what the journal remembers of it is ``NAME`` in
+``playbooks/vars/steps.yml``.
 """
 
 from __future__ import annotations
 
-import os
-from typing import NamedTuple, Optional
-
-from .journal import FINALIZED, MIGRATED, RUNNING, step
+from typing import NamedTuple
 
 # In PREPARE the legacy deployment is not stopped, in CUTOVER nothing is written to the new database
-# yet, in SERVE the new proxy writes. In LEAVE the legacy proxy has written nothing since the
-# cutover, from RETURN on it may. FINALIZE removes what is legacy.
-PREPARE, CUTOVER, SERVE, LEAVE, RETURN, FINALIZE = (
+# yet, in SERVE the new proxy writes. In PAUSE it still serves, and nothing but timers is stopped. In
+# STOP the legacy proxy has written nothing since the cutover, from REVERT on it may. FINALIZE
+# removes what is legacy.
+GROUPS = PREPARE, CUTOVER, SERVE, PAUSE, STOP, REVERT, FINALIZE = (
     "prepare",
     "cutover",
     "serve",
-    "leave",
-    "return",
+    "pause",
+    "stop",
+    "revert",
     "finalize",
+)
+# States of a journal, and so of its host.
+STATES = RUNNING, MIGRATED, ROLLED_BACK, UNTOUCHED, FINALIZED = (
+    "running",
+    "migrated",
+    "rolled back",
+    "untouched",
+    "finalized",
 )
 # The two deployments of a host.
 COMPOSE, LEGACY = "compose", "legacy"
@@ -34,36 +42,57 @@ PREFLIGHT = "preflight"
 
 
 class Step(NamedTuple):
-    """A step: its name in the journal, its group, what it does, and what undoes it (empty: nothing
-    has to)."""
+    """A step: its name in the journal, its group, what it does, what undoes it (empty: nothing has
+    to), and the state of the host when it is done (empty: the run goes on).
+    """
 
     name: str
     group: str
     meaning: str
     undo: str = ""
+    ends: str = ""
 
 
 STEPS = (
     Step("record", PREPARE, "prior state of units, files and environment recorded"),
     Step("images", PREPARE, "images pulled, by digest"),
     Step("environment", PREPARE, "environment of the new deployment"),
-    Step("stage", PREPARE, "new servers and bridges, beside the legacy deployment", "clear"),
-    Step("rehearse", PREPARE, "new proxy tried on a copy of the live database", "clear"),
+    Step("stage", PREPARE, "new servers and bridges, beside the legacy deployment", "remove_new"),
+    Step("rehearse", PREPARE, "new proxy tried on a copy of the live database", "remove_new"),
     Step("backup", PREPARE, "verified backup of the legacy deployment"),
-    Step("cutover", CUTOVER, "legacy stopped, last rows copied and proved", "return"),
-    Step("serve", SERVE, "new deployment started at the legacy addresses", "leave"),
+    Step("snapshot", PREPARE, "what clients of the legacy proxy see, to compare with"),
+    Step("cutover", CUTOVER, "legacy stopped, last rows copied and proved", "start_legacy"),
+    Step("serve", SERVE, "new deployment started at the legacy addresses", "stop_new"),
     Step("verify", SERVE, "old against new, as clients see it"),
-    Step("hand_over", SERVE, "start at boot, backups and health by timer", "clear"),
-    Step("leave", LEAVE, "new proxy stopped, its servers off the legacy addresses", "serve"),
-    Step("carry", LEAVE, "rows written since the cutover brought home and proved"),
-    Step("return", RETURN, "legacy deployment started, units as recorded"),
-    Step("check", RETURN, "new against old, as clients see it"),
-    Step("clear", RETURN, "containers, network, timers, units and bridges gone; volumes stay"),
-    Step("last_dump", FINALIZE, "last backup of the legacy deployment"),
-    Step("retire", FINALIZE, "legacy units removed"),
-    Step("drop", FINALIZE, "databases dropped"),
+    Step("hand_over", SERVE, "start at boot, backups and health by timer", "remove_new", MIGRATED),
+    Step("pause_timers", PAUSE, "backups and health checks paused; the new proxy still serves"),
+    Step("stop_new", STOP, "new proxy stopped, its servers off the legacy addresses", "serve"),
+    Step("copy_back", STOP, "rows written since the cutover copied back and proved"),
+    Step("start_legacy", REVERT, "legacy deployment started, units as recorded"),
+    Step("verify_legacy", REVERT, "new against old, as clients see it"),
+    Step(
+        "remove_new",
+        REVERT,
+        "containers, network, timers, units and bridges removed; volumes stay",
+        ends=ROLLED_BACK,
+    ),
+    Step("last_backup", FINALIZE, "last backup of the legacy deployment"),
+    Step("remove_units", FINALIZE, "legacy units removed"),
+    Step("drop_databases", FINALIZE, "databases dropped"),
 )
+BY_NAME = {entry.name: entry for entry in STEPS}
 MEANINGS = {entry.name: entry.meaning for entry in STEPS}
+# As they were called in journals of format 1, which release 0.1.0 wrote.
+FORMER = {
+    "leave": "stop_new",
+    "carry": "copy_back",
+    "return": "start_legacy",
+    "check": "verify_legacy",
+    "clear": "remove_new",
+    "last_dump": "last_backup",
+    "retire": "remove_units",
+    "drop": "drop_databases",
+}
 
 
 def of(*groups: str) -> tuple[str, ...]:
@@ -72,43 +101,12 @@ def of(*groups: str) -> tuple[str, ...]:
 
 
 def group_of(phase: str) -> str:
-    """The group of a journal's phase.
+    """The group of a journal's phase, which :func:`journal.load` has found to be one.
 
-    :raises KeyError: no release of this collection has such a step.
+    :raises KeyError: there is no such step.
     """
-    return PREPARE if phase == PREFLIGHT else {entry.name: entry.group for entry in STEPS}[phase]
+    return PREPARE if phase == PREFLIGHT else BY_NAME[phase].group
 
 
-def steps_on(journal: dict) -> Optional[list[str]]:
-    """The steps by which ``migrate.yml`` ends a run that was killed.
-
-    :returns: nothing where all of it begins again, since nothing was touched yet; ``None`` where
-        the legacy deployment comes back first, since the new one never served, or the legacy one
-        may have written since.
-    """
-    group, serving = group_of(journal["phase"]), of(SERVE)
-    if group == PREPARE:
-        return []
-    if group == RETURN or step(journal, serving[0]) is None:
-        return None
-    return list(serving[serving.index(journal["phase"]) :] if group == SERVE else serving)
-
-
-def steps_back(journal: dict) -> list[str]:
-    """The steps by which a host comes back from where its journal says that it is; none where the
-    legacy deployment was never stopped."""
-    if journal["state"] == RUNNING and group_of(journal["phase"]) == PREPARE:
-        return []
-    carries = step(journal, of(SERVE)[0]) is not None and step(journal, of(RETURN)[0]) is None
-    return list(of(LEAVE, RETURN) if carries else of(RETURN))
-
-
-def serving(journal: Optional[dict], project_dir: str) -> str:
-    """The kind that serves, as the journal says. Without one: the compose deployment where its
-    folder is (a host that was restored), else the legacy one."""
-    if journal is None:
-        return COMPOSE if os.path.exists(os.path.join(project_dir, "compose.yaml")) else LEGACY
-    if journal["state"] == RUNNING:
-        served, left = (step(journal, name) is not None for name in (of(SERVE)[0], of(RETURN)[0]))
-        return COMPOSE if served and not left else LEGACY
-    return COMPOSE if journal["state"] in (MIGRATED, FINALIZED) else LEGACY
+# Before the cutover: nothing of the legacy deployment is touched.
+EARLY = (PREFLIGHT, *of(PREPARE))

@@ -16,6 +16,7 @@ from typing import Any, Iterable, NamedTuple, Optional
 
 from .._backup import backup as _backup
 from .._deployment import journal as _journal
+from .._deployment import position as _position
 from .._deployment import steps as _steps
 from .._deployment import unit_removal as _unit_removal
 from .._host import files as _files
@@ -28,7 +29,7 @@ from . import next_command as _next_command
 from . import status as _status
 
 STEPS = _steps.of(_steps.FINALIZE)
-LAST_DUMP, RETIRE, DROP = STEPS
+LAST_BACKUP = STEPS[0]
 AGAIN = "restore its folder from where backups are kept"
 FINALIZED, REFUSED, READY = "finalized", "refused", "ready"
 
@@ -41,7 +42,7 @@ class Look(NamedTuple):
     warnings: list[Problem]
 
 
-def standing(journal: Optional[dict]) -> tuple[str, str]:
+def standing(journal: Optional[_journal.Journal]) -> tuple[str, str]:
     """Whether a host with this journal can be finalized: ``ready``, ``finalized`` (nothing is left to do) or ``refused``, and why."""
     if journal is None:
         return (
@@ -68,7 +69,7 @@ def standing(journal: Optional[dict]) -> tuple[str, str]:
     )
 
 
-def not_before(journal: dict, days: float) -> Optional[datetime]:
+def not_before(journal: _journal.Journal, days: float) -> Optional[datetime]:
     """From when the host may be finalized: so many days after its migration ended. ``None`` where the journal does not say when."""
     try:
         return datetime.fromisoformat(journal["ended"]) + timedelta(days=days)
@@ -76,28 +77,22 @@ def not_before(journal: dict, days: float) -> Optional[datetime]:
         return None
 
 
-def expected(journal: dict) -> str:
-    """The content hash of the legacy database when it was left last, empty where nothing proves it."""
-    cutover = (_journal.step(journal, "cutover") or {"facts": {}})["facts"]
-    return str(journal["facts"].get("left_hash") or (cutover.get("source") or {}).get("hash") or "")
-
-
-def dump_name(journal: dict) -> str:
+def dump_name(journal: _journal.Journal) -> str:
     """The name of the last backup of the legacy deployment."""
     return "legacy-final-%s" % journal["id"]
 
 
-def steps_left(journal: dict, drop: bool) -> list[str]:
+def steps_left(journal: _journal.Journal, drop: bool) -> list[str]:
     """The steps that are still to be taken, in their order. A last backup of an earlier state of the database is none."""
-    done = {name for name in STEPS if (_journal.step(journal, name) or {}).get("state") == "done"}
-    if LAST_DUMP in done and (_journal.step(journal, LAST_DUMP) or {})["facts"].get(
-        "hash"
-    ) != expected(journal):
+    entries = {name: _journal.step(journal, name) for name in STEPS}
+    done = {name for name, entry in entries.items() if entry and entry["state"] == _journal.DONE}
+    held = _journal.facts_of(journal, LAST_BACKUP).get("hash")
+    if LAST_BACKUP in done and held != _position.legacy_hash(journal):
         done = set()
     return [name for name in (STEPS if drop else STEPS[:2]) if name not in done]
 
 
-def judge_journal(journal: dict, days: float, now: datetime) -> list[Problem]:
+def judge_journal(journal: _journal.Journal, days: float, now: datetime) -> list[Problem]:
     """What of the journal stands against the end. A run that was killed in one of its steps was allowed to begin."""
     found = []
     earliest = not_before(journal, days)
@@ -121,8 +116,8 @@ def judge_journal(journal: dict, days: float, now: datetime) -> list[Problem]:
                 % earliest.strftime("%Y-%m-%d %H:%M UTC"),
             )
         )
-    cutover = (_journal.step(journal, "cutover") or {"facts": {}})["facts"]
-    if cutover.get("equal") is not True or not expected(journal):
+    cutover = _journal.facts_of(journal, "cutover")
+    if cutover.get("equal") is not True or not _position.legacy_hash(journal):
         found.append(
             Problem(
                 "journal",
@@ -207,12 +202,12 @@ def judge_units(units: Iterable[dict[str, Any]]) -> list[Problem]:
     ]
 
 
-def judge_contents(held: dict[str, Any], journal: dict) -> list[Problem]:
+def judge_contents(held: dict[str, Any], journal: _journal.Journal) -> list[Problem]:
     """Whether the legacy database holds what it held at the cutover."""
-    if held["hash"] == expected(journal):
+    if held["hash"] == _position.legacy_hash(journal):
         return []
-    source = (_journal.step(journal, "cutover") or {"facts": {}})["facts"].get("source")
-    known = source if source and source.get("hash") == expected(journal) else None
+    source = _journal.facts_of(journal, "cutover").get("source")
+    known = source if source and source.get("hash") == _position.legacy_hash(journal) else None
     differences = (
         _fingerprint.compare(known, held, ("database of the cutover", "legacy database"))
         if known
@@ -258,7 +253,7 @@ def judge_room(folder: str, needed: int, free: int) -> list[Problem]:
     ]
 
 
-def files_of(journal: dict, state_dir: str) -> list[dict[str, str]]:
+def files_of(journal: _journal.Journal, state_dir: str) -> list[dict[str, str]]:
     """What goes into the last backup beside the database: every file of the legacy deployment that is still there, each by its real path once."""
     legacy = journal["facts"]["found"]["legacy"]
     taken = [dict(entry) for entry in legacy["files"]]
@@ -297,7 +292,7 @@ def kept_databases(folder: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def look(settings: dict[str, Any], journal: dict, now: datetime) -> Look:
+def look(settings: dict[str, Any], journal: _journal.Journal, now: datetime) -> Look:
     """Look at a host that shall be without its legacy deployment.
 
     :param settings: the parameters of the module ``migration_check``, and ``check``.
@@ -314,7 +309,7 @@ def look(settings: dict[str, Any], journal: dict, now: datetime) -> Look:
         "steps": left,
         "dump": dump_name(journal),
         "dump_path": path,
-        "expect": expected(journal),
+        "expect": _position.legacy_hash(journal),
         "server": database.get("server"),
         "server_unit": (database.get("unit") or {}).get("name", ""),
         "database": database.get("name", ""),
@@ -323,7 +318,7 @@ def look(settings: dict[str, Any], journal: dict, now: datetime) -> Look:
         "kept": kept_databases(settings["state_dir"]),
         "litellm_version": (found.get("legacy") or {}).get("litellm_version"),
     }
-    problems += judge_backup((_journal.step(journal, "backup") or {"facts": {}})["facts"])
+    problems += judge_backup(_journal.facts_of(journal, "backup"))
     status = _status.look(
         {
             **settings,
@@ -341,9 +336,9 @@ def look(settings: dict[str, Any], journal: dict, now: datetime) -> Look:
         facts["files"] = files_of(journal, settings["state_dir"])
         problems += _unit_removal.plan(facts["units"], None).problems
     problems += (
-        judge_dump(path, facts["expect"]) if LAST_DUMP in left and os.path.exists(path) else []
+        judge_dump(path, facts["expect"]) if LAST_BACKUP in left and os.path.exists(path) else []
     )
-    if LAST_DUMP not in left:
+    if LAST_BACKUP not in left:
         problems += [Problem("last backup", text, AGAIN) for text in _backup.verify(path)]
     elif settings["check"]:
         warnings.append(
@@ -358,7 +353,9 @@ def look(settings: dict[str, Any], journal: dict, now: datetime) -> Look:
     return Look(facts, problems, warnings)
 
 
-def _contents(settings: dict[str, Any], journal: dict, facts: dict[str, Any]) -> list[Problem]:
+def _contents(
+    settings: dict[str, Any], journal: _journal.Journal, facts: dict[str, Any]
+) -> list[Problem]:
     """The legacy database, read from its own server, and room for its last backup."""
     where = _native_server.place()
     try:

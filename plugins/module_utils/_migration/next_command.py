@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Optional
 
 from .._deployment import journal as _journal
+from .._deployment import position as _position
 from .._deployment import steps as _steps
 
 NONE, UNREADABLE = "none", "unreadable"
@@ -21,10 +22,13 @@ WORDS = {
 }
 _NOTHING = "changes nothing: "
 _REFUSES = "refuses: "
+_FINALIZES = (
+    "after the observation period: last backup, legacy units removed, no way back; ends finalized"
+)
 _NOT_MIGRATED = _REFUSES + "only a migrated host can be finalized"
 
 
-def next_commands(journal: Optional[dict]) -> dict[str, str]:
+def next_commands(journal: Optional[_journal.Journal]) -> dict[str, str]:
     """What each playbook would do on a host with this journal (``None``: without one), in words, by its file name."""
     if journal is None:
         return {
@@ -49,8 +53,8 @@ def next_commands(journal: Optional[dict]) -> dict[str, str]:
         _journal.MIGRATED: {
             "migrate.yml": _NOTHING
             + "the host is migrated; looks whether the compose deployment serves",
-            "rollback.yml": "carries rows written since the cutover home, and ends rolled back",
-            "finalize.yml": "after the observation period: last backup, legacy units removed, no way back; ends finalized",
+            "rollback.yml": "copies rows written since the cutover back, and ends rolled back",
+            "finalize.yml": _FINALIZES,
         },
         _journal.FINALIZED: {
             "migrate.yml": _NOTHING
@@ -61,7 +65,7 @@ def next_commands(journal: Optional[dict]) -> dict[str, str]:
     }.get(str(state), _unknown("the journal's state is not one that this release knows"))
 
 
-def only_taken(journal: dict) -> bool:
+def only_taken(journal: _journal.Journal) -> bool:
     """Whether a run took a migrated host and was killed before its first step, so that all is as the migration left it."""
     entry = _journal.step(journal, _steps.of(_steps.SERVE)[-1])
     return (
@@ -76,10 +80,10 @@ def _unknown(why: str) -> dict[str, str]:
     return dict.fromkeys(("migrate.yml", "rollback.yml", "finalize.yml"), _REFUSES + why)
 
 
-def _next_killed(journal: dict) -> dict[str, str]:
+def _next_killed(journal: _journal.Journal) -> dict[str, str]:
     """What the playbooks do after a run that was killed, as the journal's own rules say."""
     phase = journal["phase"]
-    on, back = _steps.steps_on(journal), _steps.steps_back(journal)
+    on, back = _position.steps_on(journal), _position.steps_back(journal)
     finalize = _REFUSES + "migrate.yml or rollback.yml has to end the run that was killed"
     forward = "goes on, and ends migrated"
     if on is None:
@@ -89,14 +93,14 @@ def _next_killed(journal: dict) -> dict[str, str]:
     backward = "ends untouched: nothing of the legacy deployment was touched"
     if back:
         backward = (
-            "carries rows written since the cutover home, and ends rolled back"
-            if _steps.of(_steps.LEAVE)[1] in back
+            "copies rows written since the cutover back, and ends rolled back"
+            if _position.copies_back(journal)
             else "goes on, and ends rolled back"
-            if phase in _steps.of(_steps.RETURN)
+            if phase in _steps.of(_steps.REVERT)
             else "brings the legacy deployment back, and ends rolled back"
         )
     if only_taken(journal):
-        finalize = next_commands({"state": _journal.MIGRATED})["finalize.yml"]
+        finalize = _FINALIZES
     if phase in _steps.of(_steps.FINALIZE):
         finalize = "goes on, and ends finalized"
         forward = "keeps the compose deployment serving, and ends migrated"

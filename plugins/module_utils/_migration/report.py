@@ -9,10 +9,13 @@ from typing import Any, Optional
 
 from .._deployment import steps as _steps
 from .._deployment.journal import (
+    DONE,
     FINALIZED,
     MIGRATED,
     ROLLED_BACK,
     UNTOUCHED,
+    Journal,
+    facts_of,
     seconds_between,
     step,
 )
@@ -36,7 +39,7 @@ OUTCOMES = {
 }
 
 
-def build(journal: dict, folder: str) -> dict:
+def build(journal: Journal, folder: str) -> dict:
     """The report as data: ``outcome``, ``phases`` (name, meaning, state, seconds), ``refused_seconds``, ``proofs``, ``found``,
     ``environment``, ``changes``, ``undo``, ``warnings``, ``stuck`` (what is where, when neither way could be ended).
 
@@ -64,17 +67,17 @@ def build(journal: dict, folder: str) -> dict:
     }
 
 
-def _outcome(journal: dict) -> str:
+def _outcome(journal: Journal) -> str:
     well, failed = OUTCOMES.get(journal["state"], ("The run has not ended.",) * 2)
     return failed if journal["facts"].get("failure") else well
 
 
-def is_back(journal: dict) -> bool:
+def is_back(journal: Journal) -> bool:
     """Whether the journal's last steps were those of a way back."""
-    return journal["phase"] in _steps.of(_steps.LEAVE, _steps.RETURN)
+    return journal["phase"] in _steps.of(_steps.PAUSE, _steps.STOP, _steps.REVERT)
 
 
-def stuck(journal: dict) -> list[str]:
+def stuck(journal: Journal) -> list[str]:
     """What is where, and which commands end it, on a host that could be brought neither forward nor back."""
     found = journal["facts"].get("found", {})
     unit = found.get("legacy", {}).get("unit", {})
@@ -83,10 +86,10 @@ def stuck(journal: dict) -> list[str]:
     )
     volume = "the compose deployment's rows are in its PostgreSQL volume, untouched"
     again = "When what is named is mended, rollback.yml ends it, and so does migrate.yml."
-    if journal["phase"] in _steps.of(_steps.RETURN):
+    if journal["phase"] in _steps.of(_steps.REVERT):
         lines = [
-            "The legacy database holds what the step carry proved"
-            if step(journal, "carry")
+            "The legacy database holds what the step copy_back proved"
+            if step(journal, "copy_back")
             else "The legacy database was never written to",
             "and %s." % volume,
             "Look at the legacy proxy: %s status %s."
@@ -103,12 +106,7 @@ def stuck(journal: dict) -> list[str]:
     return lines
 
 
-def _facts(journal: dict, name: str) -> dict:
-    entry = step(journal, name)
-    return entry["facts"] if entry else {}
-
-
-def _phases(journal: dict) -> list[dict[str, Any]]:
+def _phases(journal: Journal) -> list[dict[str, Any]]:
     """The last attempt at each step, in the order in which they were begun."""
     last = {entry["name"]: entry for entry in journal["steps"]}
     return [
@@ -124,7 +122,7 @@ def _phases(journal: dict) -> list[dict[str, Any]]:
     ]
 
 
-def refused(journal: dict) -> Optional[float]:
+def refused(journal: Journal) -> Optional[float]:
     """Seconds from the moment in which one proxy was told to stop to the first proof that another one serves; clients are refused for
     no longer than that. ``None`` where nobody was stopped or there is no such proof."""
     if is_back(journal):
@@ -132,12 +130,12 @@ def refused(journal: dict) -> Optional[float]:
         begin = (
             step(journal, "cutover")
             if journal["facts"].get("failure")
-            else step(journal, _steps.of(_steps.LEAVE)[0]) or step(journal, "cutover")
+            else step(journal, _steps.of(_steps.STOP)[0]) or step(journal, "cutover")
         )
-        end = step(journal, _steps.of(_steps.RETURN)[0])
+        end = step(journal, _steps.of(_steps.REVERT)[0])
     else:
         begin, end = step(journal, "cutover"), step(journal, "serve")
-    if begin is None or end is None or end["state"] != "done":
+    if begin is None or end is None or end["ended"] is None or end["state"] != DONE:
         return None
     return round(seconds_between(begin["begun"], end["ended"]), 1)
 
@@ -152,12 +150,12 @@ def size(count: int) -> str:
     return "%.1f GiB" % value
 
 
-def _proofs(journal: dict) -> list[dict[str, Any]]:
+def _proofs(journal: Journal) -> list[dict[str, Any]]:
     """What was proved, each with figures: ``name``, ``ok``, ``figures``."""
     proofs = []
     if is_back(journal):
         return _proofs_back(journal)
-    copied = _facts(journal, "cutover")
+    copied = facts_of(journal, "cutover")
     if copied.get("source"):
         proofs.append(_equal("equal fingerprints of the databases", copied))
     if copied.get("redis"):
@@ -169,13 +167,13 @@ def _proofs(journal: dict) -> list[dict[str, Any]]:
                 "%d keys in %d database(s)" % (keys, len(copied["redis"])),
             )
         )
-    verified = _facts(journal, "verify")
+    verified = facts_of(journal, "verify")
     if verified.get("after"):
-        proofs += _clients(journal["facts"].get("before", {}), verified["after"])
-        proofs += _able(_facts(journal, "rehearse").get("capabilities", {}))
+        proofs += _clients(journal["facts"].get("snapshot_before", {}), verified["after"])
+        proofs += _able(facts_of(journal, "rehearse").get("capabilities", {}))
         proofs.append(_published(verified["containers"]))
         proofs += _bridged(verified.get("bridges", {}))
-    backup = _facts(journal, "backup")
+    backup = facts_of(journal, "backup")
     if backup:
         proofs.append(_proof("verified backup", True, "%s, pinned" % backup["path"]))
     return proofs
@@ -200,10 +198,10 @@ def _equal(name: str, copied: dict) -> dict[str, Any]:
     )
 
 
-def _proofs_back(journal: dict) -> list[dict[str, Any]]:
+def _proofs_back(journal: Journal) -> list[dict[str, Any]]:
     """What a way back proved."""
     proofs = []
-    carried, checked = _facts(journal, "carry"), _facts(journal, "check")
+    carried, checked = facts_of(journal, "copy_back"), facts_of(journal, "verify_legacy")
     if carried.get("source"):
         proofs.append(
             _equal(
@@ -237,8 +235,8 @@ def _proofs_back(journal: dict) -> list[dict[str, Any]]:
         )
     if checked.get("after"):
         facts = journal["facts"]
-        before = facts.get("before_back") if carried.get("data") == "carry" else None
-        proofs += _clients(before or facts.get("before", {}), checked["after"])
+        before = facts.get("snapshot_after") if carried.get("data") == "carry" else None
+        proofs += _clients(before or facts.get("snapshot_before", {}), checked["after"])
         proofs += _able(
             {
                 "before": (before or {}).get("capabilities", []),
@@ -420,16 +418,16 @@ def _found(found: dict) -> list[str]:
     return lines
 
 
-def _environment(journal: dict) -> dict:
+def _environment(journal: Journal) -> dict:
     """How many variables were kept, replaced and so on, and each of them by name."""
-    entries = _facts(journal, "environment").get("comparison", [])
+    entries = facts_of(journal, "environment").get("comparison", [])
     counts: dict[str, int] = {}
     for entry in entries:
         counts[entry["status"]] = counts.get(entry["status"], 0) + 1
     return {"counts": counts, "variables": entries}
 
 
-def _changes(journal: dict, folder: str) -> list[str]:
+def _changes(journal: Journal, folder: str) -> list[str]:
     """What is different on the host now."""
     found = journal["facts"].get("found", {})
     if journal["state"] == UNTOUCHED or "legacy" not in found:
@@ -437,7 +435,7 @@ def _changes(journal: dict, folder: str) -> list[str]:
             "files in %s and images, volumes and the journal of this run; the next run takes them up"
             % found.get("project_dir", folder)
         ]
-    staged, project = _facts(journal, "stage"), found["project_dir"]
+    staged, project = facts_of(journal, "stage"), found["project_dir"]
     views = ["config.compose.yaml", *(item["view"] for item in staged.get("included", []))]
     lines = [
         "new in %s: compose.yaml, compose.stage.yaml, %s, .env, redis.conf, .dockerignore"
@@ -450,7 +448,7 @@ def _changes(journal: dict, folder: str) -> list[str]:
             + ["containers, network, units and bridges are gone; images and volumes stay"]
             + [
                 "model %s in the database: %s is %s" % (item["name"], item["old"], item["new"])
-                for item in _facts(journal, "return").get("models", [])
+                for item in facts_of(journal, "start_legacy").get("models", [])
             ]
             + (
                 [
@@ -468,7 +466,7 @@ def _changes(journal: dict, folder: str) -> list[str]:
     ]
     lines += [
         "model %s in the database: %s is %s" % (item["name"], item["old"], item["new"])
-        for item in _facts(journal, "serve").get("models", [])
+        for item in facts_of(journal, "serve").get("models", [])
     ]
     names = [entry["name"] for entry in found["legacy"]["units"]]
     names += [
@@ -480,13 +478,13 @@ def _changes(journal: dict, folder: str) -> list[str]:
             "bridges for containers to model servers on ports %s"
             % ", ".join(str(port) for port in staged["bridges"])
         )
-    backups = _facts(journal, "hand_over").get("backups")
+    backups = facts_of(journal, "hand_over").get("backups")
     if backups:
         lines.append(
             "backups by litellm-ops: %s, into %s; the newest is restored and compared: %s"
             % (backups["on_calendar"], backups["folder"], backups["drill_on_calendar"])
         )
-    health = _facts(journal, "hand_over").get("health")
+    health = facts_of(journal, "hand_over").get("health")
     if health:
         lines.append(
             "looked at by litellm-ops: %s; models are asked what they can do: %s"
@@ -495,7 +493,7 @@ def _changes(journal: dict, folder: str) -> list[str]:
     return lines
 
 
-def _undo(journal: dict) -> list[str]:
+def _undo(journal: Journal) -> list[str]:
     """How to go back or on."""
     if journal["state"] == FINALIZED:
         return [
@@ -506,7 +504,7 @@ def _undo(journal: dict) -> list[str]:
             "rollback.yml brings the legacy deployment back with every row that was written since",
             "what it would do, without doing it: rollback.yml --check",
             "-e rollback_data=backup restores %s instead; -e rollback_data=none leaves the legacy database as it was at the cutover"
-            % (_facts(journal, "backup").get("name", "the backup")),
+            % (facts_of(journal, "backup").get("name", "the backup")),
         ]
     if journal["facts"].get("failure"):
         return ["mend what is named above and run migrate.yml again; it takes up what is there"]

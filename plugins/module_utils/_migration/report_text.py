@@ -15,13 +15,12 @@ from .._deployment import steps as _steps
 from .._deployment.journal import MIGRATED
 
 
-def retirement(journal: dict) -> list[str]:
+def retirement(journal: _journal.Journal) -> list[str]:
     """The report of a host that is finalized, as lines of Markdown."""
     found = journal["facts"]["found"]
     legacy, database = found["legacy"], found.get("database") or {}
     dumped, retired, dropped = (
-        (_journal.step(journal, name) or {"facts": {}})["facts"]
-        for name in _steps.of(_steps.FINALIZE)
+        _journal.facts_of(journal, name) for name in _steps.of(_steps.FINALIZE)
     )
     lines = [
         "# The legacy deployment is retired",
@@ -125,10 +124,10 @@ def summary(report: dict) -> list[str]:
     if report["failure"]:
         lines.append("reason: %s" % report["failure"])
     lines += report["stuck"]
-    lines += ["", "step         seconds"]
+    lines += ["", "step            seconds"]
     for phase in report["phases"]:
         lines.append(
-            "%-12s %7s  %s%s"
+            "%-15s %7s  %s%s"
             % (
                 phase["name"],
                 "-" if phase["seconds"] is None else "%.1f" % phase["seconds"],

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Optional
 from .._backup import backup as _backup
 from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
-from .._deployment import steps as _steps
+from .._deployment import position as _position
 from .._host import files as _files
 from .._host.problem import Problem
 from .._postgres import copy_back as _copy_back
@@ -37,7 +37,7 @@ class Look(NamedTuple):
     warnings: list[Problem]
 
 
-def look(journal: dict, database: _session.Endpoint, choice: str) -> Look:
+def look(journal: _journal.Journal, database: _session.Endpoint, choice: str) -> Look:
     """Look at a host that shall come back.
 
     :param journal: of a migration that began.
@@ -49,7 +49,7 @@ def look(journal: dict, database: _session.Endpoint, choice: str) -> Look:
     """
     found = journal["facts"].get("found", {})
     facts: dict[str, Any] = {
-        "carries": _steps.of(_steps.LEAVE)[0] in _steps.steps_back(journal),
+        "carries": _position.copies_back(journal),
         "since": None,
         "tables": [],
         "told": "",
@@ -60,7 +60,7 @@ def look(journal: dict, database: _session.Endpoint, choice: str) -> Look:
     if not facts["carries"]:
         return Look(facts, problems, warnings)
     cutover, backup = (_journal.step(journal, name) for name in ("cutover", "backup"))
-    left = (cutover or {}).get("facts", {})
+    left, kept = (_journal.facts_of(journal, name) for name in ("cutover", "backup"))
     unread = ""
     held: Optional[dict[str, Any]] = None
     try:
@@ -70,12 +70,12 @@ def look(journal: dict, database: _session.Endpoint, choice: str) -> Look:
         unread = str(error)
     if held and left.get("target"):
         facts["tables"] = _copy_back.delta(left["target"], held)
-    problems += judge(choice, unread, held, left, (backup or {}).get("facts", {}))
+    problems += judge(choice, unread, held, left, kept)
     if held and choice != NONE:
         problems += _room(found, database)
     facts["told"] = told(facts, unread)
     facts["choices"] = choices(
-        (backup or {}).get("facts", {}), (backup or {}).get("ended"), (cutover or {}).get("begun")
+        kept, backup["ended"] if backup else None, cutover["begun"] if cutover else None
     )
     return Look(facts, problems, warnings)
 

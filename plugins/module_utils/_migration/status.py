@@ -17,6 +17,7 @@ from .._backup import backup as _backup
 from .._deployment import compose_project as _compose_project
 from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
+from .._deployment import position as _position
 from .._deployment import steps as _steps
 from .._host import docker as _docker
 from .._host import listeners as _listeners
@@ -31,7 +32,7 @@ PORT = 4000
 
 
 def stand(
-    journal: Optional[dict], run: Optional[dict], now: datetime, patience: float
+    journal: Optional[_journal.Journal], run: Optional[dict], now: datetime, patience: float
 ) -> dict[str, Any]:
     """The journal in words: ``state``, ``phase``, ``since``, ``working`` (``yes``, ``no``, ``unknown``), ``words``, ``id``, ``problem``."""
     told: dict[str, Any] = {
@@ -175,7 +176,7 @@ def look(settings: dict[str, Any], now: Optional[datetime] = None) -> dict[str, 
     if problem:
         status["journal"].update(state=UNREADABLE, words=WORDS[UNREADABLE], problem=problem)
     listeners = _guarded(_listeners.listeners, [])
-    found = ((journal or {}).get("facts") or {}).get("found") or {}
+    found = _journal.found_in(journal)
     legacy = _guarded(
         lambda: (
             _recorded(found, listeners) if found.get("legacy") else _discovered(settings, listeners)
@@ -194,7 +195,7 @@ def look(settings: dict[str, Any], now: Optional[datetime] = None) -> dict[str, 
         **_guarded(lambda: _compose(settings["project_name"], folder), {}),
     }
     own = status["compose"].pop("port", None)
-    serving = _guarded(lambda: _steps.serving(journal, folder), _steps.LEGACY)
+    serving = _guarded(lambda: _position.serving(journal, folder), _steps.LEGACY)
     port = own if own and serving == _steps.COMPOSE else status["legacy"]["port"]
     status["proxy"] = {
         "port": port,
@@ -250,7 +251,7 @@ def _guarded(part: Callable[[], Any], otherwise: Any) -> Any:
         return {**otherwise, "error": told} if isinstance(otherwise, dict) else otherwise
 
 
-def _journal_of(folder: str) -> tuple[Optional[dict], Optional[str]]:
+def _journal_of(folder: str) -> tuple[Optional[_journal.Journal], Optional[str]]:
     try:
         return _journal.load(folder), None
     except (_journal.JournalError, OSError) as error:

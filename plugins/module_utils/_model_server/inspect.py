@@ -265,8 +265,8 @@ def migrated(folder: str) -> list[int]:
     A journal that can't be read is reported elsewhere.
     """
     try:
-        journal = _journal.load(folder) or {}
-        return [int(host["port"]) for host in journal["facts"]["found"]["model_hosts"]]
+        found = _journal.found_in(_journal.load(folder))
+        return [int(host["port"]) for host in found["model_hosts"]]
     except (_journal.JournalError, OSError, KeyError, TypeError, ValueError):
         return []
 

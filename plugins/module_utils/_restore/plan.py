@@ -60,8 +60,7 @@ def deployment(settings: _settings.Settings, kind: str = "") -> Deployment:
             project.proxy_url(),
             project.images,
         )
-    journal = _journal.load(settings.state_dir) or {}
-    found = ((journal.get("facts") or {}).get("found") or {}).get("legacy")
+    found = _journal.found_in(_journal.load(settings.state_dir)).get("legacy")
     if not found:
         raise RestoreError(
             "%s does not name the legacy proxy's unit, so it can't be stopped"

@@ -26,6 +26,8 @@ short_description: Records the tasks of a run, or kills it at one of them
 description: For the fault tests of llmops.litellm.
 """
 
+# Operations of the journal by which a step begins; its answer has the name.
+STEPS = ("begin", "done")
 ROOT = str(Path(__file__).resolve().parents[3]) + "/"
 
 
@@ -59,8 +61,6 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             task.get_name().strip(),
         )  # without its line: an edit above it makes no new case
         self.seen[place] = self.seen.get(place, 0) + 1
-        if task.action.endswith("journal") and task.args.get("operation") == "begin":
-            self.step = task.args["name"]
         self.now = {
             "point": place if self.seen[place] == 1 else "%s #%d" % (place, self.seen[place]),
             "action": task.action,
@@ -77,6 +77,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def _ended(self, result: Any) -> None:
         if self.struck:
             kill()  # shorter than in the recording: killed at its end, and not in whatever comes next
+        if (
+            self.now.get("action", "").endswith("journal")
+            and result.task.args["operation"] in STEPS
+        ):
+            self.step = result.result.get("phase", self.step)
         if self.record and self.now:
             told = {
                 **self.now,

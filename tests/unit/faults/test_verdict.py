@@ -127,10 +127,10 @@ def test_faults_at_two_phases_are_two_cases() -> None:
     [
         ("migrate", "running", "stage", "migrated"),
         ("migrate", "running", "cutover", "migrated"),
-        ("migrate", "rolled back", "clear", "migrated"),
+        ("migrate", "rolled back", "remove_new", "migrated"),
         ("rollback", "running", "rehearse", "untouched"),
         ("rollback", "running", "cutover", "rolled back"),
-        ("rollback", "running", "carry", "rolled back"),
+        ("rollback", "running", "copy_back", "rolled back"),
         ("rollback", "migrated", "hand_over", "rolled back"),
         ("rollback", "none", "", "none"),
         ("rollback", "untouched", "stage", "untouched"),

@@ -10,6 +10,9 @@ import pytest
 from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    position as _position,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _state
 from ansible_collections.llmops.litellm.plugins.modules import journal, journal_info
@@ -27,8 +30,15 @@ def test_host_without_a_journal_has_no_state(run: Run, tmp_path: Path) -> None:
         "phase": "",
         "busy": "",
         "restoring": "",
+        "steps_early": list(_steps.of(_steps.PREPARE)),
+        "steps_late": list(_steps.of(_steps.CUTOVER, _steps.SERVE)),
         "steps_on": [],
         "steps_back": [],
+        "refused_since": None,
+        "rows_stay": False,
+        "copying_back": False,
+        "legacy_hash": "",
+        "backup_path": "",
         "half_staged": False,
         "journal": {},
     }
@@ -39,8 +49,8 @@ def test_steps_on_and_back_are_those_of_the_table(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(journal, folder=str(tmp_path), operation="open", run=HERE)
-    monkeypatch.setattr(_steps, "steps_on", lambda found: ["on", found["state"]])
-    monkeypatch.setattr(_steps, "steps_back", lambda found: ["back", found["state"]])
+    monkeypatch.setattr(_position, "steps_on", lambda found: ["on", found["state"]])
+    monkeypatch.setattr(_position, "steps_back", lambda found: ["back", found["state"]])
     told = run(journal_info, folder=str(tmp_path))
     assert told["steps_on"] == ["on", "running"]
     assert told["steps_back"] == ["back", "running"]

@@ -36,7 +36,11 @@ def test_report_needs_a_journal_and_is_written_once(run: Run, tmp_path: Path) ->
     assert "there was no migration" in run(migration_report, folder=folder)["msg"]
     run(journal, folder=folder, operation="open", run=RUN)
     run(
-        journal, folder=folder, operation="close", state="untouched", facts={"failure": "it rained"}
+        journal,
+        folder=folder,
+        operation="close",
+        state="untouched",
+        remember={"failure": "it rained"},
     )
     assert run(migration_report, check=True, folder=folder)["changed"]
     assert not (tmp_path / "state/report.md").exists()

@@ -259,8 +259,13 @@ def both(tmp_path: Path) -> tuple[_settings.Settings, _health_settings.Settings]
 
 # The kind that has the newest rows, where a run was killed in this step.
 SERVES = {step.name: "legacy" for step in _steps.STEPS}
-SERVES.update(dict.fromkeys(("serve", "verify", "hand_over", "leave", "carry"), "compose"))
-SERVES.update(dict.fromkeys(("last_dump", "retire", "drop"), "compose"))
+SERVES.update(
+    dict.fromkeys(
+        _steps.of(_steps.SERVE, _steps.PAUSE, _steps.STOP, _steps.FINALIZE),
+        "compose",
+    )
+)
+BACK = (_steps.PAUSE, _steps.STOP, _steps.REVERT)
 
 
 @pytest.mark.parametrize("state", _journal.STATES)
@@ -275,7 +280,7 @@ def test_backup_takes_the_deployment_that_health_checks(
     order = [step.name for step in _steps.STEPS]
     begun = order[: order.index(name) + 1]
     if SERVES[name] == "compose" and name in _steps.of(_steps.FINALIZE):
-        begun = [step for step in begun if step not in _steps.of(_steps.LEAVE, _steps.RETURN)]
+        begun = [step for step in begun if step not in _steps.of(*BACK)]
     killed(tmp_path, state, *begun)
     backup, health = both(tmp_path)
     ended = {"migrated": "compose", "finalized": "compose"}.get(state, "legacy")

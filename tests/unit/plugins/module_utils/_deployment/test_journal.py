@@ -24,7 +24,9 @@ def params(folder: Path, operation: str, **others: Any) -> dict[str, Any]:
         "folder": str(folder),
         "operation": operation,
         "name": None,
+        "next": None,
         "facts": {},
+        "remember": {},
         "state": None,
         "run": HERE,
         "patience": 7200,
@@ -39,7 +41,7 @@ def apply(folder: Path, operation: str, now: datetime = NOW, **others: Any) -> d
 
 def test_life_of_a_journal(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    opened = apply(state, "open", facts={"found": 1})
+    opened = apply(state, "open", remember={"found": 1})
     assert state.stat().st_mode & 0o777 == 0o700
     assert (state / "journal.json").stat().st_mode & 0o777 == 0o600
     assert (opened["state"], opened["facts"], opened["owner"]) == (
@@ -49,7 +51,7 @@ def test_life_of_a_journal(tmp_path: Path) -> None:
     )
     apply(state, "begin", name="stage")
     apply(state, "done", NOW + timedelta(seconds=3), name="stage", facts={"bridges": [8082]})
-    apply(state, "facts", facts={"images": {}})
+    apply(state, "remember", remember={"images": {}})
     closed = apply(state, "close", state="migrated")
     assert closed["facts"] == {"found": 1, "images": {}}
     assert closed["steps"] == [
@@ -89,7 +91,7 @@ def test_operations_need_a_journal(tmp_path: Path) -> None:
         apply(tmp_path, "begin", name="stage")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 3}'])
 def test_strange_journal_is_never_overwritten(tmp_path: Path, text: str) -> None:
     (tmp_path / "journal.json").write_text(text)
     with pytest.raises(_journal.JournalError, match=r"journal\.json"):
@@ -183,6 +185,7 @@ def test_interrupted_write_leaves_the_old_journal(
         ('"steps": [', '"steps": 3, "old": [', "steps is not there, or not what it should be"),
         ('"state": "done"', '"state": "undone"', "step 1 is none"),
         ('"name": "stage"', '"name": 7', "step 1 is none"),
+        ("stage", "lift_off", "this release has no step 'lift_off'"),
         ("2026-11-23T15:00:00.000000+00:00", "yesterday", "'yesterday' is no time"),
     ],
 )
@@ -202,19 +205,24 @@ def test_journal_that_was_edited_into_nonsense_is_not_guessed_at(
     assert said in str(raised.value)
 
 
+def half_staged(folder: str) -> bool:
+    """What is known before the next run on this host."""
+    return _journal.half_staged(folder, _journal.load(folder))
+
+
 def test_volumes_are_half_made_where_runs_began_them_and_none_ended(tmp_path: Path) -> None:
-    assert not _journal.half_staged(str(tmp_path / "nowhere"))
+    assert not half_staged(str(tmp_path / "nowhere"))
     apply(tmp_path, "open")
     apply(tmp_path, "begin", name="stage")
-    assert not _journal.half_staged(str(tmp_path))  # that is this run's own
+    assert not half_staged(str(tmp_path))  # that is this run's own
     apply(tmp_path, "open", NOW + timedelta(seconds=1))
-    assert _journal.half_staged(str(tmp_path))
+    assert half_staged(str(tmp_path))
     apply(tmp_path, "begin", name="stage")
     apply(tmp_path, "done", name="stage")
-    assert not _journal.half_staged(str(tmp_path))
+    assert not half_staged(str(tmp_path))
     apply(tmp_path, "close", state="rolled back")
     apply(tmp_path, "open", NOW + timedelta(seconds=2))
-    assert not _journal.half_staged(str(tmp_path))
+    assert not half_staged(str(tmp_path))
 
 
 def test_journal_that_cannot_be_read_is_no_leave_to_empty_volumes(tmp_path: Path) -> None:
@@ -222,4 +230,53 @@ def test_journal_that_cannot_be_read_is_no_leave_to_empty_volumes(tmp_path: Path
     apply(tmp_path, "begin", name="stage")
     apply(tmp_path, "open", NOW + timedelta(seconds=1))
     (tmp_path / "journal-x.json").write_text("{")
-    assert not _journal.half_staged(str(tmp_path))
+    assert not half_staged(str(tmp_path))
+
+
+def test_end_of_a_step_begins_the_next_in_the_same_write(tmp_path: Path) -> None:
+    apply(tmp_path, "open")
+    apply(tmp_path, "begin", name="record")
+    journal = apply(
+        tmp_path,
+        "done",
+        NOW + timedelta(seconds=2),
+        name="record",
+        next="images",
+        facts={"units": 3},
+    )
+    first, second = journal["steps"]
+    assert (first["state"], first["facts"], first["ended"]) == (
+        "done",
+        {"units": 3},
+        second["begun"],
+    )
+    assert (second["name"], second["state"], journal["phase"]) == ("images", "begun", "images")
+
+
+def test_last_step_of_a_way_ends_the_run(tmp_path: Path) -> None:
+    for name, state in (("hand_over", "migrated"), ("remove_new", "rolled back")):
+        apply(tmp_path, "open")
+        apply(tmp_path, "begin", name=name)
+        journal = apply(tmp_path, "done", name=name)
+        assert (journal["state"], journal["ended"]) == (state, _journal.stamp(NOW))
+
+
+def test_step_at_work_is_the_one_that_fails(tmp_path: Path) -> None:
+    apply(tmp_path, "open")
+    assert (
+        apply(tmp_path, "failed", facts={"reason": "x"}, remember={"failure": "x"})["steps"] == []
+    )
+    apply(tmp_path, "begin", name="backup")
+    (entry,) = apply(tmp_path, "failed", facts={"reason": "no space"})["steps"]
+    assert (entry["state"], entry["facts"]) == ("failed", {"reason": "no space"})
+    # a way back that goes on without it does not make it good
+    journal = apply(tmp_path, "done", name="backup", next="snapshot", facts={"path": "/x"})
+    assert [entry["state"] for entry in journal["steps"]] == ["failed", "begun"]
+    assert journal["facts"] == {"failure": "x"}
+
+
+def test_no_step_begins_that_is_not_in_the_table(tmp_path: Path) -> None:
+    apply(tmp_path, "open")
+    with pytest.raises(_journal.JournalError, match="There is no step lift_off"):
+        apply(tmp_path, "begin", name="lift_off")
+    assert (_journal.load(str(tmp_path)) or {})["steps"] == []

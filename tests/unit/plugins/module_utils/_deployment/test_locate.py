@@ -18,7 +18,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import locate as _locate
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    position as _position,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _checks
 from ansible_collections.llmops.litellm.plugins.module_utils._health import (
     host_checks as _host_checks,
@@ -96,7 +98,7 @@ def settings(tmp_path: Path) -> Settings:
         ("untouched", (), "legacy"),
         ("running", ("record", "cutover"), "legacy"),
         ("running", ("cutover", "serve"), "compose"),
-        ("running", ("serve", "leave", "return"), "legacy"),
+        ("running", ("serve", "stop_new", "start_legacy"), "legacy"),
     ],
 )
 def test_deployment_that_serves_is_meant(
@@ -107,8 +109,8 @@ def test_deployment_that_serves_is_meant(
 
 
 def test_host_without_a_journal_is_what_its_folder_says(settings: Settings, tmp_path: Path) -> None:
-    assert _steps.serving(None, settings.project_dir) == "compose"
-    assert _steps.serving(None, str(tmp_path / "nosuch")) == "legacy"
+    assert _position.serving(None, settings.project_dir) == "compose"
+    assert _position.serving(None, str(tmp_path / "nosuch")) == "legacy"
     deployed = _locate.find(settings.where)
     assert (deployed.kind, deployed.url, deployed.lacking) == (
         "compose",

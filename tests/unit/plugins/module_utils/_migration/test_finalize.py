@@ -18,6 +18,9 @@ from migrated_host import ENDED, HELD, NATIVE, backup, entry, finalized
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    position as _position,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
     unit_removal as _unit_removal,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
@@ -47,13 +50,13 @@ NOW = datetime(2026, 11, 30, 15, 0, tzinfo=timezone.utc)
         (finalized(state="rolled back"), "refused", "the host is rolled back"),
         (finalized(state="migrated"), "ready", ""),
         (finalized(state="finalized"), "finalized", "finalized since 2026-11-23"),
-        (finalized(entry("last_dump", "begun"), state="running"), "ready", ""),
-        (finalized(entry("retire", "failed"), state="running"), "ready", ""),
+        (finalized(entry("last_backup", "begun"), state="running"), "ready", ""),
+        (finalized(entry("remove_units", "failed"), state="running"), "ready", ""),
         (finalized(state="running"), "ready", ""),
         (
-            finalized(entry("leave", "begun"), state="running"),
+            finalized(entry("stop_new", "begun"), state="running"),
             "refused",
-            "a run was killed in its step leave: migrate.yml or rollback.yml",
+            "a run was killed in its step stop_new: migrate.yml or rollback.yml",
         ),
     ],
     ids=lambda value: value["state"] + " " + value["phase"] if isinstance(value, dict) else "",
@@ -90,10 +93,13 @@ def test_refusal_names_the_day() -> None:
 
 def test_run_that_went_on_is_not_asked_for_the_time_again() -> None:
     assert (
-        _finalize.judge_journal(finalized(entry("retire", "begun"), state="running"), 99, NOW) == []
+        _finalize.judge_journal(finalized(entry("remove_units", "begun"), state="running"), 99, NOW)
+        == []
     )
     assert subjects(
-        _finalize.judge_journal(finalized(entry("last_dump", "failed"), state="migrated"), 99, NOW)
+        _finalize.judge_journal(
+            finalized(entry("last_backup", "failed"), state="migrated"), 99, NOW
+        )
     ) == ["finalize_observation_days"]
 
 
@@ -112,27 +118,35 @@ def test_journal_without_proofs_is_refused_with_every_reason() -> None:
 
 
 def test_what_the_database_was_left_with_last_counts() -> None:
-    assert _finalize.expected(finalized()) == "h1"
-    assert _finalize.expected(finalized(left_hash="h2")) == "h2"
-    assert _finalize.expected({"facts": {}, "steps": []}) == ""
+    assert _position.legacy_hash(finalized()) == "h1"
+    assert _position.legacy_hash(finalized(legacy_hash="h2")) == "h2"
+    assert _position.legacy_hash({"facts": {}, "steps": []}) == ""
 
 
 def test_steps_that_are_left() -> None:
-    assert _finalize.steps_left(finalized(), False) == ["last_dump", "retire"]
-    assert _finalize.steps_left(finalized(), True) == ["last_dump", "retire", "drop"]
-    dumped = entry("last_dump", hash="h1")
-    assert _finalize.steps_left(finalized(dumped, entry("retire", "begun")), True) == [
-        "retire",
-        "drop",
+    assert _finalize.steps_left(finalized(), False) == ["last_backup", "remove_units"]
+    assert _finalize.steps_left(finalized(), True) == [
+        "last_backup",
+        "remove_units",
+        "drop_databases",
+    ]
+    dumped = entry("last_backup", hash="h1")
+    assert _finalize.steps_left(finalized(dumped, entry("remove_units", "begun")), True) == [
+        "remove_units",
+        "drop_databases",
     ]
     assert (
-        _finalize.steps_left(finalized(dumped, entry("retire"), entry("drop", "failed")), False)
+        _finalize.steps_left(
+            finalized(dumped, entry("remove_units"), entry("drop_databases", "failed")), False
+        )
         == []
     )
     # it is of an earlier state of the database
-    assert _finalize.steps_left(finalized(dumped, entry("retire"), left_hash="h2"), False) == [
-        "last_dump",
-        "retire",
+    assert _finalize.steps_left(
+        finalized(dumped, entry("remove_units"), legacy_hash="h2"), False
+    ) == [
+        "last_backup",
+        "remove_units",
     ]
 
 
@@ -202,7 +216,7 @@ def test_rows_that_somebody_wrote_are_named() -> None:
         _finalize.judge_contents(changed, finalized())[0]
     )
     assert "its contents have another hash" in str(
-        _finalize.judge_contents(changed, finalized(left_hash="h3"))[0]
+        _finalize.judge_contents(changed, finalized(legacy_hash="h3"))[0]
     )
 
 
@@ -318,7 +332,7 @@ def test_host_with_nothing_against_it(host: dict[str, Any], tmp_path: Path) -> N
     assert (found.problems, found.warnings) == ([], [])
     assert host["started"] == [(NATIVE, str(tmp_path / "legacy.env"), "postgresql@15-main.service")]
     assert (found.facts["steps"], found.facts["dump"], found.facts["expect"]) == (
-        ["last_dump", "retire"],
+        ["last_backup", "remove_units"],
         "legacy-final-20261123t140000z-12ab",
         "h1",
     )
@@ -355,8 +369,8 @@ def test_check_mode_starts_no_server_and_says_so(host: dict[str, Any]) -> None:
 
 
 def test_run_that_goes_on_trusts_its_sound_backup(host: dict[str, Any], tmp_path: Path) -> None:
-    host["journal"]["steps"] += [entry("last_dump", hash="h1"), entry("drop", "begun")]
-    host["journal"].update(state="running", phase="drop")
+    host["journal"]["steps"] += [entry("last_backup", hash="h1"), entry("drop_databases", "begun")]
+    host["journal"].update(state="running", phase="drop_databases")
     assert "cannot be read" in str(
         _finalize.look(host["settings"], host["journal"], NOW).problems[0]
     )

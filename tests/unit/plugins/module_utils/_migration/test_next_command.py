@@ -22,7 +22,15 @@ from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
         (None, "looks at everything", "changes nothing", "refuses"),
         (journal(state="untouched"), "begins again", "changes nothing", "refuses"),
         (
-            journal(*FORWARD, "leave", "carry", "return", "check", "clear", state="rolled back"),
+            journal(
+                *FORWARD,
+                "stop_new",
+                "copy_back",
+                "start_legacy",
+                "verify_legacy",
+                "remove_new",
+                state="rolled back",
+            ),
             "goes forward again",
             "changes nothing",
             "refuses",
@@ -30,11 +38,11 @@ from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
         (
             journal(*FORWARD, state="migrated"),
             "changes nothing",
-            "carries rows",
+            "copies rows",
             "after the observation period",
         ),
         (
-            journal(*FORWARD, "last_dump", "retire", state="finalized"),
+            journal(*FORWARD, "last_backup", "remove_units", state="finalized"),
             "changes nothing",
             "refuses",
             "changes nothing",
@@ -50,37 +58,37 @@ from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
         (
             journal(*upto("serve")),
             "goes on, and ends migrated",
-            "carries rows written since the cutover home, and ends rolled back",
+            "copies rows written since the cutover back, and ends rolled back",
             "refuses",
         ),
-        (journal(*upto("verify")), "goes on, and ends migrated", "carries rows", "refuses"),
+        (journal(*upto("verify")), "goes on, and ends migrated", "copies rows", "refuses"),
         (
             {**journal(*FORWARD, state="migrated"), "state": "running"},
             "goes on, and ends migrated",
-            "carries rows",
+            "copies rows",
             "after the observation period",
         ),
-        (journal(*FORWARD, "leave"), "goes on, and ends migrated", "carries rows", "refuses"),
+        (journal(*FORWARD, "stop_new"), "goes on, and ends migrated", "copies rows", "refuses"),
         (
-            journal(*FORWARD, "leave", "carry"),
+            journal(*FORWARD, "stop_new", "copy_back"),
             "goes on, and ends migrated",
-            "carries rows",
+            "copies rows",
             "refuses",
         ),
         (
-            journal(*FORWARD, "leave", "carry", "return"),
+            journal(*FORWARD, "stop_new", "copy_back", "start_legacy"),
             "brings the legacy deployment back first",
             "goes on, and ends rolled back",
             "refuses",
         ),
         (
-            journal(*FORWARD, "last_dump"),
+            journal(*FORWARD, "last_backup"),
             "keeps the compose deployment serving",
-            "carries rows",
+            "copies rows",
             "goes on, and ends finalized",
         ),
         (
-            journal(*FORWARD, "last_dump", "retire"),
+            journal(*FORWARD, "last_backup", "remove_units"),
             "keeps the compose deployment serving",
             "refuses",
             "goes on, and ends finalized",
@@ -104,7 +112,15 @@ def test_next_commands(told: Any, forward: str, backward: str, end: str) -> None
 @given(
     st.lists(
         st.sampled_from(
-            [*FORWARD, "leave", "carry", "return", "check", "clear", *_steps.of(_steps.FINALIZE)]
+            [
+                *FORWARD,
+                "stop_new",
+                "copy_back",
+                "start_legacy",
+                "verify_legacy",
+                "remove_new",
+                *_steps.of(_steps.FINALIZE),
+            ]
         ),
         max_size=8,
     ),

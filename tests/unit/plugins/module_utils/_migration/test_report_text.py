@@ -80,7 +80,9 @@ def test_rollback_tells_what_came_home() -> None:
         report["outcome"]
         == "The host is rolled back: the legacy deployment serves again, as it was."
     )
-    assert report["refused_seconds"] == 130.0  # from the begin of leave to the end of return
+    assert (
+        report["refused_seconds"] == 130.0
+    )  # from the begin of stop_new to the end of start_legacy
     assert all(proof["ok"] for proof in report["proofs"])
     assert "rows came home, with equal fingerprints" in text
     assert "PostgreSQL 17 to 15" in text
@@ -131,13 +133,15 @@ def test_host_between_the_states_is_told_exactly(steps: int, said: str) -> None:
 
 def test_report_says_what_went_what_stays_and_that_there_is_no_way_back() -> None:
     told = finalized(
-        entry("last_dump", path="/b/legacy-final", rows=20025, tables=77, hash="abcdef0123456789"),
         entry(
-            "retire",
+            "last_backup", path="/b/legacy-final", rows=20025, tables=77, hash="abcdef0123456789"
+        ),
+        entry(
+            "remove_units",
             removed=["/u/litellm.service.d/own.conf"],
             stays=[{"path": "/repo/x.service", "reason": "elsewhere"}],
         ),
-        entry("drop", dropped=["llm"]),
+        entry("drop_databases", dropped=["llm"]),
         state="finalized",
     )
     text = "\n".join(_report_text.retirement(told))
@@ -157,7 +161,7 @@ def test_report_says_what_went_what_stays_and_that_there_is_no_way_back() -> Non
         "- rm -r /l/venv",
     ):
         assert words in text
-    told = finalized(entry("last_dump", path="/b/legacy-final"), entry("retire"))
+    told = finalized(entry("last_backup", path="/b/legacy-final"), entry("remove_units"))
     told["facts"]["found"].update(redis=None, database={"name": "llm"})
     told["facts"]["found"]["legacy"]["python"] = None
     text = "\n".join(_report_text.retirement(told))

@@ -55,10 +55,12 @@ def test_run_that_works_is_told_from_one_that_was_killed(
 
 
 def test_step_that_failed_is_told_as_such() -> None:
-    failed = journal(*FORWARD, "drop")
+    failed = journal(*FORWARD, "drop_databases")
     failed["steps"][-1]["state"] = "failed"
     told = _status.stand(failed, {"controller": "desk", "run": "9:1", "alive": []}, NOW, 1)
-    assert told["words"] == "a run ended in its step drop, which failed (databases dropped)"
+    assert (
+        told["words"] == "a run ended in its step drop_databases, which failed (databases dropped)"
+    )
 
 
 def test_states_that_last() -> None:
