@@ -92,13 +92,13 @@ def test_early_step_that_is_added_to_the_table_is_early(monkeypatch: pytest.Monk
     ("steps", "since"),
     [
         (EARLY, None),
-        ([*EARLY, "cutover"], "t7"),
-        ([*EARLY, "cutover", "serve"], "t7"),
+        ([*EARLY, "cutover"], f"t{len(EARLY)}"),
+        ([*EARLY, "cutover", "serve"], f"t{len(EARLY)}"),
         ([*EARLY, "cutover", "serve", "verify"], None),
         ([*FORWARD, "pause_timers"], None),
         # not since a cutover that is long over
-        ([*FORWARD, "pause_timers", "stop_new", "copy_back"], "t12"),
-        ([*FORWARD, *BACK[:3], "serve"], "t12"),
+        ([*FORWARD, "pause_timers", "stop_new", "copy_back"], f"t{len(FORWARD) + 1}"),
+        ([*FORWARD, *BACK[:3], "serve"], f"t{len(FORWARD) + 1}"),
         ([*EARLY, "cutover", "start_legacy", "verify_legacy"], None),
     ],
 )
