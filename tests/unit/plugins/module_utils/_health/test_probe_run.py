@@ -140,7 +140,7 @@ def test_secrets_beside_the_routers_settings_are_not_taken(
 def test_result_stays_the_last_line_of_both_screens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_probe_run._probe_report, "screen", lambda *_words: ["a", "healthy"])
     monkeypatch.setattr(_probe_run._inventory, "screen", lambda *_words: ["b", "1 models"])
-    monkeypatch.setattr(_probe_run._inspect, "screen", lambda _told: ["hosts"])
+    monkeypatch.setattr(_probe_run._inspect, "text_lines", lambda _told: ["hosts"])
     assert _probe_run.screen({}, ["lost"]) == ["a", "inventory  lost", "healthy"]
     assert _probe_run.inventory_screen({"model_hosts": {}}) == ["b", "hosts", "1 models"]
 

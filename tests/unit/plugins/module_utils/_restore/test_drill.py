@@ -129,11 +129,11 @@ def test_server_that_takes_its_time_is_waited_for(programs: support.Programs) ->
         ),
         (
             {"pg_isready": 1, "inspect": "exited\n", "logs": Result(0, "", "FATAL: no room\n")},
-            "the drill's PostgreSQL does not come up: FATAL: no room",
+            "the drill's PostgreSQL does not start: FATAL: no room",
         ),
         (
             {"pg_isready": 1, "inspect": "exited\n"},
-            "the drill's PostgreSQL does not come up: it said nothing",
+            "the drill's PostgreSQL does not start: it said nothing",
         ),
     ],
     ids=["no image", "ends", "ends silently"],
@@ -155,7 +155,7 @@ def test_server_that_never_answers_is_given_up(
 ) -> None:
     programs.answers["pg_isready"] = 1
     monkeypatch.setattr(_drill, "START_TIMEOUT", -1.0)
-    with pytest.raises(BackupError, match="does not come up"), _drill.server("image", ENGINE):
+    with pytest.raises(BackupError, match="does not start"), _drill.server("image", ENGINE):
         raise AssertionError("it came up")
 
 

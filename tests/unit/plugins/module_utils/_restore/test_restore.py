@@ -163,7 +163,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 
     for module, name, fake in (
         (_state, "save", announce),
-        (_checks, "look", lambda *_words: host.look),
+        (_checks, "inspect", lambda *_words: host.look),
         (_checks, "check_journal", lambda _folder: []),
         (_checks, "losses", lambda *_words: ["table x: 3 rows"]),
         (_restore._service, "of", lambda *_words: service),
