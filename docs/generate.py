@@ -19,7 +19,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN = "<!-- begin: made by docs/generate.py from meta/argument_specs.yml -->"
 END = "<!-- end -->"
-STEPS = "ansible_collections.llmops.litellm.plugins.module_utils._deployment.steps"
+DEPLOYMENT = "ansible_collections.llmops.litellm.plugins.module_utils._deployment"
 # The groups of steps: the playbook that begins them, and what a run killed there means.
 GROUPS = {
     "prepare": ("migrate.yml", "the legacy deployment serves and is not touched"),
@@ -100,6 +100,17 @@ def drawing(groups: list[tuple[str, list[Any]]]) -> list[str]:
     return lines
 
 
+def after_a_kill(steps: list[Any], number: int) -> tuple[str, str]:
+    """How ``migrate.yml`` and ``rollback.yml`` end a run that was killed in a step."""
+    position = importlib.import_module(f"{DEPLOYMENT}.position")
+    entries = [{"name": step.name, "state": "done", "facts": {}} for step in steps[: number + 1]]
+    entries[-1]["state"] = "begun"
+    journal = {"state": "running", "phase": steps[number].name, "steps": entries}
+    ahead, back = position.steps_on(journal), position.steps_back(journal)
+    forward = "rolls back" if ahead is None else f"from `{ahead[0]}`" if ahead else "starts again"
+    return forward, f"from `{back[0]}`" if back else "ends untouched"
+
+
 def steps_page(steps: Any) -> str:
     """docs/steps.md, from the table that playbooks, journal, report and tests read."""
     groups = [(name, list(of)) for name, of in itertools.groupby(steps, lambda step: step.group)]
@@ -109,19 +120,22 @@ def steps_page(steps: Any) -> str:
         "<!-- made by docs/generate.py from plugins/module_utils/_deployment/steps.py -->",
         "",
         "In this order. The journal names the step that a run is in; its group decides what a run",
-        "that was killed there needs. Each is a file in `playbooks/tasks/steps/`.",
+        "that was killed there needs. Each is a file in `playbooks/tasks/steps/`. The last two",
+        "columns say from which step `migrate.yml` and `rollback.yml` end a run that was killed.",
         "",
         "```text",
         *drawing(groups),
         "```",
         "",
-        "| step | group | does | undone by |",
-        "|---|---|---|---|",
+        "| step | group | does | undone by | killed: `migrate.yml` | killed: `rollback.yml` |",
+        "|---|---|---|---|---|---|",
     ]
-    for group, members in groups:
-        for step in members:
-            undo = f"`{step.undo}`" if step.undo else ""
-            lines.append(f"| `{step.name}` | {group} | {cell(step.meaning)} | {undo} |")
+    for number, step in enumerate(steps):
+        undo = f"`{step.undo}`" if step.undo else ""
+        killed = after_a_kill(steps, number) if step.group != "finalize" else ("", "")
+        cells = (f"`{step.name}`", step.group, cell(step.meaning), undo, *killed)
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "After a kill in finalize: [operations](operations.md#finalize)."]
     return "\n".join(lines) + "\n"
 
 
@@ -129,7 +143,7 @@ def outdated() -> dict[Path, str]:
     """The generated files that are not what they should be, with what they should be."""
     found = {}
     page = ROOT / "docs/steps.md"
-    text = steps_page(importlib.import_module(STEPS).STEPS)
+    text = steps_page(importlib.import_module(f"{DEPLOYMENT}.steps").STEPS)
     if not page.exists() or page.read_text(encoding="utf-8") != text:
         found[page] = text
     for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml")):
