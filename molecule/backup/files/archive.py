@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``archive.py FOLDER COUNT``: a folder of small sound backups, one each day at noon UTC up to yesterday, and somebody's own things beside them."""
+"""``archive.py FOLDER COUNT``: small sound backups, and somebody's own things beside them.
+
+One backup for each day, made at noon UTC, up to yesterday.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prints each command line that appears on this host, once, until it is ended: what any account of it can read."""
+"""Prints each command line that appears on this host, once: what any account of it can read.
+
+It does so until it is ended.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A deployment that is backed up by its timers, broken in every way and restored; and a host that gets it from a backup alone."""
+"""A deployment that is backed up by its timers, broken in every way and restored.
+
+And a host that gets it from a backup alone.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,9 @@ def models(host: Any, name: str) -> int:
     script = (
         "import json, urllib.request as r, urllib.error as e\n"
         f"key = json.load(open('/root/observer/{name}.json'))['key']\n"
-        "try: print(r.urlopen(r.Request('http://127.0.0.1:4000/v1/models', headers={'Authorization': 'Bearer ' + key}), timeout=30).status)\n"
+        "headers = {'Authorization': 'Bearer ' + key}\n"
+        "request = r.Request('http://127.0.0.1:4000/v1/models', headers=headers)\n"
+        "try: print(r.urlopen(request, timeout=30).status)\n"
         "except e.HTTPError as error: print(error.code)"
     )
     return int(host.check_output("python3 -c %s", script))
@@ -112,14 +117,19 @@ def timed(host: Any, migrated: dict[str, Any]) -> str:
     assert migrated
     before = listed(host)
     drop_in = f"/etc/systemd/system/{UNIT}.timer.d"
-    sooner = "[Timer]\\nOnCalendar=\\nOnActiveSec=\\nOnActiveSec=1\\nRandomizedDelaySec=0\\nAccuracySec=100ms\\n"
+    sooner = (
+        "[Timer]\\nOnCalendar=\\nOnActiveSec=\\nOnActiveSec=1\\n"
+        "RandomizedDelaySec=0\\nAccuracySec=100ms\\n"
+    )
     host.check_output(
-        f"mkdir {drop_in} && printf '{sooner}' > {drop_in}/now.conf && systemctl daemon-reload && systemctl restart {UNIT}.timer"
+        f"mkdir {drop_in} && printf '{sooner}' > {drop_in}/now.conf && systemctl daemon-reload && "
+        f"systemctl restart {UNIT}.timer"
     )
     try:
         until(
             host,
-            f"test $(systemctl show --property ExecMainExitTimestampMonotonic --value {UNIT}.service) != 0 && "
+            "test $(systemctl show --property ExecMainExitTimestampMonotonic --value "
+            f"{UNIT}.service) != 0 && "
             f"test $(systemctl show --property ActiveState --value {UNIT}.service) = inactive",
             120,
         )
@@ -137,7 +147,8 @@ def test_timer_fires_and_a_backup_appears(host: Any, timed: str) -> None:
     )
     assert sorted(host.check_output(f"ls {BACKUPS}/{timed}").split()) == NAMES
     modes = host.check_output(
-        f"stat -c '%a %U' {BACKUPS} {BACKUPS}/{timed}; stat -c '%a %U' {BACKUPS}/{timed}/* | sort -u"
+        f"stat -c '%a %U' {BACKUPS} {BACKUPS}/{timed}; "
+        f"stat -c '%a %U' {BACKUPS}/{timed}/* | sort -u"
     ).splitlines()
     assert modes == ["700 root", "700 root", "600 root"]
     made = manifest(host, timed)
@@ -191,7 +202,8 @@ def test_no_secret_is_told(host: Any, timed: str) -> None:
         "command lines": host.check_output("journalctl --unit listener --output cat"),
         "journal": host.check_output("journalctl --unit 'litellm-ops-*' --output cat"),
         "files": host.check_output(
-            f"cat /etc/llmops-litellm/ops.json {STATE}/backup.json {METRICS} {BACKUPS}/{timed}/manifest.json"
+            f"cat /etc/llmops-litellm/ops.json {STATE}/backup.json {METRICS} "
+            f"{BACKUPS}/{timed}/manifest.json"
         ),
         "status": host.check_output("litellm-ops status --json; litellm-ops list --json"),
     }
@@ -210,7 +222,8 @@ def test_no_secret_is_told(host: Any, timed: str) -> None:
 def test_full_disk_is_said_with_numbers_and_the_operator_hears_of_it(host: Any, timed: str) -> None:
     kept = listed(host)
     host.check_output(
-        f"mkdir /root/aside && mount --bind {BACKUPS} /root/aside && mount -t tmpfs -o size=256k tmpfs {BACKUPS}"
+        f"mkdir /root/aside && mount --bind {BACKUPS} /root/aside && "
+        f"mount -t tmpfs -o size=256k tmpfs {BACKUPS}"
     )
     try:
         assert host.run(f"systemctl start {UNIT}.service").rc != 0
@@ -237,12 +250,14 @@ def slow(host: Any) -> Iterator[None]:
     host.check_output(f"systemd-run --quiet --unit=lock {PSQL} '{lock}'")
     until(
         host,
-        f"{PSQL} \"SELECT 1 FROM pg_locks WHERE relation = '\\\"LiteLLM_AuditLog\\\"'::regclass AND mode = 'AccessExclusiveLock'\" | grep 1",
+        f'{PSQL} "SELECT 1 FROM pg_locks WHERE relation = \'\\"LiteLLM_AuditLog\\"\'::regclass '
+        "AND mode = 'AccessExclusiveLock'\" | grep 1",
     )
     yield
     host.run("systemctl stop lock")
     host.check_output(
-        f"{PSQL} \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'\""
+        f'{PSQL} "SELECT pg_terminate_backend(pid) FROM pg_stat_activity '
+        "WHERE query LIKE 'BEGIN; LOCK%'\""
     )
 
 
@@ -273,7 +288,7 @@ def test_next_backup_is_made_beside_what_was_killed(host: Any, timed: str) -> No
 
 @pytest.fixture(scope="module")
 def archive(host: Any, timed: str) -> str:
-    """400 backups, one each day, and the settings for their folder: the words that a command needs."""
+    """400 backups, one each day, and the settings for their folder: a command's options."""
     assert timed
     host.check_output("python3 -B /root/observer/archive.py /root/archive 400")
     settings = json.loads(host.check_output("cat /etc/llmops-litellm/ops.json"))
@@ -299,7 +314,8 @@ def test_prune_says_what_would_go_and_why(host: Any, archive: str) -> None:
         400,
         ["notes.txt", "photos"],
     )
-    # a backup each day: 7 days, and the newest of the 4 weeks and 3 months that are not among them already
+    # a backup each day: 7 days, and the newest of the 4 weeks and 3 months that are not among them
+    # already
     newest = sorted((name for name in before if name.startswith("20")), reverse=True)
     assert [entry["name"] for entry in said["kept"]][:7] == newest[:7]
     rules = [reason.split()[0] for entry in said["kept"] for reason in entry["reasons"]]
@@ -319,12 +335,14 @@ def test_prune_that_is_killed_leaves_only_whole_backups(host: Any, archive: str)
             "kept"
         ]
     }
-    # on the host itself, since all of it takes less than a second: as soon as the first name has changed
+    # on the host itself, since all of it takes less than a second: as soon as the first name has
+    # changed
     strike = (
         "until ls -d /root/archive/.removing-*; do :; done; systemctl kill --signal=KILL pruner"
     )
     host.check_output(
-        f"systemd-run --quiet --unit=pruner litellm-ops prune {archive}; timeout 60 sh -c '{strike}' > /dev/null 2>&1"
+        f"systemd-run --quiet --unit=pruner litellm-ops prune {archive}; "
+        f"timeout 60 sh -c '{strike}' > /dev/null 2>&1"
     )
     until(host, "test $(systemctl show --property ActiveState --value pruner) != active")
     host.run("systemctl reset-failed pruner")
@@ -353,7 +371,8 @@ def test_check_mode_tells_what_a_restore_would_lose(host: Any, chosen: str) -> N
     assert run.returncode == 0, run.stdout
     assert "WILL BE LOST:" in run.stdout
     assert re.search(
-        r"LiteLLM_VerificationToken: [0-9]+ rows now, [0-9]+ in the backup: 1 or more are newer and will be lost",
+        r"LiteLLM_VerificationToken: [0-9]+ rows now, [0-9]+ in the backup: "
+        r"1 or more are newer and will be lost",
         words(run),
     )
     assert "changed=0" in run.stdout or "changed=1" in run.stdout
@@ -364,7 +383,8 @@ def test_check_mode_tells_what_a_restore_would_lose(host: Any, chosen: str) -> N
 def test_backup_that_is_damaged_is_refused_by_the_files_name(host: Any, chosen: str) -> None:
     copy = f"/root/copies/{chosen}"
     host.check_output(
-        f"mkdir -m 700 /root/copies && cp -a {BACKUPS}/{chosen} /root/copies/ && printf x | dd of={copy}/env bs=1 seek=9 conv=notrunc"
+        f"mkdir -m 700 /root/copies && cp -a {BACKUPS}/{chosen} /root/copies/ && "
+        f"printf x | dd of={copy}/env bs=1 seek=9 conv=notrunc"
     )
     run = play("restore", "-e", "restore_path=/root/copies", "-e", f"restore_name={chosen}")
     assert run.returncode != 0
@@ -411,7 +431,10 @@ def test_what_was_there_is_kept_twice(host: Any, restored: Run) -> None:
         f"{PSQL} \"SELECT datname FROM pg_database WHERE datname LIKE 'litellm_before_%'\""
     ).split()
     assert len(kept) == 1
-    rows = "docker exec litellm-postgres psql -U litellm -d %s -XAtc 'SELECT count(*) FROM \"LiteLLM_VerificationToken\"'"
+    rows = (
+        "docker exec litellm-postgres psql -U litellm -d %s -XAtc "
+        "'SELECT count(*) FROM \"LiteLLM_VerificationToken\"'"
+    )
     assert int(host.check_output(rows % kept[0])) == int(host.check_output(rows % "litellm")) + 1
 
 
@@ -420,11 +443,13 @@ def test_wrong_migration_is_taken_back_by_hand(
 ) -> None:
     assert restored.returncode == 0
     ledger = (
-        "INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count) "
+        "INSERT INTO _prisma_migrations "
+        "(id, checksum, migration_name, finished_at, applied_steps_count) "
         "VALUES (\\$\\$x\\$\\$, \\$\\$x\\$\\$, \\$\\$20990101000000_wrong\\$\\$, now(), 1)"
     )
     host.check_output(
-        f'{PSQL} \'ALTER TABLE "LiteLLM_VerificationToken" DROP COLUMN metadata CASCADE\' && {PSQL} "{ledger}"'
+        f"{PSQL} 'ALTER TABLE \"LiteLLM_VerificationToken\" DROP COLUMN metadata CASCADE' && "
+        f'{PSQL} "{ledger}"'
     )
     done = host.run(f"litellm-ops restore {chosen} --json")
     assert done.rc == 0, done.stderr

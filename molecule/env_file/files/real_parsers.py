@@ -1,7 +1,8 @@
-"""Ask this host's Docker Compose, systemd and bash what they read from env files: ``real_parsers.py SEED COUNT``.
+"""Ask this host's Docker Compose, systemd and bash what they read from env files.
 
-The files are those of env_cases.py: its table, and COUNT random ones. With ``real_parsers.py --file PATH`` it is that one
-file. Prints JSON: the files (base64) and, for each reader, a list of what it reads from each: variables, or null for a refusal.
+``real_parsers.py SEED COUNT``: the files are those of env_cases.py: its table, and COUNT random
+ones. With ``real_parsers.py --file PATH`` it is that one file. Prints JSON: the files (base64) and,
+for each reader, a list of what it reads from each: variables, or null for a refusal.
 """
 
 from __future__ import annotations

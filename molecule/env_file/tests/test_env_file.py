@@ -132,7 +132,10 @@ def test_nobody_else_can_read_the_secrets(host: Any) -> None:
 def test_redis_takes_the_password_and_refuses_others(
     host: Any, real: dict[str, dict[str, str]]
 ) -> None:
-    start = f"sed 's|^dir .*|dir /run|' '{PROJECT}/redis.conf' > /run/try.conf && redis-server /run/try.conf --port 16399 --daemonize yes"
+    start = (
+        f"sed 's|^dir .*|dir /run|' '{PROJECT}/redis.conf' > /run/try.conf && "
+        "redis-server /run/try.conf --port 16399 --daemonize yes"
+    )
     host.check_output(start)
     try:
         host.check_output("timeout 20 sh -c 'until redis-cli -p 16399 ping; do sleep 0.1; done'")
@@ -160,12 +163,14 @@ def test_git_ignores_the_secrets(host: Any, name: str) -> None:
 def test_the_build_context_has_no_secrets(host: Any) -> None:
     """What the engine itself sends, not what the file says."""
     host.check_output(
-        f"printf 'FROM scratch\\nCOPY . /\\n' > /run/Dockerfile && cd {PROJECT} && touch x.service x.log && mkdir -p tests logs backups state"
+        f"printf 'FROM scratch\\nCOPY . /\\n' > /run/Dockerfile && cd {PROJECT}"
+        " && touch x.service x.log && mkdir -p tests logs backups state"
         " && touch tests/x logs/x backups/x state/x"
     )
     try:
         host.check_output(
-            f"DOCKER_BUILDKIT=0 docker build --quiet --tag context-test --file /run/Dockerfile {PROJECT}"
+            "DOCKER_BUILDKIT=0 docker build --quiet --tag context-test "
+            f"--file /run/Dockerfile {PROJECT}"
         )
         host.check_output("docker create --name context-test context-test /none")
         listed = host.check_output("docker export context-test | tar --list").splitlines()

@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Freezes the new proxy as soon as it is published at the legacy address, so that it runs and never gets healthy.
+"""Freezes the new proxy as soon as it is published at the legacy address: it never gets healthy.
 
-It also changes the schema of its database, as a newer release might: rows of such a one can't be carried into the legacy database.
+It also changes the schema of its database, as a newer release might: rows of such a one can't be
+carried into the legacy database.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ PATIENCE = 10  # seconds for an init process to start what it is there for
 
 
 def freeze(init: int) -> None:
-    """Stops the proxy itself: its container's init process, which has no other child, would only stop reaping."""
+    """Stops the proxy itself, the one child of its container's init process.
+
+    That process has no other child: frozen itself, it would only stop reaping.
+    """
     children = Path(f"/proc/{init}/task/{init}/children")
     end = time.monotonic() + PATIENCE
     while not (found := children.read_text().split()):

@@ -1,4 +1,7 @@
-"""The new proxy is frozen at its start after the cutover. What must be true then, and after the next run without the saboteur."""
+"""The new proxy is frozen at its start after the cutover.
+
+What must be true then, and after the next run without the saboteur.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,8 @@ def test_run_fails_and_says_what_is_true_now(sabotaged: dict[str, Any]) -> None:
     # the operator's limit ends the wait for it, long before litellm_wait does
     assert "Timed out after" in sabotaged["journal"]["facts"]["failure"]
     assert states(sabotaged["journal"], ("serve",)) == {"serve": "failed"}
-    # its schema is not the legacy one any more: rows are not guessed into it, and the legacy deployment serves all the same
+    # its schema is not the legacy one any more: rows are not guessed into it, and the legacy
+    # deployment serves all the same
     ended = dict.fromkeys(BACK, "done")
     ended[BACK[1]] = "failed"
     assert states(sabotaged["journal"], BACK) == ended
@@ -60,7 +64,11 @@ def test_host_is_as_it_was(host: Any, sabotaged: dict[str, Any]) -> None:
 def test_legacy_proxy_itself_serves(host: Any) -> None:
     pid = host.check_output(f"{USER} show --property MainPID --value litellm.service")
     assert f"pid={pid}," in host.check_output("ss -Hltnp sport = :4000")
-    probe = "import json, urllib.request as r; print(json.load(r.urlopen('http://127.0.0.1:4000/health/readiness', timeout=5))['db'])"
+    probe = (
+        "import json, urllib.request as r; "
+        "answer = r.urlopen('http://127.0.0.1:4000/health/readiness', timeout=5); "
+        "print(json.load(answer)['db'])"
+    )
     assert host.check_output("python3 -c %s", probe) == "connected"
 
 
@@ -80,12 +88,14 @@ def test_next_run_migrates_and_starts_with_an_empty_redis(
     assert run.returncode == 0, run.stdout[-3000:]
     assert journal(host)["state"] == "migrated"
     names = host.check_output(
-        "docker exec litellm-postgres psql -U litellm -d postgres -XAtc 'SELECT datname FROM pg_database'"
+        "docker exec litellm-postgres psql -U litellm -d postgres -XAtc "
+        "'SELECT datname FROM pg_database'"
     ).split()
     assert sabotaged["journal"]["facts"]["kept_database"] in names
     assert (
         host.check_output(
-            "docker exec litellm-redis sh -c 'REDISCLI_AUTH=$REDIS_PASSWORD redis-cli EXISTS left-behind'"
+            "docker exec litellm-redis sh -c "
+            "'REDISCLI_AUTH=$REDIS_PASSWORD redis-cli EXISTS left-behind'"
         )
         == "0"
     )

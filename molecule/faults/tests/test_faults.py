@@ -1,4 +1,7 @@
-"""Runs that are killed and a proxy that answers wrongly, under a client that remembers what was acknowledged."""
+"""Runs that are killed and a proxy that answers wrongly.
+
+All of it under a client that remembers what was acknowledged.
+"""
 
 from __future__ import annotations
 

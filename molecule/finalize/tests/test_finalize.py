@@ -1,4 +1,7 @@
-"""A migrated host loses its legacy deployment: first it is refused in every way, then a run is killed, then another ends it."""
+"""A migrated host loses its legacy deployment.
+
+First it is refused in every way, then a run is killed, then another ends it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from play import BACKUPS, FINALIZE, STATE, Run, journal, kill_in, play, states, 
 
 UNITS = "/home/litellm/.config/systemd/user"
 SINGLE = (
-    "runuser -u postgres -- /usr/lib/postgresql/15/bin/postgres --single -D /var/lib/postgresql/15/main"
+    "runuser -u postgres -- /usr/lib/postgresql/15/bin/postgres --single"
+    " -D /var/lib/postgresql/15/main"
     " -c config_file=/etc/postgresql/15/main/postgresql.conf"
 )
 KEPT = "litellm_20261101t000000z-0000"
@@ -26,9 +30,10 @@ def legacy(host: Any, statement: str, database: str = "llm_gateway") -> str:
 
 
 def files(host: Any) -> str:
-    """What finalizing could remove or make, with the contents' hashes; not what timers write meanwhile."""
+    """What finalizing could remove or make, with the contents' hashes; not what timers write."""
     return host.check_output(
-        f"find {UNITS} {STATE} {BACKUPS} /etc/systemd/system -type f -not -name 'health.json*' -not -name 'probe.*'"
+        f"find {UNITS} {STATE} {BACKUPS} /etc/systemd/system -type f"
+        " -not -name 'health.json*' -not -name 'probe.*'"
         " -exec sha256sum {} + | sort; ls /run | grep legacy-look; true"
     )
 
@@ -84,13 +89,15 @@ def test_status_has_no_secret_and_changes_nothing(host: Any) -> None:
 
 def test_status_survives_what_is_broken(host: Any, tmp_path: Path) -> None:
     host.check_output(
-        f"cp -p {STATE}/journal.json /root/journal.json && echo broken > {STATE}/journal.json && systemctl stop docker.socket docker.service"
+        f"cp -p {STATE}/journal.json /root/journal.json && echo broken > {STATE}/journal.json && "
+        "systemctl stop docker.socket docker.service"
     )
     try:
         told = status(tmp_path)
     finally:
         host.check_output(
-            f"mv /root/journal.json {STATE}/journal.json && systemctl start docker.service && systemctl restart litellm-compose.service"
+            f"mv /root/journal.json {STATE}/journal.json && systemctl start docker.service && "
+            "systemctl restart litellm-compose.service"
         )
     assert told["journal"]["state"] == "unreadable"
     assert "does not answer" in told["compose"]["error"]
@@ -112,7 +119,8 @@ def test_every_reason_comes_at_once_and_nothing_is_touched(host: Any) -> None:
     backup = f"{BACKUPS}/before-migration-{journal(host)['id']}"
     legacy(host, "INSERT INTO \"LiteLLM_Config\" (param_name) VALUES ('late')")
     host.check_output(
-        f"mv {backup}/database.dump /root/ && docker stop litellm-proxy && systemctl --user --machine=litellm@ start litellm-backup.timer"
+        f"mv {backup}/database.dump /root/ && docker stop litellm-proxy && "
+        "systemctl --user --machine=litellm@ start litellm-backup.timer"
     )
     before = files(host)
     try:
@@ -157,7 +165,8 @@ def killed(host: Any) -> dict[str, Any]:
             "docker exec litellm-postgres psql -U litellm -d postgres -c %s", statement
         )
     host.check_output(
-        f"echo '{json.dumps({'facts': {'kept_database': KEPT}})}' > {STATE}/journal-20261101t000000z-0000.json"
+        f"echo '{json.dumps({'facts': {'kept_database': KEPT}})}'"
+        f" > {STATE}/journal-20261101t000000z-0000.json"
     )
     kill_in(host, FINALIZE[0], "finalize", *NOW, *ALL)
     return journal(host)
@@ -216,7 +225,8 @@ def test_nothing_of_the_look_is_left(host: Any, finalized: Run) -> None:
     assert finalized.returncode == 0
     assert (
         host.check_output(
-            "systemctl list-units --all --no-legend 'litellm-legacy*'; ls /run | grep legacy-look; true"
+            "systemctl list-units --all --no-legend 'litellm-legacy*'; "
+            "ls /run | grep legacy-look; true"
         )
         == ""
     )
@@ -227,7 +237,8 @@ def test_only_databases_that_were_named_are_dropped(host: Any, finalized: Run) -
     assert finalized.returncode == 0
     assert "llm_gateway" not in legacy(host, "SELECT datname FROM pg_database", "postgres")
     names = host.check_output(
-        "docker exec litellm-postgres psql -U litellm -d postgres -XAtc 'SELECT datname FROM pg_database'"
+        "docker exec litellm-postgres psql -U litellm -d postgres -XAtc "
+        "'SELECT datname FROM pg_database'"
     ).split()
     assert KEPT not in names
     assert {"litellm", "foreign_one"} <= set(names)

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stops the proxy's processes in their tracks, or lets them go on: ``freeze.py STOP`` or ``freeze.py CONT``. The init process above is left alone."""
+"""Stops the proxy's processes in their tracks, or lets them go on.
+
+``freeze.py STOP`` or ``freeze.py CONT``. The init process above is left alone.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A model in the database that claims tools and has none: ``plant.py add`` prints its id, ``plant.py remove ID`` takes it away."""
+"""A model in the database that claims tools and has none.
+
+``plant.py add`` prints its id, ``plant.py remove ID`` takes it away.
+"""
 
 from __future__ import annotations
 

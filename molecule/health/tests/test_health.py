@@ -1,4 +1,7 @@
-"""A deployment that is broken in every way, each by itself: what the health check says of it, and what probe and inventory find."""
+"""A deployment that is broken in every way, each by itself.
+
+What the health check says of it, and what probe and inventory find.
+"""
 
 from __future__ import annotations
 
@@ -118,7 +121,10 @@ def test_hand_over_puts_the_timers_in_place(host: Any, migrated: Look) -> None:
 def test_look_takes_less_than_a_second(host: Any, migrated: Look) -> None:
     assert migrated
     # on the host, since what asks it from here takes its own time
-    timed = "begun=$(date +%s%N); litellm-ops health --json > /root/look.json; echo $(( $(date +%s%N) - begun ))"
+    timed = (
+        "begun=$(date +%s%N); litellm-ops health --json > /root/look.json; "
+        "echo $(( $(date +%s%N) - begun ))"
+    )
     took = [int(host.check_output(timed)) / 1e9 for _round in range(5)]
     assert json.loads(host.check_output("cat /root/look.json"))["outcome"] == "healthy"
     host.check_output("rm /root/look.json")
@@ -268,7 +274,8 @@ def test_port_is_published_to_everybody(host: Any, migrated: Look) -> None:
     with broken(
         host,
         edit,
-        f'sed -i \'s/"0.0.0.0:6379:6379"/"127.0.0.1:6379:6379"/\' {PROJECT}/compose.yaml && {redis}',
+        f'sed -i \'s/"0.0.0.0:6379:6379"/"127.0.0.1:6379:6379"/\' {PROJECT}/compose.yaml && '
+        f"{redis}",
     ):
         look = Look(host)
         assert (look.code, look.states["containers"], look.states["redis"]) == (2, "failed", "ok")
@@ -280,7 +287,10 @@ def test_port_is_published_to_everybody(host: Any, migrated: Look) -> None:
 
 def test_proxy_without_a_master_key_is_open(host: Any, migrated: Look) -> None:
     proxy = f"{COMPOSE} up --detach --wait --no-deps litellm"
-    edit = f"cp -a {PROJECT}/.env /root/env.kept && sed -i '/^LITELLM_MASTER_KEY=/d' {PROJECT}/.env && {proxy}"
+    edit = (
+        f"cp -a {PROJECT}/.env /root/env.kept && "
+        f"sed -i '/^LITELLM_MASTER_KEY=/d' {PROJECT}/.env && {proxy}"
+    )
     with broken(host, edit, f"cat /root/env.kept > {PROJECT}/.env && rm /root/env.kept && {proxy}"):
         look = Look(host)
         assert (look.code, look.states["bogus key"]) == (2, "failed")
@@ -307,8 +317,8 @@ def test_model_server_does_not_answer(host: Any, migrated: Look) -> None:
             {"model hosts": "degraded"},
         )
         assert (
-            "llama-rerank.service (host.docker.internal:8079) does not answer in time, its unit is active"
-            in look.details["model hosts"]
+            "llama-rerank.service (host.docker.internal:8079) does not answer in time, "
+            "its unit is active" in look.details["model hosts"]
         )
 
 
@@ -320,7 +330,8 @@ def test_disk_is_nearly_full(
     settings["health"]["folders"] = ["/root/full"]
     host.check_output("umask 077; printf %s > /root/health.json", json.dumps(settings))
     host.check_output(
-        f"mkdir /root/full && mount -t tmpfs -o size=1024k tmpfs /root/full && head -c {kilobytes}k /dev/zero > /root/full/x"
+        "mkdir /root/full && mount -t tmpfs -o size=1024k tmpfs /root/full && "
+        f"head -c {kilobytes}k /dev/zero > /root/full/x"
     )
     try:
         look = until(
@@ -388,11 +399,13 @@ def planted(host: Any, migrated: Look) -> Iterator[None]:
     model = host.check_output("python3 -B /root/observer/plant.py add")
     host.check_output(
         f"cp {PROJECT}/config.compose.yaml /root/config.kept && "
-        f"printf 'router_settings:\\n  model_group_alias: {{ghost: nowhere}}\\n' >> {PROJECT}/config.compose.yaml"
+        "printf 'router_settings:\\n  model_group_alias: {ghost: nowhere}\\n'"
+        f" >> {PROJECT}/config.compose.yaml"
     )
     yield
     host.check_output(
-        f"cat /root/config.kept > {PROJECT}/config.compose.yaml && rm /root/config.kept && python3 -B /root/observer/plant.py remove {model}"
+        f"cat /root/config.kept > {PROJECT}/config.compose.yaml && rm /root/config.kept && "
+        f"python3 -B /root/observer/plant.py remove {model}"
     )
 
 

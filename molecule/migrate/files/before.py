@@ -1,9 +1,12 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The content of a deployment as JSON: what its process had, what its tables hold, since when its model servers run.
+"""The content of a deployment as JSON.
 
-``before.py [CONTAINER]``: of the legacy deployment or, with a container's name, of PostgreSQL in it.
+What its process had, what its tables hold, since when its model servers run.
+
+``before.py [CONTAINER]``: of the legacy deployment or, with a container's name, of PostgreSQL in
+it.
 """
 
 from __future__ import annotations
@@ -15,15 +18,18 @@ import sys
 
 # Rows that no running proxy changes by itself; spend only grows.
 TABLES = {
-    "keys": 'SELECT token, key_alias, blocked, max_budget, team_id, user_id, metadata::text FROM "LiteLLM_VerificationToken" ORDER BY 1',
+    "keys": "SELECT token, key_alias, blocked, max_budget, team_id, user_id, metadata::text "
+    'FROM "LiteLLM_VerificationToken" ORDER BY 1',
     "teams": 'SELECT team_id, team_alias, max_budget, blocked FROM "LiteLLM_TeamTable" ORDER BY 1',
     "users": 'SELECT user_id, user_email, max_budget FROM "LiteLLM_UserTable" ORDER BY 1',
     "models": 'SELECT model_id, model_name FROM "LiteLLM_ProxyModelTable" ORDER BY 1',
-    "migrations": "SELECT migration_name, finished_at IS NOT NULL FROM _prisma_migrations ORDER BY 1",
+    "migrations": "SELECT migration_name, finished_at IS NOT NULL "
+    "FROM _prisma_migrations ORDER BY 1",
 }
 NUMBERS = {
     "spend rows": 'SELECT count(*) FROM "LiteLLM_SpendLogs"',
-    "spend of keys": 'SELECT round(coalesce(sum(spend), 0)::numeric, 6) FROM "LiteLLM_VerificationToken"',
+    "spend of keys": "SELECT round(coalesce(sum(spend), 0)::numeric, 6) "
+    'FROM "LiteLLM_VerificationToken"',
     "spend of teams": 'SELECT round(coalesce(sum(spend), 0)::numeric, 6) FROM "LiteLLM_TeamTable"',
     "tables": "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'",
 }

@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A client that asks the proxy ten times a second, and looks for secrets on the command lines of all processes meanwhile.
+"""A client that asks the proxy ten times a second.
 
-``watch.py FILE`` keeps in FILE: ``asked``, ``refused`` (a list of [begin, end] in seconds since the epoch) and ``leaks`` (names of
-secrets that a command line held, with the program).
+It looks for secrets on the command lines of all processes meanwhile.
+
+``watch.py FILE`` keeps in FILE: ``asked``, ``refused`` (a list of [begin, end] in seconds since the
+epoch) and ``leaks`` (names of secrets that a command line held, with the program).
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ def serves() -> bool:
 
 
 def secrets() -> dict[str, str]:
-    """What must never be seen: the legacy deployment's secrets, and the passwords that were generated."""
+    """What must never be seen: the legacy deployment's secrets and the generated passwords."""
     found = json.loads(SECRETS.read_text())
     if NEW.exists():
         for line in NEW.read_text().splitlines():

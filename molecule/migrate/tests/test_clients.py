@@ -10,14 +10,19 @@ import pytest
 # A key that may do everything.
 FREE = "batch-jobs"
 ANSWERS = {"ok": 200, "blocked": 401, "over_budget": 429}
-# Runs on the host and takes the key from the test bed's files there, so that no command line holds one.
+# Runs on the host and takes the key from the test bed's files there, so that no command line holds
+# one.
 CLIENT = """import json, sys, urllib.request, urllib.error
 who, path, body = json.loads(sys.argv[1])
 told = json.load(open("/root/testbed/keys.json"))
-known = {"bogus": told["bogus"], "master": json.load(open("/root/testbed/secrets.json"))["LITELLM_MASTER_KEY"]}
+secrets = json.load(open("/root/testbed/secrets.json"))
+known = {"bogus": told["bogus"], "master": secrets["LITELLM_MASTER_KEY"]}
 key = known.get(who) or next(item["key"] for item in told["keys"] if item["alias"] == who)
-request = urllib.request.Request("http://127.0.0.1:4000" + path, json.dumps(body).encode() if body else None,
-                                 {"Authorization": "Bearer " + key, "Content-Type": "application/json"})
+request = urllib.request.Request(
+    "http://127.0.0.1:4000" + path,
+    json.dumps(body).encode() if body else None,
+    {"Authorization": "Bearer " + key, "Content-Type": "application/json"},
+)
 try:
     with urllib.request.urlopen(request, timeout=60) as answer:
         print(json.dumps([answer.status, answer.read().decode()]))

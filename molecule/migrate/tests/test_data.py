@@ -38,23 +38,24 @@ def test_everything_belongs_to_the_new_role(host: Any) -> None:
     assert owners.split() == ["litellm"]
     assert (
         host.check_output(
-            PSQL
-            + " \"SELECT count(*) FROM pg_class WHERE relacl IS NOT NULL AND relnamespace = 'public'::regnamespace\""
+            PSQL + ' "SELECT count(*) FROM pg_class WHERE relacl IS NOT NULL '
+            "AND relnamespace = 'public'::regnamespace\""
         )
         == "0"
     )
     assert (
         "gateway"
         not in host.check_output(
-            "docker exec litellm-postgres psql -U litellm -d postgres -XAtc 'SELECT rolname FROM pg_roles'"
+            "docker exec litellm-postgres psql -U litellm -d postgres -XAtc "
+            "'SELECT rolname FROM pg_roles'"
         ).split()
     )
 
 
 def test_tables_are_analyzed(host: Any) -> None:
     never = host.check_output(
-        PSQL
-        + ' "SELECT count(*) FROM pg_stat_user_tables WHERE last_analyze IS NULL AND last_autoanalyze IS NULL"'
+        PSQL + ' "SELECT count(*) FROM pg_stat_user_tables '
+        'WHERE last_analyze IS NULL AND last_autoanalyze IS NULL"'
     )
     assert never == "0"
 
@@ -63,22 +64,28 @@ def test_native_database_is_complete_and_was_stopped_cleanly(
     host: Any, before: dict[str, Any]
 ) -> None:
     told = host.check_output(
-        "/usr/lib/postgresql/15/bin/pg_controldata /var/lib/postgresql/15/main | grep 'cluster state'"
+        "/usr/lib/postgresql/15/bin/pg_controldata /var/lib/postgresql/15/main "
+        "| grep 'cluster state'"
     )
     assert told.endswith("shut down")
     # looked at on a socket of its own, then stopped again
     host.check_output(
-        "systemctl unmask --runtime postgresql@15-main.service; install -d -o postgres /run/look && "
-        "runuser -u postgres -- /usr/lib/postgresql/15/bin/pg_ctl -w -D /var/lib/postgresql/15/main "
-        "-o '-c config_file=/etc/postgresql/15/main/postgresql.conf -p 5999 -k /run/look -c listen_addresses=' start > /dev/null"
+        "systemctl unmask --runtime postgresql@15-main.service; "
+        "install -d -o postgres /run/look && "
+        "runuser -u postgres -- /usr/lib/postgresql/15/bin/pg_ctl -w "
+        "-D /var/lib/postgresql/15/main "
+        "-o '-c config_file=/etc/postgresql/15/main/postgresql.conf -p 5999 -k /run/look "
+        "-c listen_addresses=' start > /dev/null"
     )
     try:
         rows = host.check_output(
-            "runuser -u postgres -- psql -h /run/look -p 5999 -d llm_gateway -XAtc 'SELECT count(*) FROM \"LiteLLM_SpendLogs\"'"
+            "runuser -u postgres -- psql -h /run/look -p 5999 -d llm_gateway -XAtc "
+            "'SELECT count(*) FROM \"LiteLLM_SpendLogs\"'"
         )
     finally:
         host.check_output(
-            "runuser -u postgres -- /usr/lib/postgresql/15/bin/pg_ctl -w -D /var/lib/postgresql/15/main stop > /dev/null"
+            "runuser -u postgres -- /usr/lib/postgresql/15/bin/pg_ctl -w "
+            "-D /var/lib/postgresql/15/main stop > /dev/null"
         )
     assert int(rows) >= before["numbers"]["spend rows"]
 

@@ -144,7 +144,8 @@ def test_env_file_is_private_and_ignored_by_git(host: Any) -> None:
 
 def test_build_context_holds_nothing_private(host: Any) -> None:
     host.check_output(
-        f"install -d {PROJECT}/kept && touch {PROJECT}/kept/file {PROJECT}/notes.md {PROJECT}/x.env && "
+        f"install -d {PROJECT}/kept && "
+        f"touch {PROJECT}/kept/file {PROJECT}/notes.md {PROJECT}/x.env && "
         f"printf 'FROM scratch\\nCOPY . /\\n' | docker build -q -t context -f - {PROJECT}"
     )
     try:
@@ -153,7 +154,8 @@ def test_build_context_holds_nothing_private(host: Any) -> None:
         ).split()
     finally:
         host.run(
-            f"docker rm context; docker rmi context; rm -r {PROJECT}/kept {PROJECT}/notes.md {PROJECT}/x.env"
+            "docker rm context; docker rmi context; "
+            f"rm -r {PROJECT}/kept {PROJECT}/notes.md {PROJECT}/x.env"
         )
     assert "kept/file" in names
     private = re.compile(

@@ -1,4 +1,7 @@
-"""What the runs themselves did: check mode nothing, the second one nothing, and the way back is on record."""
+"""What the runs themselves did.
+
+Check mode nothing, the second one nothing, and the way back is on record.
+"""
 
 from __future__ import annotations
 

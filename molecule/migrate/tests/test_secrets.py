@@ -21,7 +21,8 @@ def test_log_of_the_run_holds_none(secrets: dict[str, str]) -> None:
 
 def test_command_lines_held_none(host: Any) -> None:
     leaks = set(json.loads(host.check_output("cat /root/observer/watch.json"))["leaks"])
-    # LiteLLM starts Prisma's CLI with the database's URL, in its container as in the legacy deployment (docs/operations.md)
+    # LiteLLM starts Prisma's CLI with the database's URL, in its container as in the legacy
+    # deployment (docs/operations.md)
     litellms_own = {
         "POSTGRES_PASSWORD in python3 in a container",
         "POSTGRES_PASSWORD in node in a container",
@@ -31,7 +32,8 @@ def test_command_lines_held_none(host: Any) -> None:
 
 def test_report_and_journal_hold_none(host: Any, secrets: dict[str, str]) -> None:
     text = host.check_output(
-        "cat /var/lib/llmops-litellm/journal.json /var/lib/llmops-litellm/report.md /var/lib/llmops-litellm/report.json"
+        "cat /var/lib/llmops-litellm/journal.json /var/lib/llmops-litellm/report.md "
+        "/var/lib/llmops-litellm/report.json"
     )
     assert "fingerprints" in text
     assert [
@@ -40,7 +42,10 @@ def test_report_and_journal_hold_none(host: Any, secrets: dict[str, str]) -> Non
 
 
 def test_what_holds_them_is_private(host: Any, secrets: dict[str, str]) -> None:
-    folders = "/var/lib/llmops-litellm /var/backups/llmops-litellm /home/litellm/llm@team/compose /etc/systemd/system"
+    folders = (
+        "/var/lib/llmops-litellm /var/backups/llmops-litellm /home/litellm/llm@team/compose "
+        "/etc/systemd/system"
+    )
     readable = host.check_output(
         f"find {folders} -not -path '*/.git/*' -type f -perm /o=r -readable"
     ).split()

@@ -1,4 +1,7 @@
-"""Connections to a model server, many at once, from wherever Python is: many.py ADDRESS PORT IDLE BUSY PATH BODY. One line of JSON says what came of them."""
+"""Connections to a model server, many at once, from wherever Python is.
+
+``many.py ADDRESS PORT IDLE BUSY PATH BODY``. One line of JSON says what came of them.
+"""
 
 import json
 import socket
@@ -21,8 +24,8 @@ def ask(_number):
         with socket.create_connection((address, port), timeout=120) as client:
             client.sendall(
                 (
-                    "POST %s HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-                    % (path, len(body), body)
+                    "POST %s HTTP/1.0\r\nContent-Type: application/json\r\n"
+                    "Content-Length: %d\r\n\r\n%s" % (path, len(body), body)
                 ).encode()
             )
             return client.recv(12).decode().split()[1]

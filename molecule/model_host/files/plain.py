@@ -19,7 +19,8 @@ async def answer(reader, writer):
         )
         await reader.readexactly(length)
         writer.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 2\r\nConnection: close\r\n\r\n{}"
         )
         await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):

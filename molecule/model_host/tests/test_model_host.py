@@ -1,4 +1,7 @@
-"""Model servers of a migrated host: adopted and managed, on demand, killed, refused, bridged, restarted and rolled back. In the order of the file."""
+"""Model servers of a migrated host, in the order of the file.
+
+Adopted and managed, on demand, killed, refused, bridged, restarted and rolled back.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,8 @@ def many(
 def test_adopted_servers_are_untouched(host: Any) -> None:
     host.check_output("sha256sum --quiet -c /root/observer/units")
     host.check_output(
-        "systemctl show --property=Id,ActiveState,UnitFileState,MainPID llama-embeddings llama-rerank | cmp - /root/observer/states"
+        "systemctl show --property=Id,ActiveState,UnitFileState,MainPID "
+        "llama-embeddings llama-rerank | cmp - /root/observer/states"
     )
     adopted = {
         entry["name"]: entry
@@ -140,7 +144,8 @@ def test_twelve_ordinary_cycles_end_nothing(host: Any) -> None:
         host.check_output("systemctl stop litellm-model-waking-door.service")
         until(
             host,
-            "test $(systemctl show --property=ActiveState --value litellm-model-waking.service) = inactive",
+            "test $(systemctl show --property=ActiveState --value "
+            "litellm-model-waking.service) = inactive",
         )
     assert many(host, 8092, 0, 1, RERANK)["answers"] == {"200": 1}
 
@@ -172,7 +177,8 @@ def test_ten_kills_end_it_with_a_message_after_ever_longer_pauses(host: Any) -> 
 def test_clients_of_a_server_that_cannot_start_get_a_503(host: Any) -> None:
     until(
         host,
-        "! systemctl is-active --quiet litellm-model-waking.service litellm-model-waking-door.service",
+        "! systemctl is-active --quiet litellm-model-waking.service "
+        "litellm-model-waking-door.service",
     )
     host.check_output("mv /srv/models/rerank.gguf /srv/models/away")
     try:
@@ -180,7 +186,8 @@ def test_clients_of_a_server_that_cannot_start_get_a_503(host: Any) -> None:
     finally:
         host.check_output("mv /srv/models/away /srv/models/rerank.gguf")
         host.check_output(
-            "systemctl stop litellm-model-waking-door.service litellm-model-waking.service && systemctl reset-failed 'litellm-model-waking*'"
+            "systemctl stop litellm-model-waking-door.service litellm-model-waking.service && "
+            "systemctl reset-failed 'litellm-model-waking*'"
         )
     assert many(host, 8092, 0, 1, RERANK)["answers"] == {"200": 1}
 
@@ -244,7 +251,8 @@ def test_declarations_change_and_go(host: Any) -> None:
     assert state(host, UNIT % "steady", "MainPID") not in (served, "0")
 
 
-# llama-server has a thread for each connection, and few of them; the bridge is measured before a server that has no such limit.
+# llama-server has a thread for each connection, and few of them; the bridge is measured before a
+# server that has no such limit.
 def test_bridges_carry_many_and_hear_the_project_only(host: Any) -> None:
     assert many(host, 8095, 1000, 200, ("/", "{}"), "host.docker.internal", "litellm-proxy") == {
         "held": 1000,
@@ -258,8 +266,9 @@ def test_bridges_carry_many_and_hear_the_project_only(host: Any) -> None:
     )
 
 
-# A firewall as people have it: nothing comes in but answers and what is local. How it is switched on, and off, and what it says. firewalld that starts
-# after Docker knows nothing of Docker's networks.
+# A firewall as people have it: nothing comes in but answers and what is local. How it is switched
+# on, and off, and what it says. firewalld that starts after Docker knows nothing of Docker's
+# networks.
 FIREWALLS = {
     "ufw": ("ufw --force enable", "ufw --force disable", "ufw show added"),
     "firewalld": (
@@ -368,7 +377,8 @@ def test_bridges_survive_docker_and_their_network(host: Any) -> None:
         300,
     )
     host.check_output(
-        "docker compose --project-directory /opt/litellm down && ! docker network inspect litellm && systemctl restart litellm-compose.service"
+        "docker compose --project-directory /opt/litellm down && "
+        "! docker network inspect litellm && systemctl restart litellm-compose.service"
     )
     again(host)
 
@@ -388,7 +398,8 @@ def test_host_comes_back_after_a_reboot(host: Any) -> None:
     subprocess.run(["docker", "restart", "--time", "120", NAME], check=True, capture_output=True)
     until(
         host,
-        "systemctl is-active --quiet litellm-model-steady.service litellm-model-waking.socket litellm-bridge-8082.socket",
+        "systemctl is-active --quiet litellm-model-steady.service litellm-model-waking.socket "
+        "litellm-bridge-8082.socket",
         240,
     )
     again(host)
@@ -416,17 +427,22 @@ def test_command_stays_with_bridges_and_model_servers_when_the_timers_go(host: A
 
 
 def test_rollback_takes_the_bridges_those_of_earlier_code_too(host: Any) -> None:
-    socket = "[Socket]\\nListenStream=172.30.40.1:9999\\nFreeBind=true\\n[Install]\\nWantedBy=sockets.target\\n"
+    socket = (
+        "[Socket]\\nListenStream=172.30.40.1:9999\\nFreeBind=true\\n"
+        "[Install]\\nWantedBy=sockets.target\\n"
+    )
     service = "[Service]\\nExecStart=/usr/lib/systemd/systemd-socket-proxyd 127.0.0.1:8082\\n"
     host.check_output(
-        f"cd /etc/systemd/system && printf '{socket}' > litellm-bridge-9999.socket && printf '{service}' > litellm-bridge-9999.service"
+        f"cd /etc/systemd/system && printf '{socket}' > litellm-bridge-9999.socket"
+        f" && printf '{service}' > litellm-bridge-9999.service"
         " && systemctl daemon-reload && systemctl enable --now litellm-bridge-9999.socket"
     )
     run = play("rollback")
     assert run.returncode == 0, run.stdout
     assert (
         host.run(
-            "ls /etc/systemd/system/litellm-bridge-* /etc/systemd/system/sockets.target.wants/litellm-bridge-*"
+            "ls /etc/systemd/system/litellm-bridge-* "
+            "/etc/systemd/system/sockets.target.wants/litellm-bridge-*"
         ).stdout
         == ""
     )

@@ -1,4 +1,7 @@
-"""Each refusal: something is wrong on the host, ``migrate.yml`` says what and what to do, and the host is as it was before the run."""
+"""Each refusal: something is wrong on the host.
+
+``migrate.yml`` says what and what to do, and the host is as it was before the run.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ PROJECT = "/home/litellm/llm@team"
 OLD_ENGINE = r"""#!/bin/sh
 # stands in for an engine that is too old: the real one, with another version in its answers
 exec_real() { /usr/bin/docker.real "$@"; }
-case "$1" in version) exec_real "$@" | sed 's/"Version":"26[^"]*"/"Version":"18.09.1"/g' ;; *) exec /usr/bin/docker.real "$@" ;; esac
+case "$1" in
+version) exec_real "$@" | sed 's/"Version":"26[^"]*"/"Version":"18.09.1"/g' ;;
+*) exec /usr/bin/docker.real "$@" ;;
+esac
 """
 ONLY_COMPOSE_V1 = (
     "#!/bin/sh\n# stands in for Compose v1, which no distribution has any more\necho 1.29.2\n"
@@ -59,7 +65,10 @@ def changed(host: Any, wrong: str, right: str) -> Iterator[None]:
 
 def serving(host: Any) -> None:
     """Waits until the legacy proxy serves again."""
-    probe = "import urllib.request; urllib.request.urlopen('http://127.0.0.1:4000/health/liveliness', timeout=5)"
+    probe = (
+        "import urllib.request; "
+        "urllib.request.urlopen('http://127.0.0.1:4000/health/liveliness', timeout=5)"
+    )
     host.check_output(
         "timeout 120 sh -c 'until python3 -c \"$0\" 2> /dev/null; do :; done' %s", probe
     )
@@ -304,7 +313,8 @@ def test_docker_is_missing(host: Any) -> None:
 def test_engine_is_too_old(host: Any) -> None:
     with changed(
         host,
-        f"mv /usr/bin/docker /usr/bin/docker.real && cat > /usr/bin/docker <<'X'\n{OLD_ENGINE}X\nchmod 755 /usr/bin/docker",
+        "mv /usr/bin/docker /usr/bin/docker.real && "
+        f"cat > /usr/bin/docker <<'X'\n{OLD_ENGINE}X\nchmod 755 /usr/bin/docker",
         "mv /usr/bin/docker.real /usr/bin/docker",
     ):
         refused(host, "Docker: engine 18.09.1 is too old")
@@ -312,14 +322,16 @@ def test_engine_is_too_old(host: Any) -> None:
 
 def test_only_compose_v1(host: Any) -> None:
     plugin = host.check_output(
-        "ls /usr/libexec/docker/cli-plugins/docker-compose /usr/lib/docker/cli-plugins/docker-compose 2>/dev/null | head -1"
+        "ls /usr/libexec/docker/cli-plugins/docker-compose "
+        "/usr/lib/docker/cli-plugins/docker-compose 2>/dev/null | head -1"
     )
     alone = host.run("command -v docker-compose").stdout.strip() or "/usr/bin/docker-compose"
     with changed(
         host,
         f"mv {plugin} /root/plugin && {{ [ ! -e {alone} ] || mv {alone} /root/alone; }} && "
         f"cat > {alone} <<'X'\n{ONLY_COMPOSE_V1}X\nchmod 755 {alone}",
-        f"rm {alone}; {{ [ ! -e /root/alone ] || mv /root/alone {alone}; }}; mv /root/plugin {plugin}",
+        f"rm {alone}; {{ [ ! -e /root/alone ] || mv /root/alone {alone}; }}; "
+        f"mv /root/plugin {plugin}",
     ):
         refused(host, "Docker Compose: only Compose v1 (1.29.2) is installed")
 
@@ -327,13 +339,15 @@ def test_only_compose_v1(host: Any) -> None:
 def test_what_would_go_down_along_is_named(host: Any) -> None:
     with changed(
         host,
-        "runuser -u postgres -- createdb -p 5434 reports && systemd-run --quiet --unit=reporting --property=Requires=redis-server.service "
+        "runuser -u postgres -- createdb -p 5434 reports && "
+        "systemd-run --quiet --unit=reporting --property=Requires=redis-server.service "
         "--property=After=redis-server.service sleep infinity",
         "systemctl stop reporting && runuser -u postgres -- dropdb -p 5434 reports",
     ):
         refused(
             host,
-            "unit reporting.service: needs redis-server.service and goes down with it at the cutover",
+            "unit reporting.service: needs redis-server.service "
+            "and goes down with it at the cutover",
             "database reports: is on the native PostgreSQL that is stopped at the cutover",
         )
         refused(host, "1. unit reporting.service", preflight_accept_down=["reports"])
@@ -370,7 +384,10 @@ def test_somebody_else_is_at_work(host: Any) -> None:
 
 
 def test_nothing_stands_against_this_host(host: Any) -> None:
-    """The proof that the refusals above are the only ones: the same run, with nothing wrong, is not refused."""
+    """The proof that the refusals above are the only ones.
+
+    The same run, with nothing wrong, is not refused.
+    """
     before = state(host)
     run = play("migrate", "--check")
     assert run.returncode == 0, run.stdout[-3000:]

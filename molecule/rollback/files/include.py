@@ -1,4 +1,7 @@
-"""Moves the model of llama-embeddings from config.yaml, in this folder, into a file that config.yaml includes."""
+"""Moves the model of llama-embeddings from config.yaml, in this folder, into a file of its own.
+
+config.yaml includes that file.
+"""
 
 from __future__ import annotations
 

@@ -244,7 +244,8 @@ def again(host: Any, name: str, *options: str) -> dict[str, Any]:
     return dict(made)
 
 
-# The second time the legacy deployment is another one: its configuration includes a file, and the same roles back it up.
+# The second time the legacy deployment is another one: its configuration includes a file, and the
+# same roles back it up.
 
 
 @pytest.fixture(scope="module")
@@ -360,7 +361,8 @@ def test_legacy_backups_come_back_too(
     assert made["source"] == "legacy"
 
 
-# Killed when the data has been decided on and the legacy proxy begins to serve; the next one need not be told of the choice.
+# Killed when the data has been decided on and the legacy proxy begins to serve; the next one need
+# not be told of the choice.
 def test_backup_from_before_the_migration_comes_back_from_the_hosts_network(
     host: Any,
     migrated: dict[str, Any],

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A client of the proxy, whichever serves.
 
-``client.py write FILE`` makes a key, a request with it and a stored model with an address as the container sees it, and keeps in FILE
-(0600) what it was told. ``client.py read FILE`` prints what has become of them, without the key.
+``client.py write FILE`` makes a key, a request with it and a stored model with an address as the
+container sees it, and keeps in FILE (0600) what it was told. ``client.py read FILE`` prints what
+has become of them, without the key.
 """
 
 from __future__ import annotations

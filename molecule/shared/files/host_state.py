@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The state of a test host as JSON, to compare before and after: files, units, listeners, what Docker has."""
+"""The state of a test host as JSON, to compare before and after.
+
+Files, units, listeners, what Docker has.
+"""
 
 from __future__ import annotations
 
