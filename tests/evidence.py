@@ -25,7 +25,8 @@ ASKED = {
     "proxy.log": "docker logs --timestamps --tail 500 litellm-proxy 2>&1",
     "failed.txt": "systemctl list-units --failed --no-pager",
     "units.txt": "systemctl list-units --all --no-pager '*litellm*' 'llama*' 'docker*' "
-    "'postgres*' 'redis*'; systemctl --user --machine=litellm@ list-units --all --no-pager 'litellm*'",
+    "'postgres*' 'redis*'; "
+    "systemctl --user --machine=litellm@ list-units --all --no-pager 'litellm*'",
     "timers.txt": "systemctl list-timers --all --no-pager",
     "journal.json": f"cat {STATE}/journal.json",
     "report.md": f"cat {STATE}/report.md",
@@ -50,7 +51,10 @@ def ask(host: str, command: str) -> str:
 
 
 def secrets(host: str) -> dict[str, str]:
-    """Everything that nobody may read, by name: systemd tells lines of an env file that it ignores."""
+    """Everything that nobody may read, by name.
+
+    systemd logs the lines of an env file that it ignores, so the journal may hold any of it.
+    """
     found = json.loads(ask(host, "cat /root/testbed/secrets.json 2> /dev/null || echo {}"))
     keys = json.loads(ask(host, "cat /root/testbed/keys.json 2> /dev/null || echo {}"))
     found.update({entry["alias"]: entry["key"] for entry in keys.get("keys", [])})

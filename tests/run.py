@@ -1,8 +1,11 @@
-"""Run the project's tests: ``tests/run.py [--jobs N] [--scenario NAME] [STEP ...]``; all steps without any named.
+"""Run the project's tests.
 
-Steps run side by side, each with its own log in test-output/. Tests are counted from what the tools report (JUnit
-files, ansible-test's lines); the last line is ``N passed, N failed``, and nothing run is a failure. A test that was
-skipped proves nothing, so it counts as failed. Whatever was started is taken down again, on SIGINT and SIGTERM too.
+``tests/run.py [--jobs N] [--scenario NAME] [STEP ...]``; all steps without any named.
+
+Steps run side by side, each with its own log in test-output/. Tests are counted from what the tools
+report (JUnit files, ansible-test's lines); the last line is ``N passed, N failed``, and nothing run
+is a failure. A test that was skipped proves nothing, so it counts as failed. Whatever was started
+is taken down again, on SIGINT and SIGTERM too.
 """
 
 from __future__ import annotations
@@ -32,7 +35,8 @@ TAIL = 60  # lines shown of a failed task's log
 SECONDS = ROOT / ".cache" / "seconds.json"
 TESTBED = [sys.executable, "tests/testbed/testbed.py"]
 
-# Debian packages by step: (a file that shows the package is there, the package). The test bed installs its own.
+# Debian packages by step: (a file that shows the package is there, the package). The test bed
+# installs its own.
 PACKAGES = {
     "sanity": [("/usr/bin/git", "git"), ("/usr/bin/shellcheck", "shellcheck")],
     "integration": [
@@ -290,7 +294,8 @@ class Run:
         look_at_hosts(task)
         verdict = "ok    " if not task.failed else "FAILED"
         self.say(
-            f"{verdict} {task.name}: {len(task.passed)} passed, {len(task.failed)} failed in {task.seconds:.0f} s"
+            f"{verdict} {task.name}: {len(task.passed)} passed, {len(task.failed)} failed"
+            f" in {task.seconds:.0f} s"
         )
         if task.failed and task.log.exists() and not self.stopped:
             lines = task.log.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -327,7 +332,10 @@ class Run:
                     self.use_testbed()
 
     def look_for_engine(self) -> None:
-        """Remember whether an engine answers already: only one that this run starts is stopped at its end."""
+        """Remember whether an engine answers already.
+
+        Only one that this run starts is stopped at its end.
+        """
         asked = subprocess.run(
             [*TESTBED, "engine", "env"],
             cwd=ROOT,
@@ -338,7 +346,7 @@ class Run:
         self.engine_ran = asked.returncode == 0
 
     def use_testbed(self) -> None:
-        """Let the tasks that come after it find the test bed's engine, its PostgreSQL and its Redis."""
+        """Let the tasks that come after it find the test bed's engine, PostgreSQL and Redis."""
         facts = json.loads((ROOT / ".cache/testbed/testbed.json").read_text(encoding="utf-8"))
         self.environment["DOCKER_HOST"] = facts["docker_host"]
         for server in ("postgres", "redis"):
@@ -360,7 +368,8 @@ class Run:
                         if line.strip()
                     ]
                 self.say(
-                    f"...    {task.name} ({time.monotonic() - task.started:.0f} s): {(lines or [''])[-1][:110]}"
+                    f"...    {task.name} ({time.monotonic() - task.started:.0f} s): "
+                    f"{(lines or [''])[-1][:110]}"
                 )
 
     def all(self) -> int:

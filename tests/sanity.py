@@ -1,10 +1,11 @@
 """Run ansible-test's sanity tests on this checkout: ``tests/sanity.py [ansible-test arguments]``.
 
-ansible-test wants the collection at .../ansible_collections/llmops/litellm, and no symbolic link will do, so
-what git knows or would add is copied to a temporary folder. It also wants to download a bootstrap for pip;
-a few lines that use Python's own ensurepip take its place, so that only the package index is needed.
-Both live in a home of their own (.cache/ansible-test), never in the caller's. Only the running Python's version is
-tried: others on the PATH may be shims without an interpreter, which ansible-test takes for broken ones.
+ansible-test wants the collection at .../ansible_collections/llmops/litellm, and no symbolic link
+will do, so what git knows or would add is copied to a temporary folder. It also wants to download a
+bootstrap for pip; a few lines that use Python's own ensurepip take its place, so that only the
+package index is needed. Both live in a home of their own (.cache/ansible-test), never in the
+caller's. Only the running Python's version is tried: others on the PATH may be shims without an
+interpreter, which ansible-test takes for broken ones.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".cache" / "ansible-test"
 
-# ensurepip changes os.environ of its process (it drops PIP_CONFIG_FILE, for one): it gets a process of its own.
+# ensurepip changes os.environ of its process (it drops PIP_CONFIG_FILE, for one): it gets a process
+# of its own.
 BOOTSTRAP = """\
 import subprocess
 import sys
 
 packages = [a for a in sys.argv[1:] if a not in ("--no-setuptools", "--no-wheel")]
-subprocess.run([sys.executable, "-m", "ensurepip", "--default-pip"], check=True, stdout=subprocess.DEVNULL)
+ensurepip = [sys.executable, "-m", "ensurepip", "--default-pip"]
+subprocess.run(ensurepip, check=True, stdout=subprocess.DEVNULL)
 subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *packages], check=True)
 """
 
