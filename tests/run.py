@@ -303,6 +303,14 @@ class Run:
             print("\n".join(f"    {line}" for line in lines[-TAIL:]))
             print("-----", flush=True)
 
+    def has_turn(self, task: Task, running: list[Task]) -> bool:
+        """Whether a task may start beside those that run: hosts take longest in all.
+
+        As long as some wait for their turn, one place alone is for the others.
+        """
+        others = sum(not other.hosts for other in running)
+        return task.hosts or not others or not any(other.hosts for other in self.waiting)
+
     def step(self) -> None:
         """Start what may start, finish what ended or took too long."""
         by_name = {task.name: task for task in self.tasks}
@@ -314,7 +322,8 @@ class Run:
                 self.waiting.remove(task)
         running = [task for task in self.tasks if task.process and task.code is None]
         for task in list(self.waiting):
-            if len(running) < self.jobs and (not task.after or by_name[task.after].code == 0):
+            ready = not task.after or by_name[task.after].code == 0
+            if len(running) < self.jobs and ready and self.has_turn(task, running):
                 self.waiting.remove(task)
                 self.start(task)
                 running.append(task)

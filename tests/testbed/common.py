@@ -30,7 +30,10 @@ def say(text: str) -> None:
 def run(
     command: Sequence[str | Path], *, capture: bool = False, check: bool = True, **options: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command as text. Its output goes to stderr, or into the result with `capture`. Raises TestbedError."""
+    """Run a command as text.
+
+    Its output goes to stderr, or into the result with `capture`. Raises TestbedError.
+    """
     outputs: dict[str, Any] = (
         {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         if capture

@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The outer Docker engine: the one that runs already, else one of our own with everything under the cache folder."""
+"""The outer Docker engine: the one that runs already, else one of our own with everything under the
+cache folder.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ DEFAULT_SOCKET = Path("/var/run/docker.sock")
 
 
 def answers(host: str | None) -> bool:
-    """Whether an engine answers at `host`; None asks at the place that docker would use by itself."""
+    """Whether an engine answers at `host`; None asks where docker itself would."""
     if shutil.which("docker") is None:
         return False
     environment = {**os.environ, **({"DOCKER_HOST": host} if host else {})}
@@ -44,7 +46,10 @@ def own() -> str:
 
 
 def host() -> str | None:
-    """The address of the engine to use, None for docker's own default. Raises TestbedError when there is none."""
+    """The address of the engine to use, None for docker's own default.
+
+    Raises TestbedError when there is none.
+    """
     if SOCKET.exists() and answers(own()):
         return own()
     if answers(None):
@@ -67,7 +72,8 @@ def up() -> None:
         raise TestbedError(f"no Docker engine answers at DOCKER_HOST={os.environ['DOCKER_HOST']}")
     if DEFAULT_SOCKET.is_socket() and not os.access(DEFAULT_SOCKET, os.W_OK):
         raise TestbedError(
-            f"a Docker engine is at {DEFAULT_SOCKET}, and you may not use it: join its group or become root"
+            f"a Docker engine is at {DEFAULT_SOCKET}, and you may not use it: join its "
+            f"group or become root"
         )
     missing = [
         package
@@ -75,7 +81,8 @@ def up() -> None:
         if not installed(program)
     ]
     if missing:
-        # docker.io's own service must not come up beside ours: it would be the machine's, not the test bed's
+        # docker.io's own service must not come up beside ours: it would be the machine's, not the
+        # test bed's
         install(*missing)
         if answers(None):
             return
@@ -122,7 +129,10 @@ def down() -> None:
 
 
 def running_pid() -> int | None:
-    """The process of our own engine, if it runs. A recorded number that belongs to another program by now is not ours."""
+    """The process of our own engine, if it runs.
+
+    A recorded number that belongs to another program by now is not ours.
+    """
     try:
         pid = int(PIDFILE.read_text(encoding="ascii"))
         command = Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -1,9 +1,11 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The test bed's images, each tagged with the hash of all that it is made from: unchanged inputs build nothing.
+"""The test bed's images, each tagged with the hash of all that it is made from: unchanged inputs
+build nothing.
 
-A hash covers the files in `images/FOLDER`, the arguments, and the hashes of the images it builds upon.
+A hash covers the files in `images/FOLDER`, the arguments, and the hashes of the images it builds
+upon.
 """
 
 from __future__ import annotations
@@ -62,8 +64,8 @@ IMAGES = {
         Image("host", folder="host", upon=(("BASE", "base"), ("LITELLM", "litellm"))),
     )
 }
-# Debian's own mirror as mmdebstrap knows it. No documentation, no recommended packages; a suite that is no longer
-# updated has a Release file past its date.
+# Debian's own mirror as mmdebstrap knows it. No documentation, no recommended packages; a suite
+# that is no longer updated has a Release file past its date.
 MMDEBSTRAP = [
     "mmdebstrap",
     "--variant=minbase",
@@ -109,7 +111,9 @@ def present(reference: str) -> bool:
 
 
 def context(folder: Path) -> bytes:
-    """A build context with exactly the inputs: the same bytes wherever and whenever the checkout was made."""
+    """A build context with exactly the inputs: the same bytes wherever and whenever the checkout
+    was made.
+    """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path in inputs(folder):
@@ -131,7 +135,9 @@ def clients() -> Iterator[str]:
 
 
 def builder() -> list[str]:
-    """A command that builds with BuildKit: a client with the buildx plugin, or one from before 23 that needs none."""
+    """A command that builds with BuildKit: a client with the buildx plugin, or one from before 23
+    that needs none.
+    """
     for client in clients():
         if run([client, "buildx", "version"], capture=True, check=False).returncode == 0:
             return [client, "buildx", "build", "--load"]
@@ -146,7 +152,9 @@ def builder() -> list[str]:
 
 
 def ca_bundle() -> Path | None:
-    """The machine's trust store: where it holds a private CA, a build needs it to reach PyPI and npm."""
+    """The machine's trust store: where it holds a private CA, a build needs it to reach PyPI and
+    npm.
+    """
     candidates = [
         os.environ.get("PIP_CERT"),
         os.environ.get("SSL_CERT_FILE"),
@@ -230,7 +238,10 @@ def tail(path: Path, lines: int = 25) -> str:
 
 
 def build(names: Iterable[str]) -> None:
-    """Build what is missing of these images and of what they build upon, two at a time. Raises TestbedError."""
+    """Build what is missing of these images and of what they build upon, two at a time.
+
+    Raises TestbedError.
+    """
     wanted: dict[str, Image] = {}
 
     def add(name: str) -> None:
@@ -251,7 +262,8 @@ def build(names: Iterable[str]) -> None:
     failed = threading.Event()
 
     def work(name: str) -> None:
-        # what an image builds upon was handed to the workers before it, so this never waits for its own worker
+        # what an image builds upon was handed to the workers before it, so this never waits for its
+        # own worker
         for _argument, upon in IMAGES[name].upon:
             ready[upon].wait()
         try:

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The legacy host as an image: installed and seeded once on a real host, stopped cleanly, committed. Hosts start from it.
+"""The legacy host as an image: installed and seeded once on a real host, stopped cleanly,
+committed. Hosts start from it.
 
 Its tag is the hash of the host image and of everything that makes the deployment.
 """
@@ -22,7 +23,8 @@ from images import LOGS, PREFIX, hash_files, inputs, present, tag, tail
 CHECKOUT = HERE.parent.parent
 SHARED = CHECKOUT / "molecule" / "shared"
 BUILDER = f"{PREFIX}-legacy"
-# What the playbooks read of the engine and the images; the checkout's, since each checkout has its own hashes.
+# What the playbooks read of the engine and the images; the checkout's, since each checkout has its
+# own hashes.
 STATE = CHECKOUT / ".cache" / "testbed" / "testbed.json"
 
 
@@ -36,7 +38,9 @@ def legacy_tag() -> str:
 
 
 def privileged() -> bool:
-    """Whether the engine can start privileged containers: not on a machine that itself lacks a capability."""
+    """Whether the engine can start privileged containers: not on a machine that itself lacks a
+    capability.
+    """
     probe = [
         "docker",
         "run",

@@ -3,12 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hosts with a past, made once and then copied.
 
-A host is an image (its file system) and a volume (its engine's data). Each new host gets a copy of the
-volume: layers of images, which an engine never changes, are hard links, all else is copied.
+A host is an image (its file system) and a volume (its engine's data). Each new host gets a copy of
+the volume: layers of images, which an engine never changes, are hard links, all else is copied.
 
 - ``pulled``: an engine that has the three images, for a scenario that isn't about pulling them.
-- ``migrated``: a legacy host after this checkout's migrate.yml, stopped cleanly. Its tag is the hash
-  of all that made it, the collection's code included, so a change of the code makes a new one.
+- ``migrated``: a legacy host after this checkout's migrate.yml, stopped cleanly. Its tag is the
+  hash of all that made it, the collection's code included, so a change of the code makes a new one.
 """
 
 from __future__ import annotations

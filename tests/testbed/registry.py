@@ -17,7 +17,10 @@ CONTAINER = f"{PREFIX}-registry"
 # How the hosts call it; their engine's daemon.json names it as one without TLS.
 ADDRESS = "registry.test:5000"
 SERVED = ("litellm", "postgres", "postgres13", "redis")
-MANIFESTS = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
+MANIFESTS = (
+    "application/vnd.docker.distribution.manifest.v2+json, "
+    "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
+)
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -35,7 +38,8 @@ def up() -> None:
     if inspect("container", CONTAINER, "{{.Image}} {{.State.Running}}") != f"{image} true":
         run(["docker", "rm", "--force", CONTAINER], capture=True, check=False)
         run([
-            "docker", "run", "--detach", "--name", CONTAINER, "--label", f"{PREFIX}=registry", "--network", NETWORK,
+            "docker", "run", "--detach", "--name", CONTAINER,
+            "--label", f"{PREFIX}=registry", "--network", NETWORK,
             "--network-alias", ADDRESS.split(":", maxsplit=1)[0], "--publish", "127.0.0.1::5000",
             "--volume", f"{CONTAINER}:/var/lib/docker-registry", tag("registry"),
         ], capture=True)  # fmt: skip
@@ -91,7 +95,10 @@ def push() -> None:
 
 
 def references() -> dict[str, str]:
-    """The images as a host names them: `{name: registry/name@digest}`. Raises TestbedError when one was not pushed."""
+    """The images as a host names them: `{name: registry/name@digest}`.
+
+    Raises TestbedError when one was not pushed.
+    """
     found = {name: digest(name) for name in SERVED}
     missing = [name for name, value in found.items() if value is None]
     if missing:

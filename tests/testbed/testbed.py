@@ -1,17 +1,16 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The test bed: a Docker engine, images from Debian's packages, PyPI and npm, a registry, a legacy host.
+"""The test bed: a Docker engine, images from Debian's packages, PyPI and npm, a registry, a legacy
+host.
 
-testbed.py up               all of it; quick when it is there
-testbed.py down             remove hosts, registry and network, stop the engine if it is ours; images stay
-testbed.py engine up|down   the engine alone
-testbed.py engine env       shell line for eval, so that docker and Ansible find the engine
-testbed.py build [NAME…]    images alone, all without a name
-testbed.py kept KIND [VOLUME]   a host that was migrated, or an engine that has pulled: have it, print its image,
-                            and give a new host's volume a copy of its engine's data
-testbed.py images           the images that hosts pull, as JSON
-testbed.py clean            remove images of earlier inputs
+testbed.py up               all of it; quick when it is there testbed.py down             remove
+hosts, registry and network, stop the engine if it is ours; images stay testbed.py engine up|down
+the engine alone testbed.py engine env       shell line for eval, so that docker and Ansible find
+the engine testbed.py build [NAME…]    images alone, all without a name testbed.py kept KIND
+[VOLUME]   a host that was migrated, or an engine that has pulled: have it, print its image, and
+give a new host's volume a copy of its engine's data testbed.py images           the images that
+hosts pull, as JSON testbed.py clean            remove images of earlier inputs
 """
 
 from __future__ import annotations
@@ -57,7 +56,8 @@ def up() -> None:
         legacy.snapshot(facts)
         pushed.result()
     served = registry.references()
-    # the one that only a refusal needs stands apart: `images` is what an inventory gives to the playbook
+    # the one that only a refusal needs stands apart: `images` is what an inventory gives to the
+    # playbook
     legacy.write_state({**facts, "refused_image": served.pop("postgres13"), "images": served})
 
 

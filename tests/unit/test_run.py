@@ -73,3 +73,16 @@ def test_all_but_what_works_on_hosts_gives_way() -> None:
     tasks = run.tasks_of(["lint", "unit", "sanity", "integration", "molecule"], ["health"])
     hosts = {task.name for task in tasks if task.hosts}
     assert hosts == {"testbed", "migrated host", "molecule health"}
+
+
+def test_one_place_alone_is_for_others_while_hosts_wait() -> None:
+    tasks = run.tasks_of(["lint", "unit", "sanity", "molecule"], ["health"])
+    by_name = {task.name: task for task in tasks}
+    whole = run.Run(tasks, 3)
+    whole.waiting = [task for task in tasks if task.name != "unit"]
+    running = [by_name["unit"]]
+    assert whole.has_turn(by_name["testbed"], running)
+    assert not whole.has_turn(by_name["sanity"], running)
+    assert whole.has_turn(by_name["sanity"], [by_name["testbed"]])
+    whole.waiting = [by_name["sanity"]]
+    assert whole.has_turn(by_name["sanity"], running)

@@ -5,9 +5,10 @@
 
     provision.py TEMPLATES PROJECT
 
-Every secret is random and has in it what breaks careless tools: `$`, `${`, `#`, quotes, blanks, `=`. All of them are kept in
-/root/testbed/secrets.json (0600), so that a test can look for them where none may be. A second run keeps what is there.
-The database's role gets its password through psql's standard input.
+Every secret is random and has in it what breaks careless tools: `$`, `${`, `#`, quotes, blanks,
+`=`. All of them are kept in /root/testbed/secrets.json (0600), so that a test can look for them
+where none may be. A second run keeps what is there. The database's role gets its password through
+psql's standard input.
 """
 
 from __future__ import annotations
@@ -81,8 +82,10 @@ def main() -> None:
     write(STANDIN_KEY, values["OPENAI_API_KEY"] + "\n")
     literal = "'" + password.replace("'", "''") + "'"
     statement = f"""
-        SELECT 'CREATE ROLE gateway LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'gateway') \\gexec
-        SELECT 'CREATE DATABASE llm_gateway OWNER gateway' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'llm_gateway') \\gexec
+        SELECT 'CREATE ROLE gateway LOGIN'
+          WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'gateway') \\gexec
+        SELECT 'CREATE DATABASE llm_gateway OWNER gateway'
+          WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'llm_gateway') \\gexec
         SET log_statement = 'none';
         ALTER ROLE gateway PASSWORD {literal};
     """

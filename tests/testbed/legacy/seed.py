@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fill a LiteLLM deployment as its users would, then bulk-load spend rows up to a number.
 
-Everything with a meaning (team, users, keys, a stored model, real requests) goes through the proxy's own HTTP interface.
-Only then SQL multiplies the spend rows that the requests left behind. What is there is left alone, so that a second run
-adds nothing. The database is reached with psql and libpq's environment (PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD).
+Everything with a meaning (team, users, keys, a stored model, real requests) goes through the
+proxy's own HTTP interface. Only then SQL multiplies the spend rows that the requests left behind.
+What is there is left alone, so that a second run adds nothing. The database is reached with psql
+and libpq's environment (PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD).
 
 The keys file (0600) holds every virtual key in plain text, so that tests can try them later:
 
@@ -48,7 +49,8 @@ USERS = [
     {"user_id": "björn", "user_email": "bjoern@research.example", "user_role": "internal_user"},
     {"user_id": "svc-batch", "user_alias": "Batch jobs", "user_role": "internal_user"},
 ]
-# `key` is filled in from the keys file; `requests` are sent with it; `bulk` keys own the bulk-loaded rows.
+# `key` is filled in from the keys file; `requests` are sent with it; `bulk` keys own the
+# bulk-loaded rows.
 KEYS: list[dict[str, Any]] = [
     {
         "alias": "team-assistant",
@@ -100,7 +102,8 @@ BULK_TOTAL_SPEND = (
 )
 BULK_DAYS = 60
 BATCH_ROWS = 100_000
-# A real row takes 3.5 kB, most of it a copy of the model's price list; later rows go without it, or 10 million take 37 GB.
+# A real row takes 3.5 kB, most of it a copy of the model's price list; later rows go without it, or
+# 10 million take 37 GB.
 WHOLE_ROWS = 100_000
 FLUSH_SECONDS = 120.0
 
@@ -109,7 +112,7 @@ class SeedError(Exception):
     """The deployment did not do what was asked; the text names the step and never a secret."""
 
 
-# --- waiting ---------------------------------------------------------------------------------------------------------
+# --- waiting ------------------------------------------------------------------------------------
 
 
 def wait_for(what: str, condition: Callable[[], bool], seconds: float, pause: float = 0.5) -> None:
@@ -121,7 +124,7 @@ def wait_for(what: str, condition: Callable[[], bool], seconds: float, pause: fl
         time.sleep(pause)
 
 
-# --- the proxy -------------------------------------------------------------------------------------------------------
+# --- the proxy ----------------------------------------------------------------------------------
 
 
 class Proxy:
@@ -170,7 +173,7 @@ def parsed(raw: bytes) -> Any:
         return text
 
 
-# --- the database ----------------------------------------------------------------------------------------------------
+# --- the database -------------------------------------------------------------------------------
 
 
 def literal(text: str) -> str:
@@ -206,7 +209,7 @@ def logged(api_key_hash: str) -> int:
     )
 
 
-# --- the keys file ---------------------------------------------------------------------------------------------------
+# --- the keys file ------------------------------------------------------------------------------
 
 
 def hashed(key: str) -> str:
@@ -231,7 +234,9 @@ def write_private(path: Path, content: str) -> None:
 
 
 def new_secrets(url: str, chat_model: str, embedding_url: str) -> dict[str, Any]:
-    """The content of a keys file before anything is made: all secrets are chosen first, so that a broken run can go on."""
+    """The content of a keys file before anything is made: all secrets are chosen first, so that a
+    broken run can go on.
+    """
     keys = []
     for entry in KEYS:
         key = "sk-" + secrets.token_urlsafe(24)
@@ -269,7 +274,7 @@ def load_secrets(path: Path, url: str, chat_model: str, embedding_url: str) -> d
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-# --- what is made ----------------------------------------------------------------------------------------------------
+# --- what is made -------------------------------------------------------------------------------
 
 
 def make_team(proxy: Proxy) -> int:
@@ -372,7 +377,10 @@ def streamed_text(raw: str) -> str:
 
 
 def send_requests(proxy: Proxy, known: dict[str, Any]) -> int:
-    """The real requests that are missing; returns how many were sent. Waits until all of them are in the database."""
+    """The real requests that are missing; returns how many were sent.
+
+    Waits until all of them are in the database.
+    """
     sent = 0
     wanted = {}
     for plan, entry in zip(KEYS, known["keys"]):
@@ -413,11 +421,14 @@ def send_requests(proxy: Proxy, known: dict[str, Any]) -> int:
 
 
 def unsettled(hashes: Any) -> int:
-    """How many of the keys have another spend than their spend rows add up to: their requests are not all booked yet."""
+    """How many of the keys have another spend than their spend rows add up to: their requests are
+    not all booked yet.
+    """
     listed = ", ".join(literal(item) for item in hashes)
     return number(f"""
         SELECT count(*) FROM "LiteLLM_VerificationToken" k
-        JOIN (SELECT api_key, sum(spend) AS spend FROM "LiteLLM_SpendLogs" WHERE api_key IN ({listed}) GROUP BY 1) s ON s.api_key = k.token
+        JOIN (SELECT api_key, sum(spend) AS spend FROM "LiteLLM_SpendLogs"
+              WHERE api_key IN ({listed}) GROUP BY 1) s ON s.api_key = k.token
         WHERE k.spend <= 0 OR abs(k.spend - s.spend) > 1e-6 * s.spend;""")
 
 
@@ -430,12 +441,14 @@ def block_keys(proxy: Proxy, known: dict[str, Any]) -> int:
     return blocked
 
 
-# --- many rows -------------------------------------------------------------------------------------------------------
+# --- many rows ----------------------------------------------------------------------------------
 
 
 def bulk_statement(first: int, last: int, total: int, hashes: list[str]) -> str:
-    """SQL for the bulk rows number `first` to `last` of about `total`: spend rows shaped like the newest real request of each key
-    in `hashes`, the daily tables and the spend of key, user and team, all in one transaction."""
+    """SQL for the bulk rows number `first` to `last` of about `total`: spend rows shaped like the
+    newest real request of each key in `hashes`, the daily tables and the spend of key, user and
+    team, all in one transaction.
+    """
     listed = ", ".join(literal(item) for item in hashes)
     mean = BULK_TOTAL_SPEND / max(total, 1)
     return BULK.format(
@@ -443,7 +456,8 @@ def bulk_statement(first: int, last: int, total: int, hashes: list[str]) -> str:
     )
 
 
-# Every value follows from the row's number: the same number gives the same row on every machine and day of the same run.
+# Every value follows from the row's number: the same number gives the same row on every machine and
+# day of the same run.
 BULK = """
 BEGIN;
 SET LOCAL client_min_messages = warning;
@@ -456,23 +470,33 @@ CREATE TEMPORARY TABLE template ON COMMIT DROP AS
 CREATE TEMPORARY TABLE batch ON COMMIT DROP AS
   SELECT i, t.place, 5 + (i * 7919) % 1500 AS prompt, 1 + (i * 104729) % 700 AS completion,
          {mean} * (0.5 + ((i * 15485863) % 1000) / 1000.0) AS spend,
-         date_trunc('day', t."startTime") - make_interval(days => (1 + (i * 31) % {days})::int, secs => (i * 6151) % 86400) AS began,
+         date_trunc('day', t."startTime")
+           - make_interval(days => (1 + (i * 31) % {days})::int, secs => (i * 6151) % 86400)
+           AS began,
          100 + (i * 2711) % 9000 AS ms
   FROM generate_series({first}::bigint, {last}::bigint) i JOIN template t ON t.place = i % t.places;
-INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, api_key, spend, total_tokens, prompt_tokens, completion_tokens, "startTime",
-    "endTime", "completionStartTime", model, model_id, model_group, custom_llm_provider, api_base, "user", metadata, cache_hit, cache_key,
-    request_tags, team_id, end_user, requester_ip_address, messages, response, proxy_server_request, session_id, status,
-    mcp_namespaced_tool_name, organization_id, agent_id, request_duration_ms, created_at, updated_at)
-  SELECT 'seed-' || lpad(b.i::text, 12, '0'), t.call_type, t.api_key, b.spend, b.prompt + b.completion, b.prompt, b.completion, b.began,
-    b.began + make_interval(secs => b.ms / 1000.0), b.began + make_interval(secs => b.ms / 2000.0), t.model, t.model_id, t.model_group,
-    t.custom_llm_provider, t.api_base, t."user",
-    CASE WHEN b.i <= {whole} THEN t.metadata ELSE t.slim END, t.cache_hit, t.cache_key, t.request_tags, t.team_id, t.end_user,
-    t.requester_ip_address, t.messages, t.response, t.proxy_server_request, md5(b.i::text)::uuid::text, t.status,
+INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, api_key, spend,
+    total_tokens, prompt_tokens, completion_tokens, "startTime",
+    "endTime", "completionStartTime",
+    model, model_id, model_group, custom_llm_provider, api_base, "user", metadata,
+    cache_hit, cache_key,
+    request_tags, team_id, end_user, requester_ip_address, messages, response, proxy_server_request,
+    session_id, status, mcp_namespaced_tool_name, organization_id, agent_id, request_duration_ms,
+    created_at, updated_at)
+  SELECT 'seed-' || lpad(b.i::text, 12, '0'), t.call_type, t.api_key, b.spend,
+    b.prompt + b.completion, b.prompt, b.completion, b.began,
+    b.began + make_interval(secs => b.ms / 1000.0), b.began + make_interval(secs => b.ms / 2000.0),
+    t.model, t.model_id, t.model_group, t.custom_llm_provider, t.api_base, t."user",
+    CASE WHEN b.i <= {whole} THEN t.metadata ELSE t.slim END, t.cache_hit, t.cache_key,
+    t.request_tags, t.team_id, t.end_user, t.requester_ip_address, t.messages, t.response,
+    t.proxy_server_request, md5(b.i::text)::uuid::text, t.status,
     t.mcp_namespaced_tool_name, t.organization_id, t.agent_id, b.ms, b.began, b.began
   FROM batch b JOIN template t USING (place);
 CREATE TEMPORARY TABLE daily ON COMMIT DROP AS
-  SELECT t."user" AS user_id, t.team_id, to_char(b.began, 'YYYY-MM-DD') AS date, t.api_key, t.model, t.model_group, t.custom_llm_provider,
-    sum(b.prompt) AS prompt_tokens, sum(b.completion) AS completion_tokens, sum(b.spend) AS spend, count(*) AS requests
+  SELECT t."user" AS user_id, t.team_id, to_char(b.began, 'YYYY-MM-DD') AS date, t.api_key,
+    t.model, t.model_group, t.custom_llm_provider,
+    sum(b.prompt) AS prompt_tokens, sum(b.completion) AS completion_tokens,
+    sum(b.spend) AS spend, count(*) AS requests
   FROM batch b JOIN template t USING (place) GROUP BY 1, 2, 3, 4, 5, 6, 7;
 {{user_daily}}
 {{team_daily}}
@@ -488,15 +512,21 @@ COMMIT;
 
 def daily_statement(table: str, owner: str) -> str:
     """SQL that adds the temporary table `daily` to one of LiteLLM's daily tables."""
-    return f"""INSERT INTO "{table}" AS d (id, {owner}, date, api_key, model, model_group, custom_llm_provider, mcp_namespaced_tool_name, endpoint,
+    return f"""INSERT INTO "{table}" AS d (id, {owner}, date, api_key, model, model_group,
+    custom_llm_provider, mcp_namespaced_tool_name, endpoint,
     prompt_tokens, completion_tokens, spend, api_requests, successful_requests, updated_at)
-  SELECT gen_random_uuid()::text, {owner}, date, api_key, model, model_group, custom_llm_provider, '', '/chat/completions',
+  SELECT gen_random_uuid()::text, {owner}, date, api_key, model, model_group,
+    custom_llm_provider, '', '/chat/completions',
     prompt_tokens, completion_tokens, spend, requests, requests, CURRENT_TIMESTAMP
   FROM daily WHERE {owner} <> ''
-  ON CONFLICT ({owner}, date, api_key, model, custom_llm_provider, mcp_namespaced_tool_name, endpoint) DO UPDATE SET
-    prompt_tokens = d.prompt_tokens + excluded.prompt_tokens, completion_tokens = d.completion_tokens + excluded.completion_tokens,
+  ON CONFLICT ({owner}, date, api_key, model, custom_llm_provider,
+    mcp_namespaced_tool_name, endpoint)
+  DO UPDATE SET
+    prompt_tokens = d.prompt_tokens + excluded.prompt_tokens,
+    completion_tokens = d.completion_tokens + excluded.completion_tokens,
     spend = d.spend + excluded.spend, api_requests = d.api_requests + excluded.api_requests,
-    successful_requests = d.successful_requests + excluded.successful_requests, updated_at = excluded.updated_at;"""
+    successful_requests = d.successful_requests + excluded.successful_requests,
+    updated_at = excluded.updated_at;"""
 
 
 BULK = BULK.replace("{{user_daily}}", daily_statement("LiteLLM_DailyUserSpend", "user_id")).replace(
@@ -505,14 +535,18 @@ BULK = BULK.replace("{{user_daily}}", daily_statement("LiteLLM_DailyUserSpend", 
 
 
 def load_bulk(known: dict[str, Any], rows: int, say: Callable[[str], None]) -> int:
-    """Fill LiteLLM_SpendLogs up to `rows`; returns how many were added. Each batch is one transaction: a broken run goes on."""
+    """Fill LiteLLM_SpendLogs up to `rows`; returns how many were added.
+
+    Each batch is one transaction: a broken run goes on.
+    """
     hashes = [entry["hash"] for plan, entry in zip(KEYS, known["keys"]) if plan["bulk"]]
     missing = rows - number('SELECT count(*) FROM "LiteLLM_SpendLogs";')
     if missing <= 0:
         return 0
     start = (
         number(
-            "SELECT coalesce(max(substring(request_id FROM 6)::bigint), 0) FROM \"LiteLLM_SpendLogs\" WHERE request_id LIKE 'seed-%';"
+            "SELECT coalesce(max(substring(request_id FROM 6)::bigint), 0) FROM "
+            "\"LiteLLM_SpendLogs\" WHERE request_id LIKE 'seed-%';"
         )
         + 1
     )
@@ -526,11 +560,14 @@ def load_bulk(known: dict[str, Any], rows: int, say: Callable[[str], None]) -> i
     return missing
 
 
-# --- the whole -------------------------------------------------------------------------------------------------------
+# --- the whole ----------------------------------------------------------------------------------
 
 
 def read_master_key(arguments: argparse.Namespace) -> str:
-    """The master key from a file that holds it alone, or from a process' exact environment. Raises SeedError."""
+    """The master key from a file that holds it alone, or from a process' exact environment.
+
+    Raises SeedError.
+    """
     if arguments.master_key_file:
         return Path(arguments.master_key_file).read_text(encoding="utf-8").rstrip("\n")
     for item in Path(arguments.environ).read_bytes().split(b"\0"):

@@ -7,10 +7,11 @@
     POST /v1/chat/completions      an answer made from the question, whole or streamed
     GET  /healthz                  no key needed
 
-The answer to a question is always `stand-in <model> heard <n> messages; last: <text>`, so that a test can check that
-its own words went all the way there and back. Every request but /healthz needs `Authorization: Bearer KEY`. The key is
-read from a file (`--key-file`) or from the variable STANDIN_API_KEY, never from the command line.
-Two model names misbehave on purpose: `stand-in-slow` takes 50 ms per streamed word, `stand-in-error` answers 500.
+The answer to a question is always `stand-in <model> heard <n> messages; last: <text>`, so that a
+test can check that its own words went all the way there and back. Every request but /healthz needs
+`Authorization: Bearer KEY`. The key is read from a file (`--key-file`) or from the variable
+STANDIN_API_KEY, never from the command line. Two model names misbehave on purpose: `stand-in-slow`
+takes 50 ms per streamed word, `stand-in-error` answers 500.
 """
 
 from __future__ import annotations
@@ -63,7 +64,10 @@ def answer(request: dict[str, Any]) -> str:
         or not all(isinstance(item, dict) for item in messages)
     ):
         raise BadRequest("'messages' must be a non-empty list of objects")
-    return f"stand-in {request.get('model')} heard {len(messages)} messages; last: {text_of(messages[-1].get('content'))}"
+    return (
+        f"stand-in {request.get('model')} heard {len(messages)} messages; last: "
+        f"{text_of(messages[-1].get('content'))}"
+    )
 
 
 def usage(request: dict[str, Any], words: str) -> dict[str, int]:
@@ -100,7 +104,7 @@ def completion(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def chunks(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The `chat.completion.chunk` objects of a streamed answer; usage last, when it was asked for."""
+    """The `chat.completion.chunk` objects of a streamed answer; usage last, when asked for."""
     words = answer(request)
     base = {
         "id": identity(request),
@@ -146,7 +150,7 @@ class Handler(BaseHTTPRequestHandler):
         return hmac.compare_digest(given, b"Bearer " + self.server.key.encode())
 
     def read_request(self) -> dict[str, Any]:
-        """The body, always read to its end: what is left over would be taken for the next request."""
+        """The body, read to its end: what is left over would be taken for the next request."""
         length = int(self.headers.get("Content-Length") or 0)
         if not 0 < length <= LARGEST_BODY:
             self.close_connection = True
