@@ -25,17 +25,20 @@ options:
         restore, is at work.
       - V(resume) takes over the journal of a run that was killed. It fails while that run, or
         another one, is at work.
-      - V(reopen) does the same, and also takes the journal of a migrated host up again, whose host is
-        to be changed once more.
-      - V(begin), V(done) and V(failed) are about the step O(name). With the last step of a way the run
-        has ended when that is done.
+      - V(reopen) does the same, and also takes the journal of a migrated host up again, whose host
+        is to be changed once more.
+      - V(begin), V(done) and V(failed) are about the step O(name). With the last step of a way the
+        run has ended when that is done.
       - V(remember) only adds what O(remember) has.
       - V(close) ends the migration with O(state).
     type: str
     choices: [open, resume, reopen, begin, done, failed, remember, close]
     required: true
   name:
-    description: The step. With V(failed) it may be left out; then the step that is at work has failed, and nothing happens where none is.
+    description:
+      - The step.
+      - With V(failed) it may be left out. Then the step that is at work has failed, and nothing
+        happens where none is.
     type: str
   next:
     description: With V(done), the step that begins in the same instant. Both are one write.
@@ -89,7 +92,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 state:
-  description: Where the host is, as M(llmops.litellm.journal_info) says it. So are the other results.
+  description:
+    - Where the host is, as M(llmops.litellm.journal_info) says it. So are the other results.
   returned: success
   type: str
   sample: running

@@ -66,7 +66,9 @@ restoring:
   returned: success
   type: str
 steps_early:
-  description: The steps of a migration before the cutover, in their order. They touch nothing of the legacy deployment.
+  description:
+    - The steps of a migration before the cutover, in their order.
+    - They touch nothing of the legacy deployment.
   returned: success
   type: list
   elements: str
@@ -94,20 +96,27 @@ steps_back:
   elements: str
   sample: [pause_timers, stop_new, copy_back, start_legacy, verify_legacy, remove_new]
 refused_since:
-  description: The time since which a migration that goes on, or was killed, refuses clients; null where they are served.
+  description:
+    - The time since which a migration that goes on, or was killed, refuses clients.
+    - Null where they are served.
   returned: success
   type: str
   sample: "2026-11-23T15:00:00.000000+00:00"
 rows_stay:
-  description: Whether the new proxy has served, and what it wrote was not proved to be in the legacy database.
+  description:
+    - Whether the new proxy has served, and what it wrote was not proved to be in the legacy
+      database.
   returned: success
   type: bool
 copying_back:
-  description: Whether the run that goes on, or was killed, is in the step that copies rows into the legacy database.
+  description:
+    - Whether the run that goes on, or was killed, is in the step that copies rows into the legacy
+      database.
   returned: success
   type: bool
 legacy_hash:
-  description: The content hash of the legacy database when it was left last, empty where nothing proves it.
+  description:
+    - The content hash of the legacy database when it was left last, empty where nothing proves it.
   returned: success
   type: str
 backup_path:

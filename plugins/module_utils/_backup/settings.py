@@ -95,9 +95,9 @@ class Settings(NamedTuple):
         """The one of this kind; without a kind, the only one there is, or of both the one that
         serves.
 
-        Which one serves is :func:`_deployment.position.serving`'s answer, as health has it. A journal
-        that can't be read has none: a backup of the wrong deployment would pass for one of the
-        right.
+        Which one serves is :func:`_deployment.position.serving`'s answer, as health has it. A
+        journal that can't be read has none: a backup of the wrong deployment would pass for one of
+        the right.
 
         :raises SettingsError: there is none. :raises JournalError: nobody knows which of both
             serves.

@@ -44,12 +44,12 @@ class StepEntry(TypedDict):
 class Facts(TypedDict, total=False):
     """What a migration remembers for other steps, later runs and the report. Each may be missing.
 
-    ``found``: what preflight found; ``warnings``: what it warned of; ``images``: service to image, by
-    digest; ``snapshot_before``, ``snapshot_after``: what clients saw before the cutover, and before
-    the way back; ``legacy_hash``: what the legacy database held when a way back was given up;
-    ``rollback_data``: what was chosen; ``since``: what was written since the cutover; ``failure``:
-    why the run failed; ``stuck``: why neither way could be ended; ``kept_database``: the name under
-    which rows that were not copied back are kept; ``not_kept``: why they are not.
+    ``found``: what preflight found; ``warnings``: what it warned of; ``images``: service to image,
+    by digest; ``snapshot_before``, ``snapshot_after``: what clients saw before the cutover, and
+    before the way back; ``legacy_hash``: what the legacy database held when a way back was given
+    up; ``rollback_data``: what was chosen; ``since``: what was written since the cutover;
+    ``failure``: why the run failed; ``stuck``: why neither way could be ended; ``kept_database``:
+    the name under which rows that were not copied back are kept; ``not_kept``: why they are not.
     """
 
     found: dict[str, Any]
@@ -218,8 +218,8 @@ def _is_time(text: str) -> bool:
 
 
 def half_staged(folder: str, current: Optional[Journal]) -> bool:
-    """Whether runs before the ``current`` one began their step ``stage`` on this host and none has ever ended it: the
-    volumes may be half made, and hold nothing.
+    """Whether runs before the ``current`` one began their step ``stage`` on this host and none has
+    ever ended it: the volumes may be half made, and hold nothing.
 
     Where a journal can't be read, or no earlier one tells of it, nobody knows, and they may hold
     something.
@@ -346,8 +346,8 @@ def lives(
 def refusal(
     journal: Optional[Journal], here: dict[str, Any], now: datetime, patience: float
 ) -> Optional[str]:
-    """Why this run must not touch the host now: somebody else's run is at work. ``None`` where nobody
-    is."""
+    """Why this run must not touch the host now: somebody else's run is at work. ``None`` where
+    nobody is."""
     if journal is None or journal["state"] != RUNNING:
         return None
     if not lives(journal["owner"], here, journal["updated"], now, patience):

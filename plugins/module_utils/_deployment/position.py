@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a journal says that a host is: which deployment serves, and which steps lead on and back."""
+"""Where a journal says that a host is: which deployment serves, and which steps lead on and
+back."""
 
 from __future__ import annotations
 
@@ -20,9 +21,9 @@ def _begun(journal: Journal, group: str) -> bool:
 def steps_on(journal: Journal) -> Optional[list[str]]:
     """The steps by which ``migrate.yml`` ends a run that was killed.
 
-    :returns: nothing where all of it begins again, since nothing was touched yet; ``None`` where the
-        legacy deployment comes back first, since the new one never served, or the legacy one may
-        have written since.
+    :returns: nothing where all of it begins again, since nothing was touched yet; ``None`` where
+        the legacy deployment comes back first, since the new one never served, or the legacy one
+        may have written since.
     """
     group, serving = _steps.group_of(journal["phase"]), _steps.of(_steps.SERVE)
     if group == _steps.PREPARE:
@@ -61,7 +62,8 @@ def steps_back(journal: Journal) -> list[str]:
 
 
 def copies_back(journal: Journal) -> bool:
-    """Whether the way back has rows to copy: the new proxy has served, and the legacy one not since."""
+    """Whether the way back has rows to copy: the new proxy has served, and the legacy one not
+    since."""
     return _begun(journal, _steps.SERVE) and not _begun(journal, _steps.REVERT)
 
 
@@ -113,8 +115,8 @@ def comparable(journal: Journal) -> Optional[dict[str, Any]]:
 
 
 def serving(journal: Optional[Journal], project_dir: str) -> str:
-    """The kind that serves, as the journal says. Without one: the compose deployment where its folder
-    is (a host that was restored), else the legacy one."""
+    """The kind that serves, as the journal says. Without one: the compose deployment where its
+    folder is (a host that was restored), else the legacy one."""
     if journal is None:
         here = os.path.exists(os.path.join(project_dir, "compose.yaml"))
         return _steps.COMPOSE if here else _steps.LEGACY

@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 # In PREPARE the legacy deployment is not stopped, in CUTOVER nothing is written to the new database
-# yet, in SERVE the new proxy writes. In PAUSE it still serves, and nothing but timers is stopped. In
-# STOP the legacy proxy has written nothing since the cutover, from REVERT on it may. FINALIZE
+# yet, in SERVE the new proxy writes. In PAUSE it still serves, and nothing but timers is stopped.
+# In STOP the legacy proxy has written nothing since the cutover, from REVERT on it may. FINALIZE
 # removes what is legacy.
 GROUPS = PREPARE, CUTOVER, SERVE, PAUSE, STOP, REVERT, FINALIZE = (
     "prepare",

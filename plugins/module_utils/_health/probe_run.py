@@ -166,7 +166,8 @@ def with_model_hosts(settings: Settings, result: Deployed) -> dict[str, Any]:
     """An inventory and, as ``model_hosts``, the units, GPUs and answers of this host's model
     servers.
 
-    When each of them answered is recorded in the state folder (:func:`_model_server.inspect.collect`).
+    When each of them answered is recorded in the state folder
+    (:func:`_model_server.inspect.collect`).
     """
     place = _inspect.Scope(
         settings.project_name,

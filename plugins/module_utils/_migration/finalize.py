@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The end of a legacy deployment: whether its host may be without it, and what is kept of it.
 
-Nothing is changed here, except that the native server is started in private to be read and stopped again.
+Nothing is changed here, except that the native server is started in private to be read and stopped
+again.
 """
 
 from __future__ import annotations
@@ -43,11 +44,13 @@ class Look(NamedTuple):
 
 
 def standing(journal: Optional[_journal.Journal]) -> tuple[str, str]:
-    """Whether a host with this journal can be finalized: ``ready``, ``finalized`` (nothing is left to do) or ``refused``, and why."""
+    """Whether a host with this journal can be finalized: ``ready``, ``finalized`` (nothing is left
+    to do) or ``refused``, and why."""
     if journal is None:
         return (
             REFUSED,
-            "no migration was ever begun here, so there is nothing to finalize: migrate.yml migrates the host",
+            "no migration was ever begun here, so there is nothing to finalize:"
+            " migrate.yml migrates the host",
         )
     state, phase = journal["state"], journal["phase"]
     if state == _journal.FINALIZED:
@@ -64,13 +67,14 @@ def standing(journal: Optional[_journal.Journal]) -> tuple[str, str]:
         )
     return (
         REFUSED,
-        "the host is %s and runs its legacy deployment: migrate.yml migrates it, and only then it can be finalized"
-        % state,
+        "the host is %s and runs its legacy deployment: migrate.yml migrates it,"
+        " and only then it can be finalized" % state,
     )
 
 
 def not_before(journal: _journal.Journal, days: float) -> Optional[datetime]:
-    """From when the host may be finalized: so many days after its migration ended. ``None`` where the journal does not say when."""
+    """From when the host may be finalized: so many days after its migration ended. ``None`` where
+    the journal does not say when."""
     try:
         return datetime.fromisoformat(journal["ended"]) + timedelta(days=days)
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -83,7 +87,8 @@ def dump_name(journal: _journal.Journal) -> str:
 
 
 def steps_left(journal: _journal.Journal, drop: bool) -> list[str]:
-    """The steps that are still to be taken, in their order. A last backup of an earlier state of the database is none."""
+    """The steps that are still to be taken, in their order. A last backup of an earlier state of
+    the database is none."""
     entries = {name: _journal.step(journal, name) for name in STEPS}
     done = {name for name, entry in entries.items() if entry and entry["state"] == _journal.DONE}
     held = _journal.facts_of(journal, LAST_BACKUP).get("hash")
@@ -93,7 +98,8 @@ def steps_left(journal: _journal.Journal, drop: bool) -> list[str]:
 
 
 def judge_journal(journal: _journal.Journal, days: float, now: datetime) -> list[Problem]:
-    """What of the journal stands against the end. A run that was killed in one of its steps was allowed to begin."""
+    """What of the journal stands against the end. A run that was killed in one of its steps was
+    allowed to begin."""
     found = []
     earliest = not_before(journal, days)
     if earliest is None:
@@ -137,7 +143,8 @@ def judge_journal(journal: _journal.Journal, days: float, now: datetime) -> list
         found.append(
             Problem(
                 "journal",
-                "does not say how the native PostgreSQL is started, so its database can't be looked at",
+                "does not say how the native PostgreSQL is started,"
+                " so its database can't be looked at",
                 "it was written by another release; rollback.yml and migrate.yml record it",
             )
         )
@@ -167,22 +174,23 @@ def judge_backup(facts: dict[str, Any]) -> list[Problem]:
     )
 
 
-def judge_proxy(told: dict[str, Any]) -> list[Problem]:
-    """Whether the compose deployment serves with its database, by what :mod:`_migration.status` told of it."""
-    if told["kind"] != "compose":
+def judge_proxy(proxy: dict[str, Any]) -> list[Problem]:
+    """Whether the compose deployment serves with its database, by what :mod:`_migration.status`
+    told of it."""
+    if proxy["kind"] != "compose":
         return [
             Problem(
-                "port %d" % told["port"],
-                "is not the compose deployment's: %s" % told["name"],
+                "port %d" % proxy["port"],
+                "is not the compose deployment's: %s" % proxy["name"],
                 "bring it up: systemctl start the compose unit",
             )
         ]
-    if not told["ready"] or told["database"] != _readiness.CONNECTED:
+    if not proxy["ready"] or proxy["database"] != _readiness.CONNECTED:
         return [
             Problem(
                 "compose deployment",
                 "is not ready with its database: %s"
-                % ("; ".join(told["reasons"]) or "database %s" % told["database"]),
+                % ("; ".join(proxy["reasons"]) or "database %s" % proxy["database"]),
                 "mend it, or go back with rollback.yml while that is possible",
             )
         ]
@@ -218,13 +226,15 @@ def judge_contents(held: dict[str, Any], journal: _journal.Journal) -> list[Prob
             "legacy database",
             "is not what it was at the cutover, somebody wrote to it since: %s"
             % ("; ".join(differences[:5]) or "its contents have another hash"),
-            "find out who, and whether those rows are wanted; none of them is in the compose deployment",
+            "find out who, and whether those rows are wanted;"
+            " none of them is in the compose deployment",
         )
     ]
 
 
 def judge_dump(path: str, expect: str) -> list[Problem]:
-    """A backup that has the last one's name already: of a run that was killed, or of an earlier state of the database."""
+    """A backup that has the last one's name already: of a run that was killed, or of an earlier
+    state of the database."""
     try:
         held = _backup.manifest(path).get("fingerprint", {}).get("hash")
     except _backup.BackupError as error:
@@ -254,7 +264,8 @@ def judge_room(folder: str, needed: int, free: int) -> list[Problem]:
 
 
 def files_of(journal: _journal.Journal, state_dir: str) -> list[dict[str, str]]:
-    """What goes into the last backup beside the database: every file of the legacy deployment that is still there, each by its real path once."""
+    """What goes into the last backup beside the database: every file of the legacy deployment that
+    is still there, each by its real path once."""
     legacy = journal["facts"]["found"]["legacy"]
     taken = [dict(entry) for entry in legacy["files"]]
     known = {os.path.realpath(entry["src"]) for entry in taken}
@@ -278,17 +289,18 @@ def files_of(journal: _journal.Journal, state_dir: str) -> list[dict[str, str]]:
 
 
 def kept_databases(folder: str) -> list[str]:
-    """Databases in the volume with rows of a proxy that served and was left, as this host's journals name them."""
+    """Databases in the volume with rows of a proxy that served and was left, as this host's
+    journals name them."""
     names = []
     for name in sorted(os.listdir(folder) if os.path.isdir(folder) else []):
         if re.fullmatch(r"journal(-[^/]+)?\.json", name):
             try:
-                told = json.loads(_files.read(os.path.join(folder, name)))["facts"].get(
+                kept = json.loads(_files.read(os.path.join(folder, name)))["facts"].get(
                     "kept_database"
                 )
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 continue  # an old journal that can't be read names nothing that could be dropped
-            names += [told] if isinstance(told, str) else []
+            names += [kept] if isinstance(kept, str) else []
     return list(dict.fromkeys(names))
 
 
@@ -345,7 +357,8 @@ def look(settings: dict[str, Any], journal: _journal.Journal, now: datetime) -> 
             Problem(
                 "legacy database",
                 "is not looked at in check mode, since its server would have to be started",
-                "the run itself looks before it touches anything, and refuses where somebody has written to it",
+                "the run itself looks before it touches anything,"
+                " and refuses where somebody has written to it",
             )
         )
     elif facts["server"] and facts["expect"]:

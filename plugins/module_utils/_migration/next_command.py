@@ -25,14 +25,17 @@ _REFUSES = "refuses: "
 _FINALIZES = (
     "after the observation period: last backup, legacy units removed, no way back; ends finalized"
 )
+_TAKES_UP = "takes up images, volumes and files that are there, and migrates"
 _NOT_MIGRATED = _REFUSES + "only a migrated host can be finalized"
 
 
 def next_commands(journal: Optional[_journal.Journal]) -> dict[str, str]:
-    """What each playbook would do on a host with this journal (``None``: without one), in words, by its file name."""
+    """What each playbook would do on a host with this journal (``None``: without one), in words, by
+    its file name."""
     if journal is None:
         return {
-            "migrate.yml": "looks at everything, then migrates, or says why not before anything is touched",
+            "migrate.yml": "looks at everything, then migrates,"
+            " or says why not before anything is touched",
             "rollback.yml": _NOTHING + WORDS[NONE],
             "finalize.yml": _NOT_MIGRATED,
         }
@@ -41,12 +44,12 @@ def next_commands(journal: Optional[_journal.Journal]) -> dict[str, str]:
         return _next_killed(journal)
     return {
         _journal.UNTOUCHED: {
-            "migrate.yml": "begins again, takes up images, volumes and files that are there, and migrates",
+            "migrate.yml": "begins again, " + _TAKES_UP,
             "rollback.yml": _NOTHING + "the host runs its legacy deployment",
             "finalize.yml": _NOT_MIGRATED,
         },
         _journal.ROLLED_BACK: {
-            "migrate.yml": "goes forward again, takes up images, volumes and files that are there, and migrates",
+            "migrate.yml": "goes forward again, " + _TAKES_UP,
             "rollback.yml": _NOTHING + "the host runs its legacy deployment",
             "finalize.yml": _NOT_MIGRATED,
         },
@@ -66,7 +69,8 @@ def next_commands(journal: Optional[_journal.Journal]) -> dict[str, str]:
 
 
 def only_taken(journal: _journal.Journal) -> bool:
-    """Whether a run took a migrated host and was killed before its first step, so that all is as the migration left it."""
+    """Whether a run took a migrated host and was killed before its first step, so that all is as
+    the migration left it."""
     entry = _journal.step(journal, _steps.of(_steps.SERVE)[-1])
     return (
         journal["phase"] == _steps.of(_steps.SERVE)[-1]

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report of a migration and of its rollback: what the journal holds, as a person reads it. Pure; the journal has no secrets."""
+"""The report of a migration and of its rollback: what the journal holds, as a person reads it.
+Pure; the journal has no secrets."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ from . import snapshot as _snapshot
 OUTCOMES = {
     MIGRATED: (
         "The host is migrated: LiteLLM, PostgreSQL and Redis run in Docker Compose.",
-        "The rollback failed. Nothing was lost: the host is migrated as before, and the compose deployment serves.",
+        "The rollback failed. Nothing was lost: the host is migrated as before,"
+        " and the compose deployment serves.",
     ),
     FINALIZED: ("The host is migrated, and its legacy deployment is retired for good.",) * 2,
     ROLLED_BACK: (
@@ -34,14 +36,16 @@ OUTCOMES = {
     ),
     UNTOUCHED: (
         "The legacy deployment was not touched and serves.",
-        "The migration failed before the cutover. The legacy deployment was not touched and serves.",
+        "The migration failed before the cutover."
+        " The legacy deployment was not touched and serves.",
     ),
 }
 
 
 def build(journal: Journal, folder: str) -> dict:
-    """The report as data: ``outcome``, ``phases`` (name, meaning, state, seconds), ``refused_seconds``, ``proofs``, ``found``,
-    ``environment``, ``changes``, ``undo``, ``warnings``, ``stuck`` (what is where, when neither way could be ended).
+    """The report as data: ``outcome``, ``phases`` (name, meaning, state, seconds),
+    ``refused_seconds``, ``proofs``, ``found``, ``environment``, ``changes``, ``undo``,
+    ``warnings``, ``stuck`` (what is where, when neither way could be ended).
 
     :param folder: the state folder, for the paths that are named.
     """
@@ -78,7 +82,8 @@ def is_back(journal: Journal) -> bool:
 
 
 def stuck(journal: Journal) -> list[str]:
-    """What is where, and which commands end it, on a host that could be brought neither forward nor back."""
+    """What is where, and which commands end it, on a host that could be brought neither forward nor
+    back."""
     found = journal["facts"].get("found", {})
     unit = found.get("legacy", {}).get("unit", {})
     manager = (
@@ -101,7 +106,8 @@ def stuck(journal: Journal) -> list[str]:
             "Nobody serves now: %s, the legacy database is as it was left." % volume,
             "Look at the engine: docker ps --all; systemctl status docker.",
             again,
-            "To have the legacy deployment serve without those rows, which stay in the volume: rollback.yml -e rollback_data=none.",
+            "To have the legacy deployment serve without those rows, which stay in the volume:"
+            " rollback.yml -e rollback_data=none.",
         ]
     return lines
 
@@ -123,8 +129,9 @@ def _phases(journal: Journal) -> list[dict[str, Any]]:
 
 
 def refused(journal: Journal) -> Optional[float]:
-    """Seconds from the moment in which one proxy was told to stop to the first proof that another one serves; clients are refused for
-    no longer than that. ``None`` where nobody was stopped or there is no such proof."""
+    """Seconds from the moment in which one proxy was asked to stop to the first proof that another
+    one serves; clients are refused for no longer than that. ``None`` where nobody was stopped or
+    there is no such proof."""
     if is_back(journal):
         # A failed migration has refused clients since its cutover.
         begin = (
@@ -220,15 +227,15 @@ def _proofs_back(journal: Journal) -> list[dict[str, Any]]:
                 _proof("tables of the legacy database that changed", True, ", ".join(tables))
             )
     if carried.get("redis"):
-        told = carried["redis"]
+        redis = carried["redis"]
         proofs.append(
             _proof(
                 "keys of Redis came home",
-                bool(told["carried"]),
-                "%d keys" % told["keys"]
+                bool(redis["carried"]),
+                "%d keys" % redis["keys"]
                 + (
-                    ": the native Redis has what it had, since %s" % told["reason"]
-                    if told["reason"]
+                    ": the native Redis has what it had, since %s" % redis["reason"]
+                    if redis["reason"]
                     else ""
                 ),
             )
@@ -323,19 +330,19 @@ def _able(capabilities: dict) -> list[dict[str, Any]]:
     """What models could do ``before`` and can do ``after``, where anybody asked."""
     after = capabilities.get("after", [])
     lost = _snapshot.differences(capabilities.get("before", []), after)
-    told = [
+    found = [
         "%s (%s: %s)" % (row["model"], row["capability"], _snapshot.WORDS[row["state"]])
         for row in after
     ]
-    return [_proof("models can do what they could", not lost, ", ".join(told))] if told else []
+    return [_proof("models can do what they could", not lost, ", ".join(found))] if found else []
 
 
 def _published(containers: dict) -> dict[str, Any]:
     """Where the containers can be reached, as the engine says."""
     hosts = [
         "%s:%s" % (host["HostIp"], host["HostPort"])
-        for told in containers.values()
-        for port in (told["ports"] or {}).values()
+        for container in containers.values()
+        for port in (container["ports"] or {}).values()
         for host in port or []
     ]
     return _proof(
@@ -347,7 +354,7 @@ def _published(containers: dict) -> dict[str, Any]:
 
 def _bridged(bridges: dict) -> list[dict[str, Any]]:
     """Which bridges to model servers were proved, and what could not be."""
-    told = (
+    notes = (
         [
             "port%s %s"
             % ("s" if len(bridges["proved"]) > 1 else "", ", ".join(map(str, bridges["proved"])))
@@ -355,16 +362,16 @@ def _bridged(bridges: dict) -> list[dict[str, Any]]:
         if bridges.get("proved")
         else []
     )
-    told += bridges.get("notes", [])
+    notes += bridges.get("notes", [])
     return (
         [
             _proof(
                 "model servers are reached by the proxy's container, and by nobody else",
                 True,
-                "; ".join(told),
+                "; ".join(notes),
             )
         ]
-        if told
+        if notes
         else []
     )
 
@@ -432,8 +439,8 @@ def _changes(journal: Journal, folder: str) -> list[str]:
     found = journal["facts"].get("found", {})
     if journal["state"] == UNTOUCHED or "legacy" not in found:
         return [
-            "files in %s and images, volumes and the journal of this run; the next run takes them up"
-            % found.get("project_dir", folder)
+            "files in %s and images, volumes and the journal of this run;"
+            " the next run takes them up" % found.get("project_dir", folder)
         ]
     staged, project = facts_of(journal, "stage"), found["project_dir"]
     views = ["config.compose.yaml", *(item["view"] for item in staged.get("included", []))]
@@ -443,6 +450,10 @@ def _changes(journal: Journal, folder: str) -> list[str]:
     ]
     if journal["state"] == ROLLED_BACK:
         kept = journal["facts"].get("kept_database")
+        kept_rows = (
+            "rows of the compose deployment that are not in the legacy database"
+            " are in its volume, in database %s"
+        )
         return (
             lines
             + ["containers, network, units and bridges are gone; images and volumes stay"]
@@ -450,14 +461,7 @@ def _changes(journal: Journal, folder: str) -> list[str]:
                 "model %s in the database: %s is %s" % (item["name"], item["old"], item["new"])
                 for item in facts_of(journal, "start_legacy").get("models", [])
             ]
-            + (
-                [
-                    "rows of the compose deployment that are not in the legacy database are in its volume, in database %s"
-                    % kept
-                ]
-                if kept
-                else []
-            )
+            + ([kept_rows % kept] if kept else [])
         )
     lines += [
         "%s line %d: %s is %s"
@@ -497,14 +501,16 @@ def _undo(journal: Journal) -> list[str]:
     """How to go back or on."""
     if journal["state"] == FINALIZED:
         return [
-            "there is no way back but to restore the last backup of the legacy deployment, which finalized.md names"
+            "there is no way back but to restore the last backup of the legacy deployment,"
+            " which finalized.md names"
         ]
     if journal["state"] == MIGRATED:
         return [
             "rollback.yml brings the legacy deployment back with every row that was written since",
             "what it would do, without doing it: rollback.yml --check",
-            "-e rollback_data=backup restores %s instead; -e rollback_data=none leaves the legacy database as it was at the cutover"
-            % (facts_of(journal, "backup").get("name", "the backup")),
+            "-e rollback_data=backup restores %s instead; -e rollback_data=none leaves"
+            " the legacy database as it was at the cutover"
+            % facts_of(journal, "backup").get("name", "the backup"),
         ]
     if journal["facts"].get("failure"):
         return ["mend what is named above and run migrate.yml again; it takes up what is there"]

@@ -1,8 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text of the reports, of a migration and of the legacy deployment's retirement: Markdown for the
-file, lines for the terminal."""
+"""The text of the reports, of a migration and of the legacy deployment's retirement: Markdown for
+the file, lines for the terminal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def retirement(journal: _journal.Journal) -> list[str]:
         "On %s, after migration %s. Docker Compose serves." % (journal.get("ended"), journal["id"]),
         "**There is no way back from here except to restore a backup.**",
         "",
-        "Last backup: `%s`, pinned: %s rows in %d tables, content hash %s, as at the cutover; with its unit files, configuration and env files."
+        "Last backup: `%s`, pinned: %s rows in %d tables, content hash %s, as at the cutover;"
+        " with its unit files, configuration and env files."
         % (
             dumped.get("path"),
             "{:,}".format(dumped.get("rows", 0)),
@@ -37,7 +38,7 @@ def retirement(journal: _journal.Journal) -> list[str]:
         ),
         "",
     ]
-    # a run that was killed has told nobody what it had removed already
+    # a run that was killed has not recorded what it had removed already
     gone = [
         unit["path"]
         for unit in legacy["units"]

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way back, looked at before it is taken: what each choice would keep and lose, and what stands against it.
+"""The way back, looked at before it is taken: what each choice would keep and lose, and what stands
+against it.
 
 Nothing is changed. Rows are counted in the compose deployment's database while it serves.
 """
@@ -25,8 +26,10 @@ CARRY, BACKUP, NONE = "carry", "backup", "none"
 CHOICES = (CARRY, BACKUP, NONE)
 SPARE = 256 << 20
 # What an operator thinks of first. Both columns are in every release that this collection moves.
-_SINCE = """SELECT (SELECT count(*) FROM "LiteLLM_VerificationToken" WHERE created_at >= TIMESTAMP %(time)s),
-  count(*), coalesce(sum(spend), 0) FROM "LiteLLM_SpendLogs" WHERE "startTime" >= TIMESTAMP %(time)s"""
+_SINCE = """SELECT
+  (SELECT count(*) FROM "LiteLLM_VerificationToken" WHERE created_at >= TIMESTAMP %(time)s),
+  count(*), coalesce(sum(spend), 0)
+  FROM "LiteLLM_SpendLogs" WHERE "startTime" >= TIMESTAMP %(time)s"""
 
 
 class Look(NamedTuple):
@@ -43,8 +46,9 @@ def look(journal: _journal.Journal, database: _session.Endpoint, choice: str) ->
     :param journal: of a migration that began.
     :param database: the compose deployment's.
     :param choice: one of :data:`CHOICES`.
-    :returns: facts: ``carries`` (whether there may be rows that the legacy database does not have), ``since`` (``keys``, ``requests``,
-        ``spend`` since the cutover; ``None`` where they can't be counted), ``tables`` (:func:`_postgres.copy_back.delta`), ``told`` (that in words),
+    :returns: facts: ``carries`` (whether there may be rows that the legacy database does not have),
+        ``since`` (``keys``, ``requests``, ``spend`` since the cutover; ``None`` where they can't be
+        counted), ``tables`` (:func:`_postgres.copy_back.delta`), ``summary`` (that in words),
         ``choices`` (name to words).
     """
     found = journal["facts"].get("found", {})
@@ -52,7 +56,7 @@ def look(journal: _journal.Journal, database: _session.Endpoint, choice: str) ->
         "carries": _position.copies_back(journal),
         "since": None,
         "tables": [],
-        "told": "",
+        "summary": "",
         "choices": {},
     }
     problems = _legacy_problems(found.get("legacy", {}))
@@ -73,7 +77,7 @@ def look(journal: _journal.Journal, database: _session.Endpoint, choice: str) ->
     problems += judge(choice, unread, held, left, kept)
     if held and choice != NONE:
         problems += _room(found, database)
-    facts["told"] = told(facts, unread)
+    facts["summary"] = summary(facts, unread)
     facts["choices"] = choices(
         kept, backup["ended"] if backup else None, cutover["begun"] if cutover else None
     )
@@ -96,10 +100,14 @@ def judge(
 ) -> list[Problem]:
     """What stands against a choice.
 
-    :param unread: why the compose deployment's database can't be read, empty where it can; ``held``: what it holds.
+    :param unread: why the compose deployment's database can't be read, empty where it can;
+        ``held``: what it holds.
     :param left: facts of the step ``cutover``; ``backup``: facts of the step ``backup``.
     """
-    others = "-e rollback_data=backup (the backup from before the migration) or -e rollback_data=none (as at the cutover)"
+    others = (
+        "-e rollback_data=backup (the backup from before the migration)"
+        " or -e rollback_data=none (as at the cutover)"
+    )
     if choice == NONE:
         return []
     found = []
@@ -116,7 +124,8 @@ def judge(
             found.append(
                 Problem(
                     "journal",
-                    "has no proof of the copy at the cutover, so nobody can tell what the legacy database held",
+                    "has no proof of the copy at the cutover,"
+                    " so nobody can tell what the legacy database held",
                     "choose " + others,
                 )
             )
@@ -124,7 +133,8 @@ def judge(
             found.append(
                 Problem(
                     "database",
-                    "has another schema than at the cutover (a newer LiteLLM changed it?), which the legacy release does not know",
+                    "has another schema than at the cutover (a newer LiteLLM changed it?),"
+                    " which the legacy release does not know",
                     "go back to the release of the cutover, or give up the rows since: " + others,
                 )
             )
@@ -141,7 +151,7 @@ def judge(
     return found
 
 
-def told(facts: dict[str, Any], unread: str) -> str:
+def summary(facts: dict[str, Any], unread: str) -> str:
     """What was written since the cutover, in words."""
     if unread:
         return "What was written since the cutover can't be counted."
@@ -171,7 +181,8 @@ def choices(
     kept = "It stays in the compose deployment's volume, under another name."
     return {
         CARRY: "keeps all of it, loses nothing.",
-        BACKUP: "keeps what the backup %s of %s holds, loses all of it and what was written between backup and cutover. %s"
+        BACKUP: "keeps what the backup %s of %s holds,"
+        " loses all of it and what was written between backup and cutover. %s"
         % (backup.get("name"), backed_up, kept),
         NONE: "keeps the legacy database as it was at the cutover (%s), loses all of it. %s"
         % (stopped, kept),
@@ -239,7 +250,8 @@ def _changed_files(legacy: dict[str, Any]) -> list[Problem]:
 
 
 def _room(found: dict[str, Any], database: _session.Endpoint) -> list[Problem]:
-    """Free space where the native server keeps its data: every row that differs is written once more before the old one goes."""
+    """Free space where the native server keeps its data: every row that differs is written once
+    more before the old one goes."""
     server = (found.get("database") or {}).get("server")
     if not server or not os.path.isdir(server["folder"]):
         return []

@@ -399,7 +399,8 @@ def _compare_capabilities(old: Snapshot, new: Snapshot) -> list[str]:
 
 
 def table(old: Snapshot, new: Snapshot) -> list[str]:
-    """Every request to a model, on both sides, with the seconds that it took: lines for a person."""
+    """Every request to a model, on both sides, with the seconds that it took: lines for a
+    person."""
     rows = [("model", "asked for", "before", "now", "seconds before", "seconds now")]
     there = {key: (state, seconds) for key, state, seconds in _asked(new)}
     for key, state, seconds in _asked(old):

@@ -1,9 +1,11 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a host stands: its journal, both deployments, who answers, the last backup, and what the next command would do.
+"""Where a host stands: its journal, both deployments, who answers, the last backup, and what the
+next command would do.
 
-Nothing is changed, nothing that is missing or broken ends the look, and nothing that is returned is a secret.
+Nothing is changed, nothing that is missing or broken ends the look, and nothing that is returned is
+a secret.
 """
 
 from __future__ import annotations
@@ -34,8 +36,9 @@ PORT = 4000
 def stand(
     journal: Optional[_journal.Journal], run: Optional[dict], now: datetime, patience: float
 ) -> dict[str, Any]:
-    """The journal in words: ``state``, ``phase``, ``since``, ``working`` (``yes``, ``no``, ``unknown``), ``words``, ``id``, ``problem``."""
-    told: dict[str, Any] = {
+    """The journal in words: ``state``, ``phase``, ``since``, ``working`` (``yes``, ``no``,
+    ``unknown``), ``words``, ``id``, ``problem``."""
+    result: dict[str, Any] = {
         "state": NONE,
         "phase": "",
         "since": None,
@@ -46,9 +49,9 @@ def stand(
         "kept_database": None,
     }
     if journal is None:
-        return told
+        return result
     state, phase = str(journal.get("state")), str(journal.get("phase", ""))
-    told.update(
+    result.update(
         state=state,
         phase=phase,
         id=journal.get("id"),
@@ -58,24 +61,24 @@ def stand(
     )
     if state == _journal.RUNNING:
         entry = _journal.step(journal, phase)
-        told["since"] = entry["begun"] if entry else journal.get("updated")
-        told["working"] = (
+        result["since"] = entry["begun"] if entry else journal.get("updated")
+        result["working"] = (
             "unknown"
             if run is None
             else "yes"
             if _journal.refusal(journal, run, now, patience)
             else "no"
         )
-        told["words"] = {
+        result["words"] = {
             "yes": "a run is at work in its step %s",
             "no": "a run was killed in its step %s",
             "unknown": "a run is at work or was killed in its step %s",
-        }[told["working"]] % phase
-        if told["working"] == "no" and entry and entry["state"] == "failed":
-            told["words"] = "a run ended in its step %s, which failed" % phase
+        }[result["working"]] % phase
+        if result["working"] == "no" and entry and entry["state"] == "failed":
+            result["words"] = "a run ended in its step %s, which failed" % phase
         if _steps.MEANINGS.get(phase):
-            told["words"] += " (%s)" % _steps.MEANINGS[phase]
-    return told
+            result["words"] += " (%s)" % _steps.MEANINGS[phase]
+    return result
 
 
 def key_of(paths: list[str]) -> Optional[str]:
@@ -99,10 +102,10 @@ def answering(
     for unit in units:
         if unit["holds_port"]:
             return {"kind": "legacy", "name": unit["name"]}
-    for name, told in containers.items():
+    for name, container in containers.items():
         published = [
             int(host["HostPort"])
-            for hosts in ((told or {}).get("ports") or {}).values()
+            for hosts in ((container or {}).get("ports") or {}).values()
             for host in hosts or []
         ]
         if listener.port in published:
@@ -113,7 +116,8 @@ def answering(
 def unit_state(
     record: dict[str, Any], port: Optional[int], found: list[_listeners.Listener]
 ) -> dict[str, Any]:
-    """A recorded unit and what it is now; ``None`` for what it has not. ``holds_port``: whether its process has the port."""
+    """A recorded unit and what it is now; ``None`` for what it has not. ``holds_port``: whether its
+    process has the port."""
     manager = _systemd.Manager(record.get("account") or None)
     units = _systemd.show(manager, [record["name"]])
     listener = _listeners.holder(found, port) if port else None
@@ -132,7 +136,8 @@ def unit_state(
 
 
 def last_backup(folder: str) -> dict[str, Any]:
-    """The newest backup with a readable manifest, and how many folders have none. Nothing is hashed."""
+    """The newest backup with a readable manifest, and how many folders have none. Nothing is
+    hashed."""
     best: Optional[dict[str, Any]] = None
     unreadable = 0
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
@@ -140,14 +145,14 @@ def last_backup(folder: str) -> dict[str, Any]:
         if name.startswith(".") or not os.path.isdir(path):
             continue
         try:
-            told = _backup.manifest(path)
+            manifest = _backup.manifest(path)
             entry = {
-                "name": str(told["name"]),
+                "name": str(manifest["name"]),
                 "path": path,
-                "created": datetime.fromisoformat(told["created"]).isoformat(),
-                "kind": str(told["source"]),
-                "rows": int(told["rows_total"]),
-                "pinned": bool(told["pinned"]),
+                "created": datetime.fromisoformat(manifest["created"]).isoformat(),
+                "kind": str(manifest["source"]),
+                "rows": int(manifest["rows_total"]),
+                "pinned": bool(manifest["pinned"]),
             }
         except (_backup.BackupError, KeyError, TypeError, ValueError):
             unreadable += 1
@@ -232,7 +237,8 @@ def look(settings: dict[str, Any], now: Optional[datetime] = None) -> dict[str, 
 
 
 def _guarded(part: Callable[[], Any], otherwise: Any) -> Any:
-    """A part of the look, or what it is without it: whatever is broken on a host is no reason not to tell the rest."""
+    """A part of the look, or what it is without it: whatever is broken on a host is no reason not
+    to tell the rest."""
     try:
         return part()
     except Exception as error:
@@ -241,14 +247,14 @@ def _guarded(part: Callable[[], Any], otherwise: Any) -> Any:
             error,
             (_systemd.SystemdError, _legacy.LegacyError, _backup.BackupError, _client.ProxyError),
         )
-        told = (
+        message = (
             str(error)
             if ours
             else (error.strerror or "failed")
             if isinstance(error, OSError)
             else "could not be looked at (%s)" % type(error).__name__
         )
-        return {**otherwise, "error": told} if isinstance(otherwise, dict) else otherwise
+        return {**otherwise, "error": message} if isinstance(otherwise, dict) else otherwise
 
 
 def _journal_of(folder: str) -> tuple[Optional[_journal.Journal], Optional[str]]:
@@ -284,12 +290,12 @@ def _recorded(found: dict[str, Any], listeners: list[_listeners.Listener]) -> di
 def _discovered(settings: dict[str, Any], listeners: list[_listeners.Listener]) -> dict[str, Any]:
     """The legacy deployment of a host that has no record of it."""
     unit = _legacy.find_unit(settings["legacy_unit"], settings["legacy_account"])
-    port, key, told = PORT, None, None
+    port, key, problem = PORT, None, None
     if unit.pid is not None:
         deployment = _legacy.discover(settings["legacy_unit"], settings["legacy_account"])
         port, key = deployment.facts["port"], deployment.environment.get(_client.MASTER_KEY)
     else:
-        told = "%s is %s" % (unit.name, unit.active)
+        problem = "%s is %s" % (unit.name, unit.active)
     records = [
         {"name": other.name, "account": other.manager.account or ""}
         for other in _legacy.related_units(unit)
@@ -297,7 +303,7 @@ def _discovered(settings: dict[str, Any], listeners: list[_listeners.Listener]) 
     return {
         "port": port,
         "key": key,
-        "error": told,
+        "error": problem,
         "units": [
             unit_state(record, port if record["name"] == unit.name else None, listeners)
             for record in records
@@ -318,7 +324,7 @@ def _compose(project: str, folder: str) -> dict[str, Any]:
             port = urlsplit(read.proxy_url()).port
         except _compose_project.DeploymentError as error:
             problem = str(error)
-    told: dict[str, Any] = {
+    result: dict[str, Any] = {
         "engine": {"version": engine["server"], "compose": engine["compose"]},
         "containers": {},
         "volumes": [],
@@ -326,7 +332,7 @@ def _compose(project: str, folder: str) -> dict[str, Any]:
         "error": problem,
     }
     if not engine["server"]:
-        told["error"] = (
+        result["error"] = (
             "there is no docker here"
             if not engine["client"]
             else "the engine does not answer (%s)" % (engine["error"] or "no reason given")
@@ -334,17 +340,17 @@ def _compose(project: str, folder: str) -> dict[str, Any]:
     else:
         for name in containers:
             found = _docker.container(name)
-            told["containers"][name] = found and {
+            result["containers"][name] = found and {
                 key: found[key] for key in ("state", "health", "image", "ports", "started")
             }
-        told["volumes"] = [name for name in volumes if _docker.volume_labels(name) is not None]
+        result["volumes"] = [name for name in volumes if _docker.volume_labels(name) is not None]
     units = _systemd.show(_systemd.Manager(None), ["%s-compose.service" % project])
-    told["unit"] = (
+    result["unit"] = (
         {"name": units[0].name, "enabled": units[0].enabled, "active": units[0].active}
         if units
         else None
     )
-    return told
+    return result
 
 
 def _proxy(

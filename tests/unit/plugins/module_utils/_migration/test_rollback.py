@@ -106,7 +106,7 @@ def test_everything_is_there_and_comes_along(tmp_path: Path, database: dict[str,
     assert (found.problems, found.warnings) == ([], [])
     assert found.facts["since"] == {"keys": 2, "requests": 7, "spend": 0.5}
     assert "'2026-11-23 15:00:09'" in database["asked"][0]
-    assert found.facts["told"] == (
+    assert found.facts["summary"] == (
         "Since the cutover 2 keys created, 7 requests logged, 0.500000 of spend recorded. "
         "Rows: LiteLLM_SpendLogs +7, LiteLLM_UserTable changed."
     )
@@ -165,7 +165,7 @@ def test_database_that_cannot_be_read_stops_only_what_needs_it(
     monkeypatch.setattr(_backup, "verify", lambda folder: [])
     found = _rollback.look(journal({"legacy": legacy(tmp_path)}), ENDPOINT, choice)
     assert bool(found.problems) is stopped
-    assert "can't be counted" in found.facts["told"]
+    assert "can't be counted" in found.facts["summary"]
 
 
 @pytest.mark.parametrize(("wrong", "expected"), [([], 0), (["x: is missing"], 1)])
