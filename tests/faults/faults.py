@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs that are killed at every task, and hosts that fail, under a client that never stops writing. See README.md."""
+"""Runs that are killed at every task, and hosts that fail, under a client that never stops writing.
+See README.md."""
 
 from __future__ import annotations
 
@@ -230,7 +231,8 @@ class Host:
         return told
 
     def blow(self) -> dict[str, Any]:
-        """What is true right after the blow; who holds the rows is asked again until some database answers."""
+        """What is true right after the blow; who holds the rows is asked again until some database
+        answers."""
         first = self.look()
         limit = time.monotonic() + 30
         told = first
@@ -240,7 +242,8 @@ class Host:
         return {**first, "rows": told["rows"]}
 
     def forget(self) -> None:
-        """Begin a new list of rows: what this case was allowed to lose is not asked of the next one."""
+        """Begin a new list of rows: what this case was allowed to lose is not asked of the next
+        one."""
         self.sh(
             f"systemctl stop writer; mv {WRITTEN} {WRITTEN}.$(date +%s); systemctl reset-failed writer 2> /dev/null",
             check=False,
@@ -248,7 +251,8 @@ class Host:
         self.begin()
 
     def settled(self, code: Optional[int], spend: bool, states: tuple[str, ...]) -> dict[str, Any]:
-        """What is true when LiteLLM has had time to write what it acknowledged until now, and its client to see it again."""
+        """What is true when LiteLLM has had time to write what it acknowledged until now, and its
+        client to see it again."""
         self.sh(f"cp {WRITTEN} {WRITTEN}.now")
         limit = time.monotonic() + FLUSH
         while True:
@@ -273,7 +277,8 @@ class Host:
         return float(self.sh("date +%s.%N"))
 
     def reaches(self, phase: str, run: subprocess.Popen[bytes], then: str = "") -> bool:
-        """Wait, on the host, until the journal of a run that goes on names this phase; then do something there at once."""
+        """Wait, on the host, until the journal of a run that goes on names this phase; then do
+        something there at once."""
         at = f'grep -qs \'"state": "running"\' {JOURNAL} && grep -qs \'"phase": "{phase}"\' {JOURNAL}'
         watcher = subprocess.Popen(
             [
@@ -408,7 +413,8 @@ class Matrix:
         return not wrong
 
     def keep(self, case: Case, seen: dict[str, Any]) -> None:
-        """What a bad case left on its host, before that is thrown away: the missing rows with their times, journal, report, logs."""
+        """What a bad case left on its host, before that is thrown away: the missing rows with their
+        times, journal, report, logs."""
         folder = OUTPUT / "bad" / re.sub(r"[^A-Za-z0-9.]+", "-", case.name)[-150:]
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "seen.json").write_text(json.dumps(seen, indent=1), encoding="utf-8")
@@ -437,7 +443,8 @@ class Matrix:
         )
 
     def strike(self, fault: strikes.Strike) -> bool:
-        """Let the host fail under a migration, undo the fault, and run the next command where the run left work."""
+        """Let the host fail under a migration, undo the fault, and run the next command where the
+        run left work."""
         case = Case(fault.name, "migrate", "", fault.phase, "migrate")
         if fault.fresh and not self.host.fresh:
             self.host.build()
@@ -491,7 +498,8 @@ class Matrix:
         return good
 
     def damage(self, name: str, command: str, number: int) -> bool:
-        """Spoil the journal of a migrated host: every playbook must refuse, name the file and touch nothing."""
+        """Spoil the journal of a migrated host: every playbook must refuse, name the file and touch
+        nothing."""
         case = Case(name, "migrate", "(%d)" % number, "", "migrate")
         self.at("migrated")
         begun = self.host.now()
@@ -508,7 +516,8 @@ class Matrix:
         )
 
     def backwards(self) -> bool:
-        """A run is killed in the cutover, and then the clock is an hour earlier than the journal says."""
+        """A run is killed in the cutover, and then the clock is an hour earlier than the journal
+        says."""
         case = Case("clock an hour back", "migrate", "", "cutover", "migrate")
         self.at("legacy")
         begun = self.host.now()
@@ -566,7 +575,8 @@ class Matrix:
         ]
 
     def kills(self, every: list[Case]) -> list[bool]:
-        """Kills, each taken when the host stands where it begins, so that one case's end is another's beginning."""
+        """Kills, each taken when the host stands where it begins, so that one case's end is
+        another's beginning."""
         done, good = self.done(), []
         left = [case for case in every if case.name not in done]
         while left:
@@ -607,7 +617,8 @@ def cut(run: subprocess.Popen[bytes]) -> None:
 
 
 def version() -> str:
-    """A name for the playbooks and roles as they are: what was recorded with others names other lines."""
+    """A name for the playbooks and roles as they are: what was recorded with others names other
+    lines."""
     digest = hashlib.sha256()
     for path in sorted(
         path for folder in ("playbooks", "roles") for path in (ROOT / folder).rglob("*.yml")
@@ -626,7 +637,8 @@ def load(path: Path) -> list[dict[str, Any]]:
 
 
 def publish(results: list[dict[str, Any]]) -> None:
-    """Print the summary that docs/faults.md has; every case is a line of test-output/faults/table.md."""
+    """Print the summary that docs/faults.md has; every case is a line of
+    test-output/faults/table.md."""
     (OUTPUT / "table.md").write_text(verdict.table(results) + "\n", encoding="utf-8")
     print("\n%s\n\n%s" % (verdict.summary(results), verdict.table(results).splitlines()[-1]))
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 COMPOSE_DATA = "/var/lib/docker/volumes/litellm_postgres/_data"
 BACKUPS = "/var/backups/llmops-litellm"
-# A file system of its own for the volume (the servers must not run) ... which is full from some moment on.
+# A file system of its own for the volume (the servers must not run) ... which is full from some
+# moment on.
 OWN_DISK = (
     f"mountpoint -q {COMPOSE_DATA} || mount -t tmpfs -o size=4g,mode=0700,uid=$(stat -c %u {COMPOSE_DATA}),gid=$(stat -c %g {COMPOSE_DATA}) "
     f"tmpfs {COMPOSE_DATA}"
@@ -20,13 +21,16 @@ COPYING = "timeout 60 sh -c 'until pgrep -f \"[p]g_dump .*--format=custom\" > /d
 
 
 class Strike(NamedTuple):
-    """A fault: what is run on the host (by ``sh``) when the journal's phase is ``phase``, and what undoes it after the run has ended.
+    """A fault: what is run on the host (by ``sh``) when the journal's phase is ``phase``, and what
+    undoes it after the run has ended.
 
-    ``spend``: whether LiteLLM may be held to spend that it had in memory only when a proxy or a database was killed under it.
-    ``outside``: done by the harness, on this machine: ``restart`` the host, ``cut`` the connection, start a ``second`` run.
-    ``ends``: the states in which the struck run itself may leave the host. A fault that leaves no trace was none: where ``migrated`` is
-    not among them, the run must have failed. ``fresh``: needs a host on which no migration has been before. ``before`` is run ahead of it all
-    on a host that was migrated and came back, so that the volume is there; ``after`` at the very end, on the host that has come back again.
+    ``spend``: whether LiteLLM may be held to spend that it had in memory only when a proxy or a
+    database was killed under it. ``outside``: done by the harness, on this machine: ``restart`` the
+    host, ``cut`` the connection, start a ``second`` run. ``ends``: the states in which the struck
+    run itself may leave the host. A fault that leaves no trace was none: where ``migrated`` is not
+    among them, the run must have failed. ``fresh``: needs a host on which no migration has been
+    before. ``before`` is run ahead of it all on a host that was migrated and came back, so that the
+    volume is there; ``after`` at the very end, on the host that has come back again.
     """
 
     name: str

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the fault tests decide: which moments to strike at, whether a case ended well, and the table of all. Pure."""
+"""What the fault tests decide: which moments to strike at, whether a case ended well, and the table
+of all. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from typing import Any, NamedTuple, Optional
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
 
-# They run on the controller, or only look: to be killed there is to be killed before the next task that does something.
+# They run on the controller, or only look: to be killed there is to be killed before the next task
+# that does something.
 QUIET = (
     "assert",
     "debug",
@@ -25,13 +27,15 @@ QUIET = (
 )
 LONG = 1.0  # seconds; a task that takes longer is also struck in its middle
 FINAL = ("none", "untouched", "migrated", "rolled back")
-# Before these nothing of the legacy deployment is touched, and one way to go on says as much as the other.
+# Before these nothing of the legacy deployment is touched, and one way to go on says as much as the
+# other.
 WAYS = ("migrate", "rollback")
 EARLY = ("", *_steps.EARLY)
 
 
 class Case(NamedTuple):
-    """One test: ``fault`` at ``point`` (of ``step``) of a playbook, then the playbook ``then``. ``after``: seconds into the task."""
+    """One test: ``fault`` at ``point`` (of ``step``) of a playbook, then the playbook ``then``.
+    ``after``: seconds into the task."""
 
     fault: str
     playbook: str
@@ -52,10 +56,11 @@ def points(recorded: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def cases(playbook: str, recorded: Iterable[dict[str, Any]], other: bool = False) -> list[Case]:
-    """Every kill of a playbook, before each task and within each long one, with the ways to go on in turn.
+    """Every kill of a playbook, before each task and within each long one, with the ways to go on
+    in turn.
 
-    Before a task that follows one which changed nothing and was short is where that one was killed: no case of its own. ``other``: from the cutover
-    on, the same kills with the other way.
+    Before a task that follows one which changed nothing and was short is where that one was killed:
+    no case of its own. ``other``: from the cutover on, the same kills with the other way.
     """
     found: list[Case] = []
     turn, still = 0, False
@@ -95,7 +100,8 @@ def moment(seen: dict[str, Any]) -> list[str]:
 
 
 def expected(then: str, before: dict[str, Any]) -> tuple[str, ...]:
-    """The states in which a host may be when the command ``then`` has ended, from where it was ``before`` (as the journal told)."""
+    """The states in which a host may be when the command ``then`` has ended, from where it was
+    ``before`` (as the journal told)."""
     if then == "migrate":
         return ("migrated",)
     if before["state"] in ("none", "untouched", "rolled back"):
@@ -113,7 +119,8 @@ def end(
     spend: bool = True,
     wanted_states: Sequence[str] = FINAL,
 ) -> list[str]:
-    """What is wrong when all is over. ``code``: exit code of the next command; ``spend``: whether spend rows count as well."""
+    """What is wrong when all is over. ``code``: exit code of the next command; ``spend``: whether
+    spend rows count as well."""
     found = []
     if code:
         found.append("the next command ended with %d" % code)
@@ -141,7 +148,8 @@ def end(
 
 
 def summary(results: Sequence[dict[str, Any]]) -> str:
-    """The results as Markdown, one line for each step that was struck in, faults of the host apart."""
+    """The results as Markdown, one line for each step that was struck in, faults of the host
+    apart."""
     lines = [
         "| struck in | cases | good | acknowledged rows lost | longest refusal |",
         "|---|---:|---:|---:|---:|",

@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Records every task that a run starts, or kills the run at one of them: with SIGKILL, it and its children, as a power cut would.
+"""Records every task that a run starts, or kills the run at one of them: with SIGKILL, it and its
+children, as a power cut would.
 
-LLMOPS_FAULTS_RECORD names a file that gets one JSON line for each task that touched a host. LLMOPS_FAULTS_KILL is a JSON object with
-``point``, and ``after``, the seconds to wait from the task's start on.
+LLMOPS_FAULTS_RECORD names a file that gets one JSON line for each task that touched a host.
+LLMOPS_FAULTS_KILL is a JSON object with ``point``, and ``after``, the seconds to wait from the
+task's start on.
 """
 
 from __future__ import annotations
@@ -94,6 +96,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     v2_runner_on_ok = v2_runner_on_failed = _ended
 
     def v2_runner_on_skipped(self, result: Any) -> None:
-        """A task that is not done this time is no point of its own, but a kill ordered for its middle must not hit the next one."""
+        """A task that is not done this time is no point of its own, but a kill ordered for its
+        middle must not hit the next one."""
         if self.struck:
             kill()

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is true on the host at this moment, as JSON: ``look.py [ACKNOWLEDGED]``.
 
-``state`` and ``phase`` of the journal; ``serves``: ``legacy``, ``compose`` or ``nobody`` at port 4000; ``ready``: whether that one has its
-database; ``writers``: the proxies that run and would write for clients; ``databases``: which can be read; and with the writer's file how
-many of its rows each of them has: ``rows``: ``{database: {acknowledged, missing, keys_missing}}``.
+``state`` and ``phase`` of the journal; ``serves``: ``legacy``, ``compose`` or ``nobody`` at port
+4000; ``ready``: whether that one has its database; ``writers``: the proxies that run and would
+write for clients; ``databases``: which can be read; and with the writer's file how many of its rows
+each of them has: ``rows``: ``{database: {acknowledged, missing, keys_missing}}``.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def ready() -> bool:
 
 
 def proxies() -> tuple[str, list[str]]:
-    """Who holds port 4000, and which proxies run that would write for clients (the rehearsal's is at another port)."""
+    """Who holds port 4000, and which proxies run that would write for clients (the rehearsal's is
+    at another port)."""
     pid = (
         run(
             [

@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A client that never stops: ``writer.py FILE`` makes requests and keys, and remembers in FILE every one that was acknowledged.
+"""A client that never stops: ``writer.py FILE`` makes requests and keys, and remembers in FILE
+every one that was acknowledged.
 
-One JSON line each, synced: ``{"kind": "spend"|"key", "id": as the database has it, "time"}``, and for each span in which the proxy
-did not serve ``{"kind": "refused", "begin", "end"}``. Keys themselves are never written down.
+One JSON line each, synced: ``{"kind": "spend"|"key", "id": as the database has it, "time"}``, and
+for each span in which the proxy did not serve ``{"kind": "refused", "begin", "end"}``. Keys
+themselves are never written down.
 """
 
 from __future__ import annotations

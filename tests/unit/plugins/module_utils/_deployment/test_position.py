@@ -22,7 +22,8 @@ LATE = ["serve", "verify", "hand_over"]
 
 
 def reached(*steps: str, state: str = "running", **facts: Any) -> Any:
-    """A journal with these steps, all done but the last. A step may carry its state: ``verify!`` failed."""
+    """A journal with these steps, all done but the last. A step may carry its state: ``verify!``
+    failed."""
     entries = [
         {
             "name": name.rstrip("!"),
@@ -76,7 +77,8 @@ def test_migrated_host_comes_back_with_its_rows() -> None:
 
 
 def test_early_step_that_is_added_to_the_table_is_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once it had to be added to a second list too, and a kill in it sent an untouched host back."""
+    """Once it had to be added to a second list too, and a kill in it sent an untouched host
+    back."""
     added = _steps.Step("inspect", _steps.PREPARE, "looked at once more")
     table = (*_steps.STEPS[:6], added, *_steps.STEPS[6:])
     monkeypatch.setattr(_steps, "STEPS", table)

@@ -1,4 +1,5 @@
-"""The whole preflight: what a host has and what is wrong with it. Git, files and listeners are real; systemd, Docker and the databases are not."""
+"""The whole preflight: what a host has and what is wrong with it. Git, files and listeners are
+real; systemd, Docker and the databases are not."""
 
 from __future__ import annotations
 
