@@ -37,7 +37,8 @@ KILLS = [
     Case(
         "killed within",
         "migrate",
-        "roles/compose/tasks/rehearse.yml llmops.litellm.compose : rehearse | Start the new proxy away from the legacy port",
+        "roles/compose/tasks/rehearse.yml llmops.litellm.compose : rehearse | "
+        "Start the new proxy away from the legacy port",
         "rehearse",
         "rollback",
         5.0,
@@ -53,7 +54,8 @@ KILLS = [
     Case(
         "killed within",
         "rollback",
-        "roles/rollback/tasks/data.yml llmops.litellm.rollback : data | Copy the rows back into the legacy database and verify them",
+        "roles/rollback/tasks/data.yml llmops.litellm.rollback : data | "
+        "Copy the rows back into the legacy database and verify them",
         "copy_back",
         "rollback",
         2.0,
@@ -221,31 +223,33 @@ class Host:
                     stdout=subprocess.DEVNULL,
                 )
         self.sh(
-            f"systemctl stop writer 2> /dev/null; systemctl reset-failed writer 2> /dev/null; systemd-run --quiet --unit=writer --property=Restart=always "
+            "systemctl stop writer 2> /dev/null; systemctl reset-failed writer 2> /dev/null; "
+            "systemd-run --quiet --unit=writer --property=Restart=always "
             f"python3 -B /root/faults/writer.py {WRITTEN}"
         )
 
     def look(self) -> dict[str, Any]:
         """What is true now."""
-        told: dict[str, Any] = json.loads(self.sh(f"python3 -B /root/faults/look.py {WRITTEN}"))
-        return told
+        seen: dict[str, Any] = json.loads(self.sh(f"python3 -B /root/faults/look.py {WRITTEN}"))
+        return seen
 
     def blow(self) -> dict[str, Any]:
         """What is true right after the blow; who holds the rows is asked again until some database
         answers."""
         first = self.look()
         limit = time.monotonic() + 30
-        told = first
-        while not told["rows"] and time.monotonic() < limit:
+        latest = first
+        while not latest["rows"] and time.monotonic() < limit:
             time.sleep(0.5)
-            told = self.look()
-        return {**first, "rows": told["rows"]}
+            latest = self.look()
+        return {**first, "rows": latest["rows"]}
 
     def forget(self) -> None:
         """Begin a new list of rows: what this case was allowed to lose is not asked of the next
         one."""
         self.sh(
-            f"systemctl stop writer; mv {WRITTEN} {WRITTEN}.$(date +%s); systemctl reset-failed writer 2> /dev/null",
+            f"systemctl stop writer; mv {WRITTEN} {WRITTEN}.$(date +%s); "
+            "systemctl reset-failed writer 2> /dev/null",
             check=False,
         )
         self.begin()
@@ -279,7 +283,10 @@ class Host:
     def reaches(self, phase: str, run: subprocess.Popen[bytes], then: str = "") -> bool:
         """Wait, on the host, until the journal of a run that goes on names this phase; then do
         something there at once."""
-        at = f'grep -qs \'"state": "running"\' {JOURNAL} && grep -qs \'"phase": "{phase}"\' {JOURNAL}'
+        at = (
+            f'grep -qs \'"state": "running"\' {JOURNAL} && '
+            f'grep -qs \'"phase": "{phase}"\' {JOURNAL}'
+        )
         watcher = subprocess.Popen(
             [
                 "docker",
@@ -466,7 +473,8 @@ class Matrix:
                 stdout=subprocess.DEVNULL,
             )
             self.host.sh(
-                "timeout 240 sh -c 'until [ -S /run/systemd/private ]; do sleep 0.1; done; systemctl is-system-running --wait' || true"
+                "timeout 240 sh -c 'until [ -S /run/systemd/private ]; do sleep 0.1; done; "
+                "systemctl is-system-running --wait' || true"
             )
             self.host.begin()
         elif fault.outside == "cut":
@@ -530,9 +538,11 @@ class Matrix:
             "migrate", LLMOPS_FAULTS_KILL=json.dumps({"point": point.point, "after": point.after})
         )
         later = (
-            "import json, re, datetime as d; p = '%s'; t = open(p).read(); f = lambda m: (d.datetime.fromisoformat(m[0]) + d.timedelta(hours=1))"
-            ".isoformat(timespec='microseconds'); open(p, 'w').write(re.sub(r'20\\d\\d-\\d\\d-\\d\\dT[0-9:.]+\\+00:00', f, t))"
-            % JOURNAL
+            "import json, re, datetime as d; p = '%s'; t = open(p).read(); "
+            "f = lambda m: (d.datetime.fromisoformat(m[0]) + d.timedelta(hours=1))"
+            ".isoformat(timespec='microseconds'); "
+            "times = r'20\\d\\d-\\d\\d-\\d\\dT[0-9:.]+\\+00:00'; "
+            "open(p, 'w').write(re.sub(times, f, t))" % JOURNAL
         )
         self.host.sh('python3 -c "%s"' % later)
         first = self.host.blow()

@@ -12,12 +12,15 @@ BACKUPS = "/var/backups/llmops-litellm"
 # A file system of its own for the volume (the servers must not run) ... which is full from some
 # moment on.
 OWN_DISK = (
-    f"mountpoint -q {COMPOSE_DATA} || mount -t tmpfs -o size=4g,mode=0700,uid=$(stat -c %u {COMPOSE_DATA}),gid=$(stat -c %g {COMPOSE_DATA}) "
-    f"tmpfs {COMPOSE_DATA}"
+    f"mountpoint -q {COMPOSE_DATA} || mount -t tmpfs -o size=4g,mode=0700,"
+    f"uid=$(stat -c %u {COMPOSE_DATA}),gid=$(stat -c %g {COMPOSE_DATA}) tmpfs {COMPOSE_DATA}"
 )
 FULL = f"mount -o remount,size=$(( $(du -sk {COMPOSE_DATA} | cut -f1) + 512 ))k {COMPOSE_DATA}"
 # Until a copy or a dump is under way. The brackets keep the pattern from finding this very command.
-COPYING = "timeout 60 sh -c 'until pgrep -f \"[p]g_dump .*--format=custom\" > /dev/null; do sleep 0.05; done'"
+COPYING = (
+    'timeout 60 sh -c \'until pgrep -f "[p]g_dump .*--format=custom" > /dev/null; '
+    "do sleep 0.05; done'"
+)
 
 
 class Strike(NamedTuple):
@@ -65,7 +68,8 @@ STRIKES = [
         "Docker daemon and initdb killed",
         "environment",
         "timeout 120 sh -c 'until pgrep -x initdb > /dev/null; do sleep 0.02; done'; "
-        "kill -9 $(systemctl show -p MainPID --value docker) $(pgrep -x initdb) $(pgrep -f '[d]ocker-entrypoint.sh postgres')",
+        "kill -9 $(systemctl show -p MainPID --value docker) $(pgrep -x initdb) "
+        "$(pgrep -f '[d]ocker-entrypoint.sh postgres')",
         "systemctl reset-failed docker.service; systemctl start docker.service",
         ends=("untouched", "migrated"),
         fresh=True,
@@ -123,7 +127,8 @@ STRIKES = [
     Strike(
         "new proxy has the wrong salt key",
         "backup",
-        "sed -i 's/^LITELLM_SALT_KEY=.*/LITELLM_SALT_KEY=sk-wrong-salt-key-0123456789abcdef/' /opt/litellm/.env",
+        "sed -i 's/^LITELLM_SALT_KEY=.*/LITELLM_SALT_KEY=sk-wrong-salt-key-0123456789abcdef/' "
+        "/opt/litellm/.env",
         ends=("rolled back",),
     ),
     Strike("second run at the same time", "rehearse", outside="second", ends=("migrated",)),

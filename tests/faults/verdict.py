@@ -170,7 +170,8 @@ def summary(results: Sequence[dict[str, Any]]) -> str:
 def table(results: Sequence[dict[str, Any]]) -> str:
     """All results as Markdown, one line for each case."""
     lines = [
-        "| fault | at | next | then | state after | rows acknowledged | rows present | refused | verdict |",
+        "| fault | at | next | then | state after | rows acknowledged | rows present "
+        "| refused | verdict |",
         "|---|---|---|---|---|---:|---:|---:|---|",
     ]
     for told in results:

@@ -78,7 +78,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def _ended(self, result: Any) -> None:
         if self.struck:
-            kill()  # shorter than in the recording: killed at its end, and not in whatever comes next
+            # shorter than in the recording: killed at its end, and not in whatever comes next
+            kill()
         if (
             self.now.get("action", "").endswith("journal")
             and result.task.args["operation"] in STEPS

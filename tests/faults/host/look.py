@@ -24,7 +24,8 @@ PSQL = {
     "legacy": ["runuser", "-u", "postgres", "--", "psql", "-p", "5434", "-d", "llm_gateway"],
     "compose": ["docker", "exec", "litellm-postgres", "psql", "-U", "litellm", "-d", "litellm"],
 }
-IDS = 'SELECT token FROM "LiteLLM_VerificationToken" UNION ALL SELECT request_id FROM "LiteLLM_SpendLogs" WHERE "startTime" > now() - interval \'1 day\''
+IDS = """SELECT token FROM "LiteLLM_VerificationToken"
+UNION ALL SELECT request_id FROM "LiteLLM_SpendLogs" WHERE "startTime" > now() - interval '1 day'"""
 
 
 def run(words: list[str]) -> Optional[str]:
