@@ -24,9 +24,9 @@ def bare_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host with Python and no other program, whatever the machine has that runs the test."""
     real = subprocess.run
 
-    def run(argv: list[str], **options: Any) -> Any:
+    def run(argv: list[str], check: bool = False, **options: Any) -> Any:
         if argv[0] in ("python3", "/usr/bin/python3", sys.executable):
-            return real(argv, **options)
+            return real(argv, check=check, **options)
         raise FileNotFoundError(2, "No such file or directory", argv[0])
 
     monkeypatch.setattr(subprocess, "run", run)
