@@ -118,17 +118,15 @@ def test_hand_over_puts_the_timers_in_place(host: Any, migrated: Look) -> None:
     assert "looked at by litellm-ops: *-*-* *:*:00" in host.check_output(f"cat {STATE}/report.md")
 
 
-def test_look_takes_less_than_a_second(host: Any, migrated: Look) -> None:
+def test_check_takes_less_than_a_second_of_processor(host: Any, migrated: Look) -> None:
+    """Of its own and its children's: on the clock it waits for whatever else runs, here for other
+    scenarios."""
     assert migrated
-    # on the host, since what asks it from here takes its own time
-    timed = (
-        "begun=$(date +%s%N); litellm-ops health --json > /root/look.json; "
-        "echo $(( $(date +%s%N) - begun ))"
-    )
-    took = [int(host.check_output(timed)) / 1e9 for _round in range(5)]
-    assert json.loads(host.check_output("cat /root/look.json"))["outcome"] == "healthy"
-    host.check_output("rm /root/look.json")
-    assert min(took) < 1.0, took
+    timed = "bash -c 'TIMEFORMAT=\"%U %S\"; time litellm-ops health --json > /root/check.json' 2>&1"
+    took = [sum(map(float, host.check_output(timed).split())) for _round in range(5)]
+    assert json.loads(host.check_output("cat /root/check.json"))["outcome"] == "healthy"
+    host.check_output("rm /root/check.json")
+    assert 0.1 < min(took) < 1.0, took
 
 
 def test_unit_looks_with_no_more_rights_than_it_has(host: Any, migrated: Look) -> None:
