@@ -101,4 +101,7 @@ def test_clients_were_refused_as_long_as_the_report_says(host: Any, report: dict
     assert len(watched["refused"]) == 1
     begin, end = watched["refused"][0]
     assert 0 < end - begin <= report["refused_seconds"] + 0.5
-    assert report["refused_seconds"] < 60
+    # The cutover does what the rehearsal did before, under the same load: other scenarios run
+    # beside this one, so a bound in seconds would measure them.
+    seconds = {phase["name"]: phase["seconds"] for phase in report["phases"]}
+    assert report["refused_seconds"] < 1.5 * seconds["rehearse"]
