@@ -203,15 +203,15 @@ def rollback(params: dict[str, Any], journal: Optional[dict], _check: bool) -> d
             % _journal.path_of(params["state_dir"])
         )
     source = _session.Endpoint.from_params(params["source"])
-    return _result(_rollback.look(journal, source, params["data"]))
+    return _result(_rollback.inspect(journal, source, params["data"]))
 
 
 def finalize(params: dict[str, Any], journal: Optional[dict], check: bool) -> dict[str, Any]:
     """Whether the host is ready, and then the problems."""
-    standing, why = _finalize.standing(journal)
+    standing, why = _finalize.position(journal)
     found = _finalize.Look({}, [], [])
     if journal is not None and standing == _finalize.READY:
-        found = _finalize.look({**params, "check": check}, journal, datetime.now(timezone.utc))
+        found = _finalize.inspect({**params, "check": check}, journal, datetime.now(timezone.utc))
     return {"standing": standing, "why": why, **_result(found)}
 
 

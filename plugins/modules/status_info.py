@@ -146,8 +146,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    status = _status.look(module.params)
-    module.exit_json(changed=False, status=status, screen=_status_text.screen(status))
+    status = _status.inspect(module.params)
+    module.exit_json(changed=False, status=status, screen=_status_text.text_lines(status))
 
 
 if __name__ == "__main__":

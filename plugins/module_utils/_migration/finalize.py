@@ -43,7 +43,7 @@ class Look(NamedTuple):
     warnings: list[Problem]
 
 
-def standing(journal: Optional[_journal.Journal]) -> tuple[str, str]:
+def position(journal: Optional[_journal.Journal]) -> tuple[str, str]:
     """Whether a host with this journal can be finalized: ``ready``, ``finalized`` (nothing is left
     to do) or ``refused``, and why."""
     if journal is None:
@@ -97,7 +97,7 @@ def steps_left(journal: _journal.Journal, drop: bool) -> list[str]:
     return [name for name in (STEPS if drop else STEPS[:2]) if name not in done]
 
 
-def judge_journal(journal: _journal.Journal, days: float, now: datetime) -> list[Problem]:
+def check_journal(journal: _journal.Journal, days: float, now: datetime) -> list[Problem]:
     """What of the journal stands against the end. A run that was killed in one of its steps was
     allowed to begin."""
     found = []
@@ -151,7 +151,7 @@ def judge_journal(journal: _journal.Journal, days: float, now: datetime) -> list
     return found
 
 
-def judge_backup(facts: dict[str, Any]) -> list[Problem]:
+def check_backup(facts: dict[str, Any]) -> list[Problem]:
     """What is wrong with the backup from before the migration, by the facts of its step."""
     if not facts.get("path"):
         return [
@@ -174,7 +174,7 @@ def judge_backup(facts: dict[str, Any]) -> list[Problem]:
     )
 
 
-def judge_proxy(proxy: dict[str, Any]) -> list[Problem]:
+def check_proxy(proxy: dict[str, Any]) -> list[Problem]:
     """Whether the compose deployment serves with its database, by what :mod:`_migration.status`
     told of it."""
     if proxy["kind"] != "compose":
@@ -197,7 +197,7 @@ def judge_proxy(proxy: dict[str, Any]) -> list[Problem]:
     return []
 
 
-def judge_units(units: Iterable[dict[str, Any]]) -> list[Problem]:
+def check_units(units: Iterable[dict[str, Any]]) -> list[Problem]:
     """Legacy units that run, as :func:`_migration.status.unit_state` tells them."""
     return [
         Problem(
@@ -210,7 +210,7 @@ def judge_units(units: Iterable[dict[str, Any]]) -> list[Problem]:
     ]
 
 
-def judge_contents(held: dict[str, Any], journal: _journal.Journal) -> list[Problem]:
+def check_contents(held: dict[str, Any], journal: _journal.Journal) -> list[Problem]:
     """Whether the legacy database holds what it held at the cutover."""
     if held["hash"] == _position.legacy_hash(journal):
         return []
@@ -232,7 +232,7 @@ def judge_contents(held: dict[str, Any], journal: _journal.Journal) -> list[Prob
     ]
 
 
-def judge_dump(path: str, expect: str) -> list[Problem]:
+def check_dump(path: str, expect: str) -> list[Problem]:
     """A backup that has the last one's name already: of a run that was killed, or of an earlier
     state of the database."""
     try:
@@ -250,7 +250,7 @@ def judge_dump(path: str, expect: str) -> list[Problem]:
     )
 
 
-def judge_room(folder: str, needed: int, free: int) -> list[Problem]:
+def check_room(folder: str, needed: int, free: int) -> list[Problem]:
     """Whether the last backup has room."""
     if free >= needed:
         return []
@@ -304,7 +304,7 @@ def kept_databases(folder: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def look(settings: dict[str, Any], journal: _journal.Journal, now: datetime) -> Look:
+def inspect(settings: dict[str, Any], journal: _journal.Journal, now: datetime) -> Look:
     """Look at a host that shall be without its legacy deployment.
 
     :param settings: the parameters of the module ``migration_check``, and ``check``.
@@ -315,7 +315,7 @@ def look(settings: dict[str, Any], journal: _journal.Journal, now: datetime) -> 
     path = os.path.join(settings["backup_dir"], dump_name(journal))
     dropping = settings["drop_database"] or settings["remove_kept"]
     left = steps_left(journal, dropping)
-    problems = judge_journal(journal, settings["observation_days"], now)
+    problems = check_journal(journal, settings["observation_days"], now)
     warnings: list[Problem] = []
     facts: dict[str, Any] = {
         "steps": left,
@@ -330,8 +330,8 @@ def look(settings: dict[str, Any], journal: _journal.Journal, now: datetime) -> 
         "kept": kept_databases(settings["state_dir"]),
         "litellm_version": (found.get("legacy") or {}).get("litellm_version"),
     }
-    problems += judge_backup(_journal.facts_of(journal, "backup"))
-    status = _status.look(
+    problems += check_backup(_journal.facts_of(journal, "backup"))
+    status = _status.inspect(
         {
             **settings,
             "run": None,
@@ -342,13 +342,13 @@ def look(settings: dict[str, Any], journal: _journal.Journal, now: datetime) -> 
         },
         now,
     )
-    problems += judge_proxy(status["proxy"])
-    problems += judge_units(status["legacy"]["units"] + status["legacy"]["servers"])
+    problems += check_proxy(status["proxy"])
+    problems += check_units(status["legacy"]["units"] + status["legacy"]["servers"])
     if found.get("legacy"):
         facts["files"] = files_of(journal, settings["state_dir"])
         problems += _unit_removal.plan(facts["units"], None).problems
     problems += (
-        judge_dump(path, facts["expect"]) if LAST_BACKUP in left and os.path.exists(path) else []
+        check_dump(path, facts["expect"]) if LAST_BACKUP in left and os.path.exists(path) else []
     )
     if LAST_BACKUP not in left:
         problems += [Problem("last backup", text, AGAIN) for text in _backup.verify(path)]
@@ -389,6 +389,6 @@ def _contents(
             )
         ]
     needed = size + sum(os.stat(entry["src"]).st_size for entry in facts["files"]) + _backup.SPARE
-    return judge_contents(held, journal) + judge_room(
+    return check_contents(held, journal) + check_room(
         settings["backup_dir"], needed, _files.free_bytes(settings["backup_dir"])
     )

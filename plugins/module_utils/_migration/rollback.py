@@ -40,7 +40,7 @@ class Look(NamedTuple):
     warnings: list[Problem]
 
 
-def look(journal: _journal.Journal, database: _session.Endpoint, choice: str) -> Look:
+def inspect(journal: _journal.Journal, database: _session.Endpoint, choice: str) -> Look:
     """Look at a host that shall come back.
 
     :param journal: of a migration that began.
@@ -74,7 +74,7 @@ def look(journal: _journal.Journal, database: _session.Endpoint, choice: str) ->
         unread = str(error)
     if held and left.get("target"):
         facts["tables"] = _copy_back.delta(left["target"], held)
-    problems += judge(choice, unread, held, left, kept)
+    problems += check(choice, unread, held, left, kept)
     if held and choice != NONE:
         problems += _room(found, database)
     facts["summary"] = summary(facts, unread)
@@ -91,7 +91,7 @@ def _since(database: _session.Endpoint, time: str) -> dict[str, Any]:
     return {"keys": int(row[0] or 0), "requests": int(row[1] or 0), "spend": float(row[2] or 0)}
 
 
-def judge(
+def check(
     choice: str,
     unread: str,
     held: Optional[dict[str, Any]],

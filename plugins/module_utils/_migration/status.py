@@ -33,7 +33,7 @@ from .next_command import NONE, UNREADABLE, WORDS, _unknown, next_commands
 PORT = 4000
 
 
-def stand(
+def position_in_words(
     journal: Optional[_journal.Journal], run: Optional[dict], now: datetime, patience: float
 ) -> dict[str, Any]:
     """The journal in words: ``state``, ``phase``, ``since``, ``working`` (``yes``, ``no``,
@@ -91,7 +91,7 @@ def key_of(paths: list[str]) -> Optional[str]:
     return None
 
 
-def answering(
+def who_answers(
     listener: Optional[_listeners.Listener],
     units: list[dict[str, Any]],
     containers: dict[str, Optional[dict]],
@@ -162,7 +162,7 @@ def last_backup(folder: str) -> dict[str, Any]:
     return {"last": best, "unreadable": unreadable}
 
 
-def look(settings: dict[str, Any], now: Optional[datetime] = None) -> dict[str, Any]:
+def inspect(settings: dict[str, Any], now: Optional[datetime] = None) -> dict[str, Any]:
     """Everything about a host.
 
     :param settings: the parameters of the module ``status_info``.
@@ -174,8 +174,8 @@ def look(settings: dict[str, Any], now: Optional[datetime] = None) -> dict[str, 
         "time": now.isoformat(timespec="seconds"),
     }
     status["journal"] = _guarded(
-        lambda: stand(journal, settings["run"], now, settings["patience"]),
-        stand(None, None, now, 0),
+        lambda: position_in_words(journal, settings["run"], now, settings["patience"]),
+        position_in_words(None, None, now, 0),
     )
     problem = problem or status["journal"].pop("error", None)
     if problem:
@@ -363,7 +363,7 @@ def _proxy(
     timeout: float,
 ) -> dict[str, Any]:
     """Who answers at the proxy's port, and whether it is ready."""
-    who = answering(
+    who = who_answers(
         _listeners.holder(listeners, port),
         status["legacy"]["units"],
         status["compose"]["containers"],

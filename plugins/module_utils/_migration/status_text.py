@@ -15,7 +15,7 @@ from .next_command import NONE, UNREADABLE
 WIDTH, HEIGHT, NAME_WIDTH, MOST_UNITS = 100, 40, 48, 11
 
 
-def screen(status: dict[str, Any]) -> list[str]:
+def text_lines(status: dict[str, Any]) -> list[str]:
     """The status as lines for a terminal: at most 40 of at most 100 columns."""
     lines = [
         "%s, %s" % (status["host"], _time(status["time"])),
@@ -68,47 +68,50 @@ def _head(word: str) -> str:
     return "%-9s" % word
 
 
-def _about_journal(told: dict[str, Any]) -> list[str]:
-    if told["state"] in (NONE, UNREADABLE):
+def _about_journal(position: dict[str, Any]) -> list[str]:
+    if position["state"] in (NONE, UNREADABLE):
         return _wrapped(
-            _head("state"), told["words"] + (": " + told["problem"] if told["problem"] else "")
+            _head("state"),
+            position["words"] + (": " + position["problem"] if position["problem"] else ""),
         )
-    name = "" if told["state"] == _journal.RUNNING else told["state"] + " "
-    lines = _wrapped(_head("state"), "%ssince %s: %s" % (name, _time(told["since"]), told["words"]))
-    if told["kept_database"]:
+    name = "" if position["state"] == _journal.RUNNING else position["state"] + " "
+    lines = _wrapped(
+        _head("state"), "%ssince %s: %s" % (name, _time(position["since"]), position["words"])
+    )
+    if position["kept_database"]:
         lines += _wrapped(
             _head(""),
             "rows of a proxy that served and was left are in database %s of the volume"
-            % told["kept_database"],
+            % position["kept_database"],
         )
     return lines
 
 
-def _about_proxy(told: dict[str, Any]) -> list[str]:
-    if told["error"]:
-        return _wrapped(_head("proxy"), "port %d: %s" % (told["port"], told["error"]))
-    if told["kind"] == "nobody":
-        return _wrapped(_head("proxy"), "nobody listens on port %d" % told["port"])
+def _about_proxy(proxy: dict[str, Any]) -> list[str]:
+    if proxy["error"]:
+        return _wrapped(_head("proxy"), "port %d: %s" % (proxy["port"], proxy["error"]))
+    if proxy["kind"] == "nobody":
+        return _wrapped(_head("proxy"), "nobody listens on port %d" % proxy["port"])
     lines = _wrapped(
         _head("proxy"),
         "port %d has %s: %s, database %s, cache %s%s"
         % (
-            told["port"],
-            told["name"],
-            "ready" if told["ready"] else "NOT READY",
-            told["database"],
-            told["cache"],
-            ", LiteLLM %s" % told["version"] if told["version"] else "",
+            proxy["port"],
+            proxy["name"],
+            "ready" if proxy["ready"] else "NOT READY",
+            proxy["database"],
+            proxy["cache"],
+            ", LiteLLM %s" % proxy["version"] if proxy["version"] else "",
         ),
     )
     return lines + [
-        line for reason in told["reasons"][:2] for line in _wrapped(_head(""), reason, 1)
+        line for reason in proxy["reasons"][:2] for line in _wrapped(_head(""), reason, 1)
     ]
 
 
-def _about_backup(told: dict[str, Any]) -> list[str]:
-    last = told["last"]
-    text = told["error"] or "none"
+def _about_backup(backup: dict[str, Any]) -> list[str]:
+    last = backup["last"]
+    text = backup["error"] or "none"
     if last:
         text = "%s of %s: %s, %s rows%s" % (
             last["name"],
@@ -119,14 +122,15 @@ def _about_backup(told: dict[str, Any]) -> list[str]:
         )
     return _wrapped(
         _head("backup"),
-        text + ("; %d without a sound manifest" % told["unreadable"] if told["unreadable"] else ""),
+        text
+        + ("; %d without a sound manifest" % backup["unreadable"] if backup["unreadable"] else ""),
     )
 
 
-def _about_legacy(told: dict[str, Any]) -> list[str]:
-    units = told["units"] + told["servers"]
+def _about_legacy(legacy: dict[str, Any]) -> list[str]:
+    units = legacy["units"] + legacy["servers"]
     if not units:
-        return _wrapped("legacy deployment: ", told["error"] or "nothing is known of it")
+        return _wrapped("legacy deployment: ", legacy["error"] or "nothing is known of it")
     names = [
         "  %s%s" % (unit["name"], " (%s)" % unit["account"] if unit["account"] else "")
         for unit in units[:MOST_UNITS]
@@ -148,11 +152,11 @@ def _about_legacy(told: dict[str, Any]) -> list[str]:
         lines.append("%-*s %-21s %s%s" % (room, name[:room], now, was, held))
     if len(units) > MOST_UNITS:
         lines.append("  and %d more" % (len(units) - MOST_UNITS))
-    return lines + (_wrapped("  ", told["error"]) if told["error"] else [])
+    return lines + (_wrapped("  ", legacy["error"]) if legacy["error"] else [])
 
 
-def _about_compose(told: dict[str, Any]) -> list[str]:
-    engine = told["engine"]
+def _about_compose(compose: dict[str, Any]) -> list[str]:
+    engine = compose["engine"]
     lines = [
         "compose deployment%s"
         % (
@@ -161,8 +165,8 @@ def _about_compose(told: dict[str, Any]) -> list[str]:
             else ""
         )
     ]
-    lines += _wrapped("  ", told["error"]) if told["error"] else []
-    for name, found in told["containers"].items():
+    lines += _wrapped("  ", compose["error"]) if compose["error"] else []
+    for name, found in compose["containers"].items():
         if found is None:
             lines.append("  %-24s none" % name)
             continue
@@ -176,7 +180,7 @@ def _about_compose(told: dict[str, Any]) -> list[str]:
             "  %-18s %-18s %-18s %s"
             % (name, state, ", ".join(ports) or "not published", _image(found["image"]))
         )
-    unit = told["unit"]
+    unit = compose["unit"]
     lines.append(
         "  %s"
         % (
@@ -185,7 +189,7 @@ def _about_compose(told: dict[str, Any]) -> list[str]:
             else "no unit starts it at boot"
         )
     )
-    return lines + (["  volumes %s" % ", ".join(told["volumes"])] if told["volumes"] else [])
+    return lines + (["  volumes %s" % ", ".join(compose["volumes"])] if compose["volumes"] else [])
 
 
 def _image(reference: str) -> str:

@@ -45,7 +45,7 @@ def test_rollback_is_checked_with_the_rows_since_the_cutover(
         return _rollback.Look({"carries": True}, [problem], [])
 
     monkeypatch.setattr(_journal, "load", lambda folder: {"state": "migrated"})
-    monkeypatch.setattr(_rollback, "look", look)
+    monkeypatch.setattr(_rollback, "inspect", look)
     result = run(migration_check, **rollback, source=SOURCE, data="none")
     assert (result["changed"], result["facts"]) == (False, {"carries": True})
     assert (result["problems"], result["warnings_found"]) == (["x: is wrong -> mend it"], [])
@@ -67,7 +67,7 @@ def test_host_is_judged_only_where_it_is_migrated(
         seen.append(settings)
         return _finalize.Look({"a": 1}, [_finalize.Problem("x", "is wrong", "mend it")], [])
 
-    monkeypatch.setattr(_finalize, "look", look)
+    monkeypatch.setattr(_finalize, "inspect", look)
     told = run(migration_check, **FINALIZE, check=True, state_dir=str(tmp_path), backup_dir="/b")
     assert (told["changed"], told["problems"], told["facts"], seen[0]["check"]) == (
         False,

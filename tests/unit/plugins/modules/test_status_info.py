@@ -19,8 +19,8 @@ Run = Callable[..., dict[str, Any]]
 
 
 def test_status_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_status, "look", lambda settings: {"host": settings["project_name"]})
-    monkeypatch.setattr(_status_text, "screen", lambda status: ["screen"])
+    monkeypatch.setattr(_status, "inspect", lambda settings: {"host": settings["project_name"]})
+    monkeypatch.setattr(_status_text, "text_lines", lambda status: ["screen"])
     told = run(status_info, check=True, state_dir="/s", backup_dir="/b")
     assert (told["changed"], told["status"], told["screen"]) == (
         False,

@@ -62,14 +62,14 @@ NOW = datetime(2026, 11, 30, 15, 0, tzinfo=timezone.utc)
     ids=lambda value: value["state"] + " " + value["phase"] if isinstance(value, dict) else "",
 )
 def test_only_a_migrated_host_can_be_finalized(told: Any, standing: str, why: str) -> None:
-    assert _finalize.standing(told)[0] == standing
-    assert _finalize.standing(told)[1].startswith(why)
+    assert _finalize.position(told)[0] == standing
+    assert _finalize.position(told)[1].startswith(why)
 
 
 def test_migration_that_was_killed_in_its_last_step_is_not_over() -> None:
     told = finalized(state="running")
     del told["ended"]
-    assert _finalize.standing(told)[0] == "refused"
+    assert _finalize.position(told)[0] == "refused"
 
 
 def subjects(problems: list[Problem]) -> list[str]:
@@ -80,24 +80,24 @@ def subjects(problems: list[Problem]) -> list[str]:
 def test_host_is_watched_for_as_long_as_was_said(days: float, seconds: int) -> None:
     now = datetime.fromisoformat(ENDED) + timedelta(seconds=seconds)
     early = now < datetime.fromisoformat(ENDED) + timedelta(days=days)
-    assert subjects(_finalize.judge_journal(finalized(), days, now)) == (
+    assert subjects(_finalize.check_journal(finalized(), days, now)) == (
         ["finalize_observation_days"] if early else []
     )
 
 
 def test_refusal_names_the_day() -> None:
     assert "run finalize.yml from 2026-12-03 14:00 UTC on" in str(
-        _finalize.judge_journal(finalized(), 10, NOW)[0]
+        _finalize.check_journal(finalized(), 10, NOW)[0]
     )
 
 
 def test_run_that_went_on_is_not_asked_for_the_time_again() -> None:
     assert (
-        _finalize.judge_journal(finalized(entry("remove_units", "begun"), state="running"), 99, NOW)
+        _finalize.check_journal(finalized(entry("remove_units", "begun"), state="running"), 99, NOW)
         == []
     )
     assert subjects(
-        _finalize.judge_journal(
+        _finalize.check_journal(
             finalized(entry("last_backup", "failed"), state="migrated"), 99, NOW
         )
     ) == ["finalize_observation_days"]
@@ -107,13 +107,13 @@ def test_journal_without_proofs_is_refused_with_every_reason() -> None:
     told = finalized()
     told["steps"][1]["facts"] = {"equal": False, "source": HELD}
     del told["ended"], told["facts"]["found"]["database"]["server"]
-    said = " ".join(str(item) for item in _finalize.judge_journal(told, 0, NOW))
+    said = " ".join(str(item) for item in _finalize.check_journal(told, 0, NOW))
     assert "when the migration ended" in said
     assert "no proof that the copy at the cutover was equal" in said
     assert "how the native PostgreSQL is started" in said
     told["facts"] = {}
     assert "what the legacy deployment was" in " ".join(
-        str(item) for item in _finalize.judge_journal(told, 0, NOW)
+        str(item) for item in _finalize.check_journal(told, 0, NOW)
     )
 
 
@@ -151,22 +151,22 @@ def test_steps_that_are_left() -> None:
 
 
 def test_backup_from_before_is_looked_at(tmp_path: Path) -> None:
-    assert _finalize.judge_backup({"path": backup(tmp_path / "a")}) == []
-    assert "not named in the journal" in str(_finalize.judge_backup({})[0])
+    assert _finalize.check_backup({"path": backup(tmp_path / "a")}) == []
+    assert "not named in the journal" in str(_finalize.check_backup({})[0])
     assert "it is not pinned" in str(
-        _finalize.judge_backup({"path": backup(tmp_path / "b", pinned=False)})[0]
+        _finalize.check_backup({"path": backup(tmp_path / "b", pinned=False)})[0]
     )
     assert "is not of format 1" in str(
-        _finalize.judge_backup({"path": backup(tmp_path / "c", format=9)})[0]
+        _finalize.check_backup({"path": backup(tmp_path / "c", format=9)})[0]
     )
-    assert "cannot be read" in str(_finalize.judge_backup({"path": str(tmp_path / "nosuch")})[0])
+    assert "cannot be read" in str(_finalize.check_backup({"path": str(tmp_path / "nosuch")})[0])
 
 
 def test_last_backup_of_another_state_is_not_taken(tmp_path: Path) -> None:
     path = backup(tmp_path / "a")
-    assert _finalize.judge_dump(path, "h1") == []
-    assert "holds something else" in str(_finalize.judge_dump(path, "h2")[0])
-    assert "cannot be read" in str(_finalize.judge_dump(str(tmp_path), "h1")[0])
+    assert _finalize.check_dump(path, "h1") == []
+    assert "holds something else" in str(_finalize.check_dump(path, "h2")[0])
+    assert "cannot be read" in str(_finalize.check_dump(str(tmp_path), "h1")[0])
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_last_backup_of_another_state_is_not_taken(tmp_path: Path) -> None:
     ],
 )
 def test_compose_deployment_has_to_serve(change: dict[str, Any], said: str) -> None:
-    problems = _finalize.judge_proxy(
+    problems = _finalize.check_proxy(
         {
             "port": 4000,
             "kind": "compose",
@@ -206,24 +206,24 @@ def test_unit_that_runs_is_a_reason() -> None:
         {"name": "b.service", "active": "inactive"},
         {"name": "c.service", "active": None},
     ]
-    assert subjects(_finalize.judge_units(units)) == ["unit a.timer"]
+    assert subjects(_finalize.check_units(units)) == ["unit a.timer"]
 
 
 def test_rows_that_somebody_wrote_are_named() -> None:
-    assert _finalize.judge_contents(HELD, finalized()) == []
+    assert _finalize.check_contents(HELD, finalized()) == []
     changed = {**HELD, "hash": "h2", "tables": [{**HELD["tables"][0], "rows": 2}]}  # type: ignore[dict-item,index]
     assert "table a has 1 rows in the database of the cutover, 2 in the legacy database" in str(
-        _finalize.judge_contents(changed, finalized())[0]
+        _finalize.check_contents(changed, finalized())[0]
     )
     assert "its contents have another hash" in str(
-        _finalize.judge_contents(changed, finalized(legacy_hash="h3"))[0]
+        _finalize.check_contents(changed, finalized(legacy_hash="h3"))[0]
     )
 
 
 def test_room() -> None:
-    assert _finalize.judge_room("/b", 10, 10) == []
+    assert _finalize.check_room("/b", 10, 10) == []
     assert "/b: has 1.0 MiB free, the last backup may need 2.0 MiB" in str(
-        _finalize.judge_room("/b", 2 << 20, 1 << 20)[0]
+        _finalize.check_room("/b", 2 << 20, 1 << 20)[0]
     )
 
 
@@ -309,7 +309,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(_files, "free_bytes", lambda path: 1 << 30)
     monkeypatch.setattr(
         _status,
-        "look",
+        "inspect",
         lambda settings, now: {"proxy": told["proxy"], "legacy": {"units": [], "servers": []}},
     )
     told["journal"] = finalized()
@@ -328,7 +328,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_host_with_nothing_against_it(host: dict[str, Any], tmp_path: Path) -> None:
-    found = _finalize.look(host["settings"], host["journal"], NOW)
+    found = _finalize.inspect(host["settings"], host["journal"], NOW)
     assert (found.problems, found.warnings) == ([], [])
     assert host["started"] == [(NATIVE, str(tmp_path / "legacy.env"), "postgresql@15-main.service")]
     assert (found.facts["steps"], found.facts["dump"], found.facts["expect"]) == (
@@ -344,7 +344,7 @@ def test_every_reason_comes_at_once(host: dict[str, Any], monkeypatch: pytest.Mo
     host["settings"]["observation_days"] = 30
     host["journal"]["steps"][0]["facts"] = {}
     monkeypatch.setattr(_files, "free_bytes", lambda path: 1)
-    found = _finalize.look(host["settings"], host["journal"], NOW)
+    found = _finalize.inspect(host["settings"], host["journal"], NOW)
     assert subjects(found.problems) == [
         "finalize_observation_days",
         "backup",
@@ -357,13 +357,13 @@ def test_every_reason_comes_at_once(host: dict[str, Any], monkeypatch: pytest.Mo
 def test_database_that_cannot_be_read_is_a_reason(host: dict[str, Any]) -> None:
     host["broken"] = "it runs already"
     assert "can't be looked at: it runs already" in str(
-        _finalize.look(host["settings"], host["journal"], NOW).problems[0]
+        _finalize.inspect(host["settings"], host["journal"], NOW).problems[0]
     )
 
 
 def test_check_mode_starts_no_server_and_says_so(host: dict[str, Any]) -> None:
     host["settings"]["check"] = True
-    found = _finalize.look(host["settings"], host["journal"], NOW)
+    found = _finalize.inspect(host["settings"], host["journal"], NOW)
     assert (host["started"], found.problems) == ([], [])
     assert "is not looked at in check mode" in str(found.warnings[0])
 
@@ -372,16 +372,16 @@ def test_run_that_goes_on_trusts_its_sound_backup(host: dict[str, Any], tmp_path
     host["journal"]["steps"] += [entry("last_backup", hash="h1"), entry("drop_databases", "begun")]
     host["journal"].update(state="running", phase="drop_databases")
     assert "cannot be read" in str(
-        _finalize.look(host["settings"], host["journal"], NOW).problems[0]
+        _finalize.inspect(host["settings"], host["journal"], NOW).problems[0]
     )
     backup(tmp_path / "backups/legacy-final-20261123t140000z-12ab")
-    assert _finalize.look(host["settings"], host["journal"], NOW).problems == []
+    assert _finalize.inspect(host["settings"], host["journal"], NOW).problems == []
     assert host["started"] == []
 
 
 def test_backup_that_a_killed_run_made_is_compared(host: dict[str, Any], tmp_path: Path) -> None:
     backup(tmp_path / "backups/legacy-final-20261123t140000z-12ab", fingerprint={"hash": "h9"})
-    assert subjects(_finalize.look(host["settings"], host["journal"], NOW).problems) == [
+    assert subjects(_finalize.inspect(host["settings"], host["journal"], NOW).problems) == [
         "last backup"
     ]
 

@@ -102,7 +102,7 @@ def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_everything_is_there_and_comes_along(tmp_path: Path, database: dict[str, Any]) -> None:
-    found = _rollback.look(journal({"legacy": legacy(tmp_path)}), ENDPOINT, "carry")
+    found = _rollback.inspect(journal({"legacy": legacy(tmp_path)}), ENDPOINT, "carry")
     assert (found.problems, found.warnings) == ([], [])
     assert found.facts["since"] == {"keys": 2, "requests": 7, "spend": 0.5}
     assert "'2026-11-23 15:00:09'" in database["asked"][0]
@@ -119,7 +119,9 @@ def test_everything_is_there_and_comes_along(tmp_path: Path, database: dict[str,
 
 
 def test_killed_cutover_has_nothing_to_carry(tmp_path: Path, database: dict[str, Any]) -> None:
-    found = _rollback.look(journal({"legacy": legacy(tmp_path)}, served=False), ENDPOINT, "carry")
+    found = _rollback.inspect(
+        journal({"legacy": legacy(tmp_path)}, served=False), ENDPOINT, "carry"
+    )
     assert (found.facts["carries"], found.facts["choices"], found.problems) == (False, {}, [])
     assert database["asked"] == []
 
@@ -131,7 +133,7 @@ def test_everything_that_is_gone_is_named_at_once(tmp_path: Path, database: dict
     database["held"]["schema_hash"] = "newer"
     text = "\n".join(
         str(problem)
-        for problem in _rollback.look(journal({"legacy": told}), ENDPOINT, "carry").problems
+        for problem in _rollback.inspect(journal({"legacy": told}), ENDPOINT, "carry").problems
     )
     assert f"unit litellm.service: its file {tmp_path}/litellm.service is gone" in text
     assert f"{tmp_path}/config.yaml: is gone" in text
@@ -139,14 +141,14 @@ def test_everything_that_is_gone_is_named_at_once(tmp_path: Path, database: dict
     assert "has another schema than at the cutover" in text
     (tmp_path / "venv/bin/python").unlink()
     assert "is gone: the legacy proxy cannot start" in "\n".join(
-        map(str, _rollback.look(journal({"legacy": told}), ENDPOINT, "none").problems)
+        map(str, _rollback.inspect(journal({"legacy": told}), ENDPOINT, "none").problems)
     )
 
 
 def test_changed_configuration_is_only_told(tmp_path: Path, database: dict[str, Any]) -> None:
     told = legacy(tmp_path)
     (tmp_path / "config.yaml").write_text("y")
-    found = _rollback.look(journal({"legacy": told}), ENDPOINT, "carry")
+    found = _rollback.inspect(journal({"legacy": told}), ENDPOINT, "carry")
     assert found.problems == []
     assert [warning.subject for warning in found.warnings] == [f"{tmp_path}/config.yaml"]
 
@@ -163,7 +165,7 @@ def test_database_that_cannot_be_read_stops_only_what_needs_it(
 ) -> None:
     database["held"] = _session.PostgresError("no such container")
     monkeypatch.setattr(_backup, "verify", lambda folder: [])
-    found = _rollback.look(journal({"legacy": legacy(tmp_path)}), ENDPOINT, choice)
+    found = _rollback.inspect(journal({"legacy": legacy(tmp_path)}), ENDPOINT, choice)
     assert bool(found.problems) is stopped
     assert "can't be counted" in found.facts["summary"]
 
@@ -178,7 +180,7 @@ def test_backup_is_only_restored_if_it_is_sound(
 ) -> None:
     monkeypatch.setattr(_backup, "verify", lambda folder: wrong)
     assert (
-        len(_rollback.look(journal({"legacy": legacy(tmp_path)}), ENDPOINT, "backup").problems)
+        len(_rollback.inspect(journal({"legacy": legacy(tmp_path)}), ENDPOINT, "backup").problems)
         == expected
     )
 
@@ -189,11 +191,11 @@ def test_journal_without_its_proof_carries_nothing(
     told = journal({"legacy": legacy(tmp_path)})
     told["steps"][1]["facts"] = {}
     assert ["journal"] == [
-        problem.subject for problem in _rollback.look(told, ENDPOINT, "carry").problems
+        problem.subject for problem in _rollback.inspect(told, ENDPOINT, "carry").problems
     ]
     told["facts"] = {}
     assert "journal" in [
-        problem.subject for problem in _rollback.look(told, ENDPOINT, "none").problems
+        problem.subject for problem in _rollback.inspect(told, ENDPOINT, "none").problems
     ]
 
 
@@ -207,6 +209,6 @@ def test_room_for_the_rows_is_looked_at_with_numbers(
 ) -> None:
     monkeypatch.setattr(_files, "free_bytes", lambda path: free)
     found = {"legacy": legacy(tmp_path), "database": {"server": {"folder": str(tmp_path)}}}
-    problems = _rollback.look(journal(found), ENDPOINT, "carry").problems
+    problems = _rollback.inspect(journal(found), ENDPOINT, "carry").problems
     assert len(problems) == expected
     assert all("1.0 GiB free, the rows may need 1.2 GiB" in str(problem) for problem in problems)

@@ -49,7 +49,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres import se
 def test_run_that_works_is_told_from_one_that_was_killed(
     run: Any, working: str, words: str
 ) -> None:
-    told = _status.stand(journal(*upto("serve")), run, NOW, 7200)
+    told = _status.position_in_words(journal(*upto("serve")), run, NOW, 7200)
     assert (told["working"], told["since"], told["state"]) == (working, THEN, "running")
     assert words in told["words"]
 
@@ -57,15 +57,17 @@ def test_run_that_works_is_told_from_one_that_was_killed(
 def test_step_that_failed_is_told_as_such() -> None:
     failed = journal(*FORWARD, "drop_databases")
     failed["steps"][-1]["state"] = "failed"
-    told = _status.stand(failed, {"controller": "desk", "run": "9:1", "alive": []}, NOW, 1)
+    told = _status.position_in_words(
+        failed, {"controller": "desk", "run": "9:1", "alive": []}, NOW, 1
+    )
     assert (
         told["words"] == "a run ended in its step drop_databases, which failed (databases dropped)"
     )
 
 
 def test_states_that_last() -> None:
-    assert _status.stand(None, None, NOW, 1)["words"] == "no migration was ever begun"
-    told = _status.stand(
+    assert _status.position_in_words(None, None, NOW, 1)["words"] == "no migration was ever begun"
+    told = _status.position_in_words(
         journal(*FORWARD, state="migrated", kept_database="litellm_x"), None, NOW, 1
     )
     assert (told["state"], told["working"], told["since"], told["kept_database"]) == (
@@ -137,7 +139,7 @@ PUBLISHED = {
     ],
 )
 def test_who_has_the_port(listener: Any, holds: bool, kind: str, name: str) -> None:
-    assert _status.answering(
+    assert _status.who_answers(
         listener, [{"name": "litellm.service", "holds_port": holds}], PUBLISHED
     ) == {"kind": kind, "name": name}
 
@@ -155,7 +157,7 @@ def test_key_is_the_first_that_is_there(tmp_path: Path) -> None:
 
 
 def test_migrated_host(host: dict[str, Any]) -> None:
-    told = _status.look(host["settings"], NOW)
+    told = _status.inspect(host["settings"], NOW)
     assert told["journal"]["state"] == "migrated"
     assert told["legacy"]["units"] == [
         {
@@ -176,7 +178,7 @@ def test_migrated_host(host: dict[str, Any]) -> None:
     assert told["compose"]["volumes"] == ["litellm_postgres"]
     assert told["compose"]["containers"]["litellm-redis"] is None
     assert host["asked"] == [SECRET]
-    shown = "\n".join(_status_text.screen(told))
+    shown = "\n".join(_status_text.text_lines(told))
     assert SECRET not in shown + json.dumps(told)
     assert fits(shown.splitlines())
     for words in (
@@ -222,7 +224,7 @@ def project(
 def test_deployment_that_serves_is_where_its_project_says(
     host: dict[str, Any], project: _compose_project.Project
 ) -> None:
-    status = _status.look(host["settings"], NOW)
+    status = _status.inspect(host["settings"], NOW)
     assert list(status["compose"]["containers"]) == ["gate", "gate-db", "gate-redis"]
     assert status["compose"]["volumes"] == ["gate_data"]
     assert status["compose"]["error"] is None and "port" not in status["compose"]
@@ -236,9 +238,9 @@ def test_legacy_deployment_that_serves_is_asked_at_its_own_port(
     told = journal(*FORWARD[:1], state="rolled back")
     told["facts"]["found"] = {**FOUND, "project_dir": str(tmp_path)}
     _journal.save(str(tmp_path), told, NOW)
-    assert _status.look(host["settings"], NOW)["proxy"]["port"] == 4000
+    assert _status.inspect(host["settings"], NOW)["proxy"]["port"] == 4000
     _journal.save(str(tmp_path), {**told, "state": "migrated"}, NOW)
-    assert _status.look(host["settings"], NOW)["proxy"]["port"] == 4007
+    assert _status.inspect(host["settings"], NOW)["proxy"]["port"] == 4007
 
 
 def test_project_that_compose_cannot_read_is_said_with_the_rest(
@@ -248,7 +250,7 @@ def test_project_that_compose_cannot_read_is_said_with_the_rest(
         raise _compose_project.DeploymentError("compose.yaml cannot be read: docker has no Compose")
 
     monkeypatch.setattr(_compose_project, "read", read)
-    status = _status.look(host["settings"], NOW)
+    status = _status.inspect(host["settings"], NOW)
     assert status["compose"]["error"] == "compose.yaml cannot be read: docker has no Compose"
     assert list(status["compose"]["containers"]) == list(
         _compose_project.container_names("litellm").values()
@@ -258,7 +260,7 @@ def test_project_that_compose_cannot_read_is_said_with_the_rest(
 def test_restore_that_has_not_ended_comes_before_everything(
     host: dict[str, Any], tmp_path: Path
 ) -> None:
-    assert _status.look(host["settings"], NOW)["restore"] is None
+    assert _status.inspect(host["settings"], NOW)["restore"] is None
     (tmp_path / "restore.json").write_text(
         json.dumps(
             {
@@ -276,16 +278,16 @@ def test_restore_that_has_not_ended_comes_before_everything(
             }
         )
     )
-    told = _status.look(host["settings"], NOW)
+    told = _status.inspect(host["settings"], NOW)
     assert told["restore"].startswith("a restore of x has not ended")
     assert told["next"] == dict.fromkeys(
         ("migrate.yml", "rollback.yml", "finalize.yml"), "refuses: " + told["restore"]
     )
-    shown = _status_text.screen(told)
+    shown = _status_text.text_lines(told)
     assert any(line.startswith("restore  a restore of x has not ended") for line in shown)
     assert fits(shown)
     (tmp_path / "restore.json").write_text("{")
-    assert "restore.json cannot be read" in _status.look(host["settings"], NOW)["restore"]
+    assert "restore.json cannot be read" in _status.inspect(host["settings"], NOW)["restore"]
 
 
 def test_broken_journal_is_told_with_all_the_rest(host: dict[str, Any], tmp_path: Path) -> None:
@@ -295,10 +297,10 @@ def test_broken_journal_is_told_with_all_the_rest(host: dict[str, Any], tmp_path
         json.dumps({"format": 1, "state": "running", "phase": "serve", "steps": 7}),
     ):
         (tmp_path / "journal.json").write_text(text)
-        told = _status.look(host["settings"], NOW)
+        told = _status.inspect(host["settings"], NOW)
         assert all(does.startswith("refuses") for does in told["next"].values()), told["next"]
         assert told["compose"]["engine"]["version"] == "26.1"
-        assert fits(_status_text.screen(told))
+        assert fits(_status_text.text_lines(told))
 
 
 @pytest.mark.parametrize(
@@ -312,10 +314,10 @@ def test_engine_that_is_stopped_is_told(
     host: dict[str, Any], change: dict[str, Any], said: str
 ) -> None:
     host["engine"].update(change)
-    told = _status.look(host["settings"], NOW)
+    told = _status.inspect(host["settings"], NOW)
     assert told["compose"]["error"] == said
     assert told["compose"]["containers"] == {}
-    assert said in "\n".join(_status_text.screen(told))
+    assert said in "\n".join(_status_text.text_lines(told))
     # somebody answers, and is not known: he gets no key
     assert told["proxy"]["kind"] == "other"
     assert host["asked"] == [None]
@@ -340,17 +342,17 @@ def test_whatever_breaks_is_told_in_plain_words(
         (_docker, "describe"),
         (_listeners, "listeners"),
         (_status, "last_backup"),
-        (_status, "answering"),
+        (_status, "who_answers"),
     ):
         monkeypatch.setattr(module, name, broken)
-    told = _status.look(host["settings"], NOW)
+    told = _status.inspect(host["settings"], NOW)
     assert (
         told["legacy"]["error"],
         told["compose"]["error"],
         told["backup"]["error"],
         told["proxy"]["error"],
     ) == (said,) * 4
-    assert SECRET not in json.dumps(told) + "\n".join(_status_text.screen(told))
+    assert SECRET not in json.dumps(told) + "\n".join(_status_text.text_lines(told))
 
 
 def test_host_that_nobody_migrated(
@@ -369,7 +371,7 @@ def test_host_that_nobody_migrated(
         _listeners, "listeners", lambda: [Listener("127.0.0.1", 4005, 8, "litellm (process 8)")]
     )
     monkeypatch.setattr(_process, "ancestors", lambda pid: [8, 7])
-    told = _status.look(host["settings"], NOW)
+    told = _status.inspect(host["settings"], NOW)
     assert (
         told["journal"]["state"],
         told["legacy"]["port"],
@@ -377,12 +379,12 @@ def test_host_that_nobody_migrated(
         host["asked"],
     ) == ("none", 4005, "legacy", [SECRET])
     assert told["legacy"]["units"][0]["recorded_enabled"] is None
-    assert "has port 4005" in "\n".join(_status_text.screen(told))
+    assert "has port 4005" in "\n".join(_status_text.text_lines(told))
     assert SECRET not in json.dumps(told)
     monkeypatch.setattr(
         _legacy, "find_unit", lambda name, account: unit._replace(active="failed", properties={})
     )
-    assert _status.look(host["settings"], NOW)["legacy"]["error"] == "litellm.service is failed"
+    assert _status.inspect(host["settings"], NOW)["legacy"]["error"] == "litellm.service is failed"
 
 
 def test_host_with_nothing_at_all(
@@ -395,6 +397,6 @@ def test_host_with_nothing_at_all(
 
     monkeypatch.setattr(_legacy, "find_unit", find)
     monkeypatch.setattr(_listeners, "listeners", list)
-    shown = "\n".join(_status_text.screen(_status.look(host["settings"], NOW)))
+    shown = "\n".join(_status_text.text_lines(_status.inspect(host["settings"], NOW)))
     assert "no systemd unit named litellm.service" in shown
     assert "nobody listens on port 4000" in shown

@@ -15,14 +15,14 @@ from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
 
 
 def test_screen_is_one_screen_whatever_there_is(host: dict[str, Any]) -> None:
-    told = _status.look(host["settings"], NOW)
+    told = _status.inspect(host["settings"], NOW)
     told["legacy"]["units"] = [
         {**told["legacy"]["units"][0], "name": "litellm-%s.service" % ("x" * number)}
         for number in range(90)
     ]
     told["proxy"]["reasons"] = ["long " * 60] * 9
     told["journal"]["problem"], told["compose"]["error"] = "long " * 90, "word" * 90
-    lines = _status_text.screen(told)
+    lines = _status_text.text_lines(told)
     assert fits(lines)
     assert any(line.startswith("  and ") for line in lines)
     assert any(line.startswith("  finalize.yml") for line in lines)
