@@ -162,7 +162,7 @@ def test_ten_kills_end_it_with_a_message_after_ever_longer_pauses(host: Any) -> 
             pauses.append(float(state(host, unit, "RestartUSecNext").removesuffix("s")))
             host.check_output(f"systemctl kill --kill-whom=main --signal=KILL {unit}")
             until(host, f"test $(systemctl show --property=ActiveState --value {unit}) != active")
-        time.sleep(0.1)
+        until(host, f"systemctl is-active -q {unit} || systemctl is-failed -q {unit}")
     assert len(pauses) == 10, pauses
     assert (pauses[0], pauses[-1]) == (1, 3) and pauses == sorted(pauses), pauses
     assert f"journalctl -u {unit}" in until(

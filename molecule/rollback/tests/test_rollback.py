@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from play import (
     state,
     states,
     status,
+    until,
     words,
 )
 
@@ -68,10 +68,8 @@ def redis(host: Any, command: str) -> str:
 
 def wait_for_spend(host: Any, made: dict[str, Any]) -> None:
     """LiteLLM writes its spend some seconds after the request."""
-    limit = time.monotonic() + 90
-    while not spend_rows(host, PSQL, made):
-        assert time.monotonic() < limit
-        time.sleep(0.5)
+    where = f"WHERE request_id = '{made['request']}'"
+    until(host, f'{PSQL} "SELECT 1 FROM \\"LiteLLM_SpendLogs\\" {where}" | grep -q 1')
 
 
 @pytest.fixture(scope="module")
