@@ -20,6 +20,7 @@ from .._deployment.journal import (
     seconds_between,
     step,
 )
+from .._host.files import size
 from . import snapshot as _snapshot
 
 # By state: the outcome of a run that went well, and of one that failed.
@@ -145,16 +146,6 @@ def refused(journal: Journal) -> Optional[float]:
     if begin is None or end is None or end["ended"] is None or end["state"] != DONE:
         return None
     return round(seconds_between(begin["begun"], end["ended"]), 1)
-
-
-def size(count: int) -> str:
-    """Bytes as people say them."""
-    value = float(count)
-    for unit in ("B", "KiB", "MiB"):
-        if value < 1024:
-            return "%.0f %s" % (value, unit) if unit == "B" else "%.1f %s" % (value, unit)
-        value /= 1024
-    return "%.1f GiB" % value
 
 
 def _proofs(journal: Journal) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ import ipaddress
 import re
 from typing import Iterable, NamedTuple, Optional
 
+from .._host.files import size
 from .._host.images import Image, major
 from .._host.problem import Problem, numbers
 
@@ -52,7 +53,6 @@ LEAST_LENGTH = 16
 # What the port of the rehearsal is called.
 STAGING = "staging"
 LEAST_DIFFERENT = 8
-GIB = 1 << 30
 
 
 class Port(NamedTuple):
@@ -341,14 +341,14 @@ def check_disk(needs: Iterable[tuple[str, int, int, int]]) -> list[Problem]:
             found.append(
                 Problem(
                     "disk space",
-                    "%s need%s %.1f GiB together, %.1f GiB are free"
+                    "%s need%s %s together, %s are free"
                     % (
                         " and ".join(entry[0] for entry in entries),
                         "s" if len(entries) == 1 else "",
-                        needed / GIB,
-                        free / GIB,
+                        size(needed),
+                        size(free),
                     ),
-                    "free at least %.1f GiB there, or set other folders" % ((needed - free) / GIB),
+                    "free at least %s there, or set other folders" % size(needed - free),
                 )
             )
     return found

@@ -45,3 +45,11 @@ def test_space_is_that_of_the_nearest_folder(tmp_path: Path) -> None:
         ["stat", "-f", "-c", "%a %S", str(tmp_path)], capture_output=True, text=True, check=True
     ).stdout.split()
     assert abs(_files.free_bytes(str(tmp_path)) - int(blocks[0]) * int(blocks[1])) < 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (90701159, "86.5 MiB"), (1 << 31, "2.0 GiB")],
+)
+def test_sizes_are_readable(count: int, said: str) -> None:
+    assert _files.size(count) == said

@@ -119,14 +119,6 @@ def test_other_hash_is_not_a_proof() -> None:
     assert not _report.build(made, "/state")["proofs"][0]["ok"]
 
 
-@pytest.mark.parametrize(
-    ("count", "said"),
-    [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (90701159, "86.5 MiB"), (1 << 31, "2.0 GiB")],
-)
-def test_sizes_are_readable(count: int, said: str) -> None:
-    assert _report.size(count) == said
-
-
 def test_failed_rollback_of_a_migrated_host_is_told() -> None:
     made = journal()
     made["facts"]["failure"] = "no space"

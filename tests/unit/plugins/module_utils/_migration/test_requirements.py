@@ -18,10 +18,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     requirements as _requirements,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._migration.requirements import (
-    GIB,
     Port,
 )
 
+GIB = 1 << 30
 STRONG = "sk-4f9c0b7ad2e15386"
 ENGINE = {
     "client": True,
