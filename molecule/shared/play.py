@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -57,17 +58,23 @@ def play(name: str, *options: str, inventory: str = "inventory.yml", **variables
 
 def kill_in(host: Any, phase: str, name: str, *options: str, seconds: float = 300) -> None:
     """Run a playbook and kill it, with its workers, when the journal names this step."""
-    victim = subprocess.Popen(
-        command(name, *options),
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    until(host, f'grep -qs \'"phase": "{phase}"\' {STATE}/journal.json', seconds)
-    assert victim.poll() is None
-    os.killpg(victim.pid, signal.SIGKILL)
-    victim.wait()
+    with tempfile.TemporaryFile() as output:
+        victim = subprocess.Popen(
+            command(name, *options),
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            until(host, f'grep -qs \'"phase": "{phase}"\' {STATE}/journal.json', seconds)
+            assert victim.poll() is None
+        except AssertionError as error:
+            output.seek(0)
+            printed = output.read().decode(errors="replace")[-3000:]
+            raise AssertionError(f"{name} did not come to {phase}: {printed}") from error
+        os.killpg(victim.pid, signal.SIGKILL)
+        victim.wait()
 
 
 def words(run: Run) -> str:

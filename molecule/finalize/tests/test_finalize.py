@@ -143,7 +143,7 @@ def test_every_reason_comes_at_once_and_nothing_is_touched(host: Any) -> None:
 
 def test_check_mode_tells_what_would_go(host: Any) -> None:
     health = "docker inspect --format '{{.State.Health.Status}}' litellm-proxy"
-    until(host, f"{health} | grep -qx healthy", 120)
+    until(host, f"{health} | grep -qx healthy", 300)
     before = files(host)
     run = play("finalize", *NOW, *ALL, "--check", "--diff")
     assert run.returncode == 0, run.stdout
