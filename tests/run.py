@@ -103,23 +103,23 @@ def tasks_of(steps: list[str], scenarios: list[str]) -> list[Task]:
         first.append(Task("testbed", [*TESTBED, "up"], 40, report="none", hosts=True))
     if any(group_in(scenario, "migrated") for scenario in hosts):
         kept = [*TESTBED, "kept", "migrated"]
-        first.append(Task("migrated host", kept, 20, after="testbed", report="none", hosts=True))
+        first.append(Task("migrated host", kept, 30, after="testbed", report="none", hosts=True))
     if "lint" in steps:
         tasks += [
             Task("lint ruff", ["ruff", "check", "."], 5),
             Task("lint format", ["ruff", "format", "--check", "."], 5),
             Task("lint mypy", ["mypy"], 10),
             Task("lint structure", [python, "tests/structure.py"], 5),
-            Task("lint ansible-lint", ["ansible-lint", "--strict"], 15),
+            Task("lint ansible-lint", ["ansible-lint", "--strict"], 30),
         ]
     if "unit" in steps:
-        tasks.append(Task("unit", [*pytest, "tests/unit"], 15, report="junit"))
+        tasks.append(Task("unit", [*pytest, "tests/unit"], 30, report="junit"))
     if "sanity" in steps:
-        tasks.append(Task("sanity", [python, "tests/sanity.py"], 20, report="sanity"))
+        tasks.append(Task("sanity", [python, "tests/sanity.py"], 40, report="sanity"))
     if "integration" in steps:
         # with the test bed's PostgreSQL image the tests also cross major versions
         tasks.append(
-            Task("integration", [*pytest, "tests/integration"], 20, after="testbed", report="junit")
+            Task("integration", [*pytest, "tests/integration"], 40, after="testbed", report="junit")
         )
     for scenario in hosts:
         name = f"molecule {scenario}"
@@ -496,8 +496,9 @@ def main() -> int:
     parser.add_argument(
         "--jobs",
         type=int,
-        # one more than there are processors: a scenario often waits for a proxy
-        default=1 + max(2, os.cpu_count() or 2),
+        # not more than there are processors: a proxy that starts takes 10 s of one, and what waits
+        # for it has a limit
+        default=max(2, os.cpu_count() or 2),
         help="how many tasks at a time (%(default)s)",
     )
     parser.add_argument(
