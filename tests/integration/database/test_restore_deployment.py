@@ -32,6 +32,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
     checks as _checks,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _database
+from ansible_collections.llmops.litellm.plugins.module_utils._restore import load as _load
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
     restore as _restore,
 )
@@ -431,7 +432,7 @@ def killed(host: Host, monkeypatch: pytest.MonkeyPatch, at: int) -> bool:
         (_swap, "discard"),
         (host.proxy.redis, "clear"),
         (host.proxy.redis, "forget"),
-        (_database, "_load"),
+        (_load, "load"),
         (_backup, "backup"),
     ):
         around(module, name)
