@@ -14,7 +14,6 @@ from .problem import Problem, numbers
 from .process import Result, run
 
 OWN_LABEL = "llmops.litellm"
-PROJECT_LABEL = "com.docker.compose.project"
 FOLDER_LABEL = "com.docker.compose.project.working_dir"
 
 # What is shown of a container, as a Go template of `docker container inspect`: everything but its
