@@ -18,7 +18,8 @@ UTILITIES = ROOT / "plugins/module_utils"
 # From the ground up; packages of one floor do not know of each other. The module in brackets is the
 # package's face.
 FLOORS = (
-    {"_host": "process", "_config": "envfile"},
+    {"_host": "process"},
+    {"_config": "envfile"},
     {"_postgres": "session", "_redis": "redis"},
     {"_litellm": "client"},
     {"_deployment": "journal"},

@@ -1,19 +1,84 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files: read, written whole or not at all, and the space and device that they are on."""
+"""Root's own files: read, written whole or not at all, and the space and device that they are on.
+
+They lie in folders that only root can write to, see :func:`make_folder`; what an account can write
+to goes through :mod:`account`.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from typing import Optional
+from typing import IO, Optional
+
+from . import paths as _paths
+from .account import open_regular
 
 
 def read(path: str) -> str:
     """A text file, undecodable bytes kept as surrogates."""
     with open(path, encoding="utf-8", errors="surrogateescape") as handle:
         return handle.read()
+
+
+def make_folder(path: str, mode: int) -> bool:
+    """A folder of ours, with this mode whatever the umask is, and every new one above it 0755;
+    whether it was made.
+
+    :raises UntrustedPath: another account could put something in its place.
+    """
+    path = os.path.abspath(path)
+    if not os.path.isdir(path):
+        made = not os.path.isdir(os.path.dirname(path))
+        if made:
+            make_folder(os.path.dirname(path), 0o755)
+        _paths.require(os.path.dirname(path), "makes a folder in it")
+        os.mkdir(path, 0o700)
+        os.chmod(path, mode)
+        return True
+    _paths.require(path, "writes to it")
+    return False
+
+
+def reading(path: str) -> IO[bytes]:
+    """A file of ours, open for reading; a link in its place is refused."""
+    return os.fdopen(open_regular(path, follow=False), "rb")
+
+
+def creating(path: str, mode: int = 0o600) -> IO[bytes]:
+    """A new file of ours, open for writing, with this mode whatever the umask is.
+
+    :raises FileExistsError: something is there.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(path, flags, 0o600)
+    os.fchmod(handle, mode)
+    return os.fdopen(handle, "wb")
+
+
+def appending(path: str) -> IO[bytes]:
+    """A file of ours, open for writing at its end; made, 0600, where there is none."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o600), "ab")
+
+
+def temporary_folder(prefix: str, above: str) -> str:
+    """A new folder, 0700, below one of ours."""
+    return tempfile.mkdtemp(prefix=prefix, dir=above)
+
+
+def move(path: str, target: str) -> None:
+    """Rename, durably, replacing a file that is there."""
+    os.replace(path, target)
+    sync_folder(os.path.dirname(target))
+
+
+def remove_tree(path: str) -> None:
+    """Remove a folder of ours with all that is in it; links in it are not followed."""
+    shutil.rmtree(path)
 
 
 def free_bytes(path: str) -> int:

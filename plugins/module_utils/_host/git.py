@@ -12,6 +12,7 @@ from typing import NamedTuple, Optional
 
 from . import files as _files
 from . import process as _process
+from .account import Account
 from .problem import OperatorError
 
 BEGIN = "# BEGIN llmops.litellm: kept by Ansible"
@@ -78,7 +79,7 @@ def _git(folder: str, *arguments: str, names: Sequence[str] = ()) -> _process.Re
     owner = os.stat(
         next((path for path in upwards(place) if os.path.exists(os.path.join(path, ".git"))), place)
     )
-    account = (owner.st_uid, owner.st_gid) if os.geteuid() == 0 and owner.st_uid != 0 else None
+    account = Account.numbered(owner.st_uid) if os.geteuid() == 0 and owner.st_uid != 0 else None
     return _process.run(
         [
             "git",

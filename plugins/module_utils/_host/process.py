@@ -10,21 +10,68 @@ captured files.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import subprocess
 from typing import Any, Mapping, NamedTuple, Optional
 
+from . import paths as _paths
+from .account import Account
 from .files import read
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Nothing of the caller's own: an exported ``POSTGRES_PASSWORD``, ``LD_PRELOAD`` or ``DOCKER_HOST``
+# of the operator's shell must not change what is looked at.
+ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C", "HOME": "/root"}
 
 
 class Result(NamedTuple):
-    """What a command did: exit code (127: no such program, 124: out of time), standard output and
-    error as text."""
+    """What a command did: exit code (127: no such program, 126: not allowed, 124: out of
+    time), standard output and error as text."""
 
     rc: int
     out: str
     err: str
+
+
+@functools.lru_cache(maxsize=None)
+def program(name: str) -> str:
+    """The path of a program that root may run: only root can have chosen it.
+
+    :param name: a name, looked for where the system has its programs, or a path.
+    :raises FileNotFoundError: there is none. :raises UntrustedPath: there is only one that another
+        account could have put there.
+    """
+    places = [name] if "/" in name else [os.path.join(each, name) for each in PATH.split(":")]
+    there = [place for place in places if os.access(place, os.X_OK) and not os.path.isdir(place)]
+    for place in there:
+        if not _paths.weakness(place):
+            return place
+    if there:
+        _paths.require(there[0], "would run it")
+    raise FileNotFoundError(2, "not found", name)
+
+
+def start(
+    argv: list[str],
+    env: Optional[Mapping[str, str]] = None,
+    account: Optional[Account] = None,
+    **options: Any,
+) -> subprocess.Popen[bytes]:
+    """Start a program without a shell, with a small clean environment.
+
+    :param account: who runs it. Root runs only what only root can have put there.
+    :param options: those of ``subprocess.Popen``.
+    :raises FileNotFoundError, UntrustedPath: see :func:`program`.
+    """
+    if account is None or account.is_root:
+        options["executable"] = program(argv[0])
+    else:
+        # no terminal of ours, no way back to root
+        options.update(preexec_fn=account.become, start_new_session=True)
+    options.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.Popen(argv, env={**ENVIRONMENT, **(env or {})}, cwd="/", **options)
 
 
 def run(
@@ -32,42 +79,34 @@ def run(
     env: Optional[Mapping[str, str]] = None,
     stdin: Optional[str] = None,
     timeout: float = 60,
-    account: Optional[tuple[int, int]] = None,
+    account: Optional[Account] = None,
 ) -> Result:
-    """Run a program without a shell and never raise for what it does.
-
-    :param env: added to a small clean environment; the caller's own is not inherited, so that an
-        exported ``POSTGRES_PASSWORD`` or ``DOCKER_HOST`` of the operator's shell cannot change what
-        is looked at.
-    :param account: (uid, gid) to run as.
-    """
-    full = {
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "LC_ALL": "C",
-        "HOME": "/root",
-    }
-    full.update(env or {})
-    options: dict[str, Any] = {}
-    if account is not None:
-        options = {"user": account[0], "group": account[1], "extra_groups": []}
+    """Run a program as :func:`start` does, and never raise for what it does."""
+    options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    if stdin is not None:
+        options["stdin"] = subprocess.PIPE
     try:
-        done = subprocess.run(
-            argv,
-            env=full,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            check=False,
-            cwd="/",
-            **options,
-        )
+        process = start(argv, env, account, **options)
     except FileNotFoundError:
         return Result(127, "", "%s: not found" % argv[0])
-    except subprocess.TimeoutExpired:
-        return Result(124, "", "%s did not answer within %g seconds" % (argv[0], timeout))
-    return Result(done.returncode, done.stdout, done.stderr)
+    except _paths.UntrustedPath as error:
+        return Result(126, "", str(error))
+    except PermissionError as error:
+        return Result(126, "", "%s: %s" % (argv[0], error.strerror))
+    with process:
+        try:
+            out, err = process.communicate(
+                None if stdin is None else stdin.encode("utf-8", "surrogateescape"), timeout
+            )
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return Result(124, "", "%s did not answer within %g seconds" % (argv[0], timeout))
+        except BaseException:
+            process.kill()
+            raise
+    return Result(
+        process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
+    )
 
 
 def command_line(pid: int, proc: str = "/proc") -> list[str]:

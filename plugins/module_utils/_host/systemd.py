@@ -15,6 +15,7 @@ import pwd
 import re
 from typing import Callable, NamedTuple, Optional
 
+from .account import Account, AccountError
 from .problem import OperatorError
 from .process import Result, run
 
@@ -53,11 +54,11 @@ class SystemdError(OperatorError):
     """A manager refused; the message names the unit and says what it answered."""
 
 
-def _entry(account: str) -> pwd.struct_passwd:
+def _account(name: str) -> Account:
     try:
-        return pwd.getpwnam(account)
-    except KeyError:
-        raise SystemdError("there is no account %s on this host" % account) from None
+        return Account.named(name)
+    except AccountError as error:
+        raise SystemdError(str(error)) from None
 
 
 class Manager(NamedTuple):
@@ -77,7 +78,7 @@ class Manager(NamedTuple):
         return (
             "/etc/systemd/system"
             if self.account is None
-            else os.path.join(_entry(self.account).pw_dir, ".config/systemd/user")
+            else os.path.join(_account(self.account).home, ".config/systemd/user")
         )
 
     @property
@@ -86,7 +87,7 @@ class Manager(NamedTuple):
         return (
             "/run/systemd/system"
             if self.account is None
-            else "/run/user/%d/systemd/user" % _entry(self.account).pw_uid
+            else "/run/user/%d/systemd/user" % _account(self.account).uid
         )
 
     def systemctl(self, *words: str, timeout: float = 180) -> Result:
@@ -100,18 +101,18 @@ class Manager(NamedTuple):
         """Run a program as this manager's owner."""
         if self.account is None:
             return run(argv, stdin=stdin, timeout=timeout)
-        entry = _entry(self.account)
-        runtime = "/run/user/%d" % entry.pw_uid
+        account = _account(self.account)
+        runtime = "/run/user/%d" % account.uid
         return run(
             argv,
             stdin=stdin,
             timeout=timeout,
-            account=(entry.pw_uid, entry.pw_gid),
+            account=account,
             env={
                 "XDG_RUNTIME_DIR": runtime,
                 "DBUS_SESSION_BUS_ADDRESS": "unix:path=%s/bus" % runtime,
-                "HOME": entry.pw_dir,
-                "USER": entry.pw_name,
+                "HOME": account.home,
+                "USER": account.name,
             },
         )
 

@@ -9,7 +9,6 @@ Every reason at once, with numbers.
 from __future__ import annotations
 
 import os
-import pwd
 import re
 from collections.abc import Sequence
 from typing import Any, Optional
@@ -17,6 +16,7 @@ from typing import Any, Optional
 from .._host import listeners as _listeners
 from .._host import process as _process
 from .._host import systemd as _systemd
+from .._host.account import Account, AccountError
 from . import gpu as _gpu
 from .declaration import COMMAND, LLAMA_CPP, ON_DEMAND, RERANK, VLLM, Server, human
 
@@ -26,13 +26,12 @@ SPLIT = re.compile(r"(.*-)(\d{5})(-of-)(\d{5})(\.gguf)")
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 
 
-def account_of(name: str) -> tuple[int, int]:
-    """The account's user and group id; nobody's if it does not exist yet."""
+def account_of(name: str) -> Account:
+    """The account that runs it; nobody where it does not exist yet."""
     try:
-        entry = pwd.getpwnam(name)
-    except KeyError:
-        return NOBODY, NOBODY
-    return entry.pw_uid, entry.pw_gid
+        return Account.named(name)
+    except AccountError:
+        return Account.numbered(NOBODY)
 
 
 def parts(server: Server) -> list[str]:

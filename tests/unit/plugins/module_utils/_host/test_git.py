@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import git as _git
+from ansible_collections.llmops.litellm.plugins.module_utils._host.account import Account
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 
 NAMES = [".env", "config.compose.yaml"]
@@ -130,16 +131,16 @@ def test_new_file_belongs_to_the_folders_owner(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("user", "owner", "account"),
-    [(0, 4242, (4242, 4243)), (0, 0, None), (1000, 4242, None)],
+    [(0, 4242, 4242), (0, 0, None), (1000, 4242, None)],
     ids=["root for another", "root for itself", "not root"],
 )
 def test_git_runs_as_the_repositorys_owner_where_that_is_possible(
-    tree: Path, monkeypatch: pytest.MonkeyPatch, user: int, owner: int, account: object
+    tree: Path, monkeypatch: pytest.MonkeyPatch, user: int, owner: int, account: int | None
 ) -> None:
-    accounts: list[object] = []
+    accounts: list[int | None] = []
 
-    def run(_argv: list[str], account: object = None, **_more: object) -> Result:
-        accounts.append(account)
+    def run(_argv: list[str], account: Account | None = None, **_more: object) -> Result:
+        accounts.append(account.uid if account else None)
         return Result(0, "true", "")
 
     os.chown(tree, owner, owner and owner + 1)

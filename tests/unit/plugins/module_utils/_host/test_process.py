@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.support import reachable
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import account as _account
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 
 
@@ -119,4 +121,39 @@ def test_programs_never_raise() -> None:
 
 
 def test_program_runs_as_another_account() -> None:
-    assert _process.run(["id", "-u"], account=(65534, 65534)).out == "65534\n"
+    assert _process.run(["id", "-u"], account=_account.Account.numbered(65534)).out == "65534\n"
+
+
+def test_what_an_account_runs_gains_nothing() -> None:
+    lines = _process.run(
+        ["cat", "/proc/self/status"], account=_account.Account.numbered(65534)
+    ).out.splitlines()
+    fields = dict(line.split(":\t", 1) for line in lines)
+    assert fields["NoNewPrivs"] == "1"
+    assert set(fields["CapEff"] + fields["CapPrm"]) == {"0"}
+    assert fields["Groups"].split() in ([], ["65534"])
+
+
+def test_root_runs_no_program_that_an_account_owns(tmp_path: Path) -> None:
+    theirs = reachable(tmp_path / "psql")
+    theirs.write_text("#!/bin/sh\necho run\n")
+    theirs.chmod(0o755)
+    assert _process.run([str(theirs)]).out == "run\n"
+    _process.program.cache_clear()
+    os.chown(tmp_path, 65534, 65534)
+    answer = _process.run([str(theirs)])
+    assert (answer.rc, answer.out) == (126, "")
+    assert f"{tmp_path} belongs to account nobody" in answer.err
+    assert _process.run([str(theirs)], account=_account.Account.numbered(65534)).out == "run\n"
+
+
+def test_a_name_is_found_where_only_root_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("theirs", "ours"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "tool").write_text("#!/bin/sh\n")
+        (tmp_path / folder / "tool").chmod(0o755)
+    os.chown(tmp_path / "theirs" / "tool", 65534, 65534)
+    monkeypatch.setattr(_process, "PATH", f"{tmp_path}/theirs:{tmp_path}/ours")
+    assert _process.program("tool") == f"{tmp_path}/ours/tool"

@@ -195,7 +195,7 @@ def test_user_manager_is_asked_as_its_account(monkeypatch: pytest.MonkeyPatch) -
     _systemd.Manager("nobody").systemctl("stop", "--", "a.service")
     assert seen["argv"] == ["systemctl", "--user", "stop", "--", "a.service"]
     assert seen["env"]["XDG_RUNTIME_DIR"] == "/run/user/65534"
-    assert seen["account"] == (65534, 65534)
+    assert seen["account"].uid == 65534
     _systemd.Manager(None).systemctl("stop", "--", "a.service")
     assert seen["argv"] == ["systemctl", "stop", "--", "a.service"]
 
@@ -369,10 +369,10 @@ def test_block_is_written_with_the_rights_of_the_account(monkeypatch: pytest.Mon
     monkeypatch.setattr(
         _systemd,
         "run",
-        lambda argv, **named: accounts.append((argv[0], named["account"])) or Result(0, "", ""),
+        lambda argv, **named: accounts.append((argv[0], named["account"].uid)) or Result(0, "", ""),
     )
     _systemd._block(_systemd.Unit("a.service", _systemd.Manager("nobody"), "", "", {}))
-    assert accounts == [(name, (65534, 65534)) for name in ("mkdir", "dd", "sync", "systemctl")]
+    assert accounts == [(name, 65534) for name in ("mkdir", "dd", "sync", "systemctl")]
 
 
 def test_account_that_is_gone_is_an_error() -> None:

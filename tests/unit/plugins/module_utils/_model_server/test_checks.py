@@ -98,7 +98,7 @@ def test_rights_are_asked_for_the_account(tmp_path: Path, monkeypatch: pytest.Mo
     one = server(gguf(tmp_path / "one.gguf"))
     assert "the account no-such-account cannot read" in _checks.weights(one, ACCOUNT)[0]
     assert "cannot run /bin/true" in _checks.program(one, ACCOUNT)[0]
-    assert [entry[1] for entry in asked] == [(_checks.NOBODY, _checks.NOBODY)] * 2
+    assert [entry[1].uid for entry in asked] == [_checks.NOBODY] * 2
 
 
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
