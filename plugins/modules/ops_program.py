@@ -15,6 +15,9 @@ description:
     nothing of Ansible on the host.
   - Another release takes the place of an earlier one at once; a run that is under way ends with
     what it began with.
+  - Its files belong to root, are readable by everyone and writable by root alone, whatever root's
+    umask is. Once they are in place, an account without rights of its own executes the command, as
+    units without an account do, and the module fails if it can't.
   - With O(state=absent) the command stays while anything on the host still needs it. That is the
     settings of backups or health checks, or a systemd service of any manager that calls it, such as
     a bridge or a model server. C(/etc/llmops-litellm) goes too where nothing is in it.
@@ -68,6 +71,7 @@ needed_by:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._ops import cli as _cli
 from ansible_collections.llmops.litellm.plugins.module_utils._ops import install as _install
 
@@ -87,6 +91,8 @@ def main() -> None:
     try:
         if module.params["state"] == "present":
             result = _install.install(_install.sources(), library, command, module.check_mode)
+            if not (module.check_mode and result["changed"]):
+                _install.prove(command)
         else:
             emptied = _install.remove_settings_folder(check=module.check_mode)
             needed_by = _install.needed_by(command)
@@ -96,6 +102,8 @@ def main() -> None:
             result["changed"] = result["changed"] or emptied
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror))
+    except _problem.OperatorError as error:
+        module.fail_json(msg=str(error))
     module.exit_json(
         changed=result["changed"],
         folder=result["folder"],

@@ -6,29 +6,40 @@ Ansible.
 
 The sources lie in a folder that is named by their content; the command names that folder. So
 another release takes its place by one rename, and a run that is under way keeps what it began with.
+
+Root's timers and units of accounts without a name run it alike: everyone can read all of it and
+only root write it, bytecode included, whatever root's umask is.
 """
 
 from __future__ import annotations
 
-import compileall
+import functools
 import glob
 import hashlib
 import os
 import pwd
 import re
-import shutil
+import stat
 import sys
-import tempfile
 from typing import Any, Iterable, Optional
 
 from .._backup import settings as _backup_settings
 from .._health import settings as _health_settings
+from .._host import files as _files
+from .._host import paths as _paths
+from .._host import process as _process
+from .._host.account import Account
 from .._host.files import read, sync_folder, write_atomically
+from .._host.problem import OperatorError
 
 LIBRARY = "/usr/local/lib/llmops-litellm"
 COMMAND = "/usr/local/sbin/litellm-ops"
 PACKAGE = "llmops_litellm"
 GROWING = ".growing-"
+FOLDER_MODE, FILE_MODE, COMMAND_MODE = 0o755, 0o644, 0o755
+PYTHON = "/usr/bin/python3"
+# Whoever a unit without an account of its own is (``DynamicUser``) has no more rights than nobody.
+NOBODY = 65534
 SETTINGS = (_backup_settings.PATH, _health_settings.PATH)
 SETTINGS_FOLDER = os.path.dirname(_backup_settings.PATH)
 # Of systemd's search path, where administrators, packages and tools put units; the last two
@@ -41,7 +52,8 @@ UNITS = (
     "/etc/systemd/user",
     "/usr/lib/systemd/user",
 )
-_SCRIPT = """#!/usr/bin/python3 -I
+# Without -B root would write bytecode with whatever umask its timers have.
+_SCRIPT = """#!/usr/bin/python3 -IB
 # Written by llmops.litellm: backups, health and models of this host's LiteLLM deployment.
 # See litellm-ops --help.
 import sys
@@ -51,6 +63,10 @@ from %s._ops.cli import main  # noqa: E402
 
 sys.exit(main())
 """
+
+
+class CannotRun(OperatorError):
+    """The command is in place, and not every account can execute it."""
 
 
 def sources() -> dict[str, bytes]:
@@ -76,27 +92,49 @@ def install(
     """Put the command in place.
 
     :returns: ``changed``, ``folder``; ``before`` and ``after`` (texts of the command, for a diff).
+    :raises UntrustedPath: another account could put something in its place.
     """
     folder = os.path.join(library, _digest(files))
     script = _SCRIPT % (folder, PACKAGE)
+    mended = _open_to_all(library, check)
+    _paths.require(os.path.dirname(command), "would run what lies there")
     before = _read(command)
-    whole = _held(os.path.join(folder, PACKAGE)) == files
+    whole = not _astray(folder) and _held(os.path.join(folder, PACKAGE)) == files
+    fits = before == script and _is(os.lstat(command), stat.S_IFREG | COMMAND_MODE)
     result = {
-        "changed": not whole or before != script or not os.access(command, os.X_OK),
+        "changed": mended or not whole or not fits,
         "folder": folder,
         "before": before,
         "after": script,
     }
     if check or not result["changed"]:
         return result
-    os.makedirs(library, mode=0o755, exist_ok=True)
+    _files.make_folder(library, FOLDER_MODE)
     if not whole:
         _put(files, library, folder)
-    write_atomically(command, script, 0o755)
+    write_atomically(command, script, COMMAND_MODE)
     for path in _ours(library):
         if path != folder:
-            shutil.rmtree(path)
+            _files.remove_tree(path)
     return result
+
+
+def prove(command: str = COMMAND, uid: int = NOBODY) -> None:
+    """An account with no rights of its own executes the command.
+
+    :raises CannotRun: it can't; which folder or file is closed to it, or what it said.
+    """
+    account = Account.numbered(uid)
+    done = _process.run([command, "--help"], account=account)
+    if done.rc == 0:
+        return
+    closed = _closed_to(account, command) or "it ended with %d" % done.rc
+    said = (done.err or done.out).strip()
+    raise CannotRun(
+        "account %s can't execute %s: %s%s. The units of bridges and model servers run it as"
+        " accounts like this one. Open the folders above it to everyone (chmod o+x) and run this"
+        " again." % (account.name, command, closed, " (%s)" % said.splitlines()[-1] if said else "")
+    )
 
 
 def needed_by(
@@ -136,7 +174,7 @@ def remove(library: str = LIBRARY, command: str = COMMAND, check: bool = False) 
             os.unlink(command)
             sync_folder(os.path.dirname(command))
         for path in ours:
-            shutil.rmtree(path)
+            _files.remove_tree(path)
         if os.path.isdir(library) and not os.listdir(library):
             os.rmdir(library)
     return {"changed": changed, "folder": library, "before": before, "after": ""}
@@ -165,27 +203,84 @@ def _ours(library: str) -> list[str]:
     ]
 
 
+def _open_to_all(library: str, check: bool) -> bool:
+    """Give the library's folder, which is root's already, its mode; whether it had another."""
+    if not os.path.isdir(library):
+        return False
+    _paths.require(os.path.dirname(library), "would run what lies there")
+    about = os.lstat(library)
+    wrong = stat.S_ISDIR(about.st_mode) and about.st_uid == os.geteuid()
+    wrong = wrong and not _is(about, stat.S_IFDIR | FOLDER_MODE)
+    if wrong and not check:
+        _files.set_mode(library, FOLDER_MODE)
+    if not wrong or not check:
+        _paths.require(library, "would run what lies there")
+    return wrong
+
+
+def _is(about: os.stat_result, kind_and_mode: int) -> bool:
+    """Whether something is root's and has exactly this kind and mode."""
+    return about.st_mode == kind_and_mode and about.st_uid == os.geteuid()
+
+
+def _astray(folder: str) -> list[str]:
+    """What is not as this module makes it, in a folder or the folder itself: in another's hand,
+    with another mode, or no plain file. It may have been changed, so it is replaced, not mended."""
+    if not os.path.isdir(folder):
+        return [folder]
+    found = []
+    for below, folders, names in os.walk(folder):
+        places = [(below, stat.S_IFDIR | FOLDER_MODE)]
+        places += [(os.path.join(below, name), stat.S_IFREG | FILE_MODE) for name in names]
+        places += [(os.path.join(below, name), stat.S_IFDIR | FOLDER_MODE) for name in folders]
+        found += [path for path, kind in places if not _is(os.lstat(path), kind)]
+    return found
+
+
+def _closed_to(account: Account, command: str) -> str:
+    """The first folder on the way to the command and its code that an account can't enter, or the
+    file that it can't read."""
+    code = re.search(r'^sys\.path\.insert\(0, "(.*)"\)$', _read(command), re.M)
+    for path in [command, *([code.group(1)] if code else [])]:
+        parts = path.split("/")
+        for place in ("/".join(parts[:end]) for end in range(2, len(parts) + 1)):
+            wanted = os.R_OK | os.X_OK if place == path else os.X_OK
+            if not account.ask(functools.partial(os.access, place, wanted), place):
+                return "%s (mode %04o) is closed to it" % (
+                    place,
+                    stat.S_IMODE(os.lstat(place).st_mode),
+                )
+    return ""
+
+
 def _put(files: dict[str, bytes], library: str, folder: str) -> None:
     """The sources, compiled, in their folder: whole or not at all."""
-    growing = tempfile.mkdtemp(prefix=GROWING, dir=library)
-    os.chmod(growing, 0o755)
+    growing = _files.temporary_folder(GROWING, library)
     package = os.path.join(growing, PACKAGE)
-    os.mkdir(package, 0o755)
     for name, data in files.items():
         path = os.path.join(package, name)
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        with open(path, "wb") as handle:
+        _files.make_folder(os.path.dirname(path), FOLDER_MODE)
+        with _files.creating(path, FILE_MODE) as handle:
             handle.write(data)
-            os.fchmod(handle.fileno(), 0o644)
+            handle.flush()
             os.fsync(handle.fileno())
-    # paths in messages are those of the folder in the end
-    compileall.compile_dir(package, ddir=os.path.join(folder, PACKAGE), quiet=2)
-    for below, _folders, _files in os.walk(package):
+    _compile(package, os.path.join(folder, PACKAGE))
+    for below, folders, names in os.walk(growing):
+        for name in folders:
+            _files.set_mode(os.path.join(below, name), FOLDER_MODE)
+        for name in names:
+            _files.set_mode(os.path.join(below, name), FILE_MODE)
         sync_folder(below)
     if os.path.isdir(folder):  # somebody has changed something in it
-        shutil.rmtree(folder)
-    os.rename(growing, folder)
-    sync_folder(library)
+        _files.remove_tree(folder)
+    _files.set_mode(growing, FOLDER_MODE)
+    _files.move(growing, folder)
+
+
+def _compile(package: str, place: str) -> None:
+    """Bytecode for the Python that runs the command, with the paths of the place that it is for.
+    Where that fails the command is slower, and says the same."""
+    _process.run([PYTHON, "-I", "-m", "compileall", "-q", "-d", place, package], timeout=300)
 
 
 def _held(package: str) -> dict[str, bytes]:
@@ -195,7 +290,7 @@ def _held(package: str) -> dict[str, bytes]:
         for name in names:
             if name.endswith(".py"):
                 path = os.path.join(below, name)
-                with open(path, "rb") as handle:
+                with _files.reading(path) as handle:
                     found[os.path.relpath(path, package)] = handle.read()
     return found
 
@@ -208,8 +303,4 @@ def _digest(files: dict[str, bytes]) -> str:
 
 
 def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as handle:
-            return handle.read()
-    except FileNotFoundError:
-        return ""
+    return read(path) if os.path.exists(path) else ""

@@ -40,9 +40,15 @@ def test_module_installs_the_real_command(
         }
         return support.run_module(ops_program.main, given, capsys)
 
+    support.reachable(tmp_path / "sbin")
+    tmp_path.chmod(0o755)
     told = run()
-    assert told["changed"] and told["diff"]["after"].startswith("#!/usr/bin/python3 -I\n")
+    assert told["changed"] and told["diff"]["after"].startswith("#!/usr/bin/python3 -IB\n")
     assert run()["changed"] is False
+    (tmp_path / "sbin").chmod(0o700)
+    for told in (run(), run(_ansible_check_mode=True)):
+        assert told["failed"] and f"{tmp_path}/sbin (mode 0700) is closed to it" in told["msg"]
+    (tmp_path / "sbin").chmod(0o755)
     done = call(tmp_path, "backup", "--help")
     assert done.returncode == 0 and "--no-prune" in done.stdout, done.stderr
     (tmp_path / "ops.json").write_text("{}")

@@ -53,3 +53,13 @@ def test_space_is_that_of_the_nearest_folder(tmp_path: Path) -> None:
 )
 def test_sizes_are_readable(count: int, said: str) -> None:
     assert _files.size(count) == said
+
+
+def test_a_mode_is_given_to_what_is_there_and_to_no_links_target(tmp_path: Path) -> None:
+    path, link = tmp_path / "a", tmp_path / "link"
+    path.touch(0o600)
+    link.symlink_to(path)
+    _files.set_mode(str(path), 0o644)
+    with pytest.raises(OSError, match="symbolic links"):
+        _files.set_mode(str(link), 0o600)
+    assert path.stat().st_mode & 0o777 == 0o644

@@ -4,15 +4,21 @@ Ansible.
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import pwd
+import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from unit.support import reachable
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import paths as _paths
 from ansible_collections.llmops.litellm.plugins.module_utils._ops import install as _install
 
 FILES = {
@@ -27,6 +33,7 @@ Put = Callable[..., dict[str, Any]]
 def put(tmp_path: Path) -> Put:
     """Installs files below a folder of the test's own."""
     (tmp_path / "sbin").mkdir()
+    (tmp_path / "sbin").chmod(0o755)
     return lambda files=FILES, check=False: _install.install(
         files, str(tmp_path / "lib"), str(tmp_path / "sbin" / "litellm-ops"), check
     )
@@ -65,6 +72,128 @@ def test_other_release_takes_its_place_and_leaves_nothing(tmp_path: Path, put: P
     assert sorted(path.name for path in (tmp_path / "lib").iterdir()) == sorted(
         [Path(second["folder"]).name, "0123456789abcdef", "notes.txt"]
     )
+
+
+@pytest.fixture(params=[0o000, 0o027, 0o077], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Root's umask, for the duration of a test."""
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def all_below(folder: Path) -> list[Path]:
+    return [folder, *folder.rglob("*")]
+
+
+@pytest.mark.usefixtures("umask")
+def test_everyone_reads_and_only_root_writes_whatever_the_umask_is(
+    tmp_path: Path, put: Put
+) -> None:
+    put()
+    reachable(tmp_path / "sbin")
+    places = all_below(tmp_path / "lib")
+    assert [path for path in places if path.suffix == ".pyc"]
+    for path in places:
+        about = path.stat()
+        wanted = 0o755 if path.is_dir() else 0o644
+        assert (path, stat.S_IMODE(about.st_mode), about.st_uid) == (path, wanted, os.geteuid())
+    assert stat.S_IMODE((tmp_path / "sbin/litellm-ops").stat().st_mode) == 0o755
+    before = set(places)
+    assert call(tmp_path).returncode == 3
+    assert set(all_below(tmp_path / "lib")) == before
+    assert not put()["changed"]
+
+
+@pytest.mark.usefixtures("umask")
+def test_a_run_writes_no_bytecode(tmp_path: Path, put: Put) -> None:
+    package = Path(put()["folder"]) / _install.PACKAGE
+    for path in list(package.rglob("*.pyc")):
+        path.unlink()
+    assert call(tmp_path).returncode == 3
+    assert not list(package.rglob("*.pyc"))
+
+
+@pytest.mark.parametrize(
+    ("place", "mode"),
+    [
+        *itertools.product(["_ops/__pycache__", "_ops"], [0o777, 0o700, 0o2755]),
+        *itertools.product(["_ops/__pycache__/cli.*.pyc", "_ops/cli.py"], [0o666, 0o600]),
+    ],
+)
+def test_what_others_could_change_is_replaced(
+    tmp_path: Path, put: Put, place: str, mode: int
+) -> None:
+    package = Path(put()["folder"]) / _install.PACKAGE
+    (path,) = package.glob(place)
+    inode = next((package / "_ops").glob("cli.py")).stat().st_ino
+    path.chmod(mode)
+    with open(package / "_ops/cli.py", "ab") as held_open:  # as an account could keep it
+        assert put(check=True)["changed"] and put()["changed"] and not put()["changed"]
+        held_open.write(b"evil = 1\n")
+    assert stat.S_IMODE(path.stat().st_mode) & 0o7022 == 0
+    assert next((package / "_ops").glob("cli.py")).stat().st_ino != inode
+    assert call(tmp_path).stdout == "one\n"
+
+
+@pytest.mark.parametrize("owner", ["bytecode", "link", "command", "library"])
+def test_what_is_not_ours_is_replaced_or_refused(tmp_path: Path, put: Put, owner: str) -> None:
+    package = Path(put()["folder"]) / _install.PACKAGE
+    if owner == "bytecode":
+        os.chown(next(package.rglob("cli.*.pyc")), 65534, 65534)
+    elif owner == "link":
+        (package / "_ops/__pycache__/more.pyc").symlink_to("/etc/passwd")
+    elif owner == "command":
+        os.chown(tmp_path / "sbin/litellm-ops", 65534, 65534)
+    else:
+        os.chown(tmp_path / "lib", 65534, 65534)
+        with pytest.raises(_paths.UntrustedPath, match="lib belongs to account nobody"):
+            put()
+        return
+    assert put()["changed"] and not put()["changed"]
+    assert not list(package.rglob("more.pyc"))
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o777])
+def test_the_librarys_mode_is_mended(tmp_path: Path, put: Put, mode: int) -> None:
+    put()
+    (tmp_path / "lib").chmod(mode)
+    assert put(check=True)["changed"]
+    assert stat.S_IMODE((tmp_path / "lib").stat().st_mode) == mode
+    assert put()["changed"] and not put()["changed"]
+    assert stat.S_IMODE((tmp_path / "lib").stat().st_mode) == 0o755
+
+
+def test_a_folder_for_the_command_that_others_write_to_is_refused(tmp_path: Path, put: Put) -> None:
+    (tmp_path / "sbin").chmod(0o777)
+    with pytest.raises(_paths.UntrustedPath, match="every account can write to .*sbin"):
+        put()
+    assert not (tmp_path / "sbin/litellm-ops").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "said"),
+    [
+        ("sbin", "sbin (mode 0700) is closed to it"),
+        ("lib", "lib (mode 0700) is closed to it"),
+        ("code", "it ended with 3"),
+    ],
+)
+def test_accounts_of_units_execute_the_command(
+    tmp_path: Path, put: Put, spoilt: str, said: str
+) -> None:
+    command = str(tmp_path / "sbin/litellm-ops")
+    reachable(tmp_path / "sbin")
+    tmp_path.chmod(0o755)
+    put({**FILES, "_ops/cli.py": b"def main():\n    return 0\n"})
+    _install.prove(command)
+    if spoilt == "code":
+        put()
+    else:
+        (tmp_path / spoilt).chmod(0o700)
+    with pytest.raises(_install.CannotRun) as caught:
+        _install.prove(command)
+    assert said in str(caught.value) and "account nobody can't execute" in str(caught.value)
 
 
 @pytest.mark.parametrize("spoil", ["changed", "gone", "more", "mode", "command"])
