@@ -20,9 +20,9 @@ from .._config import addresses as _addresses
 from .._config import includes as _includes
 from .._host import listeners as _listeners
 from .._host import process as _process
+from .._host import process_unit as _process_unit
 from .._host.problem import OperatorError
 from .._host.systemd import (
-    Manager,
     Unit,
     list_unit_files,
     managers,
@@ -67,13 +67,14 @@ class Installed(TypedDict):
 
 
 class Server(TypedDict):
-    """Who listens on a port, and the record of its unit."""
+    """Who answers on a port, the record of its unit, and what was seen where that is not known."""
 
     port: int
     address: str
     process: str
     pid: Optional[int]
     unit: Optional[dict[str, str]]
+    seen: str
 
 
 class Facts(TypedDict):
@@ -321,24 +322,23 @@ def discover(name: str, account: str = "") -> Running:
     return Running(unit, environment, tree, facts)
 
 
-def service_behind(port: int, found: list[_listeners.Listener]) -> Optional[Server]:
-    """The listener on a loopback port with the systemd unit it belongs to; ``None`` where nobody
-    listens."""
-    listener = _listeners.holder(found, port)
+def service_behind(
+    port: int, found: list[_listeners.Listener], host: str = _listeners.LOOPBACK
+) -> Optional[Server]:
+    """Who answers on a port of the address that clients use, with the systemd unit it belongs to;
+    ``None`` where nobody listens."""
+    listener = _listeners.holder(found, port, host)
     if listener is None:
         return None
-    record: Server = {
+    behind = _process_unit.behind(listener)
+    return {
         "port": port,
         "address": listener.address,
         "process": listener.command,
         "pid": listener.pid,
-        "unit": None,
+        "unit": behind.unit.record() if behind.unit else None,
+        "seen": behind.reason,
     }
-    name = _process.unit_of(listener.pid) if listener.pid else None
-    if name:
-        units = show(Manager(None), [name])
-        record["unit"] = units[0].record() if units else None
-    return record
 
 
 def redis_port(environment: dict[str, str], configs: Sequence[str]) -> Optional[int]:

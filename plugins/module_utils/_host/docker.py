@@ -99,14 +99,14 @@ def _container(line: str) -> Optional[dict]:
     result = _json(line)
     if result and result.pop("network", "") == "host" and result["state"] == "running":
         result["ports"] = {}
-        for address, port, _inode in parse_listeners(
+        for row in parse_listeners(
             run(
                 ["docker", "exec", result["name"].lstrip("/"), "python3", "-c", _LISTENING],
                 timeout=5,
             ).out
         ):
-            result["ports"].setdefault("%d/tcp" % port, []).append(
-                {"HostIp": address, "HostPort": str(port)}
+            result["ports"].setdefault("%d/tcp" % row.port, []).append(
+                {"HostIp": row.address, "HostPort": str(row.port)}
             )
     return result
 

@@ -1,10 +1,15 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TCP listeners of the host and the processes that have them, from ``/proc``."""
+"""TCP listeners of the host and the processes that have them, from ``/proc``.
+
+A listener is its exact address, its port, its process and the account that made it. Any account can
+listen at 127.0.0.2; it answers nobody who asks 127.0.0.1.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import struct
@@ -14,21 +19,33 @@ from .files import read
 from .process import describe
 
 LISTEN = "0A"
+LOOPBACK = "127.0.0.1"
+# What clients try for a name, in this order.
+NAMES = {"localhost": (LOOPBACK, "::1")}
+# Who answers where nobody has the address itself, first one first. An IPv6 socket on every address
+# takes IPv4 as well, unless it was told not to, which can't be seen from here.
+WILDCARDS = {4: ("0.0.0.0", "::"), 6: ("::",)}
+
+
+class Socket(NamedTuple):
+    """A row of ``/proc/net/tcp``; ``uid`` is the account that made the socket, whoever has it
+    now."""
+
+    address: str
+    port: int
+    uid: int
+    inode: int
 
 
 class Listener(NamedTuple):
-    """A TCP socket in LISTEN: numeric address, port, and who holds it (``None`` where that cannot
-    be read)."""
+    """A TCP socket in LISTEN: numeric address, port, who holds it (``None`` where that cannot be
+    read), and which account made it."""
 
     address: str
     port: int
     pid: Optional[int]
     command: str
-
-    @property
-    def loopback(self) -> bool:
-        """True where only this host can connect."""
-        return self.address.startswith("127.") or self.address in ("::1", "::ffff:127.0.0.1")
+    uid: int = 0
 
 
 def _address(text: str) -> str:
@@ -39,14 +56,14 @@ def _address(text: str) -> str:
     return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
 
 
-def parse_listeners(text: str) -> list[tuple[str, int, int]]:
-    """``/proc/net/tcp`` or ``tcp6`` as (address, port, inode) of the sockets that listen."""
+def parse_listeners(text: str) -> list[Socket]:
+    """The sockets of ``/proc/net/tcp`` or ``tcp6`` that listen."""
     found = []
     for line in text.splitlines()[1:]:
         fields = line.split()
         if len(fields) > 9 and fields[3] == LISTEN:
             address, port = fields[1].rsplit(":", 1)
-            found.append((_address(address), int(port, 16), int(fields[9])))
+            found.append(Socket(_address(address), int(port, 16), int(fields[7]), int(fields[9])))
     return found
 
 
@@ -80,15 +97,33 @@ def listeners(proc: str = "/proc") -> list[Listener]:
             rows = parse_listeners(read(os.path.join(proc, "net", table)))
         except OSError:
             continue
-        for address, port, inode in rows:
-            pid = owners.get(inode)
-            found.append(Listener(address, port, pid, describe(pid, proc)))
+        for row in rows:
+            pid = owners.get(row.inode)
+            found.append(Listener(row.address, row.port, pid, describe(pid, proc), row.uid))
     return found
 
 
-def holder(found: Iterable[Listener], port: int) -> Optional[Listener]:
-    """Who answers on a port of the loopback address: a listener on it or on every address."""
-    for listener in found:
-        if listener.port == port and (listener.loopback or listener.address in ("0.0.0.0", "::")):
-            return listener
+def holder(found: Iterable[Listener], port: int, host: str = LOOPBACK) -> Optional[Listener]:
+    """Who answers a client of this host: as the kernel has it, the listener on the very address,
+    else the one on every address.
+
+    :param host: the address that the client uses, or ``localhost``. Of one that is not of the
+        loopback network nobody knows here whether it is this host's, so only the address itself
+        counts.
+    """
+    there = {item.address: item for item in reversed(list(found)) if item.port == port}
+    for address in NAMES.get(host, (host,)):
+        for place in _places(address):
+            if place in there:
+                return there[place]
     return None
+
+
+def _places(address: str) -> tuple[str, ...]:
+    """The addresses at which a socket answers for one, the first one first."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return ()
+    exact = (str(parsed), "::ffff:" + address) if parsed.version == 4 else (str(parsed),)
+    return exact + (WILDCARDS[parsed.version] if parsed.is_loopback else ())

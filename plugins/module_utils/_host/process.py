@@ -148,24 +148,6 @@ def process_environment(pid: int, proc: str = "/proc") -> dict[str, str]:
     return {name: value for name, _equals, value in pairs}
 
 
-def parse_unit(cgroup: str) -> Optional[str]:
-    """The innermost systemd service of ``/proc/PID/cgroup``, ``None`` for a process that belongs to
-    none."""
-    for line in cgroup.splitlines():
-        services = re.findall(r"/([^/]+\.service)(?=/|$)", line)
-        if services:
-            return services[-1]
-    return None
-
-
-def unit_of(pid: int, proc: str = "/proc") -> Optional[str]:
-    """The systemd service that a process belongs to."""
-    try:
-        return parse_unit(read(os.path.join(proc, str(pid), "cgroup")))
-    except OSError:
-        return None
-
-
 def ancestors(pid: int, proc: str = "/proc") -> list[int]:
     """The process and its parents up to, not including, PID 1."""
     found: list[int] = []

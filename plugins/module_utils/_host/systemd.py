@@ -47,6 +47,7 @@ SHOWN = (
     "User",
     "ExecStart",
     "KillMode",
+    "ControlGroup",
 )
 
 

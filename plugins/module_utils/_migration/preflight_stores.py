@@ -24,7 +24,10 @@ from . import requirements as _requirements
 from .preflight_findings import Facts, Findings
 
 PROXYD = "/usr/lib/systemd/systemd-socket-proxyd"
-ORPHANED = "run it under systemd first, so that it can be stopped and brought back"
+ORPHANED = (
+    "run it first as a systemd unit of its own, which runs as its account (User=), so that it can "
+    "be stopped and brought back"
+)
 # `postgres` is there for maintenance; one that somebody uses is not empty.
 _NEIGHBOURS = """SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate
   AND datname NOT IN (current_database(), 'postgres') ORDER BY 1"""
@@ -51,7 +54,7 @@ def check_database(legacy: _legacy.Running, listeners: list[_listeners.Listener]
     except _session.PostgresError as error:
         found.refuse("DATABASE_URL", str(error), "mend it in the legacy environment")
         return found
-    service = _legacy.service_behind(endpoint.port, listeners)
+    service = _legacy.service_behind(endpoint.port, listeners, endpoint.host)
     database: dict[str, Any] = {
         "host": endpoint.host,
         "port": endpoint.port,
@@ -73,7 +76,7 @@ def check_database(legacy: _legacy.Running, listeners: list[_listeners.Listener]
     if service["unit"] is None:
         found.refuse(
             "port %d" % endpoint.port,
-            "PostgreSQL (%s) belongs to no systemd unit" % service["process"],
+            "PostgreSQL (%s) %s" % (service["process"], service["seen"]),
             ORPHANED,
         )
     try:
@@ -169,7 +172,7 @@ def check_redis(
     if service is not None and service["unit"] is None:
         found.refuse(
             "port %d" % port,
-            "Redis (%s) belongs to no systemd unit" % service["process"],
+            "Redis (%s) %s" % (service["process"], service["seen"]),
             ORPHANED,
         )
     elif settings["carry_redis"]:

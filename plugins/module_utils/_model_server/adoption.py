@@ -65,8 +65,8 @@ def find(
                 )
             elif service["unit"] is None:
                 problems.append(
-                    "port %s: %s belongs to no systemd unit; run it under systemd first"
-                    % (word, service["process"])
+                    "port %s: %s %s; run it as a systemd unit of its own first"
+                    % (word, service["process"], service["seen"])
                 )
             else:
                 found.append({**service["unit"], "port": int(word)})

@@ -15,6 +15,7 @@ from typing import Any, Optional
 
 from .._host import listeners as _listeners
 from .._host import process as _process
+from .._host import process_unit as _process_unit
 from .._host import systemd as _systemd
 from .._host.account import Account, AccountError
 from . import gpu as _gpu
@@ -149,7 +150,7 @@ def _owner(listener: _listeners.Listener, unit: str) -> Optional[str]:
             if item.active == "active"
         ]
         return socket if active else None
-    return _process.unit_of(listener.pid) if listener.pid else None
+    return _process_unit.behind(listener).label or None
 
 
 def check(
@@ -172,7 +173,7 @@ def check(
                 "%s: environment_file %s does not exist" % (server.name, server.environment_file)
             )
     problems += _gpu.missing(servers, gpus) + _gpu.overcommitted(servers, gpus)
-    users = {pid: _process.unit_of(pid) or "" for gpu in gpus.found for pid in gpu.users}
+    users = _users(gpus)
     for server in servers:
         problems += _gpu.full(server, gpus, users, units[server.name]["service"])
     if not gpus.found:
@@ -200,9 +201,9 @@ def before_start(server: Server, unit: str, account: str) -> list[str]:
             "%s: port %d is taken by %s" % (server.name, server.listens, listener.command)
         )
     problems += _gpu.missing([server], gpus)
-    return problems + _gpu.full(
-        server,
-        gpus,
-        {pid: _process.unit_of(pid) or "" for gpu in gpus.found for pid in gpu.users},
-        unit,
-    )
+    return problems + _gpu.full(server, gpus, _users(gpus), unit)
+
+
+def _users(gpus: _gpu.Gpus) -> dict[int, str]:
+    """The units of the processes that use a GPU."""
+    return {pid: _process_unit.of(pid).label for gpu in gpus.found for pid in gpu.users}

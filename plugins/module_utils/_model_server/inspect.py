@@ -19,6 +19,7 @@ from .._deployment import journal as _journal
 from .._host import files as _files
 from .._host import listeners as _listeners
 from .._host import process as _process
+from .._host import process_unit as _process_unit
 from .._host import systemd as _systemd
 from .._litellm import client as _client
 from . import adoption as _adoption
@@ -206,9 +207,10 @@ def _host(
     """A server's unit, state, model and GPUs."""
     unit = _unit(row["unit"], row["account"]) if row["unit"] else None
     entry = _unit(row["entry"], "") if row.get("entry") else None
-    pid = unit.pid if unit else _listening(listeners, row["port"])
-    if row["unit"] is None and pid:
-        unit = _serving(pid)
+    listener = _listening(listeners, row["port"])
+    pid = unit.pid if unit else listener.pid if listener else None
+    if row["unit"] is None and listener:
+        unit = _serving(listener)
         if unit:
             name, account = unit.name.rsplit(".", 1)[0], unit.manager.account or ""
             row.update(name=name, unit=unit.name, account=account)
@@ -237,10 +239,12 @@ def _host(
     }
 
 
-def _listening(listeners: list[_listeners.Listener], port: Optional[int]) -> Optional[int]:
-    """The process that listens on a port, ``None`` for systemd itself."""
+def _listening(
+    listeners: list[_listeners.Listener], port: Optional[int]
+) -> Optional[_listeners.Listener]:
+    """Who listens on a port, ``None`` for systemd itself."""
     listener = _listeners.holder(listeners, port) if port else None
-    return listener.pid if listener and listener.pid != 1 else None
+    return listener if listener and listener.pid != 1 else None
 
 
 def answered(word: Optional[str]) -> Optional[bool]:
@@ -276,15 +280,10 @@ def _unit(name: str, account: str) -> Optional[_systemd.Unit]:
     return found[0] if found else None
 
 
-def _serving(pid: int) -> Optional[_systemd.Unit]:
-    """The unit that a process belongs to, of whichever manager started it."""
-    name, parents = _process.unit_of(pid), _process.ancestors(pid)
-    found = (
-        [unit for manager in _systemd.managers() for unit in _systemd.show(manager, [name])]
-        if name
-        else []
-    )
-    return next((unit for unit in found if unit.pid in parents), None)
+def _serving(listener: _listeners.Listener) -> Optional[_systemd.Unit]:
+    """The unit that has a listener, of whichever manager started it."""
+    unit = _process_unit.behind(listener).unit
+    return unit if unit and unit.pid in _process.ancestors(listener.pid or 0) else None
 
 
 def answer_seconds(port: int, limit: float) -> Optional[float]:

@@ -275,7 +275,7 @@ def postmaster(host: str, port: int, proc: str) -> Optional[int]:
                 continue
         return None
     found = (
-        holder(listeners(proc), port)
+        holder(listeners(proc), port, host)
         if host == "localhost" or host.startswith("127.") or host == "::1"
         else None
     )

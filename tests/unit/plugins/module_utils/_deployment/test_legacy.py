@@ -14,6 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
+from ansible_collections.llmops.litellm.plugins.module_utils._host import (
+    process_unit as _process_unit,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Manager, Unit
 
@@ -198,22 +201,38 @@ def test_python_of_the_process_is_found(tmp_path: Path) -> None:
 
 
 def test_service_behind_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    managers(monkeypatch, {"": ["redis-server.service"]})
+    unit = Unit("redis-server.service", Manager("ana"), "enabled", "active", {})
     monkeypatch.setattr(
-        _legacy._process, "unit_of", lambda pid: "redis-server.service" if pid == 7 else None
+        _legacy._process_unit,
+        "behind",
+        lambda listener: (
+            _process_unit.Found(unit, "")
+            if listener.pid == 7
+            else _process_unit.Found(None, "is nobody's")
+        ),
     )
     found = [
+        Listener("127.0.0.2", 6379, 9, "a stranger's"),
         Listener("127.0.0.1", 6379, 7, "redis-server (process 7)"),
         Listener("10.0.0.1", 9, 8, "x"),
         Listener("127.0.0.1", 8, None, "?"),
+        Listener("::1", 5434, 7, "postgres"),
     ]
     service = _legacy.service_behind(6379, found)
     assert service is not None
-    assert service["unit"]["name"] == "redis-server.service"
+    assert service["unit"] is not None
+    assert [service["unit"][key] for key in ("name", "scope", "account")] == [
+        "redis-server.service",
+        "user",
+        "ana",
+    ]
+    assert (service["pid"], service["seen"]) == (7, "")
     assert _legacy.service_behind(9, found) is None  # not on loopback
     unknown = _legacy.service_behind(8, found)
     assert unknown is not None
-    assert unknown["unit"] is None
+    assert (unknown["unit"], unknown["seen"]) == (None, "is nobody's")
+    assert _legacy.service_behind(5434, found) is None
+    assert _legacy.service_behind(5434, found, "localhost") is not None
 
 
 @given(NAMES, st.text("ab=-/.1 ", max_size=8))

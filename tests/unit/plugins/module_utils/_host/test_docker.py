@@ -125,7 +125,7 @@ def test_a_process_tells_what_it_listens_on() -> None:
             check=True,
         )
         port, _newline, rest = done.stdout.partition("\n")
-        found = [(address, number) for address, number, _inode in parse_listeners(rest)]
+        found = [(address, number) for address, number, _uid, _inode in parse_listeners(rest)]
         assert ("127.0.0.1", int(port)) in found
         assert (
             "127.0.0.1",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,11 @@ TCP6 = """  sl  local_address                         remote_address            
 
 
 def test_listeners_are_read() -> None:
-    assert _listeners.parse_listeners(TCP) == [("127.0.0.1", 4000, 12345), ("0.0.0.0", 8080, 12346)]
-    assert _listeners.parse_listeners(TCP6) == [("::1", 6379, 777)]
+    assert _listeners.parse_listeners(TCP) == [
+        ("127.0.0.1", 4000, 1001, 12345),
+        ("0.0.0.0", 8080, 0, 12346),
+    ]
+    assert _listeners.parse_listeners(TCP6) == [("::1", 6379, 105, 777)]
 
 
 def test_real_listener_is_found_with_its_process() -> None:
@@ -30,7 +34,7 @@ def test_real_listener_is_found_with_its_process() -> None:
         port = server.getsockname()[1]
         found = _listeners.holder(_listeners.listeners(), port)
         assert found is not None
-        assert found.pid == os.getpid()
+        assert (found.pid, found.uid) == (os.getpid(), os.geteuid())
         assert str(os.getpid()) in found.command
     assert _listeners.holder(_listeners.listeners(), port) is None
 
@@ -44,17 +48,49 @@ def test_handle_that_closes_meanwhile_hides_no_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "found"),
+    ("there", "host", "answers"),
     [
-        ("127.0.0.1", True),
-        ("127.0.1.1", True),
-        ("::1", True),
-        ("0.0.0.0", True),
-        ("::", True),
-        ("10.0.0.1", False),
+        (["127.0.0.2", "127.0.0.1"], "127.0.0.1", "127.0.0.1"),
+        (["127.0.0.2", "127.0.1.1", "10.0.0.1", "::1"], "127.0.0.1", None),
+        (["127.0.0.2"], "127.0.0.2", "127.0.0.2"),
+        (["::", "0.0.0.0", "127.0.0.1"], "127.0.0.1", "127.0.0.1"),
+        (["::", "0.0.0.0", "127.0.0.2"], "127.0.0.1", "0.0.0.0"),
+        (["::", "127.0.0.2"], "127.0.0.1", "::"),
+        (["0.0.0.0", "::ffff:127.0.0.1"], "127.0.0.1", "::ffff:127.0.0.1"),
+        (["0.0.0.0", "127.0.0.1"], "::1", None),
+        (["::", "::1"], "::1", "::1"),
+        (["::1", "127.0.0.1"], "localhost", "127.0.0.1"),
+        (["::1", "127.0.0.2"], "localhost", "::1"),
+        (["0.0.0.0", "10.0.0.1"], "10.0.0.1", "10.0.0.1"),
+        (["0.0.0.0"], "10.0.0.1", None),
+        (["127.0.0.1"], "db.example.com", None),
     ],
 )
-def test_who_answers_on_loopback(address: str, found: bool) -> None:
-    listener = _listeners.Listener(address, 4000, 1, "x")
-    assert (_listeners.holder([listener], 4000) is not None) == found
-    assert _listeners.holder([listener], 4001) is None
+def test_who_answers_is_who_has_the_address_that_clients_use(
+    there: list[str], host: str, answers: Any
+) -> None:
+    listeners = [_listeners.Listener(address, 4000, 1, "x") for address in there]
+    found = _listeners.holder(listeners, 4000, host)
+    assert (found and found.address) == answers
+    assert _listeners.holder(listeners, 4001, host) is None
+
+
+def test_what_is_asked_where_nothing_is_said_is_the_first_loopback_address() -> None:
+    others = [_listeners.Listener("127.0.0.%d" % number, 4000, number, "x") for number in (2, 1)]
+    assert _listeners.holder(others, 4000) == others[1]
+    assert _listeners.holder(others[:1], 4000) is None
+
+
+def test_kernel_gives_a_client_to_the_one_that_holder_names() -> None:
+    """On this kernel: nobody but the exact address, else the wildcard of both families."""
+    with socket.create_server(("127.0.0.2", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port)).close()
+        assert _listeners.holder(_listeners.listeners(), port) is None
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as both:
+        port = both.getsockname()[1]
+        socket.create_connection(("127.0.0.1", port)).close()
+        found = _listeners.holder(_listeners.listeners(), port)
+        assert found is not None
+        assert found.address == "::"

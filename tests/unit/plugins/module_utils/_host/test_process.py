@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,27 +16,6 @@ from unit.support import reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import account as _account
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
-
-
-@pytest.mark.parametrize(
-    ("text", "unit"),
-    [
-        ("0::/system.slice/redis-server.service\n", "redis-server.service"),
-        (
-            "0::/user.slice/user-1001.slice/user@1001.service/app.slice/litellm.service\n",
-            "litellm.service",
-        ),
-        (
-            "12:pids:/docker/abc/system.slice/system-postgresql.slice/postgresql@15-main.service\n",
-            "postgresql@15-main.service",
-        ),
-        ("0::/user.slice/user-0.slice/session-1.scope\n", None),
-        ("", None),
-    ],
-    ids=["system", "user", "template, cgroup v1", "session", "nothing"],
-)
-def test_unit_of_a_process(text: str, unit: Any) -> None:
-    assert _process.parse_unit(text) == unit
 
 
 def test_process_is_described_without_its_arguments(tmp_path: Path) -> None:

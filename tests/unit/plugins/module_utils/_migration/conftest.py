@@ -10,10 +10,12 @@ from any_host import FORWARD, NOW, SECRET, THEN, journal
 from legacy_host import CONFIG, STORED
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
-from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
+from ansible_collections.llmops.litellm.plugins.module_utils._host import (
+    process_unit as _process_unit,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
@@ -38,14 +40,19 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> list[Listener]:
         16: ["/usr/bin/redis-server 127.0.0.1:6379"],
         271: ["/v/bin/python", "/v/bin/litellm"],
     }
-    monkeypatch.setattr(_process, "unit_of", units.get)
+    monkeypatch.setattr(
+        _process_unit,
+        "behind",
+        lambda listener: (
+            _process_unit.Found(
+                Unit(units[listener.pid], _systemd.Manager(None), "enabled", "active", {}), ""
+            )
+            if listener.pid in units
+            else _process_unit.Found(None, "belongs to no systemd unit")
+        ),
+    )
     monkeypatch.setattr(_process, "command_line", lambda pid, proc="/proc": programs.get(pid, []))
     monkeypatch.setattr(_process, "ancestors", lambda pid: [pid, 271] if pid == 272 else [pid])
-    monkeypatch.setattr(
-        _legacy,
-        "show",
-        lambda manager, names: [Unit(name, manager, "enabled", "active", {}) for name in names],
-    )
     return [
         Listener("127.0.0.1", 5434, 15, "postgres (process 15)"),
         Listener("127.0.0.1", 6379, 16, "redis-server (process 16)"),

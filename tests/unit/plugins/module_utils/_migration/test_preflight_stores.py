@@ -11,6 +11,9 @@ import pytest
 from legacy_host import CONFIG, SECRET, UNIT, URL, deployment, read, settings, texts
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
+from ansible_collections.llmops.litellm.plugins.module_utils._host import (
+    process_unit as _process_unit,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
@@ -151,7 +154,11 @@ def test_servers_that_systemd_does_not_know_are_refused(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(_process, "unit_of", lambda pid: None)
+    monkeypatch.setattr(
+        _process_unit,
+        "behind",
+        lambda _listener: _process_unit.Found(None, "is in cron.service, which runs as root"),
+    )
     monkeypatch.setattr(
         _process, "run", lambda argv: Result(0, "Redis server v=7.0.15 sha=00000000:0", "")
     )
@@ -160,7 +167,8 @@ def test_servers_that_systemd_does_not_know_are_refused(
     found += _preflight_stores.check_redis(legacy, settings(tmp_path), servers).problems
     assert [item.subject for item in found] == ["port 5434", "port 6379"]
     assert all(
-        "belongs to no systemd unit" in item.problem and item.remedy == _preflight_stores.ORPHANED
+        "is in cron.service, which runs as root" in item.problem
+        and item.remedy == _preflight_stores.ORPHANED
         for item in found
     )
 

@@ -69,13 +69,13 @@ def test_the_record_goes_on_saying_how_it_was_found(unit: _systemd.Unit, tmp_pat
 def test_by_port(unit: _systemd.Unit, monkeypatch: pytest.MonkeyPatch) -> None:
     behind: dict[int, Any] = {
         8082: {"unit": unit.record(), "process": "llama-server"},
-        8079: {"unit": None, "process": "python3"},
+        8079: {"unit": None, "process": "python3", "seen": "belongs to no unit"},
     }
     monkeypatch.setattr(_legacy, "service_behind", lambda port, _listeners: behind.get(port))
     found, problems = _adoption.find(["8082", "8079", "1"], "litellm-model-")
     assert [(entry["name"], entry["port"]) for entry in found] == [("llama.service", 8082)]
     assert problems == [
-        "port 8079: python3 belongs to no systemd unit; run it under systemd first",
+        "port 8079: python3 belongs to no unit; run it as a systemd unit of its own first",
         "port 1: nobody listens there, so its unit is not known; name the unit",
     ]
 

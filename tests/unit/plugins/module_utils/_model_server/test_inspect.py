@@ -11,6 +11,9 @@ import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
+from ansible_collections.llmops.litellm.plugins.module_utils._host import (
+    process_unit as _process_unit,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
     adoption as _adoption,
@@ -140,18 +143,19 @@ def test_the_screen_fits_a_terminal(place: _inspect.Scope) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mains", "name", "account"),
+    ("main", "owner", "name", "account"),
     [
-        ({None: 70, "ana": 71}, "llama-rerank", ""),
-        ({None: 71, "ana": 70}, "llama-rerank", "ana"),
-        ({None: 71, "ana": 72}, "port 9", ""),
-        ({}, "port 9", ""),
+        (70, None, "llama-rerank", ""),
+        (70, "ana", "llama-rerank", "ana"),
+        (71, "ana", "port 9", ""),
+        (None, None, "port 9", ""),
     ],
 )
 def test_a_server_that_nobody_named_is_known_by_the_unit_of_its_process(
     place: _inspect.Scope,
     monkeypatch: pytest.MonkeyPatch,
-    mains: dict[Any, int],
+    main: Any,
+    owner: Any,
     name: str,
     account: str,
 ) -> None:
@@ -159,22 +163,14 @@ def test_a_server_that_nobody_named_is_known_by_the_unit_of_its_process(
     monkeypatch.setattr(
         _listeners, "listeners", lambda: [_listeners.Listener("127.0.0.1", 9, 77, "llama-server")]
     )
-    monkeypatch.setattr(_process, "unit_of", lambda _pid: "llama-rerank.service" if mains else None)
+    served = unit("llama-rerank.service", pid=main)._replace(manager=_systemd.Manager(owner))
+    monkeypatch.setattr(
+        _process_unit,
+        "behind",
+        lambda _listener: _process_unit.Found(served if main else None, ""),
+    )
     monkeypatch.setattr(_process, "ancestors", lambda pid: [pid, 70])
     monkeypatch.setattr(_process, "command_line", lambda _pid: [])
-    monkeypatch.setattr(
-        _systemd, "managers", lambda: [_systemd.Manager(None), _systemd.Manager("ana")]
-    )
-    shown = _systemd.show
-    monkeypatch.setattr(
-        _systemd,
-        "show",
-        lambda manager, names: (
-            shown(manager, names)
-            if names != ["llama-rerank.service"]
-            else [unit(names[0], pid=mains[manager.account])._replace(manager=manager)]
-        ),
-    )
     told = _inspect.collect(place, NOW)
     host = next(host for host in told["hosts"] if host["port"] == 9)
     known = name != "port 9"
