@@ -14,14 +14,16 @@ description:
   - To a container, the native Redis keeps its keys and settings. Where the container can't load the
     snapshot, it is started again with what it held, and the module fails.
   - To a native server, its unit is stopped, and started again with the container's keys. Where that
-    is not possible (the container's release is newer, the native server keeps an append-only file),
+    is not possible (the container's release is newer, the native server keeps an append-only file,
+    or names another folder than one of its own account),
     it starts with what it had, and the reason is returned. Redis holds what LiteLLM can do without,
     except with O(required).
   - No password is put on a command line.
 notes:
   - The native Redis saves its keys to its own file (C(BGSAVE)), which is copied. One that does not
-    tell where that is gives a snapshot as to a replica, and waits for C(repl-diskless-sync-delay),
-    five seconds by default, before.
+    tell where that is, or names another folder than one of its own account, gives a snapshot as to
+    a replica, and waits for C(repl-diskless-sync-delay), five seconds by default, before.
+  - Its file is read and written by a process that is its account, never by root.
   - A key whose time is over, or ends meanwhile, is not copied.
 author: llmops.litellm contributors (@llmops)
 options:
@@ -49,7 +51,7 @@ options:
   env_file:
     description:
       - Env file on the host, as Compose reads it, whose O(variable) and C(REDIS_USERNAME) the
-        native Redis wants.
+        native Redis wants. Only root may be able to write it.
       - A file without them is for a Redis that asks for none.
     type: path
   variable:
@@ -62,8 +64,8 @@ options:
     default: false
   folder:
     description:
-      - To a container, folder on the host for the snapshot, and for what the container held. Both
-        are removed at the end.
+      - Folder on the host for the snapshot, and for what the container held. Both are removed at
+        the end.
     type: path
     default: /var/tmp
   unit:
@@ -73,7 +75,9 @@ options:
     type: dict
   data:
     description:
-      - To a native server, where it keeps its keys, as M(llmops.litellm.preflight_info) returns it.
+      - To a native server, where it keeps its keys, and by which account, as
+        M(llmops.litellm.preflight_info) returns it. Without an account, as release 0.1.0 recorded
+        it, the account is the one of the unit.
     type: dict
   major:
     description: To a native server, its major version.
@@ -158,7 +162,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
+from ansible_collections.llmops.litellm.plugins.module_utils._host import paths as _paths
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import transfer as _transfer
 
@@ -206,12 +212,17 @@ def to_native(
     :raises RedisError: the container can't be read, or keys that are required were not copied.
     """
     keys = total(_redis.parse_keyspace(container.ask("INFO", "keyspace")))
-    reason = _transfer.hindrance(container, params["data"], params["major"])
+    reason = _transfer.hindrance(container, params["data"], params["unit"], params["major"])
     if not check and reason:
         _systemd.restore(params["unit"])
     elif not check:
         reason = _transfer.copy_back(
-            container, native, params["unit"], params["data"], params["timeout"]
+            container,
+            native,
+            params["unit"],
+            params["data"],
+            params["folder"],
+            params["timeout"],
         )
     if reason and params["required"]:
         raise _redis.RedisError(
@@ -245,9 +256,10 @@ def main() -> None:
     params = module.params
     container = _redis.Container(params["container"])
     try:
-        known = (
-            _envfile.loads(_files.read(params["env_file"]), "compose") if params["env_file"] else {}
-        )
+        known = {}
+        if params["env_file"]:
+            _paths.require(params["env_file"], "reads passwords there")
+            known = _envfile.loads(_files.read(params["env_file"]), "compose")
         native = _redis.Native(
             params["host"],
             params["port"],
@@ -258,7 +270,7 @@ def main() -> None:
         result = copy(params, module.check_mode, native, container)
     except _envfile.EnvError as error:
         module.fail_json(msg="%s, line %d: %s" % (params["env_file"], error.line, error.message))
-    except (_redis.RedisError, _systemd.SystemdError, OSError) as error:
+    except (OperatorError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=result["copied"], **result)
 

@@ -19,6 +19,7 @@ from .._host.problem import Problem
 from .._litellm import salt_key as _salt_key
 from .._postgres import native_server as _native_server
 from .._postgres import session as _session
+from .._redis import native_data as _native_data
 from .._redis import redis as _redis
 from . import requirements as _requirements
 from .preflight_findings import Facts, Findings
@@ -183,13 +184,20 @@ def check_redis(
         native = _redis.Native("127.0.0.1", port, user, password)
         try:
             native.ask("PING")
-            redis["data"] = _redis.data_of(native)
+            redis["data"] = _native_data.data_of(native)
         except _redis.RedisError as error:
             found.refuse(
                 "port %d" % port,
                 str(error),
                 "give the proxy its password as REDIS_PASSWORD, or start empty with "
                 "litellm_carry_redis: false",
+            )
+        if redis["data"] and redis["data"]["refused"]:
+            found.warn(
+                "port %d" % port,
+                redis["data"]["refused"],
+                "its keys are copied as to a replica, and a rollback does not copy them back;"
+                " mend its dir and dbfilename if it is to",
             )
     elif holds_spend:
         found.refuse(

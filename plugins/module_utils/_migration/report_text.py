@@ -77,7 +77,9 @@ def retirement(journal: _journal.Journal) -> list[str]:
             % (server["folder"], kept, database["name"])
         )
     data = (found.get("redis") or {}).get("data")
-    staying += ["%s: data folder of the native Redis" % data["folder"]] if data else []
+    staying += (
+        ["%s: data folder of the native Redis" % data["folder"]] if data and data["folder"] else []
+    )
     lines += _section("What stays", staying)
     lines += _section("To remove that by hand", _by_hand(found))
     return lines

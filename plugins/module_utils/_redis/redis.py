@@ -16,19 +16,16 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple
 
+from .._host import files as _files
 from .._host.problem import OperatorError
-from .._host.process import Result, run
+from .._host.process import Result, run, start
 
 Keyspace = dict[str, dict[str, int]]
 NOTHING = {"keys": 0, "expires": 0}
 _INSIDE = 'REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli "$@"'
-_ENVIRONMENT = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "LC_ALL": "C",
-    "HOME": "/root",
-}
+_CHUNK = 1 << 20
 
 
 class RedisError(OperatorError):
@@ -73,41 +70,6 @@ class Native(NamedTuple):
                 "to read the native Redis."
             )
         return _answer("the native Redis on port %d" % self.port, answer)
-
-    def snapshot(self, path: str, timeout: float) -> None:
-        """Write all of its keys to a new file that only the caller's account can read.
-
-        By BGSAVE, if the server says where it saves. A replica's snapshot, which any server gives,
-        only begins after ``repl-diskless-sync-delay`` (five seconds by default), in which clients
-        would be refused.
-
-        :raises RedisError: it does not run, refuses, or needs longer.
-        """
-        # redis-cli alone would create it readable for everybody
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        data = data_of(self)
-        saved = os.path.join(data["folder"], data["file"]) if data else ""
-        if saved and self._save(timeout) and os.path.isfile(saved):
-            shutil.copyfile(saved, path)
-        else:
-            self.ask("--rdb", path, timeout=timeout)
-
-    def _save(self, timeout: float, clock: Callable[[], float] = time.monotonic) -> bool:
-        """Save the current keys to disk; whether that worked."""
-        limit = clock() + timeout
-        started = False
-        while clock() < limit:
-            info = dict(re.findall(r"^(rdb_\w+):(\w+)", self.ask("INFO", "persistence"), re.M))
-            if info.get("rdb_bgsave_in_progress") != "1":
-                if started or "rdb_bgsave_in_progress" not in info:
-                    return info.get("rdb_last_bgsave_status") == "ok"
-                try:
-                    self.ask("BGSAVE")
-                except RedisError:
-                    return False
-                started = True
-            time.sleep(0.05)
-        return False
 
     def wait(self, timeout: float, clock: Callable[[], float] = time.monotonic) -> Keyspace:
         """Wait until it has loaded its keys; how many there are.
@@ -216,30 +178,61 @@ class Container(NamedTuple):
             item.mode = 0o600
             return item
 
+        def send(client: subprocess.Popen[bytes]) -> None:
+            with tarfile.open(fileobj=client.stdin, mode="w|") as archive:
+                archive.add(path, "dump.rdb", filter=as_redis)
+
         # Not --archive: the engine would look up the container's user by name among those of the
         # host.
-        command = [*self.engine, "cp", "-", self.name + ":/data"]
+        self._stream(["cp", "-", self.name + ":/data"], send)
+
+    def fetch(self, path: str) -> None:
+        """Copy its snapshot to a new file on the host, which is the caller's alone.
+
+        As a stream: a link that lies in the snapshot's place is none on the host.
+
+        :raises RedisError: the engine has none, or it is no regular file.
+        """
+
+        def receive(client: subprocess.Popen[bytes]) -> None:
+            assert client.stdout is not None
+            with tarfile.open(fileobj=client.stdout, mode="r|") as archive:
+                item = archive.next()
+                source = archive.extractfile(item) if item and item.isreg() else None
+                if source is None:
+                    raise RedisError("/data/dump.rdb of container %s is no file" % self.name)
+                with _files.creating(path) as target:
+                    shutil.copyfileobj(source, target, _CHUNK)
+            while client.stdout.read(_CHUNK):
+                pass  # an engine that can't write the end of its archive would call it a failure
+
+        self._stream(["cp", self.name + ":/data/dump.rdb", "-"], receive)
+
+    def _stream(self, words: list[str], pump: Callable[[subprocess.Popen[bytes]], None]) -> None:
+        """Run the engine's client while something feeds or drinks it.
+
+        :raises RedisError: it fails; that says more than what the other side of it saw.
+        """
+        unread = ""
         with tempfile.TemporaryFile() as errors:
             try:
-                with subprocess.Popen(
-                    command,
+                with start(
+                    [*self.engine, *words],
                     stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
                     stderr=errors,
-                    env=_ENVIRONMENT,
-                    cwd="/",
                 ) as client:
-                    with tarfile.open(fileobj=client.stdin, mode="w|") as archive:
-                        archive.add(path, "dump.rdb", filter=as_redis)
-            except BrokenPipeError:
-                pass  # it ended early: its exit code and standard error say why
+                    pump(client)
+            except (BrokenPipeError, tarfile.TarError) as error:
+                unread = str(error)  # it ended early: its exit code and standard error say why
             errors.seek(0)
-            if client.returncode:
-                raise RedisError("docker cp: %s" % errors.read().decode("utf-8", "replace").strip())
+            said = errors.read().decode("utf-8", "replace").strip()
+        if client.returncode or unread:
+            raise RedisError("docker %s: %s" % (words[0], said or unread))
 
     def major(self) -> int:
         """The server's major version."""
-        found = re.search(r"^redis_version:(\d+)", self.ask("INFO", "server"), re.M)
+        found = re.search(r"^redis_version:(\d{1,9})", self.ask("INFO", "server"), re.M)
         return int(found[1]) if found else 0
 
     def save(self, path: str) -> None:
@@ -248,8 +241,7 @@ class Container(NamedTuple):
         :raises RedisError: it does not run, or cannot.
         """
         self.ask("SAVE")
-        self.docker("cp", self.name + ":/data/dump.rdb", path)
-        os.chmod(path, 0o600)
+        self.fetch(path)
 
     def load(self, snapshot: str, timeout: float) -> None:
         """Start with this snapshot in place of what was there; where it can't be loaded, with what
@@ -265,7 +257,7 @@ class Container(NamedTuple):
         # it held.
         self.docker("stop", self.name)
         try:
-            self.docker("cp", "%s:/data/dump.rdb" % self.name, before)
+            self.fetch(before)
             self.put(snapshot, owner)
             self.start(timeout)
         except (RedisError, OSError) as error:
@@ -313,29 +305,7 @@ def parse_keyspace(text: str) -> Keyspace:
     """``INFO keyspace``: keys, and how many of them expire, by logical database."""
     return {
         match[1]: {"keys": int(match[2]), "expires": int(match[3])}
-        for match in re.finditer(r"^(db\d+):keys=(\d+),expires=(\d+)", text, re.M)
+        for match in re.finditer(
+            r"^(db\d{1,9}):keys=(\d{1,18}),expires=(\d{1,18})(?!\d)", text, re.M
+        )
     }
-
-
-def data_of(source: Native) -> Optional[dict]:
-    """Where a native Redis keeps its keys: ``folder``, ``file``, ``append_only``.
-
-    ``None`` where it does not say.
-    """
-    try:
-        lines = {
-            name: source.ask("CONFIG", "GET", name).splitlines()
-            for name in ("dir", "dbfilename", "appendonly")
-        }
-    except RedisError:
-        return None
-    values = {name: words[1] if len(words) > 1 else "" for name, words in lines.items()}
-    return (
-        {
-            "folder": values["dir"],
-            "file": values["dbfilename"],
-            "append_only": values["appendonly"] == "yes",
-        }
-        if values["dir"]
-        else None
-    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple, Sequence
 
+from .._host import files as _files
 from .redis import Container
 
 
@@ -35,7 +36,7 @@ class RedisAside(NamedTuple):
             if os.path.exists(partial):
                 os.unlink(partial)
             self.container.save(partial)
-            os.rename(partial, self.snapshot)
+            _files.move(partial, self.snapshot)
         self.container.ask("FLUSHALL")
         return True
 

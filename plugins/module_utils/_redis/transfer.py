@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 import time
-from typing import Optional
+from typing import Any, Optional
 
+from .._host import files as _files
+from .._host import paths as _paths
 from .._host import systemd as _systemd
-from .._host.files import sync_folder
+from . import native_data as _native_data
 from .redis import NOTHING, Container, Keyspace, Native, RedisError, parse_keyspace
 
 
@@ -60,15 +60,15 @@ def copy(source: Native, target: Container, folder: str, timeout: float) -> dict
             " set appendonly no" % target.name
         )
     began = time.monotonic()
-    place = tempfile.mkdtemp(prefix=".redis-", dir=folder)
+    own = _own_folder(folder)
     try:
-        snapshot = os.path.join(place, "dump.rdb")
+        snapshot = os.path.join(own, "dump.rdb")
         before = parse_keyspace(source.ask("INFO", "keyspace"))
-        source.snapshot(snapshot, timeout)
+        _native_data.snapshot(source, snapshot, timeout)
         size = os.path.getsize(snapshot)
         target.load(snapshot, timeout)
     finally:
-        shutil.rmtree(place)
+        _files.remove_tree(own)
     after, new = (
         parse_keyspace(source.ask("INFO", "keyspace")),
         parse_keyspace(target.ask("INFO", "keyspace")),
@@ -85,42 +85,99 @@ def copy(source: Native, target: Container, folder: str, timeout: float) -> dict
     }
 
 
-def copy_back(source: Container, native: Native, unit: dict, data: dict, timeout: float) -> str:
+def copy_back(
+    source: Container,
+    native: Native,
+    unit: dict[str, str],
+    data: dict[str, Any],
+    folder: str,
+    timeout: float,
+) -> str:
     """Start the native server with the container's keys.
 
     Where it can't load them, it starts with what it had.
 
-    :param unit: record of the native server's unit; ``data``: as :func:`data_of` found it.
+    :param unit: record of the native server's unit; ``data``: as :func:`.native_data.data_of` found
+        it; ``folder``: where the keys are meanwhile.
     :returns: why the keys were not copied; empty where they were.
     :raises RedisError, SystemdError, OSError: the container can't be read, or the unit neither
         stopped nor started.
     """
-    _systemd.retire(unit)
-    before = parse_keyspace(source.ask("INFO", "keyspace"))
-    earlier = place(source, data)
+    place = _native_data.place_of(data, unit)
+    own = _own_folder(folder)
     try:
+        snapshot = os.path.join(own, "dump.rdb")
+        _systemd.retire(unit)
+        before = parse_keyspace(source.ask("INFO", "keyspace"))
+        source.save(snapshot)
+        return _exchange(native, unit, place, snapshot, before, timeout)
+    finally:
+        _files.remove_tree(own)
+
+
+def _exchange(
+    native: Native,
+    unit: dict[str, str],
+    place: _native_data.Place,
+    snapshot: str,
+    wanted: Keyspace,
+    timeout: float,
+) -> str:
+    """Start a stopped native server with a snapshot, or else with what it had; why, if so."""
+    put = False
+    try:
+        place.put(snapshot, timeout)
+        put = True
         _systemd.restore(unit)
-        now = native.wait(timeout)
-        lost = differences(before, before, now)
-    except (RedisError, _systemd.SystemdError) as error:
-        lost = [str(error)]
+        lost = differences(wanted, wanted, native.wait(timeout))
+    except (RedisError, _systemd.SystemdError, OSError) as error:
+        lost = [_said(error, place.folder)]
     if lost:
         _systemd.retire(unit)
-        put_back(data, earlier)
+        try:
+            place.take_back(put)
+        except OSError as error:
+            lost.append(_said(error, place.folder))
         _systemd.restore(unit)
     else:
-        forget(earlier)
+        place.forget()
     return "; ".join(lost)
 
 
-def hindrance(source: Container, data: Optional[dict], native_major: Optional[int]) -> str:
+def _said(error: Exception, folder: str) -> str:
+    if isinstance(error, OSError):
+        return "%s: %s" % (os.path.join(folder, error.filename or ""), error.strerror)
+    return str(error)
+
+
+def _own_folder(above: str) -> str:
+    """A new folder that nobody but root has anything to do with."""
+    own = _files.temporary_folder(".redis-", above)
+    try:
+        _paths.require(own, "keeps the keys of Redis there")
+    except _paths.UntrustedPath:
+        _files.remove_tree(own)
+        raise
+    return own
+
+
+def hindrance(
+    source: Container,
+    data: Optional[dict[str, Any]],
+    unit: dict[str, str],
+    native_major: Optional[int],
+) -> str:
     """Why keys of a container can't be copied back by a snapshot; empty where they can.
 
-    :param data: as :func:`data_of` found it; ``native_major``: of the native server, ``None`` where
-        it is not known.
+    :param data: as :func:`.native_data.data_of` found it; ``unit``: record of the native server's
+        unit; ``native_major``: its major version, ``None`` where it is not known.
     """
-    if data is None or not os.path.isdir(data["folder"]):
+    if data is None:
         return "it is unknown where the native Redis keeps its keys"
+    try:
+        _native_data.place_of(data, unit)
+    except _native_data.Refused as error:
+        return str(error)
     if data["append_only"]:
         return "the native Redis keeps an append-only file, and would not load a snapshot"
     major = source.major()
@@ -130,46 +187,3 @@ def hindrance(source: Container, data: Optional[dict], native_major: Optional[in
             native_major or "(of an unknown version)",
         )
     return ""
-
-
-def place(source: Container, data: dict) -> str:
-    """Put the container's keys where the stopped native Redis will load them at its start.
-
-    :returns: the path where its own snapshot is kept, empty if it had none.
-    """
-    path = os.path.join(data["folder"], data["file"])
-    temporary, earlier = (
-        os.path.join(data["folder"], ".llmops-litellm-%s" % name) for name in ("copied", "earlier")
-    )
-    source.save(temporary)
-    owner = os.stat(path if os.path.exists(path) else data["folder"])
-    os.chmod(temporary, 0o660)
-    os.chown(temporary, owner.st_uid, owner.st_gid)
-    handle = os.open(temporary, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    # A run that was killed here has kept it already.
-    if os.path.exists(path) and not os.path.exists(earlier):
-        os.replace(path, earlier)
-    os.replace(temporary, path)
-    sync_folder(data["folder"])
-    return earlier if os.path.exists(earlier) else ""
-
-
-def put_back(data: dict, earlier: str) -> None:
-    """Give a stopped native Redis its own snapshot back."""
-    path = os.path.join(data["folder"], data["file"])
-    if earlier:
-        os.replace(earlier, path)
-    else:
-        os.unlink(path)
-    sync_folder(data["folder"])
-
-
-def forget(earlier: str) -> None:
-    """Remove the snapshot that :func:`place` has kept."""
-    if earlier:
-        os.unlink(earlier)
-        sync_folder(os.path.dirname(earlier))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Callable
 
@@ -198,9 +199,16 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "done": [],
         "native": HELD,
         "version": "redis_version:8.0.2\r\n",
-        "folder": tmp_path,
+        "folder": tmp_path / "redis",
+        "own": tmp_path / "own",
     }
+    for name in ("redis", "own"):
+        (tmp_path / name).mkdir(mode=0o700)
+    tmp_path = world["folder"]
     (tmp_path / "dump.rdb").write_text("old")
+    support.reachable(tmp_path)
+    for path in (tmp_path, tmp_path / "dump.rdb"):
+        os.chown(path, 65534, 65534)
 
     def ask(self: Any, *words: str, **named: Any) -> str:
         if isinstance(self, _redis.Native):
@@ -210,6 +218,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return str(world["version"]) if words[-1] == "server" else HELD
 
     def save(self: Any, path: str) -> None:
+        assert Path(path).parent.parent == world["own"]
         Path(path).write_text("new")
 
     monkeypatch.setattr(_redis.Native, "ask", ask)
@@ -231,7 +240,13 @@ def back(place: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs the module in the other direction."""
 
     def call(check: bool = False, **params: Any) -> dict[str, Any]:
-        data = {"folder": str(place["folder"]), "file": "dump.rdb", "append_only": False}
+        data = {
+            "folder": str(place["folder"]),
+            "file": "dump.rdb",
+            "append_only": False,
+            "account": "nobody",
+            "refused": "",
+        }
         given = {
             **COMMON,
             "to": "native",
@@ -239,7 +254,8 @@ def back(place: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> Run:
             "data": data,
             "major": 8,
             "port": 6379,
-            "timeout": 0,
+            "timeout": 0.5,
+            "folder": str(place["own"]),
             "_ansible_check_mode": check,
             **params,
         }
@@ -293,7 +309,11 @@ def test_snapshot_that_is_not_loaded_is_taken_back(
     ("params", "version", "said"),
     [
         ({"data": None}, "8.0.2", "it is unknown where"),
-        ({"data": {"folder": "/", "file": "x", "append_only": True}}, "8.0.2", "append-only"),
+        (
+            {"data": {"folder": "", "file": "", "append_only": False, "refused": "it says /etc"}},
+            "8.0.2",
+            "it says /etc",
+        ),
         (
             {"major": 7},
             "8.0.2",
@@ -313,6 +333,49 @@ def test_native_server_starts_with_what_it_had(
     failed = back(required=True, **params)
     assert failed["failed"]
     assert "there may be spend in them that no database has" in failed["msg"]
+
+
+def test_append_only_file_is_loaded_in_place_of_a_snapshot(
+    back: Run, place: dict[str, Any]
+) -> None:
+    data = {
+        "folder": str(place["folder"]),
+        "file": "dump.rdb",
+        "append_only": True,
+        "account": "nobody",
+        "refused": "",
+    }
+    assert "append-only" in back(data=data)["reason"]
+    assert place["done"] == [("restore", "old")]
+
+
+def test_account_that_cannot_write_keeps_what_it_had(back: Run, place: dict[str, Any]) -> None:
+    """The server serves again, and the reason names the file."""
+    place["folder"].chmod(0o500)
+    result = back()
+    assert (result["copied"], result["changed"]) == (False, False)
+    assert result["reason"].endswith("Permission denied")
+    assert str(place["folder"]) in result["reason"]
+    assert place["done"] == [("retire", "old"), ("retire", "old"), ("restore", "old")]
+    assert list(place["own"].iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["dump.rdb", ".llmops-litellm-copied", ".llmops-litellm-earlier"])
+def test_link_in_the_place_leads_nowhere(back: Run, place: dict[str, Any], name: str) -> None:
+    """A planted link is replaced; what it points to keeps content, owner and mode."""
+    other = place["own"].parent / "system"
+    other.write_text("root's")
+    other.chmod(0o644)
+    before = other.stat()
+    link = place["folder"] / name
+    link.unlink(missing_ok=True)
+    link.symlink_to(other)
+    result = back()
+    assert result["copied"], result
+    after = other.stat()
+    assert (after.st_uid, after.st_mode, other.read_text()) == (0, before.st_mode, "root's")
+    assert (place["folder"] / "dump.rdb").stat().st_uid == 65534
+    assert not (place["folder"] / "dump.rdb").is_symlink()
 
 
 def test_check_mode_touches_nothing(back: Run, place: dict[str, Any]) -> None:

@@ -26,6 +26,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     native_server as _native_server,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
+from ansible_collections.llmops.litellm.plugins.module_utils._redis import (
+    native_data as _native_data,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 
 
@@ -112,9 +115,15 @@ def pings(monkeypatch: pytest.MonkeyPatch) -> list[_redis.Native]:
 
     monkeypatch.setattr(_redis.Native, "ask", ask)
     monkeypatch.setattr(
-        _redis,
+        _native_data,
         "data_of",
-        lambda native: {"folder": "/var/lib/redis", "file": "dump.rdb", "append_only": False},
+        lambda native: {
+            "folder": "/var/lib/redis",
+            "file": "dump.rdb",
+            "append_only": False,
+            "account": "redis",
+            "refused": "",
+        },
     )
     monkeypatch.setattr(
         _process,

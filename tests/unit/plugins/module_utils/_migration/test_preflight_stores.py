@@ -21,6 +21,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     preflight_stores as _preflight_stores,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
+from ansible_collections.llmops.litellm.plugins.module_utils._redis import (
+    native_data as _native_data,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 
 
@@ -239,6 +242,23 @@ def test_redis_is_asked_with_the_proxys_password(
     found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
     assert pings[-1] == _redis.Native("127.0.0.1", 6379, "u", SECRET)
     assert SECRET not in json.dumps(found.facts)
+
+
+def test_redis_that_names_a_folder_of_others_is_a_warning(
+    servers: list[Listener],
+    pings: list[_redis.Native],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its keys cross another way; that they won't come back is said before."""
+    data = {"folder": "", "file": "", "append_only": False, "account": "", "refused": "says /etc"}
+    legacy = deployment({"REDIS_PORT": "6379"})
+    honest = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    monkeypatch.setattr(_native_data, "data_of", lambda _native: data)
+    found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    assert (honest.warnings, found.problems) == ([], [])
+    assert texts(found.warnings).startswith("port 6379: says /etc -> its keys are copied as to a ")
+    assert found.facts["redis"]["data"] == data
 
 
 def test_port_that_is_none_is_not_repeated(pings: list[_redis.Native], tmp_path: Path) -> None:

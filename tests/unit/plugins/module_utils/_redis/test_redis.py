@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.support import reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
@@ -157,3 +161,74 @@ def test_missing_client_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     with pytest.raises(_redis.RedisError, match="redis-tools"):
         _redis.Native("127.0.0.1", 6379, "", "").ask("PING")
+
+
+ENGINE = """#!/bin/sh
+case "$2" in
+-) cat > {folder}/taken ;;
+*) cat {folder}/given ;;
+esac
+echo "$1: {said}" >&2
+exit {code}
+"""
+
+
+def engine(folder: Path, code: int = 0, said: str = "fine") -> _redis.Container:
+    """A container whose engine gives the archive ``given`` and keeps what it gets as ``taken``."""
+    program = reachable(folder / "engine")
+    program.write_text(ENGINE.format(folder=folder, code=code, said=said))
+    program.chmod(0o755)
+    return _redis.Container("litellm-redis", (str(program),))
+
+
+def archive(folder: Path, kind: bytes, content: bytes = b"", link: str = "") -> None:
+    """What the engine gives."""
+    with tarfile.open(folder / "given", "w") as given:
+        item = tarfile.TarInfo("dump.rdb")
+        item.type, item.size, item.linkname = kind, len(content), link
+        item.mode = 0o666
+        given.addfile(item, io.BytesIO(content))
+
+
+def test_snapshot_of_a_container_is_a_stream(tmp_path: Path) -> None:
+    content = b"REDIS0012" * 100_000
+    archive(tmp_path, tarfile.REGTYPE, content)
+    engine(tmp_path).fetch(str(tmp_path / "dump.rdb"))
+    assert (tmp_path / "dump.rdb").read_bytes() == content
+    assert (tmp_path / "dump.rdb").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+def test_link_in_a_container_is_none_on_the_host(tmp_path: Path, kind: bytes) -> None:
+    other = tmp_path / "other"
+    other.write_text("root's")
+    other.chmod(0o644)
+    archive(tmp_path, kind, link=str(other))
+    with pytest.raises(_redis.RedisError, match="/data/dump.rdb of container .* is no file"):
+        engine(tmp_path).fetch(str(tmp_path / "dump.rdb"))
+    assert not (tmp_path / "dump.rdb").is_symlink()
+    assert (other.read_text(), other.stat().st_mode & 0o777) == ("root's", 0o644)
+
+
+def test_engine_says_why_it_gives_nothing(tmp_path: Path) -> None:
+    (tmp_path / "given").write_bytes(b"")
+    with pytest.raises(_redis.RedisError, match="docker cp: cp: no such container"):
+        engine(tmp_path, 1, "no such container").fetch(str(tmp_path / "dump.rdb"))
+    with pytest.raises(_redis.RedisError, match="docker cp: "):
+        engine(tmp_path).fetch(str(tmp_path / "dump.rdb"))
+
+
+def test_container_gets_its_snapshot_with_its_own_owner(tmp_path: Path) -> None:
+    (tmp_path / "own").write_bytes(b"REDIS")
+    engine(tmp_path).put(str(tmp_path / "own"), (999, 998))
+    with tarfile.open(tmp_path / "taken") as taken:
+        item = taken.getmembers()[0]
+        source = taken.extractfile(item)
+        assert source is not None and source.read() == b"REDIS"
+    assert (item.name, item.uid, item.gid, item.mode) == ("dump.rdb", 999, 998, 0o600)
+    with pytest.raises(_redis.RedisError, match="docker cp: cp: full"):
+        engine(tmp_path, 1, "full").put(str(tmp_path / "own"), (999, 998))
+
+
+def test_counts_of_any_length_are_read_or_left() -> None:
+    assert _redis.parse_keyspace("db0:keys=%s,expires=0" % ("9" * 5000)) == {}
