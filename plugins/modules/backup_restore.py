@@ -48,6 +48,14 @@ options:
   identity:
     description: File on the host with the age identity that opens an encrypted backup.
     type: path
+  signed_by:
+    description:
+      - Public keys of SSH, one of which must have signed the backup. One that is not signed, or by
+        another key, is refused before anything of it but its checksums is read.
+      - Without a key it is verified that the backup is as it was written, not who wrote it.
+    type: list
+    elements: str
+    default: []
   restore_point:
     description:
       - Whether to make a verified backup of what is there first. It is pinned, and called
@@ -158,6 +166,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import signature as _signature
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _plan
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
@@ -172,7 +181,8 @@ BACKUPS = "/var/backups/llmops-litellm"
 
 def order_of(params: dict[str, Any], now: datetime) -> _plan.AnyOrder:
     """The module's arguments as an order."""
-    identity = params["identity"] or ""
+    identity, signers = params["identity"] or "", tuple(params["signed_by"])
+    _signature.check_keys(signers)
     if os.path.exists(params["settings"]):
         settings = _settings.load(params["settings"])
         return _plan.order(
@@ -184,10 +194,16 @@ def order_of(params: dict[str, Any], now: datetime) -> _plan.AnyOrder:
             identity,
             params["restore_point"],
             params["wait"],
+            signers,
         )
     path = _plan.backup_path(params["path"] or BACKUPS, params["name"], now)
     return _rebuild.Order(
-        path, params["project_dir"], params["state_dir"], identity, timeout=params["wait"]
+        path,
+        params["project_dir"],
+        params["state_dir"],
+        identity,
+        timeout=params["wait"],
+        signers=signers,
     )
 
 
@@ -200,6 +216,7 @@ def main() -> None:
             "path": {"type": "path"},
             "kind": {"type": "str", "choices": ["compose", "legacy"]},
             "identity": {"type": "path"},
+            "signed_by": {"type": "list", "elements": "str", "default": []},
             "restore_point": {"type": "bool", "default": True},
             "wait": {"type": "int", "default": 240},
             "project_dir": {"type": "path", "default": "/opt/litellm"},

@@ -6,9 +6,9 @@
 A backup is a folder (0700) of files (0600): the dump (``database.dump``, pg_dump's custom format,
 or for a large database the folder ``database.dir``), copies of what the deployment needs,
 ``manifest.json`` and ``SHA256SUMS`` (of every other file; ``sha256sum -c`` reads it). Where it is
-encrypted, all but these two end in ``.age``. It grows under ``.incomplete-…`` and is renamed when
-it is on disk and was read back. What the manifest holds: :class:`_backup.folder.Manifest`; times
-are UTC in ISO 8601, sizes bytes.
+encrypted, all but these two end in ``.age``; where it is signed, there is ``SHA256SUMS.sig``.
+It grows under ``.incomplete-…`` and is renamed when it is on disk and was read back. What the
+manifest holds: :class:`_backup.folder.Manifest`; times are UTC in ISO 8601, sizes bytes.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ import tempfile
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from time import monotonic, sleep
-from typing import Any, Iterator, Mapping, NamedTuple, Optional, TypedDict
+from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence, TypedDict
 
 from .._host.files import free_bytes, sync_folder
 from .._postgres.session import Endpoint, client_version, database_size
 from . import dump as _dump
 from . import encryption as _encryption
+from . import folder as _folder
+from . import signature as _signature
 from .dump import How
 from .folder import (
     DUMP,
@@ -37,6 +39,7 @@ from .folder import (
     FORMAT,
     MANIFEST,
     SEALED,
+    SIGNATURE,
     SUMS,
     BackupError,
     File,
@@ -49,7 +52,6 @@ from .folder import (
     sha256,
     size,
     sums,
-    verify,
 )
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "Manifest",
     "Order",
     "backup",
+    "check_keys",
     "check_names",
     "foresee",
     "locked",
@@ -82,7 +85,7 @@ INCOMPLETE = ".incomplete-"
 SPARE = 16 << 20
 PATIENCE = 900.0  # seconds
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_TAKEN = (DUMP, DUMP_FOLDER, MANIFEST, SUMS)
+_TAKEN = (DUMP, DUMP_FOLDER, MANIFEST, SUMS, SIGNATURE)
 
 
 class Order(NamedTuple):
@@ -157,6 +160,26 @@ def check_names(order: Order) -> None:
             )
 
 
+def check_keys(how: How) -> None:
+    """:raises BackupError: backups can't be encrypted, or signed, as they are to be."""
+    _encryption.check(how.recipients)
+    if how.signing_key:
+        _signature.check(how.signing_key)
+
+
+def verify(folder: str, signers: Sequence[str] = ()) -> list[str]:
+    """Everything that is wrong with a backup, in words; empty where every byte is what was written,
+    and signed by whoever has to have signed it.
+
+    :param signers: public keys, one of which must have. Where none has, nothing but the checksums
+        and the signature is read.
+    """
+    try:
+        return _folder.verify(folder, _signature.sums(folder, signers))
+    except BackupError as error:
+        return [str(error)]
+
+
 def check_space(order: Order) -> dict[str, int]:
     """:func:`space`, where it suffices.
 
@@ -181,7 +204,7 @@ def foresee(order: Order, now: datetime) -> dict[str, Any]:
     if name in taken:
         _existing(order.folder, name, monotonic())
         return result
-    _encryption.check(order.how.recipients)
+    check_keys(order.how)
     found = check_space(order)
     return {**result, "needed_bytes": found["needed"], "free_bytes": found["free"]}
 
@@ -293,6 +316,9 @@ def _fill(order: Order, folder: str, name: str, now: datetime) -> None:
     digests[MANIFEST] = hashlib.sha256(text).hexdigest()
     _write(os.path.join(folder, MANIFEST), text)
     _write(os.path.join(folder, SUMS), listed(digests).encode())
+    if order.how.signing_key:
+        signature = _signature.sign(listed(digests), order.how.signing_key)
+        _write(os.path.join(folder, SIGNATURE), signature.encode())
     if dumped.name.endswith(FOLDER):
         sync_folder(os.path.join(folder, dumped.name))
     sync_folder(folder)
@@ -312,7 +338,7 @@ def backup(order: Order, now: datetime) -> Made:
     """
     begun = monotonic()
     check_names(order)
-    _encryption.check(order.how.recipients)
+    check_keys(order.how)
     os.makedirs(order.folder, mode=0o700, exist_ok=True)
     with locked(order.folder):
         if order.name is not None and os.path.lexists(os.path.join(order.folder, order.name)):

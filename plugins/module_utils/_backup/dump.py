@@ -40,12 +40,14 @@ CUSTOM, DIRECTORY, ENCRYPTED = "custom", "directory", "encrypted"
 
 class How(NamedTuple):
     """``compression``: pg_dump's level, 0 to 9. ``jobs``: connections at once, for a database of
-    ``parallel_from`` bytes or more (0: never). ``recipients``: public keys to encrypt to."""
+    ``parallel_from`` bytes or more (0: never). ``recipients``: public keys to encrypt to.
+    ``signing_key``: file with the private key that signs, empty for none."""
 
     compression: int = 6
     jobs: int = 1
     parallel_from: int = 0
     recipients: tuple[str, ...] = ()
+    signing_key: str = ""
 
 
 class Dump(NamedTuple):

@@ -15,7 +15,7 @@ import os
 import re
 import stat
 from datetime import datetime, timedelta, timezone, tzinfo
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Sequence
 
 from . import backup as _backup
 
@@ -93,15 +93,18 @@ def named_time(name: str) -> Optional[datetime]:
         return None
 
 
-def verify(entry: Entry) -> str:
-    """What is wrong with a backup, every byte of it read; empty where nothing is."""
+def verify(entry: Entry, signers: Sequence[str] = ()) -> str:
+    """What is wrong with a backup, every byte of it read; empty where nothing is.
+
+    :param signers: public keys, one of which must have signed it.
+    """
     if entry.problem:
         return entry.problem
-    return (
-        "; ".join(_backup.verify(entry.path))
-        if entry.layout == "folder"
-        else _old_problem(entry.path)
-    )
+    if entry.layout == "folder":
+        return "; ".join(_backup.verify(entry.path, signers))
+    if signers:
+        return "%s was not made by this collection, and is not signed" % entry.path
+    return _old_problem(entry.path)
 
 
 def verify_manifest(entry: Entry) -> str:

@@ -19,6 +19,7 @@ from .._host.problem import OperatorError
 
 FORMAT = 1
 MANIFEST, SUMS = "manifest.json", "SHA256SUMS"
+SIGNATURE = SUMS + ".sig"
 # The dump: one file in pg_dump's custom format, or a folder of files.
 DUMP, DUMP_FOLDER = "database.dump", "database.dir"
 FOLDER, SEALED = ".dir", ".age"
@@ -127,21 +128,19 @@ def listed(digests: Mapping[str, str]) -> str:
 
 
 def sums(folder: str) -> str:
-    """The text of SHA256SUMS for what is in a folder now."""
-    return listed(
-        {name: sha256(os.path.join(folder, name)) for name in names(folder)[0] if name != SUMS}
-    )
+    """The text of SHA256SUMS for what is in a folder now; its signature can't be in it."""
+    covered = [name for name in names(folder)[0] if name not in (SUMS, SIGNATURE)]
+    return listed({name: sha256(os.path.join(folder, name)) for name in covered})
 
 
-def verify(folder: str) -> list[str]:
+def verify(folder: str, text: str) -> list[str]:
     """Everything that is wrong with a backup's files, in words; empty where every byte is what was
-    written."""
+    written.
+
+    :param text: of its SHA256SUMS, as it was read once: what was signed is what counts here.
+    """
     try:
         strange = names(folder)[1]
-        if SUMS in strange:
-            return ["%s: is no file" % os.path.join(folder, SUMS)]
-        with open(os.path.join(folder, SUMS), "rb") as handle:
-            text = handle.read().decode("ascii", "replace")
         now = sums(folder)
     except OSError as error:
         return ["%s cannot be read: %s" % (error.filename, error.strerror)]

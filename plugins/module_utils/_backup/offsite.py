@@ -22,12 +22,13 @@ import time
 from datetime import datetime
 from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
+from .._host import files as _files
 from .._postgres.endpoint import PATH, read_env
 from .._postgres.session import PostgresError
 from . import entry as _entry
 from . import folder as _folder
 from . import retention as _retention
-from .folder import MANIFEST, SUMS, BackupError
+from .folder import MANIFEST, SIGNATURE, SUMS, BackupError
 
 TOOLS = ("restic", "rclone")
 TAG = "llmops.litellm"
@@ -225,9 +226,10 @@ def copy(
     }
 
 
-def _checksums(path: str) -> str:
-    with open(os.path.join(path, SUMS), encoding="utf-8") as handle:
-        return handle.read()
+def _proofs(path: str) -> dict[str, str]:
+    """The checksums, and the signature where there is one, by their names."""
+    there = [name for name in (SUMS, SIGNATURE) if os.path.lexists(os.path.join(path, name))]
+    return {name: _files.read(os.path.join(path, name)) for name in there}
 
 
 def _restic(run: Callable[..., str], wanted: Copy, path: str, pinned: bool) -> None:
@@ -237,8 +239,9 @@ def _restic(run: Callable[..., str], wanted: Copy, path: str, pinned: bool) -> N
     said = [line for line in text.splitlines() if '"summary"' in line]
     snapshot = str(json.loads(said[-1])["snapshot_id"]) if said else "latest"
     # 0.17 and newer have the name at the top, as it was given; so have older ones.
-    if run("dump", snapshot, "/%s/%s" % (name, SUMS)) != _checksums(path):
-        raise BackupError("what restic has of %s is not what is here" % name)
+    for proof, text in _proofs(path).items():
+        if run("dump", snapshot, "/%s/%s" % (name, proof)) != text:
+            raise BackupError("what restic has of %s is not what is here" % name)
 
 
 def _restic_prune(

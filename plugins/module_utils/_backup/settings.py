@@ -8,8 +8,8 @@ secret.
 "legacy": {"database": {"container", "database", "user"} or {"env_file", "variable"?, "database"?},
 "files": [{"src", "name"?, "optional"?}], "salt_key_file", "facts": {}}}, "backup": {"folder",
 "keep_last", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "timezone", "compression",
-"jobs", "parallel_from" (MiB), "encrypt_to": [public key], "copy": {"tool": "restic" or "rclone",
-"to", "environment_file", "prune"?}, "metrics"}}``.
+"jobs", "parallel_from" (MiB), "encrypt_to": [public key], "signing_key": path, "copy": {"tool":
+"restic" or "rclone", "to", "environment_file", "prune"?}, "metrics"}}``.
 """
 
 from __future__ import annotations
@@ -177,6 +177,7 @@ def _how(reader: Reader) -> _backup.How:
         )
         << 20,
         tuple(keys),
+        reader.path("signing_key", ""),
     )
 
 

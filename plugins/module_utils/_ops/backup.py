@@ -13,6 +13,7 @@ from .._backup import archive as _archive
 from .._backup import backup as _backup
 from .._backup import history as _history
 from .._backup import settings as _settings
+from .._backup import signature as _signature
 from .._host import settings_file as _settings_file
 from .._host.problem import OperatorError
 from .._restore import drill as _drill
@@ -176,8 +177,9 @@ def verify(settings: _settings.Settings, options: Any) -> Answer:
         ]
     )
     begun = time.monotonic()
-    problems = {entry.name: _archive.verify(entry) for entry in entries}
+    problems = {entry.name: _archive.verify(entry, options.signed_by) for entry in entries}
     broken = {name: problem for name, problem in problems.items() if problem}
+    signed = {entry.name: _signed(entry) for entry in entries if entry.name not in broken}
     _history.record(
         settings.state_dir,
         "verify",
@@ -188,7 +190,7 @@ def verify(settings: _settings.Settings, options: Any) -> Answer:
         name=None if options.all else ", ".join(problems),
     )
     lines = [
-        "%s  %s" % ("BROKEN" if problem else "sound ", problem or name)
+        "%s  %s" % ("BROKEN" if problem else "sound ", problem or name + signed[name])
         for name, problem in problems.items()
     ]
     return Answer(
@@ -196,6 +198,14 @@ def verify(settings: _settings.Settings, options: Any) -> Answer:
         lines or ["%s holds no backup" % settings.backup_dir],
         {"broken": broken, "sound": sorted(set(problems) - set(broken))},
     )
+
+
+def _signed(entry: _archive.Entry) -> str:
+    """Who has signed a sound backup, in words behind its name."""
+    if entry.layout != "folder":
+        return ""
+    key = _signature.signer(entry.path, _signature.sums(entry.path))
+    return ", signed by the key " + key if key else ""
 
 
 def drill(settings: _settings.Settings, options: Any) -> Answer:
@@ -208,6 +218,7 @@ def drill(settings: _settings.Settings, options: Any) -> Answer:
             if "compose" in settings.deployments
             else {}
         )
+        _signature.sums(entry.path, options.signed_by)
         manifest = _backup.manifest(entry.path)
         _load.find(entry.path, manifest, options.identity)
         image = _drill.image_of(manifest, images.get("postgres", ""))

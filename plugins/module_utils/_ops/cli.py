@@ -97,11 +97,13 @@ def parser() -> argparse.ArgumentParser:
     made = command("verify", verify, "read backups and compare every byte with its checksum")
     made.add_argument("name", nargs="*", help="backups (the latest)")
     made.add_argument("--all", action="store_true", help="every backup")
+    _restore.signers_of(made)
     made = command("drill", drill, "restore a backup into a throwaway container and compare")
     made.add_argument("name", nargs="?", default="latest", help="backup (%(default)s)")
     made.add_argument(
         "--identity", default="", metavar="FILE", help="the age key that opens an encrypted backup"
     )
+    _restore.signers_of(made)
     made = command("copy", copy, "copy a backup off this host, as the settings say")
     made.add_argument("name", nargs="?", default="latest", help="backup (%(default)s)")
     command("check", check, "look whether this host has what the settings ask for")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from .._backup import archive as _archive
-from .._backup import encryption as _encryption
+from .._backup import backup as _backup
 from .._backup import history as _history
 from .._backup import offsite as _offsite
 from .._backup import settings as _settings
@@ -22,7 +22,7 @@ def check(settings: _settings.Settings) -> list[str]:
     """Why what the settings ask for can't be had on this host, in words."""
     problems = []
     try:
-        _encryption.check(settings.how.recipients)
+        _backup.check_keys(settings.how)
     except BackupError as error:
         problems.append(str(error))
     try:

@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from .._backup import settings as _settings
+from .._backup import signature as _signature
+from .._backup.folder import BackupError
 from .._host import settings_file as _settings_file
 from .._restore import plan as _plan
 from .._restore import rebuild as _rebuild
@@ -38,6 +40,7 @@ def options_of(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--identity", default="", metavar="FILE", help="age identity that opens an encrypted backup"
     )
+    signers_of(made)
     made.add_argument(
         "--no-restore-point",
         dest="point",
@@ -58,6 +61,24 @@ def options_of(made: argparse.ArgumentParser) -> None:
     )
 
 
+def signers_of(made: argparse.ArgumentParser) -> None:
+    """The words of each command that can insist on a signature."""
+    made.add_argument(
+        "--signed-by",
+        type=_keys,
+        default=(),
+        metavar="FILE",
+        help="public keys, one of which must have signed the backup",
+    )
+
+
+def _keys(path: str) -> tuple[str, ...]:
+    try:
+        return _signature.read_keys(path)
+    except BackupError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def run(settings: _settings.Settings, options: Any, now: datetime) -> Answer:
     """Restore, or only a dry run of it. Lines come as it goes, on standard error where the answer
     is JSON.
@@ -75,6 +96,7 @@ def run(settings: _settings.Settings, options: Any, now: datetime) -> Answer:
         options.identity,
         options.point,
         options.wait,
+        options.signed_by,
     )
     builds = isinstance(order, _rebuild.Order)
     if options.dry_run:

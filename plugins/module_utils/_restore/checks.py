@@ -8,7 +8,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from typing import Any, Callable, Iterable, NamedTuple, Optional
+from typing import Any, Callable, Iterable, NamedTuple, Optional, Sequence
 
 from .._backup import backup as _backup
 from .._deployment import journal as _journal
@@ -58,14 +58,20 @@ class Findings(NamedTuple):
 
 
 def inspect(
-    deployment: Deployment, path: str, points: str, state_dir: str, identity: str, compare: bool
+    deployment: Deployment,
+    path: str,
+    points: str,
+    state_dir: str,
+    identity: str,
+    compare: bool,
+    signers: Sequence[str] = (),
 ) -> Findings:
     """Check a backup and the deployment that it is to be restored into.
 
     :param points: folder where the restore point goes, empty for none. ``compare``: also read the
-        live database.
+        live database. ``signers``: public keys, one of which must have signed the backup.
     """
-    problems = _backup.verify(path)
+    problems = _backup.verify(path, signers)
     if problems:
         return Findings(
             ["the backup is not sound: %s" % "; ".join(problems)], [], [], _backup.Manifest(), False

@@ -89,15 +89,19 @@ def order(
     identity: str = "",
     point: bool = True,
     timeout: float = _restore.START_TIMEOUT,
+    signers: tuple[str, ...] = (),
 ) -> AnyOrder:
     """What to do with a backup: restore it into the deployment, or, where there is none (any more),
     build that anew.
 
     :param folder: archive to take the backup from; empty for the settings' own, where the restore
         point goes in any case.
+    :param signers: public keys, one of which must have signed the backup.
     """
     path = backup_path(folder or settings.backup_dir, name, now)
-    host = _rebuild.Order(path, settings.project_dir, settings.state_dir, identity, timeout=timeout)
+    host = _rebuild.Order(
+        path, settings.project_dir, settings.state_dir, identity, timeout=timeout, signers=signers
+    )
     if (
         kind != "legacy"
         and "compose" in settings.deployments
@@ -114,4 +118,5 @@ def order(
         ordered,
         identity,
         timeout=timeout,
+        signers=signers,
     )

@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Any, Callable, NamedTuple, Optional
 
 from .._backup import backup as _backup
+from .._backup import signature as _signature
 from .._config import includes as _includes
 from .._deployment import compose_project as _compose_project
 from .._deployment import service as _service
@@ -49,7 +50,7 @@ class Order(NamedTuple):
     """What to build.
 
     ``path``: the backup; ``folder``: of the project, which must not be there or be empty;
-    ``identity``: file with an age key.
+    ``identity``: file with an age key; ``signers``: public keys, one of which must have signed it.
     """
 
     path: str
@@ -59,6 +60,7 @@ class Order(NamedTuple):
     jobs: int = _database.JOBS
     timeout: float = 240.0
     engine: tuple[str, ...] = ("docker",)
+    signers: tuple[str, ...] = ()
 
 
 def _load(order: Order) -> Optional[dict[str, Any]]:
@@ -113,13 +115,28 @@ def dry_run(order: Order) -> dict[str, Any]:
         "problems": problems,
         "loses": [],
         "interrupted": "",
-        "notes": ["there is no deployment in %s: it is made anew from the backup" % order.folder],
+        "notes": [
+            "there is no deployment in %s: it is made anew from the backup" % order.folder,
+            *([] if problems else [vouched(order)]),
+        ],
     }
+
+
+def vouched(order: Order) -> str:
+    """Who says that the backup is what was made, in words."""
+    key = _signature.signer(order.path, _signature.sums(order.path, order.signers))
+    if order.signers:
+        return "it is signed by the key %s, one that it must be signed by" % key
+    return (
+        "NOT VERIFIED against any key (restore_signed_by, --signed-by; it is %s): whoever can write"
+        " to %s decides what root runs on this host"
+        % ("signed by the key " + key if key else "not signed", os.path.dirname(order.path))
+    )
 
 
 def examine(order: Order) -> tuple[list[str], _backup.Manifest]:
     """Why it is refused, and the backup's manifest (empty if it can't be trusted)."""
-    problems = _backup.verify(order.path)
+    problems = _backup.verify(order.path, order.signers)
     if problems:
         return ["the backup is not sound: %s" % "; ".join(problems)], _backup.Manifest()
     try:
@@ -182,6 +199,7 @@ def rebuild(order: Order, now: datetime, log: Callable[[str], None]) -> dict[str
         _save(order, DONE)
     log("the deployment serves at %s" % project.url)
     notes += [
+        vouched(order),
         "Redis begins empty: cached answers and counters are not in a backup",
         "the unit that starts it at boot, the timers and the bridges to model servers on "
         "this host are made by their roles: run your playbook",

@@ -43,7 +43,8 @@ class Order(NamedTuple):
 
     ``path``: the backup. ``point``: order of the restore point; only its name is set here, ``None``
     makes none. ``folder``: the archive, so that no backup is made while the databases change
-    places; ``identity``: file with an age key.
+    places; ``identity``: file with an age key; ``signers``: public keys, one of which must have
+    signed the backup.
     """
 
     deployment: Deployment
@@ -54,6 +55,7 @@ class Order(NamedTuple):
     identity: str = ""
     jobs: int = _database.JOBS
     timeout: float = START_TIMEOUT
+    signers: tuple[str, ...] = ()
 
 
 def dry_run(order: Order) -> dict[str, Any]:
@@ -90,6 +92,7 @@ def _inspect(order: Order, compare: bool) -> _checks.Findings:
         order.state_dir,
         order.identity,
         compare,
+        order.signers,
     )
     if point is not None and findings.exists and not findings.problems:
         try:

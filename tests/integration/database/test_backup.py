@@ -107,6 +107,26 @@ def test_a_backup_restores_to_what_its_manifest_says(native: Native, tmp_path: P
     )
 
 
+def test_a_signed_backup_is_known_by_its_key(native: Native, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    public = (tmp_path / "key.pub").read_text().strip()
+    how = _backup.How(signing_key=str(key))
+    path = Path(_backup.backup(order(native.new(), tmp_path / "backups", how=how), NOW)["path"])
+    assert (path / "SHA256SUMS.sig").stat().st_mode & 0o777 == 0o600
+    assert _backup.verify(str(path), [public]) == []
+    manifest = path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("legacy", "compose"))
+    (path / "SHA256SUMS").write_text(_backup.sums(str(path)))
+    assert _backup.verify(str(path), [public]) == [
+        f"{path}/SHA256SUMS.sig is no signature of the SHA256SUMS beside it"
+    ]
+    key.unlink()
+    with pytest.raises(_backup.BackupError, match="the signing key, cannot be read"):
+        _backup.backup(order(native.new(), tmp_path / "backups", how=how), NOW)
+    assert os.listdir(tmp_path / "backups") == [path.name]
+
+
 def test_the_same_name_is_made_once(native: Native, tmp_path: Path) -> None:
     asked = order(native.new(NASTY), tmp_path, name="before-migration")
     first = _backup.backup(asked, NOW)

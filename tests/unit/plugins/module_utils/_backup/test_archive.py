@@ -302,7 +302,7 @@ def test_nothing_is_read_while_nothing_goes(
     made = [make(tmp_path, "2026-11-%d 02:00" % day) for day in (22, 23, 24)]
     read: list[str] = []
     monkeypatch.setattr(
-        _backup, "verify", lambda folder: read.append(os.path.basename(folder)) or []
+        _backup, "verify", lambda folder, _signers: read.append(os.path.basename(folder)) or []
     )
     prune(tmp_path, Policy(3, 0, 0, 0, 0, "UTC"))
     assert read == []

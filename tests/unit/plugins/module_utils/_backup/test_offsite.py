@@ -142,6 +142,19 @@ def test_tool_that_ends_well_and_has_something_else_is_not_believed(
         )
 
 
+def test_copy_that_lost_its_signature_is_none(tools: Path, tmp_path: Path, secrets: str) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/SHA256SUMS").write_text("one\n")
+    (tmp_path / "b/SHA256SUMS.sig").write_text("two\n")
+    copy = _offsite.Copy("restic", "/r", secrets)
+    give = "case $1-$3 in dump-*SUMS) echo one;; dump-*sig) echo %s;; esac"
+    put(tools, "restic", give % "gone")
+    with pytest.raises(BackupError, match="what restic has of b is not what is here"):
+        _offsite.copy(copy, str(tmp_path / "b"), False, str(tmp_path), Policy())
+    put(tools, "restic", give % "two")
+    _offsite.copy(copy, str(tmp_path / "b"), False, str(tmp_path), Policy())
+
+
 def test_one_that_hangs_is_ended(
     tools: Path, tmp_path: Path, secrets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

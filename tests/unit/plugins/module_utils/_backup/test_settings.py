@@ -140,10 +140,11 @@ def test_how_backups_are_made_and_copied(tmp_path: Path) -> None:
         jobs=4,
         parallel_from=100,
         encrypt_to=["age1abc", "ssh-ed25519 AAAA me@desk"],
+        signing_key="/etc/k",
         copy={"tool": "rclone", "to": "vault:litellm", "environment_file": "/x", "prune": True},
     )
     found = load(tmp_path, told)
-    assert found.how == How(6, 4, 100 << 20, ("age1abc", "ssh-ed25519 AAAA me@desk"))
+    assert found.how == How(6, 4, 100 << 20, ("age1abc", "ssh-ed25519 AAAA me@desk"), "/etc/k")
     assert found.copy == ("rclone", "vault:litellm", "/x", True)
     order = found.order("compose", "release", True)
     assert (order.name, order.pinned, order.how, order.folder) == (
@@ -169,6 +170,7 @@ def test_keys_and_places_that_are_wrong_are_said_and_not_shown(tmp_path: Path) -
         jobs=0,
         parallel_from=-1,
         encrypt_to=[secret, "x", 5],
+        signing_key="key",
         copy={"tool": "tar", "to": "x", "environment_file": "copy.env", "prune": 1, "keep": 3},
     )
     with pytest.raises(_settings_file.SettingsError) as refused:
@@ -184,6 +186,7 @@ def test_keys_and_places_that_are_wrong_are_said_and_not_shown(tmp_path: Path) -
         "encrypt_to[2] must be a text",
         "jobs must be a number from 1 on",
         "parallel_from must be a number from 0 on, in MiB",
+        "signing_key must be an absolute path",
         "copy.tool must be restic or rclone",
         "copy.environment_file must be an absolute path",
         "copy.prune must be true or false",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._backup import (
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import history as _history
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import offsite as _offsite
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import (
+    signature as _signature,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import drill as _drill
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _state
@@ -215,6 +219,54 @@ def test_verify_reads_the_latest_the_named_or_all(archive: Path, run: Run) -> No
     assert err.splitlines() == [broken, "sound   %s" % made[1], "sound   %s" % made[2]]
     assert outcomes(archive)["verify"]["ok"] is False
     assert "holds no backup x; there are" in run("verify", "x")[2]
+
+
+@pytest.fixture
+def signed(archive: Path) -> tuple[str, str, str]:
+    """A backup without a signature and a newer one with; the option that demands that key."""
+    path = archive.parent / "key"
+    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)]
+    subprocess.run(words, check=True)
+    plain, name = make(archive, 2), make(archive, 1)
+    text = (archive / name / "SHA256SUMS").read_text()
+    (archive / name / "SHA256SUMS.sig").write_text(_signature.sign(text, str(path)))
+    return plain, name, "--signed-by=%s.pub" % path
+
+
+def test_verify_says_who_signed_and_insists_where_it_shall(
+    archive: Path, run: Run, signed: tuple[str, str, str]
+) -> None:
+    plain, name, demand = signed
+    code, out, _err = run("verify", "--all")
+    lines = out.splitlines()
+    assert (code, lines[0]) == (0, "sound   " + plain)
+    assert lines[1].startswith("sound   %s, signed by the key SHA256:" % name)
+    assert run("verify", demand)[0] == 0
+    code, _out, err = run("verify", "--all", demand)
+    assert (code, err.splitlines()[0]) == (
+        1,
+        "BROKEN  %s is not signed, and must be signed by the key given" % (archive / plain),
+    )
+    with pytest.raises(SystemExit) as wrong:
+        run("verify", "--signed-by", "/nosuch")
+    assert wrong.value.code == 2
+
+
+def test_nothing_is_tried_that_the_key_has_not_signed(
+    archive: Path, run: Run, signed: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, name, demand = signed
+    tried: list[str] = []
+
+    def drill(folder: str, image: str, now: datetime, identity: str) -> dict[str, Any]:
+        tried.append(folder)
+        return {"rows": 7, "tables": 3, "differences": [], "seconds": 4.5}
+
+    monkeypatch.setattr(_drill, "drill", drill)
+    assert run("drill", plain, demand)[0] == 1
+    assert "is not signed" in outcomes(archive)["drill"]["problem"]
+    assert run("drill", name, demand)[0] == 0
+    assert tried == [str(archive / name)]
 
 
 def test_drill_restores_with_the_image_of_the_backup(

@@ -42,6 +42,16 @@ def test_backup_is_copied_off(
     assert (code, json.loads(out)["name"], copying["copied"][1][:2]) == (0, pinned, (pinned, True))
 
 
+def test_check_says_that_the_signing_key_is_not_there(archive: Path, run: Run) -> None:
+    path = archive.parent / "ops.json"
+    settings = json.loads(path.read_text())
+    settings["backup"]["signing_key"] = "/nosuch"
+    path.write_text(json.dumps(settings))
+    code, _out, err = run("check")
+    assert code == 2
+    assert "/nosuch, the signing key, cannot be read: No such file" in err
+
+
 def test_copy_that_fails_is_said_and_leaves_the_backup_good(
     archive: Path, run: Run, orders: list[_backup_backup.Order], copying: dict[str, Any]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,7 +50,11 @@ def ordered(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 ORDER = _restore.Order(None, "/b/x", "/b", "/s")  # type: ignore[arg-type]
 
 
-def test_restore_tells_as_it_goes_and_what_was_lost(run: Run, ordered: list[Any]) -> None:
+def test_restore_tells_as_it_goes_and_what_was_lost(
+    run: Run, ordered: list[Any], tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys.pub"
+    keys.write_text("# the operator's\nssh-ed25519 AAAA me\n")
     code, out, _err = run(
         "restore",
         "x",
@@ -64,7 +69,7 @@ def test_restore_tells_as_it_goes_and_what_was_lost(run: Run, ordered: list[Any]
         "9",
     )
     assert code == 0
-    assert ordered[0][1:] == (NOW, "x", "legacy", "/else", "/key", False, 9)
+    assert ordered[0][1:] == (NOW, "x", "legacy", "/else", "/key", False, 9, ())
     assert out.splitlines() == [
         "the proxy is stopped",
         "lost with it: a: 1 row",
@@ -72,8 +77,8 @@ def test_restore_tells_as_it_goes_and_what_was_lost(run: Run, ordered: list[Any]
         "restore point: /b/point",
         "it took 20.0 s, 1.2 s of them without a proxy",
     ]
-    code, out, err = run("restore", "--json")
-    assert ordered[1][1:] == (NOW, "latest", "", "", "", True, 240)
+    code, out, err = run("restore", "--json", "--signed-by", str(keys))
+    assert ordered[1][1:] == (NOW, "latest", "", "", "", True, 240, ("ssh-ed25519 AAAA me",))
     assert (code, err, json.loads(out)["point"]) == (0, "the proxy is stopped\n", "/b/point")
 
 

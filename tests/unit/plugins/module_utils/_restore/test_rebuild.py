@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable
@@ -13,6 +14,9 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import (
+    signature as _signature,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
     compose_project as _compose_project,
@@ -206,6 +210,23 @@ def test_host_is_built_from_the_backup_alone(world: World) -> None:
     # and then it is a deployment, which is not built a second time
     with pytest.raises(RefusedError, match="is there and not empty"):
         world.rebuild()
+
+
+def test_who_vouches_for_the_backup_is_said(world: World, tmp_path: Path) -> None:
+    words = "NOT VERIFIED against any key (restore_signed_by, --signed-by; it is not signed): "
+    assert any(note.startswith(words) for note in _rebuild.dry_run(world.order)["notes"])
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    signers = ((tmp_path / "key.pub").read_text().strip(),)
+    world.order = world.order._replace(signers=signers)
+    [problem] = _rebuild.dry_run(world.order)["problems"]
+    assert problem.endswith("b is not signed, and must be signed by the key given")
+    with pytest.raises(RefusedError, match="nothing was touched: .* is not signed"):
+        world.rebuild()
+    sums = (world.backup / "SHA256SUMS").read_text()
+    (world.backup / "SHA256SUMS.sig").write_text(_signature.sign(sums, str(key)))
+    done = world.rebuild()
+    assert any(note.startswith("it is signed by the key SHA256:") for note in done["notes"])
 
 
 @pytest.mark.parametrize(
