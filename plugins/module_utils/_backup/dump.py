@@ -17,14 +17,15 @@ import subprocess
 import tarfile
 import tempfile
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, Iterator, NamedTuple, Optional, Sequence
 
+from .._host import files as _files
 from .._postgres import endpoint as _endpoint
 from .._postgres import fingerprint as _fingerprint
 from .._postgres.session import Endpoint, PostgresError, Session
 from . import encryption as _encryption
-from .folder import DUMP, DUMP_FOLDER, SEALED, place, private
+from .folder import DUMP, DUMP_FOLDER, SEALED, place
 
 # Where a container's pg_dump puts a folder until it is here. What a run that was killed has left
 # goes when it is older than a day.
@@ -107,8 +108,7 @@ def _ended(
 ) -> None:
     """:raises PostgresError: a client program failed. ``said``: its standard error."""
     if process.wait():
-        said.seek(0)
-        raise source.explain(program, process.returncode, said.read().decode("utf-8", "replace"))
+        raise source.explain(program, process.returncode, _endpoint.said(said))
 
 
 def _stop(*processes: subprocess.Popen[bytes]) -> None:
@@ -123,7 +123,9 @@ def check(source: Endpoint, path: str, folder: bool = False) -> None:
     :param folder: it is one, and the path is as pg_restore sees it.
     :raises PostgresError: it cannot be read to its end.
     """
-    with tempfile.TemporaryFile() as said, open(os.devnull if folder else path, "rb") as stream:
+    with ExitStack() as stack:
+        said = stack.enter_context(tempfile.TemporaryFile())
+        stream = subprocess.DEVNULL if folder else stack.enter_context(_files.reading(path))
         process = source.start(
             "pg_restore",
             "--file=" + os.devnull,
@@ -166,7 +168,6 @@ class _Way:
                 "pg_dump",
                 "--format=" + self.format,
                 *words,
-                stdin=subprocess.DEVNULL,
                 stderr=said,
                 **options,
             )
@@ -187,7 +188,7 @@ class _File(_Way):
 
     @contextmanager
     def running(self, words: Sequence[str], **options: Any) -> Iterator[None]:
-        with open(self.path, "xb", opener=private) as out:
+        with _files.creating(self.path) as out:
             with super().running(words, stdout=out):
                 yield
             os.fsync(out.fileno())
@@ -268,13 +269,11 @@ class _FromContainer(_Folder):
             "{}",
             "+",
         ).splitlines()
-        os.mkdir(self.path, 0o700)
+        _files.make_folder(self.path, 0o700)
         with tempfile.TemporaryFile() as said:
-            process = subprocess.Popen(
+            process = _endpoint.started(
+                self.source,
                 _endpoint.command(self.source, "tar", "-c", "-f", "-", "-C", self.inside, "."),
-                env=self.source.environment(),
-                cwd="/",
-                stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=said,
             )
@@ -339,14 +338,15 @@ class _Encrypted(_Way):
         self, out: _encryption.Seal, reader: subprocess.Popen[bytes], words: Sequence[str]
     ) -> Iterator[None]:
         read, write = os.pipe()
-        with open(read, "rb", buffering=0) as stream:
+        with os.fdopen(read, "rb", buffering=0) as stream:
             pump = _Pump(stream, out, reader.stdin)  # type: ignore[arg-type]
             try:
                 try:
-                    with open(write, "wb", buffering=0) as end, super().running(words, stdout=end):
-                        end.close()
-                        pump.start()
-                        yield
+                    with os.fdopen(write, "wb", buffering=0) as end:
+                        with super().running(words, stdout=end):
+                            end.close()
+                            pump.start()
+                            yield
                 finally:
                     pump.end()
             except PostgresError:

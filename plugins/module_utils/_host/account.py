@@ -30,6 +30,8 @@ SECONDS = 20.0
 LIMIT = 8 << 20
 _CHUNK = 1 << 20
 _DONE = b"done"
+# Neither Debian, Red Hat nor systemd gives them to anybody.
+_FREE = range(65520, 65534)
 _NO_NEW_PRIVILEGES, _DUMPABLE, _PARENT_DEATH = 38, 4, 1
 
 
@@ -64,6 +66,20 @@ class Account(NamedTuple):
             return cls._of(pwd.getpwuid(uid))
         except KeyError:
             return cls(str(uid), uid, uid, (), "/")
+
+    @classmethod
+    def stranger(cls) -> Account:
+        """One that nobody has: nothing on this host is its own, and no process but those that it is
+        given to. For a program that reads what somebody else may have made up.
+
+        :raises AccountError: each of the numbers that distributions leave free is somebody's.
+        """
+        for number in _FREE:
+            try:
+                pwd.getpwuid(number)
+            except KeyError:
+                return cls("number %d" % number, number, number, (), "/nonexistent")
+        raise AccountError("no account number from %d to %d is free" % (_FREE[0], _FREE[-1]))
 
     @classmethod
     def _of(cls, entry: pwd.struct_passwd) -> Account:

@@ -18,7 +18,7 @@ from typing import IO, Any, NamedTuple, Optional
 
 from . import verified as _verified
 from .database import MAINTENANCE, Occupancy, check_source, check_versions, inspect, refusals
-from .endpoint import APPLICATION
+from .endpoint import APPLICATION, said
 from .fingerprint import SETTINGS, begin, compare, fingerprint, sequences, take
 from .session import Endpoint, PostgresError, Session, literal
 
@@ -71,15 +71,14 @@ def stream(
     """
     counted = [0]
     with ExitStack() as stack:
-        said = [stack.enter_context(tempfile.TemporaryFile()) for _program in range(2)]
+        errors = [stack.enter_context(tempfile.TemporaryFile()) for _program in range(2)]
         dump = source.start(
             "pg_dump",
             *DUMP_OPTIONS,
             "--compress=0",
             "--snapshot=" + snapshot,
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=said[0],
+            stderr=errors[0],
         )
         stack.callback(_end, dump)
         restore = target.start(
@@ -90,7 +89,7 @@ def stream(
             "--single-transaction",
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=said[1],
+            stderr=errors[1],
             bufsize=0,
         )
         stack.callback(_end, restore)
@@ -101,16 +100,12 @@ def stream(
         held = take(meanwhile)
         pump.join()
         failed = []
-        for name, endpoint, process, errors in zip(
-            ("pg_dump", "pg_restore"), (source, target), (dump, restore), said
+        for name, endpoint, process, file in zip(
+            ("pg_dump", "pg_restore"), (source, target), (dump, restore), errors
         ):
             code = process.wait()
-            errors.seek(0)
             if code:
-                failed.append(
-                    "%s: %s"
-                    % (name, endpoint.explain(name, code, errors.read().decode("utf-8", "replace")))
-                )
+                failed.append("%s: %s" % (name, endpoint.explain(name, code, said(file))))
         if failed:
             raise PostgresError("the copy failed. " + " | ".join(failed))
     return counted[0], held

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from time import monotonic, sleep
 from typing import Any, NamedTuple, Optional
 
-from .endpoint import APPLICATION
+from .endpoint import APPLICATION, SAID
 from .fingerprint import (
     SETTINGS,
     begin,
@@ -350,7 +350,7 @@ def _copy_table(session: Session, source: Endpoint, snapshot: str, table: str) -
             % (settings, literal(snapshot), columns, table)
         )
         try:
-            reader.stdin.write(script.encode())
+            reader.stdin.write(script.encode("utf-8", "surrogateescape"))
             reader.stdin.close()
         except OSError:
             pass  # it has ended; its exit code and standard error say why
@@ -358,7 +358,7 @@ def _copy_table(session: Session, source: Endpoint, snapshot: str, table: str) -
             "COPY %s %s FROM STDIN" % (table, "(%s)" % columns if columns else "")
         ) as load:
             crossed = load(reader.stdout)
-            said = reader.stderr.read().decode("utf-8", "replace")
+            said = reader.stderr.read(SAID).decode("utf-8", "replace")
             if reader.wait():
                 # The target does not know yet that the rows are complete: ending its session like
                 # this undoes everything.

@@ -10,25 +10,29 @@ go by environment only. Whatever fails is a :class:`PostgresError` in plain word
 
 from __future__ import annotations
 
-import glob
 import os
 import re
-import shutil
+import stat
 import subprocess
 from dataclasses import dataclass, field, replace
-from typing import Any, Iterable, Mapping, Optional
+from typing import IO, Any, Iterable, Mapping, Optional
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from .._config import envfile as _envfile
+from .._host import process as _process
+from .._host.account import Account
 from .._host.files import read
-from .._host.listeners import holder, listeners
-from .._host.problem import OperatorError
+from .._host.paths import UntrustedPath
+from .._host.process import PATH as PATH
+from .programs import PostgresError as PostgresError
+from .programs import find_bindir
 
-PROGRAMS = ("psql", "pg_dump", "pg_restore")
 APPLICATION = "llmops.litellm"
-SOCKET_FOLDERS = ("/var/run/postgresql", "/tmp")
+# Whose socket it has to be where every account can put one.
+SERVER_ACCOUNT = "postgres"
+INSIDE_SECONDS = 3600  # removing a large dump in a container may take its time
+SAID = 1 << 20  # bytes that are read of what a client program says
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # The argument specification that the database modules share.
 ENDPOINT_OPTIONS: dict[str, Any] = {
     "env_file": {"type": "path"},
@@ -47,12 +51,6 @@ _SAYS_WHY = re.compile(
 )
 
 
-class PostgresError(OperatorError):
-    """A database could not be reached, understood or used; the message is complete, plain and holds
-    no secret.
-    """
-
-
 def conninfo(**words: object) -> str:
     """A libpq connection string; empty values are left out, every other is quoted."""
     return " ".join(
@@ -60,6 +58,21 @@ def conninfo(**words: object) -> str:
         for key, value in words.items()
         if value not in ("", None)
     )
+
+
+def _folder(host: str) -> Optional[os.stat_result]:
+    """A Unix socket's folder, ``None`` for what is no such host or is not there."""
+    try:
+        return os.stat(host) if host.startswith("/") else None
+    except OSError:
+        return None
+
+
+def _open_to_all(host: str) -> bool:
+    """Whether any account could listen where a client connects: in a folder such as ``/tmp``, or in
+    libpq's default, which is one in some builds."""
+    about = _folder(host)
+    return not host or bool(about and about.st_mode & stat.S_IWOTH)
 
 
 @dataclass(frozen=True)
@@ -133,6 +146,8 @@ class Endpoint:
             }
             if self.host or not self.container:
                 words.update(host=self.host, port=str(self.port), sslmode=self.sslmode)
+            if not self.container and _open_to_all(self.host):
+                words.update(requirepeer=SERVER_ACCOUNT)
             arguments = ("--dbname=" + conninfo(**words), "--no-password") + arguments
         if not self.container:
             return [os.path.join(self.bindir, program), *arguments]
@@ -151,6 +166,7 @@ class Endpoint:
             "HOME": "/nonexistent",
             "PGPASSFILE": "/nonexistent/pgpass",
             "PGSERVICEFILE": "/nonexistent/service",
+            "PGSYSCONFDIR": "/nonexistent",
             **_CLIENT,
         }
         if self.password is not None:
@@ -160,18 +176,23 @@ class Endpoint:
     def start(
         self, program: str, *arguments: str, connect: bool = True, **options: Any
     ) -> subprocess.Popen[bytes]:
-        """Start a client program; ``options`` are those of ``subprocess.Popen``."""
-        try:
-            return subprocess.Popen(
-                self.argv(program, *arguments, connect=connect),
-                env=self.environment(),
-                cwd="/",
-                **options,
-            )
-        except FileNotFoundError as error:
-            raise PostgresError(
-                "%s: the program %s was not found" % (self, error.filename)
-            ) from None
+        """Start a client program; ``options`` are those of ``subprocess.Popen``.
+
+        :raises PostgresError: there is none that root may run.
+        """
+        # psql runs commands that stand in what it reads, and what a server says is in there
+        account = self._stranger() if program == "psql" and not self.container else None
+        argv = self.argv(program, *arguments, connect=connect)
+        return started(self, argv, account, **options)
+
+    def _stranger(self) -> Optional[Account]:
+        """Who runs what a server may have a hand in, ``None`` where this process is not root: an
+        account that nobody has or, where only one can reach the socket, that one."""
+        if os.geteuid() != 0:
+            return None
+        about = _folder(self.host)
+        closed = about is not None and about.st_uid != 0 and not about.st_mode & stat.S_IXOTH
+        return Account.numbered(about.st_uid) if about and closed else Account.stranger()
 
     def explain(self, program: str, rc: int, text: str) -> PostgresError:
         """Why a client program failed, from its standard error."""
@@ -186,7 +207,32 @@ _CLIENT = {
     "PGCLIENTENCODING": "UTF8",
     "PGAPPNAME": APPLICATION,
     "PGCONNECT_TIMEOUT": "10",
+    # tickets lie at a fixed name below /tmp
+    "PGGSSENCMODE": "disable",
 }
+
+
+def started(
+    endpoint: Endpoint, argv: list[str], account: Optional[Account] = None, **options: Any
+) -> subprocess.Popen[bytes]:
+    """A program with an endpoint's environment.
+
+    :raises PostgresError: it is not there, or root does not run it.
+    """
+    try:
+        return _process.start(argv, endpoint.environment(), account, **options)
+    except FileNotFoundError as error:
+        raise PostgresError("%s: the program %s was not found" % (endpoint, argv[0])) from error
+    except PermissionError as error:
+        raise PostgresError("%s: %s can't be run by every account" % (endpoint, argv[0])) from error
+    except UntrustedPath as error:
+        raise PostgresError("%s: %s" % (endpoint, error)) from None
+
+
+def said(errors: IO[bytes]) -> str:
+    """What a client program said in a file of ours, from its beginning, of whatever length."""
+    errors.seek(0)
+    return errors.read(SAID).decode("utf-8", "replace")
 
 
 def read_env(path: str) -> dict[str, str]:
@@ -265,56 +311,14 @@ def parse_url(url: str) -> dict[str, Any]:
     }
 
 
-def postmaster(host: str, port: int, proc: str) -> Optional[int]:
-    """The process that answers at a host and port, if it runs on this machine and can be seen."""
-    if host.startswith("/") or not host:
-        for folder in (host,) if host else SOCKET_FOLDERS:
-            try:
-                return int(read(os.path.join(folder, ".s.PGSQL.%d.lock" % port)).split("\n", 1)[0])
-            except (OSError, ValueError):
-                continue
-        return None
-    found = (
-        holder(listeners(proc), port, host)
-        if host == "localhost" or host.startswith("127.") or host == "::1"
-        else None
-    )
-    return found.pid if found else None
-
-
-def find_bindir(
-    host: str, port: int, proc: str = "/proc", installed: str = "/usr/lib/postgresql/*/bin"
-) -> str:
-    """The folder of the client programs for a server: its own, else the newest installed, else the
-    PATH's.
-
-    :raises PostgresError: there is none.
-    """
-    folders = []
-    pid = postmaster(host, port, proc)
-    if pid is not None:
-        try:
-            folders.append(os.path.dirname(os.readlink(os.path.join(proc, str(pid), "exe"))))
-        except OSError:
-            pass  # another account's process, or one that just ended: the installed ones do
-    folders += sorted(
-        glob.glob(installed),
-        key=lambda folder: [int(part) for part in re.findall(r"\d+", folder)],
-        reverse=True,
-    )
-    folders.append(os.path.dirname(shutil.which("pg_dump", path=PATH) or "/"))
-    for folder in folders:
-        if all(os.access(os.path.join(folder, program), os.X_OK) for program in PROGRAMS):
-            return folder
-    raise PostgresError(
-        "psql, pg_dump and pg_restore were not found on this host: install PostgreSQL's "
-        "client programs (postgresql-client)"
-    )
-
-
 def command(endpoint: Endpoint, *words: str) -> list[str]:
     """The command line that runs a command in an endpoint's container, with its standard input."""
     return [*endpoint.engine, "exec", "--interactive", endpoint.container, *words]
+
+
+def _asked(endpoint: Endpoint, *words: str) -> _process.Result:
+    """What a command in an endpoint's container did."""
+    return _process.run(command(endpoint, *words), endpoint.environment(), timeout=INSIDE_SECONDS)
 
 
 def run(endpoint: Endpoint, *words: str) -> str:
@@ -322,29 +326,15 @@ def run(endpoint: Endpoint, *words: str) -> str:
 
     :raises PostgresError: it failed.
     """
-    done = subprocess.run(
-        command(endpoint, *words),
-        env=endpoint.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        cwd="/",
-    )
-    if done.returncode:
-        raise endpoint.explain(words[0], done.returncode, done.stderr.decode("utf-8", "replace"))
-    return done.stdout.decode("utf-8", "replace")
+    done = _asked(endpoint, *words)
+    if done.rc:
+        raise endpoint.explain(words[0], done.rc, done.err)
+    return done.out
 
 
 def free_bytes(endpoint: Endpoint, folder: str) -> int:
     """Bytes that are free in there, 0 where the container does not tell."""
-    done = subprocess.run(
-        command(endpoint, "df", "-Pk", folder),
-        env=endpoint.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        cwd="/",
-    )
-    lines = done.stdout.decode("utf-8", "replace").splitlines()
-    words = lines[-1].split() if done.returncode == 0 and lines else []
+    done = _asked(endpoint, "df", "-Pk", folder)
+    lines = done.out.splitlines()
+    words = lines[-1].split() if done.rc == 0 and lines else []
     return int(words[3]) * 1024 if len(words) > 4 and words[3].isdigit() else 0

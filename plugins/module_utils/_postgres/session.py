@@ -15,7 +15,8 @@ import tempfile
 from contextlib import contextmanager
 from typing import IO, Callable, Iterable, Iterator, Mapping, Optional
 
-from .endpoint import ENDPOINT_OPTIONS, ENDPOINT_RULES, Endpoint, PostgresError
+from .._host.files import size
+from .endpoint import ENDPOINT_OPTIONS, ENDPOINT_RULES, Endpoint, PostgresError, said
 
 __all__ = [
     "ENDPOINT_OPTIONS",
@@ -33,6 +34,10 @@ __all__ = [
     "query",
     "server_version",
 ]
+# Bytes that are held of one answer: what a table holds is hashed by its server, so an honest one is
+# far smaller, the models of a large deployment included.
+ANSWER = 64 << 20
+VERSION = 100  # characters of what a server says that it is
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
@@ -105,19 +110,29 @@ class Session:
         if into is None or out is None:
             raise PostgresError("%s: psql was started without pipes" % self.endpoint)
         try:
-            into.write(("%s\n\\echo %s\n" % (statements, self._mark)).encode())
+            text = "%s\n\\echo %s\n" % (statements, self._mark)
+            into.write(text.encode("utf-8", "surrogateescape"))
             into.flush()
         except OSError:
             pass  # psql has ended; its standard error says why
+        return self._answer(out)
+
+    def _answer(self, out: IO[bytes]) -> list[str]:
+        """The lines up to the mark."""
         lines: list[str] = []
-        for line in out:
+        left = ANSWER
+        while left > 0:
+            line = out.readline(left)
+            if not line:
+                rc = self._psql.wait()
+                raise self.endpoint.explain("psql", rc, said(self._errors))
             text = line.decode("utf-8", "surrogateescape").rstrip("\n")
             if text == self._mark:
                 return lines
             lines.append(text)
-        rc = self._psql.wait()
-        self._errors.seek(0)
-        raise self.endpoint.explain("psql", rc, self._errors.read().decode("utf-8", "replace"))
+            left -= len(line)
+        self._psql.kill()
+        raise PostgresError("%s: an answer is longer than %s" % (self.endpoint, size(ANSWER)))
 
     def execute(self, statement: str) -> None:
         """Run a statement that returns no rows."""
@@ -145,7 +160,7 @@ class Session:
         def load(rows: IO[bytes]) -> int:
             count = 0
             try:
-                into.write(("%s;\n" % statement).encode())
+                into.write(("%s;\n" % statement).encode("utf-8", "surrogateescape"))
                 for chunk in iter(lambda: rows.read(1 << 16), b""):
                     into.write(chunk)
                     count += len(chunk)
@@ -197,7 +212,7 @@ def server_version(endpoint: Endpoint) -> tuple[str, int]:
     version, number = query(
         endpoint, "SELECT current_setting('server_version'), current_setting('server_version_num')"
     )[0]
-    return str(version), int(number or 0) // 10000
+    return str(version)[:VERSION], int(number or 0) // 10000
 
 
 def answers(endpoint: Endpoint, timeout: float) -> str:
@@ -206,27 +221,27 @@ def answers(endpoint: Endpoint, timeout: float) -> str:
     :param timeout: seconds for the whole of it.
     :raises PostgresError: it does not answer, or not in time.
     """
-    process = endpoint.start(
-        "psql",
-        "--no-psqlrc",
-        "--no-align",
-        "--tuples-only",
-        "--command=SHOW server_version",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    try:
-        out, err = (
-            text.decode("utf-8", "replace") for text in process.communicate(timeout=timeout)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        process = endpoint.start(
+            "psql",
+            "--no-psqlrc",
+            "--no-align",
+            "--tuples-only",
+            "--command=SHOW server_version",
+            stdout=out,
+            stderr=errors,
         )
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise PostgresError("%s: does not answer within %g seconds" % (endpoint, timeout)) from None
-    if process.returncode:
-        raise endpoint.explain("psql", process.returncode, err)
-    return out.strip()
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            late = "%s: does not answer within %g seconds" % (endpoint, timeout)
+            raise PostgresError(late) from None
+        finally:
+            process.kill()
+            process.wait()
+        if process.returncode:
+            raise endpoint.explain("psql", process.returncode, said(errors))
+        return said(out).strip()[:VERSION]
 
 
 def database_size(endpoint: Endpoint) -> int:
@@ -240,7 +255,6 @@ def client_version(endpoint: Endpoint, program: str) -> int:
         program,
         "--version",
         connect=False,
-        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:

@@ -20,8 +20,9 @@ from .._host.problem import numbers
 from .._host.process import run
 from .._postgres import copy_back as _copy_back
 from .._postgres.database import MAINTENANCE
-from .._postgres.endpoint import postmaster, read_env
+from .._postgres.endpoint import read_env
 from .._postgres.fingerprint import fingerprint
+from .._postgres.programs import postmaster
 from .._postgres.session import (
     Endpoint,
     PostgresError,

@@ -293,6 +293,7 @@ def broken(native: Native) -> Iterator[Callable[[str, str], Endpoint]]:
 
     def make(program: str, script: str) -> Endpoint:
         folder = tempfile.mkdtemp(prefix="llmops-bin-")
+        os.chmod(folder, 0o755)  # psql does not run as root
         folders.append(folder)
         real = native.endpoint.bindir
         for name in ("psql", "pg_dump", "pg_restore"):

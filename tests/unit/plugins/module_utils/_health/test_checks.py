@@ -12,6 +12,7 @@ from typing import Any, Optional
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.support import reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment.locate import (
     Deployed,
@@ -184,7 +185,7 @@ def test_units_are_as_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_postgresql_that_answers_hangs_or_refuses(tmp_path: Path) -> None:
-    psql = tmp_path / "psql"
+    psql = reachable(tmp_path / "psql")
     server = _session.Endpoint("litellm", host="/nosuch", bindir=str(tmp_path))
 
     def says(script: str) -> Any:

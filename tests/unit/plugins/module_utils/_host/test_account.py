@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import pwd
 import signal
 import time
 from pathlib import Path
@@ -185,3 +186,16 @@ def test_an_account_that_is_not_there_is_an_error() -> None:
         _account.Account.named("llmops-nosuch")
     assert _account.Account.numbered(61000).name == "61000"
     assert _account.Account.named("root").is_root
+
+
+def test_stranger_is_nobody_who_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = _account.Account.stranger()
+    with pytest.raises(KeyError):
+        pwd.getpwuid(found.uid)
+    assert found.groups == () and not found.is_root
+    real = pwd.getpwuid
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: real(0) if uid == found.uid else real(uid))
+    assert _account.Account.stranger().uid == found.uid + 1
+    monkeypatch.setattr(pwd, "getpwuid", lambda _uid: real(0))
+    with pytest.raises(_account.AccountError, match="no account number from 65520 to 65533"):
+        _account.Account.stranger()

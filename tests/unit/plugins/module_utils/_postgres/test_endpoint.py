@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.support import reachable
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host.account import Account
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import endpoint as _endpoint
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.endpoint import (
     Endpoint,
     PostgresError,
     clean,
     conninfo,
-    find_bindir,
     parse_url,
     read_env,
 )
@@ -121,6 +127,117 @@ def test_the_password_is_in_the_environment_alone() -> None:
     ]
 
 
+@pytest.mark.parametrize("mode", [0o1777, 0o777])
+def test_socket_where_every_account_can_put_one_is_the_servers_accounts(
+    tmp_path: Path, mode: int
+) -> None:
+    def words(host: str) -> str:
+        return " ".join(Endpoint("d", "u", host=host, password="sesame").argv("psql"))
+
+    assert "requirepeer" not in words(str(tmp_path)) + words("127.0.0.1")
+    tmp_path.chmod(mode)
+    assert "requirepeer='postgres'" in words(str(tmp_path))
+    assert "requirepeer='postgres'" in words("")
+    assert "requirepeer" not in " ".join(Endpoint("d", "u", container="c").argv("psql"))
+
+
+@pytest.fixture
+def bindir(tmp_path: Path) -> str:
+    """Client programs that say who they are."""
+    folder = reachable(tmp_path / "bin")
+    folder.mkdir()
+    folder.chmod(0o755)
+    for program in ("psql", "pg_dump"):
+        (folder / program).write_text("#!/bin/sh\nid -u; id -G; env\n")
+        (folder / program).chmod(0o755)
+    return str(folder)
+
+
+def told(endpoint: Endpoint, program: str = "psql") -> list[str]:
+    with endpoint.start(program, stdout=subprocess.PIPE) as process:
+        out, _err = process.communicate()
+    return out.decode().splitlines()
+
+
+def test_what_reads_a_servers_answers_runs_as_an_account_that_nobody_has(bindir: str) -> None:
+    endpoint = Endpoint("d", "u", host="127.0.0.1", bindir=bindir)
+    uid, groups, *_env = told(endpoint)
+    assert int(uid) == Account.stranger().uid and groups == uid
+    with pytest.raises(KeyError):
+        pwd.getpwuid(int(uid))
+    assert told(endpoint, "pg_dump")[0] == str(os.geteuid())
+
+
+@pytest.mark.parametrize(
+    ("mode", "its_own"), [(0o700, True), (0o2770, True), (0o2775, False), (0o711, False)]
+)
+def test_socket_that_one_account_can_reach_is_reached_as_that_one(
+    bindir: str, tmp_path: Path, mode: int, its_own: bool
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    os.chown(folder, 65534, 65534)
+    folder.chmod(mode)
+    uid = told(Endpoint("d", "u", host=str(folder), bindir=bindir))[0]
+    assert int(uid) == (65534 if its_own else Account.stranger().uid)
+
+
+def test_folder_of_roots_own_lends_no_rights(bindir: str, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir(mode=0o700)
+    endpoint = Endpoint("d", "u", host=str(tmp_path / "run"), bindir=bindir)
+    assert int(told(endpoint)[0]) == Account.stranger().uid
+
+
+def test_clients_have_only_this_environment(bindir: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PGPASSFILE", "PGSERVICE", "PSQLRC", "LD_PRELOAD", "PGSSLCERT", "KRB5CCNAME"):
+        monkeypatch.setenv(name, "/home/x/planted")
+    env = dict(
+        line.split("=", 1) for line in told(Endpoint("d", "u", password="p", bindir=bindir))[2:]
+    )
+    env.pop("_", None)  # the shell's own
+    assert "/home" not in str(env)
+    assert {name for name, value in env.items() if "/nonexistent" in value} == {
+        "HOME",
+        "PGPASSFILE",
+        "PGSERVICEFILE",
+        "PGSYSCONFDIR",
+    }
+    assert {name for name in env if name.startswith(("PG", "PS"))} <= {
+        "PGPASSWORD",
+        "PGPASSFILE",
+        "PGSERVICEFILE",
+        "PGSYSCONFDIR",
+        "PGCLIENTENCODING",
+        "PGAPPNAME",
+        "PGCONNECT_TIMEOUT",
+        "PGGSSENCMODE",
+    }
+    assert set(env) & {"LD_PRELOAD", "KRB5CCNAME"} == set()
+
+
+@pytest.mark.parametrize(
+    ("program", "change", "why"),
+    [
+        ("psql", lambda path: path.unlink(), "psql was not found"),
+        ("psql", lambda path: path.chmod(0o700), "psql can't be run by every account"),
+        ("pg_dump", lambda path: os.chown(path, 65534, 65534), "belongs to account nobody"),
+    ],
+)
+def test_program_that_cannot_be_run_is_said(
+    bindir: str, program: str, change: Callable[[Path], None], why: str
+) -> None:
+    change(Path(bindir, program))
+    with pytest.raises(PostgresError, match=why):
+        told(Endpoint("d", "u", host="127.0.0.1", bindir=bindir), program)
+
+
+def test_what_a_program_says_is_read_up_to_a_limit(tmp_path: Path) -> None:
+    (tmp_path / "said").write_bytes(b"x" * (_endpoint.SAID + 1))
+    with open(tmp_path / "said", "rb") as errors:
+        errors.read()
+        assert len(_endpoint.said(errors)) == _endpoint.SAID
+
+
 def test_nothing_of_the_caller_reaches_the_clients(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGSSLMODE", "verify-full")
     monkeypatch.setenv("PGOPTIONS", "-c x=y")
@@ -167,18 +284,6 @@ def test_connection_strings_are_quoted() -> None:
 )
 def test_only_the_reason_is_shown(text: str, expected: str) -> None:
     assert clean(text, ["sesame", "s%40me"]) == expected
-
-
-def test_the_newest_installed_programs_are_taken(tmp_path: Path) -> None:
-    for major in ("9.6", "13", "17"):
-        folder = tmp_path / major / "bin"
-        folder.mkdir(parents=True)
-        for program in ("psql", "pg_dump", "pg_restore"):
-            (folder / program).touch(mode=0o755)
-    (tmp_path / "18" / "bin").mkdir(parents=True)
-    assert find_bindir("db.example.test", 5432, installed=str(tmp_path / "*" / "bin")) == str(
-        tmp_path / "17" / "bin"
-    )
 
 
 def test_an_env_file_is_named_not_quoted(tmp_path: Path) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.support import reachable
 
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
     identifier,
     literal,
@@ -40,3 +44,42 @@ def test_what_copy_writes_is_read_back(row: list[str]) -> None:
 def test_quoting() -> None:
     assert (literal("it's"), literal("a\\b'")) == ("'it''s'", "E'a\\\\b'''")
     assert identifier("Other Schema", 'a"b') == '"Other Schema"."a""b"'
+
+
+def server(folder: Path, answer: str) -> _session.Endpoint:
+    """One whose psql is a script: ``answer`` is run for each statement, with its words in $line,
+    and a line ``\\echo`` is echoed."""
+    psql = reachable(folder / "bin") / "psql"
+    psql.parent.mkdir(exist_ok=True)
+    psql.parent.chmod(0o755)
+    psql.write_text(
+        '#!/bin/bash\nwhile IFS= read -r line; do case $line in ("\\\\echo "*) echo "${line#* }";;'
+        " (?*) %s;; esac; done\n" % answer
+    )
+    psql.chmod(0o755)
+    return _session.Endpoint("d", "u", host="127.0.0.1", bindir=str(psql.parent))
+
+
+def test_answer_is_held_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_session, "ANSWER", 1000)
+    lines = server(tmp_path, "for i in {1..40}; do echo 0123456789; done")
+    assert len(_session.query(lines, "SELECT 1")) == 80  # "COPY (" and ") TO STDOUT;"
+    for endless in ("yes", "exec tr '\\0' x < /dev/zero"):
+        with pytest.raises(_session.PostgresError, match=r"answer is longer than 1000 B"):
+            _session.query(server(tmp_path, endless), "SELECT 1")
+
+
+def test_name_that_is_no_text_goes_back_as_it_came(tmp_path: Path) -> None:
+    echo = server(tmp_path, 'echo "$line"')
+    with _session.Session(echo) as session:
+        assert session._run("SELECT '\udcff\u00fc'") == ["SELECT '\udcff\u00fc'"]
+
+
+def test_version_is_no_longer_than_one(tmp_path: Path) -> None:
+    psql = Path(server(tmp_path, "").bindir, "psql")
+    psql.write_text("#!/bin/sh\nhead -c 100000 /dev/zero | tr '\\0' x\n")
+    assert len(_session.answers(server_at(psql), 30)) == _session.VERSION
+
+
+def server_at(psql: Path) -> _session.Endpoint:
+    return _session.Endpoint("d", "u", host="127.0.0.1", bindir=str(psql.parent))
