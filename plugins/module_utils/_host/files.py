@@ -52,6 +52,15 @@ def set_mode(path: str, mode: int) -> None:
         os.close(handle)
 
 
+def give(path: str, uid: int, gid: int) -> None:
+    """Hand a folder of ours over to an account.
+
+    :raises UntrustedPath: another account could put something else in its place.
+    """
+    _paths.require(os.path.dirname(path), "changes the owner of what lies there")
+    os.chown(path, uid, gid, follow_symlinks=False)
+
+
 def reading(path: str) -> IO[bytes]:
     """A file of ours, open for reading; a link in its place is refused."""
     return os.fdopen(open_regular(path, follow=False), "rb")
@@ -86,7 +95,12 @@ def move(path: str, target: str) -> None:
 
 
 def remove_tree(path: str) -> None:
-    """Remove a folder of ours with all that is in it; links in it are not followed."""
+    """Remove a folder of ours with all that is in it; links in it are not followed.
+
+    It may have been handed over: every step goes by the descriptor of the folder above
+    (``shutil.rmtree.avoids_symlink_attacks``), so an account that swaps what is in there meanwhile
+    gains nothing.
+    """
     shutil.rmtree(path)
 
 

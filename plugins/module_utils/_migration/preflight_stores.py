@@ -82,6 +82,7 @@ def check_database(legacy: _legacy.Running, listeners: list[_listeners.Listener]
         )
     try:
         database["server_version"], database["major"] = _session.server_version(endpoint)
+        dump = _session.client_version(endpoint, "pg_dump")
         database["bytes"] = _session.database_size(endpoint)
         connections = _session.query(endpoint, "SHOW max_connections")[0][0]
         database["max_connections"] = int(connections or 0)
@@ -90,6 +91,13 @@ def check_database(legacy: _legacy.Running, listeners: list[_listeners.Listener]
         remedy = "the migration needs the database that the proxy uses"
         found.refuse("DATABASE_URL", str(error), remedy)
         return found
+    if dump < database["major"]:
+        found.refuse(
+            "pg_dump",
+            "is of PostgreSQL %d and can't read a server of %d" % (dump, database["major"]),
+            "install the client programs of PostgreSQL %d (postgresql-client-%d)"
+            % (database["major"], database["major"]),
+        )
     database["stored_models"] = len(models)
     database["neighbours"] = [str(row[0]) for row in _session.query(endpoint, _NEIGHBOURS)]
     database["migrations"] = _migrations(endpoint)

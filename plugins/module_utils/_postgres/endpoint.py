@@ -22,7 +22,7 @@ from .._config import envfile as _envfile
 from .._host import process as _process
 from .._host.account import Account
 from .._host.files import read
-from .._host.paths import UntrustedPath
+from .._host.paths import UntrustedPath, weakness
 from .._host.process import PATH as PATH
 from .programs import PostgresError as PostgresError
 from .programs import find_bindir
@@ -238,12 +238,30 @@ def said(errors: IO[bytes]) -> str:
 def read_env(path: str) -> dict[str, str]:
     """The variables of an env file on this host; the message of a failure quotes none."""
     try:
-        return dict(_envfile.loads(read(path), "compose"))
+        return dict(_envfile.loads(_text(path), "compose"))
     except OSError as error:
         raise PostgresError("%s cannot be read: %s" % (path, error.strerror)) from None
     except _envfile.EnvError as error:
         raise PostgresError(
             "%s is not an env file: line %s, column %s" % (path, error.line, error.column)
+        ) from None
+
+
+def _text(path: str) -> str:
+    """A file of root's own; where another account could have put it there, as that one sees it."""
+    if not weakness(path):
+        return read(path)
+    place, uid = path, os.lstat(path).st_uid
+    while uid == 0 and place != "/":
+        place = os.path.dirname(place)
+        uid = os.lstat(place).st_uid
+    account = Account.numbered(uid) if uid else Account.stranger()
+    try:
+        return account.text(path)
+    except OSError as error:
+        raise PostgresError(
+            "%s cannot be read by account %s, who could have put it there: %s"
+            % (path, account.name, error.strerror)
         ) from None
 
 

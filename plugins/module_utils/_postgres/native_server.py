@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
+import stat
 import time
 from contextlib import contextmanager
 from typing import Any, Iterator, NamedTuple, Optional
 from urllib.parse import quote, urlencode
 
-from .._host.files import write_atomically
+from .._host import files as _files
+from .._host.account import Account, AccountError
+from .._host.paths import weakness
 from .._host.problem import OperatorError
 from .._host.process import command_line, run
 from .._host.systemd import Manager, show
@@ -35,6 +37,9 @@ RULES = "# Written by llmops.litellm for a server on a private socket\nlocal all
 # No background work: reading leaves the rows as they are, and a killed run leaves no server for
 # days.
 QUIET = ("autovacuum=off", "max_logical_replication_workers=0", "ssl=off", "external_pid_file=")
+# It is the account's program and arguments: it gets no more than the account has.
+CONFINED = {"NoNewPrivileges": "yes", "CapabilityBoundingSet": "", "UMask": "0077"}
+LOCK_FILE = 4096  # bytes; the server's own has some 100
 READ_ONLY = "default_transaction_read_only=on"
 LONGEST = 6 * 3600
 PAUSE = 0.5
@@ -119,7 +124,8 @@ def unit_command(
         "KillMode": "mixed",
         "TimeoutStopSec": "600",
         "RuntimeMaxSec": str(LONGEST),
-        "OOMScoreAdjust": "-900",
+        **CONFINED,
+        **({} if weakness(server["program"]) else {"OOMScoreAdjust": "-900"}),
         **({"Conflicts": conflicts, "Before": conflicts} if conflicts else {}),
     }
     # the manager would take $WORD for a variable
@@ -148,19 +154,69 @@ def private_url(url: str, account: str, folder: str) -> str:
     )
 
 
-def holder(server: dict[str, Any], proc: str = "/proc") -> Optional[int]:
-    """The process that has the server's data folder open, ``None`` where none has."""
+def owner(server: dict[str, Any]) -> Account:
+    """The account that a recorded server runs as, after a second look at what the record says.
+
+    :raises NativeServerError: it is root, or neither the program nor the folder is what such a
+        server has.
+    """
     try:
-        with open(
-            os.path.join(server["folder"], "postmaster.pid"), encoding="utf-8", errors="replace"
-        ) as handle:
-            pid = int(handle.readline())
-        same = os.readlink(os.path.join(proc, str(pid), "cwd")) == os.path.realpath(
-            server["folder"]
+        account = Account.named(server["account"])
+    except AccountError as error:
+        raise NativeServerError(str(error)) from None
+    if account.is_root:
+        raise NativeServerError(
+            "the native PostgreSQL was seen running as root, which PostgreSQL itself refuses: it is"
+            " not started"
         )
-    except (OSError, ValueError):
+    program, folder = server["program"], server["folder"]
+    there = _look(account, program)
+    if there is None or not there["runs"]:
+        raise NativeServerError("%s is gone: install that PostgreSQL again" % program)
+    if there["uid"] not in (0, account.uid):
+        raise NativeServerError(
+            "%s belongs to neither root nor account %s, as which it would run"
+            % (program, account.name)
+        )
+    data = _look(account, folder)
+    if data is None or not data["folder"] or data["uid"] != account.uid:
+        raise NativeServerError(
+            "%s is not a folder of account %s, as a data folder of its server is"
+            % (folder, account.name)
+        )
+    return account
+
+
+def _look(account: Account, path: str) -> Optional[dict[str, Any]]:
+    """What an account sees at a path: ``uid`` of the owner, ``folder``, ``runs`` (a program of its
+    own or anybody's); ``None`` for nothing."""
+
+    def look() -> Optional[dict[str, Any]]:
+        try:
+            about = os.stat(path)
+        except OSError:
+            return None
+        runs = stat.S_ISREG(about.st_mode) and os.access(path, os.X_OK)
+        return {"uid": about.st_uid, "folder": stat.S_ISDIR(about.st_mode), "runs": runs}
+
+    return account.ask(look, path)
+
+
+def holder(server: dict[str, Any], account: Account, proc: str = "/proc") -> Optional[int]:
+    """The process that has the server's data folder open, ``None`` where none has.
+
+    :raises OSError: its lock file can't be read as that account.
+    """
+    folder = server["folder"]
+    try:
+        pid = int(account.text(os.path.join(folder, "postmaster.pid"), LOCK_FILE).split("\n")[0])
+        base = os.path.join(proc, str(pid))
+        same = os.readlink(os.path.join(base, "cwd")) == account.ask(
+            lambda: os.path.realpath(folder), folder
+        )
+        return pid if same and os.stat(base).st_uid == account.uid else None
+    except (FileNotFoundError, ProcessLookupError, ValueError):
         return None
-    return pid if same else None
 
 
 def stop(where: Place) -> bool:
@@ -177,7 +233,7 @@ def stop(where: Place) -> bool:
         Manager(None).systemctl("reset-failed", "--", where.unit)
     left = [path for path in (where.folder, where.env_file) if os.path.lexists(path)]
     if where.folder in left:
-        shutil.rmtree(where.folder)
+        _files.remove_tree(where.folder)
     if where.env_file in left:
         os.unlink(where.env_file)
     return bool(units or left)
@@ -197,29 +253,23 @@ def start(
     :raises NativeServerError, PostgresError: it does not start; nothing of it is left then.
     """
     stop(where)
-    pid = holder(server)
+    account = owner(server)
+    pid = holder(server, account)
     if pid is not None:
         raise NativeServerError(
             "the native PostgreSQL runs already (process %d in %s): stop it first"
             % (pid, server["folder"])
         )
-    if not os.access(server["program"], os.X_OK):
-        raise NativeServerError("%s is gone: install that PostgreSQL again" % server["program"])
     url = read_env(env_file).get(VARIABLE)
     if not url:
         raise NativeServerError("%s does not set %s" % (env_file, VARIABLE))
-    try:
-        entry = pwd.getpwnam(server["account"])
-    except KeyError:
-        raise NativeServerError("there is no account %s on this host" % server["account"]) from None
     private = private_url(url, server["account"], where.folder)
     try:
-        os.mkdir(where.folder, 0o700)
-        write_atomically(
-            os.path.join(where.folder, "pg_hba.conf"), RULES, 0o600, (entry.pw_uid, entry.pw_gid)
-        )
-        os.chown(where.folder, entry.pw_uid, entry.pw_gid)
-        write_atomically(where.env_file, "%s=%s\n" % (VARIABLE, private))
+        _files.make_folder(where.folder, 0o700)
+        rules = os.path.join(where.folder, "pg_hba.conf")
+        _files.write_atomically(rules, RULES, 0o600, (account.uid, account.gid))
+        _files.give(where.folder, account.uid, account.gid)
+        _files.write_atomically(where.env_file, "%s=%s\n" % (VARIABLE, private))
         answer = run(unit_command(server, parse_url(url)["port"], where, writable, conflicts))
         if answer.rc != 0:
             raise NativeServerError(

@@ -15,6 +15,7 @@ from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
 from .._deployment.service import Deployment
 from .._host import docker as _docker
+from .._host.account import Account
 from .._host.files import device_of, free_bytes
 from .._host.problem import numbers
 from .._host.process import run
@@ -261,8 +262,7 @@ def data_space(target: Endpoint) -> Optional[tuple[int, Optional[int]]]:
     """
     if not target.container:
         pid = postmaster(target.host, target.port, "/proc")
-        folder = os.path.realpath("/proc/%d/cwd" % pid) if pid else ""
-        return (free_bytes(folder), device_of(folder)) if folder and os.path.isdir(folder) else None
+        return _room(pid) if pid else None
     try:
         with Session(target.on(MAINTENANCE)) as session:
             folder = str(session.query("SELECT current_setting('data_directory')")[0][0])
@@ -271,6 +271,19 @@ def data_space(target: Endpoint) -> Optional[tuple[int, Optional[int]]]:
     answer = run([*target.engine, "exec", target.container, "df", "-Pk", folder])
     words = answer.out.splitlines()[-1].split() if answer.rc == 0 and answer.out.strip() else []
     return (int(words[3]) * 1024, None) if len(words) > 4 and words[3].isdigit() else None
+
+
+def _room(pid: int) -> Optional[tuple[int, int]]:
+    """What a server of this host sees of the folder that it works in: bytes that are free, and the
+    device."""
+    try:
+        folder = os.readlink("/proc/%d/cwd" % pid)
+        free, device = Account.of_process(pid).ask(
+            lambda: [free_bytes(folder), device_of(folder)], folder
+        )
+    except OSError:
+        return None
+    return free, device
 
 
 def check_space(

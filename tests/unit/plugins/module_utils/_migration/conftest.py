@@ -94,6 +94,7 @@ def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(_session, "query", query)
     monkeypatch.setattr(_session, "server_version", lambda endpoint: ("15.18", 15))
     monkeypatch.setattr(_session, "database_size", lambda endpoint: 1000)
+    monkeypatch.setattr(_session, "client_version", lambda endpoint, program: 15)
     monkeypatch.setattr(_salt_key, "decrypts", decrypts)
     monkeypatch.setattr(
         _native_server, "seen", lambda pid: {"argv": ["postgres", "-D", "x"], "process": pid}

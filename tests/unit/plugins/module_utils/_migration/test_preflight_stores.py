@@ -88,6 +88,17 @@ def test_database_is_told_without_its_password(
     assert database["keys"] == {"salt"}
 
 
+def test_client_programs_older_than_the_server_are_refused(
+    servers: list[Listener], database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_session, "client_version", lambda _endpoint, _program: 14)
+    found = _preflight_stores.check_database(deployment({"DATABASE_URL": URL}), servers)
+    assert texts(found.problems) == (
+        "pg_dump: is of PostgreSQL 14 and can't read a server of 15 -> install the client programs"
+        " of PostgreSQL 15 (postgresql-client-15)"
+    )
+
+
 def test_without_a_salt_key_the_master_key_is_tried(
     servers: list[Listener], database: dict[str, Any]
 ) -> None:

@@ -297,6 +297,34 @@ def test_an_env_file_is_named_not_quoted(tmp_path: Path) -> None:
         Endpoint.from_params({"env_file": str(path), "variable": "DATABASE_URL"})
 
 
+@pytest.mark.parametrize("way", ["link", "closed", "open to all"])
+def test_env_file_that_an_account_could_have_put_there_is_read_as_that_account(
+    tmp_path: Path, way: str
+) -> None:
+    home = reachable(tmp_path / "home")
+    home.mkdir(mode=0o755)
+    (home / "x.env").write_text("DATABASE_URL=postgresql://h/d\n")
+    (home / "x.env").chmod(0o644)
+    os.chown(home, 65534, 65534)
+    assert read_env(str(home / "x.env")) == {"DATABASE_URL": "postgresql://h/d"}
+    secret = tmp_path / "secret.env"
+    secret.write_text("A=sesame\n")
+    secret.chmod(0o600)
+    if way == "link":
+        (home / "x.env").unlink()
+        (home / "x.env").symlink_to(secret)
+        os.chown(home / "x.env", 65534, 65534, follow_symlinks=False)
+    else:
+        (home / "x.env").chmod(0o600)
+    if way == "open to all":
+        os.chown(home, 0, 0)
+        home.chmod(0o777)
+    account = "number" if way == "open to all" else "nobody"
+    with pytest.raises(PostgresError, match=f"x.env cannot be read by account {account}.*denied"):
+        read_env(str(home / "x.env"))
+    assert read_env(str(secret)) == {"A": "sesame"}
+
+
 def test_parameters_of_a_container() -> None:
     assert Endpoint.from_params({"container": "c", "database": "d", "user": "u"}) == Endpoint(
         "d", "u", container="c"

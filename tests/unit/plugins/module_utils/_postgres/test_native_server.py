@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.support import reachable
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host.account import Account
+from ansible_collections.llmops.litellm.plugins.module_utils._host.paths import UntrustedPath
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Manager, Unit
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import endpoint as _endpoint
@@ -33,6 +37,18 @@ OWN = [
     "-p",
     "5434",
 ]
+
+
+NOBODY = Account.numbered(65534)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> dict[str, Any]:
+    """A server whose program and data folder are there."""
+    data = reachable(tmp_path / "data")
+    data.mkdir()
+    os.chown(data, NOBODY.uid, NOBODY.gid)
+    return {"argv": OWN, "program": "/bin/true", "account": NOBODY.name, "folder": str(data)}
 
 
 @pytest.fixture
@@ -112,6 +128,10 @@ def test_unit_gives_way_to_the_servers_own() -> None:
         "--property=Before=postgresql@15-main.service",
         "--property=User=postgres",
         "--property=KillSignal=SIGINT",
+        "--property=NoNewPrivileges=yes",
+        "--property=CapabilityBoundingSet=",
+        "--property=UMask=0077",
+        "--property=OOMScoreAdjust=-900",
         "--setenv=PGDATA=/data",
         "--collect",
         "--unit=litellm-legacy-look.service",
@@ -121,6 +141,15 @@ def test_unit_gives_way_to_the_servers_own() -> None:
     assert "Conflicts" not in " ".join(
         _native_server.unit_command(server, 5434, _native_server.place())
     )
+
+
+def test_program_that_is_not_roots_gets_nothing_that_its_account_has_not(tmp_path: Path) -> None:
+    program = tmp_path / "postgres"
+    program.touch()
+    os.chown(program, NOBODY.uid, NOBODY.gid)
+    server = {"argv": OWN, "program": str(program), "account": NOBODY.name, "folder": "/data"}
+    words = " ".join(_native_server.unit_command(server, 5434, _native_server.place()))
+    assert "OOMScoreAdjust" not in words and "--property=User=nobody" in words
 
 
 def test_url_is_the_same_database_without_the_password() -> None:
@@ -146,17 +175,45 @@ def test_url_is_the_same_database_without_the_password() -> None:
     )
 
 
-def test_only_a_living_server_holds_its_folder(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
-    server = {"folder": str(data)}
-    assert _native_server.holder(server) is None
-    (data / "postmaster.pid").write_text("7\n/data\n")
-    assert _native_server.holder(server, proc(tmp_path, 7, str(data))) == 7
-    (data / "postmaster.pid").write_text("8\n")  # the number is another program's by now
-    assert _native_server.holder(server, proc(tmp_path, 8, "/")) is None
-    (data / "postmaster.pid").write_text("x\n")
-    assert _native_server.holder(server) is None
+def test_only_a_living_server_holds_its_folder(server: dict[str, Any], tmp_path: Path) -> None:
+    data = Path(server["folder"])
+
+    def holder(proc: str = "/proc") -> int | None:
+        return _native_server.holder(server, NOBODY, proc)
+
+    def lock(text: str) -> None:
+        (data / "postmaster.pid").write_text(text)
+        (data / "postmaster.pid").chmod(0o644)
+
+    assert holder() is None
+    lock("7\n/data\n")
+    place = proc(tmp_path, 7, str(data))
+    assert holder(place) is None  # another account's
+    os.chown(tmp_path / "proc" / "7", NOBODY.uid, NOBODY.gid)
+    assert holder(place) == 7
+    lock("8\n")  # the number is another program's by now
+    assert holder(proc(tmp_path, 8, "/")) is None
+    for text in ("9\n", "x\n", "", "-1\n"):
+        lock(text)
+        assert holder(place) is None
+
+
+@pytest.mark.parametrize("kind", ["fifo", "large", "link"])
+def test_lock_file_that_is_none_is_neither_waited_for_nor_believed(
+    server: dict[str, Any], tmp_path: Path, kind: str
+) -> None:
+    path = Path(server["folder"], "postmaster.pid")
+    if kind == "fifo":
+        os.mkfifo(path, 0o666)
+    elif kind == "large":
+        path.write_text("7" * (_native_server.LOCK_FILE + 1))
+        path.chmod(0o644)
+    else:
+        (tmp_path / "secret").write_text("7\n")
+        (tmp_path / "secret").chmod(0o600)
+        path.symlink_to(tmp_path / "secret")
+    with pytest.raises(OSError, match="regular file|larger|denied"):
+        _native_server.holder(server, NOBODY)
 
 
 class Systemd:
@@ -209,12 +266,6 @@ def systemd(monkeypatch: pytest.MonkeyPatch) -> Systemd:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> dict[str, Any]:
-    """A server whose program is there."""
-    return {"argv": OWN, "program": "/bin/true", "account": ME, "folder": str(tmp_path / "data")}
-
-
-@pytest.fixture
 def env_file(tmp_path: Path) -> str:
     """What the legacy process had."""
     path = tmp_path / "legacy.env"
@@ -239,6 +290,10 @@ def test_server_runs_for_as_long_as_the_block_lasts(
             0o600,
         )
         assert os.listdir(where.folder) == ["pg_hba.conf"]
+        for path in (where.folder, os.path.join(where.folder, "pg_hba.conf")):
+            about = os.stat(path)
+            assert (about.st_uid, about.st_gid) == (NOBODY.uid, NOBODY.gid)
+        assert os.stat(where.env_file).st_uid == 0
         told = (
             " ".join(word for command in systemd.commands for word in command)
             + Path(where.env_file).read_text()
@@ -293,6 +348,11 @@ def test_server_that_does_not_start_leaves_nothing(
     [
         ({"program": "/nosuch/postgres"}, "/nosuch/postgres is gone"),
         ({"account": "no such account"}, "there is no account no such account"),
+        ({"account": "root"}, "was seen running as root"),
+        ({"program": "/etc/passwd"}, "/etc/passwd is gone"),
+        ({"account": "daemon"}, "is not a folder of account daemon"),
+        ({"folder": "/nosuch"}, "/nosuch is not a folder of account nobody"),
+        ({"folder": "/etc"}, "/etc is not a folder of account nobody"),
     ],
 )
 def test_server_that_cannot_be_started_is_said(
@@ -310,6 +370,45 @@ def test_server_that_cannot_be_started_is_said(
     assert systemd.commands == []
 
 
+def test_program_of_a_third_account_is_not_run(
+    systemd: Systemd, server: dict[str, Any], env_file: str, tmp_path: Path
+) -> None:
+    program = tmp_path / "postgres"
+    shutil.copy("/bin/true", program)
+    where = _native_server.place("look", str(tmp_path))
+    os.chown(program, NOBODY.uid, NOBODY.gid)
+    _native_server.start({**server, "program": str(program)}, env_file, where)
+    assert len(systemd.commands) == 1
+    os.chown(program, 1, 1)
+    with pytest.raises(_native_server.NativeServerError, match="belongs to neither root nor"):
+        _native_server.start({**server, "program": str(program)}, env_file, where)
+    assert len(systemd.commands) == 1
+
+
+def test_what_the_account_put_into_its_folder_is_removed_and_not_followed(
+    systemd: Systemd, server: dict[str, Any], env_file: str, tmp_path: Path
+) -> None:
+    where = _native_server.place("look", str(tmp_path))
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").touch()
+    _native_server.start(server, env_file, where)
+    os.symlink(tmp_path / "kept", os.path.join(where.folder, "link"))
+    os.mkdir(os.path.join(where.folder, "closed"), 0)
+    assert _native_server.stop(where)
+    assert not os.path.exists(where.folder) and (tmp_path / "kept" / "file").exists()
+    assert shutil.rmtree.avoids_symlink_attacks
+
+
+def test_folder_is_made_only_where_root_alone_can_write(
+    systemd: Systemd, server: dict[str, Any], env_file: str, tmp_path: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    os.chown(tmp_path / "run", NOBODY.uid, NOBODY.gid)
+    with pytest.raises(UntrustedPath, match="belongs to account nobody"):
+        _native_server.start(server, env_file, _native_server.place("look", str(tmp_path / "run")))
+    assert systemd.commands == []
+
+
 def test_server_that_runs_already_is_not_started_twice(
     systemd: Systemd,
     server: dict[str, Any],
@@ -317,7 +416,7 @@ def test_server_that_runs_already_is_not_started_twice(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_native_server, "holder", lambda server: 7)
+    monkeypatch.setattr(_native_server, "holder", lambda server, account: 7)
     with pytest.raises(_native_server.NativeServerError, match="runs already"):
         _native_server.start(server, env_file, _native_server.place("look", str(tmp_path)))
     assert systemd.commands == []

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.support import reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
@@ -199,6 +202,24 @@ def test_room_that_cannot_be_seen_is_a_note(monkeypatch: pytest.MonkeyPatch) -> 
     notes: list[str] = []
     assert _checks.check_space({"database": {"bytes": 5 << 30}}, TARGET, "", notes) == []
     assert "needs 7.5 GiB" in notes[0]
+
+
+def test_room_of_a_server_of_this_host_is_what_its_account_sees(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server = _session.Endpoint("litellm", host="127.0.0.1")
+    with subprocess.Popen(["sleep", "60"], cwd=reachable(tmp_path), user=65534) as process:
+        monkeypatch.setattr(_checks, "postmaster", lambda host, port, proc: process.pid)
+        found = _checks.data_space(server)
+        assert found is not None
+        assert found[0] > 0 and found[1] == os.stat(tmp_path).st_dev
+        monkeypatch.setattr(_checks, "free_bytes", lambda path: os.geteuid())
+        found = _checks.data_space(server)
+        assert found is not None and found[0] == 65534
+        process.kill()
+    assert _checks.data_space(server) is None
+    monkeypatch.setattr(_checks, "postmaster", lambda host, port, proc: None)
+    assert _checks.data_space(server) is None
 
 
 def test_room_in_a_container_is_asked_inside(monkeypatch: pytest.MonkeyPatch) -> None:
