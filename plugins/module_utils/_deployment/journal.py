@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import datetime, timezone
 from typing import Any, Optional, TypedDict, cast
 
+from .._host import files as _files
 from .._host.files import write_atomically
 from .._host.problem import OperatorError
+from . import journal_shape as _shape
 from . import steps as _steps
 
 FORMAT = 2
@@ -109,10 +112,14 @@ def load(folder: str) -> Optional[Journal]:
     :raises JournalError: the file is there but cannot be understood; it is never guessed at or
         overwritten.
     """
-    path = path_of(folder)
+    return read(path_of(folder))
+
+
+def read(path: str) -> Optional[Journal]:
+    """A journal's file, see :func:`load`."""
     try:
-        with open(path, encoding="utf-8") as handle:
-            journal = json.load(handle)
+        with _files.reading(path) as handle:
+            journal = _shape.parsed(handle.read(_shape.LARGEST + 1))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -128,13 +135,26 @@ def load(folder: str) -> Optional[Journal]:
     wrong = nonsense(journal)
     if not wrong:
         journal = translated(journal)
-        wrong = unknown(journal)
+        wrong = unknown(journal) or odd(journal)
     if wrong:
         raise JournalError(
             "%s was edited or damaged: %s. Nothing is guessed from it; docs/operations.md "
-            "says what to do." % (path, "; ".join(wrong))
+            "says what to do." % (path, _few(wrong))
         )
     return cast(Journal, journal)
+
+
+def _few(reasons: list[str]) -> str:
+    more = len(reasons) - 5
+    return "; ".join([*reasons[:5], *(["%d more" % more] if more > 0 else [])])
+
+
+def odd(journal: dict[str, Any]) -> list[str]:
+    """What of a translated journal's facts is not what code asks of them, in words."""
+    steps = enumerate(journal["steps"], 1)
+    return _shape.odd_facts(journal["facts"]) + [
+        odd for n, entry in steps for odd in _shape.odd_step(n, entry["name"], entry["facts"])
+    ]
 
 
 def translated(journal: dict[str, Any]) -> dict[str, Any]:
@@ -194,7 +214,9 @@ def nonsense(journal: dict[str, Any]) -> list[str]:
         return found
     if journal["state"] not in STATES:
         found.append("the state %r is none" % journal["state"])
-    times = [journal["created"], journal["updated"]]
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,99}", journal["id"], re.ASCII):
+        found.append("the id %.100r is none" % journal["id"])
+    times = [journal["created"], journal["updated"], journal.get("ended", journal["updated"])]
     for number, entry in enumerate(journal["steps"], 1):
         if (
             not isinstance(entry, dict)
@@ -204,17 +226,18 @@ def nonsense(journal: dict[str, Any]) -> list[str]:
             found.append("step %d is none" % number)
         else:
             times += [time for time in (entry["begun"], entry["ended"]) if time is not None]
-    found += ["%r is no time" % time for time in times if not _is_time(time)]
+    found += ["%.100r is no time" % (time,) for time in times if not _is_time(time)]
     if not found and journal["steps"] and journal["phase"] != journal["steps"][-1]["name"]:
         found.append("the phase %r is not that of the last step" % journal["phase"])
     return found
 
 
-def _is_time(text: str) -> bool:
+def _is_time(text: Any) -> bool:
     try:
-        return datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
+        time = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
         return False
+    return time.tzinfo is not None and 2000 < time.year < 3000  # what can be reckoned with
 
 
 def half_staged(folder: str, current: Optional[Journal]) -> bool:
@@ -228,16 +251,14 @@ def half_staged(folder: str, current: Optional[Journal]) -> bool:
     for name in os.listdir(folder) if os.path.isdir(folder) else []:
         if name.startswith("journal") and name.endswith(".json"):
             try:
-                with open(os.path.join(folder, name), encoding="utf-8") as handle:
-                    result = json.load(handle)
-                entry = step(result, "stage")
-                if entry and entry["state"] == DONE:
-                    return False
-                found = found or (
-                    entry is not None and (current is None or result["id"] != current["id"])
-                )
-            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                journal = read(os.path.join(folder, name))
+            except JournalError:
                 return False
+            entry = step(journal, "stage") if journal else None
+            if entry and entry["state"] == DONE:
+                return False
+            other = journal and (current is None or journal["id"] != current["id"])
+            found = found or bool(entry and other)
     return found
 
 

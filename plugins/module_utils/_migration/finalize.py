@@ -9,7 +9,6 @@ again.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from datetime import datetime, timedelta
@@ -295,12 +294,11 @@ def kept_databases(folder: str) -> list[str]:
     for name in sorted(os.listdir(folder) if os.path.isdir(folder) else []):
         if re.fullmatch(r"journal(-[^/]+)?\.json", name):
             try:
-                kept = json.loads(_files.read(os.path.join(folder, name)))["facts"].get(
-                    "kept_database"
-                )
-            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                journal = _journal.read(os.path.join(folder, name))
+            except _journal.JournalError:
                 continue  # an old journal that can't be read names nothing that could be dropped
-            names += [kept] if isinstance(kept, str) else []
+            kept = journal["facts"].get("kept_database") if journal else None
+            names += [kept] if kept else []
     return list(dict.fromkeys(names))
 
 

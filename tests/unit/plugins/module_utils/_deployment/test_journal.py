@@ -41,19 +41,19 @@ def apply(folder: Path, operation: str, now: datetime = NOW, **others: Any) -> d
 
 def test_life_of_a_journal(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    opened = apply(state, "open", remember={"found": 1})
+    opened = apply(state, "open", remember={"found": {}})
     assert state.stat().st_mode & 0o777 == 0o700
     assert (state / "journal.json").stat().st_mode & 0o777 == 0o600
     assert (opened["state"], opened["facts"], opened["owner"]) == (
         "running",
-        {"found": 1},
+        {"found": {}},
         {"controller": "desk", "run": "7:100"},
     )
     apply(state, "begin", name="stage")
     apply(state, "done", NOW + timedelta(seconds=3), name="stage", facts={"bridges": [8082]})
     apply(state, "remember", remember={"images": {}})
     closed = apply(state, "close", state="migrated")
-    assert closed["facts"] == {"found": 1, "images": {}}
+    assert closed["facts"] == {"found": {}, "images": {}}
     assert closed["steps"] == [
         {
             "name": "stage",

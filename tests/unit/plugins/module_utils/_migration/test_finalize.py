@@ -265,14 +265,20 @@ def test_every_file_is_taken_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_kept_databases_of_all_journals(tmp_path: Path) -> None:
+    begun = _journal.create("x", {"controller": "desk", "run": "1:1"}, NOW)
+
+    def of(kept: Any) -> str:
+        return json.dumps({**begun, "facts": {"kept_database": kept}})
+
     for name, text in (
-        ("journal.json", json.dumps({"facts": {"kept_database": "b"}})),
-        ("journal-1.json", json.dumps({"facts": {"kept_database": "a"}})),
-        ("journal-2.json", json.dumps({"facts": {}})),
+        ("journal.json", of("b")),
+        ("journal-1.json", of("a")),
+        ("journal-2.json", json.dumps(begun)),
         ("journal-3.json", "{"),
-        ("journal-4.json", "[]"),
-        ("report.json", json.dumps({"facts": {"kept_database": "c"}})),
-        ("journal-5.json", json.dumps({"facts": {"kept_database": "a"}})),
+        ("journal-4.json", "[" * 200_000),
+        ("report.json", of("c")),
+        ("journal-5.json", of("a")),
+        ("journal-6.json", of(["d"])),
     ):
         (tmp_path / name).write_text(text)
     assert _finalize.kept_databases(str(tmp_path)) == ["a", "b"]
