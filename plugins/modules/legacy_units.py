@@ -53,14 +53,21 @@ options:
         description: The unit file itself, not a link to it.
         type: str
         default: ''
+      hash:
+        description: SHA-256 of it, as recorded; empty where it was not.
+        type: str
+        default: ''
   state:
     description:
       - V(retired) stops the units and keeps them from starting at the next boot.
       - V(recorded) brings each unit back to its recorded enabled and active state. What was stopped
-        or disabled on purpose stays so.
+        or disabled on purpose stays so. One that cannot be brought back keeps none of the others
+        from it.
+      - V(restorable) fails, with every reason, where V(recorded) could not bring a unit back, and
+        changes nothing. The managers read their files again for that.
       - V(absent) removes the units' files. They must be retired.
     type: str
-    choices: [retired, recorded, absent]
+    choices: [retired, recorded, restorable, absent]
     required: true
   proxy:
     description:
@@ -68,6 +75,7 @@ options:
         LiteLLM itself, only that process gets the signal to stop. systemd would send it to
         LiteLLM's database client at the same time, and spend that is not written by then would be
         lost.
+      - With V(recorded), the one that must come back. Of the others O(state) is then tried only.
     type: str
     default: ''
   backup:
@@ -111,6 +119,14 @@ actions:
   returned: success, with V(retired) and V(recorded)
   type: dict
   sample: {litellm.service: [stopped, disabled]}
+notes:
+  description:
+    - What the operator should know, in words. Units whose files are not as they were recorded; and
+      with O(proxy), those that could not be brought back.
+  returned: with V(recorded)
+  type: list
+  elements: str
+  sample: ["litellm.service: /etc/systemd/system/litellm.service was changed since it was recorded"]
 removed:
   description: Paths that were removed.
   returned: success, with V(absent)
@@ -143,15 +159,36 @@ def is_proxy(pid: int) -> bool:
     return _legacy.is_proxy(_process.command_line(pid))
 
 
-def handle(params: dict[str, Any], check: bool, actions: dict[str, list[str]]) -> None:
-    """Retire the units or bring them back, and note what was done to each in ``actions``.
+def bring_back(
+    params: dict[str, Any], check: bool, actions: dict[str, list[str]], notes: list[str]
+) -> None:
+    """Bring the units back, each whatever becomes of the others, and note what was done to each in
+    ``actions``.
+
+    :raises SystemdError: one that has to come back could not be; the others were tried.
+    """
+    failed = []
+    for unit in params["units"]:
+        try:
+            done = _systemd.restore(unit, check=check)
+        except (_systemd.SystemdError, OSError) as error:
+            failed += [str(error)] if params["proxy"] in ("", unit["name"]) else []
+            notes += [] if params["proxy"] in ("", unit["name"]) else [str(error)]
+            continue
+        if done:
+            actions[unit["name"]] = done
+    notes += filter(None, map(_systemd.replaced, params["units"]))
+    if failed:
+        raise _systemd.SystemdError("; ".join(failed))
+
+
+def retire(params: dict[str, Any], check: bool, actions: dict[str, list[str]]) -> None:
+    """Retire the units, and note what was done to each in ``actions``.
 
     :raises SystemdError: one of them could not be; those before it were.
     """
     for unit in params["units"]:
-        if params["state"] == "recorded":
-            done = _systemd.restore(unit, check=check)
-        elif unit["name"] == params["proxy"]:
+        if unit["name"] == params["proxy"]:
             done = _systemd.retire(unit, check=check, alone=is_proxy)
         else:
             done = _systemd.retire(unit, check=check)
@@ -206,12 +243,13 @@ def main() -> None:
                     "enabled": {"type": "str", "required": True},
                     "active": {"type": "str", "required": True},
                     "path": {"type": "str", "default": ""},
+                    "hash": {"type": "str", "default": ""},
                 },
             },
             "state": {
                 "type": "str",
                 "required": True,
-                "choices": ["retired", "recorded", "absent"],
+                "choices": ["retired", "recorded", "restorable", "absent"],
             },
             "proxy": {"type": "str", "default": ""},
             "backup": {"type": "path"},
@@ -220,16 +258,26 @@ def main() -> None:
         supports_check_mode=True,
     )
     actions: dict[str, list[str]] = {}
+    notes: list[str] = []
     try:
         if module.params["state"] == "absent":
             result = remove(module.params, module.check_mode)
             module.exit_json(changed=bool(result["removed"]), **result)
-        handle(module.params, module.check_mode, actions)
+        if module.params["state"] == "restorable":
+            found = [_systemd.obstacle(unit, module.check_mode) for unit in module.params["units"]]
+            if any(found):
+                module.fail_json(msg="; ".join(str(problem) for problem in found if problem))
+        elif module.params["state"] == "recorded":
+            bring_back(module.params, module.check_mode, actions, notes)
+        else:
+            retire(module.params, module.check_mode, actions)
     except (_folder.BackupError, _systemd.SystemdError) as error:
         module.fail_json(msg=str(error), actions=actions)
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror), actions=actions)
-    module.exit_json(changed=bool(actions), actions=actions)
+    for note in notes:
+        module.warn(note)
+    module.exit_json(changed=bool(actions), actions=actions, notes=notes)
 
 
 if __name__ == "__main__":

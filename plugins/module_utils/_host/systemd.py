@@ -10,13 +10,15 @@ login session nor ``machinectl``, and works the same over SSH, in a container an
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pwd
 import re
-from typing import Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
+from . import paths as _paths
 from .account import Account, AccountError
-from .problem import OperatorError
+from .problem import OperatorError, Problem
 from .process import Result, run
 
 # Conditions add up, so one that never holds keeps a unit down whatever wants it. Last in order: an
@@ -35,6 +37,7 @@ STOP_TEXT = (
 SHOWN = (
     "Id",
     "LoadState",
+    "LoadError",
     "ActiveState",
     "SubState",
     "UnitFileState",
@@ -49,6 +52,14 @@ SHOWN = (
     "KillMode",
     "ControlGroup",
 )
+
+
+_NEEDING = "RequiredBy,RequisiteOf,BoundBy,ConsistsOf"
+# Of a question: an account can have anything answer for its manager, or nothing.
+PATIENCE = 30.0
+RUNS = ("active", "activating", "reloading", "deactivating")
+# What a manager can be asked to start: the file of a masked unit is hidden, not bad.
+USABLE = ("loaded", "masked")
 
 
 class SystemdError(OperatorError):
@@ -91,6 +102,29 @@ class Manager(NamedTuple):
             else "/run/user/%d/systemd/user" % _account(self.account).uid
         )
 
+    @property
+    def shown(self) -> str:
+        """Whose it is, in words."""
+        return "the manager of account %s" % self.account if self.account else "the system"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it can be asked; the system's can."""
+        if self.account is None:
+            return True
+        path = "/run/user/%d/systemd/private" % _account(self.account).uid
+        return bool(self.ask(lambda: os.path.exists(path), path))
+
+    def ask(self, question: Callable[[], Any], place: str) -> Any:
+        """What a function finds that only looks at this manager's owner's files: it is that
+        account's process that looks.
+
+        :param place: the path that it is about. :raises OSError: it failed.
+        """
+        if self.account is None:
+            return question()
+        return _account(self.account).ask(question, place)
+
     def systemctl(self, *words: str, timeout: float = 180) -> Result:
         """Run systemctl against this manager."""
         return self.run(
@@ -131,20 +165,41 @@ class Unit(NamedTuple):
     @property
     def pid(self) -> Optional[int]:
         """The main process, ``None`` where none runs."""
-        pid = int(self.properties.get("MainPID") or 0)
-        return pid or None
+        told = self.properties.get("MainPID", "")
+        return int(told) or None if re.fullmatch(r"[0-9]{1,9}", told) else None
+
+    @property
+    def path(self) -> str:
+        """The file itself, not a link to it; empty where there is none."""
+        path = self.properties.get("FragmentPath", "")
+        if not path:
+            return ""
+        return str(self.manager.ask(lambda: os.path.realpath(path), path))
+
+    @property
+    def fault(self) -> str:
+        """Why it can't be started, as a sentence goes on after its name; empty where it can."""
+        state = self.properties.get("LoadState", "")
+        if state in USABLE:
+            return ""
+        if state == "not-found":
+            return "is not there any more: %s has no such unit" % self.manager.shown
+        # of an error of D-Bus, what it says
+        said = re.sub(r'^\S+ "(.*)"$', r"\1", self.properties.get("LoadError", ""), flags=re.S)
+        told = "%s, %s" % (state, said) if said else state
+        return "can't be loaded by %s (%s)" % (self.manager.shown, told)
 
     def record(self) -> dict[str, str]:
         """What has to be known to bring the unit back exactly; ``path`` is the file itself, not a
-        link to it."""
-        path = self.properties.get("FragmentPath", "")
+        link to it, ``hash`` the SHA-256 of it, empty where only its owner may vouch for it."""
         return {
             "name": self.name,
             "scope": self.manager.scope,
             "account": self.manager.account or "",
             "enabled": self.enabled,
             "active": "active" if self.active == "reloading" else self.active,
-            "path": os.path.realpath(path) if path else "",
+            "path": self.path,
+            "hash": _hash(self.manager, self.path),
         }
 
     @property
@@ -155,7 +210,19 @@ class Unit(NamedTuple):
     @property
     def blocked(self) -> bool:
         """Whether that drop-in is there."""
-        return os.path.exists(self.block)
+        return bool(self.manager.ask(lambda: os.path.exists(self.block), self.block))
+
+
+def _hash(manager: Manager, path: str) -> str:
+    """SHA-256 of a unit's file as its manager's owner reads it; empty where it can't be read, or
+    somebody who is not root could change what the system's manager reads."""
+    if not path or (manager.account is None and _paths.weakness(path)):
+        return ""
+    reader = _account(manager.account or "root")
+    try:
+        return hashlib.sha256(reader.read(path)).hexdigest()
+    except OSError:
+        return ""
 
 
 def managers(account: str = "", runtime: str = "/run/user") -> list[Manager]:
@@ -189,30 +256,48 @@ def parse_show(text: str) -> list[dict[str, str]]:
     return blocks
 
 
-def show(manager: Manager, names: list[str]) -> list[Unit]:
-    """The named units that this manager has, in the order asked."""
+def look(manager: Manager, names: list[str]) -> list[Unit]:
+    """The units of these names as this manager has them, one for each, also those that it does not
+    know or can't load.
+
+    :raises SystemdError: it does not answer.
+    """
     if not names:
         return []
-    answer = manager.systemctl("show", "--property", ",".join(SHOWN), "--", *names)
-    found = []
-    for properties in parse_show(answer.out):
-        if properties.get("LoadState") in ("loaded", "masked"):
-            found.append(
-                Unit(
-                    properties["Id"],
-                    manager,
-                    properties.get("UnitFileState", ""),
-                    properties.get("ActiveState", ""),
-                    properties,
-                )
-            )
-    return found
+    words = ("show", "--property", ",".join(SHOWN), "--", *names)
+    answer = manager.systemctl(*words, timeout=PATIENCE)
+    blocks = parse_show(answer.out)
+    if len(blocks) != len(names):
+        raise SystemdError(
+            "%s does not say how %s is: %s. Is it running (loginctl enable-linger ACCOUNT)?"
+            % (manager.shown, ", ".join(names), (answer.err or answer.out).strip()[:500])
+        )
+    return [
+        Unit(
+            properties.get("Id", name),
+            manager,
+            properties.get("UnitFileState", ""),
+            properties.get("ActiveState", ""),
+            properties,
+        )
+        for name, properties in zip(names, blocks)
+    ]
+
+
+def show(manager: Manager, names: list[str]) -> list[Unit]:
+    """The named units that this manager has and can load, in the order asked; none where it does
+    not answer."""
+    try:
+        found = look(manager, names)
+    except SystemdError:
+        return []
+    return [unit for unit in found if unit.properties.get("LoadState") in USABLE]
 
 
 def list_unit_files(manager: Manager, *patterns: str) -> list[str]:
     """Names of the installed unit files that match, templates left out."""
     answer = manager.systemctl(
-        "list-unit-files", "--no-legend", "--no-pager", "--plain", "--", *patterns
+        "list-unit-files", "--no-legend", "--no-pager", "--plain", "--", *patterns, timeout=PATIENCE
     )
     names = [line.split()[0] for line in answer.out.splitlines() if line.split()]
     return [name for name in names if not re.search(r"@\.[a-z]+$", name)]
@@ -298,7 +383,7 @@ def _stop(unit: Unit, alone: bool) -> None:
     try:
         _must(unit.manager, unit.name, "stop")
     finally:
-        if os.path.exists(path):
+        if unit.manager.ask(lambda: os.path.lexists(path), path):
             _remove(unit.manager, path)
 
 
@@ -312,24 +397,26 @@ def retire(
     :returns: what was done or, with ``check``, would be; empty when the unit was retired already.
     """
     manager = Manager(record["account"] or None)
-    found = show(manager, [record["name"]])
-    if not found:
-        return []
-    unit, done = found[0], []
-    if unit.active in ("active", "activating", "reloading", "deactivating"):
+    if not manager.is_running:
+        return []  # and nothing of it runs
+    unit, done = _of(record), []
+    if unit.active in RUNS:
         done.append("stopped")
         if not check:
             _stop(unit, unit.pid is not None and alone(unit.pid))
     if unit.enabled in ("enabled", "alias"):
         done.append("disabled")
         if not check:
-            path = unit.record()["path"]
+            path = unit.path
             _must(manager, unit.name, "disable")
-            if not show(manager, [record["name"]]):
+            unit = _of(record)
+            if path and unit.properties.get("LoadState") == "not-found":
                 # Enabled from a file of another folder (a repository): the link to it went with the
                 # rest.
                 _must(manager, path, "link")
-            unit = show(manager, [record["name"]])[0]
+                unit = _of(record)
+    if unit.fault:
+        return done
     # A generator or another unit may pull it in at boot; disabling alone does not keep it down.
     # What only is to be disabled cannot tell yet.
     down = unit.properties["LoadState"] == "masked" or unit.blocked
@@ -338,7 +425,8 @@ def retire(
         and not down
         and (unit.enabled == "enabled-runtime" or _is_pulled_in(unit))
     ):
-        masks = not os.path.lexists(os.path.join(manager.folder, unit.name))
+        own = os.path.join(manager.folder, unit.name)
+        masks = not manager.ask(lambda: os.path.lexists(own), own)
         done.append("masked" if masks else "blocked")
         if not check and masks:
             _must(manager, unit.name, "mask")
@@ -347,26 +435,33 @@ def retire(
     return done
 
 
+def _of(record: dict[str, str]) -> Unit:
+    return look(Manager(record["account"] or None), [record["name"]])[0]
+
+
 def dependants(records: list[dict[str, str]]) -> dict[str, str]:
     """Active units that go down when one of the recorded ones is stopped, and are none of them: by
     name, which one takes them along."""
-    own, found = {record["name"] for record in records}, {}
+    found = {}
     for record in records:
         manager = Manager(record["account"] or None)
-        answer = manager.systemctl(
-            "show", "--property", "RequiredBy,RequisiteOf,BoundBy,ConsistsOf", "--", record["name"]
-        )
-        names = {
-            name
-            for block in parse_show(answer.out)
-            for value in block.values()
-            for name in value.split()
-            if not name.endswith(".target")
-        }
-        for unit in show(manager, sorted(names - own)):
+        own = {other["name"] for other in records if other["account"] == record["account"]}
+        for unit in show(manager, sorted(_names(manager, record["name"], _NEEDING) - own)):
             if unit.active in ("active", "activating", "reloading"):
                 found[unit.name] = record["name"]
     return found
+
+
+def _names(manager: Manager, name: str, fields: str) -> set[str]:
+    """The units, but for targets, that these properties of a unit name."""
+    answer = manager.systemctl("show", "--property", fields, "--", name, timeout=PATIENCE)
+    return {
+        word
+        for block in parse_show(answer.out)
+        for value in block.values()
+        for word in value.split()
+        if not word.endswith(".target")
+    }
 
 
 def _is_pulled_in(unit: Unit) -> bool:
@@ -378,36 +473,34 @@ def restore(record: dict[str, str], check: bool = False) -> list[str]:
     """Bring a unit back to exactly the recorded enabled and active state.
 
     :returns: what was done or, with ``check``, would be; empty when nothing differed.
+    :raises SystemdError: it can't be brought back; the message names it, why, and what to do.
     """
-    manager = Manager(record["account"] or None)
-    found, done = show(manager, [record["name"]]), []
-    if not found:
-        if not os.path.isfile(record["path"]):
-            raise SystemdError(
-                "%s is recorded in the journal, but its unit file is gone" % record["name"]
-            )
+    manager, done = Manager(record["account"] or None), []
+    unit = _of(record)
+    if unit.properties.get("LoadState") == "not-found" and _is_file(manager, record["path"]):
         # Retiring it was interrupted between disabling and linking.
-        if check:
-            return ["linked"]
         done.append("linked")
+        if check:
+            return done
         _must(manager, record["path"], "link")
-        found = show(manager, [record["name"]])
-    unit = found[0]
+        unit = _of(record)
     if unit.blocked:
         done.append("unblocked")
         if not check:
             _remove(unit.manager, unit.block)
-    if unit.properties["LoadState"] == "masked" and record["enabled"] != "masked":
+    if unit.properties.get("LoadState") == "masked" and record["enabled"] != "masked":
         done.append("unmasked")
         if not check:
             _must(manager, unit.name, "unmask")
-            unit = show(manager, [record["name"]])[0]
+            unit = _of(record)
     if record["enabled"] == "enabled" and unit.enabled != "enabled":
         done.append("enabled")
+        _require(unit, record)
         if not check:
             _must(manager, unit.name, "enable")
     if record["active"] == "active" and unit.active != "active":
         done.append("started")
+        _require(unit, record)
         if not check:
             manager.systemctl("reset-failed", "--", unit.name)
             _must(manager, unit.name, "start")
@@ -416,3 +509,74 @@ def restore(record: dict[str, str], check: bool = False) -> list[str]:
         if not check:
             _must(manager, unit.name, "stop")
     return done
+
+
+def obstacle(record: dict[str, str], check: bool = False) -> Optional[Problem]:
+    """Why a recorded unit could not be brought back to its state once it were stopped; ``None``
+    where it could.
+
+    Its manager reads its files again for that, as it does whenever a unit is disabled.
+
+    :param check: its manager does not.
+    """
+    subject, manager = "unit %s" % record["name"], Manager(record["account"] or None)
+    try:
+        if not check:
+            _checked(manager, manager.systemctl("daemon-reload"), "systemctl daemon-reload")
+        unit = _of(record)
+        loaded = unit.properties.get("LoadState") == "loaded"
+        path = (unit.path if loaded else "") or record["path"]
+        if path and not _is_file(manager, path):
+            return Problem(
+                subject,
+                "its file %s is gone" % path,
+                "restore it from the backup that the journal names",
+            )
+        # one that is not found and has its file elsewhere is linked again
+        is_linkable = bool(path) and unit.properties.get("LoadState") == "not-found"
+        return None if is_linkable or not unit.fault else _problem(unit, record)
+    except (SystemdError, OSError) as error:
+        return Problem(subject, str(error), "its manager must be able to bring it back")
+
+
+def replaced(record: dict[str, str]) -> str:
+    """What about a unit's file is not as it was recorded, in words; empty where it is, and where
+    the unit is masked or not there."""
+    manager = Manager(record["account"] or None)
+    try:
+        unit = _of(record)
+        path = unit.path
+        if unit.properties.get("LoadState") == "masked" or not path:
+            return ""
+        if record["path"] and path != record["path"]:
+            return "%s is read from %s now; it was recorded as %s" % (
+                unit.name,
+                path,
+                record["path"],
+            )
+        known, now = record.get("hash", ""), _hash(manager, path)
+    except (SystemdError, OSError) as error:
+        return str(error)
+    changed = known and known != now
+    return "%s: %s was changed since it was recorded" % (unit.name, path) if changed else ""
+
+
+def _is_file(manager: Manager, path: str) -> bool:
+    return bool(path and manager.ask(lambda: os.path.isfile(path), path))
+
+
+def _require(unit: Unit, record: dict[str, str]) -> None:
+    if unit.fault:
+        raise SystemdError(str(_problem(unit, record)))
+
+
+def _problem(unit: Unit, record: dict[str, str]) -> Problem:
+    return Problem(
+        "unit %s" % record["name"],
+        unit.fault,
+        "put %s right, then systemctl%s daemon-reload"
+        % (
+            record["path"] or "its file",
+            " --user --machine=%s@" % record["account"] if record["account"] else "",
+        ),
+    )

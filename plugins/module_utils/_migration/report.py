@@ -66,7 +66,8 @@ def build(journal: Journal, folder: str) -> dict:
         "proofs": _proofs(journal),
         "found": _found(found),
         "environment": _environment(journal),
-        "warnings": facts.get("warnings", []),
+        "warnings": facts.get("warnings", [])
+        + facts_of(journal, _steps.of(_steps.REVERT)[0]).get("notes", []),
         "changes": _changes(journal, folder),
         "undo": _undo(journal),
     }
@@ -102,6 +103,8 @@ def stuck(journal: Journal) -> list[str]:
             % (manager, unit.get("name", "litellm.service")),
             again,
         ]
+    elif journal["phase"] in _steps.of(_steps.PAUSE):
+        lines = ["The compose deployment was not stopped: it serves as before the way back.", again]
     else:
         lines = [
             "Nobody serves now: %s, the legacy database is as it was left." % volume,

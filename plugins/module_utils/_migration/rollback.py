@@ -17,6 +17,7 @@ from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
 from .._deployment import position as _position
 from .._host import files as _files
+from .._host import systemd as _systemd
 from .._host.problem import Problem
 from .._postgres import copy_back as _copy_back
 from .._postgres import fingerprint as _fingerprint
@@ -60,6 +61,7 @@ def inspect(journal: _journal.Journal, database: _session.Endpoint, choice: str)
         "choices": {},
     }
     problems = _legacy_problems(found.get("legacy", {}))
+    problems += _unit_problems(found)
     warnings = _changed_files(found.get("legacy", {}))
     if not facts["carries"]:
         return Look(facts, problems, warnings)
@@ -205,15 +207,6 @@ def _legacy_problems(legacy: dict[str, Any]) -> list[Problem]:
             )
         ]
     found = [
-        Problem(
-            "unit %s" % unit["name"],
-            "its file %s is gone" % unit["path"],
-            "restore it from the backup that the journal names",
-        )
-        for unit in legacy["units"]
-        if unit["path"] and not os.path.exists(unit["path"])
-    ]
-    found += [
         Problem(path, "is gone", "restore it from the backup that the journal names")
         for path in legacy["hashes"]
         if not os.path.isfile(path)
@@ -237,6 +230,14 @@ def _legacy_problems(legacy: dict[str, Any]) -> list[Problem]:
             )
         )
     return found
+
+
+def _unit_problems(found: dict[str, Any]) -> list[Problem]:
+    """Units that could not be brought back."""
+    stores = [found.get(name) or {} for name in ("database", "redis")]
+    units = [*found.get("legacy", {}).get("units", []), *(store.get("unit") for store in stores)]
+    obstacles = [_systemd.obstacle(unit, check=True) for unit in units if unit]
+    return [obstacle for obstacle in obstacles if obstacle]
 
 
 def _changed_files(legacy: dict[str, Any]) -> list[Problem]:

@@ -108,3 +108,53 @@ def test_unit_that_cannot_go_is_said(
         "no",
         "/u: Permission denied",
     )
+
+
+def test_each_unit_is_brought_back_whatever_becomes_of_the_others(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B4: with the proxy back, a timer that is broken is a note; without it, the run fails."""
+    tried: list[str] = []
+    broken = {"b.timer"}
+
+    def restore(unit: dict[str, str], check: bool) -> list[str]:
+        tried.append(unit["name"])
+        if unit["name"] in broken:
+            raise _systemd.SystemdError("unit %s: can't be loaded" % unit["name"])
+        return ["started"]
+
+    monkeypatch.setattr(_systemd, "restore", restore)
+    monkeypatch.setattr(
+        _systemd, "replaced", lambda unit: "a is new" if unit["name"] == "a.service" else ""
+    )
+    names = ["b.timer", "a.service", "c.timer"]
+    words = {
+        "units": [{"name": name, "enabled": "enabled", "active": "active"} for name in names],
+        "state": "recorded",
+    }
+    told = run(legacy_units, proxy="a.service", **words)
+    assert told["notes"] == ["unit b.timer: can't be loaded", "a is new"]
+    assert told["actions"] == {"a.service": ["started"], "c.timer": ["started"]}
+    assert "unit b.timer: can't be loaded" in run(legacy_units, **words)["msg"]
+    assert tried == names * 2
+    broken.add("a.service")
+    told = run(legacy_units, proxy="a.service", **words)
+    assert (told["failed"], told["msg"]) == (True, "unit a.service: can't be loaded")
+    assert told["actions"] == {"c.timer": ["started"]}
+
+
+def test_every_reason_against_stopping_is_told_at_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = []
+
+    def obstacle(unit: dict[str, str], check: bool) -> Any:
+        checks.append(check)
+        return _systemd.Problem(unit["name"], "is bad", "") if unit["name"] != "b" else None
+
+    monkeypatch.setattr(_systemd, "obstacle", obstacle)
+    units = [{"name": name, "enabled": "", "active": ""} for name in "abc"]
+    told = run(legacy_units, units=units, state="restorable")
+    assert (told["failed"], told["msg"]) == (True, "a: is bad; c: is bad")
+    told = run(legacy_units, check=True, units=units[1:2], state="restorable")
+    assert (told["changed"], checks) == (False, [False] * 3 + [True])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.support import reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
@@ -55,6 +56,8 @@ class Fake:
             elsewhere,
         )
         self.there = True
+        self.bad = ""  # why its file can't be loaded, once the manager has read it again
+        self.reloaded, self.path = False, ""
         self.words: list[str] = []
         self.refuse = ""
         self.kill_mode = "control-group"
@@ -79,12 +82,22 @@ class Fake:
             )
             told = {
                 "Id": "a.service",
-                "LoadState": "masked" if self.masked else "loaded" if self.there else "not-found",
+                "LoadState": "masked"
+                if self.masked
+                else "not-found"
+                if not self.there
+                else "bad-setting"
+                if self.is_bad
+                else "loaded",
+                "LoadError": 'org.freedesktop.systemd1.BadUnitSetting "%s"' % self.bad
+                if self.is_bad
+                else "",
                 "ActiveState": self.active,
                 "UnitFileState": state,
                 "WantedBy": "b.service" if self.pulled_in and not self.masked else "",
                 "RequiredBy": "",
-                "FragmentPath": str(self.folder / "a.service") if self.elsewhere else "",
+                "FragmentPath": self.path
+                or (str(self.folder / "a.service") if self.elsewhere else ""),
                 "KillMode": self.kill_mode,
                 "MainPID": "271" if self.active == "active" else "0",
             }
@@ -96,6 +109,9 @@ class Fake:
                 "",
             )
         self.words.append(words[0])
+        self.reloaded |= words[0] in ("daemon-reload", "disable", "enable")
+        if words[0] == "start" and self.is_bad:
+            return Result(1, "", "Unit a.service has a bad unit file setting.")
         if words[0] == "stop" and self.drop_in.exists():
             self.at_stop = self.drop_in.read_text()
         if words[0] == self.refuse:
@@ -123,6 +139,10 @@ class Fake:
         return Result(0, "", "")
 
     @property
+    def is_bad(self) -> bool:
+        return bool(self.bad) and self.reloaded
+
+    @property
     def block(self) -> Path:
         return self.folder / "a.service.d" / "zz-llmops-litellm-retired.conf"
 
@@ -147,16 +167,17 @@ def test_show_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         _systemd.Manager, "systemctl", lambda *_words, **_named: Result(0, SHOWN, "")
     )
-    units = _systemd.show(_systemd.Manager("litellm"), ["litellm.service", "nosuch.service"])
+    units = _systemd.show(_systemd.Manager("nobody"), ["litellm.service", "nosuch.service"])
     assert [unit.name for unit in units] == ["litellm.service"]
     assert units[0].pid == 271
     assert units[0].record() == {
         "name": "litellm.service",
         "scope": "user",
-        "account": "litellm",
+        "account": "nobody",
         "enabled": "enabled",
         "active": "active",
         "path": "/home/litellm/.config/systemd/user/litellm.service",
+        "hash": "",
     }
     assert _systemd.parse_environment_files(units[0].properties["EnvironmentFiles"]) == [
         ("/home/litellm/llm@team/env.litellm", False),
@@ -422,7 +443,7 @@ def test_unit_whose_file_is_gone_is_an_error(monkeypatch: pytest.MonkeyPatch) ->
         "systemctl",
         lambda *_words, **_named: Result(0, "Id=a.service\nLoadState=not-found\n", ""),
     )
-    with pytest.raises(_systemd.SystemdError, match="its unit file is gone"):
+    with pytest.raises(_systemd.SystemdError, match="is not there any more"):
         _systemd.restore(record())
     assert _systemd.retire(record()) == []
 
@@ -541,3 +562,183 @@ def test_unit_that_reads_its_configuration_again_is_recorded_as_one_that_runs() 
         for active in ("reloading", "active", "failed")
     ]
     assert told == ["active", "active", "failed"]
+
+
+@pytest.mark.parametrize("active", ["active", "inactive"])
+def test_unit_that_becomes_bad_when_it_is_retired_is_retired(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, active: str
+) -> None:
+    fake = Fake(monkeypatch, tmp_path, active=active, pulled_in=True)
+    fake.bad = "Unit a.service has a bad unit file setting."
+    assert _systemd.retire(record()) == ["stopped"] * (active == "active") + ["disabled"]
+    assert fake.state == ("disabled", "inactive", False)
+    assert _systemd.retire(record()) == []
+
+
+def test_unit_whose_file_is_gone_is_stopped_while_it_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake = Fake(monkeypatch, tmp_path, enabled="")
+    fake.there = False
+    assert _systemd.retire(record()) == ["stopped"]
+    assert fake.active == "inactive"
+
+
+def test_unit_that_cannot_be_loaded_is_named_with_what_systemd_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """B4: the way back must not die of it."""
+    fake = Fake(monkeypatch, tmp_path, "disabled", "inactive")
+    fake.bad, fake.reloaded = "it says why", True
+    said = (
+        "unit a.service: can't be loaded by the system (bad-setting, it says why) -> put "
+        "/u/a.service right, then systemctl daemon-reload"
+    )
+    for check in (False, True):
+        with pytest.raises(_systemd.SystemdError) as told:
+            _systemd.restore(record(path="/u/a.service"), check=check)
+        assert str(told.value) == said
+    assert fake.words == []
+    fake.bad = ""
+    assert _systemd.restore(record(path="/u/a.service")) == ["enabled", "started"]
+
+
+def test_masked_unit_whose_own_file_is_bad_is_named_once_the_mask_is_gone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake = Fake(monkeypatch, tmp_path, "disabled", "inactive")
+    fake.masked, fake.bad, fake.reloaded = True, "it says why", True
+    with pytest.raises(_systemd.SystemdError, match="it says why"):
+        _systemd.restore(record())
+    assert fake.words == ["unmask"]
+
+
+def test_bad_unit_that_runs_as_recorded_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake = Fake(monkeypatch, tmp_path)
+    fake.bad, fake.reloaded = "it says why", True
+    assert _systemd.restore(record()) == []
+    assert fake.words == []
+
+
+def test_what_could_not_come_back_is_known_before_anything_stops(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Disabling a unit makes its manager read all files again, so that is what is looked at."""
+    fake = Fake(monkeypatch, tmp_path)
+    file = tmp_path / "a.service"
+    file.write_text("[Service]\n")
+    recorded = record(path=str(file))
+    assert _systemd.obstacle(recorded) is None
+    fake.bad = "it says why"
+    fake.reloaded = False
+    assert _systemd.obstacle(recorded, check=True) is None
+    assert fake.words == ["daemon-reload"]
+    told = _systemd.obstacle(recorded)
+    assert told is not None
+    assert told[:2] == (
+        "unit a.service",
+        "can't be loaded by the system (bad-setting, it says why)",
+    )
+    file.unlink()
+    told = _systemd.obstacle(recorded)
+    assert told is not None
+    assert told.problem == f"its file {file} is gone"
+    fake.refuse = "daemon-reload"
+    told = _systemd.obstacle(recorded)
+    assert told is not None
+    assert "Access denied" in told.problem
+    assert fake.active == "active"
+
+
+def test_unit_that_is_linked_again_is_no_obstacle(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake = Fake(monkeypatch, tmp_path)
+    fake.there = False
+    (tmp_path / "a.service").write_text("[Service]\n")
+    assert _systemd.obstacle(record(path=str(tmp_path / "a.service"))) is None
+    assert _systemd.obstacle(record()) is not None
+
+
+def test_file_that_is_another_since_the_record_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake = Fake(monkeypatch, tmp_path)
+    file, other = reachable(tmp_path / "a.service"), tmp_path / "other.service"
+    for path in (file, other):
+        path.write_text("[Service]\n")
+    fake.path = str(file)
+    recorded = _systemd.look(_systemd.Manager(None), ["a.service"])[0].record()
+    assert len(recorded["hash"]) == 64
+    assert _systemd.replaced(recorded) == ""
+    file.write_text("[Service]\nUser=root\n")
+    assert _systemd.replaced(recorded) == f"a.service: {file} was changed since it was recorded"
+    assert _systemd.replaced({**recorded, "hash": ""}) == ""
+    fake.path = str(other)
+    assert _systemd.replaced(recorded) == (
+        f"a.service is read from {other} now; it was recorded as {file}"
+    )
+    fake.masked = True
+    assert _systemd.replaced(recorded) == ""
+
+
+def test_file_that_an_account_could_change_has_no_hash_of_roots(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A link in an account's folder could lead to a file that the account can't read."""
+    fake = Fake(monkeypatch, tmp_path)
+    file = reachable(tmp_path / "a.service")
+    file.write_text("[Service]\n")
+    os.chown(file, 65534, 65534)
+    fake.path = str(file)
+    assert _systemd.look(_systemd.Manager(None), ["a.service"])[0].record()["hash"] == ""
+
+
+def test_files_of_a_user_manager_are_looked_at_as_its_account(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    reachable(closed)
+    (closed / "a.service").write_text("[Service]\n")
+    (closed / "b.service").symlink_to(closed / "a.service")
+    path, told = str(closed / "b.service"), {}
+    for account in (None, "nobody"):
+        manager = _systemd.Manager(account)
+        unit = _systemd.Unit("b.service", manager, "", "", {"FragmentPath": path})
+        told[account] = (unit.path, bool(unit.record()["hash"]), _systemd._is_file(manager, path))
+    assert told == {
+        None: (str(closed / "a.service"), True, True),
+        "nobody": (path, False, False),
+    }
+
+
+def test_manager_that_does_not_answer_is_an_error_where_it_matters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        _systemd.Manager,
+        "systemctl",
+        lambda *_words, **_named: Result(1, "", "Failed to connect to bus: No such file"),
+    )
+    assert _systemd.show(_systemd.Manager(None), ["a.service"]) == []
+    for manager, whose in (
+        (_systemd.Manager(None), "the system does not say how a.service is"),
+        (_systemd.Manager("nobody"), "the manager of account nobody does not say how a.service is"),
+    ):
+        with pytest.raises(_systemd.SystemdError, match=whose):
+            _systemd.look(manager, ["a.service"])
+
+
+def test_nothing_of_a_manager_that_is_not_running_runs() -> None:
+    assert _systemd.retire({**record(), "scope": "user", "account": "nobody"}) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "pid"), [("7", 7), ("0", None), ("", None), ("-1", None), ("a\nb", None)]
+)
+def test_main_process_is_a_number_whatever_a_manager_says(told: str, pid: Any) -> None:
+    unit = _systemd.Unit("a.service", _systemd.Manager(None), "", "", {"MainPID": told})
+    assert unit.pid == pid

@@ -131,6 +131,23 @@ def test_host_between_the_states_is_told_exactly(steps: int, said: str) -> None:
     assert report["outcome"] == "The run has not ended."
 
 
+def test_way_back_that_could_not_begin_leaves_the_new_proxy_serving() -> None:
+    made = rolled_back()
+    made.update(state="running", phase="pause_timers")
+    made["facts"]["stuck"] = "unit litellm.service: can't be loaded"
+    told = _report.build(made, "/state")["stuck"]
+    assert told[0].startswith("The compose deployment was not stopped: it serves")
+
+
+def test_units_that_did_not_come_back_as_recorded_should_be_known() -> None:
+    made = rolled_back()
+    entry = next(step for step in made["steps"] if step["name"] == "start_legacy")
+    entry["facts"]["notes"] = ["unit litellm-backup.timer: can't be loaded"]
+    text = _report_text.markdown(_report.build(made, "/state"))
+    assert "## What should be known" in text
+    assert "- unit litellm-backup.timer: can't be loaded" in text
+
+
 def test_report_says_what_went_what_stays_and_that_there_is_no_way_back() -> None:
     told = finalized(
         entry(

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
+from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import rollback as _rollback
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     copy_back as _copy_back,
@@ -33,11 +34,26 @@ def legacy(folder: Path, version: str = "1.102.4") -> dict[str, Any]:
     for name in ("config.yaml", "litellm.service"):
         (folder / name).write_text("x")
     return {
-        "units": [{"name": "litellm.service", "path": str(folder / "litellm.service")}],
+        "units": [
+            {"name": "litellm.service", "account": "", "path": str(folder / "litellm.service")}
+        ],
         "python": str(folder / "venv/bin/python"),
         "litellm_version": "1.102.4",
         "hashes": {str(folder / "config.yaml"): _legacy.file_hash(str(folder / "config.yaml"))},
     }
+
+
+@pytest.fixture(autouse=True)
+def loads(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """How systemd has loaded units, by name; those that are not in it are as they should be."""
+    states: dict[str, str] = {}
+
+    def look(manager: Any, names: list[str]) -> list[_systemd.Unit]:
+        shown = {"LoadState": states.get(names[0], "loaded"), "LoadError": 'x.y "why"'}
+        return [_systemd.Unit(names[0], manager, "disabled", "inactive", shown)]
+
+    monkeypatch.setattr(_systemd, "look", look)
+    return states
 
 
 def journal(found: dict[str, Any], served: bool = True) -> dict[str, Any]:
@@ -143,6 +159,18 @@ def test_everything_that_is_gone_is_named_at_once(tmp_path: Path, database: dict
     assert "is gone: the legacy proxy cannot start" in "\n".join(
         map(str, _rollback.inspect(journal({"legacy": told}), ENDPOINT, "none").problems)
     )
+
+
+def test_units_that_cannot_be_brought_back_are_named(
+    tmp_path: Path, database: dict[str, Any], loads: dict[str, str]
+) -> None:
+    loads.update({"litellm.service": "bad-setting", "redis.service": "not-found"})
+    redis = {"unit": {"name": "redis.service", "account": "", "path": ""}}
+    found = {"legacy": legacy(tmp_path), "redis": redis, "database": {"unit": None}}
+    told = _rollback.inspect(journal(found), ENDPOINT, "none").problems
+    assert [problem.subject for problem in told] == ["unit litellm.service", "unit redis.service"]
+    assert told[0].problem == "can't be loaded by the system (bad-setting, why)"
+    assert told[1].problem == "is not there any more: the system has no such unit"
 
 
 def test_changed_configuration_is_only_told(tmp_path: Path, database: dict[str, Any]) -> None:
