@@ -145,6 +145,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import folder as _folder
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
@@ -204,7 +205,7 @@ def remove(params: dict[str, Any], check: bool) -> dict[str, Any]:
     """
     hashes = None
     if not check or os.path.exists(params["backup"]):
-        problems = _folder.verify(params["backup"])
+        problems = _backup.verify(params["backup"])
         if problems:
             raise _folder.BackupError(
                 "Nothing was removed: the backup is not sound: %s" % "; ".join(problems)
