@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 
 
@@ -41,6 +42,14 @@ def reachable(path: Path) -> Path:
         if about.st_uid == os.geteuid() and not about.st_mode & 0o001:
             folder.chmod(about.st_mode | 0o011)
     return path
+
+
+def system_programs(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
+    """Let these folders be among those where the system has its programs, for one test."""
+    path = ":".join([*map(str, folders), "/usr/bin", "/bin"])
+    monkeypatch.setattr(_process, "program", _process.program.__wrapped__)
+    monkeypatch.setattr(_process, "PATH", path)
+    monkeypatch.setitem(_process.ENVIRONMENT, "PATH", path)
 
 
 def fails(error: BaseException) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tarfile
 import tempfile
@@ -20,8 +21,10 @@ from typing import IO, Iterator, NamedTuple, Optional
 
 from .._backup import folder as _folder
 from .._backup.folder import BackupError
+from .._host import files as _files
+from .._host import paths as _paths
+from .._host import process as _process
 from .._postgres import endpoint as _endpoint
-from .._postgres.endpoint import PATH
 from .._postgres.session import Endpoint, PostgresError, parse_rows
 
 FOLDER, ENCRYPTED = _folder.FOLDER, _folder.SEALED
@@ -80,24 +83,23 @@ def opened(path: str, identity: str) -> Iterator[IO[bytes]]:
     :raises BackupError: it cannot be decrypted.
     """
     if not identity:
-        with open(path, "rb") as plain:
+        with _files.reading(path) as plain:
             yield plain
         return
     with tempfile.TemporaryFile() as errors:
         try:
-            process = subprocess.Popen(
+            process = _process.start(
                 ["age", "--decrypt", "--identity", identity, path],
-                stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env={"PATH": PATH, "LC_ALL": "C", "HOME": "/nonexistent"},
-                cwd="/",
             )
         except FileNotFoundError:
             raise BackupError(
                 "%s is encrypted, and the program age is not installed on this host (Debian: age)"
                 % path
             ) from None
+        except _paths.UntrustedPath as error:
+            raise BackupError(str(error)) from None
         with process:
             if process.stdout is None:
                 raise BackupError("%s: age was started without a pipe" % path)
@@ -242,26 +244,36 @@ def _placed(dump: Dump, target: Endpoint, names: Optional[list[str]]) -> Iterato
                 _endpoint.run(target, "rm", "-rf", INSIDE)
             return
         sweep()
-        folder = tempfile.mkdtemp(prefix=PREFIX, dir=TEMPORARY)  # 0700
+        folder = _files.temporary_folder(PREFIX, TEMPORARY)
         try:
             for name in files:
                 with (
                     opened(os.path.join(dump.path, name), dump.identity) as source,
-                    open(os.path.join(folder, plain(name)), "xb") as out,
+                    _files.creating(os.path.join(folder, plain(name))) as out,
                 ):
                     shutil.copyfileobj(source, out, 1 << 20)
             yield folder
         finally:
-            shutil.rmtree(folder)
+            _files.remove_tree(folder)
     except OSError as error:
         raise BackupError("%s: %s" % (error.filename or dump.path, error.strerror)) from None
 
 
 def sweep() -> None:
-    """Remove the files that a killed restore has decrypted on this host."""
+    """Remove the files that a killed restore has decrypted on this host; what others have put there
+    under such a name is none of our business."""
     for name in os.listdir(TEMPORARY):
-        if name.startswith(PREFIX):
-            shutil.rmtree(os.path.join(TEMPORARY, name))
+        path = os.path.join(TEMPORARY, name)
+        if name.startswith(PREFIX) and _is_own_folder(path):
+            _files.remove_tree(path)
+
+
+def _is_own_folder(path: str) -> bool:
+    try:
+        about = os.lstat(path)
+    except FileNotFoundError:  # anybody may remove their own at any time
+        return False
+    return stat.S_ISDIR(about.st_mode) and about.st_uid == os.geteuid()
 
 
 def plain(name: str) -> str:
@@ -272,10 +284,9 @@ def plain(name: str) -> str:
 def _send(dump: Dump, target: Endpoint, files: list[str]) -> None:
     """Stream the files as a tar into the container: no copy on the host, and no mount."""
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
+        process = _process.start(
             _endpoint.command(target, "tar", "-x", "-f", "-", "-C", INSIDE),
-            env=target.environment(),
-            cwd="/",
+            target.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=errors,
@@ -310,7 +321,7 @@ def _add(archive: tarfile.TarFile, path: str, name: str, identity: str) -> None:
     item.mode = 0o600
     if not identity:
         item.size = os.stat(path).st_size
-        with open(path, "rb") as source:
+        with _files.reading(path) as source:
             archive.addfile(item, source)
         return
     # A tar names a file's size before its content, and a decrypted one's is known at its end.

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.backup import BackupError
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import load as _load
 
@@ -48,7 +50,7 @@ def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     programs.mkdir()
     (programs / "age").write_text(AGE)
     (programs / "age").chmod(0o755)
-    monkeypatch.setattr(_load, "PATH", "%s:/usr/bin:/bin" % programs)
+    support.system_programs(monkeypatch, programs)
     (tmp_path / "key").write_text("AGE-KEY")
     return str(tmp_path / "key")
 
@@ -67,6 +69,19 @@ def test_ledger_is_read() -> None:
         )
         == []
     )
+
+
+def test_an_age_that_somebody_else_could_have_put_there_is_not_run(
+    tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed(tmp_path / "database.dump.age", b"PGDMP")
+    monkeypatch.setattr(_process, "PATH", str(tmp_path / "bin"))
+    (tmp_path / "bin").chmod(0o777)
+    with (
+        pytest.raises(BackupError, match="every account can write to .*/bin"),
+        _load.opened(str(tmp_path / "database.dump.age"), key),
+    ):
+        pass
 
 
 def test_forms_of_a_dump(tmp_path: Path, key: str) -> None:
@@ -117,7 +132,7 @@ def test_key_that_does_not_fit_is_said(
         _load.opened(path, key) as stream,
     ):
         assert stream.read() == b""
-    monkeypatch.setattr(_load, "PATH", "/nosuch")
+    monkeypatch.setattr(_process, "PATH", "/nosuch")
     with (
         pytest.raises(BackupError, match="the program age is not installed"),
         _load.opened(path, key),
@@ -155,12 +170,19 @@ def test_encrypted_folder_is_there_for_as_long_as_it_is_read(
     sealed(dump / "7.dat.gz.age", b"rows")
     monkeypatch.setattr(_load, "TEMPORARY", str(tmp_path / "tmp"))
     (tmp_path / "tmp/llmops-litellm-restore-killed").mkdir(parents=True)
+    (tmp_path / "tmp/llmops-litellm-restore-killed/rows").write_text("decrypted")
+    theirs = tmp_path / "tmp/llmops-litellm-restore-theirs"
+    theirs.mkdir()
+    os.chown(theirs, 65534, 65534)
+    (tmp_path / "tmp/llmops-litellm-restore-file").write_text("x")
+    (tmp_path / "tmp/llmops-litellm-restore-link").symlink_to(dump)
     (tmp_path / "tmp/somebody's").mkdir()
+    left = sorted({*os.listdir(tmp_path / "tmp")} - {"llmops-litellm-restore-killed"})
     _load.load(_load.Dump(str(dump), True, key), endpoint(tmp_path), 3)
     said = (tmp_path / "calls").read_text()
     assert "--no-owner --no-acl --exit-on-error --jobs=3" in said
     assert all(word in said for word in ("contents", "rows", " toc.dat", " 7.dat.gz"))
-    assert os.listdir(tmp_path / "tmp") == ["somebody's"]
+    assert sorted(os.listdir(tmp_path / "tmp")) == left
 
 
 def test_folder_reaches_a_container_as_a_stream(
