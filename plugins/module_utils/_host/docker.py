@@ -172,15 +172,49 @@ def subnets() -> list[tuple[str, str]]:
     ]
 
 
+MAIN = "main"
+# Of a route that comes before its subnet: none of these sends packets anywhere.
+_NOT_TAKEN = ("local", "broadcast", "multicast", "anycast", "throw", "nat")
+_DROPS = ("blackhole", "unreachable", "prohibit")
+# No private range is wider: what is wider stands for the whole Internet, as VPNs halve it.
+WIDEST = 8
+
+
 def routes() -> list[tuple[str, str, str]]:
-    """The host's IPv4 routes beside the default one as (subnet, ``route by DEVICE``, device)."""
+    """The host's IPv4 routes of all tables, beside default ones, as (subnet, ``route by DEVICE``,
+    table)."""
+    told = run(["ip", "-4", "route", "show", "table", "all"])
+    return parse_routes(told.out if told.rc == 0 else run(["ip", "-4", "route", "show"]).out)
+
+
+def parse_routes(text: str) -> list[tuple[str, str, str]]:
+    """What ``ip route show table all`` says, see :func:`routes`.
+
+    What drops packets counts where a table is asked before the main one; in the main one, a
+    container network is more exact.
+    """
     found = []
-    for line in run(["ip", "-4", "route", "show"]).out.splitlines():
+    # next hops of a route with several are in lines of their own
+    for line in text.replace("\n\t", " ").splitlines():
         words = line.split()
-        if words and words[0][0].isdigit() and "dev" in words:
-            device = words[words.index("dev") + 1]
-            found.append((words[0], "route by " + device, device))
+        kind = words.pop(0) if words and words[0] in (*_NOT_TAKEN, *_DROPS, "unicast") else ""
+        table = words[words.index("table") + 1] if "table" in words[:-1] else MAIN
+        if not words or not words[0][0].isdigit() or kind in _NOT_TAKEN or table == "local":
+            continue
+        drops = kind in _DROPS
+        if (drops and table == MAIN) or _is_default(words[0]):
+            continue
+        way = kind if drops else "route by %s" % _device(words)
+        found.append((words[0], way if table == MAIN else "%s in table %s" % (way, table), table))
     return found
+
+
+def _is_default(subnet: str) -> bool:
+    return "/" in subnet and int(subnet.partition("/")[2]) < WIDEST
+
+
+def _device(words: list[str]) -> str:
+    return words[words.index("dev") + 1] if "dev" in words[:-1] else "no device"
 
 
 def identity(image: str, user: str, python: bool = False) -> dict:

@@ -131,8 +131,12 @@ def check_names(settings: dict, facts: Facts) -> list[Problem]:
             containers[name] = known and folder == facts.get("project_dir")
     own = {network for _subnet, network in _docker.subnets() if network == "network " + project}
     taken = [(subnet, name) for subnet, name in _docker.subnets() if name not in own]
-    if not own:
-        taken += [(subnet, name) for subnet, name, _device in _docker.routes()]
+    # our own network's route is in the main table
+    taken += [
+        (subnet, name)
+        for subnet, name, table in _docker.routes()
+        if not own or table != _docker.MAIN
+    ]
     return _requirements.check_names(volumes, containers) + _requirements.check_subnet(
         "litellm_subnet", settings["subnet"], taken
     )

@@ -207,13 +207,91 @@ def test_absent_image_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         _docker.identity("x:1", "")
 
 
-def test_routes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (
-        "default via 10.0.0.1 dev eth0\n10.0.0.0/24 dev eth0 proto kernel scope link "
-        "src 10.0.0.5\nblackhole 10.9.0.0/16\n"
+PLAIN = """\
+default via 10.0.0.1 dev eth0
+10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.5
+blackhole 10.9.0.0/16
+local 127.0.0.0/8 dev lo table local proto kernel scope host src 127.0.0.1
+local 10.0.0.5 dev eth0 table local proto kernel scope host src 10.0.0.5
+broadcast 10.0.0.255 dev eth0 table local proto kernel scope link src 10.0.0.5
+"""
+# wg-quick with AllowedIPs = 0.0.0.0/0 and with a subnet of its own table
+WIREGUARD = """\
+default dev wg0 table 51820 scope link
+172.30.0.0/16 dev wg1 table 51821 scope link
+10.6.0.0/24 dev wg0 proto kernel scope link src 10.6.0.2
+"""
+TAILSCALE = """\
+100.78.14.3 dev tailscale0 table 52
+100.100.100.100 dev tailscale0 table 52
+172.30.40.0/22 dev tailscale0 table 52
+throw 127.0.0.0/8 table 52
+throw 172.31.0.0/16 table 52
+"""
+# OpenVPN's redirect-gateway, a route over two lines, and rules that drop private addresses
+POLICY = """\
+0.0.0.0/1 via 10.8.0.5 dev tun0
+128.0.0.0/1 via 10.8.0.5 dev tun0
+10.44.0.0/16 proto bird metric 32
+\tnexthop via 192.0.2.1 dev eth1 weight 1
+\tnexthop via 192.0.2.2 dev eth2 weight 1
+unreachable default table vrf-red metric 4278198272
+prohibit 172.16.0.0/12 table isp2
+unicast 192.168.7.0/24 via 192.0.2.9 dev eth3 table isp2 onlink
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (PLAIN, [("10.0.0.0/24", "route by eth0", "main")]),
+        (
+            WIREGUARD,
+            [
+                ("172.30.0.0/16", "route by wg1 in table 51821", "51821"),
+                ("10.6.0.0/24", "route by wg0", "main"),
+            ],
+        ),
+        (
+            TAILSCALE,
+            [
+                (subnet, "route by tailscale0 in table 52", "52")
+                for subnet in ("100.78.14.3", "100.100.100.100", "172.30.40.0/22")
+            ],
+        ),
+        (
+            POLICY,
+            [
+                ("10.44.0.0/16", "route by eth1", "main"),
+                ("172.16.0.0/12", "prohibit in table isp2", "isp2"),
+                ("192.168.7.0/24", "route by eth3 in table isp2", "isp2"),
+            ],
+        ),
+        ("", []),
+    ],
+    ids=["plain", "WireGuard", "Tailscale", "policy routing", "nothing"],
+)
+def test_routes_of_all_tables_are_read(
+    monkeypatch: pytest.MonkeyPatch, text: str, found: list[tuple[str, str, str]]
+) -> None:
+    asked: list[str] = []
+
+    def ip(argv: list[str]) -> Result:
+        asked.append(" ".join(argv))
+        return Result(0, text, "")
+
+    monkeypatch.setattr(_docker, "run", ip)
+    assert _docker.routes() == found
+    assert asked == ["ip -4 route show table all"]
+
+
+def test_routes_of_an_ip_that_knows_no_tables_are_those_of_the_main_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        _docker, "run", lambda argv: Result(255, "", "") if "all" in argv else Result(0, PLAIN, "")
     )
-    monkeypatch.setattr(_docker, "run", lambda argv: Result(0, text, ""))
-    assert _docker.routes() == [("10.0.0.0/24", "route by eth0", "eth0")]
+    assert _docker.routes() == [("10.0.0.0/24", "route by eth0", "main")]
 
 
 def test_engine_that_does_not_answer_is_described(monkeypatch: pytest.MonkeyPatch) -> None:

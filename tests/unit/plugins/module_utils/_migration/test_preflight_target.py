@@ -184,7 +184,7 @@ def test_names_are_free_or_ours(
         _docker, "container", lambda name: container if name == "team-proxy" else None
     )
     monkeypatch.setattr(_docker, "subnets", lambda: [("172.30.40.0/24", "network team")])
-    monkeypatch.setattr(_docker, "routes", lambda: [("172.30.40.0/24", "route by br-1", "br-1")])
+    monkeypatch.setattr(_docker, "routes", lambda: [("172.30.40.0/24", "route by br-1", "main")])
     if known:
         (tmp_path / "state").mkdir()
         (tmp_path / "state/journal.json").write_text("{}")
@@ -196,21 +196,22 @@ def test_names_are_free_or_ours(
 
 
 @pytest.mark.parametrize(
-    ("networks", "said"),
+    ("networks", "table", "said"),
     [
-        ([], "route by eth1"),
-        ([("172.30.40.0/24", "network other")], "network other"),
-        ([("172.30.40.0/24", "network litellm")], ""),
+        ([], "main", "route by eth1"),
+        ([("172.30.40.0/24", "network other")], "main", "network other"),
+        ([("172.30.40.0/24", "network litellm")], "main", ""),
+        ([("172.30.40.0/24", "network litellm")], "52", "route by eth1"),
     ],
-    ids=["a route", "another network", "our own network"],
+    ids=["a route", "another network", "our own network", "a route that goes before our own"],
 )
 def test_subnet_is_free_or_ours(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, networks: Any, said: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, networks: Any, table: str, said: str
 ) -> None:
     for name in ("volume_labels", "container"):
         monkeypatch.setattr(_docker, name, lambda name: None)
     monkeypatch.setattr(_docker, "subnets", lambda: networks)
-    monkeypatch.setattr(_docker, "routes", lambda: [("172.30.0.0/16", "route by eth1", "eth1")])
+    monkeypatch.setattr(_docker, "routes", lambda: [("172.30.0.0/16", "route by eth1", table)])
     found = texts(_preflight_target.check_names(settings(tmp_path), {}))
     assert bool(found) == bool(said)
     assert said in found
