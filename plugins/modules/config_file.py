@@ -40,6 +40,14 @@ options:
     description: The legacy deployment's configuration, on the host.
     type: path
     required: true
+  account:
+    description:
+      - Account that reads O(src) and what it includes, as C(legacy.reader) of
+        M(llmops.litellm.legacy_info) names it.
+      - If it is not given, or V(root), whoever could have chosen what lies at O(src), which root is
+        where only root can write.
+    type: str
+    default: ''
   dest:
     description:
       - The file to write. Its folder must be there, except in check mode.
@@ -159,9 +167,13 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import (
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._config.includes import MARK
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
+from ansible_collections.llmops.litellm.plugins.module_utils._host import paths as _paths
+from ansible_collections.llmops.litellm.plugins.module_utils._host import reader as _reader
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 
 ARGUMENTS: dict[str, Any] = {
     "src": {"type": "path", "required": True},
+    "account": {"type": "str", "default": ""},
     "dest": {"type": "path", "required": True},
     "gateway_name": {"type": "str", "default": "host.docker.internal"},
     "own_ports": {"type": "list", "elements": "int", "default": [4000]},
@@ -178,19 +190,6 @@ class Refusal(Exception):
     """What stands in the way, where, and what to do."""
 
 
-def read(path: str) -> str:
-    """A configuration with its line ends as they are.
-
-    :raises Refusal: it is not there, or not a file.
-    """
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise Refusal("%s is not a regular file." % path)
-        return _includes.exact(path)
-    except OSError as error:
-        raise Refusal("%s: %s." % (path, error.strerror)) from None
-
-
 def read_own(path: str, sources: list[str], check: bool) -> Optional[str]:
     """What an earlier run wrote, ``None`` if there is nothing."""
     if os.path.realpath(path) in {os.path.realpath(source) for source in sources}:
@@ -202,12 +201,16 @@ def read_own(path: str, sources: list[str], check: bool) -> Optional[str]:
         if not check and not os.path.isdir(os.path.dirname(path)):
             raise Refusal("dest: the folder %s does not exist." % os.path.dirname(path))
         return None
-    if os.path.islink(path) or not os.path.isfile(path) or not _files.read(path).startswith(MARK):
+    if os.path.islink(path) or not os.path.isfile(path):
+        text = ""
+    else:
+        text = _includes.exact(path)
+    if not text.startswith(MARK):
         raise Refusal(
             "dest: %s was not written by this module and is not replaced."
             " Move it away, or name another file." % path
         )
-    return read(path)
+    return text
 
 
 def number(given: Optional[str], what: str, own: int, look_up: Callable[[str], int]) -> int:
@@ -229,13 +232,20 @@ def permissions(mode: str) -> int:
     return int(mode, 8)
 
 
-def tree_of(src: str) -> _includes.Tree:
+def tree_of(src: str, account: str) -> _includes.Tree:
     """The configuration with all that it includes.
 
     :raises Refusal: something of it can't be read or rewritten.
     """
-    read(src)
-    tree = _includes.follow(src)
+    who = _reader.of(account, src)
+    try:
+        tree = _includes.follow(src, who)
+    except FileNotFoundError as error:
+        raise Refusal("src: %s: %s." % (src, error.strerror)) from None
+    except OSError as error:
+        raise Refusal(
+            "src: %s: %s. Let it be a file that LiteLLM can read." % (src, who.cannot(error))
+        ) from None
     problems = _container_view.problems(tree)
     if problems:
         raise Refusal(" ".join("%s, line %d: %s." % item for item in problems))
@@ -250,7 +260,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         number(params["owner"], "owner", os.geteuid(), lambda name: pwd.getpwnam(name).pw_uid),
         number(params["group"], "group", os.getegid(), lambda name: grp.getgrnam(name).gr_gid),
     )
-    tree = tree_of(src)
+    _paths.require(dest, "writes it")
+    tree = tree_of(src, params["account"])
     views = _container_view.views(
         tree,
         dest,
@@ -345,7 +356,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         result = run(module)
-    except Refusal as error:
+    except (Refusal, OperatorError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s: %s." % (error.filename or module.params["dest"], error.strerror))

@@ -51,6 +51,13 @@ options:
       name:
         description: Name in the backup. The file's own where it is not given.
         type: str
+      account:
+        description:
+          - Account that reads it, as C(legacy.reader) of M(llmops.litellm.legacy_info) names it.
+          - If it is not given, or V(root), whoever could have chosen what lies there, which root is
+            where only root can write.
+        type: str
+        default: ''
   salt_key_file:
     description:
       - Env file on the host that sets C(LITELLM_SALT_KEY) or else C(LITELLM_MASTER_KEY).
@@ -186,7 +193,9 @@ def order_of(params: dict) -> _backup.Order:
         params["parallel_from"] << 20,
         tuple(params["encrypt_to"]),
     )
-    found = _includes.with_included(files)
+    found = _includes.with_included(
+        files, {name: entry["account"] for name, entry in zip(files, params["files"])}
+    )
     return _backup.Order(
         _session.Endpoint.from_params(params["source"]),
         params["path"],
@@ -198,6 +207,7 @@ def order_of(params: dict) -> _backup.Order:
         key,
         how,
         found.absent,
+        found.readers,
     )
 
 
@@ -219,7 +229,11 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "default": [],
-                "options": {"src": {"type": "path", "required": True}, "name": {"type": "str"}},
+                "options": {
+                    "src": {"type": "path", "required": True},
+                    "name": {"type": "str"},
+                    "account": {"type": "str", "default": ""},
+                },
             },
             "salt_key_file": {"type": "path", "no_log": False},
             "facts": {"type": "dict", "default": {}},

@@ -50,11 +50,22 @@ options:
         type: str
         choices: [compose, systemd, shell]
         default: systemd
+      account:
+        description:
+          - Account that reads it, as C(legacy.reader) of M(llmops.litellm.legacy_info) names it.
+          - If it is not given, or V(root), whoever could have chosen what lies there, which root is
+            where only root can write.
+        type: str
+        default: ''
   config:
     description:
       - LiteLLM's configuration, looked at for a C(master_key) that is not the environment's
         C(LITELLM_MASTER_KEY).
     type: path
+  account:
+    description: Account that reads O(config), as O(legacy_files[].account) of an env file.
+    type: str
+    default: ''
   dest:
     description:
       - The C(.env) to write, mode 0600.
@@ -205,7 +216,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import (
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
+from ansible_collections.llmops.litellm.plugins.module_utils._host import paths as _paths
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
+from ansible_collections.llmops.litellm.plugins.module_utils._host import reader as _reader
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 
 ARGUMENTS: dict[str, Any] = {
     "legacy_env": {"type": "path", "required": True},
@@ -216,9 +230,11 @@ ARGUMENTS: dict[str, Any] = {
         "options": {
             "path": {"type": "path", "required": True},
             "dialect": {"type": "str", "choices": list(_envfile.DIALECTS), "default": "systemd"},
+            "account": {"type": "str", "default": ""},
         },
     },
     "config": {"type": "path"},
+    "account": {"type": "str", "default": ""},
     "dest": {"type": "path", "required": True},
     "redis_conf": {"type": "path"},
     "redis_uid": {"type": "int", "default": 999},
@@ -262,11 +278,9 @@ def read_legacy(
     files, missing = [], []
     for item in params["legacy_files"]:
         try:
-            files.append(
-                _environment_files.LegacyFile(
-                    item["path"], item["dialect"], _files.read(item["path"])
-                )
-            )
+            with _reader.opened(item["account"], item["path"]) as handle:
+                text = handle.read().decode("utf-8", "surrogateescape")
+            files.append(_environment_files.LegacyFile(item["path"], item["dialect"], text))
         except OSError as error:
             missing.append(
                 {
@@ -313,13 +327,13 @@ def read_own(params: dict[str, Any]) -> str:
     return text
 
 
-def has_master_key(path: Optional[str]) -> bool:
+def has_master_key(path: Optional[str], account: str) -> bool:
     """Whether the configuration, or a file that it includes, has a master key of its own.
 
     One that refers to the environment's LITELLM_MASTER_KEY is none.
     """
     try:
-        texts = _includes.follow(path).texts if path else []
+        texts = _includes.follow(path, _reader.of(account, path)).texts if path else []
     except OSError as error:
         raise Refusal("config: %s: %s." % (path, error.strerror)) from None
     lines = [
@@ -347,6 +361,7 @@ def differs(path: str, text: str, mode: int, owner: Optional[tuple[int, int]]) -
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
+    _paths.require(params["dest"], "writes it")
     process, files, missing = read_legacy(params)
     before = read_own(params)
     settings = _environment.Settings(
@@ -358,11 +373,11 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         own_ports=params["own_ports"],
         native_ports=params["native_ports"],
         bridged_ports=params["bridged_ports"],
-        master_key_in_config=has_master_key(params["config"]),
+        master_key_in_config=has_master_key(params["config"], params["account"]),
         overrides=params["overrides"],
         adopt=params["adopt"],
         existing=_envfile.loads(before, "systemd"),
-        on_host=os.path.exists,
+        on_host=_reader.of(params["account"], params["config"] or "/").exists,
     )
     planned = _environment.plan(process, files, settings)
     common = {
@@ -403,7 +418,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         result = run(module)
-    except (Refusal, ValueError) as error:
+    except (Refusal, OperatorError, ValueError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

@@ -25,6 +25,7 @@ from datetime import datetime, timezone
 from time import monotonic, sleep
 from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence, TypedDict
 
+from .._host import reader as _reader
 from .._host.files import free_bytes, sync_folder
 from .._postgres.session import Endpoint, client_version, database_size
 from . import dump as _dump
@@ -90,8 +91,9 @@ _TAKEN = (DUMP, DUMP_FOLDER, MANIFEST, SUMS, SIGNATURE)
 
 class Order(NamedTuple):
     """What to back up. ``kind`` is ``legacy`` or ``compose``; ``files`` maps names in the backup to
-    paths; ``facts`` is kept as it is (versions, image digests; no secrets); ``absent``: what could
-    not be found, in words."""
+    paths, and ``readers`` these names to who reads them (see :func:`_host.reader.of`); ``facts`` is
+    kept as it is (versions, image digests; no secrets); ``absent``: what could not be found, in
+    words."""
 
     source: Endpoint
     folder: str
@@ -103,6 +105,7 @@ class Order(NamedTuple):
     salt_key: Optional[str] = None
     how: How = How()
     absent: tuple[str, ...] = ()
+    readers: Mapping[str, str] = {}
 
 
 class Made(TypedDict):
@@ -144,7 +147,9 @@ def space(order: Order) -> dict[str, int]:
     """``needed`` (the database's size on disk, which no compressed dump reaches, and the files) and
     ``free``, in bytes."""
     try:
-        files = sum(os.stat(path).st_size for path in order.files.values())
+        files = sum(
+            _reader.size(order.readers.get(name, ""), path) for name, path in order.files.items()
+        )
     except OSError as error:
         raise BackupError("%s cannot be backed up: %s" % (error.filename, error.strerror)) from None
     return {"needed": database_size(order.source) + files + SPARE, "free": free_bytes(order.folder)}
@@ -239,9 +244,11 @@ def _write(path: str, data: bytes) -> None:
         os.fsync(handle.fileno())
 
 
-def _copy(source: str, folder: str, name: str, recipients: tuple[str, ...]) -> dict[str, str]:
+def _copy(
+    source: str, folder: str, name: str, recipients: tuple[str, ...], reader: str
+) -> dict[str, str]:
     """A file's copy; the SHA-256 of what was written, by its name."""
-    with open(source, "rb") as read:
+    with _reader.opened(reader, source) as read:
         if not recipients:
             return {name: place(read, os.path.join(folder, name))}
         with _encryption.sealed(os.path.join(folder, name + SEALED), recipients) as out:
@@ -268,7 +275,7 @@ def _fill(order: Order, folder: str, name: str, now: datetime) -> None:
     digests = dict(dumped.digests)
     origins: dict[str, str] = {}
     for target, path in order.files.items():
-        copied = _copy(path, folder, target, order.how.recipients)
+        copied = _copy(path, folder, target, order.how.recipients, order.readers.get(target, ""))
         digests.update(copied)
         origins.update(dict.fromkeys(copied, path))
     # What pg_dump has written itself is read here for the first time.

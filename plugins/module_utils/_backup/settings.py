@@ -6,10 +6,10 @@ secret.
 
 ``{"format": 1, "state_dir": path, "project": {"name", "folder"}, "deployments": {"compose" and/or
 "legacy": {"database": {"container", "database", "user"} or {"env_file", "variable"?, "database"?},
-"files": [{"src", "name"?, "optional"?}], "salt_key_file", "facts": {}}}, "backup": {"folder",
-"keep_last", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "timezone", "compression",
-"jobs", "parallel_from" (MiB), "encrypt_to": [public key], "signing_key": path, "copy": {"tool":
-"restic" or "rclone", "to", "environment_file", "prune"?}, "metrics"}}``.
+"files": [{"src", "name"?, "optional"?, "account"?}], "salt_key_file", "facts": {}}}, "backup":
+{"folder", "keep_last", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "timezone",
+"compression", "jobs", "parallel_from" (MiB), "encrypt_to": [public key], "signing_key": path,
+"copy": {"tool": "restic" or "rclone", "to", "environment_file", "prune"?}, "metrics"}}``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from typing import Any, NamedTuple, Optional
 from .._config import includes as _includes
 from .._deployment import journal as _journal
 from .._deployment import position as _position
+from .._host import reader as _reader
 from .._host import settings_file as _settings_file
+from .._host.problem import OperatorError
 from .._host.settings_file import KINDS, Reader, SettingsError
 from .._postgres import endpoint as _endpoint
 from .._postgres import session as _session
@@ -37,7 +39,8 @@ RULES = ("keep_last", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly"
 
 class Source(NamedTuple):
     """What is backed up. ``database`` as the modules' argument of that name; ``files``: paths by
-    their names in a backup; ``optional``: those of the names whose files need not be there."""
+    their names in a backup; ``optional``: those of the names whose files need not be there;
+    ``readers``: who reads them (see :func:`_host.reader.of`)."""
 
     kind: str
     database: dict[str, Optional[str]]
@@ -45,6 +48,7 @@ class Source(NamedTuple):
     optional: frozenset[str]
     salt_key_file: str
     facts: dict[str, Any]
+    readers: dict[str, str] = {}
 
     def order(
         self, folder: str, name: Optional[str], pinned: bool, how: _backup.How
@@ -57,12 +61,17 @@ class Source(NamedTuple):
         key = (
             _backup.salt_key(_endpoint.read_env(self.salt_key_file)) if self.salt_key_file else None
         )
-        files = {
-            target: source
-            for target, source in self.files.items()
-            if target not in self.optional or os.path.exists(source)
-        }
-        found = _includes.with_included(files)
+        files, absent = dict(self.files), []
+        for target in self.optional:
+            try:
+                with _reader.opened(self.readers.get(target, ""), files[target]):
+                    pass
+            except FileNotFoundError:
+                del files[target]
+            except (OSError, OperatorError) as error:
+                why = error.strerror if isinstance(error, OSError) else error
+                absent.append("%s: %s" % (files.pop(target), why))
+        found = _includes.with_included(files, self.readers)
         return _backup.Order(
             _session.Endpoint.from_params(self.database),
             folder,
@@ -73,7 +82,8 @@ class Source(NamedTuple):
             self.facts,
             key,
             how,
-            found.absent,
+            (*absent, *found.absent),
+            found.readers,
         )
 
 
@@ -205,6 +215,7 @@ def _copy(reader: Reader) -> Optional[_offsite.Copy]:
 def _deployment(kind: str, reader: Reader) -> Source:
     database = reader.inner("database").database()
     files: dict[str, str] = {}
+    readers: dict[str, str] = {}
     optional: set[str] = set()
     for inner in reader.objects("files"):
         source = inner.path("src")
@@ -212,6 +223,7 @@ def _deployment(kind: str, reader: Reader) -> Source:
         if name and name in files:
             inner.wrong("name", "%s stands twice" % name)
         files[name] = source
+        readers[name] = inner.get("account", str, "")
         if inner.get("optional", bool, False, form="true or false"):
             optional.add(name)
         inner.end()
@@ -222,6 +234,7 @@ def _deployment(kind: str, reader: Reader) -> Source:
         frozenset(optional),
         reader.path("salt_key_file", ""),
         reader.get("facts", dict, {}),
+        readers,
     )
     reader.end()
     return made

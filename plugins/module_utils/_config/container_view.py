@@ -137,14 +137,14 @@ def _why(item: _includes.Lost) -> str:
             "includes an address (%s…), and LiteLLM includes files. Put what it holds into a "
             "file, and name that" % scheme[0]
         )
-    if item.error is None:
+    if not item.why:
         return (
             "includes %s, and %s is not there, so LiteLLM would not start again. Restore the "
             "file, or take it out of include:" % (" ".join(item.written.split()), item.place)
         )
-    return (
-        "includes %s, which cannot be read (%s). Make it readable, or take it out of include:"
-        % (item.place, item.error.strerror)
+    return "includes %s: %s. Make it a file that LiteLLM can read, or take it out of include:" % (
+        item.place,
+        item.why,
     )
 
 

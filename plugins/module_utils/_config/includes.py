@@ -7,16 +7,22 @@ An entry of ``include:`` is searched beside the file that has it, then beside th
 included files may include others. They are merged in the order in which they are named, those that
 included files name last; no file is read twice. Lists are extended, every other top-level value is
 replaced as a whole.
+
+All of them are read by one account, the one whose proxy reads them: what a name below ``include:``
+means is that account's choice.
 """
 
 from __future__ import annotations
 
-import errno
+import collections
 import os
 import re
 import sys
-from typing import Callable, Mapping, NamedTuple, Optional
+from typing import Mapping, NamedTuple, Optional, Union
 
+from .._host import reader as _reader
+from .._host.account import Account
+from .._host.problem import OperatorError
 from . import yaml_values as _yaml_values
 from .loopback import line_of
 from .yaml_values import Value
@@ -25,6 +31,12 @@ INCLUDE = ("include",)
 # How the container's view of a config.yaml begins, and the first one's name in the container.
 MARK, INSIDE = "# Written by llmops.litellm, module config_file", "config.yaml"
 _YAML = (".yaml", ".yml")
+# Of one file and of all together, in bytes; some thousand models are a tenth of the former.
+LIMIT, ALL = 4 << 20, 16 << 20
+MOST = 200  # files
+_GONE = ", which is not there"
+_TOO_MANY = "more than %d files, or %d MiB, are included" % (MOST, ALL >> 20)
+_LONGEST = 4096  # characters of a name; no file has a longer one
 # Compose's own files have a key of that name too, with another meaning.
 _COMPOSE = re.compile(r"(docker-)?compose\b")
 _LINE_END = re.compile(r"\r\n|[\r\n]")
@@ -57,13 +69,15 @@ _ODD = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class Files(NamedTuple):
-    """``files``: paths by names in a backup.
+    """``files``: paths by names in a backup. ``readers``: who reads them (see
+    :func:`_host.reader.of`), by these names.
 
-    ``absent``: in words, what is included and not there.
+    ``absent``: in words, what is included and can't be had.
     """
 
     files: dict[str, str]
     absent: tuple[str, ...]
+    readers: dict[str, str]
 
 
 class Part(NamedTuple):
@@ -79,14 +93,14 @@ class Part(NamedTuple):
 
 class Lost(NamedTuple):
     """What is included and can't be read: by which file, in which line, as it is written there;
-    ``error``: ``None`` where it is not there.
+    ``why``: in words that follow its path, empty where it is not there.
     """
 
     by: str
     line: int
     written: str
     place: str
-    error: Optional[OSError]
+    why: str
 
 
 class Tree(NamedTuple):
@@ -109,9 +123,11 @@ class Tree(NamedTuple):
 
 
 def exact(path: str) -> str:
-    """A text file with its line ends as they are, undecodable bytes kept as surrogates."""
-    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        return stream.read()
+    """A text file of ours with its line ends as they are, undecodable bytes kept as surrogates.
+
+    :raises OSError: it can't be read.
+    """
+    return _reader.ours().text(path)
 
 
 def entries(text: str) -> list[tuple[str, Value]]:
@@ -126,6 +142,8 @@ def entries(text: str) -> list[tuple[str, Value]]:
 def _decoded(text: str, value: Value) -> str:
     """The value of a scalar other than a block: escapes, quotes and line ends read as in YAML."""
     quote, written = text[value.start - 1] if value.quoted else "", text[value.start : value.end]
+    if len(written) > _LONGEST:
+        return written
     return (_DOUBLE if quote == '"' else _FOLD).sub(
         _read, written.replace("''", "'") if quote == "'" else written
     )
@@ -141,70 +159,85 @@ def _read(match: re.Match[str]) -> str:
     return "" if groups.get("joined") else _ESCAPES.get(groups["sign"], match[0])
 
 
-def follow(path: str, read: Callable[[str], str] = exact) -> Tree:
+def follow(path: str, account: Optional[Account] = None) -> Tree:
     """A config.yaml with all that it includes.
 
-    :raises OSError: the file itself can't be read.
+    :param account: who reads it; without one, who could have chosen the file (see
+        :func:`_host.reader.of`).
+    :raises OSError: the file itself can't be read. :raises UntrustedPath: more than one account
+        could have chosen it.
     """
+    account = account or _reader.of("", path)
     first = os.path.abspath(path)
-    parts = [_part(path, read(path), first)]
+    parts = [_part(path, account.text(path, LIMIT), first, account)]
     lost, seen = [], {first}
     if parts[0].text.startswith(MARK):
         seen.add(os.path.join(os.path.dirname(first), INSIDE))  # as other views name this one
-    pending = [(parts[0], entry) for entry in parts[0].entries]
+    pending = collections.deque((parts[0], entry) for entry in parts[0].entries)
     while pending:
-        by, (value, place) = pending.pop(0)
+        by, (value, place) = pending.popleft()
         if place in seen:
             continue
         seen.add(place)
-        try:
-            if os.path.exists(place) and not os.path.isfile(place):
-                raise OSError(errno.EINVAL, "not a regular file", place)
-            parts.append(_part(place, read(place), first))
-            pending += [(parts[-1], entry) for entry in parts[-1].entries]
-        except (OSError, ValueError) as error:  # ValueError: no file can have such a name
-            why = (
-                error
-                if isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
-                else None
-            )
-            lost.append(
-                Lost(
-                    by.path,
-                    line_of(by.text, value.start),
-                    by.text[value.start : value.end],
-                    place,
-                    why,
-                )
-            )
+        why = _TOO_MANY
+        if len(parts) < MOST and sum(len(part.text) for part in parts) <= ALL:
+            part = _included(place, first, account)
+            if isinstance(part, Part):
+                parts.append(part)
+                pending += [(part, entry) for entry in part.entries]
+                continue
+            why = part
+        written = by.text[value.start : value.end]
+        lost.append(Lost(by.path, line_of(by.text, value.start), written, place, why))
+        if why == _TOO_MANY:
+            break
     return Tree(tuple(parts), tuple(lost))
 
 
-def _part(path: str, text: str, first: str) -> Part:
-    return Part(
-        path,
-        text,
-        tuple((value, _place(name, os.path.abspath(path), first)) for name, value in entries(text)),
-    )
+def _included(place: str, first: str, account: Account) -> Union[Part, str]:
+    """An included file, or why there is none; empty where nothing is there."""
+    try:
+        if b"\0" in os.fsencode(place):
+            return ""  # no file can have such a name
+        return _part(place, account.text(place, LIMIT), first, account)
+    except (FileNotFoundError, UnicodeEncodeError):
+        return ""
+    except OSError as error:
+        return account.cannot(error)
 
 
-def _place(name: str, by: str, first: str) -> str:
-    """The file that a name in a file means."""
-    beside, instead = (
-        os.path.abspath(os.path.join(os.path.dirname(each), name)) for each in (by, first)
-    )
-    return instead if os.path.exists(instead) and not os.path.exists(beside) else beside
+def _part(path: str, text: str, first: str, account: Account) -> Part:
+    named = entries(text)
+    names = list(dict.fromkeys(name for name, _value in named))[: MOST + 1]
+    places = _places(names, os.path.abspath(path), first, account)
+    return Part(path, text, tuple((value, places[name]) for name, value in named if name in places))
+
+
+def _places(names: list[str], by: str, first: str, account: Account) -> dict[str, str]:
+    """The files that names in a file mean."""
+    made = {}
+    for name in names:
+        beside, instead = (
+            os.path.abspath(os.path.join(os.path.dirname(each), name)) for each in (by, first)
+        )
+        made[name] = [beside, instead]
+    unsure = [name for name, (beside, instead) in made.items() if beside != instead]
+    if unsure:
+        there = account.ask(
+            lambda: [[os.path.exists(each) for each in made[name]] for name in unsure], by
+        )
+        for name, found in zip(unsure, there):
+            if found == [False, True]:
+                made[name].reverse()
+    return {name: beside for name, (beside, _instead) in made.items()}
 
 
 def find(path: str) -> tuple[list[str], list[str]]:
-    """The files that a config.yaml includes, and those that it includes and that are not there.
+    """The files that a config.yaml includes, and those that it includes and that can't be had.
 
-    :raises OSError: a file is there and can't be read.
+    :raises OSError, UntrustedPath: see :func:`follow`.
     """
     tree = follow(path)
-    for item in tree.lost:
-        if item.error is not None and item.error.errno != errno.EINVAL:
-            raise item.error
     return [part.path for part in tree.parts[1:]], [item.place for item in tree.lost]
 
 
@@ -222,22 +255,28 @@ def name_in(path: str, config: str, taken: Mapping[str, str]) -> str:
     )
 
 
-def with_included(files: Mapping[str, str]) -> Files:
+def with_included(files: Mapping[str, str], readers: Optional[Mapping[str, str]] = None) -> Files:
     """The files of a backup, and what the configs among them include.
 
-    :param files: paths by names in the backup. Missing ones stay in it, for the caller to refuse.
-    :raises OSError: a file is there and can't be read.
+    :param files: paths by names in the backup. Those that can't be read stay in it, for the caller
+        to refuse.
+    :param readers: who reads them, by these names.
     """
-    made, absent = dict(files), []
-    for path in files.values():
-        if (
-            path.endswith(_YAML)
-            and not _COMPOSE.match(os.path.basename(path))
-            and os.path.isfile(path)
-        ):
-            found, missing = find(path)
-            absent += ["%s includes %s, which is not there" % (path, each) for each in missing]
-            for each in found:
-                if each not in {os.path.abspath(known) for known in made.values()}:
-                    made[name_in(each, path, made)] = each
-    return Files(made, tuple(absent))
+    made, absent, who = dict(files), [], dict(readers or {})
+    for target, path in files.items():
+        if not path.endswith(_YAML) or _COMPOSE.match(os.path.basename(path)):
+            continue
+        try:
+            account = _reader.of(who.get(target, ""), path)
+            tree = follow(path, account)
+        except (OSError, OperatorError):
+            continue
+        absent += [
+            "%s includes %s%s" % (path, item.place, ": " + item.why if item.why else _GONE)
+            for item in tree.lost
+        ]
+        for part in tree.parts[1:]:
+            if part.path not in {os.path.abspath(known) for known in made.values()}:
+                name = name_in(part.path, path, made)
+                made[name], who[name] = part.path, _reader.word(account)
+    return Files(made, tuple(absent), who)

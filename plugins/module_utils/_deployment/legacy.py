@@ -21,6 +21,9 @@ from .._config import includes as _includes
 from .._host import listeners as _listeners
 from .._host import process as _process
 from .._host import process_unit as _process_unit
+from .._host import reader as _reader
+from .._host.account import Account, AccountError
+from .._host.paths import UntrustedPath
 from .._host.problem import OperatorError
 from .._host.systemd import (
     Unit,
@@ -30,6 +33,7 @@ from .._host.systemd import (
     parse_exec,
     show,
 )
+from .legacy_reader import Reader, system_paths
 
 # Options of LiteLLM's command line that belong to the address or the file, which the compose
 # deployment decides itself.
@@ -83,9 +87,11 @@ class Facts(TypedDict):
     ``unit`` and ``units`` (with those named after it, timers first): records of
     :meth:`_host.systemd.Unit.record`. ``folder``: in which it runs. ``config``: path of its
     configuration, ``included``: of what that includes. ``options``: see :class:`Command`.
-    ``environment_files``: ``{path}``; ``optional_files`` of them need not be there. ``variables``:
-    names. ``python``: the interpreter whose environment has LiteLLM. ``hashes``: SHA-256 by path.
-    ``files``: ``{src, name}`` as a backup takes them."""
+    ``environment_files``: ``{path, account}``; ``optional_files`` of them need not be there.
+    ``variables``: names. ``python``: the interpreter whose environment has LiteLLM. ``hashes``:
+    SHA-256 by path. ``files``: ``{src, name, account}`` as a backup takes them. ``reader``: the
+    account that the proxy runs as, and each file's ``account``: in the word of
+    :mod:`_host.reader`."""
 
     unit: dict[str, str]
     units: list[dict[str, str]]
@@ -104,16 +110,20 @@ class Facts(TypedDict):
     litellm_traces: list[str]
     hashes: dict[str, str]
     files: list[dict[str, str]]
+    reader: str
 
 
 class Running(NamedTuple):
     """The running proxy: its unit, its process, what it was started with. ``facts`` can be shown to
-    anybody; the environment and the configuration, with what it includes, hold secrets."""
+    anybody; the environment and the configuration, with what it includes, hold secrets. ``reader``
+    reads its files; ``unread``: why it can't read the configuration, empty where it can."""
 
     unit: Unit
     environment: dict[str, str]
     configuration: _includes.Tree
     facts: Facts
+    reader: Reader = Reader(_reader.ours())
+    unread: str = ""
 
 
 def find_unit(name: str, account: str = "") -> Unit:
@@ -208,20 +218,33 @@ def is_proxy(argv: list[str]) -> bool:
     return bool(words and PROGRAM.search(words[0]))
 
 
-def parse_process_python(argv: list[str]) -> Optional[str]:
+def parse_process_python(argv: list[str], account: Optional[Account] = None) -> Optional[str]:
     """The Python that runs the proxy: the interpreter of its own environment, which holds
-    LiteLLM."""
+    LiteLLM.
+
+    :param account: who looks for it; without one, we ourselves.
+    """
     for word in argv[:2]:
         if re.match(r"python[0-9.]*$", os.path.basename(word)):
             return word
         beside = os.path.join(os.path.dirname(word), "python")
-        if os.path.basename(word) == "litellm" and os.path.exists(beside):
+        if os.path.basename(word) == "litellm" and (account or _reader.ours()).exists(beside):
             return beside
     return None
 
 
-def installed(python: str) -> Installed:
-    """LiteLLM in a Python environment, without running any of it."""
+def installed(python: str, account: Optional[Account] = None) -> Installed:
+    """LiteLLM in a Python environment, without running any of it.
+
+    :param account: who looks at it; without one, who could have chosen it (see
+        :func:`_host.reader.of`).
+    :raises OSError, UntrustedPath: it can't be looked at.
+    """
+    found = (account or _reader.of("", python)).ask(lambda: _installed(python), python)
+    return Installed(version=found["version"], traces=found["traces"])
+
+
+def _installed(python: str) -> Installed:
     root = os.path.dirname(os.path.dirname(python))
     version: Optional[str] = None
     traces: list[str] = []
@@ -235,18 +258,42 @@ def installed(python: str) -> Installed:
 
 
 def file_hash(path: str) -> str:
-    """SHA-256 of a file, to tell whether it changed."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as handle:
-        for block in iter(lambda: handle.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
+    """SHA-256 of a file, to tell whether it changed; read by who could have chosen it (see
+    :func:`_host.reader.of`).
+
+    :raises OSError, UntrustedPath: it can't be read.
+    """
+    return hashlib.sha256(_reader.of("", path).read(path)).hexdigest()
+
+
+def account_of(unit: Unit, pid: int, config: Optional[str]) -> Account:
+    """Who the proxy is. What its unit's manager calls its process has to be of that manager's
+    account, or of the one that the unit names: a user manager can name any process.
+
+    :raises LegacyError: it is another's, or nobody's in particular. :raises OSError: it has ended.
+    """
+    named = unit.manager.account or unit.properties.get("User", "")
+    try:
+        account = Account.of_process(pid)
+        uid = int(named) if named.isdigit() else Account.named(named).uid if named else account.uid
+        if account.uid != uid:
+            raise AccountError(
+                "process %d is account %s's, and the unit runs as %s" % (pid, account.name, named)
+            )
+        # a proxy that runs as root reads what others may have chosen
+        return _reader.of(_reader.ROOT, config or "/") if account.is_root else account
+    except (AccountError, UntrustedPath) as error:
+        raise LegacyError(
+            "%s: %s." % (unit.name, str(error).rstrip(".")),
+            "Let its unit start LiteLLM itself, as an account whose files nobody else can write.",
+        ) from error
 
 
 def discover(name: str, account: str = "") -> Running:
     """Find the legacy deployment as it runs now.
 
-    :raises LegacyError: no such unit, it does not run, or it runs without what a migration needs.
+    :raises LegacyError: no such unit, it does not run, it runs without what a migration needs, or
+        its manager calls another account's process its own.
     """
     unit = find_unit(name, account)
     if unit.pid is None:
@@ -268,9 +315,10 @@ def discover(name: str, account: str = "") -> Running:
         running,
     )
     command = parse_command(argv)
-    folder = os.path.realpath(os.path.join("/proc", str(unit.pid), "cwd"))
-    config = os.path.join(folder, command["config"]) if command["config"] else None
     try:
+        folder = os.path.realpath(os.readlink("/proc/%d/cwd" % unit.pid))
+        config = os.path.join(folder, command["config"]) if command["config"] else None
+        who = account_of(unit, unit.pid, config)
         environment = _process.process_environment(unit.pid)
     except OSError as error:
         raise LegacyError(
@@ -278,30 +326,17 @@ def discover(name: str, account: str = "") -> Running:
             "Look why: systemctl %sstatus %s"
             % ("--user " if unit.manager.account else "", unit.name),
         ) from error
-    python = parse_process_python(running) or parse_process_python(argv)
+    tree, unread = _read(config, who)
+    python = parse_process_python(running, who) or parse_process_python(argv, who)
+    release: Installed = installed(python, who) if python else {"version": None, "traces": []}
     files = parse_environment_files(unit.properties.get("EnvironmentFiles", ""))
-    # Of an own build of the database client, where somebody made one.
-    schema = os.path.join(os.path.dirname(config or folder), "schema.prisma")
-    paths = [
-        item
-        for item in [
-            config,
-            unit.properties.get("FragmentPath"),
-            *(path for path, _optional in files),
-        ]
-        if item and os.path.isfile(item)
-    ]
-    saved = dict.fromkeys(paths + [schema] * os.path.isfile(schema))
-    tree = _includes.follow(config) if config and os.path.isfile(config) else _includes.Tree()
-    included = [part.path for part in tree.parts[1:]]
-    release: Installed = installed(python) if python else {"version": None, "traces": []}
     facts: Facts = {
         "unit": unit.record(),
         "units": [other.record() for other in related_units(unit)],
         "pid": unit.pid,
         "folder": folder,
         "config": config,
-        "included": included,
+        "included": [part.path for part in tree.parts[1:]],
         "host": command["host"] or environment.get("HOST") or "0.0.0.0",
         "port": command["port"] or int(environment.get("PORT") or "4000"),
         "options": command["options"],
@@ -311,15 +346,50 @@ def discover(name: str, account: str = "") -> Running:
         "python": python,
         "litellm_version": release["version"],
         "litellm_traces": release["traces"],
-        "hashes": {path: file_hash(path) for path in [*paths, *included]},
-        # As a backup takes them, which finds by itself what is included: two files may have the
-        # same name in different folders.
-        "files": [
-            {"src": path, "name": "%d-%s" % (number, os.path.basename(path))}
-            for number, path in enumerate(saved, 1)
-        ],
+        "hashes": {},
+        "files": [],
+        "reader": _reader.word(who),
     }
-    return Running(unit, environment, tree, facts)
+    reader = Reader(who, system_paths(facts))
+    for entry in facts["environment_files"]:
+        entry["account"] = _reader.word(reader.of(entry["path"]))
+    _add_files(facts, unit.properties.get("FragmentPath", ""), reader)
+    return Running(unit, environment, tree, facts, reader, unread)
+
+
+def _read(config: Optional[str], account: Account) -> tuple[_includes.Tree, str]:
+    """The configuration with all that it includes, and why it can't be read; empty where it can, or
+    where there is none."""
+    if config is None:
+        return _includes.Tree(), ""
+    try:
+        return _includes.follow(config, account), ""
+    except FileNotFoundError:
+        return _includes.Tree(), "does not exist any more"
+    except OSError as error:
+        return _includes.Tree(), account.cannot(error)
+
+
+def _add_files(facts: Facts, fragment: str, reader: Reader) -> None:
+    """Add what is kept of the files; of those that can't be read, preflight says why."""
+    paths = [facts["config"], fragment, *(entry["path"] for entry in facts["environment_files"])]
+    hashes = {path: reader.digest(path) for path in paths if path}
+    # Of an own build of the database client, where somebody made one.
+    schema = os.path.join(os.path.dirname(facts["config"] or facts["folder"]), "schema.prisma")
+    saved = [path for path, digest in hashes.items() if digest]
+    saved += [schema] * reader.is_file(schema)
+    hashes.update({path: reader.digest(path) for path in facts["included"]})
+    facts["hashes"] = {path: digest for path, digest in hashes.items() if digest}
+    # As a backup takes them, which finds by itself what is included: two files may have the same
+    # name in different folders.
+    facts["files"] = [
+        {
+            "src": path,
+            "name": "%d-%s" % (number, os.path.basename(path)),
+            "account": _reader.word(reader.of(path)),
+        }
+        for number, path in enumerate(dict.fromkeys(saved), 1)
+    ]
 
 
 def service_behind(

@@ -17,6 +17,7 @@ from .._config import includes as _includes
 from .._config import loopback as _loopback
 from .._config import yaml_values as _yaml_values
 from .._host import listeners as _listeners
+from .._host.problem import OperatorError
 from .._litellm import client as _client
 from .._postgres import endpoint as _endpoint
 from .._postgres import session as _session
@@ -24,8 +25,10 @@ from .._redis import redis as _redis
 from . import compose_project as _compose_project
 from . import journal as _journal
 from . import legacy as _legacy
+from . import legacy_reader as _legacy_reader
 from . import position as _position
 from . import steps as _steps
+from .legacy_reader import Reader
 
 HERE = "127.0.0.1"
 PORT = 4000  # where LiteLLM listens where nothing says more
@@ -77,8 +80,9 @@ class Deployed(NamedTuple):
     ``containers`` (the legacy deployment has none) and ``units`` (records, as
     :mod:`_host.systemd` makes them) are what runs it; ``published``: containers and the ports that
     they must have on the host; ``proxy``: the proxy's container, from which model servers are
-    asked; ``config``: path of the configuration that the proxy reads; ``redis``: ``None`` where the
-    proxy uses none; ``lacking``: (part, why it could not be found)."""
+    asked; ``config``: path of the configuration that the proxy reads, and ``reader`` who reads it
+    (``None``: who could have chosen it); ``redis``: ``None`` where the proxy uses none;
+    ``lacking``: (part, why it could not be found)."""
 
     kind: str
     url: str
@@ -93,6 +97,7 @@ class Deployed(NamedTuple):
     proxy: str = ""
     models: tuple[ModelHost, ...] = ()
     config: str = ""
+    reader: Optional[Reader] = None
     lacking: tuple[tuple[str, str], ...] = ()
 
     def master_key(self) -> str:
@@ -128,10 +133,10 @@ def find(where: Where, kind: str = "") -> Deployed:
     return _with_given(deployed, given, lacking)._replace(lacking=tuple(lacking))
 
 
-def _configuration(path: str) -> _includes.Tree:
+def _configuration(path: str, reader: Optional[Reader] = None) -> _includes.Tree:
     try:
-        return _includes.follow(path)
-    except OSError:
+        return _includes.follow(path, reader and reader.account)
+    except (OperatorError, OSError):
         return _includes.Tree()
 
 
@@ -228,17 +233,23 @@ def _recorded(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]
         *((found.get(name) or {}).get("unit") for name in ("database", "redis")),
     ]
     redis = found.get("redis") or {}
+    reader: Optional[Reader] = None
+    try:
+        reader = _legacy_reader.recorded(legacy)
+    except (OperatorError, OSError) as error:
+        lacking.append(("configuration", str(error)))
     deployed = Deployed(
         _steps.LEGACY,
         "http://%s:%d" % (HERE, legacy["port"]),
         path,
-        _client_key(environment, _configuration(config)),
+        _client_key(environment, _configuration(config, reader) if reader else _includes.Tree()),
         environment,
         _database(environment, lacking),
         _native_redis(environment, redis.get("port")),
         units=tuple(unit for unit in services if unit),
         models=_models(found.get("model_hosts") or [], set(), HERE),
         config=config,
+        reader=reader,
     )
     # A unit that was down when it was inspected is not what serves.
     return deployed._replace(units=tuple({**unit, "active": "active"} for unit in deployed.units))
@@ -278,6 +289,7 @@ def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
         units=tuple({**unit, "active": "active"} for unit in units),
         models=_models(known, set(), HERE),
         config=facts["config"] or "",
+        reader=legacy.reader,
     )
 
 
@@ -330,6 +342,7 @@ def _with_given(deployed: Deployed, given: Given, lacking: list[tuple[str, str]]
         url=given.get("url", deployed.url),
         key_file=given.get("key_file", deployed.key_file),
         config=given.get("config", deployed.config),
+        reader=None if "config" in given else deployed.reader,
     )
     if "url" in given:
         lacking[:] = [item for item in lacking if item[0] not in ("legacy unit", ADDRESS)]

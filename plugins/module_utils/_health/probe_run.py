@@ -14,6 +14,7 @@ from .._config import includes as _includes
 from .._deployment import locate as _locate
 from .._deployment.locate import Deployed
 from .._deployment.steps import COMPOSE
+from .._host.paths import UntrustedPath
 from .._litellm import client as _client
 from .._model_server import inspect as _inspect
 from . import inventory as _inventory
@@ -113,7 +114,7 @@ def inventory(settings: Settings, result: Deployed) -> dict[str, Any]:
     ]
     config: Optional[_inventory_config.Config] = None
     try:
-        tree = _includes.follow(result.config)
+        tree = _includes.follow(result.config, result.reader and result.reader.account)
         config = _inventory_config.read(
             tree.parts[0].text,
             result.environment,
@@ -130,6 +131,8 @@ def inventory(settings: Settings, result: Deployed) -> dict[str, Any]:
         problems.append(
             ("configuration", "%s: %s" % (result.config or "config.yaml", error.strerror))
         )
+    except UntrustedPath as error:
+        problems.append(("configuration", str(error)))
     rows: Optional[list[_inventory_config.Entry]] = None
     listed: Optional[list[str]] = None
     router: tuple[list[_inventory_config.Fallback], list[_inventory_config.Alias]] = ([], [])

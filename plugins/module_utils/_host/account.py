@@ -91,11 +91,15 @@ class Account(NamedTuple):
         """As a process is now: a service can have more groups than its account, or no entry in
         ``/etc/passwd`` at all.
 
-        :raises OSError: it has ended.
+        :raises OSError: it has ended. :raises AccountError: it runs a program with somebody else's
+            rights (set-user-ID), so it is nobody's word for who its account is.
         """
         with open(os.path.join(proc, str(pid), "status"), encoding="ascii", errors="replace") as f:
             fields = dict(line.rstrip("\n").partition(":\t")[::2] for line in f)
-        uid, gid = (int(fields[name].split()[1]) for name in ("Uid", "Gid"))  # the effective ones
+        ids = [set(fields[name].split()) for name in ("Uid", "Gid")]
+        if any(len(each) > 1 for each in ids):
+            raise AccountError("process %d has the rights of more than one account" % pid)
+        uid, gid = (int(each.pop()) for each in ids)
         groups = tuple(int(word) for word in fields.get("Groups", "").split())
         return cls.numbered(uid)._replace(gid=gid, groups=groups)
 
@@ -103,6 +107,11 @@ class Account(NamedTuple):
     def is_root(self) -> bool:
         """Whether it is root, to whom nothing is closed."""
         return self.uid == 0
+
+    def cannot(self, error: OSError) -> str:
+        """Why it can't read something, in words that follow its path."""
+        who = "root" if self.is_root else "account " + self.name
+        return "%s can't read it: %s" % (who, error.strerror)
 
     def read(self, path: str, limit: int = LIMIT, seconds: float = SECONDS) -> bytes:
         """A regular file, whole.

@@ -33,22 +33,49 @@ def weakness(path: str) -> str:
 
     :raises OSError: a folder can't be looked at, or links go in a circle.
     """
-    above = ""
+    return next((words for _uid, words in _doubts(path)), "")
+
+
+def chooser(path: str) -> int:
+    """The number of the one account that, beside root, could have chosen what lies at a path; our
+    own where nobody else could.
+
+    :raises UntrustedPath: more than one could. :raises OSError: see :func:`weakness`.
+    """
+    doubts = list(_doubts(path))
+    uids = {uid for uid, _words in doubts}
+    if not uids:
+        return os.geteuid()
+    uid = doubts[0][0]
+    if len(uids) > 1 or uid is None:
+        raise UntrustedPath(
+            "%s: %s, so nobody knows whose it is. Let only root, or only one account, write there"
+            " (chown and chmod go-w)." % (path, " and ".join(words for _uid, words in doubts))
+        )
+    return uid
+
+
+def _doubts(path: str) -> Iterator[tuple[Optional[int], str]]:
+    """Who else could have chosen what lies at a path, one after the other: the number of an account
+    (``None``: more than one), and words."""
+    trusted, above = {0, os.geteuid()}, ""
     for place, about, folder in _steps(path):
         if about is None:
-            return "every account can make %s" % place if above else ""
-        if about.st_uid not in {0, os.geteuid()}:
-            return "%s belongs to %s" % (place, _account(about.st_uid))
+            if above:
+                yield None, "every account can make %s" % place
+            return
+        if about.st_uid not in trusted:
+            yield about.st_uid, "%s belongs to %s" % (place, _account(about.st_uid))
         if stat.S_ISLNK(about.st_mode):
             continue
         # in a sticky folder nobody can move what root has, but anybody can be the first
         sticky = folder and about.st_mode & stat.S_ISVTX
         above = place if sticky and about.st_mode & stat.S_IWOTH else ""
         if about.st_mode & stat.S_IWOTH and not sticky:
-            return "every account can write to %s" % place
-        if about.st_mode & stat.S_IWGRP and not sticky and _members(about.st_gid):
-            return "group %s can write to %s" % (_group(about.st_gid), place)
-    return ""
+            yield None, "every account can write to %s" % place
+        elif about.st_mode & stat.S_IWGRP and not sticky:
+            if _members(about.st_gid, {*trusted, about.st_uid}):
+                yield None, "group %s can write to %s" % (_group(about.st_gid), place)
 
 
 def require(path: str, purpose: str) -> None:
@@ -111,10 +138,9 @@ def _group(gid: int) -> str:
         return "number %d" % gid
 
 
-def _members(gid: int) -> bool:
-    """Whether a group has anybody in it but root and ourselves. Debian gives ``/usr/local`` to a
-    group that nobody is in."""
-    trusted = {0, os.geteuid()}
+def _members(gid: int, trusted: set[int]) -> bool:
+    """Whether a group has anybody else in it. Debian gives ``/usr/local`` to a group that nobody is
+    in."""
     try:
         names = grp.getgrgid(gid).gr_mem
     except KeyError:

@@ -16,10 +16,12 @@ from typing import Any, Iterable, NamedTuple, Optional
 
 from .._backup import backup as _backup
 from .._deployment import journal as _journal
+from .._deployment import legacy_reader as _legacy_reader
 from .._deployment import position as _position
 from .._deployment import steps as _steps
 from .._deployment import unit_removal as _unit_removal
 from .._host import files as _files
+from .._host import reader as _reader
 from .._host.problem import Problem
 from .._litellm import readiness as _readiness
 from .._postgres import fingerprint as _fingerprint
@@ -266,17 +268,20 @@ def files_of(journal: _journal.Journal, state_dir: str) -> list[dict[str, str]]:
     """What goes into the last backup beside the database: every file of the legacy deployment that
     is still there, each by its real path once."""
     legacy = journal["facts"]["found"]["legacy"]
-    taken = [dict(entry) for entry in legacy["files"]]
+    taken = _legacy_reader.files(legacy)
     known = {os.path.realpath(entry["src"]) for entry in taken}
-    wanted = [unit["path"] for unit in legacy["units"] if unit["path"]]
-    wanted += [path for unit in legacy["units"] for path in _unit_removal.drop_ins(unit)]
-    wanted.append(os.path.join(state_dir, "legacy.env"))
-    for path in dict.fromkeys(wanted):
+    wanted = {unit["path"]: unit["account"] for unit in legacy["units"] if unit["path"]}
+    wanted.update(
+        {path: unit["account"] for unit in legacy["units"] for path in _unit_removal.drop_ins(unit)}
+    )
+    wanted[os.path.join(state_dir, "legacy.env")] = ""
+    for path, account in wanted.items():
         if os.path.realpath(path) not in known:
             known.add(os.path.realpath(path))
             taken.append(
                 {
                     "src": path,
+                    "account": account,
                     "name": "%d-%s"
                     % (
                         len(taken) + 1,
@@ -284,7 +289,9 @@ def files_of(journal: _journal.Journal, state_dir: str) -> list[dict[str, str]]:
                     ),
                 }
             )
-    return [entry for entry in taken if os.path.isfile(entry["src"])]
+    return [
+        entry for entry in taken if _reader.of(entry["account"], entry["src"]).is_file(entry["src"])
+    ]
 
 
 def kept_databases(folder: str) -> list[str]:

@@ -15,6 +15,7 @@ from .._config import environment as _environment
 from .._config import environment_files as _environment_files
 from .._config import environment_text as _environment_text
 from .._deployment import legacy as _legacy
+from .._deployment.legacy_reader import Reader
 from .._host import files as _files
 from .._host import git as _git
 from .._host.problem import Problem
@@ -50,7 +51,7 @@ def check_legacy(legacy: _legacy.Running, settings: dict) -> Findings:
     )
     for entry in facts["environment_files"]:
         optional = entry["path"] in facts["optional_files"]
-        found.add(check_environment_file(entry["path"], optional))
+        found.add(check_environment_file(entry["path"], optional, legacy.reader))
     views = _container_view.names(legacy.configuration, CONFIG).values()
     found.add(check_project_folder(folder, facts["folder"], views))
     release, traces = facts["litellm_version"], facts["litellm_traces"]
@@ -59,14 +60,9 @@ def check_legacy(legacy: _legacy.Running, settings: dict) -> Findings:
     return found
 
 
-def _has_config(legacy: _legacy.Running) -> bool:
-    config = legacy.facts["config"]
-    return config is not None and os.path.isfile(config)
-
-
 def _configured_keys(legacy: _legacy.Running) -> list[str]:
     """The keys that config.yaml sets itself, by their variables' names."""
-    configured = _has_config(legacy) and any(
+    configured = any(
         re.search(r"^\s+master_key\s*:", text, re.M) for text in legacy.configuration.texts
     )
     return ["LITELLM_MASTER_KEY"] if configured else []
@@ -83,12 +79,12 @@ def _check_config(legacy: _legacy.Running) -> list[Problem]:
                 "a proxy without a configuration file is not supported",
             )
         ]
-    if not _has_config(legacy):
+    if legacy.unread:
         return [
             Problem(
                 config,
-                "does not exist any more",
-                "restore the file that the proxy was started with",
+                legacy.unread,
+                "restore the file that the proxy was started with, readable for its account",
             )
         ]
     problems = [
@@ -106,14 +102,23 @@ def _check_config(legacy: _legacy.Running) -> list[Problem]:
     ]
 
 
-def check_environment_file(path: str, optional: bool) -> Findings:
+def check_environment_file(path: str, optional: bool, reader: Reader) -> Findings:
     """Check an EnvironmentFile= of the unit: it exists, is readable, and systemd drops no line."""
     found = Findings()
-    if not os.path.isfile(path):
+    try:
+        text = reader.text(path)
+    except FileNotFoundError:
         if not optional:
             found.refuse(path, "is missing; the unit could not start again", "restore the file")
         return found
-    text = _files.read(path)
+    except OSError as error:
+        found.refuse(
+            path,
+            reader.refusal(path, error),
+            "let that account read it, or move it into a folder of root's, such as /etc/litellm,"
+            " and name it there in the unit",
+        )
+        return found
     try:
         line = _envfile.unclosed_quote(text)
     except _envfile.EnvError as error:
@@ -206,11 +211,13 @@ def is_ours(text: str) -> bool:
 
 def check_environment(legacy: _legacy.Running, settings: dict, facts: Facts) -> Findings:
     """Plan the new ``.env`` with the code of the role env_file, for its problems and warnings."""
-    files = [
-        _environment_files.LegacyFile(entry["path"], "systemd", _files.read(entry["path"]))
-        for entry in legacy.facts["environment_files"]
-        if os.path.isfile(entry["path"])
-    ]
+    files = []
+    for entry in legacy.facts["environment_files"]:
+        try:
+            text = legacy.reader.text(entry["path"])
+        except OSError:
+            continue  # check_environment_file has said so
+        files.append(_environment_files.LegacyFile(entry["path"], "systemd", text))
     planned = _environment.plan(
         legacy.environment,
         files,
@@ -220,7 +227,7 @@ def check_environment(legacy: _legacy.Running, settings: dict, facts: Facts) -> 
             master_key_in_config=True,
             overrides=settings["overrides"],
             adopt=settings["adopt"],
-            on_host=os.path.exists,
+            on_host=legacy.reader.exists,
         ),
     )
     return Findings(

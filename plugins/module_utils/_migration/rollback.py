@@ -15,10 +15,11 @@ from typing import Any, NamedTuple, Optional
 from .._backup import backup as _backup
 from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
+from .._deployment import legacy_reader as _legacy_reader
 from .._deployment import position as _position
 from .._host import files as _files
 from .._host import systemd as _systemd
-from .._host.problem import Problem
+from .._host.problem import OperatorError, Problem
 from .._postgres import copy_back as _copy_back
 from .._postgres import fingerprint as _fingerprint
 from .._postgres import session as _session
@@ -206,13 +207,18 @@ def _legacy_problems(legacy: dict[str, Any]) -> list[Problem]:
                 "it was edited, or written by another release",
             )
         ]
+    try:
+        reader = _legacy_reader.recorded(legacy)
+    except (OperatorError, OSError) as error:
+        return [Problem("legacy account", str(error), "the legacy proxy can't start without it")]
     found = [
         Problem(path, "is gone", "restore it from the backup that the journal names")
         for path in legacy["hashes"]
-        if not os.path.isfile(path)
+        if not reader.is_file(path)
     ]
     python = legacy["python"]
-    if python and not os.path.exists(python):
+    version = _legacy.installed(python, reader.account)["version"] if python else None
+    if python and not reader.exists(python):
         found.append(
             Problem(
                 python,
@@ -220,12 +226,12 @@ def _legacy_problems(legacy: dict[str, Any]) -> list[Problem]:
                 "install LiteLLM %s there again" % legacy["litellm_version"],
             )
         )
-    elif python and _legacy.installed(python)["version"] != legacy["litellm_version"]:
+    elif python and version != legacy["litellm_version"]:
         found.append(
             Problem(
                 python,
                 "has LiteLLM %s now, the legacy proxy ran %s"
-                % (_legacy.installed(python)["version"], legacy["litellm_version"]),
+                % (version, legacy["litellm_version"]),
                 "install LiteLLM %s there again" % legacy["litellm_version"],
             )
         )
@@ -241,12 +247,16 @@ def _unit_problems(found: dict[str, Any]) -> list[Problem]:
 
 
 def _changed_files(legacy: dict[str, Any]) -> list[Problem]:
+    try:
+        reader = _legacy_reader.recorded(legacy)
+    except (KeyError, OperatorError, OSError):
+        return []  # which stands against a rollback, and is said there
     return [
         Problem(
             path, "was changed since the migration", "the legacy proxy starts with it as it is now"
         )
         for path, digest in legacy.get("hashes", {}).items()
-        if os.path.isfile(path) and _legacy.file_hash(path) != digest
+        if reader.digest(path) not in (None, digest)
     ]
 
 

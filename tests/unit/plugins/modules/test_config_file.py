@@ -204,7 +204,7 @@ def test_a_source_that_is_refused(folder: Path, run: Run, content: bytes, words:
     "params, word",
     [
         ({"src": "/nowhere/config.yaml"}, "/nowhere/config.yaml: No such file"),
-        ({"src": "/dev/null"}, "not a regular file"),
+        ({"src": "/dev/null"}, "every account can write to /dev/null"),
         ({"dest": "/nowhere/config.yaml"}, "folder /nowhere does not exist"),
         ({"dest": "{src}"}, "own configuration"),
         ({"dest": "{link}"}, "own configuration"),

@@ -255,6 +255,6 @@ def test_master_key_of_an_included_file_is_known(folder: Path) -> None:
     (folder / "sub.yaml").write_text(
         "general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY\r\n"
     )
-    assert not env_file.has_master_key(str(folder / "config.yaml"))
+    assert not env_file.has_master_key(str(folder / "config.yaml"), "")
     (folder / "sub.yaml").write_text("general_settings:\n  master_key: os.environ/OTHER\n")
-    assert env_file.has_master_key(str(folder / "config.yaml"))
+    assert env_file.has_master_key(str(folder / "config.yaml"), "")

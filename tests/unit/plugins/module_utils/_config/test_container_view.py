@@ -211,12 +211,12 @@ def test_names_are_rewritten_whichever_way_they_are_written(tmp_path: Path) -> N
         (
             {"config.yaml": "include: [sub]\n", "sub/x": ""},
             "config.yaml:1",
-            "sub, which cannot be read (not a regular file)",
+            "sub: root can't read it: not a regular file",
         ),
         (
             {"config.yaml": "include: ['']\n"},
             "config.yaml:1",
-            "cannot be read (not a regular file)",
+            "can't read it: not a regular file",
         ),
         ({"config.yaml": 'include: ["a\\0b"]\n'}, "config.yaml:1", "is not there"),
         (

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.support import reachable
 
+from ansible_collections.llmops.litellm.plugins.module_utils._config import (
+    container_view as _container_view,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     process_unit as _process_unit,
@@ -304,12 +311,13 @@ def test_deployment_is_what_runs_not_what_the_files_say(
     assert facts["options"] == ["--num_workers", "2"]
     assert (facts["host"], facts["port"]) == ("0.0.0.0", 4007)  # no --port: LiteLLM takes PORT
     assert facts["environment_files"] == [
-        {"path": str(tmp_path / "a.env")},
-        {"path": str(tmp_path / "gone.env")},
+        {"path": str(tmp_path / "a.env"), "account": "root"},
+        {"path": str(tmp_path / "gone.env"), "account": "root"},
     ]
     assert facts["optional_files"] == [str(tmp_path / "gone.env")]
     assert facts["python"] == sys.executable
     assert sorted(facts["hashes"]) == [str(tmp_path / "a.env"), str(tmp_path / "config.yaml")]
+    assert {item["account"] for item in facts["files"]} == {facts["reader"]} == {"root"}
     assert [item["name"] for item in facts["files"]] == [
         "1-config.yaml",
         "2-a.env",
@@ -417,6 +425,137 @@ def test_stopped_unit_is_refused_with_the_command_to_start_it(
 )
 def test_proxy_is_told_from_what_has_started_it(argv: list[str], is_proxy: bool) -> None:
     assert _legacy.is_proxy(argv) is is_proxy
+
+
+@contextmanager
+def of_nobody(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of account nobody that runs as a proxy would."""
+    command = "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534); "
+    words = [sys.executable, "-c", command + "print(flush=True); input()", "litellm"]
+    with subprocess.Popen(
+        [*words, "--config", "config.yaml"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=folder,
+    ) as child:
+        assert child.stdout
+        assert child.stdout.readline()
+        try:
+            yield child
+        finally:
+            child.communicate(b"\n")
+
+
+HOSTILE = ["link", "hard link", "fifo", "folder", "device", "large", "/etc/shadow", "/proc/kmsg"]
+
+
+def hostile(place: Path, kind: str) -> str:
+    """Something that account nobody can't read as a file, and how it is included."""
+    name = place / "odd.yaml"
+    secret = place.parent / "secret"
+    secret.write_text("root: hunter2\n")
+    secret.chmod(0o600)
+    if kind.startswith("/"):
+        return kind
+    if kind == "link":
+        name.symlink_to(secret)
+    elif kind == "hard link":
+        name.hardlink_to(secret)
+    elif kind == "fifo":
+        os.mkfifo(name, 0o666)
+    elif kind == "folder":
+        name.mkdir()
+    elif kind == "device":
+        name.symlink_to("/dev/zero")
+    else:
+        name.touch()
+        os.truncate(name, 20 << 30)
+    return "odd.yaml"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The proxy's folder, which account nobody can reach."""
+    place = reachable(tmp_path / "home")
+    place.mkdir(mode=0o755)
+    return place
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_what_the_proxy_cannot_read_is_not_read_for_it(
+    monkeypatch: pytest.MonkeyPatch, home: Path, kind: str
+) -> None:
+    entry = hostile(home, kind)
+    (home / "config.yaml").write_text("a: 1\ninclude: [%s, more.yaml]\n" % entry)
+    (home / "more.yaml").write_text("b: 1\n")
+    os.chown(home, 65534, 65534)
+    began = time.monotonic()
+    with of_nobody(home) as child:
+        running(monkeypatch, {"MainPID": str(child.pid), "User": "nobody"})
+        found = _legacy.discover("litellm")
+    assert time.monotonic() - began < 15
+    assert found.configuration.texts[1:] == ["b: 1\n"]
+    assert found.facts["included"] == [str(home / "more.yaml")]
+    assert (found.facts["reader"], found.unread) == ("nobody", "")
+    (problem,) = _container_view.problems(found.configuration)
+    assert (problem.path, problem.line) == (str(home / "config.yaml"), 2)
+    why = {"large": "larger than", "fifo": "regular", "folder": "regular", "device": "regular"}
+    assert "%s: account nobody can't read it: " % (home / entry) in problem.message
+    assert why.get(kind, "Permission denied") in problem.message
+    assert "or take it out of include:" in problem.message
+    kept = _includes.with_included(
+        {"config.yaml": found.facts["config"]}, {"config.yaml": "nobody"}
+    )
+    assert list(kept.files) == ["config.yaml", "more.yaml"]
+    assert "hunter2" not in str(found)
+
+
+@pytest.mark.parametrize("kind", HOSTILE[:6])
+def test_a_configuration_that_the_proxy_cannot_read_is_said(
+    monkeypatch: pytest.MonkeyPatch, home: Path, kind: str
+) -> None:
+    hostile(home, kind)
+    (home / "odd.yaml").rename(home / "config.yaml")
+    with of_nobody(home) as child:
+        running(monkeypatch, {"MainPID": str(child.pid), "User": "nobody"})
+        found = _legacy.discover("litellm")
+    assert found.unread.startswith("account nobody can't read it: ")
+    assert (found.facts["hashes"], found.facts["files"], found.configuration.parts) == ({}, [], ())
+
+
+@pytest.mark.parametrize("user", ["nobody", "65534", ""])
+def test_the_proxy_is_who_its_unit_says(
+    monkeypatch: pytest.MonkeyPatch, home: Path, user: str
+) -> None:
+    with of_nobody(home) as child:
+        running(monkeypatch, {"MainPID": str(child.pid), "User": user})
+        assert _legacy.discover("litellm").reader.account.uid == 65534
+
+
+@pytest.mark.parametrize("manager", [None, "nobody"])
+def test_a_process_of_somebody_else_is_not_the_units(
+    monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], manager: Any
+) -> None:
+    """A user manager can call any process its own, root's too."""
+    properties = {"MainPID": str(proxy.pid), "User": "nobody" if manager is None else ""}
+    unit = Unit("litellm.service", Manager(manager), "enabled", "active", properties)
+    monkeypatch.setattr(_legacy, "find_unit", lambda name, account: unit)
+    with pytest.raises(
+        _legacy.LegacyError, match=r"process \d+ is account root's, and the unit runs as nobody"
+    ):
+        _legacy.discover("litellm")
+
+
+def test_a_proxy_of_root_reads_as_who_could_have_chosen(
+    monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    running(monkeypatch, {"MainPID": str(proxy.pid)})
+    assert _legacy.discover("litellm").facts["reader"] == "root"
+    os.chown(reachable(tmp_path / "config.yaml"), 65534, 65534)
+    assert _legacy.discover("litellm").facts["reader"] == "nobody"
+    (tmp_path / "config.yaml").chmod(0o666)
+    with pytest.raises(_legacy.LegacyError, match="every account can write to .*config.yaml"):
+        _legacy.discover("litellm")
 
 
 def test_included_files_belong_to_the_deployment(

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.support import reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
     unit_removal as _unit_removal,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._host import reader as _reader
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils._host.account import Account
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import (
     BLOCK,
@@ -28,6 +31,7 @@ def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home/.config/systemd/user"
     folder.mkdir(parents=True)
     monkeypatch.setattr(Manager, "folder", str(folder))
+    monkeypatch.setattr(_unit_removal, "owner", lambda manager: _reader.ours())
     monkeypatch.setattr(
         Manager,
         "run",
@@ -123,6 +127,25 @@ def test_package_keeps_its_files_and_is_kept_down(units: Path) -> None:
     assert planned.stays == [
         {"path": "/usr/lib/systemd/system/redis-server.service", "reason": _unit_removal.PACKAGED}
     ]
+
+
+def test_units_of_an_account_are_seen_with_its_eyes(
+    units: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What only root can read is neither hashed nor removed, whatever names it."""
+    reachable(units)
+    monkeypatch.setattr(_unit_removal, "owner", lambda manager: Account.numbered(65534))
+    secret = made(tmp_path / "secret", "root's own")
+    secret.chmod(0o600)
+    drop_in = units / "litellm.service.d/own.conf"
+    drop_in.parent.mkdir()
+    drop_in.symlink_to(secret)
+    hidden = made(tmp_path / "closed/litellm.service")
+    hidden.parent.chmod(0o700)
+    planned = _unit_removal.plan([record(hidden)], {_legacy.file_hash(str(secret))})
+    assert [item.subject for item in planned.problems] == [str(drop_in)]
+    assert (planned.stays, [item.path for item in planned.removals]) == ([], [str(drop_in.parent)])
+    assert _unit_removal.drop_ins(record(hidden)) == [str(drop_in)]
 
 
 def test_mask_is_no_link_to_a_unit(units: Path) -> None:

@@ -174,11 +174,25 @@ def test_files_are_moved_and_removed(home: Path) -> None:
 def test_a_process_has_its_own_groups(tmp_path: Path) -> None:
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "status").write_text(
-        "Name:\tx\nUid:\t65534\t61000\t65534\t65534\nGid:\t1\t62000\t1\t1\nGroups:\t4 62000 \n"
+        "Name:\tx\nUid:\t61000\t61000\t61000\t61000\nGid:\t62000%s\nGroups:\t4 62000 \n"
+        % ("\t62000" * 3)
     )
     found = _account.Account.of_process(7, str(tmp_path))
     assert found == _account.Account("61000", 61000, 62000, (4, 62000), "/")
     assert _account.Account.of_process(os.getpid()).uid == os.geteuid()
+
+
+@pytest.mark.parametrize("ids", ["1000\t0\t0\t0", "0\t1000\t0\t1000"])
+@pytest.mark.parametrize("kind", ["Uid", "Gid"])
+def test_a_program_with_other_rights_is_no_word_for_an_account(
+    tmp_path: Path, kind: str, ids: str
+) -> None:
+    fields = {"Uid": "1000\t1000\t1000\t1000", "Gid": "1\t1\t1\t1", kind: ids}
+    (tmp_path / "7").mkdir()
+    text = "".join("%s:\t%s\n" % item for item in fields.items())
+    (tmp_path / "7" / "status").write_text(text)
+    with pytest.raises(_account.AccountError, match="process 7 has the rights of more than one"):
+        _account.Account.of_process(7, str(tmp_path))
 
 
 def test_an_account_that_is_not_there_is_an_error() -> None:

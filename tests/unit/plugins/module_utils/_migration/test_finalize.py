@@ -24,6 +24,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
     unit_removal as _unit_removal,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
+from ansible_collections.llmops.litellm.plugins.module_utils._host import reader as _reader
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import Problem
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import status as _status
@@ -250,17 +251,21 @@ def test_every_file_is_taken_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             {"src": str(tmp_path / "gone"), "name": "3-gone"},
         ],
         units=[
-            {"name": "litellm.service", "path": str(tmp_path / "litellm.service")},
-            {"name": "x", "path": str(tmp_path / "litellm-backup@x.timer")},
-            {"name": "y", "path": ""},
+            {"name": "litellm.service", "account": "", "path": str(tmp_path / "litellm.service")},
+            {"name": "x", "account": "root", "path": str(tmp_path / "litellm-backup@x.timer")},
+            {"name": "y", "account": "", "path": ""},
         ],
     )
+    ours = _reader.word(_reader.ours())
     assert _finalize.files_of(told, str(tmp_path)) == [
-        {"src": str(tmp_path / "config.yaml"), "name": "1-config.yaml"},
-        {"src": str(tmp_path / "link.service"), "name": "2-link.service"},
-        {"src": str(tmp_path / "litellm-backup@x.timer"), "name": "4-litellm-backup_x.timer"},
-        {"src": str(tmp_path / "own.conf"), "name": "5-own.conf"},
-        {"src": str(tmp_path / "legacy.env"), "name": "6-legacy.env"},
+        {"src": str(tmp_path / name), "account": account, "name": "%d-%s" % (number, kept)}
+        for name, account, number, kept in (
+            ("config.yaml", ours, 1, "config.yaml"),
+            ("link.service", ours, 2, "link.service"),
+            ("litellm-backup@x.timer", "root", 4, "litellm-backup_x.timer"),
+            ("own.conf", "", 5, "own.conf"),
+            ("legacy.env", "", 6, "legacy.env"),
+        )
     ]
 
 

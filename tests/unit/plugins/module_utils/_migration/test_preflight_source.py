@@ -13,13 +13,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from legacy_host import CONFIG, SECRET, deployment, read, settings, texts
+from unit.support import reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import (
     environment_text as _environment_text,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment.legacy_reader import (
+    Reader,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._host import reader as _reader
+from ansible_collections.llmops.litellm.plugins.module_utils._host.account import Account
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     preflight_source as _preflight_source,
 )
+
+HERE = Reader(_reader.ours())
+NOBODY = Reader(Account.numbered(65534))
 
 
 @pytest.fixture
@@ -138,7 +148,7 @@ def test_folder_or_dangling_link_of_our_name_is_not_replaced(folder: Path) -> No
 
 def files(path: Path, optional: bool = False) -> tuple[str, str]:
     """Problems and warnings of an EnvironmentFile."""
-    found = _preflight_source.check_environment_file(str(path), optional)
+    found = _preflight_source.check_environment_file(str(path), optional, HERE)
     return texts(found.problems), texts(found.warnings)
 
 
@@ -150,6 +160,36 @@ def test_missing_environment_file_counts_only_where_it_is_needed(tmp_path: Path)
 def test_readable_environment_file_is_fine(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("# note\nKEY='%s'\n" % SECRET)
     assert files(tmp_path / "a") == ("", "")
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder", "large"])
+@pytest.mark.parametrize("optional", [False, True])
+def test_what_the_account_cannot_read_of_an_environment_file_is_said(
+    tmp_path: Path, kind: str, optional: bool
+) -> None:
+    path = reachable(tmp_path / "a")
+    if kind == "link":
+        (tmp_path / "secret").write_text("KEY=%s\n" % SECRET)
+        (tmp_path / "secret").chmod(0o600)
+        path.symlink_to(tmp_path / "secret")
+    elif kind == "fifo":
+        os.mkfifo(path, 0o666)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.touch()
+        os.truncate(path, 20 << 30)
+    why = {"link": "Permission denied", "large": "larger than 4194304 bytes"}
+    found = _preflight_source.check_environment_file(str(path), optional, NOBODY)
+    assert texts(found.problems).startswith(
+        "%s: account nobody can't read it: %s" % (path, why.get(kind, "not a regular file"))
+    )
+    planned = _preflight_source.check_environment(
+        deployment(environment_files=[{"path": str(path)}])._replace(reader=NOBODY),
+        settings(tmp_path),
+        {},
+    )
+    assert SECRET not in texts(planned.problems + planned.warnings + found.problems)
 
 
 @pytest.mark.parametrize(
@@ -211,6 +251,8 @@ def test_configuration_is_judged(tmp_path: Path, config: Any, there: bool, said:
     if there and config:
         path.write_text(config)
     legacy = deployment({}, config or "", config=str(path) if config else None)
+    if not there:
+        legacy = legacy._replace(unread=said, configuration=_includes.Tree())
     found = texts(_preflight_source.check_legacy(legacy, settings(tmp_path)).problems)
     assert bool(found) == bool(said), found
     assert said in found

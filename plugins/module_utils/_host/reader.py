@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who reads a file for us, by the word that journals and settings keep of it."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import IO
+
+from . import paths as _paths
+from .account import Account, AccountError, open_regular
+
+ROOT = "root"
+# Of units with DynamicUser=: such a name is gone as soon as the unit stops.
+_DYNAMIC = range(61184, 65520)
+
+
+def word(account: Account) -> str:
+    """An account in one word: its name where a login would make it the same, else
+    ``UID:GID:GROUP,…``."""
+    if account.is_root:
+        return ROOT
+    try:
+        login = Account.named(account.name)
+        same = (login.uid, login.gid) == (account.uid, account.gid) and (
+            {login.gid, *login.groups} == {account.gid, *account.groups}
+        )
+    except AccountError:
+        same = False
+    if same and account.uid not in _DYNAMIC:
+        return account.name
+    return "%d:%d:%s" % (account.uid, account.gid, ",".join(map(str, account.groups)))
+
+
+def recall(text: str) -> Account:
+    """The account of a :func:`word`.
+
+    :raises AccountError: there is none of that name. :raises ValueError: it is no such word.
+    """
+    if ":" not in text:
+        return Account.named(text)
+    uid, gid, groups = text.split(":")
+    return Account.numbered(int(uid))._replace(
+        gid=int(gid), groups=tuple(int(group) for group in groups.split(",") if group)
+    )
+
+
+def of(text: str, path: str) -> Account:
+    """Who reads a path: the account of this word; where it is root's, or empty, who could have
+    chosen what lies there. Without root's rights, we ourselves.
+
+    :raises AccountError: there is no such account. :raises UntrustedPath: more than one account
+        could have chosen it. :raises OSError: a folder can't be looked at.
+    """
+    if os.geteuid() != 0:
+        return ours()
+    if text and text != ROOT:
+        return recall(text)
+    return Account.numbered(_paths.chooser(path))
+
+
+def opened(text: str, path: str) -> IO[bytes]:
+    """A regular file, open for reading as who reads it (see :func:`of`): an account's with what it
+    holds now, and no larger than a configuration may be.
+
+    :raises OSError: who reads it can't, with who and why as its message.
+    """
+    account = of(text, path)
+    try:
+        if account.uid == os.geteuid():
+            return os.fdopen(open_regular(path), "rb")
+        return io.BytesIO(account.read(path))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, account.cannot(error), path) from None
+
+
+def size(text: str, path: str) -> int:
+    """Bytes of a regular file, as who reads it sees it.
+
+    :raises OSError: see :func:`opened`.
+    """
+    account = of(text, path)
+    try:
+        return int(account.ask(lambda: os.stat(path).st_size, path))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, account.cannot(error), path) from None
+
+
+def ours() -> Account:
+    """Who we are."""
+    return Account.numbered(os.geteuid())._replace(groups=tuple(os.getgroups()))
