@@ -121,8 +121,8 @@ problems:
   type: list
   elements: str
   sample:
-    - "port 4000 (proxy): is held by nginx (process 812), not by litellm.service -> stop it,
-      or set another port"
+    - "port 4000 (proxy): is held by nginx (process 812), not by litellm.service -> see what
+      needs it; move it to another port, or stop it if nothing does, and run again"
 warnings_found:
   description: What does not stop a migration but should be known.
   returned: always

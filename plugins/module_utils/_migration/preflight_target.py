@@ -27,7 +27,11 @@ RESERVE = 1 << 30
 def check_ports(
     settings: dict, facts: Facts, listeners: list[_listeners.Listener]
 ) -> list[Problem]:
-    """Each port to take over belongs to the legacy deployment; the one for staging is free."""
+    """Each port to take over belongs to the legacy deployment; the one for staging is free.
+
+    Of a server that is not known, nothing is concluded: where there is no such legacy unit, or
+    DATABASE_URL can't be read, whoever listens may well be the deployment's own.
+    """
     ports = []
     legacy = facts.get("legacy")
 
@@ -46,10 +50,12 @@ def check_ports(
             legacy["unit"]["name"],
             lambda item: item.pid and legacy["pid"] in _process.ancestors(item.pid),
         )
-    for name, program, store in (
-        ("database", "postgres", facts.get("database")),
-        ("redis", "redis-server", facts.get("redis")),
+    for name, program, known, store in (
+        ("database", "postgres", "database" in facts, facts.get("database")),
+        ("redis", "redis-server", "redis" in facts, facts.get("redis")),
     ):
+        if not known:
+            continue
         add(
             name,
             store["port"] if store else settings[name + "_port"],

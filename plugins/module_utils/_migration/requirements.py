@@ -192,7 +192,8 @@ def check_ports(ports: Iterable[Port]) -> list[Problem]:
             "is held by %s, not by %s" % (port.holder, port.expected),
             "stop it, or set another litellm_stage_port"
             if port.name == STAGING
-            else "stop it, and run again",
+            else "see what needs it; move it to another port, or stop it if nothing does, and run"
+            " again",
         )
         for port in ports
         if port.holder and not port.ours

@@ -70,6 +70,18 @@ def test_unused_native_server_must_not_hold_a_port_of_ours(
     ] == ["port %d (%s)" % (number, name)]
 
 
+def test_nothing_is_concluded_of_servers_that_are_not_known(
+    servers: list[Listener], tmp_path: Path
+) -> None:
+    """The unit's name may have a typo; then the deployment's own servers hold these ports."""
+    assert _preflight_target.check_ports(settings(tmp_path), {}, servers) == []
+    known = {"legacy": deployment().facts, "redis": {"port": 6379}}  # DATABASE_URL can't be read
+    assert _preflight_target.check_ports(settings(tmp_path), known, servers) == []
+    stranger = Listener("127.0.0.1", 14000, 9, "nginx (process 9)")
+    (found,) = _preflight_target.check_ports(settings(tmp_path), {}, [*servers, stranger])
+    assert found.subject == "port 14000 (staging)"
+
+
 def image(reference: str, **others: Any) -> _images.Image:
     """An image with which nothing is wrong."""
     return _images.Image(
