@@ -78,6 +78,7 @@ volatile:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
     firewall as _firewall,
 )
@@ -111,7 +112,7 @@ def main() -> None:
             )
             result = _firewall.apply(wanted, folder, module.check_mode)
         module.exit_json(volatile=_firewall.volatile(folder), **result)
-    except (_firewall.FirewallError, OSError) as error:
+    except (OperatorError, OSError) as error:
         module.fail_json(msg=str(error))
 
 

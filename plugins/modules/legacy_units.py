@@ -153,6 +153,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 
 
 def is_proxy(pid: int) -> bool:
@@ -272,7 +273,7 @@ def main() -> None:
             bring_back(module.params, module.check_mode, actions, notes)
         else:
             retire(module.params, module.check_mode, actions)
-    except (_folder.BackupError, _systemd.SystemdError) as error:
+    except OperatorError as error:
         module.fail_json(msg=str(error), actions=actions)
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror), actions=actions)

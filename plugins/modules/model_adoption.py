@@ -69,7 +69,7 @@ differs:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
     adoption as _adoption,
 )
@@ -101,7 +101,7 @@ def main() -> None:
         if problems:
             module.fail_json(msg="Model servers can't be adopted:\n- %s" % "\n- ".join(problems))
         module.exit_json(**_adoption.adopt(found, folder, module.check_mode))
-    except (_adoption.AdoptionError, _systemd.SystemdError, OSError) as error:
+    except (OperatorError, OSError) as error:
         module.fail_json(msg=str(error))
 
 

@@ -111,11 +111,15 @@ def main() -> None:
             msg="Model servers can't be set up as declared:\n- %s" % "\n- ".join(problems), **result
         )
     devices = _gpu.devices()
+    try:
+        sizes = {server.name: _checks.size_of(server, account) for server in servers}
+    except OSError as error:
+        module.fail_json(msg="%s: %s" % (error.filename, error.strerror), **result)
     module.exit_json(
         changed=False,
         servers=[
             {
-                **_unit.describe(server, project, _checks.size_of(server), devices, release),
+                **_unit.describe(server, project, sizes[server.name], devices, release),
                 "file": _declaration.dump(
                     _declaration.Installed(server, _unit.names(server, project)["service"], account)
                 ),

@@ -102,8 +102,8 @@ done:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host import unit_files as _unit_files
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 
 
 def main() -> None:
@@ -147,7 +147,7 @@ def main() -> None:
         else:
             act = _unit_files.pause if given["state"] == "paused" else _unit_files.remove
             result = act(given["patterns"], given["wait"], module.check_mode)
-    except _systemd.SystemdError as error:
+    except OperatorError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror))

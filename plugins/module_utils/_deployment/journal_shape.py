@@ -52,6 +52,7 @@ _UNIT = {
     "path": _MAYBE,
     "enabled": _MAYBE,
     "active": _MAYBE,
+    "hash": _MAYBE,
 }
 _SERVER = {
     "account": _MAYBE,
@@ -169,7 +170,7 @@ _STEP_FACTS: dict[str, Any] = {
         "tables": ([{"name": str, "before": int, "after": int}], None),
         "redis": ({"keys": (int, None), "reason": _MAYBE}, None),
     },
-    "start_legacy": {"models": _REWRITTEN},
+    "start_legacy": {"models": _REWRITTEN, "notes": ([str], None)},
     "verify_legacy": {"after": _SNAPSHOT, "accepted": ([str], None)},
     "last_backup": {"name": str, "path": str, "hash": str, "rows": int, "tables": int},
     "remove_units": {"removed": ([str], None), "stays": ([{"path": str, "reason": str}], None)},

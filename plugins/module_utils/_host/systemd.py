@@ -199,7 +199,7 @@ class Unit(NamedTuple):
             "enabled": self.enabled,
             "active": "active" if self.active == "reloading" else self.active,
             "path": self.path,
-            "hash": _hash(self.manager, self.path),
+            "hash": file_hash(self.manager, self.path),
         }
 
     @property
@@ -213,7 +213,7 @@ class Unit(NamedTuple):
         return bool(self.manager.ask(lambda: os.path.exists(self.block), self.block))
 
 
-def _hash(manager: Manager, path: str) -> str:
+def file_hash(manager: Manager, path: str) -> str:
     """SHA-256 of a unit's file as its manager's owner reads it; empty where it can't be read, or
     somebody who is not root could change what the system's manager reads."""
     if not path or (manager.account is None and _paths.weakness(path)):
@@ -554,7 +554,7 @@ def replaced(record: dict[str, str]) -> str:
                 path,
                 record["path"],
             )
-        known, now = record.get("hash", ""), _hash(manager, path)
+        known, now = record.get("hash", ""), file_hash(manager, path)
     except (SystemdError, OSError) as error:
         return str(error)
     changed = known and known != now

@@ -15,6 +15,7 @@ import re
 import time
 from typing import Iterable, Mapping, NamedTuple, Sequence
 
+from . import paths as _paths
 from .files import read, sync_folder, write_atomically
 from .process import run
 from .systemd import Manager, SystemdError, parse_show
@@ -71,9 +72,11 @@ def install(
     :param started: units that start now only.
     :param restart: whether units of a name (``x.socket`` and ``x.service``) are stopped before one
         of their files changes. Otherwise what runs goes on as it is.
+    :raises UntrustedPath: somebody else could write to the folder.
     :raises SystemdError: a calendar expression is not valid (nothing was changed then), or systemd
         could not start a unit.
     """
+    _paths.require(folder, "writes units to it")
     for name, text in files.items():
         _check_calendars(name, text)
     obsolete = [name for name in matching(patterns, folder) if name not in files]

@@ -82,6 +82,13 @@ def not_before(journal: _journal.Journal, days: float) -> Optional[datetime]:
         return None
 
 
+def _system_unit(server: dict[str, Any]) -> str:
+    """The name of a server's unit, empty where it is a user's: the system may have another one of
+    that name."""
+    unit = server.get("unit") or {}
+    return "" if unit.get("account") else str(unit.get("name", ""))
+
+
 def dump_name(journal: _journal.Journal) -> str:
     """The name of the last backup of the legacy deployment."""
     return "legacy-final-%s" % journal["id"]
@@ -328,7 +335,7 @@ def inspect(settings: dict[str, Any], journal: _journal.Journal, now: datetime) 
         "dump_path": path,
         "expect": _position.legacy_hash(journal),
         "server": database.get("server"),
-        "server_unit": (database.get("unit") or {}).get("name", ""),
+        "server_unit": _system_unit(database),
         "database": database.get("name", ""),
         "files": [],
         "units": (found.get("legacy") or {}).get("units", []),

@@ -106,7 +106,8 @@ def hashes(record: dict[str, Any]) -> dict[str, str]:
     manager = _systemd.Manager(record["account"] or None)
     units = _systemd.show(manager, [record["name"]])
     paths = [record["path"]] + (units[0].properties.get("DropInPaths", "").split() if units else [])
-    return {path: _legacy.file_hash(path) for path in paths if path and os.path.isfile(path)}
+    found = {path: _systemd.file_hash(manager, path) for path in paths}
+    return {path: digest for path, digest in found.items() if digest}
 
 
 def adopt(found: list[dict[str, Any]], folder: str, check: bool = False) -> dict[str, Any]:
@@ -121,7 +122,7 @@ def adopt(found: list[dict[str, Any]], folder: str, check: bool = False) -> dict
     new = {entry["name"]: entry for entry in found if entry["name"] not in known}
     adopted = {**known, **new}
     if new and not check:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        _files.make_folder(folder, 0o700)
         _files.write_atomically(
             os.path.join(folder, RECORD),
             json.dumps(

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
 from .._host import listeners as _listeners
-from .._host import process as _process
 from .._host import process_unit as _process_unit
 from .._host import systemd as _systemd
-from .._host.account import Account, AccountError
+from .._host.account import Account, AccountError, open_regular
 from . import gpu as _gpu
 from .declaration import COMMAND, LLAMA_CPP, ON_DEMAND, RERANK, VLLM, Server, human
 
@@ -35,7 +34,17 @@ def account_of(name: str) -> Account:
         return Account.numbered(NOBODY)
 
 
-def parts(server: Server) -> list[str]:
+def _as(account: str, place: str, look: Callable[[], Any]) -> Any:
+    """What the account that runs the server finds: what it can't read is of no use to it, and
+    nobody else's business.
+
+    :raises OSError: it needs too long.
+    """
+    is_root = os.geteuid() == 0
+    return (account_of(account) if is_root else Account.numbered(os.geteuid())).ask(look, place)
+
+
+def _parts(server: Server) -> list[str]:
     """The files of the weights. GGUF may come in parts, which are named by their number."""
     match = SPLIT.fullmatch(server.model)
     if match:
@@ -52,67 +61,94 @@ def parts(server: Server) -> list[str]:
     return [server.model] if server.model else []
 
 
-def size_of(server: Server) -> int:
-    """Bytes of the weights that exist."""
-    return sum(os.path.getsize(path) for path in parts(server) if os.path.isfile(path))
+def size_of(server: Server, account: str) -> int:
+    """Bytes of the weights that the account sees."""
+
+    def look() -> int:
+        return sum(os.path.getsize(path) for path in _parts(server) if os.path.isfile(path))
+
+    return int(_as(account, server.model, look)) if server.model else 0
 
 
 def weights(server: Server, account: str) -> list[str]:
     """What is wrong with the weights."""
     if not server.model:
         return []
-    if not os.path.exists(server.model):
-        return ["%s: model %s does not exist" % (server.name, server.model)]
-    if server.server in (LLAMA_CPP, RERANK) and os.path.isdir(server.model):
-        return [
-            "%s: model %s is a folder; llama.cpp reads a GGUF file" % (server.name, server.model)
-        ]
-    files = parts(server)
+    try:
+        found = _as(account, server.model, lambda: _weights(server))
+    except PermissionError as error:
+        found = [_closed(account, error.filename)]
+    except OSError as error:
+        found = ["%s: %s" % (error.filename, error.strerror)]
+    return ["%s: %s" % (server.name, problem) for problem in found]
+
+
+def _closed(account: str, path: str) -> str:
+    return (
+        "the account %s cannot read %s: give it or its group the right, on every folder above too"
+        % (account, path)
+    )
+
+
+def _weights(server: Server) -> list[str]:
+    """What is wrong, as the account sees it.
+
+    :raises PermissionError: it can't.
+    """
+    llama = server.server in (LLAMA_CPP, RERANK)
+    if not _is_there(server.model):
+        return ["model %s does not exist" % server.model]
+    folder = os.path.isdir(server.model)
+    if llama and folder:
+        return ["model %s is a folder; llama.cpp reads a GGUF file" % server.model]
+    files = _parts(server)
     if not files:
-        return [
-            "%s: model %s holds no weights (%s)" % (server.name, server.model, ", ".join(WEIGHTS))
-        ]
-    if os.path.isdir(server.model) and server.server == VLLM:
+        return ["model %s holds no weights (%s)" % (server.model, ", ".join(WEIGHTS))]
+    if folder and server.server == VLLM:
         files = [os.path.join(server.model, "config.json"), *files]
-    problems = []
-    for path in files:
-        if not os.path.isfile(path):
-            problems.append("%s: %s of the model does not exist" % (server.name, path))
-        elif (
-            _process.run(
-                ["test", "-r", path], account=account_of(account) if os.geteuid() == 0 else None
-            ).rc
-            != 0
-        ):
-            problems.append(
-                "%s: the account %s cannot read %s: give it or its group the right, on every "
-                "folder above too" % (server.name, account, path)
-            )
-        elif os.path.getsize(path) == 0:
-            problems.append("%s: %s is empty" % (server.name, path))
-        elif server.server in (LLAMA_CPP, RERANK) and _head(path) != GGUF:
-            problems.append("%s: %s is not a GGUF file" % (server.name, path))
-    return problems
+    found = ((path, _wrong(path, llama)) for path in files)
+    return ["%s %s" % (path, wrong) for path, wrong in found if wrong]
 
 
-def _head(path: str) -> bytes:
-    with open(path, "rb") as handle:
-        return handle.read(len(GGUF))
+def _is_there(path: str) -> bool:
+    """Whether something is there.
+
+    :raises PermissionError: a folder above it is closed to us.
+    """
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _wrong(path: str, is_gguf: bool) -> str:
+    if not _is_there(path) or not os.path.isfile(path):
+        return "of the model does not exist"
+    handle = open_regular(path)
+    try:
+        head = os.read(handle, len(GGUF))
+    finally:
+        os.close(handle)
+    if not head:
+        return "is empty"
+    return "is not a GGUF file" if is_gguf and head != GGUF else ""
 
 
 def program(server: Server, account: str) -> list[str]:
     """Whether the account can run its program."""
     path = server.command[0] if server.server == COMMAND else server.binary
-    if not os.path.isfile(path):
+
+    def look() -> tuple[bool, bool]:
+        return _is_there(path) and os.path.isfile(path), os.access(path, os.X_OK)
+
+    try:
+        there, runs = _as(account, path, look)
+    except OSError:
+        there, runs = True, False
+    if not there:
         return ["%s: program %s does not exist" % (server.name, path)]
-    if (
-        _process.run(
-            ["test", "-x", path], account=account_of(account) if os.geteuid() == 0 else None
-        ).rc
-        != 0
-    ):
-        return ["%s: the account %s cannot run %s" % (server.name, account, path)]
-    return []
+    return [] if runs else ["%s: the account %s cannot run %s" % (server.name, account, path)]
 
 
 def ports(server: Server, units: dict[str, str], found: Sequence[_listeners.Listener]) -> list[str]:

@@ -20,6 +20,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, NamedTuple, Optional, Union
 
+from .._host import files as _files
 from .._host import settings_file as _settings_file
 from .._host.problem import OperatorError
 
@@ -382,9 +383,9 @@ def load(name: str, folder: str = FOLDER, owner: int = 0) -> Installed:
     if not NAME.fullmatch(name):
         raise DeclarationError("%r is no name of a model server" % name)
     try:
-        with open(path, encoding="utf-8") as handle:
+        with _files.reading(path) as handle:
             about = os.fstat(handle.fileno())
-            record = json.load(handle)
+            record = json.loads(handle.read().decode("utf-8"))
         if about.st_uid != owner or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise DeclarationError(
                 "%s must belong to %s and be writable for nobody else"

@@ -96,7 +96,7 @@ def load(folder: str) -> list[Rule]:
 def _save(folder: str, rules: list[Rule]) -> None:
     path = os.path.join(folder, RECORD)
     if rules:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        _files.make_folder(folder, 0o700)
         _files.write_atomically(
             path,
             json.dumps({"format": FORMAT, "rules": [rule.record() for rule in rules]}, indent=1)

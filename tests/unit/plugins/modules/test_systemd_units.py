@@ -11,6 +11,7 @@ from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host import unit_files as _unit_files
+from ansible_collections.llmops.litellm.plugins.module_utils._host.paths import UntrustedPath
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 from ansible_collections.llmops.litellm.plugins.modules import systemd_units
 
@@ -69,3 +70,11 @@ def test_module_tells_what_it_does(
     assert run(state="paused", wait=5)["done"] == ["x-tidy.timer: stopped"]
     assert run(state="absent")["done"][-1] == "x-tidy.timer: removed"
     assert "nosuch" in run(files=files, started=["nosuch.service"])["msg"]
+
+
+def test_folder_that_is_not_roots_own_is_a_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_unit_files, "install", support.fails(UntrustedPath("of somebody else")))
+    told = support.run_module(systemd_units.main, {"patterns": PATTERNS}, capsys)
+    assert (told["failed"], told["msg"]) == (True, "of somebody else")

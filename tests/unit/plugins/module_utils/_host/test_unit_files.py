@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from fake_systemd import FILES, PATTERNS, Systemd
+from unit.support import reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host import unit_files as _unit_files
+from ansible_collections.llmops.litellm.plugins.module_utils._host.paths import UntrustedPath
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 
 BRIDGES = {"b-1.socket": "[Socket]\nListenStream=1\n", "b-1.service": "[Service]\n"}
@@ -200,3 +202,12 @@ def test_removal_leaves_nothing_of_the_set(host: Systemd) -> None:
     host.calls.clear()
     assert _unit_files.remove(PATTERNS, folder=str(host.folder)).done == []
     assert host.calls == []
+
+
+def test_units_go_only_where_nobody_but_root_writes(host: Systemd) -> None:
+    """What lies there is run as root by the system's manager."""
+    reachable(host.folder)
+    os.chown(host.folder, 65534, 65534)
+    with pytest.raises(UntrustedPath, match="belongs to account nobody, and root writes units"):
+        install(host, FILES)
+    assert list(host.folder.iterdir()) == []

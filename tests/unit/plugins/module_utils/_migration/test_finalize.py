@@ -210,6 +210,14 @@ def test_unit_that_runs_is_a_reason() -> None:
     assert subjects(_finalize.check_units(units)) == ["unit a.timer"]
 
 
+def test_server_of_a_users_unit_stops_no_unit_of_the_system() -> None:
+    """Starting it in private stops its own unit by name, in the system's manager."""
+    unit = {"name": "ufw.service", "account": ""}
+    assert _finalize._system_unit({"unit": unit}) == "ufw.service"
+    assert _finalize._system_unit({"unit": {**unit, "account": "ana"}}) == ""
+    assert _finalize._system_unit({"unit": None}) == _finalize._system_unit({}) == ""
+
+
 def test_rows_that_somebody_wrote_are_named() -> None:
     assert _finalize.check_contents(HELD, finalized()) == []
     changed = {**HELD, "hash": "h2", "tables": [{**HELD["tables"][0], "rows": 2}]}  # type: ignore[dict-item,index]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.support import reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
@@ -64,6 +65,20 @@ def test_the_record_goes_on_saying_how_it_was_found(unit: _systemd.Unit, tmp_pat
         "llama.service: its files are not the same any more",
     ]
     assert _adoption.load(str(tmp_path)) == {"llama.service": found[0]}
+
+
+def test_files_of_an_account_are_read_as_that_account(
+    unit: _systemd.Unit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    theirs, roots = reachable(tmp_path / "theirs.conf"), tmp_path / "roots.conf"
+    for path in (theirs, roots):
+        path.write_text("[Service]\n")
+    roots.chmod(0o600)
+    words = {"FragmentPath": str(theirs), "DropInPaths": "%s %s" % (roots, theirs)}
+    monkeypatch.setattr(_systemd, "show", lambda *_words: [unit._replace(properties=words)])
+    record = {"name": "x.service", "path": str(roots)}
+    assert list(_adoption.hashes({**record, "account": "nobody"})) == [str(theirs)]
+    assert sorted(_adoption.hashes({**record, "account": ""})) == [str(roots), str(theirs)]
 
 
 def test_by_port(unit: _systemd.Unit, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.support import reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
     checks as _checks,
 )
@@ -55,7 +55,7 @@ def gguf(path: Path, text: bytes = b"GGUF....") -> Path:
 
 def test_weights_that_are_there(tmp_path: Path) -> None:
     one = server(gguf(tmp_path / "one.gguf"))
-    assert (_checks.weights(one, ACCOUNT), _checks.size_of(one)) == ([], 8)
+    assert (_checks.weights(one, ACCOUNT), _checks.size_of(one, ACCOUNT)) == ([], 8)
 
 
 def test_a_part_that_is_missing_is_named(tmp_path: Path) -> None:
@@ -83,22 +83,39 @@ def test_a_folder_for_vllm_needs_its_configuration(tmp_path: Path) -> None:
     assert "config.json of the model does not exist" in _checks.weights(one, ACCOUNT)[0]
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     assert _checks.weights(one, ACCOUNT) == []
-    assert _checks.size_of(one) == 4
+    assert _checks.size_of(one, ACCOUNT) == 4
 
 
-def test_rights_are_asked_for_the_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Any] = []
-
-    def run(argv: list[str], account: Any = None, **_more: Any) -> _process.Result:
-        asked.append((argv, account))
-        return _process.Result(1, "", "")
-
-    monkeypatch.setattr(_process, "run", run)
+def test_what_the_account_cannot_read_nobody_looks_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_checks.os, "geteuid", lambda: 0)
-    one = server(gguf(tmp_path / "one.gguf"))
-    assert "the account no-such-account cannot read" in _checks.weights(one, ACCOUNT)[0]
-    assert "cannot run /bin/true" in _checks.program(one, ACCOUNT)[0]
-    assert [entry[1].uid for entry in asked] == [_checks.NOBODY] * 2
+    weights = reachable(gguf(tmp_path / "one.gguf", b"secret"))
+    one = server(weights, binary=str(tmp_path / "llama-server"))
+    assert _checks.program(one, ACCOUNT) == [f"one: program {tmp_path}/llama-server does not exist"]
+    (tmp_path / "llama-server").write_text("#!/bin/sh\n")
+    (tmp_path / "llama-server").chmod(0o744)
+    weights.chmod(0o600)
+    closed = "one: the account no-such-account cannot "
+    assert _checks.program(one, ACCOUNT) == [f"{closed}run {tmp_path}/llama-server"]
+    assert _checks.weights(one, ACCOUNT) == [
+        f"{closed}read {weights}: give it or its group the right, on every folder above too"
+    ]
+    weights.chmod(0o644)
+    (tmp_path / "llama-server").chmod(0o755)
+    assert _checks.program(one, ACCOUNT) == []
+    assert _checks.weights(one, ACCOUNT) == [f"one: {weights} is not a GGUF file"]
+    assert _checks.size_of(one, ACCOUNT) == 6
+    tmp_path.chmod(0o700)
+    assert f"cannot read {weights}" in _checks.weights(one, ACCOUNT)[0]
+    assert f"cannot run {tmp_path}" in _checks.program(one, ACCOUNT)[0]
+    assert _checks.size_of(one, ACCOUNT) == 0
+
+
+def test_weights_that_are_no_file_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "one.gguf")
+    one = server(tmp_path / "one.gguf")
+    assert "of the model does not exist" in _checks.weights(one, ACCOUNT)[0]
 
 
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:

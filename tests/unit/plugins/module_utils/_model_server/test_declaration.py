@@ -173,6 +173,15 @@ def test_a_file_that_cannot_be_trusted_or_read(
         _declaration.load("embed", str(tmp_path), os.geteuid())
 
 
+def test_a_link_or_a_pipe_in_place_of_a_declaration_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text(_declaration.dump(installed()), encoding="utf-8")
+    (tmp_path / "embed.json").symlink_to(tmp_path / "other.json")
+    os.mkfifo(tmp_path / "chat.json")
+    for name in ("embed", "chat"):
+        with pytest.raises(_declaration.DeclarationError, match="cannot be read"):
+            _declaration.load(name, str(tmp_path), os.geteuid())
+
+
 def test_a_file_that_others_can_write_is_not_believed(tmp_path: Path) -> None:
     path = tmp_path / "embed.json"
     path.write_text(_declaration.dump(installed()), encoding="utf-8")
