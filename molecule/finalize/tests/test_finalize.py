@@ -162,7 +162,7 @@ def killed(host: Any) -> dict[str, Any]:
         f"COMMENT ON DATABASE \"{KEPT}\" IS '{mark}'",
     ):
         host.check_output(
-            "docker exec litellm-postgres psql -U litellm -d postgres -c %s", statement
+            "docker exec litellm-postgres psql -U postgres -d postgres -c %s", statement
         )
     host.check_output(
         f"echo '{json.dumps({'facts': {'kept_database': KEPT}})}'"

@@ -94,6 +94,6 @@ def secrets(host: Any, keys: dict[str, Any], new: dict[str, str]) -> dict[str, s
         {"new " + name: new[name] for name in ("REDIS_PASSWORD", "DATABASE_URL", "GATEWAY_TOKEN")}
     )
     found["new POSTGRES_PASSWORD"] = host.check_output(
-        "docker exec litellm-postgres printenv POSTGRES_PASSWORD"
+        "docker exec litellm-proxy printenv POSTGRES_PASSWORD"
     )
     return found

@@ -52,6 +52,22 @@ def test_everything_belongs_to_the_new_role(host: Any) -> None:
     )
 
 
+def test_litellm_is_no_superuser_and_owns_what_it_has(host: Any) -> None:
+    """The server's superuser has no password: nobody is it over the network."""
+    roles = host.check_output(
+        "docker exec litellm-postgres psql -U postgres -d postgres -XAtc "
+        '"SELECT rolname, rolsuper, rolcreatedb, rolcreaterole, rolpassword IS NULL FROM pg_authid '
+        'WHERE rolcanlogin ORDER BY 1"'
+    ).split()
+    assert roles == ["litellm|f|f|f|f", "postgres|t|t|t|t"]
+    owners = host.check_output(
+        PSQL + ' "SELECT DISTINCT relowner::regrole FROM pg_class WHERE oid >= 16384"'
+    ).split()
+    assert owners == ["litellm"]
+    tried = host.run(PSQL + " \"COPY (SELECT 1) TO PROGRAM 'true'\"")
+    assert tried.rc != 0 and "permission denied" in tried.stderr
+
+
 def test_tables_are_analyzed(host: Any) -> None:
     never = host.check_output(
         PSQL + ' "SELECT count(*) FROM pg_stat_user_tables '

@@ -146,7 +146,8 @@ def _project(folder: str, found: dict[str, Any], engine: tuple[str, ...]) -> Pro
         for service, item in services.items()
     }
     ports = {service: _published(item) for service, item in services.items()}
-    inside = services["postgres"]["environment"]
+    # Of the proxy, whose environment is .env; the server's own superuser is another than its role.
+    inside = services["litellm"]["environment"]
     address, problem = _address(services["litellm"], ports["litellm"])
     targets = {"postgres": INSIDE["postgres"], "redis": INSIDE["redis"]}
     servers = {service: _reached(ports[service], target) for service, target in targets.items()}

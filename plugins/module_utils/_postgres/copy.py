@@ -17,9 +17,10 @@ from time import monotonic, sleep
 from typing import IO, Any, NamedTuple, Optional
 
 from . import verified as _verified
-from .database import MAINTENANCE, Occupancy, check_source, check_versions, inspect, refusals
+from .database import Occupancy, check_source, check_versions, inspect, refusals
 from .endpoint import APPLICATION, said
 from .fingerprint import SETTINGS, begin, compare, fingerprint, sequences, take
+from .role import administering
 from .session import Endpoint, PostgresError, Session, literal
 
 CHUNK = 1 << 20
@@ -207,7 +208,7 @@ def copy(source: Endpoint, target: Endpoint, replace: str, now: datetime) -> Res
     """
     phase = _verified.Phases()
     with ExitStack() as stack:
-        admin = stack.enter_context(Session(target.on(MAINTENANCE)))
+        admin = stack.enter_context(administering(target))
         _lock(admin, target)
         action, earlier = plan(source, target, replace, admin)
         holder = stack.enter_context(Session(source, SETTINGS))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Optional
 
 from . import fingerprint as _fingerprint
 from .endpoint import APPLICATION
+from .role import MAINTENANCE, administering, administrator
 from .session import (
     Endpoint,
     PostgresError,
@@ -22,8 +23,6 @@ from .session import (
     server_version,
 )
 
-# Every server has it; databases are made and dropped from there.
-MAINTENANCE = "postgres"
 _HOLDS = """SELECT CASE c.relkind WHEN 'S' THEN 'sequence ' WHEN 'v' THEN 'view ' ELSE 'table ' END
     || c.relname
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -73,7 +72,7 @@ def inspect(endpoint: Endpoint, admin: Optional[Session] = None) -> Occupancy:
     ``admin`` is a session on the server's maintenance database.
     """
     if admin is None:
-        with Session(endpoint.on(MAINTENANCE)) as session:
+        with administering(endpoint) as session:
             return inspect(endpoint, session)
     rows = admin.query(
         "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
@@ -131,7 +130,7 @@ def check_versions(source: Endpoint, target: Endpoint) -> tuple[int, int]:
     """
     (old, old_major), (new, new_major) = (
         server_version(source),
-        server_version(target.on(MAINTENANCE)),
+        server_version(administrator(target)),
     )
     dump, restore = client_version(source, "pg_dump"), client_version(target, "pg_restore")
     if new_major < old_major:
@@ -190,7 +189,7 @@ def drop(endpoint: Endpoint, expect: Optional[str], check: bool = False) -> bool
     :returns: whether it was there.
     :raises PostgresError: it must not be dropped, or could not be.
     """
-    with Session(endpoint.on(MAINTENANCE)) as session:
+    with administering(endpoint) as session:
         found = inspect(endpoint, session)
         if not found.exists:
             return False

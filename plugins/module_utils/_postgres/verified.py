@@ -16,9 +16,10 @@ from datetime import datetime, timezone
 from time import monotonic
 from typing import Any, NamedTuple
 
-from .database import MAINTENANCE, growing, inspect, refusals
+from .database import growing, inspect, refusals
 from .endpoint import APPLICATION
 from .fingerprint import compare, digest, fingerprint
+from .role import administering, create, secure
 from .session import Endpoint, PostgresError, Session, identifier, literal
 
 # Of the loading sessions alone: faster index builds, and no wait for the disk at every one of
@@ -69,12 +70,13 @@ def load(
 ) -> Verified:
     """Fill a fresh database, verify it, and give it the target's name. One that differs is removed.
 
-    :param admin: a session on the target server's maintenance database.
+    :param admin: a session of :func:`administering`, on the target's server.
     :param fill: loads the fresh database whose endpoint it is given, and returns what it must hold.
     :param phase: called with ``prepare``, ``load``, ``analyze``, ``verify`` and ``rename``.
     :param sides: what the differences call the two sides.
     :raises PostgresError: refused or failed; what was at the target's name is as it was.
     """
+    secure(target)
     fresh = changed(target.on(growing(target.database)), settings=LOAD_SETTINGS)
     stamp = now.astimezone(timezone.utc).isoformat(timespec="seconds")
     _create(admin, fresh)
@@ -162,10 +164,7 @@ def _create(admin: Session, endpoint: Endpoint) -> None:
         "SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'template0'"
     )[0][0]
     locale = "" if encoding == "UTF8" else " LC_COLLATE 'C' LC_CTYPE 'C'"
-    admin.execute(
-        "CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8'%s"
-        % (identifier(endpoint.database), locale)
-    )
+    create(admin, endpoint, " ENCODING 'UTF8'" + locale)
 
 
 def _remove(fresh: Endpoint) -> None:
@@ -173,5 +172,5 @@ def _remove(fresh: Endpoint) -> None:
 
     On a connection of its own: the failure may have been the other one's.
     """
-    with Session(fresh.on(MAINTENANCE)) as admin:
+    with administering(fresh) as admin:
         admin.execute("DROP DATABASE IF EXISTS %s WITH (FORCE)" % identifier(fresh.database))

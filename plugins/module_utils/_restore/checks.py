@@ -20,14 +20,13 @@ from .._host.files import device_of, free_bytes
 from .._host.problem import numbers
 from .._host.process import run
 from .._postgres import copy_back as _copy_back
-from .._postgres.database import MAINTENANCE
 from .._postgres.endpoint import read_env
 from .._postgres.fingerprint import fingerprint
 from .._postgres.programs import postmaster
+from .._postgres.role import administering, administrator
 from .._postgres.session import (
     Endpoint,
     PostgresError,
-    Session,
     database_size,
     literal,
     query,
@@ -120,7 +119,7 @@ def _database_exists(target: Endpoint) -> tuple[bool, str]:
     try:
         exists = bool(
             query(
-                target.on(MAINTENANCE),
+                administrator(target),
                 "SELECT 1 FROM pg_database WHERE datname = %s" % literal(target.database),
             )
         )
@@ -167,7 +166,7 @@ def check_salt(manifest: _backup.Manifest, deployment: Deployment, notes: list[s
 def check_server(manifest: _backup.Manifest, target: Endpoint) -> list[str]:
     """Refuse if the server or its programs can't load the dump."""
     _database.check(manifest, target)
-    version, major = server_version(target.on(MAINTENANCE))
+    version, major = server_version(administrator(target))
     dumped = numbers(str(manifest["database"].get("server_version", "")))
     if dumped and dumped[0] > major:
         return [
@@ -264,7 +263,7 @@ def data_space(target: Endpoint) -> Optional[tuple[int, Optional[int]]]:
         pid = postmaster(target.host, target.port, "/proc")
         return _room(pid) if pid else None
     try:
-        with Session(target.on(MAINTENANCE)) as session:
+        with administering(target) as session:
             folder = str(session.query("SELECT current_setting('data_directory')")[0][0])
     except PostgresError:
         return None

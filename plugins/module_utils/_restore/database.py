@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, Optional
 
 from .._backup import backup as _backup
 from .._postgres import verified as _verified
-from .._postgres.database import MAINTENANCE, inspect, refusals
+from .._postgres.database import inspect, refusals
+from .._postgres.role import administering
 from .._postgres.session import Endpoint, PostgresError, Session, client_version
 from . import load as _load
 
@@ -59,7 +60,7 @@ def restore(
         _load.load(dump, fresh, jobs)
         return _verified.Expected(manifest["fingerprint"], manifest["sequences_after"])
 
-    with Session(target.on(MAINTENANCE)) as admin:
+    with administering(target) as admin:
         action = _plan(target, admin)
         done = _verified.load(admin, target, now, fill, phase, ("backup", "restored database"))
     return Result(action, manifest, done.differences, done.expected, done.found, phase.seconds)
@@ -72,7 +73,7 @@ def dry_run(folder: str, target: Endpoint) -> tuple[str, _backup.Manifest]:
     """
     manifest = _sound(folder)
     check(manifest, target)
-    with Session(target.on(MAINTENANCE)) as admin:
+    with administering(target) as admin:
         return _plan(target, admin), manifest
 
 

@@ -19,11 +19,13 @@ from typing import Any, Iterator, Sequence
 from .._backup import backup as _backup
 from .._host import files as _files
 from .._host import process as _process
+from .._postgres.role import SUPERUSERS
 from .._postgres.session import Endpoint
 from . import database as _database
 from . import load as _load
 
 LABEL = "llmops.litellm.drill"
+# Owns what is restored, and is no superuser: whatever a dump calls, it calls as that.
 USER = "drill"
 START_TIMEOUT = 180.0  # seconds for PostgreSQL to make a new data folder
 # A restored database is about as large as it was; while it is loaded, its WAL comes on top.
@@ -35,7 +37,7 @@ _RUN = (
     *("--detach", "--label", LABEL, "--network", "none", "--cap-drop", "ALL"),
     *("--user", "postgres", "--security-opt", "no-new-privileges:true"),
     *("--memory", MEMORY, "--shm-size", "256m", "--pull", "never"),
-    *("--env", "POSTGRES_USER=" + USER, "--env", "POSTGRES_HOST_AUTH_METHOD=trust"),
+    *("--env", "POSTGRES_USER=" + SUPERUSERS[0], "--env", "POSTGRES_HOST_AUTH_METHOD=trust"),
 )
 _SERVER = ("postgres", "-c", "fsync=off", "-c", "full_page_writes=off")
 

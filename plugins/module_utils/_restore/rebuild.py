@@ -29,6 +29,8 @@ from .._host import listeners as _listeners
 from .._host.docker import check_engine
 from .._host.files import sync_folder, write_atomically
 from .._host.process import run
+from .._postgres import role as _role
+from .._postgres.endpoint import read_env
 from .._postgres.session import PostgresError
 from . import checks as _checks
 from . import database as _database
@@ -405,6 +407,9 @@ def _restore_database(
     reasons += _checks.check_space(manifest, project.database, "", notes)
     if reasons:
         raise RestoreError("; ".join(reasons))
+    _role.secure(
+        project.database, read_env(deployment.salt_key_file).get("POSTGRES_PASSWORD") or None
+    )
     log("the database is restored")
     done = _database.restore(
         order.path, project.database, now, order.identity, order.jobs, manifest

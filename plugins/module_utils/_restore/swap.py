@@ -13,8 +13,9 @@ import time
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-from .._postgres.database import MAINTENANCE, growing, inspect, parse_mark
+from .._postgres.database import growing, inspect, parse_mark
 from .._postgres.endpoint import APPLICATION
+from .._postgres.role import administering
 from .._postgres.session import Endpoint, PostgresError, Session, identifier, literal
 from .._postgres.verified import mark
 
@@ -44,7 +45,7 @@ def kept_name(database: str, stamp: str) -> str:
 
 def names(target: Endpoint) -> set[str]:
     """Every database of the server."""
-    with Session(target.on(MAINTENANCE)) as admin:
+    with administering(target) as admin:
         return {str(row[0]) for row in admin.query("SELECT datname FROM pg_database")}
 
 
@@ -55,7 +56,7 @@ def exists(admin: Session, database: str) -> bool:
 
 def check_rights(target: Endpoint) -> None:
     """:raises PostgresError: the role may not give a database another name."""
-    with Session(target.on(MAINTENANCE)) as admin:
+    with administering(target) as admin:
         makes, owns = admin.query(_MAY % literal(target.database))[0]
     if makes != "t" or owns != "t":
         raise PostgresError(
@@ -80,7 +81,7 @@ def wait_alone(target: Endpoint, timeout: Optional[float] = None) -> None:
     :raises PostgresError: one still is; the message names it.
     """
     limit = time.monotonic() + (CLIENTS_TIMEOUT if timeout is None else timeout)
-    with Session(target.on(MAINTENANCE)) as admin:
+    with administering(target) as admin:
         while True:
             clients = inspect(target, admin).clients
             if not clients:
@@ -112,7 +113,7 @@ def swap(target: Endpoint, fresh: str, kept: str, now: datetime) -> bool:
 
     :returns: whether there was one to keep.
     """
-    with Session(target.on(MAINTENANCE)) as admin:
+    with administering(target) as admin:
         had = exists(admin, target.database)
         comment = _comment(admin, target.database)
         admin.execute("BEGIN")
@@ -138,7 +139,7 @@ def swap(target: Endpoint, fresh: str, kept: str, now: datetime) -> bool:
 
 def swapped(target: Endpoint, fresh: str) -> bool:
     """Whether :func:`swap` was committed, given that the restored database was complete."""
-    with Session(target.on(MAINTENANCE)) as admin:
+    with administering(target) as admin:
         return not exists(admin, fresh) and exists(admin, target.database)
 
 
@@ -147,7 +148,7 @@ def unswap(target: Endpoint, fresh: str, kept: str, now: datetime) -> None:
 
     The restored database gets its name and mark back; the next restore replaces it.
     """
-    with Session(target.on(MAINTENANCE)) as admin:
+    with administering(target) as admin:
         back = exists(admin, kept)
         comment = _comment(admin, target.database)
         admin.execute("BEGIN")
@@ -172,7 +173,7 @@ def kept(target: Endpoint) -> list[dict[str, Any]]:
     """Databases that earlier restores have kept of this one, oldest first: ``name``, ``time``,
     ``bytes``.
     """
-    with Session(target.on(MAINTENANCE)) as admin:
+    with administering(target) as admin:
         rows = admin.query(
             "SELECT datname, shobj_description(oid, 'pg_database'), pg_database_size(oid) "
             "FROM pg_database WHERE NOT datistemplate ORDER BY 1"
@@ -196,7 +197,7 @@ def discard(target: Endpoint, spare: str = "") -> list[str]:
     :returns: the names.
     """
     found = [item["name"] for item in kept(target) if item["name"] != spare]
-    with Session(target.on(MAINTENANCE)) as admin:
+    with administering(target) as admin:
         for name in found:
             record = parse_mark(_comment(admin, name)) or {}
             if record.get("made_by") == APPLICATION and record.get("state") == KEPT:
@@ -206,7 +207,7 @@ def discard(target: Endpoint, spare: str = "") -> list[str]:
 
 def drop_fresh(target: Endpoint, fresh: str) -> None:
     """Remove an unused restored database, complete or not, if it has our mark."""
-    with Session(target.on(MAINTENANCE)) as admin:
+    with administering(target) as admin:
         for name in (fresh, growing(fresh)):
             if exists(admin, name) and parse_mark(_comment(admin, name)) is not None:
                 admin.execute("DROP DATABASE %s WITH (FORCE)" % identifier(name))

@@ -18,6 +18,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Callable, Iterator
 from urllib.parse import quote
@@ -140,9 +141,11 @@ def _debian() -> str:
     return os.path.dirname(folders[-1])
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Native]:
-    """A running cluster whose hosts log in by password."""
+@contextmanager
+def started(superuser: str = "postgres") -> Iterator[Endpoint]:
+    """A running cluster whose hosts log in by password; the maintenance database as its
+    superuser.
+    """
     binaries, folder, port = (
         _debian(),
         tempfile.mkdtemp(prefix="llmops-pg-", dir="/tmp"),
@@ -171,7 +174,7 @@ def cluster() -> Iterator[Native]:
             "initdb",
             "--pgdata",
             data,
-            "--username=postgres",
+            "--username=" + superuser,
             "--encoding=UTF8",
             "--locale=C.UTF-8",
             "--auth-local=trust",
@@ -190,17 +193,23 @@ def cluster() -> Iterator[Native]:
             " -c fsync=off -c full_page_writes=off" % (port, folder),
             "start",
         )
-        admin = Endpoint("postgres", "postgres", host=folder, port=port, bindir=binaries)
-        role = 'gate"way ü'
+        yield Endpoint("postgres", superuser, host=folder, port=port, bindir=binaries)
+    finally:
+        if os.path.exists(os.path.join(data, "postmaster.pid")):
+            run("pg_ctl", "--pgdata", data, "--wait", "--mode=immediate", "stop")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Native]:
+    """A running cluster with a role that makes databases."""
+    role = 'gate"way ü'
+    with started() as admin:
         with Session(admin) as session:
             session.execute(
                 "CREATE ROLE %s LOGIN CREATEDB PASSWORD %s" % (identifier(role), literal(PASSWORD))
             )
         yield Native(admin, role)
-    finally:
-        if os.path.exists(os.path.join(data, "postmaster.pid")):
-            run("pg_ctl", "--pgdata", data, "--wait", "--mode=immediate", "stop")
-        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,7 @@ class Server:
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     fake = Server()
     monkeypatch.setattr(_database, "Session", fake.session)
+    monkeypatch.setattr(_database, "administering", fake.session)
     monkeypatch.setattr(_database, "inspect", lambda endpoint, session: fake.found)
     monkeypatch.setattr(_fingerprint, "fingerprint", lambda endpoint: {"hash": fake.hash})
     return fake

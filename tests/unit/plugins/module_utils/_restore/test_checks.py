@@ -158,6 +158,7 @@ def test_salt_key_is_compared_by_its_fingerprint(tmp_path: Path) -> None:
 
 def test_server_must_not_be_older_than_the_dump(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_checks._database, "check", lambda told, target: None)
+    monkeypatch.setattr(_checks, "administrator", lambda target: target.on("postgres"))
     monkeypatch.setattr(_checks, "server_version", lambda endpoint: ("15.9", 15))
     assert _checks.check_server({"database": {"server_version": "15.2 (Debian)"}}, TARGET) == []
     assert (
@@ -249,7 +250,7 @@ def test_room_in_a_container_is_asked_inside(monkeypatch: pytest.MonkeyPatch) ->
             "",
         )
 
-    monkeypatch.setattr(_checks, "Session", Session)
+    monkeypatch.setattr(_checks, "administering", Session)
     monkeypatch.setattr(_checks, "run", run)
     assert _checks.data_space(TARGET) == (4 << 20, None)
     assert asked == [
@@ -283,6 +284,7 @@ def test_everything_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     path = backed_up(tmp_path / "b", source="legacy", salt_key_fingerprint="0" * 32)
     (tmp_path / "env").write_text("LITELLM_SALT_KEY=x\n")
     _journal.save(str(tmp_path), _journal.create("x", {}, NOW), NOW)
+    monkeypatch.setattr(_checks, "administrator", lambda target: target.on("postgres"))
     monkeypatch.setattr(_checks, "check_server", lambda told, target: ["too old"])
     monkeypatch.setattr(_checks, "query", lambda endpoint, statement: [["1"]])
     monkeypatch.setattr(_checks._swap, "check_rights", lambda target: None)

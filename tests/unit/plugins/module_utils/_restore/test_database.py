@@ -53,7 +53,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(_database._backup, "verify", verify)
     monkeypatch.setattr(_database._backup, "manifest", lambda _folder: dict(MANIFEST))
     monkeypatch.setattr(_database, "client_version", lambda *_words: host.client)
-    monkeypatch.setattr(_database, "Session", support.Database())
+    monkeypatch.setattr(_database, "administering", support.Database())
     monkeypatch.setattr(_database, "inspect", lambda *_words: host.found)
     monkeypatch.setattr(_database._load, "find", lambda folder, *_words: folder + "/dump")
     monkeypatch.setattr(_database._load, "load", lambda *words: host.loaded.append(words))

@@ -70,6 +70,7 @@ def test_container_is_reached_by_nobody_and_pulls_nothing(
         "--security-opt no-new-privileges:true",
         "--memory 2g",
         "--pull never",
+        "--env POSTGRES_USER=postgres",
         "postgres@sha256:1 postgres -c fsync=off",
     ):
         assert words in line

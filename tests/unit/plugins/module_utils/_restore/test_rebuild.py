@@ -42,7 +42,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._restore.state impo
 
 NOW = datetime(2026, 11, 24, tzinfo=timezone.utc)
 FILES = {
-    "env": "LITELLM_SALT_KEY=hunter2\n",
+    "env": "LITELLM_SALT_KEY=hunter2\nPOSTGRES_PASSWORD=hunter2\n",
     "compose.yaml": "name: litellm\n",
     "config.compose.yaml": "model_list: []\n",
     "config.yaml": "a: 1\n",
@@ -133,6 +133,11 @@ class World:
             (4000, 5434, 6379),
         )
 
+    def secure(self, target: Any, password: Any) -> bool:
+        self.does("role %s" % target.user)
+        assert password == "hunter2"
+        return True
+
     def restore(
         self, path: str, target: Any, now: Any, identity: str, jobs: int, told: Any
     ) -> _database.Result:
@@ -153,6 +158,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(_compose_project, "compose", fake.compose)
     monkeypatch.setattr(_compose_project, "read", fake.read)
     monkeypatch.setattr(_database, "restore", fake.restore)
+    monkeypatch.setattr(_rebuild._role, "secure", fake.secure)
     monkeypatch.setattr(
         _docker,
         "identity",
@@ -182,6 +188,7 @@ EVERYTHING = [
     "pull l@sha256:1",
     "pull p@sha256:2",
     "up postgres redis",
+    "role litellm",
     "restore",
     "start",
     "verify",
@@ -233,9 +240,10 @@ def test_who_vouches_for_the_backup_is_said(world: World, tmp_path: Path) -> Non
     ("fails", "next_run"),
     [
         ("up", ["down --volumes", *EVERYTHING[2:]]),
+        ("role litellm", EVERYTHING[3:]),
         ("restore", EVERYTHING[3:]),
-        ("start", EVERYTHING[4:]),
-        ("verify", EVERYTHING[4:]),
+        ("start", EVERYTHING[5:]),
+        ("verify", EVERYTHING[5:]),
     ],
 )
 def test_next_run_goes_on(world: World, fails: str, next_run: list[str]) -> None:
