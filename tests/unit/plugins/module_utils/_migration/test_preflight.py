@@ -97,8 +97,6 @@ def test_everything_wrong_is_told_in_one_go(
         "Docker",
         "legacy_unit",
         "env_file_overrides.UI_PASSWORD",
-        "port 5434 (database)",
-        "port 6379 (redis)",
         "disk space",
     ]
     assert json.loads(json.dumps(found.facts))["engine"]["client"] is False
