@@ -56,6 +56,29 @@ options:
     type: list
     elements: str
     default: []
+  accept_files:
+    description:
+      - SHA-256 of files in the backup that root or its Docker would run by, such as
+        F(compose.yaml) or F(compose.override.yaml), and that may differ from what this collection
+        writes. Without it a backup with such a file is refused on a new host, unless one of
+        O(signed_by) has signed it.
+    type: list
+    elements: str
+    default: []
+  images:
+    description:
+      - Images of the services as the inventory has them, of which only the repositories count. A
+        F(compose.yaml) that names others differs from what this collection writes. Not compared
+        where it is empty.
+    type: dict
+    default: {}
+  network:
+    description:
+      - The proxy's network as the inventory has it. A proxy in the host's own network differs from
+        what this collection writes unless this is V(host).
+    type: str
+    choices: [bridge, host]
+    default: bridge
   restore_point:
     description:
       - Whether to make a verified backup of what is there first. It is pinned, and called
@@ -149,6 +172,14 @@ kept:
   description: Name of the database that was in service, empty where there was none.
   returned: when a deployment was restored
   type: str
+files:
+  description:
+    - Files that the backup brings, each with C(name), C(sha256), C(runs) (what becomes of it, in
+      words) and C(differs) (what of it this collection would not have written; null where it is not
+      compared).
+  returned: when a deployment is made anew, also in check mode
+  type: list
+  elements: dict
 stopped:
   description: Seconds without a proxy.
   returned: when a deployment was restored
@@ -167,6 +198,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import signature as _signature
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_file import (
+    Expected,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _plan
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
@@ -183,6 +217,8 @@ def order_of(params: dict[str, Any], now: datetime) -> _plan.AnyOrder:
     """The module's arguments as an order."""
     identity, signers = params["identity"] or "", tuple(params["signed_by"])
     _signature.check_keys(signers)
+    accepted = tuple(params["accept_files"])
+    expected = Expected(params["network"], params["images"])
     if os.path.exists(params["settings"]):
         settings = _settings.load(params["settings"])
         return _plan.order(
@@ -195,6 +231,8 @@ def order_of(params: dict[str, Any], now: datetime) -> _plan.AnyOrder:
             params["restore_point"],
             params["wait"],
             signers,
+            accepted,
+            expected,
         )
     path = _plan.backup_path(params["path"] or BACKUPS, params["name"], now)
     return _rebuild.Order(
@@ -204,6 +242,8 @@ def order_of(params: dict[str, Any], now: datetime) -> _plan.AnyOrder:
         identity,
         timeout=params["wait"],
         signers=signers,
+        accepted=accepted,
+        expected=expected,
     )
 
 
@@ -217,6 +257,9 @@ def main() -> None:
             "kind": {"type": "str", "choices": ["compose", "legacy"]},
             "identity": {"type": "path"},
             "signed_by": {"type": "list", "elements": "str", "default": []},
+            "accept_files": {"type": "list", "elements": "str", "default": []},
+            "images": {"type": "dict", "default": {}},
+            "network": {"type": "str", "choices": ["bridge", "host"], "default": "bridge"},
             "restore_point": {"type": "bool", "default": True},
             "wait": {"type": "int", "default": 240},
             "project_dir": {"type": "path", "default": "/opt/litellm"},

@@ -146,7 +146,6 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import folder as _folder
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
     unit_removal as _unit_removal,
@@ -208,13 +207,13 @@ def remove(params: dict[str, Any], check: bool) -> dict[str, Any]:
     if not check or os.path.exists(params["backup"]):
         problems = _backup.verify(params["backup"])
         if problems:
-            raise _folder.BackupError(
+            raise _backup.BackupError(
                 "Nothing was removed: the backup is not sound: %s" % "; ".join(problems)
             )
-        hashes = {entry["sha256"] for entry in _folder.manifest(params["backup"])["files"]}
+        hashes = {entry["sha256"] for entry in _backup.manifest(params["backup"])["files"]}
     planned = _unit_removal.plan(params["units"], hashes)
     if planned.problems:
-        raise _folder.BackupError(
+        raise _backup.BackupError(
             "Nothing was removed. %s" % " ".join(str(problem) for problem in planned.problems)
         )
     removed = _unit_removal.remove(planned, params["units"], check)

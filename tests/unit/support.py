@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def run_module(
@@ -50,6 +53,36 @@ def system_programs(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
     monkeypatch.setattr(_process, "program", _process.program.__wrapped__)
     monkeypatch.setattr(_process, "PATH", path)
     monkeypatch.setitem(_process.ENVIRONMENT, "PATH", path)
+
+
+def compose_file(network: str = "bridge", **more: Any) -> str:
+    """The role's compose.yaml, with values that stand for any."""
+    environment = jinja2.Environment(
+        trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["to_json"] = json.dumps
+    values = {
+        "compose_project_name": "litellm",
+        "compose_images": {name: "%s@sha256:1" % name for name in ("litellm", "postgres", "redis")},
+        "compose_network": network,
+        "compose_gateway_name": "host.docker.internal",
+        "compose_subnet": "172.30.40.0/24",
+        "compose_engine_major": 25,
+        "compose_postgres_max_connections": 100,
+        "compose_litellm_port": 4000,
+        "compose_postgres_port": 5434,
+        "compose_redis_port": 6379,
+        "__compose_config": {"included": [{"view": "config.compose.1-models.yaml"}]},
+        "__compose_inside": 4000,
+        "__compose_gateway": "172.30.40.1",
+        "__compose_addresses": {"postgres": "172.30.40.2", "redis": "172.30.40.3"},
+        "__compose_command": ["--config", "/app/config.yaml", "--host", "127.0.0.1"],
+        "__compose_options": ["--num_workers", "4", "--x", 'ä: "b" #c $$d'],
+        "__compose_health": ["CMD", "python3", "-c", "get('http://127.0.0.1:PORT', timeout=8)"],
+        **more,
+    }
+    text = (ROOT / "roles/compose/templates/compose.yaml.j2").read_text(encoding="utf-8")
+    return environment.from_string(text).render(**values)
 
 
 def fails(error: BaseException) -> Callable[..., Any]:

@@ -144,7 +144,7 @@ def verify(folder: str, text: str) -> list[str]:
         now = sums(folder)
     except OSError as error:
         return ["%s cannot be read: %s" % (error.filename, error.strerror)]
-    written, present = _parsed(text), _parsed(now)
+    written, present = parsed(text), parsed(now)
     problems = ["%s: is missing" % name for name in written if name not in present]
     problems += [
         "%s: its checksum does not match" % name
@@ -163,22 +163,27 @@ def verify(folder: str, text: str) -> list[str]:
     return [os.path.join(folder, problem) for problem in problems]
 
 
-def _parsed(text: str) -> dict[str, str]:
+def parsed(text: str) -> dict[str, str]:
     """The lines of SHA256SUMS: the checksum by a file's name."""
-    return {line[66:]: line[:66] for line in text.splitlines()}
+    return {line[66:]: line[:64] for line in text.splitlines()}
 
 
-def manifest(folder: str) -> Manifest:
+def manifest(folder: str, digest: str = "") -> Manifest:
     """A backup's manifest.
 
-    :raises BackupError: there is none, or it is of a format that this release does not know.
+    :param digest: its SHA-256, where somebody vouches for it.
+    :raises BackupError: there is none, it is another than was vouched for, or it is of a format
+        that this release does not know.
     """
     path = os.path.join(folder, MANIFEST)
     try:
-        with open(path, encoding="utf-8") as handle:
-            found = json.load(handle)
-    except (OSError, ValueError) as error:
+        with open(path, "rb") as handle:
+            data = handle.read()
+        found = json.loads(data)
+    except (OSError, ValueError, RecursionError) as error:
         raise BackupError("%s cannot be read: %s" % (path, error)) from None
+    if digest and hashlib.sha256(data).hexdigest() != digest:
+        raise BackupError("%s: its checksum does not match" % path)
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise BackupError("%s is not of format %d" % (path, FORMAT))
     return cast(Manifest, found)

@@ -42,6 +42,13 @@ def options_of(made: argparse.ArgumentParser) -> None:
     )
     signers_of(made)
     made.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        metavar="SHA256",
+        help="use a file that differs from what this collection writes (a new host only)",
+    )
+    made.add_argument(
         "--no-restore-point",
         dest="point",
         action="store_false",
@@ -97,6 +104,7 @@ def run(settings: _settings.Settings, options: Any, now: datetime) -> Answer:
         options.point,
         options.wait,
         options.signed_by,
+        tuple(options.accept),
     )
     builds = isinstance(order, _rebuild.Order)
     if options.dry_run:

@@ -17,6 +17,7 @@ from .._backup import settings as _settings
 from .._backup.backup import BackupError
 from .._deployment import compose_project as _compose_project
 from .._deployment import journal as _journal
+from .._deployment.compose_file import UNKNOWN, Expected
 from .._deployment.service import Deployment
 from .._postgres import session as _session
 from . import rebuild as _rebuild
@@ -90,17 +91,27 @@ def order(
     point: bool = True,
     timeout: float = _restore.START_TIMEOUT,
     signers: tuple[str, ...] = (),
+    accepted: tuple[str, ...] = (),
+    expected: Expected = UNKNOWN,
 ) -> AnyOrder:
     """What to do with a backup: restore it into the deployment, or, where there is none (any more),
     build that anew.
 
     :param folder: archive to take the backup from; empty for the settings' own, where the restore
         point goes in any case.
-    :param signers: public keys, one of which must have signed the backup.
+    :param signers: public keys, one of which must have signed the backup. ``accepted`` and
+        ``expected``: see :class:`_restore.rebuild.Order`.
     """
     path = backup_path(folder or settings.backup_dir, name, now)
     host = _rebuild.Order(
-        path, settings.project_dir, settings.state_dir, identity, timeout=timeout, signers=signers
+        path,
+        settings.project_dir,
+        settings.state_dir,
+        identity,
+        timeout=timeout,
+        signers=signers,
+        accepted=accepted,
+        expected=expected,
     )
     if (
         kind != "legacy"

@@ -9,19 +9,23 @@ folder, container or volume.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import tempfile
 import time
 from datetime import datetime
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional, Sequence
 
 from .._backup import backup as _backup
+from .._backup import folder as _folder
 from .._backup import signature as _signature
 from .._config import includes as _includes
+from .._deployment import compose_file as _compose_file
 from .._deployment import compose_project as _compose_project
 from .._deployment import service as _service
+from .._deployment.compose_file import UNKNOWN, Expected
 from .._deployment.compose_project import DeploymentError
 from .._deployment.service import Deployment
 from .._host import docker as _docker
@@ -33,13 +37,12 @@ from .._postgres import role as _role
 from .._postgres.endpoint import read_env
 from .._postgres.session import PostgresError
 from . import checks as _checks
+from . import contents as _contents
 from . import database as _database
 from . import load as _restore_load
 from . import state as _state
 from .state import RefusedError, RestoreError
 
-# Names in a backup that are others in the project's folder.
-PLACED = {"env": ".env"}
 NEEDED = ("env", "compose.yaml", "config.compose.yaml", "redis.conf")
 # Modes of the files; others are for root and LiteLLM's group, as its configuration.
 MODES = {".env": 0o600, "compose.yaml": 0o644, "redis.conf": 0o400, "schema.prisma": 0o644}
@@ -52,7 +55,9 @@ class Order(NamedTuple):
     """What to build.
 
     ``path``: the backup; ``folder``: of the project, which must not be there or be empty;
-    ``identity``: file with an age key; ``signers``: public keys, one of which must have signed it.
+    ``identity``: file with an age key; ``signers``: public keys, one of which must have signed it;
+    ``accepted``: SHA-256 of files that differ from what this collection writes and are used all the
+    same; ``expected``: what the inventory says of the compose file.
     """
 
     path: str
@@ -63,6 +68,17 @@ class Order(NamedTuple):
     timeout: float = 240.0
     engine: tuple[str, ...] = ("docker",)
     signers: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
+    expected: Expected = UNKNOWN
+
+
+class Examined(NamedTuple):
+    """A backup: why it is refused, its manifest (empty if it can't be trusted), and what of it goes
+    into the project's folder."""
+
+    problems: list[str]
+    manifest: _backup.Manifest = _backup.Manifest()
+    files: Sequence[_contents.File] = ()
 
 
 def _load(order: Order) -> Optional[dict[str, Any]]:
@@ -105,9 +121,10 @@ def resumes(order: Order) -> bool:
 
 def dry_run(order: Order) -> dict[str, Any]:
     """What :func:`rebuild` would do now: ``name``, ``created``, ``rows_total``, ``problems`` (why
-    it would be refused), ``notes``, ``loses`` (empty: there is nothing to lose).
+    it would be refused), ``notes``, ``loses`` (empty: there is nothing to lose), ``files`` (as
+    :func:`_described` has them).
     """
-    problems, manifest = examine(order)
+    problems, manifest, files = examine(order)
     return {
         "name": os.path.basename(order.path),
         "path": order.path,
@@ -119,9 +136,32 @@ def dry_run(order: Order) -> dict[str, Any]:
         "interrupted": "",
         "notes": [
             "there is no deployment in %s: it is made anew from the backup" % order.folder,
-            *([] if problems else [vouched(order)]),
+            *([vouched(order)] if manifest else []),
+            *_named(files),
         ],
+        "files": _described(files),
     }
+
+
+def _named(files: Sequence[_contents.File]) -> list[str]:
+    if not files:
+        return []
+    compose = next((file.data for file in files if file.name == _contents.COMPOSE), b"")
+    images = _compose_file.images(compose.decode("utf-8", "replace"))
+    return [
+        "what is taken from the backup, and what becomes of it:",
+        *_contents.lines(files),
+        *("image of %s: %s" % item for item in sorted(images.items())),
+    ]
+
+
+def _described(files: Sequence[_contents.File]) -> list[dict[str, Any]]:
+    """``name``, ``sha256``, ``runs`` (what becomes of it, in words) and ``differs`` (what of it
+    this collection would not have written; ``None``: not compared) of each."""
+    return [
+        {"name": file.target, "sha256": file.sha256, "runs": file.runs, "differs": file.differs}
+        for file in files
+    ]
 
 
 def vouched(order: Order) -> str:
@@ -136,16 +176,44 @@ def vouched(order: Order) -> str:
     )
 
 
-def examine(order: Order) -> tuple[list[str], _backup.Manifest]:
-    """Why it is refused, and the backup's manifest (empty if it can't be trusted)."""
-    problems = _backup.verify(order.path, order.signers)
-    if problems:
-        return ["the backup is not sound: %s" % "; ".join(problems)], _backup.Manifest()
+def _read(order: Order) -> Examined:
+    """The backup itself, every byte of it compared with its checksums."""
     try:
-        manifest = _backup.manifest(order.path)
+        text = _signature.sums(order.path, order.signers)
+        problems = _folder.verify(order.path, text)
+        if problems:
+            return Examined(["the backup is not sound: %s" % "; ".join(problems)])
+        digests = _folder.parsed(text)
+        manifest = _backup.manifest(order.path, digests[_backup.MANIFEST])
         _restore_load.find(order.path, manifest, order.identity)
+        files = _contents.read(order.path, manifest, digests, order.identity, order.expected)
     except _backup.BackupError as error:
-        return [str(error)], _backup.Manifest()
+        return Examined([str(error)])
+    except (KeyError, TypeError, AttributeError, ValueError):
+        words = "%s is not as this collection writes it"
+        return Examined([words % os.path.join(order.path, _backup.MANIFEST)])
+    return Examined([], manifest, files)
+
+
+def _unaccepted(order: Order, files: Sequence[_contents.File]) -> list[str]:
+    """Files that decide what root runs, are not what this collection writes, and nobody accepts:
+    neither a signature nor the operator."""
+    if order.signers:
+        return []
+    return [
+        "%s differs from what this collection writes, and root would run what it says: %s. Read it"
+        " in %s; to use it all the same, accept its SHA-256 (restore_accept_files, --accept): %s"
+        % (file.target, _contents.shortened(file.differs or []), order.path, file.sha256)
+        for file in files
+        if not file.accepted(order.accepted)
+    ]
+
+
+def examine(order: Order) -> Examined:
+    """Look at the backup and the host."""
+    problems, manifest, files = _read(order)
+    if problems:
+        return Examined(problems)
     names = {_restore_load.plain(entry["name"]) for entry in manifest["files"]}
     missing = [name for name in NEEDED if name not in names]
     if missing:
@@ -163,7 +231,9 @@ def examine(order: Order) -> tuple[list[str], _backup.Manifest]:
             "needs its settings (/etc/llmops-litellm/ops.json); to build another one, name "
             "another folder" % order.folder
         )
-    return problems, manifest
+    if not resumes(order):  # the folder that is there was made from what was accepted then
+        problems += _unaccepted(order, files)
+    return Examined(problems, manifest, files)
 
 
 def rebuild(order: Order, now: datetime, log: Callable[[str], None]) -> dict[str, Any]:
@@ -175,7 +245,7 @@ def rebuild(order: Order, now: datetime, log: Callable[[str], None]) -> dict[str
     """
     begun = time.monotonic()
     with _state.alone(order.state_dir):
-        problems, manifest = examine(order)
+        problems, manifest, files = examine(order)
         if problems:
             raise RefusedError(
                 "%s is not restored, and nothing was touched: %s"
@@ -189,7 +259,7 @@ def rebuild(order: Order, now: datetime, log: Callable[[str], None]) -> dict[str
             else ""
         )
         if not stage:
-            create_folder(order, manifest, log)
+            create_folder(order, files, log)
         try:
             project = _compose_project.read(order.folder, order.engine)
             notes = _start(order, project, manifest, stage, now, log)
@@ -202,6 +272,7 @@ def rebuild(order: Order, now: datetime, log: Callable[[str], None]) -> dict[str
     log("the deployment serves at %s" % project.url)
     notes += [
         vouched(order),
+        *_named(files),
         "Redis begins empty: cached answers and counters are not in a backup",
         "the unit that starts it at boot, the timers and the bridges to model servers on "
         "this host are made by their roles: run your playbook",
@@ -213,11 +284,14 @@ def rebuild(order: Order, now: datetime, log: Callable[[str], None]) -> dict[str
         "url": project.url,
         "folder": order.folder,
         "notes": notes,
+        "files": _described(files),
         "seconds": round(time.monotonic() - begun, 3),
     }
 
 
-def create_folder(order: Order, manifest: _backup.Manifest, log: Callable[[str], None]) -> None:
+def create_folder(
+    order: Order, files: Sequence[_contents.File], log: Callable[[str], None]
+) -> None:
     """Create the project's folder from the backup, and pull its images.
 
     :raises RefusedError: a container, volume or port of the project is in use. :raises
@@ -231,7 +305,7 @@ def create_folder(order: Order, manifest: _backup.Manifest, log: Callable[[str],
             shutil.rmtree(os.path.join(parent, name))  # of a run that was killed; it has secrets
     partial = tempfile.mkdtemp(prefix=prefix, dir=parent)
     try:
-        _copy_files(order, manifest, partial)
+        _write_files(files, partial)
         project = _compose_project.read(partial, order.engine)
         project.proxy_url()
         in_use = _in_use(project, order.engine)
@@ -258,17 +332,13 @@ def create_folder(order: Order, manifest: _backup.Manifest, log: Callable[[str],
         raise
 
 
-def _copy_files(order: Order, manifest: _backup.Manifest, folder: str) -> None:
-    """Copy the backup's files, without its dump, decrypted.
+def _write_files(files: Sequence[_contents.File], folder: str) -> None:
+    """Write what was examined.
 
     :raises RefusedError: a file that the configuration includes is missing.
     """
-    dumps = {manifest["database"].get("dump"), _backup.DUMP}
-    for entry in manifest["files"]:
-        name = _restore_load.plain(entry["name"])
-        if "/" not in name and name not in dumps:
-            source = os.path.join(order.path, entry["name"])
-            _copy(source, order.identity, os.path.join(folder, PLACED.get(name, name)))
+    for file in files:
+        _folder.place(io.BytesIO(file.data), os.path.join(folder, file.target))
     missing = _includes.find(os.path.join(folder, "config.compose.yaml"))[1]
     if missing:
         raise RefusedError(
@@ -293,19 +363,6 @@ def _set_owners(folder: str, project: _compose_project.Project) -> None:
             os.chown(path, *owners.get(name, (0, proxy["gid"])))
         os.chmod(path, MODES.get(name, 0o640))
     os.chmod(folder, 0o755)
-
-
-def _copy(source: str, identity: str, path: str) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with (
-        os.fdopen(handle, "wb") as out,
-        _restore_load.opened(
-            source, identity if source.endswith(_restore_load.ENCRYPTED) else ""
-        ) as read,
-    ):
-        shutil.copyfileobj(read, out, 1 << 20)
-        out.flush()
-        os.fsync(out.fileno())
 
 
 def _in_use(project: _compose_project.Project, engine: tuple[str, ...]) -> list[str]:

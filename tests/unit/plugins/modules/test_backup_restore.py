@@ -69,12 +69,25 @@ def test_settings_of_the_host_say_what_is_restored(
         path="/else",
         identity="/key",
         signed_by=["ssh-ed25519 AAAA me"],
+        accept_files=["ab"],
+        images={"litellm": "l"},
+        network="host",
         restore_point=False,
         wait=5,
     )
     assert (deployment[0][0], deployment[0][2:]) == (
         path,
-        ("x", "legacy", "/else", "/key", False, 5, ("ssh-ed25519 AAAA me",)),
+        (
+            "x",
+            "legacy",
+            "/else",
+            "/key",
+            False,
+            5,
+            ("ssh-ed25519 AAAA me",),
+            ("ab",),
+            ("host", {"litellm": "l"}),
+        ),
     )
     assert (result["changed"], result["messages"], result["loses"], result["stopped"]) == (
         True,
@@ -83,7 +96,7 @@ def test_settings_of_the_host_say_what_is_restored(
         1.5,
     )
     result = run(backup_restore, check=True, settings=path)
-    assert deployment[1][2:] == ("latest", "", "", "", True, 240, ())
+    assert deployment[1][2:] == ("latest", "", "", "", True, 240, (), (), ("bridge", {}))
     assert (result["changed"], result["problems"], result["messages"]) == (True, ["too full"], [])
 
 

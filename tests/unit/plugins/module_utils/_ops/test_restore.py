@@ -69,7 +69,7 @@ def test_restore_tells_as_it_goes_and_what_was_lost(
         "9",
     )
     assert code == 0
-    assert ordered[0][1:] == (NOW, "x", "legacy", "/else", "/key", False, 9, ())
+    assert ordered[0][1:] == (NOW, "x", "legacy", "/else", "/key", False, 9, (), ())
     assert out.splitlines() == [
         "the proxy is stopped",
         "lost with it: a: 1 row",
@@ -77,8 +77,13 @@ def test_restore_tells_as_it_goes_and_what_was_lost(
         "restore point: /b/point",
         "it took 20.0 s, 1.2 s of them without a proxy",
     ]
-    code, out, err = run("restore", "--json", "--signed-by", str(keys))
-    assert ordered[1][1:] == (NOW, "latest", "", "", "", True, 240, ("ssh-ed25519 AAAA me",))
+    words = ("--signed-by", str(keys), "--accept", "ab", "--accept", "cd")
+    code, out, err = run("restore", "--json", *words)
+    assert ordered[1][1:] == (
+        *(NOW, "latest", "", "", "", True, 240),
+        ("ssh-ed25519 AAAA me",),
+        ("ab", "cd"),
+    )
     assert (code, err, json.loads(out)["point"]) == (0, "the proxy is stopped\n", "/b/point")
 
 

@@ -4,6 +4,7 @@ real.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import (
@@ -43,7 +45,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._restore.state impo
 NOW = datetime(2026, 11, 24, tzinfo=timezone.utc)
 FILES = {
     "env": "LITELLM_SALT_KEY=hunter2\nPOSTGRES_PASSWORD=hunter2\n",
-    "compose.yaml": "name: litellm\n",
+    "compose.yaml": support.compose_file(),
     "config.compose.yaml": "model_list: []\n",
     "config.yaml": "a: 1\n",
     "redis.conf": "requirepass hunter2\n",
@@ -234,6 +236,88 @@ def test_who_vouches_for_the_backup_is_said(world: World, tmp_path: Path) -> Non
     (world.backup / "SHA256SUMS.sig").write_text(_signature.sign(sums, str(key)))
     done = world.rebuild()
     assert any(note.startswith("it is signed by the key SHA256:") for note in done["notes"])
+
+
+OVERRIDE = "services:\n  litellm:\n    privileged: true\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("compose.override.yaml", OVERRIDE, "this collection writes no such file"),
+        ("compose.yaml", OVERRIDE, "services.litellm.privileged"),
+        ("env", "LITELLM_SALT_KEY=hunter2\nDOCKER_HOST=x\n", "DOCKER_HOST steers Compose itself"),
+    ],
+)
+def test_what_root_would_run_is_named_and_must_be_ours_or_accepted(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str, text: str, said: str
+) -> None:
+    monkeypatch.setattr(_compose_project, "read", lambda *_all: pytest.fail("Compose has read it"))
+    world.write(**{name: text})
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    foreseen = _rebuild.dry_run(world.order)
+    [problem] = foreseen["problems"]
+    assert said in problem and "(restore_accept_files, --accept): %s" % digest in problem
+    [file] = [each for each in foreseen["files"] if each["sha256"] == digest]
+    assert any(said in each for each in file["differs"])
+    shown = "\n".join(foreseen["notes"])
+    assert "%s: " % file["name"] in shown and said in shown and "hunter2" not in shown
+    with pytest.raises(RefusedError, match="nothing was touched: .*differs from what this"):
+        world.rebuild()
+    assert not world.folder.exists()
+    world.order = world.order._replace(accepted=("0" * 64, digest))
+    assert _rebuild.dry_run(world.order)["problems"] == []
+
+
+def test_accepted_file_is_used(world: World) -> None:
+    world.write(**{"compose.override.yaml": OVERRIDE})
+    digest = hashlib.sha256(OVERRIDE.encode()).hexdigest()
+    world.order = world.order._replace(accepted=(digest,))
+    done = world.rebuild()
+    assert (world.folder / "compose.override.yaml").read_text() == OVERRIDE
+    assert any("DIFFERS" in note and digest in note for note in done["notes"])
+    assert "image of litellm: litellm@sha256:1" in done["notes"]
+
+
+def test_signature_vouches_for_a_file_that_differs(world: World, tmp_path: Path) -> None:
+    world.write(**{"compose.override.yaml": OVERRIDE})
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    sums = (world.backup / "SHA256SUMS").read_text()
+    (world.backup / "SHA256SUMS.sig").write_text(_signature.sign(sums, str(key)))
+    assert len(_rebuild.dry_run(world.order)["problems"]) == 1  # by whom, nobody has asked
+    signers = ((tmp_path / "key.pub").read_text().strip(),)
+    world.order = world.order._replace(signers=signers)
+    assert _rebuild.dry_run(world.order)["problems"] == []
+    assert any("DIFFERS" in note for note in world.rebuild()["notes"])
+
+
+def test_what_is_written_is_what_was_examined(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unaccepted = _rebuild._unaccepted
+
+    def swap(order: Any, files: Any) -> Any:
+        (world.backup / "compose.yaml").write_text(OVERRIDE)
+        return unaccepted(order, files)
+
+    monkeypatch.setattr(_rebuild, "_unaccepted", swap)
+    world.rebuild()
+    assert (world.folder / "compose.yaml").read_text() == FILES["compose.yaml"]
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [{"files": 5}, {"files": [{}]}, {"files": [5]}, {"database": None}, {"database": []}],
+)
+def test_manifest_of_other_types_builds_nothing(world: World, manifest: dict[str, Any]) -> None:
+    path = world.backup / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **manifest}))
+    (world.backup / "SHA256SUMS").write_text(_backup.sums(str(world.backup)))
+    words = "%s is not as this collection writes it" % path
+    assert _rebuild.dry_run(world.order)["problems"] == [words]
+    with pytest.raises(RefusedError, match="nothing was touched: " + words):
+        world.rebuild()
 
 
 @pytest.mark.parametrize(
