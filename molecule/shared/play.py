@@ -30,6 +30,7 @@ SERVES_AGAIN = _steps.of(_steps.REVERT)[0]
 FINALIZE = _steps.of(_steps.FINALIZE)
 FORWARD = _steps.of(_steps.PREPARE, _steps.CUTOVER, _steps.SERVE)
 PSQL = "docker exec litellm-postgres psql -U litellm -d litellm -XAtc"
+NATIVE = "runuser -u postgres -- psql -p 5434 -d llm_gateway -XAtc"
 USER = "systemctl --user --machine=litellm@"
 
 Run = subprocess.CompletedProcess[str]
@@ -105,6 +106,31 @@ def status(tmp_path: Path) -> dict[str, Any]:
     assert run.returncode == 0, run.stdout
     (found,) = json.loads(path.read_text()).values()
     return dict(found)
+
+
+def stand(tmp_path: Path) -> tuple[str, str, str, str]:
+    """What status.yml tells: the state, who serves, and what the next commands would do."""
+    seen = status(tmp_path)
+    assert seen["proxy"]["kind"] == "nobody" or seen["proxy"]["ready"]
+    following = seen["next"]
+    return (
+        seen["journal"]["state"],
+        seen["proxy"]["kind"],
+        following["migrate.yml"],
+        following["rollback.yml"],
+    )
+
+
+def spend_rows(host: Any, query: str, made: dict[str, Any]) -> int:
+    """The rows of one request in a database."""
+    where = f"WHERE request_id = '{made['request']}'"
+    return int(host.check_output(f'{query} "SELECT count(*) FROM \\"LiteLLM_SpendLogs\\" {where}"'))
+
+
+def wait_for_spend(host: Any, made: dict[str, Any], query: str = PSQL) -> None:
+    """LiteLLM writes its spend some seconds after the request."""
+    where = f"WHERE request_id = '{made['request']}'"
+    until(host, f'{query} "SELECT 1 FROM \\"LiteLLM_SpendLogs\\" {where}" | grep -q 1')
 
 
 def without_ours(seen: dict[str, Any]) -> dict[str, Any]:

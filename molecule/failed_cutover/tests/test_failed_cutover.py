@@ -1,17 +1,44 @@
 """The new proxy is frozen at its start after the cutover.
 
-What must be true then, and after the next run without the saboteur.
+What must be true then, after the next run without the saboteur, and when that is taken back.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from play import BACK, STATE, USER, journal, play, state, states, words
+from play import (
+    BACK,
+    NATIVE,
+    SERVES_AGAIN,
+    STATE,
+    USER,
+    client,
+    journal,
+    kill_in,
+    play,
+    spend_rows,
+    stand,
+    state,
+    states,
+    wait_for_spend,
+    words,
+)
 
 
-def test_failure_before_the_cutover_touches_nothing(host: Any) -> None:
+@pytest.fixture(scope="module")
+def written(host: Any) -> dict[str, Any]:
+    """What the client made before any of this, at the legacy proxy."""
+    client(host, "write", "first")
+    made = client(host, "read", "first")
+    wait_for_spend(host, made, NATIVE)
+    return dict(made)
+
+
+def test_failure_before_the_cutover_touches_nothing(host: Any, written: dict[str, Any]) -> None:
+    assert written["chat"] == 200
     before = state(host)
     pid = host.check_output(f"{USER} show --property MainPID --value litellm.service")
     # seconds; no PostgreSQL makes its first data folder in that time
@@ -80,12 +107,18 @@ def test_rows_of_the_failed_deployment_are_kept(host: Any, sabotaged: dict[str, 
     assert "Reason:" in report
 
 
-def test_next_run_migrates_and_starts_with_an_empty_redis(
-    host: Any, sabotaged: dict[str, Any]
-) -> None:
+@pytest.fixture(scope="module")
+def next_run(host: Any, sabotaged: dict[str, Any]) -> None:
+    """Without the saboteur, into the host's own network."""
+    assert sabotaged["run"].returncode != 0
     host.check_output("redis-cli SET left-behind yes")
-    run = play("migrate", litellm_carry_redis=False)
+    run = play("migrate", litellm_carry_redis=False, litellm_network="host")
     assert run.returncode == 0, run.stdout[-3000:]
+
+
+def test_next_run_migrates_and_starts_with_an_empty_redis(
+    host: Any, sabotaged: dict[str, Any], next_run: None
+) -> None:
     assert journal(host)["state"] == "migrated"
     names = host.check_output(
         "docker exec litellm-postgres psql -U litellm -d postgres -XAtc "
@@ -99,3 +132,40 @@ def test_next_run_migrates_and_starts_with_an_empty_redis(
         )
         == "0"
     )
+
+
+def test_proxy_is_in_the_hosts_network_and_needs_no_bridge(host: Any, next_run: None) -> None:
+    mode = "docker inspect --format '{{.HostConfig.NetworkMode}}' litellm-proxy"
+    assert host.check_output(mode) == "host"
+    assert host.check_output("ss -Hltn sport = :4000").split()[3] == "127.0.0.1:4000"
+    assert host.run("ls /etc/systemd/system/litellm-bridge-*").rc != 0
+    assert play("health").returncode == 0
+
+
+# Killed when the data has been decided on and the legacy proxy begins to serve; the next one need
+# not be told of the choice.
+def test_backup_from_before_the_migration_comes_back(
+    host: Any,
+    sabotaged: dict[str, Any],
+    written: dict[str, Any],
+    next_run: None,
+    tmp_path: Path,
+) -> None:
+    client(host, "write", "second")
+    made = client(host, "read", "second")
+    wait_for_spend(host, made)
+    kill_in(host, SERVES_AGAIN, "rollback", "-e", "rollback_data=backup")
+    seen = stand(tmp_path)
+    assert (seen[0], *seen[2:]) == (
+        "running",
+        "brings the legacy deployment back first, and ends rolled back",
+        "goes on, and ends rolled back",
+    )
+    run = play("rollback")
+    assert run.returncode == 0, run.stdout
+    assert client(host, "read", "first") == written
+    assert (spend_rows(host, NATIVE, written), spend_rows(host, NATIVE, made)) == (1, 0)
+    assert "✔ legacy database is as in the backup" in run.stdout
+    kept = journal(host)["facts"]["kept_database"]
+    assert kept in host.check_output(f"cat {STATE}/report.md")
+    assert state(host) == sabotaged["before"]

@@ -242,13 +242,12 @@ def test_declarations_change_and_go(host: Any) -> None:
     assert "renamed" in state(host, UNIT % "steady", "ExecStart")
     assert state(host, UNIT % "steady", "Nice") == "5"
     assert not host.file("/etc/systemd/system/litellm-model-byhand.service").exists
+    # as a run leaves it that was killed when it had written the unit
+    served = state(host, UNIT % "talking", "MainPID")
+    host.check_output(f"touch /etc/systemd/system/{UNIT % 'talking'}")
     assert play("model_hosts").returncode == 0
     assert state(host, UNIT % "steady", "Nice") == "0"
-    # as a run leaves it that was killed when it had written the unit
-    served = state(host, UNIT % "steady", "MainPID")
-    host.check_output(f"touch /etc/systemd/system/{UNIT % 'steady'}")
-    assert play("model_hosts").returncode == 0
-    assert state(host, UNIT % "steady", "MainPID") not in (served, "0")
+    assert state(host, UNIT % "talking", "MainPID") not in (served, "0")
 
 
 # llama-server has a thread for each connection, and few of them; the bridge is measured before a
@@ -291,27 +290,12 @@ def reachable(host: Any) -> bool:
     return bool(host.run("docker exec litellm-proxy python3 -c %s", probe).rc == 0)
 
 
-def rules_for(ports: list[int]) -> str:
-    """The module alone, as the role calls it: what it says."""
-    subnet = GATEWAY.rpartition(".")[0] + ".0/24"
-    words = json.dumps(
-        {
-            "subnet": subnet,
-            "gateway": GATEWAY,
-            "ports": ports,
-            "state_dir": "/var/lib/llmops-litellm",
-        }
-    )
+def module(name: str, **arguments: Any) -> str:
+    """A module alone, as the role calls it: what it says."""
     run = subprocess.run(
         [
-            "ansible",
-            "-i",
-            str(SCENARIO / "inventory.yml"),
-            NAME,
-            "-m",
-            "llmops.litellm.bridge_firewall",
-            "-a",
-            words,
+            *("ansible", "-i", str(SCENARIO / "inventory.yml"), NAME),
+            *("-m", f"llmops.litellm.{name}", "-a", json.dumps(arguments)),
         ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -321,6 +305,17 @@ def rules_for(ports: list[int]) -> str:
     )
     assert run.returncode == 0, run.stdout
     return run.stdout
+
+
+def rules_for(ports: list[int]) -> str:
+    """Rules for these ports, or none: what the module says."""
+    return module(
+        "bridge_firewall",
+        subnet=GATEWAY.rpartition(".")[0] + ".0/24",
+        gateway=GATEWAY,
+        ports=ports,
+        state_dir="/var/lib/llmops-litellm",
+    )
 
 
 def test_firewalls_let_containers_through_and_their_rules_go_with_them(host: Any) -> None:
@@ -352,35 +347,23 @@ def test_firewalls_let_containers_through_and_their_rules_go_with_them(host: Any
             assert host.check_output(rules) == earlier
         finally:
             host.check_output(off)
-    run = play("model_hosts")
-    assert run.returncode == 0, run.stdout
     assert not host.file("/var/lib/llmops-litellm/firewall.json").exists
 
 
-def again(host: Any) -> None:
-    """The playbook's own proof, once the proxy serves."""
-    until(
-        host,
-        "test $(docker inspect --format '{{.State.Health.Status}}' litellm-proxy) = healthy",
-        300,
-    )
-    run = play("model_hosts")
-    assert run.returncode == 0, run.stdout
-    assert "changed=0" in run.stdout
+HEALTHY = "test $(docker inspect --format '{{.State.Health.Status}}' litellm-proxy) = healthy"
 
 
 def test_bridges_survive_docker_and_their_network(host: Any) -> None:
     host.check_output("systemctl restart docker.service")
-    until(
-        host,
-        "test $(docker inspect --format '{{.State.Health.Status}}' litellm-proxy) = healthy",
-        300,
-    )
+    until(host, HEALTHY, 300)
     host.check_output(
         "docker compose --project-directory /opt/litellm down && "
         "! docker network inspect litellm && systemctl restart litellm-compose.service"
     )
-    again(host)
+    until(host, HEALTHY, 300)
+    ports = [8079, 8081, 8082, 8091, 8092, 8095, 8096]
+    seen = module("bridge_proof", ports=ports, gateway=GATEWAY, container="litellm-proxy")
+    assert "SUCCESS" in seen
 
 
 def test_status_shows_each_server(host: Any) -> None:
@@ -402,7 +385,10 @@ def test_host_comes_back_after_a_reboot(host: Any) -> None:
         "litellm-bridge-8082.socket",
         240,
     )
-    again(host)
+    until(host, HEALTHY, 300)
+    run = play("model_hosts")
+    assert run.returncode == 0, run.stdout
+    assert "changed=0" in run.stdout
 
 
 def test_command_stays_with_bridges_and_model_servers_when_the_timers_go(host: Any) -> None:

@@ -11,24 +11,23 @@ import pytest
 from play import (
     BACK,
     BACKUPS,
+    NATIVE,
     PSQL,
-    SERVES_AGAIN,
     STATE,
     USER,
     Run,
     client,
     journal,
-    kill_in,
     legacy_state,
     play,
+    spend_rows,
+    stand,
     state,
     states,
-    status,
-    until,
+    wait_for_spend,
     words,
 )
 
-NATIVE = "runuser -u postgres -- psql -p 5434 -d llm_gateway -XAtc"
 LEGACY, PROJECT = "/home/litellm/llm@team", "/opt/litellm"
 HOME = {"api_base": "http://127.0.0.1:8082/v1"}  # the address is the native proxy's again
 # An embedding by the model of the included file, through the proxy that serves now.
@@ -42,34 +41,9 @@ print(len(json.load(urllib.request.urlopen(request, timeout=120))["data"][0]["em
 """
 
 
-def stand(tmp_path: Path) -> tuple[str, str, str, str]:
-    """What status.yml tells: the state, who serves, and what the next commands would do."""
-    seen = status(tmp_path)
-    assert seen["proxy"]["kind"] == "nobody" or seen["proxy"]["ready"]
-    following = seen["next"]
-    return (
-        seen["journal"]["state"],
-        seen["proxy"]["kind"],
-        following["migrate.yml"],
-        following["rollback.yml"],
-    )
-
-
-def spend_rows(host: Any, query: str, made: dict[str, Any]) -> int:
-    """The rows of one request in a database."""
-    where = f"WHERE request_id = '{made['request']}'"
-    return int(host.check_output(f'{query} "SELECT count(*) FROM \\"LiteLLM_SpendLogs\\" {where}"'))
-
-
 def redis(host: Any, command: str) -> str:
     """What Redis answers."""
     return str(host.check_output(command)).strip()
-
-
-def wait_for_spend(host: Any, made: dict[str, Any]) -> None:
-    """LiteLLM writes its spend some seconds after the request."""
-    where = f"WHERE request_id = '{made['request']}'"
-    until(host, f'{PSQL} "SELECT 1 FROM \\"LiteLLM_SpendLogs\\" {where}" | grep -q 1')
 
 
 @pytest.fixture(scope="module")
@@ -357,36 +331,3 @@ def test_legacy_backups_come_back_too(
     assert state(host) == backed_up
     made = json.loads(host.check_output("litellm-ops backup --json"))
     assert made["source"] == "legacy"
-
-
-# Killed when the data has been decided on and the legacy proxy begins to serve; the next one need
-# not be told of the choice.
-def test_backup_from_before_the_migration_comes_back_from_the_hosts_network(
-    host: Any,
-    migrated: dict[str, Any],
-    second_back: Run,
-    backed_up: dict[str, Any],
-    tmp_path: Path,
-) -> None:
-    assert second_back.returncode == 0
-    made = again(host, "third", "-e", "litellm_network=host")
-    mode = "docker inspect --format '{{.HostConfig.NetworkMode}}' litellm-proxy"
-    assert host.check_output(mode) == "host"
-    assert host.check_output("ss -Hltn sport = :4000").split()[3] == "127.0.0.1:4000"
-    assert host.run("ls /etc/systemd/system/litellm-bridge-*").rc != 0
-    assert play("health").returncode == 0
-    kill_in(host, SERVES_AGAIN, "rollback", "-e", "rollback_data=backup")
-    seen = stand(tmp_path)
-    assert (seen[0], *seen[2:]) == (
-        "running",
-        "brings the legacy deployment back first, and ends rolled back",
-        "goes on, and ends rolled back",
-    )
-    run = play("rollback")
-    assert run.returncode == 0, run.stdout
-    assert client(host, "read", "first") == {**migrated, **HOME}
-    assert (spend_rows(host, NATIVE, migrated), spend_rows(host, NATIVE, made)) == (1, 0)
-    assert "✔ legacy database is as in the backup" in run.stdout
-    kept = journal(host)["facts"]["kept_database"]
-    assert kept in host.check_output(f"cat {STATE}/report.md")
-    assert state(host) == backed_up
