@@ -28,6 +28,8 @@ BACK = _steps.of(_steps.STOP, _steps.REVERT)
 # The first step after which the legacy proxy may write.
 SERVES_AGAIN = _steps.of(_steps.REVERT)[0]
 FINALIZE = _steps.of(_steps.FINALIZE)
+# The steps in which the legacy deployment serves as if nothing happened.
+PREPARE = _steps.of(_steps.PREPARE)
 FORWARD = _steps.of(_steps.PREPARE, _steps.CUTOVER, _steps.SERVE)
 PSQL = "docker exec litellm-postgres psql -U litellm -d litellm -XAtc"
 NATIVE = "runuser -u postgres -- psql -p 5434 -d llm_gateway -XAtc"
