@@ -42,7 +42,7 @@ _SERVICE = (
     r"container_name=" + _NAME,
     r"(?:command|user|restart|init|stop_grace_period|stop_signal|shm_size|working_dir)(?:/\d+)?=.*",
     r"(?:environment|healthcheck|depends_on|ulimits|logging/options)/.*",
-    r"(?:mem_limit|memswap_limit|mem_reservation|cpus|pids_limit|oom_score_adj)=.*",
+    r"(?:mem_limit|memswap_limit|mem_reservation|cpus|pids_limit)=.*",
     r"read_only=true",
     r"tmpfs(?:/\d+)?=" + _INSIDE,
     r"env_file/\d+=\.?" + _NAME,
