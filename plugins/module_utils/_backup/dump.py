@@ -27,13 +27,9 @@ from .._postgres.session import Endpoint, PostgresError, Session
 from . import encryption as _encryption
 from .folder import DUMP, DUMP_FOLDER, SEALED, place
 
-# Where a container's pg_dump puts a folder until it is here. What a run that was killed has left
-# goes when it is older than a day.
-INSIDE, PREFIX, ABANDONED = (
-    "/tmp",
-    "llmops-litellm-backup-",
-    "+1440",
-)  # minutes, as find writes them
+# What a container's pg_dump puts into its scratch folder until it is here. What a run that was
+# killed has left goes when it is older than a day, in minutes as find writes them.
+PREFIX, ABANDONED = "llmops-litellm-backup-", "+1440"
 _OPTIONS = ("--no-owner", "--no-acl", "--lock-wait-timeout=60000")
 _CHUNK = 1 << 18
 CUSTOM, DIRECTORY, ENCRYPTED = "custom", "directory", "encrypted"
@@ -70,7 +66,8 @@ def form(source: Endpoint, how: How, size: int) -> str:
     # A container's goes into its own temporary folder first.
     return (
         DIRECTORY
-        if large and (not source.container or _endpoint.free_bytes(source, INSIDE) > size)
+        if large
+        and (not source.container or _endpoint.free_bytes(source, _endpoint.scratch(source)) > size)
         else CUSTOM
     )
 
@@ -224,12 +221,13 @@ class _FromContainer(_Folder):
     and there is no second copy on it."""
 
     def __enter__(self) -> _FromContainer:
-        self.inside = "%s/%s%s" % (INSIDE, PREFIX, secrets.token_hex(8))
+        scratch = _endpoint.scratch(self.source)
+        self.inside = "%s/%s%s" % (scratch, PREFIX, secrets.token_hex(8))
         # Those of runs that were killed.
         _endpoint.run(
             self.source,
             "find",
-            INSIDE,
+            scratch,
             "-maxdepth",
             "1",
             "-name",

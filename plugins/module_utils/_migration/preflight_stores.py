@@ -17,8 +17,10 @@ from .._host import process as _process
 from .._host import systemd as _systemd
 from .._host.problem import Problem
 from .._litellm import salt_key as _salt_key
+from .._postgres import extensions as _extensions
 from .._postgres import native_server as _native_server
 from .._postgres import session as _session
+from .._postgres.role import SETTINGS
 from .._redis import native_data as _native_data
 from .._redis import redis as _redis
 from . import requirements as _requirements
@@ -87,10 +89,20 @@ def check_database(legacy: _legacy.Running, listeners: list[_listeners.Listener]
         connections = _session.query(endpoint, "SHOW max_connections")[0][0]
         database["max_connections"] = int(connections or 0)
         models = [row[0] or "{}" for row in _session.query(endpoint, _STORED_MODELS)]
+        with _session.Session(endpoint, SETTINGS) as session:
+            database["extensions"] = [item.name for item in _extensions.installed(session)]
+            beyond = _extensions.beyond(session)
     except _session.PostgresError as error:
         remedy = "the migration needs the database that the proxy uses"
         found.refuse("DATABASE_URL", str(error), remedy)
         return found
+    if beyond:
+        found.refuse(
+            "database %s" % endpoint.database,
+            "has %s" % ", ".join(beyond),
+            "only a superuser can make them, which LiteLLM's role in the container is not: drop "
+            "what is not needed",
+        )
     if dump < database["major"]:
         found.refuse(
             "pg_dump",

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 from .._deployment import compose_project as _compose_project
 from .._deployment import journal as _journal
@@ -111,11 +111,36 @@ def check_images(settings: dict, facts: Facts, engine: dict) -> Findings:
             found.problems += _requirements.check_majors(
                 variable, "PostgreSQL", image, "PG_MAJOR", postgres.get("major")
             )
+            if image.present:
+                found.problems += _check_extensions(
+                    variable, reference, postgres.get("extensions") or []
+                )
         elif settings["carry_redis"]:
             found.problems += _requirements.check_majors(
                 variable, "Redis", image, "REDIS_VERSION", redis.get("major")
             )
     return found
+
+
+def _check_extensions(variable: str, reference: str, names: Sequence[str]) -> list[Problem]:
+    """Check that an image which is here has the extensions of the native database. One that is yet
+    to be pulled is asked by the first copy, which is the rehearsal's."""
+    if not names:
+        return []
+    answer = _process.run(
+        ["docker", "run", "--rm", "--network", "none", "--cap-drop", "ALL", "--read-only"]
+        + ["--entrypoint", "find", reference, "/usr", "-name", "*.control"]
+    )
+    there = {os.path.basename(line).rsplit(".", 1)[0] for line in answer.out.splitlines()}
+    return [
+        Problem(
+            variable,
+            "has no extension %s, which the native database has" % name,
+            "take an image of PostgreSQL that has it, or drop it where it is not needed",
+        )
+        for name in names
+        if there and name not in there
+    ]
 
 
 def check_names(settings: dict, facts: Facts) -> list[Problem]:

@@ -11,11 +11,13 @@ import os
 import subprocess
 import tempfile
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from time import monotonic, sleep
 from typing import IO, Any, NamedTuple, Optional
 
+from . import extensions as _extensions
 from . import verified as _verified
 from .database import Occupancy, check_source, check_versions, inspect, refusals
 from .endpoint import APPLICATION, said
@@ -62,11 +64,16 @@ def _pump(out: IO[bytes], into: IO[bytes], counted: list[int]) -> None:
 
 
 def stream(
-    source: Endpoint, target: Endpoint, snapshot: str, meanwhile: Session
+    source: Endpoint,
+    target: Endpoint,
+    snapshot: str,
+    meanwhile: Session,
+    options: Sequence[str] = (),
 ) -> tuple[int, dict[str, Any]]:
     """pg_dump of a snapshot into pg_restore, and at the same time the fingerprint of that snapshot
     by the session that holds it.
 
+    :param options: more of pg_restore's.
     :returns: bytes that crossed, the source's fingerprint.
     :raises PostgresError: either program failed; what both said is in the message.
     """
@@ -88,6 +95,7 @@ def stream(
             "--no-acl",
             "--exit-on-error",
             "--single-transaction",
+            *options,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=errors[1],
@@ -148,7 +156,7 @@ def plan(
     """
     check_versions(source, target)
     with Session(source) as session:
-        check_source(session)
+        check_source(session, target)
     found = inspect(target, admin)
     reasons = refusals(target, found)
     if reasons:
@@ -223,8 +231,9 @@ def copy(source: Endpoint, target: Endpoint, replace: str, now: datetime) -> Res
 
         def fill(fresh: Endpoint) -> _verified.Expected:
             nonlocal crossed
+            options = _extensions.make(fresh, _extensions.installed(holder))
             before = sequences(holder)
-            crossed, held = stream(source, fresh, snapshot, holder)
+            crossed, held = stream(source, fresh, snapshot, holder, options)
             return _verified.Expected({**held, "sequences": before}, sequences(holder))
 
         done = _verified.load(admin, target, now, fill, phase)

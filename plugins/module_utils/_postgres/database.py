@@ -9,9 +9,11 @@ import json
 from dataclasses import replace
 from typing import Any, NamedTuple, Optional
 
+from . import extensions as _extensions
 from . import fingerprint as _fingerprint
 from .endpoint import APPLICATION
-from .role import MAINTENANCE, administering, administrator
+from .extensions import Extension
+from .role import MAINTENANCE, administering, administrator, contained
 from .session import (
     Endpoint,
     PostgresError,
@@ -36,8 +38,7 @@ UNION ALL SELECT 'function ' || p.proname
 UNION ALL SELECT 'type ' || t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
   WHERE t.typtype IN ('e', 'd') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 UNION ALL SELECT 'large object ' || oid FROM pg_largeobject_metadata ORDER BY 1"""
-_UNCOPIABLE = """SELECT 'extension ' || extname FROM pg_extension WHERE extname <> 'plpgsql'
-UNION ALL SELECT count(*) || ' large objects' FROM pg_largeobject_metadata HAVING count(*) > 0"""
+_LARGE = "SELECT count(*) || ' large objects' FROM pg_largeobject_metadata HAVING count(*) > 0"
 
 
 class Occupancy(NamedTuple):
@@ -111,16 +112,27 @@ def refusals(endpoint: Endpoint, found: Occupancy) -> list[str]:
     return reasons
 
 
-def check_source(session: Session) -> None:
-    """:raises PostgresError: the source holds something that this way of copying does not carry
-    over.
+def check_source(session: Session, target: Endpoint) -> list[Extension]:
+    """The source's extensions, which the target's server has.
+
+    :raises PostgresError: the source holds something that this way of copying does not carry
+        over, or that the target's role can't make.
     """
-    found = [str(row[0]) for row in session.query(_UNCOPIABLE)]
+    wanted = _extensions.installed(session)
+    found = [str(row[0]) for row in session.query(_LARGE)]
+    if contained(target):
+        found += _extensions.beyond(session)
+        reasons = _extensions.refusals(wanted, _extensions.available(target)) if wanted else []
+    else:
+        found += ["extension %s" % item.name for item in wanted]
+        reasons = []
     if found:
+        reasons.append("it has %s: LiteLLM makes none, and they are not copied" % ", ".join(found))
+    if reasons:
         raise PostgresError(
-            "%s has %s: LiteLLM makes none, and they are not copied. Drop them if they are "
-            "not needed." % (session.endpoint, ", ".join(found))
+            "%s: %s. Drop what is not needed." % (session.endpoint, "; ".join(reasons))
         )
+    return wanted
 
 
 def check_versions(source: Endpoint, target: Endpoint) -> tuple[int, int]:

@@ -350,6 +350,15 @@ def run(endpoint: Endpoint, *words: str) -> str:
     return done.out
 
 
+def scratch(endpoint: Endpoint) -> str:
+    """The folder in an endpoint's container that is on its disk, and its account's to write: of
+    the server's data. Its root is read-only, and what is in ``/tmp`` is in memory.
+
+    :raises PostgresError: the container does not say.
+    """
+    return run(endpoint, "printenv", "PGDATA").strip()
+
+
 def free_bytes(endpoint: Endpoint, folder: str) -> int:
     """Bytes that are free in there, 0 where the container does not tell."""
     done = _asked(endpoint, "df", "-Pk", folder)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Optional
 
 from .._backup import backup as _backup
+from .._postgres import extensions as _extensions
 from .._postgres import verified as _verified
 from .._postgres.database import inspect, refusals
 from .._postgres.role import administering
@@ -57,7 +58,8 @@ def restore(
     dump = _load.find(folder, manifest, identity)
 
     def fill(fresh: Endpoint) -> _verified.Expected:
-        _load.load(dump, fresh, jobs)
+        options = _extensions.make(fresh, _load.extensions(dump, fresh))
+        _load.load(dump, fresh, jobs, options)
         return _verified.Expected(manifest["fingerprint"], manifest["sequences_after"])
 
     with administering(target) as admin:

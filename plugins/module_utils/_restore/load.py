@@ -17,7 +17,7 @@ import subprocess
 import tarfile
 import tempfile
 from contextlib import contextmanager
-from typing import IO, Iterator, NamedTuple, Optional
+from typing import IO, Iterator, NamedTuple, Optional, Sequence
 
 from .._backup import folder as _folder
 from .._backup.folder import BackupError
@@ -25,14 +25,25 @@ from .._host import files as _files
 from .._host import paths as _paths
 from .._host import process as _process
 from .._postgres import endpoint as _endpoint
+from .._postgres import extensions as _extensions
+from .._postgres.extensions import Extension
 from .._postgres.session import Endpoint, PostgresError, parse_rows
 
 FOLDER, ENCRYPTED = _folder.FOLDER, _folder.SEALED
 LEDGER = "_prisma_migrations"
-LOAD_OPTIONS = ("--no-owner", "--no-acl", "--exit-on-error")
+# No server of ours publishes to, or subscribes to, another one.
+LOAD_OPTIONS = (
+    "--no-owner",
+    "--no-acl",
+    "--no-publications",
+    "--no-subscriptions",
+    "--no-security-labels",
+    "--no-tablespaces",
+    "--exit-on-error",
+)
 # In the container, and on a host that has to read what is encrypted. One name: what a killed run
 # has left is found by it.
-INSIDE = "/tmp/llmops-litellm-restore"
+INSIDE = "llmops-litellm-restore"
 TEMPORARY, PREFIX = "/var/tmp", "llmops-litellm-restore-"
 
 
@@ -129,17 +140,30 @@ def opened(path: str, identity: str) -> Iterator[IO[bytes]]:
             )
 
 
-def load(dump: Dump, target: Endpoint, jobs: int = 2) -> None:
+def load(dump: Dump, target: Endpoint, jobs: int = 2, options: Sequence[str] = ()) -> None:
     """Fill an empty database.
 
     :param jobs: connections at once, where the dump is a folder.
+    :param options: more of pg_restore's.
     :raises BackupError, PostgresError: it could not be read or loaded to its end.
     """
     if not dump.folder:
-        _stream(dump, target, "pg_restore", *LOAD_OPTIONS, "--single-transaction")
+        _stream(dump, target, "pg_restore", *LOAD_OPTIONS, *options, "--single-transaction")
         return
     with _placed(dump, target, None) as path:
-        _run(target, "pg_restore", *LOAD_OPTIONS, "--jobs=%d" % jobs, path)
+        _run(target, "pg_restore", *LOAD_OPTIONS, *options, "--jobs=%d" % jobs, path)
+
+
+def extensions(dump: Dump, target: Endpoint) -> list[Extension]:
+    """The extensions that a dumped database had.
+
+    :param target: any database of the server whose pg_restore is used. Nothing is changed there.
+    """
+    words = ("--schema-only", "--section=pre-data", "--file=-")
+    if not dump.folder:
+        return _extensions.parse(_stream(dump, target, "pg_restore", *words, connect=False))
+    with _placed(dump, target, ["toc.dat"]) as path:
+        return _extensions.parse(_run(target, "pg_restore", *words, path, connect=False))
 
 
 def migrations(dump: Dump, target: Endpoint) -> Optional[list[str]]:
@@ -235,13 +259,14 @@ def _placed(dump: Dump, target: Endpoint, names: Optional[list[str]]) -> Iterato
             ]
         )
         if target.container:
-            _endpoint.run(target, "rm", "-rf", INSIDE)
-            _endpoint.run(target, "mkdir", "-m", "700", INSIDE)
+            inside = "%s/%s" % (_endpoint.scratch(target), INSIDE)
+            _endpoint.run(target, "rm", "-rf", inside)
+            _endpoint.run(target, "mkdir", "-m", "700", inside)
             try:
-                _send(dump, target, files)
-                yield INSIDE
+                _send(dump, target, files, inside)
+                yield inside
             finally:
-                _endpoint.run(target, "rm", "-rf", INSIDE)
+                _endpoint.run(target, "rm", "-rf", inside)
             return
         sweep()
         folder = _files.temporary_folder(PREFIX, TEMPORARY)
@@ -281,11 +306,11 @@ def plain(name: str) -> str:
     return name[: -len(ENCRYPTED)] if name.endswith(ENCRYPTED) else name
 
 
-def _send(dump: Dump, target: Endpoint, files: list[str]) -> None:
+def _send(dump: Dump, target: Endpoint, files: list[str], inside: str) -> None:
     """Stream the files as a tar into the container: no copy on the host, and no mount."""
     with tempfile.TemporaryFile() as errors:
         process = _process.start(
-            _endpoint.command(target, "tar", "-x", "-f", "-", "-C", INSIDE),
+            _endpoint.command(target, "tar", "-x", "-f", "-", "-C", inside),
             target.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

@@ -20,11 +20,13 @@ import subprocess
 import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Callable, Iterator
 from urllib.parse import quote
 
 import pytest
 
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import role as _role
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
     Endpoint,
     Session,
@@ -198,6 +200,40 @@ def started(superuser: str = "postgres") -> Iterator[Endpoint]:
         if os.path.exists(os.path.join(data, "postmaster.pid")):
             run("pg_ctl", "--pgdata", data, "--wait", "--mode=immediate", "stop")
         shutil.rmtree(folder)
+
+
+def contained(superuser: str) -> Iterator[Endpoint]:
+    """A cluster behind the face of a container."""
+    _role._superuser.cache_clear()
+    folder = tempfile.mkdtemp(prefix="llmops-engine-", dir="/tmp")
+    try:
+        with started(superuser) as server:
+            yield Endpoint("litellm", "litellm", "pg", engine=(engine(Path(folder), server),))
+    finally:
+        shutil.rmtree(folder)
+
+
+def engine(folder: Path, server: Endpoint) -> str:
+    """An engine whose only container is the cluster."""
+    path = folder / "engine"
+    path.write_text(
+        """#!/bin/bash
+shift 2
+while [ "$1" = --env ]; do case "$2" in *=*) export "${2?}" ;; esac; shift 2; done
+shift
+export PGHOST=%s PGPORT=%d PATH=%s:$PATH PGDATA=%s
+exec "$@"
+"""
+        % (server.host, server.port, server.bindir, folder)
+    )
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.fixture(params=["0.1.0", "new"])
+def container(request: pytest.FixtureRequest) -> Iterator[Endpoint]:
+    """A server whose bootstrap superuser is LiteLLM's role, or its own."""
+    yield from contained("litellm" if request.param == "0.1.0" else "postgres")
 
 
 @pytest.fixture(scope="session")

@@ -323,7 +323,7 @@ def test_what_a_killed_backup_left_in_a_container_goes(
     containers_folder: Callable[[], Endpoint], tmp_path: Path
 ) -> None:
     source = containers_folder()
-    old, new = ("%s/%s%s" % (_dump.INSIDE, _dump.PREFIX, name) for name in ("old", "new"))
+    old, new = ("%s/inside/%s%s" % (tmp_path, _dump.PREFIX, name) for name in ("old", "new"))
     for path in (old, new):
         Path(path).mkdir()
     os.utime(old, (1, 1))
@@ -332,7 +332,7 @@ def test_what_a_killed_backup_left_in_a_container_goes(
         made["manifest"]["database"]["dump"] == "database.dir"
         and _backup.verify(made["path"]) == []
     )
-    assert not os.path.exists(old) and os.listdir(_dump.INSIDE) == [os.path.basename(new)]
+    assert not os.path.exists(old) and os.listdir(tmp_path / "inside") == [os.path.basename(new)]
 
 
 @pytest.fixture
@@ -342,7 +342,7 @@ def containers_folder(
     """An engine that runs on this host what is meant for a container: the way a container takes,
     where no engine runs.
     """
-    monkeypatch.setattr(_dump, "INSIDE", str(tmp_path / "inside"))
+    monkeypatch.setattr(_dump._endpoint, "scratch", lambda _source: str(tmp_path / "inside"))
     (tmp_path / "inside").mkdir()
 
     def make() -> Endpoint:
@@ -377,4 +377,4 @@ def test_stream_out_of_a_container_that_breaks_is_said(
         engine.write_text(text.replace("PATH=", broken + "\nPATH="))
         with pytest.raises(PostgresError, match=words):
             _backup.backup(order(source, tmp_path / "b", PARALLEL), NOW)
-        assert os.listdir(tmp_path / "b") == [] and os.listdir(_dump.INSIDE) == []
+        assert os.listdir(tmp_path / "b") == [] and os.listdir(tmp_path / "inside") == []

@@ -6,7 +6,6 @@ The container is a cluster of Debian's; its engine, a script, runs the programs 
 from __future__ import annotations
 
 import secrets
-import shutil
 import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
@@ -31,7 +30,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session i
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _restore
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import swap as _swap
 
-from .conftest import Native, started
+from .conftest import Native, contained
 from .content import NASTY
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=timezone.utc)
@@ -57,12 +56,6 @@ CREATE STATISTICS other.st ON id, v FROM other.t; CREATE SEQUENCE other.q;
 CREATE MATERIALIZED VIEW other.m AS SELECT 1 AS a; INSERT INTO other.t (v) VALUES ('x')"""
 
 
-@pytest.fixture(params=["0.1.0", "new"])
-def container(request: pytest.FixtureRequest) -> Iterator[Endpoint]:
-    """A server whose bootstrap superuser is LiteLLM's role, or its own."""
-    yield from contained("litellm" if request.param == "0.1.0" else "postgres")
-
-
 @pytest.fixture
 def old() -> Iterator[Endpoint]:
     """A server of 0.1.0's making, with a database that LiteLLM's role owns."""
@@ -75,34 +68,6 @@ def old() -> Iterator[Endpoint]:
             session.execute(NASTY)
             session.execute(MORE)
         yield endpoint
-
-
-def contained(superuser: str) -> Iterator[Endpoint]:
-    """A cluster behind the face of a container."""
-    _role._superuser.cache_clear()
-    folder = tempfile.mkdtemp(prefix="llmops-engine-", dir="/tmp")
-    try:
-        with started(superuser) as server:
-            yield Endpoint("litellm", "litellm", "pg", engine=(engine(Path(folder), server),))
-    finally:
-        shutil.rmtree(folder)
-
-
-def engine(folder: Path, server: Endpoint) -> str:
-    """An engine whose only container is the cluster."""
-    path = folder / "engine"
-    path.write_text(
-        """#!/bin/bash
-shift 2
-while [ "$1" = --env ]; do case "$2" in *=*) export "${2?}" ;; esac; shift 2; done
-shift
-export PGHOST=%s PGPORT=%d PATH=%s:$PATH
-exec "$@"
-"""
-        % (server.host, server.port, server.bindir)
-    )
-    path.chmod(0o755)
-    return str(path)
 
 
 def plain(place: Endpoint) -> bool:

@@ -84,7 +84,10 @@ def test_form_follows_from_settings_and_size(how: _dump.How, size: int, form: st
 def test_folder_of_a_container_needs_room_within_it(
     monkeypatch: pytest.MonkeyPatch, free: int, form: str
 ) -> None:
-    monkeypatch.setattr(_dump._endpoint, "free_bytes", lambda _source, _folder: free)
+    monkeypatch.setattr(_dump._endpoint, "scratch", lambda _source: "/data")
+    monkeypatch.setattr(
+        _dump._endpoint, "free_bytes", lambda _source, folder: {"/data": free}[folder]
+    )
     how = _dump.How(jobs=4, parallel_from=LARGE)
     assert _dump.form(Endpoint("litellm", "u", "litellm-postgres"), how, LARGE) == form
 
@@ -194,7 +197,7 @@ def container(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     """The same in a container: ``docker exec`` of scripts on this host, whose /tmp is a folder."""
     inside = place.bin / "tmp"
     inside.mkdir()
-    monkeypatch.setattr(_dump, "INSIDE", str(inside))
+    monkeypatch.setattr(_dump._endpoint, "scratch", lambda _source: str(inside))
     monkeypatch.setattr(_dump._endpoint, "free_bytes", lambda _source, _folder: 10 * LARGE)
     engine = place.bin / "docker"
     engine.write_text(

@@ -8,6 +8,7 @@ from typing import Any, Optional
 import pytest
 from any_host import FORWARD, NOW, SECRET, THEN, journal
 from legacy_host import CONFIG, STORED
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
@@ -22,6 +23,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host.process impor
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Unit
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import readiness as _readiness
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import salt_key as _salt_key
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    extensions as _extensions,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     native_server as _native_server,
 )
@@ -74,6 +78,8 @@ def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "neighbours": [],
         "outcomes": {"gAAA": True, "bBBB": None},
         "keys": set(),
+        "extensions": [],
+        "beyond": [],
     }
 
     def query(endpoint: Any, statement: str) -> list[list[Any]]:
@@ -92,6 +98,9 @@ def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return told["outcomes"][value]
 
     monkeypatch.setattr(_session, "query", query)
+    monkeypatch.setattr(_session, "Session", support.Database())
+    monkeypatch.setattr(_extensions, "installed", lambda _session: told["extensions"])
+    monkeypatch.setattr(_extensions, "beyond", lambda _session: told["beyond"])
     monkeypatch.setattr(_session, "server_version", lambda endpoint: ("15.18", 15))
     monkeypatch.setattr(_session, "database_size", lambda endpoint: 1000)
     monkeypatch.setattr(_session, "client_version", lambda endpoint, program: 15)

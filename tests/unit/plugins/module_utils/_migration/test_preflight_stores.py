@@ -21,6 +21,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     preflight_stores as _preflight_stores,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.extensions import Extension
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import (
     native_data as _native_data,
 )
@@ -79,6 +80,7 @@ def test_database_is_told_without_its_password(
         "major": 15,
         "bytes": 1000,
         "max_connections": 100,
+        "extensions": [],
         "stored_models": 1,
         "neighbours": [],
         "migrations": ["a", "b"],
@@ -97,6 +99,16 @@ def test_client_programs_older_than_the_server_are_refused(
         "pg_dump: is of PostgreSQL 14 and can't read a server of 15 -> install the client programs"
         " of PostgreSQL 15 (postgresql-client-15)"
     )
+
+
+def test_what_only_a_superuser_can_make_is_refused_by_name(
+    servers: list[Listener], database: dict[str, Any]
+) -> None:
+    database["extensions"] = [Extension("vector", "public")]
+    database["beyond"] = ["event trigger watch", "function raw"]
+    found = _preflight_stores.check_database(deployment({"DATABASE_URL": URL}), servers)
+    assert "database llm_gateway: has event trigger watch, function raw" in texts(found.problems)
+    assert found.facts["database"]["extensions"] == ["vector"]
 
 
 def test_without_a_salt_key_the_master_key_is_tried(

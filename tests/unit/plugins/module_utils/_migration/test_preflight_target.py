@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from legacy_host import deployment, settings, texts
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
@@ -160,6 +161,35 @@ def test_images_are_judged_together(
     ).problems
     assert len(found) == len(said), texts(found)
     assert [part for part in said if part not in texts(found)] == []
+
+
+@pytest.mark.parametrize(
+    ("present", "names", "lacks"),
+    [
+        (True, ["pg_trgm", "vector"], ["vector"]),
+        (True, ["pg_trgm"], []),
+        (True, [], []),
+        (False, ["vector"], []),
+    ],
+)
+def test_image_that_lacks_an_extension_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, present: bool, names: Any, lacks: list[str]
+) -> None:
+    folder = "/usr/share/postgresql/15/extension/"
+    programs = support.Programs({"docker run": f"{folder}pg_trgm.control\n{folder}plpgsql.control"})
+    monkeypatch.setattr(_preflight_target._process, "run", programs)
+    monkeypatch.setattr(
+        _images, "look", lambda reference, *_all: image(reference)._replace(present=present)
+    )
+    facts: Any = {"database": {"major": 15, "extensions": names}, "redis": {"major": 7}}
+    wanted = settings(tmp_path, images={"litellm": "l", "postgres": "p", "redis": "r"})
+    found = _preflight_target.check_images(
+        wanted, facts, {"platform": "linux/amd64", "insecure": []}
+    ).problems
+    assert [item.problem for item in found if "extension" in item.problem] == [
+        f"has no extension {name}, which the native database has" for name in lacks
+    ]
+    assert len(programs.called("docker run")) == (present and names != [])
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["with a journal", "without a journal"])

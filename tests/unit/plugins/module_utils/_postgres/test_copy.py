@@ -37,7 +37,7 @@ class Servers:
 def servers(monkeypatch: pytest.MonkeyPatch) -> Servers:
     servers = Servers()
     monkeypatch.setattr(_copy, "check_versions", lambda *_words: (15, 15))
-    monkeypatch.setattr(_copy, "check_source", lambda _session: None)
+    monkeypatch.setattr(_copy, "check_source", lambda _session, _target: [])
     monkeypatch.setattr(_copy, "Session", support.Database())
     monkeypatch.setattr(_copy, "inspect", lambda *_words: servers.found)
     monkeypatch.setattr(_copy, "fingerprint", lambda place: servers.held[place.database])

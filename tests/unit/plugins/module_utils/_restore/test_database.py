@@ -56,6 +56,8 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(_database, "administering", support.Database())
     monkeypatch.setattr(_database, "inspect", lambda *_words: host.found)
     monkeypatch.setattr(_database._load, "find", lambda folder, *_words: folder + "/dump")
+    monkeypatch.setattr(_database._load, "extensions", lambda *words: words)
+    monkeypatch.setattr(_database._extensions, "make", lambda *words: words)
     monkeypatch.setattr(_database._load, "load", lambda *words: host.loaded.append(words))
     monkeypatch.setattr(_database._verified, "load", load)
     return host
@@ -63,7 +65,9 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
 
 def test_dump_is_loaded_into_the_fresh_one_and_compared_with_the_manifest(host: Host) -> None:
     done = _database.restore("/b/x", TARGET, NOW, jobs=4)
-    assert host.loaded == [("/b/x/dump", TARGET.on("growing"), 4)]
+    fresh = TARGET.on("growing")
+    # The dump's extensions are made first, and what they ask of pg_restore is passed on.
+    assert host.loaded == [("/b/x/dump", fresh, 4, (fresh, ("/b/x/dump", fresh)))]
     assert done.expected == {"hash": "h", "sides": ("backup", "restored database")}
     assert done.found == {"rows_total": 7}
     assert done.action == "create"

@@ -180,7 +180,7 @@ def test_encrypted_folder_is_there_for_as_long_as_it_is_read(
     left = sorted({*os.listdir(tmp_path / "tmp")} - {"llmops-litellm-restore-killed"})
     _load.load(_load.Dump(str(dump), True, key), endpoint(tmp_path), 3)
     said = (tmp_path / "calls").read_text()
-    assert "--no-owner --no-acl --exit-on-error --jobs=3" in said
+    assert " ".join((*_load.LOAD_OPTIONS, "--jobs=3")) in said
     assert all(word in said for word in ("contents", "rows", " toc.dat", " 7.dat.gz"))
     assert sorted(os.listdir(tmp_path / "tmp")) == left
 
@@ -192,7 +192,8 @@ def test_folder_reaches_a_container_as_a_stream(
     dump.mkdir()
     sealed(dump / "toc.dat.age", b"contents")
     monkeypatch.setattr(_load, "TEMPORARY", str(tmp_path))
-    monkeypatch.setattr(_load, "INSIDE", str(tmp_path / "inside"))
+    monkeypatch.setattr(_load._endpoint, "scratch", lambda _target: str(tmp_path))
+    monkeypatch.setattr(_load, "INSIDE", "inside")
     (tmp_path / "inside").mkdir()
     (tmp_path / "inside/of a run that was killed").touch()
     target = endpoint(tmp_path, "c")
