@@ -26,12 +26,14 @@ from .._host.account import Account, AccountError
 from .._host.paths import UntrustedPath
 from .._host.problem import OperatorError
 from .._host.systemd import (
+    RUNS,
     Unit,
     list_unit_files,
     managers,
     parse_environment_files,
     parse_exec,
     show,
+    unloadable,
 )
 from .legacy_reader import Reader, system_paths
 
@@ -142,6 +144,13 @@ def find_unit(name: str, account: str = "") -> Unit:
             "%s exists more than once: for %s." % (name, where),
             "Set legacy_account to the account whose unit serves the proxy.",
         )
+    for manager in managers(account):
+        for unit in unloadable(manager, [name]):
+            raise LegacyError(
+                "%s %s." % (unit.name, unit.fault),
+                "Put its file right, then systemctl%s daemon-reload."
+                % (" --user --machine=%s@" % manager.account if manager.account else ""),
+            )
     candidates = candidate_units()
     raise LegacyError(
         "no systemd unit named %s, neither of the system nor of %s."
@@ -173,7 +182,10 @@ def related_units(unit: Unit) -> list[Unit]:
     timers first."""
     stem = unit.name.rsplit(".", 1)[0]
     names = list_unit_files(unit.manager, stem + "-*.timer", stem + "-*.service")
-    found = show(unit.manager, sorted(names, key=lambda name: (not name.endswith(".timer"), name)))
+    names.sort(key=lambda name: (not name.endswith(".timer"), name))
+    found = show(unit.manager, names)
+    # What runs has to be stopped, whatever has become of its file.
+    found += [other for other in unloadable(unit.manager, names) if other.active in RUNS]
     return [other for other in found if other.name != unit.name] + [unit]
 
 

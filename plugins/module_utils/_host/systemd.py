@@ -294,6 +294,16 @@ def show(manager: Manager, names: list[str]) -> list[Unit]:
     return [unit for unit in found if unit.properties.get("LoadState") in USABLE]
 
 
+def unloadable(manager: Manager, names: list[str]) -> list[Unit]:
+    """Those of the named units that this manager knows and can't load; none where it does not
+    answer."""
+    try:
+        found = look(manager, names)
+    except SystemdError:
+        return []
+    return [unit for unit in found if unit.fault and (unit.active in RUNS or unit.enabled)]
+
+
 def list_unit_files(manager: Manager, *patterns: str) -> list[str]:
     """Names of the installed unit files that match, templates left out."""
     answer = manager.systemctl(
@@ -520,6 +530,8 @@ def obstacle(record: dict[str, str], check: bool = False) -> Optional[Problem]:
     :param check: its manager does not.
     """
     subject, manager = "unit %s" % record["name"], Manager(record["account"] or None)
+    if record["enabled"].startswith("masked"):
+        return None  # its file counts for nothing
     try:
         if not check:
             _checked(manager, manager.systemctl("daemon-reload"), "systemctl daemon-reload")

@@ -132,10 +132,12 @@ def _try_salt_key(environment: dict[str, str], models: Sequence[str]) -> list[Op
 
 
 def check_dependants(settings: dict, facts: Facts) -> list[Problem]:
-    """Other units and databases that go down with the legacy services."""
+    """Units that could not be brought back once they were stopped, and other units and databases
+    that go down with them."""
     stores = [store for store in (facts.get("database"), facts.get("redis")) if store]
     units = facts["legacy"]["units"] + [store["unit"] for store in stores if store["unit"]]
-    return _requirements.check_neighbours(
+    obstacles = [_systemd.obstacle(unit, check=True) for unit in units]
+    return [obstacle for obstacle in obstacles if obstacle] + _requirements.check_neighbours(
         _systemd.dependants(units),
         facts.get("database", {}).get("neighbours", []),
         settings["accept_down"],

@@ -40,6 +40,7 @@ FOLDER_MODE, FILE_MODE, COMMAND_MODE = 0o755, 0o644, 0o755
 PYTHON = "/usr/bin/python3"
 # Whoever a unit without an account of its own is (``DynamicUser``) has no more rights than nobody.
 NOBODY = 65534
+LARGEST = 1 << 20  # bytes of a unit's file
 SETTINGS = (_backup_settings.PATH, _health_settings.PATH)
 SETTINGS_FOLDER = os.path.dirname(_backup_settings.PATH)
 # Of systemd's search path, where administrators, packages and tools put units; the last two
@@ -147,21 +148,47 @@ def needed_by(
 
     :param folders: of units; none for those of the system's manager and of all user managers.
     """
-    if folders is None:
-        homes = sorted({entry.pw_dir for entry in pwd.getpwall()})
-        folders = [*UNITS, *(os.path.join(home, ".config/systemd/user") for home in homes)]
     called = re.compile(
         r"^[ \t]*Exec\w+[ \t]*=(?:[^\n]|\\\n)*?(?<![\w./])%s(?![\w./-])" % re.escape(command),
         re.MULTILINE,
     )
     units = []
-    for folder in folders:
-        for pattern in ("*.service", "*.service.d/*.conf"):
-            for path in sorted(glob.glob(os.path.join(glob.escape(folder), pattern))):
-                # a masked unit is a link to /dev/null, a stale one a link to nothing
-                if os.path.isfile(path) and called.search(read(path)):
-                    units.append(path)
+    for folder in UNITS if folders is None else folders:
+        units += _calling(folder, called)
+    for folder, account in _user_folders() if folders is None else ():
+        try:
+            units += account.ask(functools.partial(_calling, folder, called), folder)
+        except OSError:
+            continue  # so many or so large that its own manager would not get through them either
     return [path for path in settings if os.path.exists(path)] + units
+
+
+def _user_folders() -> list[tuple[str, Account]]:
+    """Where accounts have units of their own, each with the account that looks there."""
+    found = {}
+    for entry in pwd.getpwall():
+        folder = os.path.join(entry.pw_dir, ".config/systemd/user")
+        if os.path.isdir(folder):
+            found[folder] = Account.numbered(entry.pw_uid)
+    return sorted(found.items())
+
+
+def _calling(folder: str, called: re.Pattern[str]) -> list[str]:
+    """The services and drop-ins of a folder that call a command."""
+    found = []
+    for pattern in ("*.service", "*.service.d/*.conf"):
+        for path in sorted(glob.glob(os.path.join(glob.escape(folder), pattern))):
+            # a masked unit is a link to /dev/null, a stale one a link to nothing
+            if os.path.isfile(path) and os.path.getsize(path) < LARGEST:
+                found += [path] if called.search(_text(path)) else []
+    return found
+
+
+def _text(path: str) -> str:
+    try:
+        return read(path)
+    except OSError:
+        return ""  # what its account can't read, it does not run
 
 
 def remove(library: str = LIBRARY, command: str = COMMAND, check: bool = False) -> dict[str, Any]:

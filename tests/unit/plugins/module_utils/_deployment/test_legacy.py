@@ -132,6 +132,41 @@ def test_unit_is_found_in_either_scope(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _legacy.find_unit("litellm.service").manager.account is None
 
 
+def test_unit_that_cannot_be_loaded_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """B4: nobody is sent to look for one of another name."""
+    managers(monkeypatch, {"": [], "ana": []})
+    shown = {"LoadState": "bad-setting", "LoadError": 'x.y "no ExecStart="'}
+    monkeypatch.setattr(
+        _legacy,
+        "unloadable",
+        lambda manager, names: (
+            [Unit(names[0], manager, "enabled", "active", shown)] if manager.account else []
+        ),
+    )
+    with pytest.raises(_legacy.LegacyError) as told:
+        _legacy.find_unit("litellm")
+    assert str(told.value) == (
+        "litellm.service can't be loaded by the manager of account ana (bad-setting, no "
+        "ExecStart=). Put its file right, then systemctl --user --machine=ana@ daemon-reload."
+    )
+
+
+def test_timer_that_runs_is_known_whatever_has_become_of_its_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    managers(monkeypatch, {"": []})
+    names = ["litellm-a.timer", "litellm-b.timer"]
+    monkeypatch.setattr(_legacy, "list_unit_files", lambda *_words: names)
+    states = dict(zip(names, ("active", "inactive")))
+    monkeypatch.setattr(
+        _legacy,
+        "unloadable",
+        lambda manager, asked: [Unit(name, manager, "", states[name], {}) for name in asked],
+    )
+    found = _legacy.related_units(Unit("litellm.service", Manager(None), "", "active", {}))
+    assert [other.name for other in found] == ["litellm-a.timer", "litellm.service"]
+
+
 def test_unknown_unit_comes_with_the_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     managers(monkeypatch, {"": ["sshd.service"], "litellm": ["litellm.service"]})
     with pytest.raises(_legacy.LegacyError) as caught:

@@ -742,3 +742,36 @@ def test_nothing_of_a_manager_that_is_not_running_runs() -> None:
 def test_main_process_is_a_number_whatever_a_manager_says(told: str, pid: Any) -> None:
     unit = _systemd.Unit("a.service", _systemd.Manager(None), "", "", {"MainPID": told})
     assert unit.pid == pid
+
+
+def test_masked_unit_of_the_record_is_no_obstacle(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The file of one that is masked is /dev/null."""
+    fake = Fake(monkeypatch, tmp_path, enabled="masked", active="inactive")
+    fake.masked, fake.path = True, "/dev/null"
+    recorded = _systemd.look(_systemd.Manager(None), ["a.service"])[0].record()
+    assert _systemd.obstacle(recorded) is None
+    assert _systemd.obstacle({**recorded, "enabled": "disabled"}) is not None
+
+
+@pytest.mark.parametrize(
+    ("state", "active", "enabled", "known"),
+    [
+        ("bad-setting", "inactive", "enabled", True),
+        ("error", "active", "", True),
+        ("not-found", "active", "", True),
+        ("not-found", "inactive", "", False),
+        ("loaded", "active", "enabled", False),
+        ("masked", "inactive", "masked", False),
+    ],
+)
+def test_units_that_are_there_and_cannot_be_loaded(
+    monkeypatch: pytest.MonkeyPatch, state: str, active: str, enabled: str, known: bool
+) -> None:
+    told = "Id=a.service\nLoadState=%s\nActiveState=%s\nUnitFileState=%s\n"
+    shown = Result(0, told % (state, active, enabled), "")
+    monkeypatch.setattr(_systemd.Manager, "systemctl", lambda *_words, **_named: shown)
+    assert bool(_systemd.unloadable(_systemd.Manager(None), ["a.service"])) is known
+    monkeypatch.setattr(_systemd.Manager, "systemctl", lambda *_words, **_named: Result(1, "", ""))
+    assert _systemd.unloadable(_systemd.Manager(None), ["a.service"]) == []

@@ -58,6 +58,7 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> list[Listener]:
             else _process_unit.Found(None, "belongs to no systemd unit")
         ),
     )
+    monkeypatch.setattr(_systemd, "obstacle", lambda record, check: None)
     monkeypatch.setattr(_process, "command_line", lambda pid, proc="/proc": programs.get(pid, []))
     monkeypatch.setattr(_process, "ancestors", lambda pid: [pid, 271] if pid == 272 else [pid])
     return [

@@ -16,6 +16,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import (
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import Problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     preflight_stores as _preflight_stores,
@@ -59,6 +60,22 @@ def test_what_goes_down_with_the_servers_is_refused_or_accepted(
         )
         == []
     )
+
+
+def test_unit_that_could_not_come_back_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_systemd, "dependants", lambda _records: {})
+    monkeypatch.setattr(
+        _systemd,
+        "obstacle",
+        lambda record, check: Problem("unit " + record["name"], "is bad", "") if check else None,
+    )
+    store = {"unit": {"name": "redis.service"}}
+    facts: Any = {"legacy": {"units": [{"name": "litellm.service"}]}, "redis": store}
+    assert [
+        str(problem) for problem in _preflight_stores.check_dependants(settings(tmp_path), facts)
+    ] == ["unit litellm.service: is bad", "unit redis.service: is bad"]
 
 
 def test_database_is_told_without_its_password(

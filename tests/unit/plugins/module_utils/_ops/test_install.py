@@ -291,14 +291,23 @@ def test_folder_of_the_settings_goes_when_it_is_empty(tmp_path: Path) -> None:
     assert _install.remove_settings_folder(str(folder)) and not folder.exists()
 
 
-def test_units_of_every_manager_are_looked_at(
+def test_units_of_every_account_are_looked_at_as_that_account(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    account = pwd.struct_passwd(("ann", "x", 1000, 1000, "", str(tmp_path), "/bin/sh"))
+    account = pwd.struct_passwd(("ann", "x", 65534, 65534, "", str(tmp_path), "/bin/sh"))
     monkeypatch.setattr(pwd, "getpwall", lambda: [account])
     unit = tmp_path / ".config/systemd/user/mine.service"
     unit.parent.mkdir(parents=True)
-    unit.write_text("[Service]\nExecStart=/nowhere/litellm-ops health\n")
+    reachable(unit)
+    calls = "[Service]\nExecStart=/nowhere/litellm-ops health\n"
+    (tmp_path / "roots").write_text(calls)
+    (tmp_path / "roots").chmod(0o600)
+    unit.symlink_to(tmp_path / "roots")
+    (unit.parent / "large.service").write_text(calls + "#" * _install.LARGEST)
+    os.mkfifo(unit.parent / "pipe.service")
+    assert _install.needed_by("/nowhere/litellm-ops", []) == []
+    unit.unlink()
+    unit.write_text(calls)
     assert _install.needed_by("/nowhere/litellm-ops", []) == [str(unit)]
 
 
