@@ -544,6 +544,16 @@ def test_host_that_never_saw_the_original_serves_the_old_keys(
     )
     assert not other.file("/opt/litellm").exists
     other.check_output("systemctl disable --now redis-server.service")
+    # a key that did not sign it refuses it
+    refused = play(
+        "restore",
+        "-e",
+        "restore_path=/mnt/copies",
+        inventory="files/other.yml",
+        restore_signed_by=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMslaFDt50ZbHbHRp"],
+    )
+    assert refused.returncode != 0
+    assert "is not signed, and must be signed by the key given" in words(refused)
     run = play("restore", "-e", "restore_path=/mnt/copies", inventory="files/other.yml")
     assert run.returncode == 0, run.stdout
     # what root runs is named, it is what this collection writes, and nobody vouched for it

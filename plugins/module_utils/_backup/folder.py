@@ -15,6 +15,7 @@ import os
 import stat
 from typing import IO, Any, Iterator, Mapping, Optional, TypedDict, cast
 
+from .._host import files as _files
 from .._host.problem import OperatorError
 
 FORMAT = 1
@@ -23,6 +24,7 @@ SIGNATURE = SUMS + ".sig"
 # The dump: one file in pg_dump's custom format, or a folder of files.
 DUMP, DUMP_FOLDER = "database.dump", "database.dir"
 FOLDER, SEALED = ".dir", ".age"
+LARGEST = 64 << 20  # bytes of a manifest, which has some hundred for each table
 
 
 class Database(TypedDict, total=False):
@@ -177,13 +179,15 @@ def manifest(folder: str, digest: str = "") -> Manifest:
     """
     path = os.path.join(folder, MANIFEST)
     try:
-        with open(path, "rb") as handle:
-            data = handle.read()
+        with _files.reading(path) as handle:
+            data = handle.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise ValueError("it is larger than %s" % _files.size(LARGEST))
+        if digest and hashlib.sha256(data).hexdigest() != digest:
+            raise ValueError("its checksum does not match")
         found = json.loads(data)
     except (OSError, ValueError, RecursionError) as error:
         raise BackupError("%s cannot be read: %s" % (path, error)) from None
-    if digest and hashlib.sha256(data).hexdigest() != digest:
-        raise BackupError("%s: its checksum does not match" % path)
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise BackupError("%s is not of format %d" % (path, FORMAT))
     return cast(Manifest, found)

@@ -118,9 +118,28 @@ def test_backup_whose_sums_leave_the_manifest_out_is_not_sound(backup: Path) -> 
     assert verify(backup) == [f"{backup}/manifest.json: is missing from SHA256SUMS"]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"format": 2}', '{"name": "x"}'])
+def test_manifest_is_a_file_of_bounded_size_and_the_one_that_was_vouched_for(
+    backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = backup / "manifest.json"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert _folder.manifest(str(backup), digest)["name"] == "x"
+    with pytest.raises(_folder.BackupError, match="its checksum does not match"):
+        _folder.manifest(str(backup), "0" * 64)
+    monkeypatch.setattr(_folder, "LARGEST", 5)
+    with pytest.raises(_folder.BackupError, match="is larger than 5 B"):
+        _folder.manifest(str(backup))
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(_folder.BackupError, match="cannot be read: .*not a regular file"):
+        _folder.manifest(str(backup))
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"format": 2}', '{"name": "x"}', "[" * 200_000, "\ud800"]
+)
 def test_manifest_of_another_format_is_refused(backup: Path, text: str) -> None:
     assert _folder.manifest(str(backup))["name"] == "x"
-    (backup / "manifest.json").write_text(text)
+    (backup / "manifest.json").write_text(text, errors="surrogatepass")
     with pytest.raises(_folder.BackupError, match="manifest.json"):
         _folder.manifest(str(backup))
