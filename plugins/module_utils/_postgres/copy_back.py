@@ -284,6 +284,13 @@ def _fill(
         keys: Sequence[Sequence[Optional[str]]] = session.query(
             _FOREIGN_KEYS % {"tables": _listed(tables)}
         )
+        # psql would run what follows a backslash that it finds outside of quotes, and some of this
+        # is SQL as the server wrote it
+        if any("\\" in (value or "") for key in keys for value in key):
+            raise PostgresError(
+                "%s: a foreign key has a backslash in its name or definition. LiteLLM makes none."
+                % session.endpoint
+            )
         for table, name, *_rest in keys:
             session.execute("ALTER TABLE %s DROP CONSTRAINT %s" % (table, identifier(str(name))))
         session.execute("TRUNCATE %s" % ", ".join(tables))

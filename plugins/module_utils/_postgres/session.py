@@ -37,6 +37,9 @@ __all__ = [
 # Bytes that are held of one answer: what a table holds is hashed by its server, so an honest one is
 # far smaller, the models of a large deployment included.
 ANSWER = 64 << 20
+# In some others a character may end with a quote's byte: psql would see another end of a name than
+# we do, and what follows as commands of its own.
+ENCODING = "UTF8"
 VERSION = 100  # characters of what a server says that it is
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
@@ -110,7 +113,7 @@ class Session:
         if into is None or out is None:
             raise PostgresError("%s: psql was started without pipes" % self.endpoint)
         try:
-            text = "%s\n\\echo %s\n" % (statements, self._mark)
+            text = "%s\n\\echo %s :ENCODING\n" % (statements, self._mark)
             into.write(text.encode("utf-8", "surrogateescape"))
             into.flush()
         except OSError:
@@ -127,12 +130,18 @@ class Session:
                 rc = self._psql.wait()
                 raise self.endpoint.explain("psql", rc, said(self._errors))
             text = line.decode("utf-8", "surrogateescape").rstrip("\n")
-            if text == self._mark:
+            if text == "%s %s" % (self._mark, ENCODING):
                 return lines
+            if text.startswith(self._mark):
+                raise self._refused("its answers are %s" % text[len(self._mark) :].strip())
             lines.append(text)
             left -= len(line)
+        raise self._refused("an answer is longer than %s" % size(ANSWER))
+
+    def _refused(self, why: str) -> PostgresError:
+        """The end of a connection to a server that no PostgreSQL is."""
         self._psql.kill()
-        raise PostgresError("%s: an answer is longer than %s" % (self.endpoint, size(ANSWER)))
+        return PostgresError("%s: %s" % (self.endpoint, why))
 
     def execute(self, statement: str) -> None:
         """Run a statement that returns no rows."""

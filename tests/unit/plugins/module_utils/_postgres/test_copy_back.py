@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     copy_back as _copy_back,
@@ -119,3 +120,23 @@ def test_names_are_quoted_wherever_they_are() -> None:
         _copy_back._sql({"schema": "Other Schema", "name": "Other Schema.a b"})
         == '"Other Schema"."a b"'
     )
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_foreign_key_that_psql_would_take_for_commands_is_refused(
+    monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    monkeypatch.setattr(_copy_back, "_check_unchanged", lambda _session, _items: None)
+    key = ["people", "lives_in", "FOREIGN KEY (home) REFERENCES homes(id)", None]
+    key[place] = "x\n\\\\! id"
+    database = support.Database({"FROM pg_constraint": [key]})
+    database.endpoint = TARGET  # type: ignore[attr-defined]
+    with pytest.raises(PostgresError, match="a foreign key has a backslash"):
+        _copy_back._fill(
+            database,  # type: ignore[arg-type]
+            TARGET,
+            "0001-1",
+            held(people=(1, "x")),
+            held(people=(1, "y")),
+        )
+    assert [text for text in database.done if text.startswith("ALTER")] == []

@@ -46,15 +46,16 @@ def test_quoting() -> None:
     assert identifier("Other Schema", 'a"b') == '"Other Schema"."a""b"'
 
 
-def server(folder: Path, answer: str) -> _session.Endpoint:
+def server(folder: Path, answer: str, speaks: str = "UTF8") -> _session.Endpoint:
     """One whose psql is a script: ``answer`` is run for each statement, with its words in $line,
-    and a line ``\\echo`` is echoed."""
+    and a line ``\\echo`` is echoed with the encoding that psql took over from the server."""
     psql = reachable(folder / "bin") / "psql"
     psql.parent.mkdir(exist_ok=True)
     psql.parent.chmod(0o755)
     psql.write_text(
-        '#!/bin/bash\nwhile IFS= read -r line; do case $line in ("\\\\echo "*) echo "${line#* }";;'
-        " (?*) %s;; esac; done\n" % answer
+        "#!/bin/bash\nwhile IFS= read -r line; do case $line in"
+        ' ("\\\\echo "*) line=${line#* }; echo "${line/:ENCODING/%s}";;'
+        " (?*) %s;; esac; done\n" % (speaks, answer)
     )
     psql.chmod(0o755)
     return _session.Endpoint("d", "u", host="127.0.0.1", bindir=str(psql.parent))
@@ -73,6 +74,11 @@ def test_name_that_is_no_text_goes_back_as_it_came(tmp_path: Path) -> None:
     echo = server(tmp_path, 'echo "$line"')
     with _session.Session(echo) as session:
         assert session._run("SELECT '\udcff\u00fc'") == ["SELECT '\udcff\u00fc'"]
+
+
+def test_server_of_another_encoding_than_was_asked_for_is_none(tmp_path: Path) -> None:
+    with pytest.raises(_session.PostgresError, match="its answers are SJIS"):
+        _session.Session(server(tmp_path, ":", "SJIS"))
 
 
 def test_version_is_no_longer_than_one(tmp_path: Path) -> None:
