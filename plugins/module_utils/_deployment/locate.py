@@ -268,12 +268,13 @@ def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
     texts = legacy.configuration.texts
     port = _legacy.redis_port(environment, texts)
 
-    def unit_behind(number: Optional[int]) -> Optional[dict[str, str]]:
-        server = _legacy.service_behind(number, listeners) if number else None
+    def unit_behind(number: Optional[int], host: str = HERE) -> Optional[dict[str, str]]:
+        server = _legacy.service_behind(number, listeners, host) if number else None
         return server["unit"] if server else None
 
     stores = (database.port if database else None, port)
-    units = [facts["unit"], *(unit for unit in map(unit_behind, stores) if unit)]
+    behind = (unit_behind(stores[0], database.host if database else HERE), unit_behind(port))
+    units = [facts["unit"], *(unit for unit in behind if unit)]
     known = [
         {"port": number, "unit": unit_behind(number)}
         for number in sorted(_legacy.model_ports(environment, texts) - {facts["port"], *stores})

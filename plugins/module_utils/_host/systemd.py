@@ -174,7 +174,10 @@ class Unit(NamedTuple):
         path = self.properties.get("FragmentPath", "")
         if not path:
             return ""
-        return str(self.manager.ask(lambda: os.path.realpath(path), path))
+        try:
+            return str(self.manager.ask(lambda: os.path.realpath(path), path))
+        except OSError:
+            return path  # its owner does not get through its own folders
 
     @property
     def fault(self) -> str:
@@ -230,15 +233,21 @@ def managers(account: str = "", runtime: str = "/run/user") -> list[Manager]:
     the system's."""
     found = [Manager(None)]
     for name in sorted(os.listdir(runtime)) if os.path.isdir(runtime) else []:
-        if not os.path.exists(os.path.join(runtime, name, "systemd", "private")):
-            continue
         try:
             entry = pwd.getpwuid(int(name))
         except (KeyError, ValueError):
             continue
-        if account in ("", entry.pw_name):
+        private = os.path.join(runtime, name, "systemd", "private")
+        if account in ("", entry.pw_name) and _sees(entry.pw_uid, private):
             found.append(Manager(entry.pw_name))
     return found
+
+
+def _sees(uid: int, path: str) -> bool:
+    try:
+        return Account.numbered(uid).exists(path)
+    except OSError:
+        return False
 
 
 def parse_show(text: str) -> list[dict[str, str]]:

@@ -36,9 +36,13 @@ def check_ports(
     legacy = facts.get("legacy")
 
     def add(
-        name: str, number: int, expected: str, ours: Callable[[_listeners.Listener], Any]
+        name: str,
+        number: int,
+        expected: str,
+        ours: Callable[[_listeners.Listener], Any],
+        host: str = _listeners.LOOPBACK,
     ) -> None:
-        listener = _listeners.holder(listeners, number)
+        listener = _listeners.holder(listeners, number, host)
         command = listener.command if listener else ""
         is_ours = bool(listener and ours(listener))
         ports.append(_requirements.Port(name, number, expected, command, is_ours))
@@ -61,6 +65,7 @@ def check_ports(
             store["port"] if store else settings[name + "_port"],
             "the legacy %s" % program,
             _runs(program) if store else lambda _item: False,
+            (store or {}).get("host") or _listeners.LOOPBACK,
         )
     serving = [port.number for port in ports]
     add(

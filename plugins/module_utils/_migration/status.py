@@ -114,13 +114,16 @@ def who_answers(
 
 
 def unit_state(
-    record: dict[str, Any], port: Optional[int], found: list[_listeners.Listener]
+    record: dict[str, Any],
+    port: Optional[int],
+    found: list[_listeners.Listener],
+    host: str = _listeners.LOOPBACK,
 ) -> dict[str, Any]:
     """A recorded unit and what it is now; ``None`` for what it has not. ``holds_port``: whether its
-    process has the port."""
+    process has the port of the address that clients use."""
     manager = _systemd.Manager(record.get("account") or None)
     units = _systemd.show(manager, [record["name"]])
-    listener = _listeners.holder(found, port) if port else None
+    listener = _listeners.holder(found, port, host) if port else None
     pid = units[0].pid if units else None
     holds = bool(pid and listener and listener.pid and pid in _process.ancestors(listener.pid))
     return {
@@ -283,7 +286,15 @@ def _recorded(found: dict[str, Any], listeners: list[_listeners.Listener]) -> di
             unit_state(unit, legacy["port"] if unit["name"] == main else None, listeners)
             for unit in legacy["units"]
         ],
-        "servers": [unit_state(server["unit"], server["port"], listeners) for server in servers],
+        "servers": [
+            unit_state(
+                server["unit"],
+                server["port"],
+                listeners,
+                server.get("host") or _listeners.LOOPBACK,
+            )
+            for server in servers
+        ],
     }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from legacy_host import deployment
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
@@ -219,6 +220,20 @@ def test_legacy_deployment_is_known_without_its_process(
         "127.0.0.1:8082",
         "/home/litellm/config.yaml",
     )
+
+
+def test_units_of_a_running_deployment_are_those_at_the_addresses_that_it_uses(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "postgresql://u:p@localhost:5434/d"
+    running = deployment({"DATABASE_URL": url, "REDIS_PORT": "6379"})
+    asked: list[Any] = []
+    monkeypatch.setattr(_legacy, "discover", lambda name, account: running)
+    monkeypatch.setattr(
+        _legacy, "service_behind", lambda port, _found, host="": asked.append((port, host))
+    )
+    _locate.find(settings.where, "legacy")
+    assert asked[:2] == [(5434, "localhost"), (6379, "127.0.0.1")]
 
 
 def test_what_is_not_found_is_said_and_hides_nothing(

@@ -453,18 +453,29 @@ def test_managers_are_the_systems_and_those_that_run(tmp_path: Path) -> None:
         (tmp_path / name / "systemd").mkdir(parents=True)
         (tmp_path / name / "systemd" / "private").write_text("")
     (tmp_path / "1").mkdir()  # a folder is left, its manager is gone
-    assert [manager.account for manager in _systemd.managers("", str(tmp_path))] == [
-        None,
-        "root",
-        "nobody",
-    ]
-    assert [manager.account for manager in _systemd.managers("nobody", str(tmp_path))] == [
-        None,
-        "nobody",
-    ]
-    assert [
-        manager.account for manager in _systemd.managers("", os.path.join(str(tmp_path), "nosuch"))
-    ] == [None]
+    (tmp_path / "2" / "systemd").mkdir(parents=True)  # to what its account can't see
+    (tmp_path / "closed").mkdir(mode=0o700)
+    (tmp_path / "closed" / "x").write_text("")
+    (tmp_path / "2" / "systemd" / "private").symlink_to(tmp_path / "closed" / "x")
+    reachable(tmp_path / "x")
+
+    def found(account: str = "", runtime: str = str(tmp_path)) -> list[Any]:
+        return [manager.account for manager in _systemd.managers(account, runtime)]
+
+    assert found() == [None, "root", "nobody"]
+    assert found("nobody") == [None, "nobody"]
+    assert found(runtime=os.path.join(str(tmp_path), "nosuch")) == [None]
+
+
+def test_folder_that_an_account_makes_hang_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(_account: Any, _question: Any, place: str, **_named: Any) -> Any:
+        raise OSError(110, "needs longer", place)
+
+    monkeypatch.setattr(_systemd.Account, "ask", ask)
+    manager = _systemd.Manager("nobody")
+    unit = _systemd.Unit("a.service", manager, "", "", {"FragmentPath": "/u/a.service"})
+    assert unit.path == "/u/a.service"
+    assert not _systemd._sees(65534, "/run/user/65534/systemd/private")
 
 
 # systemctl show of systemd 257.13; the unit's line was: -c "import time; time.sleep(9e9)" litellm

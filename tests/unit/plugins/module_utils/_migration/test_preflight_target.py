@@ -55,6 +55,26 @@ def test_strangers_on_a_port_are_refused(
     assert listener.command in found[0].problem
 
 
+def test_stranger_at_another_address_of_the_loopback_network_is_nobody(
+    servers: list[Listener], tmp_path: Path
+) -> None:
+    """A1b: any account can listen at 127.0.0.2, and must not block a migration."""
+    strangers = [Listener("127.0.0.2", port, 9, "postgres") for port in (4000, 5434, 6379, 14000)]
+    facts = {"legacy": deployment().facts, "database": {"port": 5434}, "redis": {"port": 6379}}
+    found = _preflight_target.check_ports(settings(tmp_path), facts, [*strangers, *servers])
+    assert found == []
+
+
+@pytest.mark.parametrize("host", ["::1", "localhost"])
+def test_server_is_looked_for_at_the_address_that_clients_use(
+    servers: list[Listener], tmp_path: Path, host: str
+) -> None:
+    facts = {"database": {"port": 5434, "host": host}}
+    stranger = Listener("::1", 5434, 9, "nginx (process 9)")
+    (found,) = _preflight_target.check_ports(settings(tmp_path), facts, [stranger])
+    assert found.subject == "port 5434 (database)"
+
+
 @pytest.mark.parametrize(("name", "number"), [("database", 5434), ("redis", 6379)])
 def test_unused_native_server_must_not_hold_a_port_of_ours(
     servers: list[Listener], tmp_path: Path, name: str, number: int

@@ -156,6 +156,18 @@ def test_key_is_the_first_that_is_there(tmp_path: Path) -> None:
     assert _status.key_of([]) is None
 
 
+@pytest.mark.parametrize(("address", "holds"), [("::1", True), ("127.0.0.1", False)])
+def test_port_is_the_servers_at_the_address_that_clients_use(
+    monkeypatch: pytest.MonkeyPatch, address: str, holds: bool
+) -> None:
+    unit = Unit("db.service", _systemd.Manager(None), "", "active", {"MainPID": "7"})
+    monkeypatch.setattr(_systemd, "show", lambda *_words: [unit])
+    monkeypatch.setattr(_process, "ancestors", lambda pid: [pid])
+    found = [Listener(address, 5434, 7, "postgres (process 7)")]
+    record = {"name": "db.service", "account": ""}
+    assert _status.unit_state(record, 5434, found, "::1")["holds_port"] is holds
+
+
 def test_migrated_host(host: dict[str, Any]) -> None:
     told = _status.inspect(host["settings"], NOW)
     assert told["journal"]["state"] == "migrated"
