@@ -59,7 +59,7 @@ options:
   accept_files:
     description:
       - SHA-256 of files in the backup that root or its Docker would run by, such as
-        F(compose.yaml) or F(compose.override.yaml), and that may differ from what this collection
+        C(compose.yaml) or C(compose.override.yaml), and that may differ from what this collection
         writes. Without it a backup with such a file is refused on a new host, unless one of
         O(signed_by) has signed it.
     type: list
@@ -68,7 +68,7 @@ options:
   images:
     description:
       - Images of the services as the inventory has them, of which only the repositories count. A
-        F(compose.yaml) that names others differs from what this collection writes. Not compared
+        C(compose.yaml) that names others differs from what this collection writes. Not compared
         where it is empty.
     type: dict
     default: {}

@@ -16,6 +16,8 @@ import json
 import re
 from typing import Any, Iterator, Mapping, NamedTuple
 
+from .._host.docker import REFERENCE
+
 # As Compose finds the files of a project by itself.
 FOUND = re.compile(r"(?:docker-)?compose(?:\.override)?\.ya?ml")
 SERVICES = ("litellm", "postgres", "redis")
@@ -38,7 +40,7 @@ _ADDRESS = r"[0-9a-fA-F.:]+(?:/\d+)?"
 _INSIDE = r"/[^$]*"  # a path in the container
 # ``path=value`` of all that a service may have; what says nothing of the host may be anything.
 _SERVICE = (
-    r"image=[^\s$]+",
+    r"image=" + REFERENCE,
     r"container_name=" + _NAME,
     r"(?:command|user|restart|init|stop_grace_period|stop_signal|shm_size|working_dir)(?:/\d+)?=.*",
     r"(?:environment|healthcheck|depends_on|ulimits|logging/options)/.*",

@@ -7,12 +7,16 @@ they hold secrets."""
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Iterable, Optional, Union
 
 from .listeners import parse_listeners
 from .problem import Problem, numbers
 from .process import Result, run
 
+# An image's name, by tag or digest, or its id. What begins with a hyphen Docker's client would take
+# for an option, and the next word for the image.
+REFERENCE = r"[A-Za-z0-9][A-Za-z0-9._/:@-]*"
 OWN_LABEL = "llmops.litellm"
 FOLDER_LABEL = "com.docker.compose.project.working_dir"
 
@@ -217,6 +221,11 @@ def _device(words: list[str]) -> str:
     return words[words.index("dev") + 1] if "dev" in words[:-1] else "no device"
 
 
+def is_reference(image: str) -> bool:
+    """Whether a text can stand where Docker's client expects an image."""
+    return bool(re.fullmatch(REFERENCE, image))
+
+
 def identity(image: str, user: str, python: bool = False) -> dict:
     """Who a service of an image runs as, and the image by digest.
 
@@ -226,6 +235,8 @@ def identity(image: str, user: str, python: bool = False) -> dict:
         it brings, ``None`` where it brings none).
     :raises ValueError: the image is not present or cannot say.
     """
+    if not is_reference(image):
+        raise ValueError("%r is no name of an image" % image)
     result = run(["docker", "image", "inspect", "--format", "{{json .}}", image])
     if result.rc != 0:
         raise ValueError("image %s is not present: %s" % (image, result.err.strip()))

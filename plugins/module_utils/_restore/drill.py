@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any, Iterator, Sequence
 
 from .._backup import backup as _backup
+from .._host import docker as _docker
 from .._host import files as _files
 from .._host import process as _process
 from .._postgres.role import SUPERUSERS
@@ -140,7 +141,7 @@ def image_of(manifest: _backup.Manifest, fallback: str = "") -> str:
     """
     images = (manifest.get("facts") or {}).get("images")
     image = (images.get("postgres") if isinstance(images, dict) else None) or fallback
-    if not isinstance(image, str) or not image:
+    if not isinstance(image, str) or not _docker.is_reference(image):
         raise _backup.BackupError(
             "%s names no image of PostgreSQL, and the settings have none"
             % os.path.join(str(manifest.get("name")), _backup.MANIFEST)

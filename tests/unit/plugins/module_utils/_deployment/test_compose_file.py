@@ -109,6 +109,7 @@ def test_rights_over_the_host_are_named(line: str, said: str | None) -> None:
         ("cap_drop: [ALL]", "x-y: z", "services.litellm.x-y"),
         ("    env_file: [.env]", "    env_file: [/etc/shadow]", "services.litellm.env_file[0]"),
         ('    image: "redis@sha256:1"', '    image: "${X}"', "services.redis.image: ${X}"),
+        ("redis@sha256:1", "--volume=/:/host", "services.redis.image: --volume=/:/host"),
         ("127.0.0.1:4000:", ":4000:", "services.litellm.ports[0]: :4000:4000"),
     ],
 )

@@ -424,3 +424,15 @@ def test_image_that_cannot_say_its_user_is_an_error(
         _docker.identity("x:1", "postgres")
     with pytest.raises(ValueError, match="who its user is"):
         _docker.identity("x:1", "")
+
+
+@pytest.mark.parametrize("image", ["--volume=/:/host", "-v/:/h", "", "a b", "a\n-v"])
+def test_what_is_no_image_never_gets_to_docker(monkeypatch: pytest.MonkeyPatch, image: str) -> None:
+    monkeypatch.setattr(_docker, "run", lambda *_words, **_more: pytest.fail("was run"))
+    with pytest.raises(ValueError, match="is no name of an image"):
+        _docker.identity(image, "evil/image")
+
+
+@pytest.mark.parametrize("image", ["redis:7", "h.example:5000/a/B@sha256:1f", "sha256:1f", "1f"])
+def test_names_and_ids_of_images_are_taken(image: str) -> None:
+    assert _docker.is_reference(image)

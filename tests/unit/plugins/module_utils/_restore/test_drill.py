@@ -181,7 +181,9 @@ def test_image_is_that_of_the_backup_or_else_that_of_the_settings(
     assert _drill.image_of({"name": "x", "facts": facts}, fallback) == image
 
 
-@pytest.mark.parametrize("facts", [{}, {"images": {"postgres": 7}}])
+@pytest.mark.parametrize(
+    "facts", [{}, {"images": {"postgres": 7}}, {"images": {"postgres": "--privileged"}}]
+)
 def test_backup_without_an_image_is_refused(facts: Any) -> None:
     with pytest.raises(BackupError, match=r"x/manifest\.json names no image of PostgreSQL"):
         _drill.image_of({"name": "x", "facts": facts})
