@@ -18,7 +18,8 @@ options:
     description:
       - The database, as the module's own description says.
       - With O(endpoint.env_file) the server is reached as its URL says, by client programs of the
-        host; with O(endpoint.container) by the container's own client programs on its local socket.
+        host that only root can have put there; with O(endpoint.container) by the container's own
+        client programs on its local socket.
     type: dict
     required: true
     suboptions:

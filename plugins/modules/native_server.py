@@ -11,6 +11,8 @@ description:
   - Reads a retired server's databases while another server has its port. It runs as its own account
     with its own recorded command line, listens on no network address, and its socket is in a folder
     that only its account and root can enter.
+  - Its account must not be root and must own the data folder; its program belongs to root or to
+    that account. It gets no new privileges.
   - It is a transient systemd unit that no reboot brings back. One that a killed run left is stopped
     by the next call, by the start of the server's own unit, and after six hours.
 author: llmops.litellm contributors (@llmops)

@@ -130,7 +130,7 @@ class Database:
         self.done: list[str] = []
         self.places: list[str] = []
 
-    def __call__(self, endpoint: Any, *_words: Any) -> Database:
+    def __call__(self, endpoint: Any, *_words: Any, **_named: Any) -> Database:
         self.places.append(endpoint.database)
         return self
 

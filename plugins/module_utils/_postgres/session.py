@@ -12,6 +12,7 @@ import re
 import secrets
 import subprocess
 import tempfile
+import threading
 from contextlib import contextmanager
 from typing import IO, Callable, Iterable, Iterator, Mapping, Optional
 
@@ -40,6 +41,7 @@ ANSWER = 64 << 20
 # In some others a character may end with a quote's byte: psql would see another end of a name than
 # we do, and what follows as commands of its own.
 ENCODING = "UTF8"
+SECONDS = 600.0
 VERSION = 100  # characters of what a server says that it is
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
@@ -75,8 +77,14 @@ class Session:
     Any failure ends the process and raises :class:`PostgresError`.
     """
 
-    def __init__(self, endpoint: Endpoint, settings: Optional[Mapping[str, str]] = None) -> None:
-        self.endpoint = endpoint
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        settings: Optional[Mapping[str, str]] = None,
+        seconds: Optional[float] = None,
+    ) -> None:
+        """:param seconds: for each answer; without, it may take what it takes."""
+        self.endpoint, self._seconds, self._late = endpoint, seconds, False
         self._mark = secrets.token_hex(16)
         self._errors = tempfile.TemporaryFile()
         self._psql = endpoint.start(
@@ -118,7 +126,18 @@ class Session:
             into.flush()
         except OSError:
             pass  # psql has ended; its standard error says why
-        return self._answer(out)
+        if self._seconds is None:
+            return self._answer(out)
+        limit = threading.Timer(self._seconds, self._expire)
+        limit.start()
+        try:
+            return self._answer(out)
+        finally:
+            limit.cancel()
+
+    def _expire(self) -> None:
+        self._late = True
+        self._psql.kill()
 
     def _answer(self, out: IO[bytes]) -> list[str]:
         """The lines up to the mark."""
@@ -128,6 +147,8 @@ class Session:
             line = out.readline(left)
             if not line:
                 rc = self._psql.wait()
+                if self._late:
+                    raise self._refused("no answer within %g seconds" % (self._seconds or 0))
                 raise self.endpoint.explain("psql", rc, said(self._errors))
             text = line.decode("utf-8", "surrogateescape").rstrip("\n")
             if text == "%s %s" % (self._mark, ENCODING):
@@ -210,9 +231,14 @@ def from_url(url: str) -> Endpoint:
     return Endpoint.from_url(url)
 
 
-def query(endpoint: Endpoint, statement: str) -> list[list[Optional[str]]]:
-    """The rows of one query on a connection of its own (see :meth:`Session.query`)."""
-    with Session(endpoint) as session:
+def query(
+    endpoint: Endpoint, statement: str, seconds: float = SECONDS
+) -> list[list[Optional[str]]]:
+    """The rows of one query on a connection of its own (see :meth:`Session.query`).
+
+    :raises PostgresError: it failed, or has no answer in this time.
+    """
+    with Session(endpoint, seconds=seconds) as session:
         return session.query(statement)
 
 

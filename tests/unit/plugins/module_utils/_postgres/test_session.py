@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,14 @@ def test_name_that_is_no_text_goes_back_as_it_came(tmp_path: Path) -> None:
 def test_server_of_another_encoding_than_was_asked_for_is_none(tmp_path: Path) -> None:
     with pytest.raises(_session.PostgresError, match="its answers are SJIS"):
         _session.Session(server(tmp_path, ":", "SJIS"))
+
+
+def test_answer_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
+    silent = server(tmp_path, "exec sleep 20")
+    begun = time.monotonic()
+    with pytest.raises(_session.PostgresError, match=r"no answer within 0\.3 seconds"):
+        _session.query(silent, "SELECT 1", 0.3)
+    assert time.monotonic() - begun < 15
 
 
 def test_version_is_no_longer_than_one(tmp_path: Path) -> None:
