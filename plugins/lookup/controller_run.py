@@ -37,11 +37,12 @@ import platform
 
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
+
 
 def _started(pid: str) -> str:
     """A process as ``pid:start time in clock ticks``, which names no later process."""
-    with open("/proc/%s/stat" % pid, encoding="utf-8", errors="replace") as handle:
-        return "%s:%s" % (pid, handle.read().rpartition(")")[2].split()[19])
+    return "%s:%s" % (pid, _files.read("/proc/%s/stat" % pid).rpartition(")")[2].split()[19])
 
 
 class LookupModule(LookupBase):
@@ -71,14 +72,12 @@ def _main_process(pid: int) -> int:
 
 
 def _parent(pid: int) -> int:
-    with open("/proc/%d/stat" % pid, encoding="utf-8", errors="replace") as handle:
-        return int(handle.read().rpartition(")")[2].split()[1])
+    return int(_files.read("/proc/%d/stat" % pid).rpartition(")")[2].split()[1])
 
 
-def _program(pid: int) -> bytes:
+def _program(pid: int) -> str:
     """The command line. Empty where /proc hides it (hidepid), as that of the run's sudo."""
     try:
-        with open("/proc/%d/cmdline" % pid, "rb") as handle:
-            return handle.read()
+        return _files.read("/proc/%d/cmdline" % pid)
     except OSError:
-        return b""
+        return ""

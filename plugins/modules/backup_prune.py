@@ -126,8 +126,8 @@ from datetime import datetime, timezone
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import archive as _archive
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import retention as _retention
+from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 
 RULES = {"keep_last": 1, "keep_daily": 7, "keep_weekly": 4, "keep_monthly": 3, "keep_yearly": 0}
 
@@ -160,7 +160,7 @@ def main() -> None:
         result = _archive.prune(
             module.params["path"], policy, datetime.now(timezone.utc), module.check_mode
         )
-    except (ValueError, _backup.BackupError) as error:
+    except (ValueError, _problem.OperatorError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror))

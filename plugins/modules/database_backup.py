@@ -162,6 +162,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
+from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import endpoint as _endpoint
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 
@@ -250,7 +251,7 @@ def main() -> None:
         if module.check_mode:
             module.exit_json(**_backup.foresee(order, now))
         done = _backup.backup(order, now)
-    except (_session.PostgresError, _backup.BackupError) as error:
+    except _problem.OperatorError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror))

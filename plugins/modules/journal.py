@@ -164,6 +164,8 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
     position as _position,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
+from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _state
 
 # Operations by which a run makes the host its own, and the states in which it finds a journal.
@@ -178,8 +180,8 @@ def change(params: dict, now: datetime) -> _journal.Journal:
     """Apply one operation to the journal on disk and return it."""
     folder, operation = params["folder"], params["operation"]
     if operation in TAKES:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-    with open(os.path.join(folder, "lock"), "w", encoding="ascii") as lock:
+        _files.make_folder(folder, 0o700)
+    with _files.appending(os.path.join(folder, "lock")) as lock:
         # Two runs that begin in the same instant: one of them reads what the other has written.
         fcntl.flock(lock, fcntl.LOCK_EX)
         journal = _journal.load(folder)
@@ -273,7 +275,7 @@ def main() -> None:
         else:
             journal = change(module.params, datetime.now(timezone.utc))
         module.exit_json(changed=True, **_position.describe(journal, module.params["folder"]))
-    except (_journal.JournalError, _state.RestoreError, OSError) as error:
+    except (_problem.OperatorError, OSError) as error:
         module.fail_json(msg=str(error))
 
 

@@ -56,6 +56,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
+from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 
 
@@ -91,8 +92,11 @@ def main() -> None:
         or os.stat(dest).st_mode & 0o777 != 0o600
     )
     if changed and not module.check_mode:
-        os.makedirs(os.path.dirname(dest), mode=0o700, exist_ok=True)
-        _files.write_atomically(dest, text)
+        try:
+            _files.make_folder(os.path.dirname(dest), 0o700)
+            _files.write_atomically(dest, text)
+        except _problem.OperatorError as error:
+            module.fail_json(msg=str(error))
     module.exit_json(
         changed=changed, variables=sorted(set(environment) - set(left_out)), left_out=left_out
     )

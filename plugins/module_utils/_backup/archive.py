@@ -13,11 +13,12 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import shutil
 from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, NamedTuple, Optional
 
+from .._host import files as _files
+from .._host import paths as _paths
 from .._host.files import sync_folder
 from . import backup as _backup
 from . import entry as _entry
@@ -27,6 +28,7 @@ from .retention import Backup, Decision, Policy
 
 __all__ = ["Archive", "Entry", "Incomplete", "find", "newest", "pin", "prune", "scan", "verify"]
 
+PURPOSE = "restores and removes what lies there"
 REMOVING, PINNED = ".removing-", ".pinned"
 # What is written before a backup is whole.
 _GROWING = re.compile(r"%s(?P<name>.+)-[a-z0-9_]{8}\Z" % re.escape(_backup.INCOMPLETE))
@@ -122,7 +124,9 @@ def find(folder: str, name: str, now: datetime) -> Entry:
     """One backup by name, or by ``latest`` the :func:`newest`.
 
     :raises BackupError: there is none; the message names those that come near.
+    :raises UntrustedPath: another account can put backups there.
     """
+    _paths.require(folder, PURPOSE)
     if name == "latest":
         found = newest(folder, now)
         if found:
@@ -163,7 +167,7 @@ def pin(folder: str, name: str, pinned: bool, now: datetime) -> bool:
     if marked == pinned or (pinned and entry.pinned):
         return False
     if pinned:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        _files.creating(path).close()
     else:
         os.unlink(path)
     sync_folder(folder)
@@ -186,8 +190,10 @@ def prune(folder: str, policy: Policy, now: datetime, check: bool = False) -> di
     :raises ValueError: the policy is no good.
     :raises BackupError: another backup or removal is under way for too long, or something could not
         be removed.
+    :raises UntrustedPath: another account can put backups there.
     """
     _retention.check(policy)
+    _paths.require(folder, PURPOSE)
     if not os.path.isdir(folder):
         if os.path.lexists(folder):
             raise _backup.BackupError("%s is not a folder" % folder)
@@ -325,13 +331,12 @@ def _remove(folder: str, left: list[str], names: list[str]) -> None:
         aside = REMOVING + name
         while aside in taken:
             aside += "-"
-        os.rename(os.path.join(folder, name), os.path.join(folder, aside))
+        _files.move(os.path.join(folder, name), os.path.join(folder, aside))
         gone.append(os.path.join(folder, aside))
-    sync_folder(folder)
     problems = []
     for path in gone:
         try:
-            shutil.rmtree(path)
+            _files.remove_tree(path)
         except OSError as error:
             problems.append("%s cannot be removed: %s" % (error.filename or path, error.strerror))
     if problems:

@@ -19,14 +19,15 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from time import monotonic, sleep
 from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence, TypedDict
 
 from .._host import reader as _reader
-from .._host.files import free_bytes, sync_folder
+from .._host.files import creating, free_bytes, make_folder, move, remove_tree, sync_folder
+from .._host.files import open_folder as _open_folder
+from .._host.files import temporary_folder as _temporary_folder
 from .._postgres.session import Endpoint, client_version, database_size
 from . import dump as _dump
 from . import encryption as _encryption
@@ -49,7 +50,6 @@ from .folder import (
     manifest,
     names,
     place,
-    private,
     sha256,
     size,
     sums,
@@ -218,7 +218,7 @@ def foresee(order: Order, now: datetime) -> dict[str, Any]:
 def locked(folder: str) -> Iterator[None]:
     """One backup at a time into a folder; the second one waits, for instance for what a run that
     was killed left at work."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    handle = _open_folder(folder)
     deadline = monotonic() + PATIENCE
     try:
         while True:
@@ -238,7 +238,7 @@ def locked(folder: str) -> Iterator[None]:
 
 
 def _write(path: str, data: bytes) -> None:
-    with open(path, "xb", opener=private) as handle:
+    with creating(path) as handle:
         handle.write(data)
         handle.flush()
         os.fsync(handle.fileno())
@@ -342,29 +342,29 @@ def backup(order: Order, now: datetime) -> Made:
     :returns: ``changed``, ``name``, ``path``, ``manifest``, ``seconds``, ``bytes`` (of all its
         files).
     :raises BackupError, PostgresError: it was not made; nothing that looks like a backup is left.
+    :raises UntrustedPath: another account can write to the folder.
     """
     begun = monotonic()
     check_names(order)
     check_keys(order.how)
-    os.makedirs(order.folder, mode=0o700, exist_ok=True)
+    make_folder(order.folder, 0o700)
     with locked(order.folder):
         if order.name is not None and os.path.lexists(os.path.join(order.folder, order.name)):
             return _existing(order.folder, order.name, begun)
         check_space(order)
         name = order.name or name_of(now, os.listdir(order.folder))
-        growing = tempfile.mkdtemp(prefix="%s%s-" % (INCOMPLETE, name), dir=order.folder)
+        growing = _temporary_folder("%s%s-" % (INCOMPLETE, name), order.folder)
         try:
             _fill(order, growing, name, now)
-            os.rename(growing, os.path.join(order.folder, name))
+            move(growing, os.path.join(order.folder, name))
         except OSError as error:
-            shutil.rmtree(growing)
+            remove_tree(growing)
             raise BackupError(
                 "the backup was not made: %s: %s" % (error.filename or order.folder, error.strerror)
             ) from None
         except BaseException:
-            shutil.rmtree(growing)
+            remove_tree(growing)
             raise
-        sync_folder(order.folder)
         return _existing(order.folder, name, begun, made=True)
 
 

@@ -12,15 +12,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import threading
 from contextlib import contextmanager
 from typing import IO, Iterator, Optional, Sequence
 
-from .._postgres.endpoint import PATH
-from .folder import BackupError, private
+from .._host import files as _files
+from .._host import paths as _paths
+from .._host import process as _process
+from .folder import BackupError
 
 PROGRAM = "age"
 _RECIPIENT = re.compile(r"age1[a-z0-9]+|ssh-(?:ed25519|rsa) [A-Za-z0-9+/]+={0,3}(?: .*)?")
@@ -57,11 +58,15 @@ def check(recipients: Sequence[str]) -> None:
             raise BackupError("a key to encrypt to %s" % why)
     if not recipients:
         return
-    if shutil.which(PROGRAM, path=PATH) is None:
+    try:
+        _process.program(PROGRAM)
+    except FileNotFoundError:
         raise BackupError(
             "backups are to be encrypted, and the program age is not installed on this "
             "host (Debian: age)"
-        )
+        ) from None
+    except _paths.UntrustedPath as error:
+        raise BackupError(str(error)) from None
     for recipient in recipients:
         process = _start([recipient], subprocess.PIPE)
         errors = process.communicate()[1]
@@ -86,14 +91,7 @@ def _start(recipients: Sequence[str], errors: object) -> subprocess.Popen[bytes]
     words = [PROGRAM, "--encrypt"] + [
         word for recipient in recipients for word in ("--recipient", shown(recipient))
     ]
-    return subprocess.Popen(
-        words,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=errors,  # type: ignore[call-overload]
-        env={"PATH": PATH, "LC_ALL": "C", "HOME": "/nonexistent"},
-        cwd="/",
-    )
+    return _process.start(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
 
 
 class Seal:
@@ -103,7 +101,7 @@ class Seal:
     def __init__(self, path: str, recipients: Sequence[str]) -> None:
         self.path, self.digest = path, ""
         self._errors = tempfile.TemporaryFile()
-        self._out: IO[bytes] = open(path, "xb", opener=private)
+        self._out: IO[bytes] = _files.creating(path)
         self._failure: Optional[BaseException] = None
         self._age = _start(recipients, self._errors)
         self._writer = threading.Thread(target=self._drain)

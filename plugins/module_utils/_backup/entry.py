@@ -17,6 +17,7 @@ import stat
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, NamedTuple, Optional, Sequence
 
+from .._host import files as _files
 from . import backup as _backup
 
 # As this collection names backups by time.
@@ -138,8 +139,8 @@ def _sums(folder: str) -> dict[str, str]:
     if not _is_file(path):
         return {}
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as handle:
-            found = [_SUM.match(line) for line in handle]
+        with _files.reading(path) as handle:
+            found = [_SUM.match(line.decode("utf-8", "surrogateescape")) for line in handle]
     except OSError:
         return {}
     return {line[2]: line[1] for line in found if line}
@@ -162,9 +163,9 @@ def _old_time(path: str, stamp: str, there: Optional[tzinfo]) -> Optional[dateti
     """The time of a backup of the older layout: its manifest's (seconds since 1970, or with a
     zone), else its name's."""
     try:
-        with open(path, encoding="utf-8") as handle:
+        with _files.reading(path) as handle:
             result = json.load(handle)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         result = None
     for field in _OLD_TIMES if isinstance(result, dict) else ():
         value = result.get(field)

@@ -77,22 +77,17 @@ class BackupError(OperatorError):
 def sha256(path: str) -> str:
     """A file's SHA-256, read from the disk where the kernel lets go of what it has cached."""
     digest = hashlib.sha256()
-    with open(path, "rb", buffering=0) as handle:
+    with _files.reading(path) as handle:
         os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         for chunk in iter(lambda: handle.read(1 << 20), b""):
             digest.update(chunk)
     return digest.hexdigest()
 
 
-def private(path: str, flags: int) -> int:
-    """An opener of files that are their owner's alone."""
-    return os.open(path, flags, 0o600)
-
-
 def place(source: IO[bytes], path: str) -> str:
     """A new file (0600), on disk, with what there is to read; the SHA-256 of that."""
     digest = hashlib.sha256()
-    with open(path, "xb", opener=private) as out:
+    with _files.creating(path) as out:
         for chunk in iter(lambda: source.read(1 << 20), b""):
             digest.update(chunk)
             out.write(chunk)

@@ -16,7 +16,7 @@ import os
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-from .._host.files import write_atomically
+from .._host.files import publish, reading, write_atomically
 
 KINDS = ("backup", "copy", "verify", "prune", "drill")
 FIELDS = ("name", "seconds", "bytes")
@@ -30,9 +30,9 @@ def path_of(folder: str) -> str:
 def load(folder: str) -> dict[str, Any]:
     """What is remembered; nothing where there is nothing that can be understood."""
     try:
-        with open(path_of(folder), encoding="utf-8") as handle:
+        with reading(path_of(folder)) as handle:
             result = json.load(handle)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return (
         {kind: result[kind] for kind in KINDS if isinstance(result.get(kind), dict)}
@@ -70,7 +70,7 @@ def record(
     }
     write_atomically(path_of(folder), json.dumps(result, indent=1, sort_keys=True) + "\n")
     if metrics:
-        write_atomically(metrics, render(result), 0o644)
+        publish(metrics, render(result))
     return result
 
 

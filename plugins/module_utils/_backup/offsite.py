@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import stat
 import subprocess
 import tempfile
@@ -23,7 +22,9 @@ from datetime import datetime
 from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from .._host import files as _files
-from .._postgres.endpoint import PATH, read_env
+from .._host import paths as _paths
+from .._host import process as _process
+from .._postgres.endpoint import read_env
 from .._postgres.session import PostgresError
 from . import entry as _entry
 from . import folder as _folder
@@ -79,13 +80,14 @@ def environment(copy: Copy) -> dict[str, str]:
                 "%s must be a file of this account that nobody else can read or write "
                 "(0600): it holds the password of the copies" % path
             )
+        _paths.require(path, "logs in with what it says")
         values = read_env(path)
     except OSError as error:
         raise BackupError(
             "%s cannot be read: %s. It holds what %s needs to log in"
             % (path, error.strerror, copy.tool)
         ) from None
-    except PostgresError as error:
+    except (PostgresError, _paths.UntrustedPath) as error:
         raise BackupError(str(error)) from None
     return values
 
@@ -96,10 +98,14 @@ def check(copy: Copy) -> None:
     :raises BackupError: it can't; with everything that is wrong.
     """
     problems = []
-    if shutil.which(copy.tool, path=PATH) is None:
+    try:
+        _process.program(copy.tool)
+    except FileNotFoundError:
         problems.append(
             "the program %s is not installed on this host (Debian: %s)" % (copy.tool, copy.tool)
         )
+    except _paths.UntrustedPath as error:
+        problems.append(str(error))
     try:
         values = environment(copy)
         if copy.tool == "restic":
@@ -123,9 +129,7 @@ class _Program:
         more = {"RESTIC_REPOSITORY": copy.to} if copy.to and copy.tool == "restic" else {}
         # Neither may ask anybody, nor write where a unit can't.
         self.environment = {
-            "PATH": PATH,
             "LC_ALL": "C.UTF-8",
-            "HOME": "/root",
             "RESTIC_CACHE_DIR": os.path.join(state_dir, "restic-cache"),
             "RCLONE_ASK_PASSWORD": "false",
             **self.secret,
@@ -139,34 +143,38 @@ class _Program:
         """
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
             try:
-                done = subprocess.run(
+                process = _process.start(
                     [self.copy.tool, *words],
-                    env=self.environment,
-                    stdin=subprocess.DEVNULL,
+                    self.environment,
                     stdout=out,
                     stderr=said,
-                    check=False,
                     cwd=folder,
-                    timeout=LIMIT,
                 )
             except FileNotFoundError:
                 raise BackupError(
                     "the program %s is not installed on this host (Debian: %s)"
                     % (self.copy.tool, self.copy.tool)
                 ) from None
-            except subprocess.TimeoutExpired:
-                raise BackupError(
-                    "%s %s took more than %g s" % (self.copy.tool, words[0], LIMIT)
-                ) from None
+            with process:
+                try:
+                    code = process.wait(LIMIT)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    raise BackupError(
+                        "%s %s took more than %g s" % (self.copy.tool, words[0], LIMIT)
+                    ) from None
+                except BaseException:
+                    process.kill()
+                    raise
             for stream in (out, said):
                 stream.seek(0)
-            if done.returncode:
+            if code:
                 raise BackupError(
                     "%s %s: %s"
                     % (
                         self.copy.tool,
                         words[0],
-                        self._why(said.read().decode("utf-8", "replace"), done.returncode),
+                        self._why(said.read().decode("utf-8", "replace"), code),
                     )
                 )
             return out.read().decode("utf-8", "replace")

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from .._deployment.locate import ModelHost
+from .._host import files as _files
 from .._host import process as _process
 from .._host import systemd as _systemd
 from .._litellm import client as _client
@@ -154,11 +155,11 @@ def age(
     the first may still be to come."""
     result: dict[str, Any] = {}
     try:
-        with open(path, encoding="utf-8") as handle:
+        with _files.reading(path) as handle:
             result = json.load(handle).get(what) or {}
         last = datetime.fromisoformat((result.get("last_success") or {})["time"])
         passed = (now - last).total_seconds() / 3600
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         new = since is not None and -1 < (now - since).total_seconds() / 3600 < hours
         return (
             (OK, "the first is still to come")

@@ -15,7 +15,7 @@ import os
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-from .._host.files import write_atomically
+from .._host.files import appending, reading, write_atomically
 from . import probe as _probe
 
 FORMAT = 1
@@ -58,8 +58,8 @@ class Keeper:
 
     def _resumable(self) -> list[dict[str, Any]]:
         try:
-            with open(self.partial, encoding="utf-8") as handle:
-                head, *lines = handle.read().splitlines()
+            with reading(self.partial) as handle:
+                head, *lines = handle.read().decode("utf-8").splitlines()
             answer = json.loads(head)
             age = (self.now - datetime.fromisoformat(answer["begun"])).total_seconds()
             if answer["about"] != self.about or not -60 <= age <= FRESH:
@@ -80,20 +80,14 @@ class Keeper:
     def keep(self, result: dict[str, Any]) -> None:
         """Keep one result at once."""
         if self.folder:
-            with open(
-                os.open(self.partial, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600),
-                "a",
-                encoding="utf-8",
-            ) as handle:
-                handle.write(json.dumps(result) + "\n")
+            with appending(self.partial) as handle:
+                handle.write(json.dumps(result).encode() + b"\n")
 
     def earlier(self) -> dict[str, Any]:
         """The report of the last run that ended; nothing where there is none that can be
         understood."""
         try:
-            with open(
-                os.path.join(self.folder or "/nonexistent", "probe.json"), encoding="utf-8"
-            ) as handle:
+            with reading(os.path.join(self.folder or "/nonexistent", "probe.json")) as handle:
                 result = json.load(handle)
         except (OSError, ValueError, RecursionError):
             return {}

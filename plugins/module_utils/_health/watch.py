@@ -15,7 +15,7 @@ import os
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional, Sequence
 
-from .._host.files import write_atomically
+from .._host.files import appending, reading, write_atomically
 from .checks import HEALTHY, Check
 from .host_checks import DEGRADED, FAILED, OK, UNKNOWN
 
@@ -118,9 +118,9 @@ def remember(
 
 def _load(path: str) -> dict[str, Any]:
     try:
-        with open(path, encoding="utf-8") as handle:
+        with reading(path) as handle:
             result = json.load(handle)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return result if isinstance(result, dict) else {}
 
@@ -128,12 +128,10 @@ def _load(path: str) -> dict[str, Any]:
 def _append(path: str, entry: dict[str, Any], most: int) -> None:
     """Add a line; a file of twice as many lines as are wanted is cut, so that it is rarely written
     anew."""
-    with open(
-        os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8"
-    ) as handle:
-        handle.write(json.dumps(entry) + "\n")
-    with open(path, encoding="utf-8", errors="replace") as handle:
-        lines = handle.readlines()
+    with appending(path) as handle:
+        handle.write(json.dumps(entry).encode() + b"\n")
+    with reading(path) as handle:
+        lines = [line.decode("utf-8", "replace") for line in handle]
     if len(lines) >= 2 * most:
         write_atomically(path, "".join(lines[-most:]))
 

@@ -32,13 +32,16 @@ def make_folder(path: str, mode: int) -> bool:
     """
     path = os.path.abspath(path)
     if not os.path.isdir(path):
-        made = not os.path.isdir(os.path.dirname(path))
-        if made:
-            make_folder(os.path.dirname(path), 0o755)
-        _paths.require(os.path.dirname(path), "makes a folder in it")
-        os.mkdir(path, 0o700)
-        os.chmod(path, mode)
-        return True
+        above = os.path.dirname(path)
+        if not os.path.isdir(above):
+            make_folder(above, 0o755)
+        _paths.require(above, "makes a folder in it")
+        try:
+            os.mkdir(path, 0o700)
+            os.chmod(path, mode)
+            return True
+        except FileExistsError:
+            pass  # another run of root's makes it as well; what else it can be is seen below
     _paths.require(path, "writes to it")
     return False
 
@@ -141,6 +144,53 @@ def write_atomically(
         os.unlink(temporary)
         raise
     sync_folder(folder)
+
+
+def publish(path: str, text: str) -> None:
+    """Put a file that everyone may read (0644) in place whole or not at all, also into a folder
+    that is not root's own, such as a metrics collector's: there no link is followed on the way, so
+    it comes to lie in that folder and nowhere else.
+
+    :raises OSError: it can't; ``ENOTDIR`` or ``ELOOP`` where a link is on the way.
+    """
+    path = os.path.abspath(path)
+    folder, name = os.path.split(path)
+    if not _paths.weakness(folder):
+        write_atomically(path, text, 0o644)
+        return
+    handle = _without_links(folder)
+    growing = ".%s.%d" % (name, os.getpid())
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(growing, flags, 0o600, dir_fd=handle), "wb") as out:
+            out.write(text.encode("utf-8", "surrogateescape"))
+            os.fchmod(out.fileno(), 0o644)
+        os.rename(growing, name, src_dir_fd=handle, dst_dir_fd=handle)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
+    finally:
+        os.close(handle)
+
+
+def _without_links(folder: str) -> int:
+    handle = open_folder("/")
+    for name in folder.split("/"):
+        if name:
+            try:
+                inner = os.open(
+                    name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=handle
+                )
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, folder) from None
+            finally:
+                os.close(handle)
+            handle = inner
+    return handle
+
+
+def open_folder(folder: str) -> int:
+    """A handle of a folder of ours, to lock it by."""
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def sync_folder(folder: str) -> None:

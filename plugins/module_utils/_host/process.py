@@ -71,7 +71,8 @@ def start(
         # no terminal of ours, no way back to root
         options.update(preexec_fn=account.become, start_new_session=True)
     options.setdefault("stdin", subprocess.DEVNULL)
-    return subprocess.Popen(argv, env={**ENVIRONMENT, **(env or {})}, cwd="/", **options)
+    options.setdefault("cwd", "/")
+    return subprocess.Popen(argv, env={**ENVIRONMENT, **(env or {})}, **options)
 
 
 def run(

@@ -10,6 +10,7 @@ import os
 import stat
 from typing import Any, Callable, Iterator, Optional, TypeVar
 
+from . import files as _files
 from .problem import OperatorError
 
 FORMAT = 1
@@ -32,9 +33,9 @@ def read(path: str, owner: int, role: str) -> Any:
     :raises SettingsError: it can't be read or believed.
     """
     try:
-        with open(path, encoding="utf-8") as handle:
+        with _files.reading(path) as handle:
             about = os.fstat(handle.fileno())
-            text = handle.read()
+            text = handle.read().decode("utf-8")
     except OSError as error:
         raise SettingsError(
             "%s cannot be read (%s): the role llmops.litellm.%s writes it"

@@ -26,7 +26,7 @@ from .._health import watch as _watch
 from .._health.checks import CODES, HEALTHY
 from .._health.host_checks import FAILED, UNKNOWN
 from .._host import settings_file as _settings_file
-from .._host.files import write_atomically
+from .._host.files import publish
 from .._host.problem import OperatorError
 from .._litellm import client as _client
 from .answer import INTERRUPTED, Answer, checked, failure
@@ -169,7 +169,7 @@ def health(settings: _settings.Settings, options: Any) -> Answer:
         return checked(outcome, lines, result)
     kept, event = _watch.remember(settings.state_dir, outcome, checks, now(), settings.thresholds)
     if settings.metrics:
-        write_atomically(settings.metrics, _watch.metrics(kept), 0o644)
+        publish(settings.metrics, _watch.metrics(kept))
     lines += ["%s: %s" % (event, _watch.meaning(event, kept))] if event else []
     remembered = {name: kept[name] for name in ("time", "since", "alarm", "bad", "good")}
     return checked(outcome, lines, {**result, **remembered, "event": event})._replace(
@@ -204,7 +204,7 @@ def probe(settings: _settings.Settings, options: Any) -> Answer:
         settings, result, wanted, _progress, options.fresh
     )
     if options.page:
-        write_atomically(os.path.abspath(options.page), texts["html"], 0o644)
+        publish(options.page, texts["html"])
         paths["page"] = options.page
     lines = _probe_run.screen(report, findings, colours(sys.stdout))
     lines += (

@@ -19,6 +19,7 @@ from .._deployment import compose_project as _compose_project
 from .._deployment import journal as _journal
 from .._deployment.compose_file import UNKNOWN, Expected
 from .._deployment.service import Deployment
+from .._host import files as _files
 from .._postgres import session as _session
 from . import rebuild as _rebuild
 from . import restore as _restore
@@ -120,7 +121,7 @@ def order(
     ):
         return host
     ordered = settings.order(kind, pinned=True) if point else None
-    os.makedirs(settings.backup_dir, mode=0o700, exist_ok=True)
+    _files.make_folder(settings.backup_dir, 0o700)
     return _restore.Order(
         deployment(settings, kind),
         path,

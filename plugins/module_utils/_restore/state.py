@@ -20,6 +20,7 @@ from datetime import datetime, timezone
 from typing import Any, Iterator, Optional
 
 from .._deployment.compose_project import DeploymentError
+from .._host import files as _files
 from .._host.files import write_atomically
 
 FORMAT = 1
@@ -66,11 +67,11 @@ def load(folder: str) -> Optional[dict[str, Any]]:
     """
     path = path_of(folder)
     try:
-        with open(path, encoding="utf-8") as handle:
+        with _files.reading(path) as handle:
             record = json.load(handle)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RestoreError(
             "%s cannot be read (%s): a restore may be half done. %s" % (path, error, _LOOK)
         ) from None
@@ -115,7 +116,7 @@ def unfinished(folder: str) -> str:
         return _in_words("a restore of %s" % state["name"], state["stage"], folder)
     path = rebuild_path(folder)
     try:
-        with open(path, encoding="utf-8") as handle:
+        with _files.reading(path) as handle:
             record = json.load(handle)
         if record["stage"] != DONE and os.path.isdir(
             record["folder"]
@@ -127,7 +128,7 @@ def unfinished(folder: str) -> str:
             )
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RestoreError(
             "%s cannot be read (%s): a deployment may be half built" % (path, error)
         ) from None
@@ -146,16 +147,15 @@ def _in_words(what: str, stage: str, folder: str) -> str:
 def is_held(folder: str) -> bool:
     """Whether a restore is in progress now."""
     try:
-        handle = os.open(_lock(folder), os.O_RDONLY)
+        lock = _files.reading(_lock(folder))
     except FileNotFoundError:
         return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return False
+        except BlockingIOError:
+            return True
 
 
 def _lock(folder: str) -> str:
@@ -167,16 +167,14 @@ def alone(folder: str) -> Iterator[None]:
     """Lock the host for one restore; the lock of a killed one ends with its process.
 
     :raises RefusedError: another one is in progress.
+    :raises UntrustedPath: another account can write to the folder.
     """
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    handle = os.open(_lock(folder), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
+    _files.make_folder(folder, 0o700)
+    with _files.appending(_lock(folder)) as lock:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RefusedError(
                 "another restore is under way on this host (%s)" % _lock(folder)
             ) from None
         yield
-    finally:
-        os.close(handle)

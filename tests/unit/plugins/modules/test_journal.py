@@ -337,3 +337,10 @@ def test_journal_and_its_reader_agree(run: Callable[..., dict[str, Any]], tmp_pa
     assert "is at work" in run(journal, folder=folder, operation="open", run=RUN)["msg"]
     (tmp_path / "state/journal.json").write_text("{")
     assert "cannot be read" in run(journal_info, folder=folder)["msg"]
+
+
+def test_state_folder_of_another_account_is_refused(tmp_path: Path, run: Run) -> None:
+    theirs = support.foreign(tmp_path / "theirs")
+    told = run(journal, folder=str(theirs / "state"), operation="open", run=HERE)
+    assert told["failed"] and "theirs belongs to account nobody" in told["msg"]
+    assert list(theirs.iterdir()) == []

@@ -16,10 +16,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import archive as _archive
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.retention import Policy
+from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
+from ansible_collections.llmops.litellm.plugins.module_utils._host import paths as _paths
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 TWO_DAYS = Policy(1, 2, 0, 0, 0, "UTC")
@@ -449,10 +452,10 @@ def test_removal_can_be_interrupted_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [make(tmp_path, "2026-11-%d 02:00" % day) for day in (1, 22, 23, 24)]
-    for stop in ("rename", "sync_folder", "rmtree"):
+    for stop in ("replace", "sync_folder", "rmtree"):
         with monkeypatch.context() as patched:
             patched.setattr(
-                {"rename": os, "sync_folder": _archive, "rmtree": shutil}[stop], stop, interrupt
+                {"replace": os, "sync_folder": _files, "rmtree": shutil}[stop], stop, interrupt
             )
             with pytest.raises(KeyboardInterrupt):
                 prune(tmp_path)
@@ -660,3 +663,20 @@ def test_nothing_foreign_broken_or_pinned_ever_goes(
         set(told["kept"] + told["broken"]),
     )
     assert set(names(tmp_path)) == left
+
+
+@pytest.mark.parametrize("name", ["latest", "x"])
+def test_backups_that_another_account_could_have_put_there_are_not_used(
+    tmp_path: Path, name: str
+) -> None:
+    folder = support.foreign(tmp_path / "theirs")
+    (folder / "x").mkdir()
+    for use in (
+        lambda: _archive.find(str(folder), name, NOW),
+        lambda: _archive.pin(str(folder), name, True, NOW),
+        lambda: prune(folder),
+        lambda: prune(folder / "inner"),
+    ):
+        with pytest.raises(_paths.UntrustedPath, match="theirs belongs to account nobody"):
+            use()
+    assert names(folder) == ["x"]

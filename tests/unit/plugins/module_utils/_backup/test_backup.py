@@ -6,8 +6,11 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._host import paths as _paths
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import Endpoint
 
 NOW = datetime(2026, 11, 23, 13, 5, 1, tzinfo=timezone(timedelta(hours=1)))
 
@@ -90,3 +93,14 @@ def test_other_formats_and_no_manifest(tmp_path: Path) -> None:
     assert any("manifest.json: is missing" in problem for problem in _backup.verify(folder))
     with pytest.raises(_backup.BackupError, match="cannot be read"):
         _backup.manifest(folder)
+
+
+@pytest.mark.parametrize("place", ["theirs", "theirs/inner"])
+def test_nothing_is_backed_up_into_the_folder_of_another_account(
+    tmp_path: Path, place: str
+) -> None:
+    theirs = support.foreign(tmp_path / "theirs")
+    order = _backup.Order(Endpoint("d", "u"), str(tmp_path / place), "compose")
+    with pytest.raises(_paths.UntrustedPath, match="theirs belongs to account nobody"):
+        _backup.backup(order, datetime(2026, 11, 23, tzinfo=timezone.utc))
+    assert list(theirs.iterdir()) == []

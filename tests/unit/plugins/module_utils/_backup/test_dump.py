@@ -15,9 +15,6 @@ import pytest
 from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import dump as _dump
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import (
-    encryption as _encryption,
-)
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.folder import BackupError
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
     Endpoint,
@@ -61,7 +58,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr(_dump._fingerprint, "sequences", lambda _session: [next(sequences)])
     monkeypatch.setattr(_dump._fingerprint, "take", lambda _session: {"rows_total": 7})
     monkeypatch.setattr(_dump._fingerprint, "digest", lambda held: f"hash of {held['sequences']}")
-    monkeypatch.setattr(_encryption, "PATH", f"{place.bin}:/usr/bin:/bin")
+    support.system_programs(monkeypatch, place.bin)
     return place
 
 

@@ -6,11 +6,13 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import (
     encryption as _encryption,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.folder import BackupError
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 
 KEY = "age1" + "q" * 58
 SSH = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 somebody@desk"
@@ -21,7 +23,7 @@ def age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A program ``age``: it notes what it is called with, and encrypts badly."""
     program = tmp_path / "bin/age"
     program.parent.mkdir()
-    monkeypatch.setattr(_encryption, "PATH", f"{program.parent}:/usr/bin:/bin")
+    support.system_programs(monkeypatch, program.parent)
     says(program, "tr a-z b-za")
     return program
 
@@ -111,7 +113,7 @@ def test_keys_are_tried_before_a_backup_begins(age: Path) -> None:
 def test_missing_age_is_said_only_where_it_is_needed(
     age: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_encryption, "PATH", str(age.parent / "nosuch"))
+    monkeypatch.setattr(_process, "PATH", str(age.parent / "nosuch"))
     _encryption.check([])
     with pytest.raises(BackupError, match="age is not installed"):
         _encryption.check([KEY])
@@ -120,4 +122,14 @@ def test_missing_age_is_said_only_where_it_is_needed(
 def test_secret_key_is_never_given_to_age(age: Path) -> None:
     with pytest.raises(BackupError, match="is a secret key"):
         _encryption.check([KEY, "AGE-SECRET-KEY-1HUNTER2"])
+    assert not (age.parent / "called").exists()
+
+
+def test_age_of_another_accounts_is_not_used(age: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_process, "PATH", str(age.parent))
+    _encryption.check([KEY])
+    (age.parent / "called").unlink()
+    age.parent.chmod(0o777)
+    with pytest.raises(BackupError, match="every account can write to .*/bin"):
+        _encryption.check([KEY])
     assert not (age.parent / "called").exists()

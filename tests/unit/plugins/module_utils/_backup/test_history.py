@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import history as _history
 
@@ -77,3 +78,14 @@ def test_metrics_are_whole_families_of_numbers(tmp_path: Path) -> None:
     assert (
         json.loads((tmp_path / "backup.json").read_text())["drill"]["problem"] == "no room\nat all"
     )
+
+
+def test_metrics_follow_no_link_out_of_the_collectors_folder(tmp_path: Path) -> None:
+    theirs = support.foreign(tmp_path / "collector")
+    _history.record(str(tmp_path), "backup", NOW, metrics=str(theirs / "x.prom"))
+    assert "litellm_ops_last_run_ok" in (theirs / "x.prom").read_text()
+    (tmp_path / "etc").mkdir()
+    (theirs / "link").symlink_to(tmp_path / "etc")
+    with pytest.raises(OSError, match="collector/link"):
+        _history.record(str(tmp_path), "backup", NOW, metrics=str(theirs / "link/x.prom"))
+    assert list((tmp_path / "etc").iterdir()) == []

@@ -7,10 +7,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import offsite as _offsite
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.backup import BackupError
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.retention import Policy
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 
 SECRET = "hunter2-4f9c0b7ad2e15386"
 
@@ -19,7 +21,7 @@ SECRET = "hunter2-4f9c0b7ad2e15386"
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder where the tools are looked for."""
     (tmp_path / "bin").mkdir()
-    monkeypatch.setattr(_offsite, "PATH", "%s:/usr/bin:/bin" % (tmp_path / "bin"))
+    support.system_programs(monkeypatch, tmp_path / "bin")
     return tmp_path / "bin"
 
 
@@ -62,7 +64,7 @@ def test_places(tool: str, to: str, words: str) -> None:
 def test_program_and_environment_file_are_looked_at_first(
     tools: Path, secrets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_offsite, "PATH", str(tools))
+    monkeypatch.setattr(_process, "PATH", str(tools))
     with pytest.raises(
         BackupError, match=r"the program restic is not installed on this host \(Debian: restic\)"
     ):
@@ -168,3 +170,22 @@ def test_one_that_hangs_is_ended(
             str(tmp_path),
             Policy(),
         )
+
+
+def test_environment_file_and_program_are_what_only_root_can_have_chosen(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tools, "restic", "exit 0")
+    theirs = support.foreign(tmp_path / "theirs") / "copy.env"
+    theirs.write_text("RESTIC_PASSWORD=x\n")
+    theirs.chmod(0o600)
+    with pytest.raises(BackupError, match="theirs belongs to account nobody"):
+        _offsite.check(_offsite.Copy("restic", "/r", str(theirs)))
+    own = tmp_path / "copy.env"
+    own.write_text("RESTIC_PASSWORD=x\n")
+    own.chmod(0o600)
+    monkeypatch.setattr(_process, "PATH", str(tools))
+    _offsite.check(_offsite.Copy("restic", "/r", str(own)))
+    tools.chmod(0o777)
+    with pytest.raises(BackupError, match="every account can write to .*/bin"):
+        _offsite.check(_offsite.Copy("restic", "/r", str(own)))

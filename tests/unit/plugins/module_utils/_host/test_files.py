@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -63,3 +64,61 @@ def test_a_mode_is_given_to_what_is_there_and_to_no_links_target(tmp_path: Path)
     with pytest.raises(OSError, match="symbolic links"):
         _files.set_mode(str(link), 0o600)
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_published_file_is_for_everyone_and_whole(tmp_path: Path) -> None:
+    _files.publish(str(tmp_path / "x.prom"), "a 1\n")
+    assert (tmp_path / "x.prom").read_text() == "a 1\n"
+    assert (tmp_path / "x.prom").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Path:
+    """A folder of another account's, with a folder of root's own in it."""
+    place = tmp_path / "theirs"
+    (place / "inner").mkdir(parents=True)
+    os.chown(place, 65534, 65534)
+    return place
+
+
+@pytest.mark.parametrize("below", ["", "inner"])
+def test_published_file_comes_to_lie_in_the_folder_of_another_account(
+    theirs: Path, below: str
+) -> None:
+    (theirs / below / "x.prom").symlink_to("/etc/passwd")
+    _files.publish(str(theirs / below / "x.prom"), "a 1\n")
+    assert (theirs / below / "x.prom").read_text() == "a 1\n"
+    assert not (theirs / below / "x.prom").is_symlink()
+    assert [path.name for path in (theirs / below).iterdir() if path.is_file()] == ["x.prom"]
+
+
+@pytest.mark.parametrize("link", ["folder", "growing"])
+def test_published_file_follows_no_link_of_another_account(
+    theirs: Path, tmp_path: Path, link: str
+) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/canary").write_text("untouched")
+    if link == "growing":
+        (theirs / (".x.prom.%d" % os.getpid())).symlink_to(tmp_path / "root/canary")
+        place = theirs
+    else:
+        (theirs / "link").symlink_to(tmp_path / "root")
+        place = theirs / "link"
+    with pytest.raises(OSError, match=r"/theirs/"):
+        _files.publish(str(place / "x.prom"), "a 1\n")
+    assert (tmp_path / "root/canary").read_text() == "untouched"
+    assert [path.name for path in (tmp_path / "root").iterdir()] == ["canary"]
+
+
+def test_folder_that_another_run_makes_at_the_same_time_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = os.mkdir
+
+    def later(path: str, mode: int) -> None:
+        really(path, mode)
+        raise FileExistsError(17, "File exists", path)
+
+    monkeypatch.setattr("os.mkdir", later)
+    assert not _files.make_folder(str(tmp_path / "a"), 0o700)
+    assert (tmp_path / "a").is_dir()

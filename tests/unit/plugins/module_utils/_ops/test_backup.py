@@ -13,17 +13,15 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from small_archive import NOW, SECRET, Run, make, outcomes
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import archive as _archive
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup_backup
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import (
-    encryption as _encryption,
-)
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import history as _history
-from ansible_collections.llmops.litellm.plugins.module_utils._backup import offsite as _offsite
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import (
     signature as _signature,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import drill as _drill
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _state
@@ -370,8 +368,8 @@ def test_check_says_what_the_host_lacks(
     told = json.loads((archive.parent / "ops.json").read_text())
     told["backup"]["encrypt_to"] = ["age1abc"]
     (archive.parent / "ops.json").write_text(json.dumps(told))
-    for module in (_encryption, _offsite):
-        monkeypatch.setattr(module, "PATH", "/nosuch")
+    support.system_programs(monkeypatch)
+    monkeypatch.setattr(_process, "PATH", "/nosuch")
     code, _out, err = run("check")
     assert code == 2
     assert err.splitlines() == [

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit import support
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import paths as _paths
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _state
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 5, tzinfo=timezone.utc)
@@ -114,3 +116,19 @@ def test_deployment_that_is_half_built_stands_in_the_way(tmp_path: Path) -> None
         (tmp_path / "rebuild.json").write_text(text)
         with pytest.raises(_state.RestoreError, match="rebuild.json cannot be read"):
             _state.unfinished(str(tmp_path))
+
+
+def test_state_folder_of_another_account_is_refused(tmp_path: Path) -> None:
+    theirs = support.foreign(tmp_path / "theirs")
+    with pytest.raises(_paths.UntrustedPath, match="theirs belongs to account nobody"):
+        with _state.alone(str(theirs)):
+            pass
+    assert list(theirs.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["restore.json", "rebuild.json"])
+@pytest.mark.parametrize("text", ["[" * 200_000, "[]", '{"stage": 3, "folder": [], "path": 1}'])
+def test_state_that_is_none_is_refused(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(_state.RestoreError, match=name):
+        _state.unfinished(str(tmp_path))
