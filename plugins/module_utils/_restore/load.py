@@ -71,6 +71,8 @@ def find(folder: str, manifest: _folder.Manifest, identity: str = "") -> Dump:
     :raises BackupError: there is none, or the identity can't be read.
     """
     name = str(manifest["database"].get("dump", _folder.DUMP))
+    if name not in (_folder.DUMP, _folder.DUMP_FOLDER):  # it could lie outside the backup
+        raise BackupError("%s names a dump %r, as this collection does not" % (folder, name))
     path = os.path.join(folder, name)
     encrypted = bool(manifest.get("encrypted"))
     if encrypted and not identity:

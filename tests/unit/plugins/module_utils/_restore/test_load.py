@@ -109,6 +109,13 @@ def test_forms_of_a_dump(tmp_path: Path, key: str) -> None:
         _load.find(folder, plain)
 
 
+@pytest.mark.parametrize("name", ["../b/database.dump", "/etc/shadow", "x", "", "env", 5])
+def test_dump_is_called_as_this_collection_calls_it(tmp_path: Path, name: Any) -> None:
+    manifest: Any = {"database": {"dump": name}}
+    with pytest.raises(BackupError, match="names a dump .*, as this collection does not"):
+        _load.find(str(tmp_path), manifest)
+
+
 def test_file_is_decrypted_on_the_way(tmp_path: Path, key: str) -> None:
     content = b"x" * 3_000_000
     path = str(sealed(tmp_path / "x.age", content))
