@@ -98,12 +98,8 @@ def unreachable(
     (port 0 where they have none).
     """
     config = _Config(text)
-    return sorted(
-        item
-        for item in [*config.urls, *config.bare]
-        if item.port not in own_ports
-        and (item in config.bare or item.kind != "model" or not _bridged(item, ports))
-    )
+    left = [item for item in config.urls if item.kind != "model" or not _bridged(item, ports)]
+    return sorted(item for item in [*left, *config.bare] if item.port not in own_ports)
 
 
 def problems(text: str, path: str = "") -> list[Rejected]:
@@ -112,6 +108,7 @@ def problems(text: str, path: str = "") -> list[Rejected]:
     found = [
         (offset, "a quote or a bracket is opened and never closed") for offset in config.scan.faults
     ]
+    found += [config.scan.excess] if config.scan.excess else []
     found += [
         (
             offset,

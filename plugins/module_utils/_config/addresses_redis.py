@@ -70,14 +70,19 @@ def places(text: str, scan: Scan) -> list[Place]:
 
 def _merged(scan: Scan) -> dict[Path, set[Path]]:
     """Each of the places, with the anchored nodes that are merged into it or stand for it."""
+    used: dict[Path, list[Path]] = {}
+    for path, name in scan.aliases:
+        while path and path[-1] in ("-", "<<"):
+            path = path[:-1]
+        if name in scan.anchors:
+            used.setdefault(path, []).append(scan.anchors[name])
     found = {place: {place} for place in PLACES}
-    for _again in scan.aliases:
-        for path, name in scan.aliases:
-            while path and path[-1] in ("-", "<<"):
-                path = path[:-1]
-            for paths in found.values():
-                if path in paths and name in scan.anchors:
-                    paths.add(scan.anchors[name])
+    for place, paths in found.items():
+        pending = [place]
+        while pending:
+            new = set(used.get(pending.pop(), ())) - paths
+            paths |= new
+            pending += new
     return found
 
 

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import bisect
+import functools
 import re
 from typing import NamedTuple, Optional
 
 from .environment_rules import LOOPBACK_HOST
 
 URL = re.compile(
-    r"(?P<head>\b(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[^\s/@?#'\"]*@)?)(?P<host>%s)(?::(?P<port>[0-9]{1,5}))?(?![\w.:-])"
+    r"(?P<head>\b(?P<scheme>[a-z][a-z0-9+.-]{0,31})://(?:[^\s/@?#'\"]*@)?)(?P<host>%s)(?::(?P<port>[0-9]{1,5}))?(?![\w.:-])"
     % LOOPBACK_HOST,
     re.I,
 )
@@ -88,7 +90,12 @@ def shown(match: re.Match[str], host: Optional[str] = None) -> str:
 
 def line_of(text: str, offset: int) -> int:
     """The number of the line, from 1, that an offset is in."""
-    return text.count("\n", 0, offset) + 1
+    return bisect.bisect_left(_line_ends(text), offset) + 1
+
+
+@functools.lru_cache(maxsize=2)
+def _line_ends(text: str) -> list[int]:
+    return [match.start() for match in re.finditer("\n", text)]
 
 
 def urls(text: str, start: int, end: int) -> list[Found]:

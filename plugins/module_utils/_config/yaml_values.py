@@ -6,13 +6,19 @@
 Not every host has a YAML library, and none keeps comments, quotes and order. This one knows block
 and flow collections, all five styles of scalars, comments, anchors, aliases and tags. It does not
 validate: a text that is not YAML gives some result.
+
+Texts are other people's, so the work grows as their size does: nesting, aliases and values have
+limits, and no expression tries a place twice.
 """
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
+DEPTH = 100  # LiteLLM's own settings need a dozen
+ALIASES = 10000  # a thousand models with ten each
+VALUES = 100000  # and three thousand of them with thirty settings each
 Path = tuple[str, ...]
 
 _BREAK = "\r\n\x85\u2028\u2029"
@@ -22,8 +28,8 @@ DIRECTIVE = re.compile("%%[^%s]*" % _BREAK)
 INDICATOR = re.compile(r"[-?:](?=[ \t%s]|\Z)" % _BREAK)
 FLOW_INDICATOR = re.compile(r"\?(?=[ \t%s])|[:,]" % _BREAK)
 NAME = re.compile(r"[^\s,\[\]{}]*")
-DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.S)
-SINGLE = re.compile(r"'((?:[^']|'')*)'")
+DOUBLE = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.S)
+SINGLE = re.compile(r"'([^']*(?:''[^']*)*)'")
 PLAIN = re.compile(
     r"(?:[^ \t:#%s]|:(?![ \t%s]|\Z)|(?<=[^ \t%s])#|[ \t]+(?![ \t#%s]|\Z))+" % ((_BREAK,) * 4)
 )
@@ -34,7 +40,9 @@ FLOW_PLAIN = re.compile(
 KEY = re.compile(r"[ \t]*:(?=[ \t%s]|\Z)" % _BREAK)
 FLOW_KEY = re.compile(r"[ \t%s]*:(?=[ \t,\[\]{}%s]|\Z)" % (_BREAK, _BREAK))
 FLOW_QUOTED_KEY = re.compile(r"[ \t%s]*:" % _BREAK)
-NEXT_LINE = re.compile(r"(?:[ \t]*(?:\r\n|[%s]))+([ \t]*)(?![ \t#%s]|\Z)" % (_BREAK, _BREAK))
+NEXT_LINE = re.compile(
+    r"(?:[ \t]*(?:\r\n|\r(?!\n)|[%s]))+([ \t]*)(?![ \t#%s]|\Z)" % (_BREAK[1:], _BREAK)
+)
 BLOCK_HEADER = re.compile(
     r"[|>](?:[+-]?([1-9])?|([1-9])[+-])(?:[ \t]+#[^%s]*|[ \t]*)(?:\r\n|[%s]|\Z)" % (_BREAK, _BREAK)
 )
@@ -65,6 +73,7 @@ class Scan(NamedTuple):
     - ``aliases``: the path where each alias is used, and its name.
     - ``faults``: offsets of unclosed quotes and brackets; what follows such a quote is not read.
     - ``items``: the path of the list and the offset of each list item.
+    - ``excess``: offset and words of a limit that the text goes beyond; what follows is not read.
     """
 
     values: list[Value]
@@ -73,6 +82,7 @@ class Scan(NamedTuple):
     aliases: list[tuple[Path, str]]
     faults: list[int]
     items: list[tuple[Path, int]]
+    excess: Optional[tuple[int, str]] = None
 
 
 def scan(text: str) -> Scan:
@@ -83,6 +93,7 @@ def scan(text: str) -> Scan:
 class _Scanner:
     def __init__(self, text: str) -> None:
         self.text, self.at, self.column = text, 0, 0
+        self.line, self.seen = 0, 0  # where this line begins, and up to where lines are known
         self.block: list[tuple[int, str]] = []  # columns and keys of the open block collections
         self.flow: list[list[str]] = []  # brackets and current keys of the open flow collections
         self.opened: list[int] = []  # where their brackets are
@@ -91,12 +102,26 @@ class _Scanner:
     def run(self) -> Scan:
         while True:
             self.at = SKIP.match(self.text, self.at).end()  # type: ignore[union-attr]
+            excess = self._excess()
+            if excess:
+                return self.found._replace(excess=(self.at, excess))
             if self.at >= len(self.text):
                 self.found.faults.extend([] if self.found.faults else self.opened)
                 return self.found
-            self.column = self.at - self.text.rfind("\n", 0, self.at) - 1
+            self.line = self.text.rfind("\n", self.seen, self.at) + 1 or self.line
+            self.seen = self.at
+            self.column = self.at - self.line
             if not (self.column == 0 and self._document()):
                 self._token(self.text[self.at])
+
+    def _excess(self) -> str:
+        if len(self.block) + len(self.flow) > DEPTH:
+            return "is nested deeper than %d levels. Write it flatter" % DEPTH
+        if len(self.found.aliases) > ALIASES:
+            return "uses more than %d aliases (*). Write the values themselves" % ALIASES
+        if len(self.found.values) + len(self.found.items) > VALUES:
+            return "holds more than %d values. Keep models in the database instead" % VALUES
+        return ""
 
     def _document(self) -> bool:
         match = MARKER.match(self.text, self.at) or (

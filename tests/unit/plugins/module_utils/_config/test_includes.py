@@ -9,6 +9,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.support import reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 
@@ -134,3 +135,72 @@ def test_entries_are_what_yaml_reads(
     )
     wanted = yaml.safe_load(text)["include"]
     assert [name for name, _value in _includes.entries(text)] == wanted
+
+
+@pytest.mark.parametrize("shape", ["flat", "chain"])
+def test_files_are_limited_in_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: str
+) -> None:
+    monkeypatch.setattr(_includes, "MOST", 9)
+    names = [f"f{number}.yaml" for number in range(20)]
+    (tmp_path / "config.yaml").write_text(
+        "include:\n" + "".join(f"- {name}\n" for name in (names if shape == "flat" else names[:1]))
+    )
+    for name, following in zip(names, [*names[1:], "f0.yaml"]):
+        (tmp_path / name).write_text(f"include: [{following}]\n" if shape == "chain" else "a: 1\n")
+    tree = _includes.follow(str(tmp_path / "config.yaml"))
+    assert [os.path.basename(part.path) for part in tree.parts] == ["config.yaml", *names[:8]]
+    (lost,) = tree.lost
+    assert lost.why == "more than 200 files, or 16 MiB, are included"
+    assert (os.path.basename(lost.place), os.path.basename(lost.by), lost.line) == (
+        ("f8.yaml", "config.yaml", 10) if shape == "flat" else ("f8.yaml", "f7.yaml", 1)
+    )
+
+
+def test_files_are_limited_in_size(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(
+        "include: [big.yaml, " + ", ".join(f"f{number}.yaml" for number in range(6)) + "]\n"
+    )
+    (tmp_path / "big.yaml").write_bytes(b"#" * (_includes.LIMIT + 1))
+    for number in range(6):
+        (tmp_path / f"f{number}.yaml").write_bytes(b"#" * _includes.LIMIT)
+    tree = _includes.follow(str(tmp_path / "config.yaml"))
+    assert [item.why for item in tree.lost] == [
+        "root can't read it: larger than 4194304 bytes",
+        "more than 200 files, or 16 MiB, are included",
+    ]
+    assert len(tree.parts) == 1 + 4
+    (tmp_path / "config.yaml").write_bytes(b"#" * (_includes.LIMIT + 1))
+    with pytest.raises(OSError, match="larger than 4194304 bytes"):
+        _includes.follow(str(tmp_path / "config.yaml"))
+
+
+def test_a_name_that_no_file_can_have_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text('include: ["%s", "a\\0b"]\n' % (" " * 5000))
+    tree = _includes.follow(str(tmp_path / "config.yaml"))
+    assert ["name too long" in item.why for item in tree.lost] == [True, False]
+
+
+@pytest.mark.parametrize("word", ["", "root", "nobody"])
+def test_what_a_config_names_is_read_as_who_reads_the_config(tmp_path: Path, word: str) -> None:
+    """Whoever could have chosen the config has chosen what it includes."""
+    config, secret = reachable(tmp_path / "config.yaml"), tmp_path / "secret.yaml"
+    config.write_text("include: [secret.yaml, gone.yaml]\n")
+    secret.write_text("a: 1\n")
+    secret.chmod(0o600)
+    found = _includes.with_included({"config.yaml": str(config)}, {"config.yaml": word})
+    assert ("secret.yaml" in found.files) == (word != "nobody")
+    os.chown(config, 65534, 65534)
+    found = _includes.with_included({"config.yaml": str(config)}, {"config.yaml": word})
+    assert found.files == {"config.yaml": str(config)}
+    assert found.absent == (
+        f"{config} includes {secret}: account nobody can't read it: Permission denied",
+        f"{config} includes {tmp_path / 'gone.yaml'}, which is not there",
+    )
+    config.unlink()
+    config.symlink_to(secret)
+    os.chown(config, 65534, 65534, follow_symlinks=False)
+    found = _includes.with_included({"config.yaml": str(config)}, {"config.yaml": word})
+    assert (found.files, found.absent) == ({"config.yaml": str(config)}, ())
+    with pytest.raises(PermissionError, match="Permission denied"):
+        _includes.follow(str(config))

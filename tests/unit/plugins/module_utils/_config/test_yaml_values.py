@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -160,3 +162,69 @@ def test_any_document_is_the_same_but_for_its_urls(
     assert yaml.safe_load(made) == expected(loaded)
     if expected(loaded) == loaded:
         assert made == text
+
+
+# What took a multiple of its size, or for ever, each with a size of some tenths of a second.
+SHAPES: dict[str, tuple[int, Callable[[int], str]]] = {
+    "brackets": (20000, lambda size: "a: " + "[" * size),
+    "dashes in a line": (10000, lambda size: "- " * size + "x"),
+    "deeper and deeper": (2000, lambda size: "".join(" " * k + "k:\n" for k in range(size))),
+    "one long line": (4000, lambda size: "a: [" + "{b: 1}, " * size + "]"),
+    "aliases": (4000, lambda size: "a: &a {b: 1}\nc:\n" + "- *a\n" * size),
+    "aliases of aliases": (
+        4000,
+        lambda size: (
+            "a: &a0 [1]\n" + "".join(f"b: &a{k} [*a{k - 1}, *a{k - 1}]\n" for k in range(1, size))
+        ),
+    ),
+    "blank lines of Windows": (10000, lambda size: "a: b\n" + "\r\n" * size + "# c\n"),
+    "quotes": (20000, lambda size: "a: '" + "''" * size + "' \nb: \"" + '\\"' * size + '"'),
+    "never closed": (4000, lambda size: "a: \"b\nc: 'd\n" * size),
+    "addresses": (2000, lambda size: "a:\n" + "- http://127.0.0.1:8000/v1\n" * size),
+    "addresses without a scheme": (
+        2000,
+        lambda size: "router_settings:\n" + "  redis_host: localhost\n" * size,
+    ),
+    "almost schemes": (20000, lambda size: "a: " + "b." * size),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_work_grows_as_the_text_does(shape: str) -> None:
+    size, make = SHAPES[shape]
+
+    def work(text: str) -> float:
+        begun = time.process_time()
+        _addresses.problems(text)
+        _addresses.unreachable(text)
+        return time.process_time() - begun
+
+    small, large = make(size), make(4 * size)
+    # the square would be 16; what the machine does besides can only be too much
+    assert any(work(large) < 9 * work(small) + 0.1 for _again in range(3))
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "words"),
+    [
+        ("a: " + "[" * 99, None, ""),
+        ("a:\nb: " + "[" * 120, 106, "is nested deeper than 100 levels"),
+        ("".join(" " * k + "k:\n" for k in range(101)), 5353, "is nested deeper than 100 levels"),
+        ("a: &a 1\nb: [" + "*a, " * 10000 + "]", None, ""),
+        ("a: [" + "b," * 50000 + "]", 100004, "holds more than 100000 values"),
+        ("a: &a 1\nb: [" + "*a," * 10002 + "]", 30014, "uses more than 10000 aliases"),
+    ],
+)
+def test_what_goes_beyond_a_limit_is_not_read_on(text: str, offset: Any, words: str) -> None:
+    found = _yaml_values.scan(text)
+    assert found.excess is None if offset is None else found.excess and found.excess[0] == offset
+    assert words in str(found.excess)
+    if offset is not None:
+        (problem,) = _addresses.problems(text, "/x")
+        assert (problem.line, problem.path) == (text.count("\n", 0, offset) + 1, "/x")
+        assert words in problem.message
+
+
+def test_blank_lines_of_windows_before_a_comment_are_read_at_once() -> None:
+    text = "a: b\r\n" + "\r\n" * 200 + "# c\r\nd: e\r\n"
+    assert [text[value.start : value.end] for value in _yaml_values.scan(text).values] == ["b", "e"]
