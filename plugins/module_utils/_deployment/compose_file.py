@@ -25,7 +25,7 @@ SERVICES = ("litellm", "postgres", "redis")
 _STEERS = re.compile(
     r"(?<![A-Za-z0-9_])((?:COMPOSE|DOCKER|BUILDKIT|BUILDX|LD|GIT|SSH)_[A-Za-z0-9_]+)\s*[=:]"
 )
-_LONGEST, _DEEPEST = 1 << 18, 12
+_LONGEST, _DEEPEST, _WIDEST = 1 << 18, 12, 200
 _KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*|<<):(?: +(.*))?")
 _ANCHOR, _ALIAS = re.compile(r"&([a-z]+)"), re.compile(r"\*([a-z]+)")
 _PLAIN = re.compile(r"""(?:[^\s!&*{}\[\],#|>@`"'%?:-]|-(?=[^\s-]))(?:(?!: | #|:$).)*""")
@@ -118,7 +118,7 @@ def images(text: str) -> dict[str, str]:
         return {}
     named = services.items() if isinstance(services, dict) else ()
     return {
-        name: str(each["image"])
+        name: _shown(str(each["image"]))
         for name, each in named
         if isinstance(each, dict) and "image" in each
     }
@@ -133,7 +133,7 @@ def _unknown(found: dict[str, Any], network: str) -> Iterator[str]:
         if network == "host" and said == _HOST_NETWORK:
             continue
         shown = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", ".".join(path))
-        yield "%s: %s" % (shown, value) if _TELLING.fullmatch(shown) else shown
+        yield "%s: %s" % (shown, _shown(value)) if _TELLING.fullmatch(shown) else shown
 
 
 def _missing(found: dict[str, Any]) -> Iterator[str]:
@@ -156,7 +156,14 @@ def _others(found: dict[str, Any], expected: Mapping[str, str]) -> Iterator[str]
             continue
         image, wanted = str(service.get("image")), expected.get(name)
         if wanted and _repository(image) != _repository(wanted):
-            yield "services.%s.image: %s (litellm_images names %s)" % (name, image, wanted)
+            words = "services.%s.image: %s (litellm_images names %s)"
+            yield words % (name, _shown(image), wanted)
+
+
+def _shown(value: str) -> str:
+    """A value on one line of a message, of which somebody else has chosen it."""
+    text = value if len(value) <= _WIDEST else value[:_WIDEST] + "…"
+    return text if text.isprintable() else ascii(text)
 
 
 def _repository(image: str) -> str:

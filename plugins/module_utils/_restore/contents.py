@@ -142,7 +142,7 @@ def _redis(text: str) -> list[str]:
     another value."""
     ours = set(_environment_text.redis_text("").splitlines())
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    other = [line.split()[0] for line in lines if line not in ours]
+    other = [ascii(line.split()[0][:40])[1:-1] for line in lines if line not in ours]
     return list(dict.fromkeys(word for word in other if word != "requirepass"))
 
 

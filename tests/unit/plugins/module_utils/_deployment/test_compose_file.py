@@ -178,6 +178,16 @@ def test_another_form_of_yaml_is_not_understood_but_said(text: str) -> None:
     assert _compose_file.images(text) == {}
 
 
+def test_values_forge_no_line_of_a_message() -> None:
+    for value, said in (
+        (r"a\u001b[31m\nok", r"'a\x1b[31m\nok'"),
+        ("x" * 500 + "!", "x" * 200 + "…"),
+    ):
+        text = OURS.replace("redis@sha256:1", value)
+        assert _compose_file.differences(text) == ["services.redis.image: " + said]
+        assert _compose_file.images(text)["redis"] == said
+
+
 def test_values_that_may_be_secret_are_not_shown() -> None:
     text = OURS.replace("      REDIS_PASSWORD: ${REDIS_PASSWORD}", "      A: hunter2")
     assert _compose_file.differences(text) == []

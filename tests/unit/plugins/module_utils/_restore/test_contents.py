@@ -98,9 +98,9 @@ def test_what_decides_over_the_host_has_to_be_accepted(
 
 def test_redis_differs_by_directives_whose_values_are_not_shown(backup: Path) -> None:
     text = FILES["redis.conf"].replace("save 60 1", "save 900 1")
-    (backup / "redis.conf").write_text(text + "masterauth hunter2\nloadmodule /x\n")
+    (backup / "redis.conf").write_text(text + "masterauth hunter2\nloadmodule /x\n\x1b[m a\n")
     file = read(backup)["redis.conf"]
-    assert file.differs == ["save", "masterauth", "loadmodule"]
+    assert file.differs == ["save", "masterauth", "loadmodule", "\\x1b[m"]
     assert file.accepted([])
 
 
