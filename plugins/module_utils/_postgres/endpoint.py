@@ -15,7 +15,7 @@ import re
 import stat
 import subprocess
 from dataclasses import dataclass, field, replace
-from typing import IO, Any, Iterable, Mapping, Optional
+from typing import IO, Any, Iterable, Iterator, Mapping, Optional
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from .._config import envfile as _envfile
@@ -60,19 +60,22 @@ def conninfo(**words: object) -> str:
     )
 
 
-def _folder(host: str) -> Optional[os.stat_result]:
-    """A Unix socket's folder, ``None`` for what is no such host or is not there."""
-    try:
-        return os.stat(host) if host.startswith("/") else None
-    except OSError:
-        return None
+def _folders(host: str) -> Iterator[os.stat_result]:
+    """A Unix socket's folder and those above it, as far as they are there; none for another
+    host."""
+    place = os.path.normpath(host) if host.startswith("/") else ""
+    while place:
+        try:
+            yield os.stat(place)
+        except OSError:
+            pass  # the client will say it
+        place = "" if place == "/" else os.path.dirname(place)
 
 
 def _open_to_all(host: str) -> bool:
-    """Whether any account could listen where a client connects: in a folder such as ``/tmp``, or in
-    libpq's default, which is one in some builds."""
-    about = _folder(host)
-    return not host or bool(about and about.st_mode & stat.S_IWOTH)
+    """Whether any account could listen where a client connects: in or below a folder such as
+    ``/tmp``, or in libpq's default, which is one in some builds."""
+    return not host or any(about.st_mode & stat.S_IWOTH for about in _folders(host))
 
 
 @dataclass(frozen=True)
@@ -190,9 +193,10 @@ class Endpoint:
         account that nobody has or, where only one can reach the socket, that one."""
         if os.geteuid() != 0:
             return None
-        about = _folder(self.host)
-        closed = about is not None and about.st_uid != 0 and not about.st_mode & stat.S_IXOTH
-        return Account.numbered(about.st_uid) if about and closed else Account.stranger()
+        for about in _folders(self.host):
+            if about.st_uid != 0 and not about.st_mode & stat.S_IXOTH:
+                return Account.numbered(about.st_uid)
+        return Account.stranger()
 
     def explain(self, program: str, rc: int, text: str) -> PostgresError:
         """Why a client program failed, from its standard error."""

@@ -127,16 +127,24 @@ def test_the_password_is_in_the_environment_alone() -> None:
     ]
 
 
+def within(folder: Path) -> Callable[[str], os.stat_result]:
+    """``os.stat``, for which a folder of this test is not below ``/tmp``."""
+    real = os.stat
+    return lambda path: real(path if str(path).startswith(str(folder)) else "/")
+
+
 @pytest.mark.parametrize("mode", [0o1777, 0o777])
 def test_socket_where_every_account_can_put_one_is_the_servers_accounts(
-    tmp_path: Path, mode: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
 ) -> None:
     def words(host: str) -> str:
         return " ".join(Endpoint("d", "u", host=host, password="sesame").argv("psql"))
 
-    assert "requirepeer" not in words(str(tmp_path)) + words("127.0.0.1")
+    monkeypatch.setattr(os, "stat", within(tmp_path))
+    assert "requirepeer" not in words(str(tmp_path)) + words("127.0.0.1") + words("/nosuch")
     tmp_path.chmod(mode)
     assert "requirepeer='postgres'" in words(str(tmp_path))
+    assert "requirepeer='postgres'" in words(str(tmp_path / "nosuch"))
     assert "requirepeer='postgres'" in words("")
     assert "requirepeer" not in " ".join(Endpoint("d", "u", container="c").argv("psql"))
 
@@ -180,6 +188,16 @@ def test_socket_that_one_account_can_reach_is_reached_as_that_one(
     folder.chmod(mode)
     uid = told(Endpoint("d", "u", host=str(folder), bindir=bindir))[0]
     assert int(uid) == (65534 if its_own else Account.stranger().uid)
+
+
+def test_socket_below_what_one_account_can_enter_is_reached_as_that_one(
+    bindir: str, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    (home / "run").mkdir(parents=True, mode=0o755)
+    os.chown(home, 65534, 65534)
+    home.chmod(0o700)
+    assert int(told(Endpoint("d", "u", host=str(home / "run"), bindir=bindir))[0]) == 65534
 
 
 def test_folder_of_roots_own_lends_no_rights(bindir: str, tmp_path: Path) -> None:
