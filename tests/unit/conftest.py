@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +31,17 @@ def bare_host(monkeypatch: pytest.MonkeyPatch) -> None:
         raise FileNotFoundError(2, "No such file or directory", argv[0])
 
     monkeypatch.setattr(subprocess, "run", run)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _folder_of_this_run() -> Iterator[None]:
+    """Every run begins by closing pytest's common folder to other accounts, with all that a test of
+    another run has opened to them."""
+    with tempfile.TemporaryDirectory(prefix="llmops-unit-") as folder:
+        os.chmod(folder, 0o711)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTEST_DEBUG_TEMPROOT", folder)
+            yield
 
 
 @pytest.fixture(autouse=True, scope="session")
