@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -340,6 +341,44 @@ def test_versions_agree() -> None:
 )
 def test_nothing_of_the_kind(pattern: str, folders: tuple[str, ...]) -> None:
     assert offending(pattern, *folders) == []
+
+
+WRITING = ("file", "copy", "template", "assemble", "get_url", "unarchive", "lineinfile")
+
+
+def tasks(value: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping in a file of tasks or plays, so also the tasks in blocks."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, (dict, list)):
+            yield from tasks(inner)
+
+
+def without_a_mode(found: Any) -> list[str]:
+    """Names of tasks that write a file or folder whose mode root's umask would decide."""
+    return [
+        f"{task.get('name')} ({module})"
+        for task in tasks(found)
+        for module in (f"ansible.builtin.{name}" for name in WRITING)
+        if module in task
+        and task[module].get("state") != "absent"
+        and not re.fullmatch(r"0[0-7]{3}|{{.*}}", str(task[module].get("mode")))
+    ]
+
+
+def test_everything_that_is_installed_has_an_explicit_mode() -> None:
+    places = [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/**/*.yml")]
+    assert {str(path): told for path in places if (told := without_a_mode(load(path) or []))} == {}
+
+
+@pytest.mark.parametrize("mode", ["", "mode: 0644", 'mode: "preserve"'])
+def test_a_task_without_an_explicit_mode_is_noticed(mode: str) -> None:
+    text = (
+        "- name: x\n  block:\n    - name: y\n      ansible.builtin.copy:\n        dest: /x\n"
+        f"        {mode}\n"
+    )
+    assert without_a_mode(yaml.safe_load(text)) == ["y (ansible.builtin.copy)"]
 
 
 def test_sanity_has_no_ignore_files() -> None:

@@ -42,6 +42,7 @@ def preflight(settings: dict, now: Optional[datetime] = None) -> Findings:
         found.refuse("legacy_unit", error.problem, error.remedy)
     listeners = _listeners.listeners()
     found.problems += _requirements.check_overrides(settings["overrides"])
+    found.problems += _target.check_folders(settings)
     if legacy is not None:
         found.add(_source.check_legacy(legacy, settings))
         found.add(_stores.check_database(legacy, listeners))

@@ -14,6 +14,7 @@ from .._host import docker as _docker
 from .._host import files as _files
 from .._host import images as _images
 from .._host import listeners as _listeners
+from .._host import paths as _paths
 from .._host import process as _process
 from .._host.problem import Problem
 from . import requirements as _requirements
@@ -176,6 +177,23 @@ def check_names(settings: dict, facts: Facts) -> list[Problem]:
     return _requirements.check_names(volumes, containers) + _requirements.check_subnet(
         "litellm_subnet", settings["subnet"], taken
     )
+
+
+def check_folders(settings: dict) -> list[Problem]:
+    """Nobody but root can write where a migration keeps its journal, secrets and backups."""
+    return [
+        Problem(
+            variable,
+            "%s: %s, and root keeps secrets there and acts on what it reads" % (path, weakness),
+            "let only root write there (chown root:, chmod go-w), or choose another folder",
+        )
+        for variable, path in (
+            ("litellm_state_dir", settings["state_dir"]),
+            ("litellm_backup_dir", settings["backup_dir"]),
+        )
+        for weakness in [_paths.weakness(path)]
+        if weakness
+    ]
 
 
 def check_space(settings: dict, facts: Facts, engine: dict) -> Findings:

@@ -12,9 +12,8 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
-import tempfile
 import time
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Callable, NamedTuple, Optional, Sequence
 
@@ -29,7 +28,9 @@ from .._deployment.compose_file import UNKNOWN, Expected
 from .._deployment.compose_project import DeploymentError
 from .._deployment.service import Deployment
 from .._host import docker as _docker
+from .._host import files as _files
 from .._host import listeners as _listeners
+from .._host import paths as _paths
 from .._host.docker import check_engine
 from .._host.files import sync_folder, write_atomically
 from .._host.process import run
@@ -84,11 +85,11 @@ class Examined(NamedTuple):
 def _load(order: Order) -> Optional[dict[str, Any]]:
     """The stage that an earlier run with this backup and folder reached, ``None`` without one."""
     try:
-        with open(_state.rebuild_path(order.state_dir), encoding="utf-8") as handle:
+        with _files.reading(_state.rebuild_path(order.state_dir)) as handle:
             record = json.load(handle)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RestoreError(
             "%s cannot be read: %s" % (_state.rebuild_path(order.state_dir), error)
         ) from None
@@ -209,6 +210,17 @@ def _unaccepted(order: Order, files: Sequence[_contents.File]) -> list[str]:
     ]
 
 
+def _untrusted(order: Order) -> list[str]:
+    """Why root can't keep the deployment and its secrets where it is to be."""
+    return [
+        "%s: %s, and root would run what lies there; let only root write there (chown root:, chmod"
+        " go-w), or name another folder" % (path, weakness)
+        for path in (order.folder, order.state_dir)
+        for weakness in [_paths.weakness(path)]
+        if weakness
+    ]
+
+
 def examine(order: Order) -> Examined:
     """Look at the backup and the host."""
     problems, manifest, files = _read(order)
@@ -222,6 +234,7 @@ def examine(order: Order) -> Examined:
             "(this one is of the %s deployment)"
             % (order.path, ", ".join(missing), manifest.get("source"))
         )
+    problems += _untrusted(order)
     problems += [
         str(problem) for problem in check_engine(_docker.describe())
     ] + _checks.check_journal(order.state_dir)
@@ -298,12 +311,14 @@ def create_folder(
         RestoreError: it could not be made; nothing is left of it.
     """
     parent = os.path.dirname(order.folder.rstrip("/"))
-    os.makedirs(parent, mode=0o755, exist_ok=True)
+    _files.make_folder(parent, 0o755)
     prefix = ".%s-restoring-" % os.path.basename(order.folder.rstrip("/"))
     for name in os.listdir(parent):
         if name.startswith(prefix):
-            shutil.rmtree(os.path.join(parent, name))  # of a run that was killed; it has secrets
-    partial = tempfile.mkdtemp(prefix=prefix, dir=parent)
+            _files.remove_tree(
+                os.path.join(parent, name)
+            )  # of a run that was killed; it has secrets
+    partial = _files.temporary_folder(prefix, parent)
     try:
         _write_files(files, partial)
         project = _compose_project.read(partial, order.engine)
@@ -319,10 +334,10 @@ def create_folder(
         _save(order, SERVERS)
         if os.path.isdir(order.folder):
             os.rmdir(order.folder)
-        os.rename(partial, order.folder)
-        sync_folder(parent)
+        _files.move(partial, order.folder)
     except BaseException as error:
-        shutil.rmtree(partial, ignore_errors=True)
+        with suppress(OSError):
+            _files.remove_tree(partial)
         if os.path.exists(_state.rebuild_path(order.state_dir)) and is_empty_host(order.folder):
             os.unlink(_state.rebuild_path(order.state_dir))
         if isinstance(error, (_backup.BackupError, ValueError, OSError)):
@@ -360,9 +375,9 @@ def _set_owners(folder: str, project: _compose_project.Project) -> None:
     for name in os.listdir(folder):
         path = os.path.join(folder, name)
         if os.geteuid() == 0:
-            os.chown(path, *owners.get(name, (0, proxy["gid"])))
-        os.chmod(path, MODES.get(name, 0o640))
-    os.chmod(folder, 0o755)
+            _files.give(path, *owners.get(name, (0, proxy["gid"])))
+        _files.set_mode(path, MODES.get(name, 0o640))
+    _files.set_mode(folder, 0o755)
 
 
 def _in_use(project: _compose_project.Project, engine: tuple[str, ...]) -> list[str]:

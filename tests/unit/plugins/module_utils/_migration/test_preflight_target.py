@@ -301,3 +301,13 @@ def test_space_counts_only_what_must_be_fetched(
     facts["database"]["bytes"] = 1501
     found = _preflight_target.check_space(settings(tmp_path), facts, {"root": "/docker"})
     assert "disk space: /docker and " in texts(found.problems)
+
+
+@pytest.mark.parametrize("variable", ["state_dir", "backup_dir"])
+def test_folders_of_secrets_are_roots_alone(tmp_path: Path, variable: str) -> None:
+    assert _preflight_target.check_folders(settings(tmp_path)) == []
+    theirs = support.foreign(tmp_path / "theirs")
+    given = settings(tmp_path, **{variable: str(theirs / "not yet there")})
+    (found,) = _preflight_target.check_folders(given)
+    assert found.subject == f"litellm_{variable}"
+    assert "theirs belongs to account nobody" in found.problem

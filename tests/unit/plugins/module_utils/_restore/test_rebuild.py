@@ -29,6 +29,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
     checks as _checks,
@@ -361,7 +362,7 @@ def test_image_that_cannot_be_had_leaves_nothing(world: World) -> None:
 def test_folder_that_cannot_have_its_name_leaves_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = os.rename
+    real = os.replace
 
     def rename(source: str, target: str) -> None:
         if target == world.order.folder:
@@ -369,7 +370,7 @@ def test_folder_that_cannot_have_its_name_leaves_nothing(
         real(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_rebuild.os, "rename", rename)
+        patch.setattr("os.replace", rename)
         with pytest.raises(
             RestoreError, match="could not be made, and nothing is left of it: .*No space left"
         ):
@@ -478,4 +479,18 @@ def test_backup_that_lacks_a_view_builds_nothing(world: World) -> None:
     ):
         world.rebuild()
     assert os.listdir(world.folder.parent) == []
+    assert world.log == []
+
+
+@pytest.mark.parametrize("which", ["folder", "state_dir"])
+def test_nothing_is_built_where_another_account_can_write(
+    world: World, tmp_path: Path, which: str
+) -> None:
+    theirs = support.foreign(tmp_path / "theirs")
+    world.order = world.order._replace(**{which: str(theirs / "new")})
+    (problem,) = _rebuild.dry_run(world.order)["problems"]
+    assert "theirs belongs to account nobody" in problem
+    with pytest.raises(OperatorError, match="theirs belongs to account nobody"):
+        world.rebuild()
+    assert list(theirs.iterdir()) == []
     assert world.log == []
