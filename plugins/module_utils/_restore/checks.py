@@ -15,7 +15,7 @@ from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
 from .._deployment.service import Deployment
 from .._host import docker as _docker
-from .._host.account import Account
+from .._host.account import Account, AccountError
 from .._host.files import device_of, free_bytes
 from .._host.problem import numbers
 from .._host.process import run
@@ -280,7 +280,7 @@ def _room(pid: int) -> Optional[tuple[int, int]]:
         free, device = Account.of_process(pid).ask(
             lambda: [free_bytes(folder), device_of(folder)], folder
         )
-    except OSError:
+    except (OSError, AccountError):
         return None
     return free, device
 

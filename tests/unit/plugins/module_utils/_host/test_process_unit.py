@@ -141,7 +141,8 @@ class Host:
         folder = self.proc / str(pid)
         folder.mkdir()
         (folder / "cgroup").write_text(f"0::{group}\n")
-        (folder / "status").write_text(f"Uid:\t0\t{uid}\t0\t0\nGid:\t0\t{uid}\t0\t0\nGroups:\t\n")
+        ids = f"\t{uid}" * 4
+        (folder / "status").write_text(f"Uid:{ids}\nGid:{ids}\nGroups:\t\n")
 
     def unit(self, name: str, group: str, account: Any = None, **shown: str) -> None:
         told = {"ControlGroup": group, **shown}
