@@ -105,7 +105,7 @@ def data_of(native: Native) -> Optional[dict[str, Any]]:
         "refused": "",
     }
     try:
-        place = Place(_listening(native.port), data["folder"], data["file"])
+        place = Place(_listening(native), data["folder"], data["file"])
         _check(place)
         data["account"] = place.account.name
     except Refused as error:
@@ -155,14 +155,14 @@ def _setting(native: Native, name: str) -> str:
     return lines[1] if len(lines) == 2 else ""
 
 
-def _listening(port: int) -> Account:
-    """Who the process behind a port is.
+def _listening(native: Native) -> Account:
+    """Who the process behind a server's port is.
 
     :raises Refused: it can't be seen, or is no Redis but something of root's in front of one.
     """
-    listener = _listeners.holder(_listeners.listeners(), port)
+    listener = _listeners.holder(_listeners.listeners(), native.port, native.host)
     if listener is None or listener.pid is None:
-        raise Refused("the process that listens on port %d can't be seen" % port)
+        raise Refused("the process that listens on port %d can't be seen" % native.port)
     try:
         account = Account.of_process(listener.pid)
         program = os.path.basename(os.readlink("/proc/%d/exe" % listener.pid))
