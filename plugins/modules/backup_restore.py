@@ -201,6 +201,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._backup import sign
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_file import (
     Expected,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _plan
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
@@ -286,7 +287,7 @@ def main() -> None:
     except OperatorError as error:
         module.fail_json(msg=str(error), messages=messages)
     except OSError as error:
-        module.fail_json(msg="%s: %s" % (error.filename, error.strerror), messages=messages)
+        module.fail_json(msg=_problem.words(error), messages=messages)
     module.exit_json(**{"changed": True, "loses": [], "messages": messages, **done})
 
 

@@ -84,6 +84,7 @@ asked:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
     bridge_proof as _bridge_proof,
 )
@@ -117,7 +118,7 @@ def main() -> None:
     if verdict.problems:
         module.fail_json(
             msg="Bridges to model servers are not as they must be:\n- %s"
-            % "\n- ".join(verdict.problems),
+            % "\n- ".join(_display.each(verdict.problems)),
             **found,
         )
     module.exit_json(changed=False, **found)

@@ -166,8 +166,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import (
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._config.includes import MARK
+from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host import paths as _paths
+from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host import reader as _reader
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 
@@ -330,7 +332,8 @@ def diff(view: _container_view.View, folder: str) -> dict[str, str]:
         "after_header": os.path.join(folder, view.name),
         **{
             side: "".join(
-                "line %d: %s\n" % (item.line, getattr(item, name)) for item in view.rewritten
+                "line %d: %s\n" % (item.line, _display.line(getattr(item, name)))
+                for item in view.rewritten
             )
             for side, name in (("before", "old"), ("after", "new"))
         },
@@ -357,9 +360,10 @@ def main() -> None:
     try:
         result = run(module)
     except (Refusal, OperatorError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=_problem.words(error))
     except OSError as error:
-        module.fail_json(msg="%s: %s." % (error.filename or module.params["dest"], error.strerror))
+        error.filename = error.filename or module.params["dest"]
+        module.fail_json(msg=_problem.words(error) + ".")
     module.exit_json(**result)
 
 

@@ -201,6 +201,7 @@ from typing import Any, Optional
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
+from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     copy_back as _copy_back,
@@ -297,7 +298,11 @@ def main() -> None:
     if result.get("differences"):
         module.fail_json(
             msg="%s is not equal to what it was %s from, and is as it was before: %s"
-            % (target, params["state"].replace("_", " "), "; ".join(result["differences"])),
+            % (
+                target,
+                params["state"].replace("_", " "),
+                _display.plain("; ".join(result["differences"])),
+            ),
             **result,
         )
     module.exit_json(**result)

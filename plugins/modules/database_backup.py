@@ -254,7 +254,7 @@ def main() -> None:
     except _problem.OperatorError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="%s: %s" % (error.filename, error.strerror))
+        module.fail_json(msg=_problem.words(error))
     module.exit_json(**done)
 
 

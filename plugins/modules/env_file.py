@@ -215,8 +215,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import (
     environment_text as _environment_text,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
+from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host import paths as _paths
+from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import reader as _reader
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
@@ -385,9 +387,9 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         "findings": missing + [item._asdict() for item in planned.findings],
     }
     for text in planned.warnings:
-        module.warn(text)
+        module.warn(_display.plain(text))
     if planned.problems:
-        module.fail_json(msg=" ".join(planned.problems), **common)
+        module.fail_json(msg=_display.plain(" ".join(planned.problems)), **common)
     after = _environment_text.env_text(planned.values)
     wanted = [(params["dest"], after, 0o600, (os.geteuid(), os.getegid()))]
     if params["redis_conf"]:
@@ -419,7 +421,7 @@ def main() -> None:
     try:
         result = run(module)
     except (Refusal, OperatorError, ValueError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=_problem.words(error))
     module.exit_json(**result)
 
 

@@ -61,7 +61,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
 from ansible_collections.llmops.litellm.plugins.module_utils._host import git as _git
+from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 
 ARGUMENTS: dict[str, Any] = {
     "path": {"type": "path", "required": True},
@@ -91,13 +93,14 @@ def main() -> None:
     except _git.IgnoreError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="%s: %s." % (error.filename or folder, error.strerror))
+        error.filename = error.filename or folder
+        module.fail_json(msg=_problem.words(error) + ".")
     diff = [
         {
             "before_header": item.path,
             "after_header": item.path,
-            "before": item.before or "",
-            "after": item.after,
+            "before": _display.block(item.before or ""),
+            "after": _display.block(item.after),
         }
         for item in changed
     ]

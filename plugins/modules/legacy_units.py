@@ -150,6 +150,8 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
     unit_removal as _unit_removal,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
+from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
@@ -221,7 +223,7 @@ def remove(params: dict[str, Any], check: bool) -> dict[str, Any]:
         "removed": removed,
         "stays": planned.stays,
         "diff": {
-            "before": "".join(path + "\n" for path in removed),
+            "before": "".join(_display.line(path) + "\n" for path in removed),
             "after": "",
             "before_header": "legacy units",
             "after_header": "legacy units",
@@ -275,7 +277,7 @@ def main() -> None:
     except OperatorError as error:
         module.fail_json(msg=str(error), actions=actions)
     except OSError as error:
-        module.fail_json(msg="%s: %s" % (error.filename, error.strerror), actions=actions)
+        module.fail_json(msg=_problem.words(error), actions=actions)
     for note in notes:
         module.warn(note)
     module.exit_json(changed=bool(actions), actions=actions, notes=notes)

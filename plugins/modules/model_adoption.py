@@ -69,6 +69,7 @@ differs:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
     adoption as _adoption,
@@ -99,7 +100,9 @@ def main() -> None:
             module.params["account"],
         )
         if problems:
-            module.fail_json(msg="Model servers can't be adopted:\n- %s" % "\n- ".join(problems))
+            module.fail_json(
+                msg="Model servers can't be adopted:\n- %s" % "\n- ".join(_display.each(problems))
+            )
         module.exit_json(**_adoption.adopt(found, folder, module.check_mode))
     except (OperatorError, OSError) as error:
         module.fail_json(msg=str(error))

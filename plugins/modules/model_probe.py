@@ -115,6 +115,8 @@ from ansible_collections.llmops.litellm.plugins.module_utils._health import prob
 from ansible_collections.llmops.litellm.plugins.module_utils._health import (
     settings as _settings,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
+from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     settings_file as _settings_file,
 )
@@ -156,7 +158,9 @@ def main() -> None:
             module.exit_json(
                 changed=bool(plan),
                 plan=plan,
-                screen=["would ask %(model)s: %(capability)s" % task for task in plan],
+                screen=[
+                    "would ask %(model)s: %(capability)s" % task for task in _display.each(plan)
+                ],
             )
         report, findings, texts, paths = _probe_run.probe(
             settings, deployment, options, fresh=params["fresh"]
@@ -164,7 +168,7 @@ def main() -> None:
     except (_settings_file.SettingsError, _client.ProxyError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="%s: %s" % (error.filename, error.strerror))
+        module.fail_json(msg=_problem.words(error))
     module.exit_json(
         changed=bool(paths),
         outcome=report["outcome"],

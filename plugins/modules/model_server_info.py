@@ -76,6 +76,8 @@ systemd:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
+from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._model_server import (
     checks as _checks,
@@ -108,13 +110,15 @@ def main() -> None:
     result = {"notes": notes, "problems": problems, "gpus": gpus, "systemd": release}
     if problems:
         module.fail_json(
-            msg="Model servers can't be set up as declared:\n- %s" % "\n- ".join(problems), **result
+            msg="Model servers can't be set up as declared:\n- %s"
+            % "\n- ".join(_display.each(problems)),
+            **result,
         )
     devices = _gpu.devices()
     try:
         sizes = {server.name: _checks.size_of(server, account) for server in servers}
     except OSError as error:
-        module.fail_json(msg="%s: %s" % (error.filename, error.strerror), **result)
+        module.fail_json(msg=_problem.words(error), **result)
     module.exit_json(
         changed=False,
         servers=[

@@ -101,7 +101,7 @@ def main() -> None:
             result = _install.remove(library, command, module.check_mode)
             result["changed"] = result["changed"] or emptied
     except OSError as error:
-        module.fail_json(msg="%s: %s" % (error.filename, error.strerror))
+        module.fail_json(msg=_problem.words(error))
     except _problem.OperatorError as error:
         module.fail_json(msg=str(error))
     module.exit_json(

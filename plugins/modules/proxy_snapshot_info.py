@@ -217,6 +217,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
     position as _position,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import client as _client
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
@@ -304,7 +305,9 @@ def main() -> None:
             params["url"],
             "; ".join(result["differences"]),
         )
-        module.fail_json(msg="\n".join([words, *result["table"]]), snapshot=found, **result)
+        module.fail_json(
+            msg="\n".join([_display.plain(words), *result["table"]]), snapshot=found, **result
+        )
     module.exit_json(changed=False, snapshot=found, **result)
 
 

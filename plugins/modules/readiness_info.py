@@ -121,6 +121,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import client as _client
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import readiness as _readiness
 
@@ -188,7 +189,7 @@ def main() -> None:
         if attempts > params["retries"]:
             module.fail_json(
                 msg="The proxy is not proved ready, asked %d times: %s"
-                % (attempts, "; ".join(result["reasons"])),
+                % (attempts, _display.plain("; ".join(result["reasons"]))),
                 **result,
             )
         time.sleep(params["delay"])

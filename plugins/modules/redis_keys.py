@@ -161,6 +161,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
+from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host import paths as _paths
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
@@ -269,7 +270,8 @@ def main() -> None:
         copy = to_container if params["to"] == "container" else to_native
         result = copy(params, module.check_mode, native, container)
     except _envfile.EnvError as error:
-        module.fail_json(msg="%s, line %d: %s" % (params["env_file"], error.line, error.message))
+        said = "%s, line %d: %s" % (params["env_file"], error.line, error.message)
+        module.fail_json(msg=_display.plain(said))
     except (OperatorError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=result["copied"], **result)

@@ -125,6 +125,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import client as _client
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
     stored_models as _stored_models,
@@ -172,7 +173,7 @@ def main() -> None:
     lines = {
         side: "".join(
             "%s (%s) %s: %s\n" % (item["name"], item["id"], item["field"], item[side])
-            for item in shown
+            for item in _display.each(shown)
         )
         for side in ("old", "new")
     }

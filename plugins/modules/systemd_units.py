@@ -102,6 +102,7 @@ done:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host import unit_files as _unit_files
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 
@@ -150,7 +151,7 @@ def main() -> None:
     except OperatorError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="%s: %s" % (error.filename, error.strerror))
+        module.fail_json(msg=_problem.words(error))
     module.exit_json(
         changed=bool(result.done),
         done=result.done,

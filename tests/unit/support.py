@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,18 @@ def compose_file(network: str = "bridge", **more: Any) -> str:
     }
     text = (ROOT / "roles/compose/templates/compose.yaml.j2").read_text(encoding="utf-8")
     return environment.from_string(text).render(**values)
+
+
+# What a process title, a model's name or an answer can be.
+HOSTILE = "x\x1b[2J\x1b[32m\n2. y\r\u2028\u202e [z](http://evil.example) <img src=q> *b* `c` | d"
+
+
+def assert_on_lines(lines: Sequence[str], expected: int) -> None:
+    """So many lines, without anything that a terminal would obey, and with the text of a hostile
+    one in them."""
+    assert sum(len(line.splitlines()) or 1 for line in lines) == len(lines) == expected
+    assert all(line.isprintable() for line in lines)
+    assert any("\\x1b[2J" in line for line in lines)
 
 
 def fails(error: BaseException) -> Callable[..., Any]:

@@ -292,8 +292,8 @@ def test_included_file_has_a_view_with_the_bridge(host: Any, second: dict[str, A
         mount["Destination"]: mount["RW"] for mount in mounts if mount["Source"].startswith(PROJECT)
     } == {"/app/config.yaml": False, "/app/config.compose.1-local-models.yaml": False}
     assert (
-        "config.compose.1-local-models.yaml line 6: http://localhost:8082 is "
-        "http://host.docker.internal:8082" in host.file(f"{STATE}/report.md").content_string
+        "config.compose.1-local-models.yaml line 6: http\\://localhost:8082 is "
+        "http\\://host.docker.internal:8082" in host.file(f"{STATE}/report.md").content_string
     )
     assert int(host.check_output("python3 -c %s", ASK)) > 0
 

@@ -15,6 +15,7 @@ from collections import Counter
 from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence
 
 from .._config.environment_rules import is_loopback
+from .._host import display as _display
 from .._litellm.stored_models import ADDRESSES, without_secrets
 from . import host_checks as _host_checks
 from . import inventory_config as _inventory_config
@@ -407,6 +408,7 @@ def _rows(sources: Sources, place: Place, names: list[str]) -> list[dict[str, An
 
 def screen(result: dict[str, Any], colours: bool = False) -> list[str]:
     """The inventory as lines for a terminal."""
+    result = _display.each(result)
     width = max([len(row["name"]) for row in result["rows"]] + [5])
     lines = ["%s  config  database  listed  address" % "model".ljust(width)]
     for row in result["rows"]:

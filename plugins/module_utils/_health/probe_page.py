@@ -6,9 +6,9 @@ reader has it."""
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any, Optional, Sequence
 
+from .._host.display import html as escape
 from . import capabilities as _capabilities
 from . import probe_report as _probe_report
 from .probe import BROKEN, NO, SKIPPED, YES

@@ -10,6 +10,7 @@ import time
 from datetime import datetime, timezone
 from typing import Any, Callable, Optional
 
+from .._host import display as _display
 from .._litellm import client as _client
 from . import probe as _probe
 from . import probe_store as _probe_store
@@ -189,6 +190,7 @@ def summary(report: dict[str, Any]) -> str:
 
 def screen(report: dict[str, Any], colours: bool = False) -> list[str]:
     """The report as lines for a terminal."""
+    report = _display.each(report)
     codes = {YES: 32, NO: 33, BROKEN: 31, SKIPPED: 90}
     width = max((len(row["model"]) for row in report["rows"]), default=0)
     lines = []
@@ -221,24 +223,21 @@ def screen(report: dict[str, Any], colours: bool = False) -> list[str]:
     return [*lines, summary(report)]
 
 
-def _cell(text: Any) -> str:
-    return " ".join(str(text).split()).replace("\\", "\\\\").replace("|", "\\|")
-
-
 def markdown(report: dict[str, Any], findings: Optional[list[str]] = None) -> str:
     """The report as Markdown.
 
     :param findings: of the inventory, in words.
     """
+    report = _display.each(report, _display.markdown)
     about = (report["kind"].capitalize(), report["url"], report["time"], summary(report))
     lines = ["# What the models can do", "", "%s deployment at %s, %s. %s." % about, ""]
     sections = (
         ("Otherwise than declared", report["differences"]),
         ("Otherwise than in the run before", report["drift"]),
-        ("Inventory", findings or []),
+        ("Inventory", _display.each(findings or [], _display.markdown)),
     )
     for title, result in sections:
-        lines += ["## " + title, "", *("- " + _cell(line) for line in result), ""] if result else []
+        lines += ["## " + title, "", *("- " + line for line in result), ""] if result else []
     lines += [
         "## Declared against observed",
         "",
@@ -248,16 +247,13 @@ def markdown(report: dict[str, Any], findings: Optional[list[str]] = None) -> st
     lines += [
         "| %s |"
         % " | ".join(
-            map(
-                _cell,
-                (
-                    row["model"],
-                    row["capability"],
-                    declared(row),
-                    MARKS[row["state"]],
-                    row["why"],
-                    seconds(row),
-                ),
+            (
+                row["model"],
+                row["capability"],
+                declared(row),
+                MARKS[row["state"]],
+                row["why"],
+                seconds(row),
             )
         )
         for row in report["rows"]
@@ -268,7 +264,7 @@ def markdown(report: dict[str, Any], findings: Optional[list[str]] = None) -> st
             "",
             "## Not asked",
             "",
-            *("- %s: %s" % (_cell(model["name"]), _cell(model["left_out"])) for model in out),
+            *("- %s: %s" % (model["name"], model["left_out"]) for model in out),
         ]
         if out
         else []

@@ -14,6 +14,7 @@ from .._config import includes as _includes
 from .._deployment import locate as _locate
 from .._deployment.locate import Deployed
 from .._deployment.steps import COMPOSE
+from .._host import display as _display
 from .._host.paths import UntrustedPath
 from .._litellm import client as _client
 from .._model_server import inspect as _inspect
@@ -102,7 +103,7 @@ def probe(
 def screen(report: dict[str, Any], findings: list[str], colours: bool = False) -> list[str]:
     """Both as lines for a terminal."""
     lines = _probe_report.screen(report, colours)
-    return [*lines[:-1], *("inventory  " + line for line in findings), lines[-1]]
+    return [*lines[:-1], *("inventory  " + _display.plain(line) for line in findings), lines[-1]]
 
 
 def inventory(settings: Settings, result: Deployed) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import os
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional, Sequence
 
+from .._host import display as _display
 from .._host.files import appending, reading, write_atomically
 from .checks import HEALTHY, Check
 from .host_checks import DEGRADED, FAILED, OK, UNKNOWN
@@ -82,7 +83,7 @@ def meaning(event: str, result: dict[str, Any]) -> str:
     """An alarm or its end, in words."""
     if event == ALARM:
         failed = [
-            "%s (%s)" % (check["name"], check["detail"])
+            _display.plain("%s (%s)" % (check["name"], check["detail"]))
             for check in result["checks"]
             if check["state"] == FAILED
         ]
@@ -152,7 +153,8 @@ def metrics(result: dict[str, Any]) -> str:
         "# TYPE litellm_health_check gauge",
     ]
     lines += [
-        'litellm_health_check{check="%s"} %d' % (check["name"], RANKS[check["state"]])
+        'litellm_health_check{check="%s"} %d'
+        % (_display.label(check["name"]), RANKS[check["state"]])
         for check in result["checks"]
     ]
     lines += [
@@ -160,7 +162,8 @@ def metrics(result: dict[str, Any]) -> str:
         "# TYPE litellm_health_check_seconds gauge",
     ]
     lines += [
-        'litellm_health_check_seconds{check="%s"} %g' % (check["name"], check["seconds"])
+        'litellm_health_check_seconds{check="%s"} %g'
+        % (_display.label(check["name"]), check["seconds"])
         for check in result["checks"]
     ]
     return "\n".join(lines) + "\n"
@@ -168,6 +171,7 @@ def metrics(result: dict[str, Any]) -> str:
 
 def screen(target: str, outcome: str, checks: Sequence[Check], colours: bool = False) -> list[str]:
     """All checks as a table of lines; with colours only on a terminal."""
+    checks = [Check(*_display.each(check)) for check in checks]
 
     def painted(state: str) -> str:
         text = state.ljust(8)

@@ -9,9 +9,17 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from . import display as _display
+
 
 class OperatorError(Exception):
-    """The base of every error whose message is for an operator: plain words, and no secret."""
+    """The base of every error whose message is for an operator: plain words, and no secret.
+
+    Each argument is a line of it.
+    """
+
+    def __str__(self) -> str:
+        return "\n".join(map(_display.plain, self.args))
 
 
 class Problem(NamedTuple):
@@ -23,7 +31,16 @@ class Problem(NamedTuple):
     remedy: str
 
     def __str__(self) -> str:
-        return "%s: %s" % self[:2] + (" -> %s" % self.remedy if self.remedy else "")
+        shown = "%s: %s" % self[:2] + (" -> %s" % self.remedy if self.remedy else "")
+        return _display.plain(shown)
+
+
+def words(error: Exception) -> str:
+    """What an operator is told of an error: of one of the system's, the file and what is wrong with
+    it."""
+    if isinstance(error, OSError) and error.filename:
+        return _display.plain("%s: %s" % (error.filename, error.strerror))
+    return str(error) if isinstance(error, OperatorError) else _display.plain(error)
 
 
 def numbers(text: str) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ import re
 import subprocess
 from typing import Any, Mapping, NamedTuple, Optional
 
+from . import display as _display
 from . import paths as _paths
 from .account import Account
 from .files import read
@@ -24,6 +25,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Nothing of the caller's own: an exported ``POSTGRES_PASSWORD``, ``LD_PRELOAD`` or ``DOCKER_HOST``
 # of the operator's shell must not change what is looked at.
 ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C", "HOME": "/root"}
+MOST_NAME = 80  # letters of a process' name
 
 
 class Result(NamedTuple):
@@ -122,7 +124,8 @@ def command_line(pid: int, proc: str = "/proc") -> list[str]:
 
 def describe(pid: Optional[int], proc: str = "/proc") -> str:
     """A process as an operator would know it: program name and process id, never its arguments
-    (they may be secret)."""
+    (they may be secret). What it calls itself is its own choice, so it can't be long or more than
+    a line."""
     if pid is None:
         return "a process that cannot be seen from here"
     words = command_line(pid, proc)
@@ -133,7 +136,7 @@ def describe(pid: Optional[int], proc: str = "/proc") -> str:
         and not words[1].startswith("-")
     ):
         name += " " + os.path.basename(words[1])
-    return "%s (process %d)" % (name, pid)
+    return "%s (process %d)" % (_display.plain(name)[:MOST_NAME], pid)
 
 
 def process_environment(pid: int, proc: str = "/proc") -> dict[str, str]:

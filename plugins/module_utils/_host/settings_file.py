@@ -180,5 +180,5 @@ def load(path: str, owner: int, role: str, build: Callable[[Reader], Settings]) 
     reader.get("format", int, None, lambda value: value == FORMAT, OTHER)
     settings = build(reader)
     if problems:
-        raise SettingsError("\n".join("%s: %s" % (path, problem) for problem in problems))
+        raise SettingsError(*("%s: %s" % (path, problem) for problem in problems))
     return settings

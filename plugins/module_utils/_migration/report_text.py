@@ -13,6 +13,7 @@ from typing import Any
 from .._deployment import journal as _journal
 from .._deployment import steps as _steps
 from .._deployment.journal import MIGRATED
+from .._host import display as _display
 
 
 def retirement(journal: _journal.Journal) -> list[str]:
@@ -25,16 +26,17 @@ def retirement(journal: _journal.Journal) -> list[str]:
     lines = [
         "# The legacy deployment is retired",
         "",
-        "On %s, after migration %s. Docker Compose serves." % (journal.get("ended"), journal["id"]),
+        "On %s, after migration %s. Docker Compose serves."
+        % (_display.markdown(journal.get("ended")), _display.markdown(journal["id"])),
         "**There is no way back from here except to restore a backup.**",
         "",
-        "Last backup: `%s`, pinned: %s rows in %d tables, content hash %s, as at the cutover;"
+        "Last backup: %s, pinned: %s rows in %d tables, content hash %s, as at the cutover;"
         " with its unit files, configuration and env files."
         % (
-            dumped.get("path"),
+            _display.code(dumped.get("path")),
             "{:,}".format(dumped.get("rows", 0)),
             dumped.get("tables", 0),
-            str(dumped.get("hash"))[:12],
+            _display.markdown(str(dumped.get("hash"))[:12]),
         ),
         "",
     ]
@@ -110,7 +112,9 @@ def _by_hand(found: dict[str, Any]) -> list[str]:
 
 
 def _section(title: str, items: list[str]) -> list[str]:
-    return ["## " + title, "", *("- " + item for item in items), ""] if items else []
+    """A list whose items are texts."""
+    shown = ["- " + _display.markdown(item) for item in items]
+    return ["## " + title, "", *shown, ""] if items else []
 
 
 def _unless_done(phase: dict) -> str:
@@ -123,6 +127,7 @@ def _unless_done(phase: dict) -> str:
 
 def summary(report: dict) -> list[str]:
     """The report as lines for a terminal."""
+    report = _display.each(report)
     lines = [report["outcome"]]
     if report["failure"]:
         lines.append("reason: %s" % report["failure"])
@@ -151,17 +156,18 @@ def summary(report: dict) -> list[str]:
 
 def markdown(report: dict) -> str:
     """The report as a document."""
-    lines = ["# Migration %s" % report["id"], "", report["outcome"], ""]
+    shown = _display.each(report, _display.markdown)
+    lines = ["# Migration %s" % shown["id"], "", shown["outcome"], ""]
     if report["failure"]:
-        lines += ["Reason: %s" % report["failure"], ""]
-    lines += [*report["stuck"], ""] if report["stuck"] else []
+        lines += ["Reason: %s" % shown["failure"], ""]
+    lines += [*shown["stuck"], ""] if report["stuck"] else []
     lines += [
-        "%s to %s" % (report["began"], report["ended"] or "(not ended)"),
+        "%s to %s" % (shown["began"], shown["ended"] or "(not ended)"),
         "",
         "| step | seconds | what |",
         "|---|---:|---|",
     ]
-    for phase in report["phases"]:
+    for phase in shown["phases"]:
         lines.append(
             "| %s | %s | %s%s |"
             % (
@@ -187,19 +193,24 @@ def markdown(report: dict) -> str:
         "How to go on" if report["state"] != MIGRATED else "How to undo it", report["undo"]
     )
     counts = report["environment"]["counts"]
+    names = [entry["name"] for entry in report["environment"]["variables"]]
     if counts:
         lines += [
             "",
             "## Environment",
             "",
-            ", ".join("%d %s" % (count, status) for status, count in sorted(counts.items())) + ".",
+            ", ".join(
+                "%d %s" % (count, _display.markdown(status))
+                for status, count in sorted(counts.items())
+            )
+            + ".",
             "",
             "| variable | | from | why |",
             "|---|---|---|---|",
         ]
         lines += [
-            "| `%s` | %s | %s | %s |"
-            % (entry["name"], entry["status"], entry["origin"], entry["reason"].replace("|", "\\|"))
-            for entry in report["environment"]["variables"]
+            "| %s | %s | %s | %s |"
+            % (_display.code(name), entry["status"], entry["origin"], entry["reason"])
+            for name, entry in zip(names, shown["environment"]["variables"])
         ]
     return "\n".join(lines) + "\n"

@@ -18,6 +18,7 @@ from .._config.environment_rules import is_loopback
 from .._health import capabilities as _capabilities
 from .._health import probe as _probe
 from .._health import sample_request as _sample_request
+from .._host import display as _display
 from .._litellm.client import Client, ProxyError
 from . import client_keys as _client_keys
 
@@ -405,7 +406,8 @@ def table(old: Snapshot, new: Snapshot) -> list[str]:
     there = {key: (state, seconds) for key, state, seconds in _asked(new)}
     for key, state, seconds in _asked(old):
         later, took = there.get(key, ("not asked", ""))
-        rows.append((*key, state, later, seconds, took))
+        name, asked = map(_display.plain, key)
+        rows.append((name, asked, state, later, seconds, took))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows

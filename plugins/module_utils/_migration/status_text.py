@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import Any, Optional
 
 from .._deployment import journal as _journal
+from .._host import display as _display
 from .next_command import NONE, UNREADABLE
 
 WIDTH, HEIGHT, NAME_WIDTH, MOST_UNITS = 100, 40, 48, 11
@@ -17,6 +18,7 @@ WIDTH, HEIGHT, NAME_WIDTH, MOST_UNITS = 100, 40, 48, 11
 
 def text_lines(status: dict[str, Any]) -> list[str]:
     """The status as lines for a terminal: at most 40 of at most 100 columns."""
+    status = _display.each(status)
     lines = [
         "%s, %s" % (status["host"], _time(status["time"])),
         *_about_journal(status["journal"]),

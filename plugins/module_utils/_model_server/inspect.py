@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
 from .._deployment import journal as _journal
+from .._host import display as _display
 from .._host import files as _files
 from .._host import listeners as _listeners
 from .._host import process as _process
@@ -314,6 +315,7 @@ def save_seen(folder: str, seen: dict[str, str]) -> None:
 
 def text_lines(report: dict[str, Any]) -> list[str]:
     """The result of :func:`collect` for a terminal, two lines for each server."""
+    report = _display.each(report)
     if not report["hosts"] and not report["problems"]:
         return ["model servers  none on this host is known"]
     lines = ["model servers%s" % ("" if report["gpus"] else "  (%s)" % report["gpu_note"])]

@@ -24,6 +24,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .._health.checks import CODES
+from .._host import problem as _problem
 
 DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
 INTERRUPTED = 130  # as shells have it
@@ -40,9 +41,7 @@ class Answer(NamedTuple):
 
 def failure(code: int, error: Exception) -> Answer:
     """An answer that is an error's words."""
-    text = str(error)
-    if isinstance(error, OSError) and error.filename:
-        text = "%s: %s" % (error.filename, error.strerror)
+    text = _problem.words(error)
     return Answer(code, text.splitlines(), {"error": text})
 
 

@@ -16,6 +16,7 @@ import sys
 from typing import Any, Callable, Optional, Sequence
 
 from .._backup import settings as _settings
+from .._host import display as _display
 from .._host import settings_file as _settings_file
 from .._host.problem import OperatorError
 from .._restore.state import RefusedError
@@ -48,7 +49,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     text = (
         json.dumps({"ok": answer.code == DONE, **answer.result}, indent=1, sort_keys=True)
         if options.json
-        else "\n".join(answer.lines)
+        else "\n".join(map(_display.line, answer.lines))
     )
     (sys.stderr if answer.code and not options.json else sys.stdout).write(text + "\n")
     return answer.code

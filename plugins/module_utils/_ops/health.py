@@ -25,6 +25,7 @@ from .._health import target as _target
 from .._health import watch as _watch
 from .._health.checks import CODES, HEALTHY
 from .._health.host_checks import FAILED, UNKNOWN
+from .._host import display as _display
 from .._host import settings_file as _settings_file
 from .._host.files import publish
 from .._host.problem import OperatorError
@@ -182,7 +183,7 @@ def _end(_signal: int, _frame: Any) -> None:
 
 
 def _progress(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(_display.line(line) + "\n")
     sys.stderr.flush()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from .._backup import settings as _settings
 from .._backup import signature as _signature
 from .._backup.folder import BackupError
+from .._host import display as _display
 from .._host import settings_file as _settings_file
 from .._restore import plan as _plan
 from .._restore import rebuild as _rebuild
@@ -117,7 +118,7 @@ def run(settings: _settings.Settings, options: Any, now: datetime) -> Answer:
 
     def tell(line: str) -> None:
         out = sys.stderr if options.json else sys.stdout
-        out.write(line + "\n")
+        out.write(_display.line(line) + "\n")
         out.flush()
 
     if isinstance(order, _rebuild.Order):

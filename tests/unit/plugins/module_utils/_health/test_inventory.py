@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._health import inventory as _inventory
 from ansible_collections.llmops.litellm.plugins.module_utils._health import (
@@ -329,3 +330,11 @@ def test_included_files_are_read_as_litellm_merges_them() -> None:
             "http://127.0.0.1:8083, which is the container itself"
         ),
     ]
+
+
+def test_names_of_any_kind_forge_no_line() -> None:
+    told = judge(listed=["ghost"])
+    honest = len(_inventory.screen({**told, "aliases": {"x": "y"}}))
+    told["rows"][0]["name"] = told["findings"][0]["words"] = support.HOSTILE
+    told["aliases"] = {support.HOSTILE: support.HOSTILE}
+    support.assert_on_lines(_inventory.screen(told), honest)

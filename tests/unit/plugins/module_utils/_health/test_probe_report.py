@@ -5,10 +5,13 @@ Markdown and a page that hide nothing.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 from probe_results import NASTY, RESULTS, make, result
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._health import probe as _probe
 from ansible_collections.llmops.litellm.plugins.module_utils._health import (
@@ -73,9 +76,9 @@ def test_screen_and_markdown_tell_everything() -> None:
     assert (
         "- orphaned: a\\|b" in text
         and "# x\n" not in text
-        and "<script>alert(1)</script>\\| # x" in text
+        and "\\<script>alert(1)\\</script>\\| # x" in text
     )
-    assert [line.count(" | ") for line in text.splitlines() if line.startswith("| <script>")] == [
+    assert [line.count(" | ") for line in text.splitlines() if line.startswith("| \\<script>")] == [
         5
     ] * 6
 
@@ -85,3 +88,19 @@ def test_list_of_models_that_is_none_is_said(body: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(Client, "json", lambda *words: json.loads(body))
     with pytest.raises(ProxyError, match="GET /model/info"):
         _probe_report.listed(Client("http://127.0.0.1:4000"))
+
+
+def test_model_of_any_name_forges_nothing() -> None:
+    honest = make()
+    report = json.loads(
+        json.dumps(honest)
+        .replace(json.dumps(NASTY)[1:-1], json.dumps(support.HOSTILE)[1:-1])
+        .replace("HTTP 500", json.dumps(support.HOSTILE)[1:-1])
+    )
+    support.assert_on_lines(_probe_report.screen(report), len(_probe_report.screen(honest)))
+    finding = "orphaned: " + support.HOSTILE
+    lines = _probe_report.markdown(report, [finding])[:-1].split("\n")
+    expected = _probe_report.markdown(honest, ["orphaned: x"])[:-1].split("\n")
+    support.assert_on_lines(lines, len(expected))
+    shown = MarkdownIt().enable("table").render("\n".join(lines))
+    assert not re.search("<(a|img|em|code)[ >]", shown)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment.locate import Deployed
 from ansible_collections.llmops.litellm.plugins.module_utils._health import probe as _probe
@@ -142,6 +143,7 @@ def test_result_stays_the_last_line_of_both_screens(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(_probe_run._inventory, "screen", lambda *_words: ["b", "1 models"])
     monkeypatch.setattr(_probe_run._inspect, "text_lines", lambda _told: ["hosts"])
     assert _probe_run.screen({}, ["lost"]) == ["a", "inventory  lost", "healthy"]
+    support.assert_on_lines(_probe_run.screen({}, [support.HOSTILE]), 3)
     assert _probe_run.inventory_screen({"model_hosts": {}}) == ["b", "hosts", "1 models"]
 
 

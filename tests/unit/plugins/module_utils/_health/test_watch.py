@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._health import watch as _watch
 from ansible_collections.llmops.litellm.plugins.module_utils._health.checks import (
@@ -161,3 +163,18 @@ def test_table_has_colours_only_where_they_are_wanted() -> None:
         "\033[31mfailed  \033[0m  postgresql"
     )
     assert _watch.screen("compose", HEALTHY, []) == ["healthy   the compose deployment"]
+
+
+def test_check_of_any_words_forges_nothing() -> None:
+    odd = [Check(support.HOSTILE, FAILED, support.HOSTILE, 1.0)]
+    support.assert_on_lines(_watch.screen("compose", FAILED, odd), 2)
+    coloured = "\n".join(_watch.screen("compose", FAILED, odd, True))
+    assert re.findall("\x1b[^m]*m", coloured) == ["\x1b[31m", "\x1b[0m"] * 2
+    told = {**advance({}, FAILED, NOW, USUAL)[0], "checks": [odd[0]._asdict()]}
+    support.assert_on_lines([_watch.meaning("alarm", told)], 1)
+    honest = {**told, "checks": [{**odd[0]._asdict(), "name": "x"}]}
+    told["checks"][0]["name"] += '"} 0\\'
+    lines = _watch.metrics(told)[:-1].split("\n")
+    support.assert_on_lines(lines, _watch.metrics(honest).count("\n"))
+    assert all(line.startswith(("#", "litellm_health")) for line in lines)
+    assert any(line.endswith('\\"} 0\\\\"} 3') for line in lines)

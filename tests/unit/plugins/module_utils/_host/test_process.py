@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.support import reachable
+from unit.support import HOSTILE, assert_on_lines, reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import account as _account
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
@@ -36,6 +36,16 @@ def test_process_is_described_without_its_arguments(tmp_path: Path) -> None:
         "? (process 5)",
         "a process that cannot be seen from here",
     ]
+
+
+def test_what_a_process_calls_itself_is_one_short_line(tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    title = HOSTILE.replace(" ", "").replace("/", "") + "z" * 500
+    (tmp_path / "7" / "cmdline").write_text(title + "\0")
+    told = _process.describe(7, str(tmp_path))
+    assert_on_lines([told], 1)
+    assert len(told) < 100
+    assert told.endswith(" (process 7)")
 
 
 def test_arguments_are_those_that_the_process_got() -> None:

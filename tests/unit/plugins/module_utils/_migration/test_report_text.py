@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
+from markdown_it import MarkdownIt
 from migrated_host import BACK, STEPS, entry, finalized, journal, rolled_back
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import report as _report
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
@@ -89,7 +94,7 @@ def test_rollback_tells_what_came_home() -> None:
     assert "LiteLLM_SpendLogs 3 to 5" in text
     assert "keys that worked before work now" in text
     assert (
-        "model embed-stored in the database: http://host.docker.internal:8082/v1 is http://127.0.0.1:8082/v1"
+        "model embed-stored in the database: http\\://host.docker.internal:8082/v1 is http\\://127.0.0.1:8082/v1"
         in text
     )
     assert "migrate.yml goes forward again" in text
@@ -184,3 +189,35 @@ def test_report_says_what_went_what_stays_and_that_there_is_no_way_back() -> Non
     text = "\n".join(_report_text.retirement(told))
     assert "Redis" not in text
     assert "Python" not in text
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a document, which ends with one."""
+    assert text.endswith("\n")
+    return text[:-1].split("\n")
+
+
+def test_what_others_chose_forges_nothing() -> None:
+    """The same lines as with an honest name, and in Markdown no link, image, tag or emphasis."""
+    report = _report.build(journal("rolled back", "serve"), "/state")
+    foreign = {name: ["NAME", "NAME"] for name in ("warnings", "found", "changes", "stuck")}
+    report.update(foreign, failure="NAME", proofs=[{"name": "p", "ok": True, "figures": "NAME"}])
+    report["environment"] = {
+        "counts": {"kept": 1},
+        "variables": [dict.fromkeys(("name", "status", "origin", "reason"), "NAME")],
+    }
+    forged = json.loads(json.dumps(report).replace("NAME", json.dumps(support.HOSTILE)[1:-1]))
+    support.assert_on_lines(_report_text.summary(forged), len(_report_text.summary(report)))
+    text = _report_text.markdown(forged)
+    support.assert_on_lines(lines_of(text), len(lines_of(_report_text.markdown(report))))
+    html = MarkdownIt().enable("table").render(text)
+    assert not re.search("<(a|img|em|code)[ >]", html)
+    assert html.count("<li>") == MarkdownIt().render(_report_text.markdown(report)).count("<li>")
+
+
+def test_retired_deployment_forges_nothing() -> None:
+    made = finalized()
+    honest = _report_text.retirement(made)
+    made["facts"]["found"]["legacy"]["config"] = "/etc/" + support.HOSTILE
+    made["facts"]["found"]["database"]["name"] = support.HOSTILE
+    support.assert_on_lines(_report_text.retirement(made), len(honest))

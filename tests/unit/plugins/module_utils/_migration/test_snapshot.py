@@ -11,6 +11,7 @@ import fake_proxy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm.client import (
     Client,
@@ -475,6 +476,12 @@ def test_a_capability_that_is_lost_is_a_difference_with_a_table(
     assert [line.split()[:4] for line in lines if " tools " in line] == [
         ["chat", "tools", "yes", "no"]
     ]
+
+
+def test_table_has_a_line_for_each_model_of_any_name() -> None:
+    row = {"model": support.HOSTILE, "mode": "chat", "ok": True, "seconds": 0.1}
+    seen: Any = {"exercised": [row]}
+    support.assert_on_lines(_snapshot.table(seen, seen), 2)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 from any_host import NOW, fits
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.support import HOSTILE, assert_on_lines
 
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import status as _status
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
@@ -39,3 +40,13 @@ def test_screen_is_one_screen_whatever_there_is(host: dict[str, Any]) -> None:
 def test_times_and_texts_never_break_the_screen(time: Any, text: str) -> None:
     assert _status_text._time(time if isinstance(time, str) else None)
     assert all(len(line) <= 100 for line in _status_text._wrapped("head ", text))
+
+
+def test_others_forge_no_line(host: dict[str, Any]) -> None:
+    told = _status.inspect(host["settings"], NOW)
+    honest = len(_status_text.text_lines(told))
+    told["host"] = told["legacy"]["units"][0]["name"] = HOSTILE
+    told["compose"]["volumes"] = [HOSTILE]
+    lines = _status_text.text_lines(told)
+    assert fits(lines)
+    assert_on_lines(lines, honest)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
@@ -140,6 +141,13 @@ def test_the_screen_fits_a_terminal(place: _inspect.Scope) -> None:
     assert _inspect.text_lines({"hosts": [], "problems": []}) == [
         "model servers  none on this host is known"
     ]
+
+
+def test_the_screen_has_no_line_that_others_forged(place: _inspect.Scope) -> None:
+    told = _inspect.collect(place, NOW)
+    honest = len(_inspect.text_lines(told))
+    told["hosts"][0]["name"] = told["gpu_note"] = support.HOSTILE
+    support.assert_on_lines(_inspect.text_lines(told), honest)
 
 
 @pytest.mark.parametrize(

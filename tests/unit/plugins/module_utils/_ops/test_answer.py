@@ -4,6 +4,7 @@ fixed.
 
 from __future__ import annotations
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 from ansible_collections.llmops.litellm.plugins.module_utils._ops import answer as _answer
 
 
@@ -32,6 +33,8 @@ def test_outcome_of_a_check_is_nagios_exit_code() -> None:
 
 def test_error_is_answered_with_its_own_words() -> None:
     answer = _answer.failure(_answer.USAGE, ValueError("one\ntwo"))
-    assert (answer.code, answer.lines, answer.result["error"]) == (2, ["one", "two"], "one\ntwo")
+    assert (answer.code, answer.lines, answer.result["error"]) == (2, ["one two"], "one two")
+    several = _answer.failure(_answer.USAGE, OperatorError("one", "two"))
+    assert (several.lines, several.result["error"]) == (["one", "two"], "one\ntwo")
     full = OSError(28, "No space left on device", "/x")
     assert _answer.failure(_answer.FAILED, full).lines == ["/x: No space left on device"]

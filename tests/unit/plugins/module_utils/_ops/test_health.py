@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _checks
 from ansible_collections.llmops.litellm.plugins.module_utils._health import probe as _probe
@@ -333,3 +334,8 @@ def test_inventory_puts_everything_side_by_side(run: Run, proxy: Any, tmp_path: 
     (tmp_path / "config.yaml").unlink()
     code, out, _err = run("inventory")
     assert code == 3 and "unknown" in out and "No such file" in out
+
+
+def test_progress_is_one_line_for_each_model(capsys: pytest.CaptureFixture[str]) -> None:
+    _health._progress(support.HOSTILE)
+    support.assert_on_lines(capsys.readouterr().err.split("\n")[:-1], 1)

@@ -32,7 +32,7 @@ def ordered(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(_plan, "order", lambda *words: seen.append(words) or ORDER)
 
     def restore(order: Any, time: datetime, tell: Any) -> dict[str, Any]:
-        tell("the proxy is stopped")
+        tell("the proxy\nis stopped")
         return {
             "name": "x",
             "path": "/b/x",
