@@ -32,6 +32,7 @@ from .._postgres.session import (
     query,
     server_version,
 )
+from . import contents as _contents
 from . import database as _database
 from . import load as _load
 from . import swap as _swap
@@ -39,6 +40,7 @@ from . import swap as _swap
 # A database that is loaded is about as large as it was; its WAL comes on top, up to what a
 # checkpoint takes away again.
 WAL = 2 << 30
+POWER = "decides what the database holds"
 # As releases name them; what else is in a ledger was made on the spot.
 _MIGRATION = re.compile(r"\d{14}_")
 
@@ -66,11 +68,13 @@ def inspect(
     identity: str,
     compare: bool,
     signers: Sequence[str] = (),
+    archive: str = "",
 ) -> Findings:
     """Check a backup and the deployment that it is to be restored into.
 
     :param points: folder where the restore point goes, empty for none. ``compare``: also read the
-        live database. ``signers``: public keys, one of which must have signed the backup.
+        live database. ``signers``: public keys, one of which must have signed the backup;
+        ``archive``: the host's own folder of backups, for which nobody needs to vouch.
     """
     problems = _backup.verify(path, signers)
     if problems:
@@ -90,6 +94,8 @@ def inspect(
         manifest = _backup.manifest(path)
     except _backup.BackupError as error:
         return Findings([str(error)], [], [], _backup.Manifest(), False)
+    if signers or os.path.realpath(os.path.dirname(path)) != os.path.realpath(archive):
+        gather(lambda: [_contents.vouched(path, signers, POWER)], notes)
     target = deployment.database
     gather(lambda: check_journal(state_dir), problems)
     gather(lambda: check_salt(manifest, deployment, notes), problems)

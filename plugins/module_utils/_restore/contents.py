@@ -17,6 +17,7 @@ import re
 from typing import Mapping, NamedTuple, Optional, Sequence
 
 from .._backup import backup as _backup
+from .._backup import signature as _signature
 from .._config import environment_text as _environment_text
 from .._deployment import compose_file as _compose_file
 from .._host import files as _files
@@ -144,6 +145,23 @@ def _redis(text: str) -> list[str]:
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     other = [ascii(line.split()[0][:40])[1:-1] for line in lines if line not in ours]
     return list(dict.fromkeys(word for word in other if word != "requirepass"))
+
+
+def vouched(path: str, signers: Sequence[str], power: str) -> str:
+    """Who says that a backup is what was made, in words.
+
+    :param signers: public keys, one of which has signed it. ``power``: what whoever can write to
+        its folder does if there are none.
+    :raises BackupError: see :func:`_backup.signature.sums`.
+    """
+    key = _signature.signer(path, _signature.sums(path, signers))
+    if signers:
+        return "it is signed by the key %s, one that it must be signed by" % key
+    return (
+        "NOT VERIFIED against any key (restore_signed_by, --signed-by; it is %s): whoever can write"
+        " to %s %s"
+        % ("signed by the key " + key if key else "not signed", os.path.dirname(path), power)
+    )
 
 
 def lines(files: Sequence[File]) -> list[str]:

@@ -137,11 +137,16 @@ def dry_run(order: Order) -> dict[str, Any]:
         "interrupted": "",
         "notes": [
             "there is no deployment in %s: it is made anew from the backup" % order.folder,
-            *([vouched(order)] if manifest else []),
+            *([_vouched(order)] if manifest else []),
             *_named(files),
         ],
         "files": _described(files),
     }
+
+
+def _vouched(order: Order) -> str:
+    power = "decides what root runs on this host"
+    return _contents.vouched(order.path, order.signers, power)
 
 
 def _named(files: Sequence[_contents.File]) -> list[str]:
@@ -163,18 +168,6 @@ def _described(files: Sequence[_contents.File]) -> list[dict[str, Any]]:
         {"name": file.target, "sha256": file.sha256, "runs": file.runs, "differs": file.differs}
         for file in files
     ]
-
-
-def vouched(order: Order) -> str:
-    """Who says that the backup is what was made, in words."""
-    key = _signature.signer(order.path, _signature.sums(order.path, order.signers))
-    if order.signers:
-        return "it is signed by the key %s, one that it must be signed by" % key
-    return (
-        "NOT VERIFIED against any key (restore_signed_by, --signed-by; it is %s): whoever can write"
-        " to %s decides what root runs on this host"
-        % ("signed by the key " + key if key else "not signed", os.path.dirname(order.path))
-    )
 
 
 def _read(order: Order) -> Examined:
@@ -284,7 +277,7 @@ def rebuild(order: Order, now: datetime, log: Callable[[str], None]) -> dict[str
         _save(order, DONE)
     log("the deployment serves at %s" % project.url)
     notes += [
-        vouched(order),
+        _vouched(order),
         *_named(files),
         "Redis begins empty: cached answers and counters are not in a backup",
         "the unit that starts it at boot, the timers and the bridges to model servers on "

@@ -93,6 +93,7 @@ def _inspect(order: Order, compare: bool) -> _checks.Findings:
         order.identity,
         compare,
         order.signers,
+        order.folder,
     )
     if point is not None and findings.exists and not findings.problems:
         try:

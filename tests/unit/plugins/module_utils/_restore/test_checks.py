@@ -292,12 +292,19 @@ def test_everything_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(_checks, "check_space", lambda *_all: ["too full"])
     monkeypatch.setattr(_checks, "fingerprint", lambda endpoint: side(x=(2, "b")))
     deployment = Deployment("compose", TARGET, salt_key_file=str(tmp_path / "env"))
+    folder = os.path.dirname(path)
     found = _checks.inspect(deployment, path, "", str(tmp_path), "", True)
     assert [
         next(word for word in ("migration", "salt key", "old", "new", "full") if word in problem)
         for problem in found.problems
     ] == ["migration", "salt key", "old", "new", "full"]
     assert found.loses == ["x: 2 rows now, 1 in the backup: 1 or more are newer and will be lost"]
+    assert found.notes[0].endswith(
+        "whoever can write to %s decides what the database holds" % folder
+    )
+    assert "made of the legacy deployment" in found.notes[1]
+    # in root's own folder nobody needs to vouch for it
+    found = _checks.inspect(deployment, path, "", str(tmp_path), "", True, (), folder + "/")
     assert "made of the legacy deployment" in found.notes[0]
 
     def down(*_all: Any) -> Any:
