@@ -33,6 +33,24 @@ options:
       - Folder in which the folder of the code is. Those of earlier releases are removed from it.
     type: path
     default: /usr/local/lib/llmops-litellm
+  folders:
+    description:
+      - Folders of its settings and of what it keeps, which are made, root's alone, with these
+        modes.
+      - One that another account can write to, or that is below one of its, is refused.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Path of the folder.
+        type: path
+        required: true
+      mode:
+        description: Its mode.
+        type: str
+        choices: ["0700", "0755"]
+        required: true
   command:
     description: Path of the command.
     type: path
@@ -49,6 +67,11 @@ attributes:
 EXAMPLES = r"""
 - name: Install the command litellm-ops
   llmops.litellm.ops_program:
+
+- name: Install it with the folder of its settings
+  llmops.litellm.ops_program:
+    folders:
+      - {path: /etc/llmops-litellm, mode: "0755"}
 
 - name: Remove the command unless something still needs it
   llmops.litellm.ops_program:
@@ -83,6 +106,15 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "library": {"type": "path", "default": _install.LIBRARY},
             "command": {"type": "path", "default": _install.COMMAND},
+            "folders": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "mode": {"type": "str", "required": True, "choices": ["0700", "0755"]},
+                },
+            },
         },
         supports_check_mode=True,
     )
@@ -93,6 +125,11 @@ def main() -> None:
             result = _install.install(_install.sources(), library, command, module.check_mode)
             if not (module.check_mode and result["changed"]):
                 _install.prove(command)
+            made = [
+                _install.own_folder(each["path"], int(each["mode"], 8), module.check_mode)
+                for each in module.params["folders"]
+            ]
+            result["changed"] = result["changed"] or any(made)
         else:
             emptied = _install.remove_settings_folder(check=module.check_mode)
             needed_by = _install.needed_by(command)

@@ -120,6 +120,21 @@ def install(
     return result
 
 
+def own_folder(path: str, mode: int, check: bool = False) -> bool:
+    """A folder with exactly this mode, for what the command reads and keeps; whether there was
+    none, or one with another mode.
+
+    :raises UntrustedPath: another account can write to it, or above it.
+    """
+    _paths.require(path, "acts on what it reads there, and keeps secrets in it")
+    there = os.path.isdir(path)
+    wrong = not there or stat.S_IMODE(os.stat(path).st_mode) != mode
+    if wrong and not check:
+        _files.make_folder(path, mode)
+        _files.set_mode(os.path.realpath(path), mode)
+    return wrong
+
+
 def prove(command: str = COMMAND, uid: int = NOBODY) -> None:
     """An account with no rights of its own executes the command.
 

@@ -64,6 +64,18 @@ def test_module_installs_the_real_command(
     assert (told["changed"], told["needed_by"]) == (True, [caller])
     assert call(tmp_path, "--help").returncode == 0
     monkeypatch.setattr(_install, "needed_by", lambda path: [])
+    folder = {"path": str(tmp_path / "etc"), "mode": "0755"}
+    told = run(folders=[folder], _ansible_check_mode=True)
+    assert (told["changed"], (tmp_path / "etc").exists()) == (True, False)
+    assert [run(folders=[folder])["changed"] for _time in range(2)] == [True, False]
+    (tmp_path / "etc").chmod(0o700)
+    assert [run(folders=[folder])["changed"] for _time in range(2)] == [True, False]
+    theirs = support.foreign(tmp_path / "theirs")
+    for check in (True, False):
+        folder = {"path": str(theirs / "inner"), "mode": "0700"}
+        told = run(folders=[folder], _ansible_check_mode=check)
+        assert told["failed"] and "theirs belongs to account nobody" in told["msg"]
+    assert list(theirs.iterdir()) == []
     told = run(state="absent")
     assert (told["changed"], told["needed_by"]) == (True, [])
     assert os.listdir(tmp_path / "sbin") == []

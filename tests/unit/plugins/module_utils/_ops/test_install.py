@@ -280,6 +280,18 @@ def test_command_is_needed_by_settings_and_units_of_anybody(
     assert _install.needed_by(command, settings, folders) == [str(tmp_path / path)]
 
 
+@pytest.mark.usefixtures("umask")
+@pytest.mark.parametrize("mode", [0o700, 0o755])
+def test_folders_have_their_modes_whatever_the_umask_is(tmp_path: Path, mode: int) -> None:
+    folder = tmp_path / "a/b"
+    assert _install.own_folder(str(folder), mode, check=True) and not folder.parent.exists()
+    assert _install.own_folder(str(folder), mode)
+    assert stat.S_IMODE(folder.stat().st_mode) == mode
+    assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o755
+    folder.chmod(0o711)
+    assert _install.own_folder(str(folder), mode) and not _install.own_folder(str(folder), mode)
+
+
 def test_folder_of_the_settings_goes_when_it_is_empty(tmp_path: Path) -> None:
     folder = tmp_path / "llmops-litellm"
     assert not _install.remove_settings_folder(str(folder))
