@@ -262,7 +262,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         number(params["owner"], "owner", os.geteuid(), lambda name: pwd.getpwnam(name).pw_uid),
         number(params["group"], "group", os.getegid(), lambda name: grp.getgrnam(name).gr_gid),
     )
-    _paths.require(dest, "writes it")
+    _paths.require(folder, "writes there")
     tree = tree_of(src, params["account"])
     views = _container_view.views(
         tree,

@@ -270,7 +270,9 @@ def read_legacy(
                 name: value for name, value in found.items() if not _envfile.fault(name, value)
             }
         else:
-            process = _envfile.loads(_files.read(params["legacy_env"]), "systemd")
+            with _reader.opened("", params["legacy_env"]) as handle:
+                text = handle.read().decode("utf-8", "surrogateescape")
+            process = _envfile.loads(text, "systemd")
     except OSError as error:
         raise Refusal("legacy_env: %s: %s." % (params["legacy_env"], error.strerror)) from None
     except _envfile.EnvError as error:
@@ -363,7 +365,8 @@ def differs(path: str, text: str, mode: int, owner: Optional[tuple[int, int]]) -
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    _paths.require(params["dest"], "writes it")
+    for path in filter(None, (params["dest"], params["redis_conf"])):
+        _paths.require(os.path.dirname(path), "writes secrets there")
     process, files, missing = read_legacy(params)
     before = read_own(params)
     settings = _environment.Settings(

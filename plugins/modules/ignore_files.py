@@ -64,6 +64,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
 from ansible_collections.llmops.litellm.plugins.module_utils._host import git as _git
 from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 
 ARGUMENTS: dict[str, Any] = {
     "path": {"type": "path", "required": True},
@@ -90,8 +91,8 @@ def main() -> None:
                     "git still does not ignore %s in %s. Take the pattern that brings it back out"
                     " of the repository's ignore files." % (" ".join(left), folder)
                 )
-    except _git.IgnoreError as error:
-        module.fail_json(msg=str(error))
+    except OperatorError as error:
+        module.fail_json(msg=_problem.words(error))
     except OSError as error:
         error.filename = error.filename or folder
         module.fail_json(msg=_problem.words(error) + ".")

@@ -75,6 +75,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     file_snapshot as _file_snapshot,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 
 
 def main() -> None:
@@ -102,7 +103,7 @@ def main() -> None:
         module.exit_json(
             changed=changed, files=[entry["path"] for entry in _file_snapshot.kept(folder)]
         )
-    except (OSError, ValueError) as error:
+    except (OSError, OperatorError, ValueError) as error:
         module.fail_json(msg=str(error))
 
 

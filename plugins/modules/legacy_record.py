@@ -17,6 +17,12 @@ options:
     description: The process, as M(llmops.litellm.preflight_info) found it.
     type: int
     required: true
+  account:
+    description:
+      - Account that it runs as, as C(legacy.reader) of M(llmops.litellm.legacy_info) names it; the
+        process of another one counts as gone. If it is not given, or V(root), any.
+    type: str
+    default: ''
   dest:
     description: The env file on the host. Its folder is made with mode 0700 where it is missing.
     type: path
@@ -58,6 +64,19 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import envf
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
+from ansible_collections.llmops.litellm.plugins.module_utils._host import reader as _reader
+from ansible_collections.llmops.litellm.plugins.module_utils._host.account import Account
+
+
+def environment_of(pid: int, account: str) -> dict[str, str]:
+    """The environment of a process.
+
+    :raises OSError: it is gone, or its number is another account's by now.
+    """
+    uid = Account.of_process(pid).uid
+    if account not in ("", _reader.ROOT) and uid != _reader.recall(account).uid:
+        raise OSError("process %d is another account's" % pid)
+    return _process.process_environment(pid)
 
 
 def main() -> None:
@@ -65,18 +84,21 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "pid": {"type": "int", "required": True},
+            "account": {"type": "str", "default": ""},
             "dest": {"type": "path", "required": True},
         },
         supports_check_mode=True,
     )
     dest = module.params["dest"]
     try:
-        environment = _process.process_environment(module.params["pid"])
+        environment = environment_of(module.params["pid"], module.params["account"])
     except OSError:
         module.fail_json(
             msg="Process %d is gone: the legacy proxy was restarted meanwhile. Run again."
             % module.params["pid"]
         )
+    except _problem.OperatorError as error:
+        module.fail_json(msg=str(error))
     left_out = {
         name: fault
         for name, value in environment.items()

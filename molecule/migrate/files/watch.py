@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 SECRETS = Path("/root/testbed/secrets.json")
-NEW = Path("/home/litellm/llm@team/compose/.env")
+NEW = Path("/srv/llm@team/compose/.env")
 
 
 def serves() -> bool:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 LEGACY = "/home/litellm/llm@team"
-PROJECT = LEGACY + "/compose"
+PROJECT = "/srv/llm@team/compose"
 PORTS = {
     "litellm-proxy": ("4000/tcp", "4000"),
     "litellm-postgres": ("5432/tcp", "5434"),
@@ -135,7 +135,7 @@ def test_container_has_what_it_needs(new: dict[str, str], name: str) -> None:
 def test_env_file_is_private_and_ignored_by_git(host: Any) -> None:
     for name, mode in ((".env", 0o600), ("redis.conf", 0o400), ("config.compose.yaml", 0o640)):
         assert host.file(f"{PROJECT}/{name}").mode == mode
-    git = f"runuser -u litellm -- git -C {PROJECT}"
+    git = f"git -C {PROJECT}"
     assert host.check_output(f"{git} check-ignore .env redis.conf").split() == [
         ".env",
         "redis.conf",

@@ -43,7 +43,7 @@ def test_report_and_journal_hold_none(host: Any, secrets: dict[str, str]) -> Non
 
 def test_what_holds_them_is_private(host: Any, secrets: dict[str, str]) -> None:
     folders = (
-        "/var/lib/llmops-litellm /var/backups/llmops-litellm /home/litellm/llm@team/compose "
+        "/var/lib/llmops-litellm /var/backups/llmops-litellm /srv/llm@team/compose "
         "/etc/systemd/system"
     )
     readable = host.check_output(

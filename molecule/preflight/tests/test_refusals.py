@@ -125,7 +125,6 @@ def test_several_problems_come_in_one_message(host: Any) -> None:
 
 
 DROP_IN = "/home/litellm/.config/systemd/user/litellm.service.d"
-GIT = f"runuser -u litellm -- git -C '{PROJECT}'"
 GONE = re.sub(r"@sha256:.*", "@sha256:" + "0" * 64, TESTBED["images"]["litellm"])
 BLANK = "tar -cf - -T /dev/null | docker import"
 RELEASE = BLANK + " --change 'LABEL org.opencontainers.image.version=%s' - %s:local"
@@ -248,15 +247,33 @@ FAULTS = {
         ("172.30.40.0/24 overlaps with 172.30.0.0/16 (network taken)",),
     ),
     ".env is tracked": Fault(
-        "runuser -u litellm -- sh -c "
-        f"\"mkdir '{PROJECT}/compose' && touch '{PROJECT}/compose/.env'\" && "
-        f"{GIT} add -f compose/.env && {GIT} commit -qm secrets",
-        f"{GIT} reset -q --hard HEAD^",
+        "git init -q /srv/team && install -d /srv/team/compose && touch /srv/team/compose/.env && "
+        "git -C /srv/team add -f compose/.env",
+        "rm -r /srv/team",
         (
-            f"{PROJECT}/compose/.env: is tracked by git, so its secrets would be in every clone",
+            "/srv/team/compose/.env: is tracked by git, so its secrets would be in every clone",
             "git rm --cached .env",
         ),
-        {"litellm_project_dir": f"{PROJECT}/compose"},
+        {"litellm_project_dir": "/srv/team/compose"},
+    ),
+    "included file is root's": Fault(
+        f"cp -p {PROJECT}/config.yaml /root/config.yaml && "
+        f"sed -i '1i include: [/etc/shadow, bin]' {PROJECT}/config.yaml",
+        f"mv /root/config.yaml {PROJECT}/config.yaml",
+        (
+            f"{PROJECT}/config.yaml:1: includes /etc/shadow: account litellm can't read it: "
+            "Permission denied. Make it a file that LiteLLM can read, or take it out of include:",
+            f"includes {PROJECT}/bin: account litellm can't read it: not a regular file",
+        ),
+    ),
+    "folder of an account": Fault(
+        "true",
+        "true",
+        (
+            "litellm_project_dir: /home/litellm/new: /home/litellm belongs to account litellm, and "
+            "root starts at boot what lies there -> let only root write there",
+        ),
+        {"litellm_project_dir": "/home/litellm/new"},
     ),
     "legacy folder": Fault(
         "true",
@@ -278,6 +295,7 @@ TOGETHER = (
     ("included file is missing", "another bad release", "empty password"),
     ("strangers on ports", "another release", "little disk"),
     (".env is tracked", "known password"),
+    ("included file is root's", "folder of an account"),
     ("legacy folder",),
     (".env of somebody else",),
 )

@@ -13,11 +13,10 @@ from __future__ import annotations
 import glob
 import json
 import os
-import shutil
-import tempfile
 from typing import Any, Sequence
 
-from .files import sync_folder
+from . import files as _files
+from . import paths as _paths
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -36,12 +35,16 @@ def found(patterns: Sequence[str]) -> list[str]:
 
 
 def keep(folder: str, patterns: Sequence[str]) -> bool:
-    """Keep what there is; whether anything was written."""
+    """Keep what there is; whether anything was written.
+
+    :raises UntrustedPath: another account can write to the folder, or where the files are.
+    """
+    _require(folder, patterns)
     if os.path.isdir(folder):
         return False
     above = os.path.dirname(folder)
-    os.makedirs(above, mode=0o700, exist_ok=True)
-    growing = tempfile.mkdtemp(prefix=".%s-" % os.path.basename(folder), dir=above)
+    _files.make_folder(above, 0o700)
+    growing = _files.temporary_folder(".%s-" % os.path.basename(folder), above)
     try:
         entries = []
         for number, path in enumerate(found(patterns)):
@@ -69,13 +72,19 @@ def keep(folder: str, patterns: Sequence[str]) -> bool:
             + "\n"
         )
         _write(os.path.join(growing, MANIFEST), text.encode("utf-8", "surrogateescape"))
-        sync_folder(growing)
-        os.rename(growing, folder)
+        _files.sync_folder(growing)
+        _files.move(growing, folder)
     except BaseException:
-        shutil.rmtree(growing)
+        _files.remove_tree(growing)
         raise
-    sync_folder(above)
     return True
+
+
+def _require(folder: str, patterns: Sequence[str]) -> None:
+    """Only root can have put there what is kept and what comes back."""
+    _paths.require(folder, "keeps files there")
+    for place in sorted({os.path.dirname(pattern) for pattern in patterns}):
+        _paths.require(place, "keeps what is there, and brings it back")
 
 
 def kept(folder: str) -> list[dict[str, Any]]:
@@ -96,7 +105,9 @@ def put_back(folder: str, patterns: Sequence[str], check: bool = False) -> dict[
     moment.
 
     :returns: paths of files that came back (``restored``) and of those that went (``removed``).
+    :raises UntrustedPath: another account can write to the folder, or where the files are.
     """
+    _require(folder, patterns)
     entries = {str(entry["path"]): entry for entry in kept(folder)}
     removed = [path for path in found(patterns) if path not in entries]
     restored = [path for path, entry in entries.items() if not _same(folder, entry)]
@@ -106,7 +117,7 @@ def put_back(folder: str, patterns: Sequence[str], check: bool = False) -> dict[
         for path in removed:
             os.unlink(path)
         for above in sorted({os.path.dirname(path) for path in (*restored, *removed)}):
-            sync_folder(above)
+            _files.sync_folder(above)
     return {"restored": sorted(restored), "removed": removed}
 
 
@@ -128,28 +139,28 @@ def _same(folder: str, entry: dict[str, Any]) -> bool:
 
 def _restore(folder: str, entry: dict[str, Any]) -> None:
     path = entry["path"]
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    growing = tempfile.mkdtemp(prefix=".kept-", dir=os.path.dirname(path))
+    _files.make_folder(os.path.dirname(path), 0o755)
+    growing = _files.temporary_folder(".kept-", os.path.dirname(path))
     try:
         fresh = os.path.join(growing, "file")
         if entry["link"] is not None:
-            os.symlink(entry["link"], fresh)
+            _files.link(entry["link"], fresh)
         else:
             _write(fresh, _read(os.path.join(folder, entry["copy"])))
-            os.chmod(fresh, entry["mode"])
-        os.chown(fresh, entry["uid"], entry["gid"], follow_symlinks=False)
-        os.replace(fresh, path)
+            _files.set_mode(fresh, entry["mode"])
+        _files.give(fresh, entry["uid"], entry["gid"])
+        _files.move(fresh, path)
     finally:
-        shutil.rmtree(growing)
+        _files.remove_tree(growing)
 
 
 def _read(path: str) -> bytes:
-    with open(path, "rb") as handle:
+    with _files.reading(path) as handle:
         return handle.read()
 
 
 def _write(path: str, data: bytes) -> None:
-    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as handle:
+    with _files.creating(path) as handle:
         handle.write(data)
         handle.flush()
         os.fsync(handle.fileno())

@@ -64,6 +64,11 @@ def give(path: str, uid: int, gid: int) -> None:
     os.chown(path, uid, gid, follow_symlinks=False)
 
 
+def link(target: str, path: str) -> None:
+    """A new symbolic link of ours."""
+    os.symlink(target, path)
+
+
 def reading(path: str) -> IO[bytes]:
     """A file of ours, open for reading; a link in its place is refused."""
     return os.fdopen(open_regular(path, follow=False), "rb")

@@ -7,12 +7,14 @@ untouched."""
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
 from . import files as _files
 from . import process as _process
-from .account import Account
+from . import reader as _reader
+from .account import SECONDS, Account
 from .problem import OperatorError
 
 BEGIN = "# BEGIN llmops.litellm: kept by Ansible"
@@ -69,28 +71,55 @@ def upwards(folder: str) -> Iterator[str]:
 
 
 def _git(folder: str, *arguments: str, names: Sequence[str] = ()) -> _process.Result:
-    """Git, as the repository's owner: its settings may run programs, and git refuses other people's
-    repositories.
+    """Git, as the repository's owner, and as root only where nobody else can have written its
+    settings: they may run programs, and git refuses other people's repositories.
 
     :param names: files of the folder, which need not be there yet.
+    :raises UntrustedPath: more than one account can write to the repository.
     """
     place = next(path for path in upwards(os.path.realpath(folder)) if os.path.isdir(path))
     below = os.path.relpath(os.path.realpath(folder), place)
-    owner = os.stat(
-        next((path for path in upwards(place) if os.path.exists(os.path.join(path, ".git"))), place)
-    )
-    account = Account.numbered(owner.st_uid) if os.geteuid() == 0 and owner.st_uid != 0 else None
     return _process.run(
         [
             "git",
+            "-c",
+            "core.fsmonitor=false",
+            "-c",
+            "core.hooksPath=/dev/null",
             "-C",
             place,
             *arguments,
             *(os.path.normpath(os.path.join(below, name)) for name in names),
         ],
-        account=account,
+        account=_owner(place),
         env={"HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", "GIT_OPTIONAL_LOCKS": "0"},
     )
+
+
+def _owner(place: str) -> Account:
+    """Who may run git in a folder."""
+    top = _top(place)
+    if not top:
+        return _reader.of("", place)
+    settings = [os.path.join(top, ".git", name) for name in ("", "config", "HEAD", "index")]
+    if not os.path.isdir(settings[0]):
+        settings[1:] = _elsewhere(top)
+    owners = [_reader.of("", path) for path in settings if os.path.lexists(path)]
+    return next((owner for owner in owners if owner.uid != os.geteuid()), owners[0])
+
+
+def _top(place: str) -> str:
+    """The folder of the repository that a folder is in, empty where it is in none."""
+    found = (path for path in upwards(place) if os.path.lexists(os.path.join(path, ".git")))
+    return next(found, "")
+
+
+def _elsewhere(top: str) -> list[str]:
+    """The settings of a work tree whose ``.git`` is a file that says where they are."""
+    with _reader.opened("", os.path.join(top, ".git")) as handle:
+        named = handle.read(4096).decode("utf-8", "surrogateescape").partition("gitdir: ")[2]
+    folder = os.path.join(top, named.strip())
+    return [os.path.join(folder, name) for name in ("", "config.worktree", "HEAD", "../../config")]
 
 
 def in_work_tree(folder: str) -> bool:
@@ -98,13 +127,11 @@ def in_work_tree(folder: str) -> bool:
 
     :raises IgnoreError: there is a repository, but git cannot be asked.
     """
+    if not _top(os.path.realpath(folder)):
+        return False
     answer = _git(folder, "rev-parse", "--is-inside-work-tree")
     if answer.rc == 0:
         return answer.out.strip() == "true"
-    if not any(
-        os.path.exists(os.path.join(path, ".git")) for path in upwards(os.path.realpath(folder))
-    ):
-        return False
     raise IgnoreError(
         "%s is in a git repository, and git cannot say what it tracks: %s Mend that first."
         % (
@@ -137,7 +164,8 @@ def not_ignored(folder: str, names: Sequence[str]) -> list[str]:
 def _read(path: str) -> Optional[str]:
     if os.path.islink(path):
         raise IgnoreError("%s is a symbolic link. Put a file in its place." % path)
-    return _files.read(path) if os.path.exists(path) else None
+    account = _reader.of("", os.path.dirname(path))
+    return account.text(path) if account.exists(path) else None
 
 
 def gitignore(folder: str, names: Sequence[str]) -> Optional[File]:
@@ -171,7 +199,18 @@ def dockerignore(folder: str, patterns: Sequence[str]) -> File:
 
 
 def write(file: File) -> None:
-    """Put it in place: owner and mode as they were, a new one for the folder's owner."""
+    """Put it in place: owner and mode as they were, a new one for the folder's owner. Where the
+    folder is an account's, that account writes."""
+    account = _reader.of("", os.path.dirname(file.path))
+    if account.uid != os.geteuid():
+        mode = 0o644
+        if file.before is not None:
+            mode = account.ask(lambda: os.lstat(file.path).st_mode & 0o777, file.path)
+        with tempfile.TemporaryFile() as data:
+            data.write(file.after.encode("utf-8", "surrogateescape"))
+            data.seek(0)
+            account.write(file.path, data, mode, SECONDS)
+        return
     folder = os.stat(os.path.dirname(file.path))
     there = os.stat(file.path) if file.before is not None else None
     mode = there.st_mode & 0o777 if there else 0o644

@@ -18,7 +18,8 @@ from .._deployment import legacy as _legacy
 from .._deployment.legacy_reader import Reader
 from .._host import files as _files
 from .._host import git as _git
-from .._host.problem import Problem
+from .._host import paths as _paths
+from .._host.problem import OperatorError, Problem
 from . import requirements as _requirements
 from .preflight_findings import Facts, Findings
 
@@ -168,15 +169,9 @@ def check_project_folder(folder: str, legacy: str, views: Iterable[str] = ()) ->
             "create it, or choose another folder",
         )
         return Findings(problems=[problem])
-    existing = folder if os.path.isdir(folder) else parent
-    if any(os.stat(path).st_uid != 0 for path in _git.upwards(existing)):
-        found.warn(
-            folder,
-            "is below a folder that belongs to another account, which can exchange what root "
-            "starts at boot",
-            "choose a folder below ones of root's alone, such as /opt/litellm",
-        )
     found.problems += _check_tracked(folder)
+    if _paths.weakness(folder):
+        return found  # said by check_folders; what lies there is not root's to read
     for name in (*OWN_FILES, *views):
         path = os.path.join(folder, name)
         if os.path.lexists(path) and not (os.path.isfile(path) and is_ours(_files.read(path))):
@@ -192,7 +187,7 @@ def _check_tracked(folder: str) -> list[Problem]:
     """Refuse a project folder whose secret files git tracks."""
     try:
         tracked = _git.tracked(folder, SECRET_FILES) if _git.in_work_tree(folder) else []
-    except _git.IgnoreError as error:
+    except OperatorError as error:
         return [Problem(folder, str(error), "")]
     return [
         Problem(

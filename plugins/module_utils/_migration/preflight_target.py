@@ -179,21 +179,29 @@ def check_names(settings: dict, facts: Facts) -> list[Problem]:
     )
 
 
+# By their variables, and what root does there.
+FOLDERS = {
+    "litellm_project_dir": ("project_dir", "starts at boot what lies there"),
+    "litellm_state_dir": ("state_dir", "does what the journal in it says"),
+    "litellm_backup_dir": ("backup_dir", "restores what lies there"),
+}
+
+
 def check_folders(settings: dict) -> list[Problem]:
-    """Nobody but root can write where a migration keeps its journal, secrets and backups."""
-    return [
-        Problem(
-            variable,
-            "%s: %s, and root keeps secrets there and acts on what it reads" % (path, weakness),
-            "let only root write there (chown root:, chmod go-w), or choose another folder",
-        )
-        for variable, path in (
-            ("litellm_state_dir", settings["state_dir"]),
-            ("litellm_backup_dir", settings["backup_dir"]),
-        )
-        for weakness in [_paths.weakness(path)]
-        if weakness
-    ]
+    """Refuse a folder of ours that another account can write to, or put another one in place of."""
+    found = []
+    for variable, (name, purpose) in FOLDERS.items():
+        weakness = _paths.weakness(settings[name])
+        if weakness:
+            found.append(
+                Problem(
+                    variable,
+                    "%s: %s, and root %s" % (settings[name], weakness, purpose),
+                    "let only root write there (chown root: and chmod go-w, every folder above it"
+                    " as well), or choose another folder",
+                )
+            )
+    return found
 
 
 def check_space(settings: dict, facts: Facts, engine: dict) -> Findings:

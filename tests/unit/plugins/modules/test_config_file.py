@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from unit.support import reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
@@ -231,6 +232,39 @@ def test_parameters_that_are_refused(
     assert found["failed"]
     assert word in found["msg"]
     assert (folder / "theirs.yaml").read_text() == "a: 1\n"
+    assert not (folder / "config.compose.yaml").exists()
+
+
+def test_a_folder_of_another_account_is_refused(folder: Path, run: Run) -> None:
+    place = folder / "theirs"
+    place.mkdir()
+    os.chown(place, 65534, 65534)
+    for below in (place, place / "deeper"):
+        found = run(dest=str(below / "config.compose.yaml"))
+        assert f"{place} belongs to account nobody, and root writes there" in found["msg"]
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder", "include"])
+@pytest.mark.parametrize("account", ["nobody", ""])
+def test_a_source_is_read_as_its_account(folder: Path, run: Run, kind: str, account: str) -> None:
+    source, secret = reachable(folder / "config.yaml"), folder / "secret.yaml"
+    secret.write_text("a: hunter2\n")
+    secret.chmod(0o600)
+    source.unlink()
+    if kind == "link":
+        source.symlink_to(secret)
+    elif kind == "fifo":
+        os.mkfifo(source)
+    elif kind == "folder":
+        source.mkdir()
+    else:
+        source.write_text("a: 1\ninclude: [secret.yaml]\n")
+    os.chown(source, 65534, 65534, follow_symlinks=False)
+    found = run(account=account)
+    place = f"{source}, line 2: includes {secret}" if kind == "include" else f"src: {source}"
+    why = "not a regular file" if kind in ("fifo", "folder") else "Permission denied"
+    assert f"{place}: account nobody can't read it: {why}. " in found["msg"]
     assert not (folder / "config.compose.yaml").exists()
 
 

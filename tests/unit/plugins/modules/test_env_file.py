@@ -10,6 +10,7 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
+from unit.support import reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
@@ -258,3 +259,29 @@ def test_master_key_of_an_included_file_is_known(folder: Path) -> None:
     assert not env_file.has_master_key(str(folder / "config.yaml"), "")
     (folder / "sub.yaml").write_text("general_settings:\n  master_key: os.environ/OTHER\n")
     assert env_file.has_master_key(str(folder / "config.yaml"), "")
+
+
+def test_a_folder_of_another_account_is_refused(folder: Path, run: Run) -> None:
+    place = folder / "theirs"
+    place.mkdir()
+    os.chown(place, 65534, 65534)
+    for name in ("dest", "redis_conf"):
+        said = run(**{name: str(place / "x")})["msg"]
+        assert f"{place} belongs to account nobody, and root writes secrets there" in said
+    assert list(place.iterdir()) == []
+    assert not (folder / ".env").exists()
+
+
+@pytest.mark.parametrize("account", ["nobody", ""])
+def test_legacy_files_are_read_as_their_account(folder: Path, run: Run, account: str) -> None:
+    secret, theirs = folder / "secret", reachable(folder / "theirs.env")
+    secret.write_text("A=hunter2\n")
+    secret.chmod(0o600)
+    theirs.symlink_to(secret)
+    os.chown(theirs, 65534, 65534, follow_symlinks=False)
+    result = run(legacy_files=[{"path": str(theirs), "account": account}])
+    assert [(item["path"], item["reason"]) for item in result["findings"]] == [
+        (str(theirs), "cannot be read: account nobody can't read it: Permission denied")
+    ]
+    result = run(config=str(theirs), account=account)
+    assert "Permission denied" in result["msg"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -59,4 +60,22 @@ def test_process_that_is_gone_is_said(run: Run, tmp_path: Path) -> None:
     with subprocess.Popen(["true"]) as child:
         child.wait()
     assert "Run again" in run(legacy_record, pid=child.pid, dest=str(tmp_path / "x"))["msg"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_process_of_another_account_by_that_number_is_gone(
+    run: Run, process: int, tmp_path: Path
+) -> None:
+    dest = str(tmp_path / "x")
+    assert "Run again" in run(legacy_record, pid=process, dest=dest, account="nobody")["msg"]
+    said = run(legacy_record, pid=process, dest=dest, account="llmops-nosuch")["msg"]
+    assert "there is no account llmops-nosuch" in said
+    assert list(tmp_path.iterdir()) == []
+    assert run(legacy_record, pid=process, dest=dest, account="root")["changed"]
+
+
+def test_folder_of_another_account_is_refused(run: Run, process: int, tmp_path: Path) -> None:
+    os.chown(tmp_path, 65534, 65534)
+    said = run(legacy_record, pid=process, dest=str(tmp_path / "x"))["msg"]
+    assert "belongs to account nobody, and root" in said
     assert list(tmp_path.iterdir()) == []

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     file_snapshot as _file_snapshot,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._host.paths import UntrustedPath
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_folder_appears_whole_or_not_at_all(
     def full(path: str) -> None:
         raise OSError(28, "No space left on device", path)
 
-    monkeypatch.setattr(_file_snapshot, "sync_folder", full)
+    monkeypatch.setattr(_file_snapshot._files, "sync_folder", full)
     with pytest.raises(OSError, match="No space left"):
         _file_snapshot.keep(str(tmp_path / "state/kept"), [str(host / "ops-*")])
     assert list((tmp_path / "state").iterdir()) == []
@@ -103,3 +104,17 @@ def test_record_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps({"format": 2}))
     with pytest.raises(ValueError, match="is not of format 1"):
         _file_snapshot.kept(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["units", "state"])
+def test_folder_of_another_account_is_refused(host: Path, tmp_path: Path, name: str) -> None:
+    folder, patterns = str(tmp_path / "state/kept"), [str(host / "ops-*")]
+    assert _file_snapshot.keep(folder, patterns)
+    os.chown(tmp_path / name, 65534, 65534)
+    before = state(host)
+    (host / "ops-new.service").write_text("ours")
+    for call in (_file_snapshot.keep, _file_snapshot.put_back):
+        with pytest.raises(UntrustedPath, match=f"{tmp_path / name} belongs to account nobody"):
+            call(folder, patterns)
+    (host / "ops-new.service").unlink()
+    assert state(host) == before

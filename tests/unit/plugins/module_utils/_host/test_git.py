@@ -7,9 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from unit.support import reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import git as _git
 from ansible_collections.llmops.litellm.plugins.module_utils._host.account import Account
+from ansible_collections.llmops.litellm.plugins.module_utils._host.paths import UntrustedPath
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 
 NAMES = [".env", "config.compose.yaml"]
@@ -121,17 +123,76 @@ def test_written_file_keeps_its_owner_and_mode(tmp_path: Path) -> None:
     assert path.read_text().startswith("a\n# BEGIN")
 
 
-def test_new_file_belongs_to_the_folders_owner(tmp_path: Path) -> None:
-    os.chown(tmp_path, 4242, 4243)
-    _git.write(_git.dockerignore(str(tmp_path), ["*"]))
-    about = (tmp_path / ".dockerignore").stat()
-    assert (about.st_uid, about.st_gid) == (4242, 4243)
+def test_file_in_an_accounts_folder_is_read_and_written_by_it(tmp_path: Path) -> None:
+    folder = reachable(tmp_path / "team")
+    folder.mkdir()
+    os.chown(folder, 4242, 4243)
+    _git.write(_git.dockerignore(str(folder), ["*"]))
+    about = (folder / ".dockerignore").stat()
+    assert (about.st_uid, about.st_gid) == (4242, 4242)
     assert about.st_mode & 0o777 == 0o644
+    (folder / ".dockerignore").chmod(0o640)
+    _git.write(_git.dockerignore(str(folder), ["a"]))
+    about = (folder / ".dockerignore").stat()
+    assert (about.st_uid, about.st_mode & 0o777) == (4242, 0o640)
+    secret = tmp_path / "secret"
+    secret.write_text("root's own")
+    secret.chmod(0o600)
+    (folder / ".dockerignore").unlink()
+    (folder / ".dockerignore").hardlink_to(secret)
+    with pytest.raises(PermissionError):
+        _git.dockerignore(str(folder), ["*"])
+
+
+def test_folder_of_several_accounts_is_nobodys_to_write(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(UntrustedPath, match="every account can write to"):
+        _git.dockerignore(str(tmp_path), ["*"])
+
+
+@pytest.mark.parametrize("name", [".git", ".git/config", ".git/HEAD", ".git/index"])
+def test_root_runs_git_only_where_its_settings_are_roots(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """An account's settings may name programs, and git runs them."""
+    (tree / "a").touch()
+    git(tree, "add", "a")
+    seen: list[tuple[int, list[str]]] = []
+
+    def run(argv: list[str], account: Account, **_more: object) -> Result:
+        seen.append((account.uid, argv[:5]))
+        return Result(0, "true", "")
+
+    monkeypatch.setattr(_git._process, "run", run)
+    assert _git.in_work_tree(str(tree))
+    os.chown(tree / name, 65534, 65534)
+    assert _git.in_work_tree(str(tree))
+    safe = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]
+    assert seen == [(0, safe), (65534, safe)]
+
+
+def test_work_tree_whose_settings_are_elsewhere(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tree, "-c", "user.name=x", "-c", "user.email=x@x", "commit", "--allow-empty", "-qm", "x")
+    git(tree, "worktree", "add", "-q", str(tree / "other"))
+    assert _git.in_work_tree(str(tree / "other"))
+    uids: list[int] = []
+
+    def run(_argv: list[str], account: Account, **_more: object) -> Result:
+        uids.append(account.uid)
+        return Result(0, "true", "")
+
+    monkeypatch.setattr(_git._process, "run", run)
+    _git.in_work_tree(str(tree / "other"))
+    os.chown(tree / ".git/config", 65534, 65534)
+    _git.in_work_tree(str(tree / "other"))
+    assert uids == [0, 65534]
 
 
 @pytest.mark.parametrize(
     ("user", "owner", "account"),
-    [(0, 4242, 4242), (0, 0, None), (1000, 4242, None)],
+    [(0, 4242, 4242), (0, 0, 0), (1000, 4242, 1000)],
     ids=["root for another", "root for itself", "not root"],
 )
 def test_git_runs_as_the_repositorys_owner_where_that_is_possible(

@@ -4,6 +4,7 @@ room.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +280,24 @@ def test_subnet_is_free_or_ours(
     assert said in found
 
 
+@pytest.mark.parametrize("name", ["project_dir", "state_dir", "backup_dir"])
+@pytest.mark.parametrize("place", ["itself", "above", "not yet"])
+def test_folder_of_another_account_is_refused(tmp_path: Path, name: str, place: str) -> None:
+    given = settings(tmp_path)
+    assert _preflight_target.check_folders(given) == []
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    os.chown(folder, 65534, 65534)
+    below = folder / "below"
+    if place == "above":
+        below.mkdir()
+    given[name] = str(folder if place == "itself" else below)
+    (problem,) = _preflight_target.check_folders(given)
+    assert problem.subject == "litellm_" + name
+    assert "%s: %s belongs to account nobody, and root " % (given[name], folder) in problem.problem
+    assert "chown root:" in problem.remedy
+
+
 def test_space_counts_only_what_must_be_fetched(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -301,13 +320,3 @@ def test_space_counts_only_what_must_be_fetched(
     facts["database"]["bytes"] = 1501
     found = _preflight_target.check_space(settings(tmp_path), facts, {"root": "/docker"})
     assert "disk space: /docker and " in texts(found.problems)
-
-
-@pytest.mark.parametrize("variable", ["state_dir", "backup_dir"])
-def test_folders_of_secrets_are_roots_alone(tmp_path: Path, variable: str) -> None:
-    assert _preflight_target.check_folders(settings(tmp_path)) == []
-    theirs = support.foreign(tmp_path / "theirs")
-    given = settings(tmp_path, **{variable: str(theirs / "not yet there")})
-    (found,) = _preflight_target.check_folders(given)
-    assert found.subject == f"litellm_{variable}"
-    assert "theirs belongs to account nobody" in found.problem
