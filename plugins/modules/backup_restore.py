@@ -201,6 +201,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._backup import sign
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_file import (
     Expected,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
 from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _plan
@@ -248,6 +249,10 @@ def order_of(params: dict[str, Any], now: datetime) -> _plan.AnyOrder:
     )
 
 
+# names of a backup's tables and files are in them
+SHOWN = ("loses", "messages", "notes", "problems")
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
@@ -285,10 +290,12 @@ def main() -> None:
                 else _restore.restore(order, now, messages.append)
             )
     except OperatorError as error:
-        module.fail_json(msg=str(error), messages=messages)
+        module.fail_json(msg=str(error), messages=_display.each(messages))
     except OSError as error:
-        module.fail_json(msg=_problem.words(error), messages=messages)
-    module.exit_json(**{"changed": True, "loses": [], "messages": messages, **done})
+        module.fail_json(msg=_problem.words(error), messages=_display.each(messages))
+    result = {"changed": True, "loses": [], "messages": messages, **done}
+    shown = {name: _display.each(result[name]) for name in SHOWN if name in result}
+    module.exit_json(**{**result, **shown})
 
 
 if __name__ == "__main__":

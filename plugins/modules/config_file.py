@@ -282,10 +282,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     }
     for view in views:
         for item in view.unreachable:
-            module.warn(
-                "%s, line %d: %s is a loopback address of the host that containers cannot reach."
-                % (view.source, item.line, item.old)
-            )
+            said = "%s, line %d: %s is a loopback address of the host that containers cannot reach."
+            module.warn(_display.plain(said % (view.source, item.line, item.old)))
     changed = [
         view
         for view in views

@@ -279,7 +279,7 @@ def main() -> None:
     except OSError as error:
         module.fail_json(msg=_problem.words(error), actions=actions)
     for note in notes:
-        module.warn(note)
+        module.warn(_display.plain(note))
     module.exit_json(changed=bool(actions), actions=actions, notes=notes)
 
 

@@ -107,11 +107,11 @@ def main() -> None:
     if not problems:
         units = {server.name: _unit.names(server, project) for server in servers}
         problems, notes, gpus = _checks.check(servers, units, account)
+    notes, problems = _display.each([notes, problems])
     result = {"notes": notes, "problems": problems, "gpus": gpus, "systemd": release}
     if problems:
         module.fail_json(
-            msg="Model servers can't be set up as declared:\n- %s"
-            % "\n- ".join(_display.each(problems)),
+            msg="Model servers can't be set up as declared:\n- %s" % "\n- ".join(problems),
             **result,
         )
     devices = _gpu.devices()

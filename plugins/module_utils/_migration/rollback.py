@@ -17,6 +17,7 @@ from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
 from .._deployment import legacy_reader as _legacy_reader
 from .._deployment import position as _position
+from .._host import display as _display
 from .._host import files as _files
 from .._host import systemd as _systemd
 from .._host.problem import OperatorError, Problem
@@ -159,7 +160,7 @@ def summary(facts: dict[str, Any], unread: str) -> str:
     if unread:
         return "What was written since the cutover can't be counted."
     since = facts["since"] or {"keys": 0, "requests": 0, "spend": 0.0}
-    return "Since the cutover %s, %s, %.6f of spend recorded. Rows: %s." % (
+    words = "Since the cutover %s, %s, %.6f of spend recorded. Rows: %s." % (
         count(since["keys"], "key created", "keys created"),
         count(since["requests"], "request logged", "requests logged"),
         since["spend"],
@@ -175,6 +176,7 @@ def summary(facts: dict[str, Any], unread: str) -> str:
         )
         or "as they were",
     )
+    return _display.plain(words)
 
 
 def choices(

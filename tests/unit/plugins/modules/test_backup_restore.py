@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _plan
@@ -144,3 +145,23 @@ def test_host_without_settings_is_built(
         "holds no backup"
         in run(backup_restore, settings="/nosuch/ops.json", path=str(tmp_path))["msg"]
     )
+
+
+def test_names_in_a_backup_forge_no_line(
+    run: Run, deployment: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The playbook numbers the problems."""
+    lines = [support.HOSTILE]
+    found = {"name": "x", "path": "/b/x", "problems": lines, "notes": lines, "loses": lines}
+    monkeypatch.setattr(_restore, "dry_run", lambda _order: found)
+    settings = str(tmp_path / "ops.json")
+    result = run(backup_restore, check=True, settings=settings)
+    support.assert_on_lines([*result["problems"], *result["notes"], *result["loses"]], 3)
+
+    def restore(_order: Any, _now: Any, tell: Any) -> None:
+        tell(support.HOSTILE)
+        raise RefusedError("it says %s" % support.HOSTILE)
+
+    monkeypatch.setattr(_restore, "restore", restore)
+    result = run(backup_restore, settings=settings)
+    support.assert_on_lines([result["msg"], *result["messages"]], 2)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
@@ -132,6 +133,12 @@ def test_everything_is_there_and_comes_along(tmp_path: Path, database: dict[str,
         in found.facts["choices"]["none"]
     )
     assert "before-x of 2026-11-23T15:00:09+00:00" in found.facts["choices"]["backup"]
+
+
+def test_names_of_tables_forge_no_line() -> None:
+    tables = [{"name": support.HOSTILE, "before": 3, "after": 10}]
+    told = _rollback.summary({"since": None, "tables": tables}, "")
+    support.assert_on_lines([told], 1)
 
 
 def test_killed_cutover_has_nothing_to_carry(tmp_path: Path, database: dict[str, Any]) -> None:
