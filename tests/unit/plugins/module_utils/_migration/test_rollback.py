@@ -36,7 +36,12 @@ def legacy(folder: Path, version: str = "1.102.4") -> dict[str, Any]:
         (folder / name).write_text("x")
     return {
         "units": [
-            {"name": "litellm.service", "account": "", "path": str(folder / "litellm.service")}
+            {
+                "name": "litellm.service",
+                "account": "",
+                "path": str(folder / "litellm.service"),
+                "enabled": "enabled",
+            }
         ],
         "python": str(folder / "venv/bin/python"),
         "litellm_version": "1.102.4",
@@ -172,7 +177,8 @@ def test_units_that_cannot_be_brought_back_are_named(
     tmp_path: Path, database: dict[str, Any], loads: dict[str, str]
 ) -> None:
     loads.update({"litellm.service": "bad-setting", "redis.service": "not-found"})
-    redis = {"unit": {"name": "redis.service", "account": "", "path": ""}}
+    unit = {"name": "redis.service", "account": "", "path": "", "enabled": "enabled"}
+    redis = {"unit": unit}
     found = {"legacy": legacy(tmp_path), "redis": redis, "database": {"unit": None}}
     told = _rollback.inspect(journal(found), ENDPOINT, "none").problems
     assert [problem.subject for problem in told] == ["unit litellm.service", "unit redis.service"]
