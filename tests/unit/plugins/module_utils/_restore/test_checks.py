@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.support import reachable
+from unit.support import fails, reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment.service import Deployment
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
+from ansible_collections.llmops.litellm.plugins.module_utils._host.account import AccountError
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
     checks as _checks,
@@ -217,6 +218,9 @@ def test_room_of_a_server_of_this_host_is_what_its_account_sees(
         monkeypatch.setattr(_checks, "free_bytes", lambda path: os.geteuid())
         found = _checks.data_space(server)
         assert found is not None and found[0] == 65534
+        with monkeypatch.context() as patch:
+            patch.setattr(_checks.Account, "of_process", fails(AccountError("of two accounts")))
+            assert _checks.data_space(server) is None
         process.kill()
     assert _checks.data_space(server) is None
     monkeypatch.setattr(_checks, "postmaster", lambda host, port, proc: None)
