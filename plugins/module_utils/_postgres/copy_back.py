@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from time import monotonic, sleep
 from typing import Any, NamedTuple, Optional
 
-from .endpoint import APPLICATION, SAID
+from .endpoint import APPLICATION, SAID, SCRIPT
 from .fingerprint import (
     SETTINGS,
     begin,
@@ -340,7 +340,7 @@ def _copy_table(session: Session, source: Endpoint, snapshot: str, table: str) -
             "--quiet",
             "--set=ON_ERROR_STOP=1",
             "--set=VERBOSITY=terse",
-            "--file=-",
+            SCRIPT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

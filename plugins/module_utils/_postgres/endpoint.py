@@ -20,14 +20,15 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from .._config import envfile as _envfile
 from .._host import process as _process
+from .._host import reader as _reader
 from .._host.account import Account
-from .._host.files import read
-from .._host.paths import UntrustedPath, weakness
+from .._host.paths import UntrustedPath
 from .._host.process import PATH as PATH
 from .programs import PostgresError as PostgresError
 from .programs import find_bindir
 
 APPLICATION = "llmops.litellm"
+SCRIPT = "--file=-"  # psql reads its statements from its standard input
 # Whose socket it has to be where every account can put one.
 SERVER_ACCOUNT = "postgres"
 INSIDE_SECONDS = 3600  # removing a large dump in a container may take its time
@@ -183,8 +184,9 @@ class Endpoint:
 
         :raises PostgresError: there is none that root may run.
         """
-        # psql runs commands that stand in what it reads, and what a server says is in there
-        account = self._stranger() if program == "psql" and not self.container else None
+        # psql runs commands that stand in what it reads, and what a server has said goes into that
+        reads = program == "psql" and SCRIPT in arguments
+        account = self._stranger() if reads and not self.container else None
         argv = self.argv(program, *arguments, connect=connect)
         return started(self, argv, account, **options)
 
@@ -242,30 +244,16 @@ def said(errors: IO[bytes]) -> str:
 def read_env(path: str) -> dict[str, str]:
     """The variables of an env file on this host; the message of a failure quotes none."""
     try:
-        return dict(_envfile.loads(_text(path), "compose"))
+        with _reader.opened("", path) as handle:
+            text = handle.read().decode("utf-8", "surrogateescape")
+        return dict(_envfile.loads(text, "compose"))
     except OSError as error:
         raise PostgresError("%s cannot be read: %s" % (path, error.strerror)) from None
+    except UntrustedPath as error:
+        raise PostgresError(str(error)) from None
     except _envfile.EnvError as error:
         raise PostgresError(
             "%s is not an env file: line %s, column %s" % (path, error.line, error.column)
-        ) from None
-
-
-def _text(path: str) -> str:
-    """A file of root's own; where another account could have put it there, as that one sees it."""
-    if not weakness(path):
-        return read(path)
-    place, uid = path, os.lstat(path).st_uid
-    while uid == 0 and place != "/":
-        place = os.path.dirname(place)
-        uid = os.lstat(place).st_uid
-    account = Account.numbered(uid) if uid else Account.stranger()
-    try:
-        return account.text(path)
-    except OSError as error:
-        raise PostgresError(
-            "%s cannot be read by account %s, who could have put it there: %s"
-            % (path, account.name, error.strerror)
         ) from None
 
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import IO, Callable, Iterable, Iterator, Mapping, Optional
 
 from .._host.files import size
-from .endpoint import ENDPOINT_OPTIONS, ENDPOINT_RULES, Endpoint, PostgresError, said
+from .endpoint import ENDPOINT_OPTIONS, ENDPOINT_RULES, SCRIPT, Endpoint, PostgresError, said
 
 __all__ = [
     "ENDPOINT_OPTIONS",
@@ -93,7 +93,7 @@ class Session:
             "--quiet",
             "--set=ON_ERROR_STOP=1",
             "--set=VERBOSITY=terse",
-            "--file=-",
+            SCRIPT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

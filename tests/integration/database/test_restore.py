@@ -157,8 +157,8 @@ def test_restored_database_that_differs_is_removed(
     _copy.copy(native.new("CREATE TABLE earlier AS SELECT 1 AS one"), there, "ours", NOW)
     load = _load.load
 
-    def lose(dump: _load.Dump, endpoint: Endpoint, jobs: int) -> None:
-        load(dump, endpoint, jobs)
+    def lose(dump: _load.Dump, endpoint: Endpoint, *more: Any) -> None:
+        load(dump, endpoint, *more)
         native.run(endpoint, "DELETE FROM dropped")
 
     monkeypatch.setattr(_load, "load", lose)

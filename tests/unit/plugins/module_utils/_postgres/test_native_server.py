@@ -320,7 +320,7 @@ def test_what_a_killed_run_left_is_stopped_first(
     ("change", "said"),
     [
         ({"starts": False}, "could not be started in private: Failed to start"),
-        ({"dies": True}, "ended while it was started in private: FATAL:  could not open file"),
+        ({"dies": True}, "ended while it was started in private: FATAL: +could not open file"),
         ({"answers_after": 9}, "does not answer on its private socket"),
     ],
 )
