@@ -32,6 +32,8 @@ FINALIZE = _steps.of(_steps.FINALIZE)
 PREPARE = _steps.of(_steps.PREPARE)
 FORWARD = _steps.of(_steps.PREPARE, _steps.CUTOVER, _steps.SERVE)
 PSQL = "docker exec litellm-postgres psql -U litellm -d litellm -XAtc"
+# Within single quotes of a shell in Redis' container.
+REDIS_AUTH = 'REDISCLI_AUTH="$(printf "$(sed -n "s/^#auth //p" /etc/redis.conf)")"'
 NATIVE = "runuser -u postgres -- psql -p 5434 -d llm_gateway -XAtc"
 USER = "systemctl --user --machine=litellm@"
 

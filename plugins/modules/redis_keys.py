@@ -36,8 +36,8 @@ options:
     description:
       - Name of the container. As the receiver it is started if it does not run; as the giver it
         must run.
-      - Its environment has its password as C(REDIS_PASSWORD). Its data are in C(/data), without an
-        append-only file, which Redis would load instead of a snapshot.
+      - Its C(/etc/redis.conf), as the role C(env_file) writes it, has its password. Its data are in
+        C(/data), without an append-only file, which Redis would load instead of a snapshot.
     type: str
     required: true
   host:

@@ -78,6 +78,14 @@ def compose_file(network: str = "bridge", **more: Any) -> str:
         "__compose_addresses": {"postgres": "172.30.40.2", "redis": "172.30.40.3"},
         "__compose_command": ["--config", "/app/config.yaml", "--host", "127.0.0.1"],
         "__compose_options": ["--num_workers", "4", "--x", 'ä: "b" #c $$d'],
+        "__compose_redis_health": [
+            "CMD-SHELL",
+            """X="$$(sed 's/^#auth //p')" redis-cli | grep -q P""",
+        ],
+        "__compose_postgres_processes": 512,
+        "compose_read_only": True,
+        "compose_memory_limits": {"litellm": "8g", "postgres": "4g", "redis": "4g"},
+        "compose_process_limits": {"litellm": 2048, "postgres": 512, "redis": 128},
         "__compose_health": ["CMD", "python3", "-c", "get('http://127.0.0.1:PORT', timeout=8)"],
         **more,
     }

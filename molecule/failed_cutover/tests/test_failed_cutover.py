@@ -13,6 +13,7 @@ from play import (
     BACK,
     NATIVE,
     PREPARE,
+    REDIS_AUTH,
     SERVES_AGAIN,
     STATE,
     USER,
@@ -128,8 +129,7 @@ def test_next_run_migrates_and_starts_with_an_empty_redis(
     assert sabotaged["journal"]["facts"]["kept_database"] in names
     assert (
         host.check_output(
-            "docker exec litellm-redis sh -c "
-            "'REDISCLI_AUTH=$REDIS_PASSWORD redis-cli EXISTS left-behind'"
+            f"docker exec litellm-redis sh -c '{REDIS_AUTH} redis-cli EXISTS left-behind'"
         )
         == "0"
     )

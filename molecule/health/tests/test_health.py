@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from play import PSQL, STATE, USER, play, words
+from play import PSQL, REDIS_AUTH, STATE, USER, play, words
 from play import until as wait_on_host
 
 PROJECT = "/opt/litellm"
@@ -221,10 +221,12 @@ def test_redis_container_is_stopped(host: Any, migrated: Look) -> None:
 def test_redis_has_another_password(host: Any, migrated: Look) -> None:
     """Who is logged in stays so: the proxy does not notice, the check does."""
     inside = "docker exec litellm-redis sh -c"
-    change = (
-        f"{inside} 'REDISCLI_AUTH=\"$REDIS_PASSWORD\" redis-cli config set requirepass another'"
+    change = f"{inside} '{REDIS_AUTH} redis-cli config set requirepass another'"
+    # As the file has it, in the quotes that redis-cli reads as well as the server does.
+    back = (
+        f'{inside} \'sed -n "s/^requirepass/config set requirepass/p" /etc/redis.conf'
+        " | REDISCLI_AUTH=another redis-cli'"
     )
-    back = f"{inside} 'REDISCLI_AUTH=another redis-cli config set requirepass \"$REDIS_PASSWORD\"'"
     with broken(host, change, back):
         look = Look(host)
         assert (look.states["redis"], look.states["postgresql"]) == ("degraded", "ok")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from play import REDIS_AUTH
 
 PSQL = "docker exec litellm-postgres psql -U litellm -d litellm -XAtc"
 
@@ -107,7 +108,7 @@ def test_native_database_is_complete_and_was_stopped_cleanly(
 
 
 def test_keys_of_redis_are_carried_over(host: Any) -> None:
-    redis = "docker exec litellm-redis sh -c 'REDISCLI_AUTH=$REDIS_PASSWORD redis-cli -n %d GET %s'"
+    redis = "docker exec litellm-redis sh -c '" + REDIS_AUTH + " redis-cli -n %d GET %s'"
     assert host.check_output(redis % (0, "gateway:kept")) == "yes"
     assert host.check_output(redis % (3, "other")) == "also"
     assert "NOAUTH" in host.run("docker exec litellm-redis redis-cli GET other").stdout

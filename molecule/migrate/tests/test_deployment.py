@@ -89,6 +89,10 @@ def test_containers_are_confined(host: Any, containers: dict[str, Any], name: st
     assert told["CapDrop"] == ["ALL"]
     assert told["CapAdd"] is None
     assert "no-new-privileges:true" in told["SecurityOpt"]
+    assert told["ReadonlyRootfs"]
+    assert told["Memory"] > 0 and told["PidsLimit"] > 0
+    assert host.run("docker exec %s touch /etc/written", name).rc != 0
+    assert host.run("docker exec %s touch /tmp/written", name).rc == 0
     assert told["LogConfig"]["Config"]["max-size"] == "10m"
     assert told["RestartPolicy"]["Name"] == (
         "on-failure" if name == "litellm-proxy" else "unless-stopped"
@@ -99,6 +103,15 @@ def test_containers_are_confined(host: Any, containers: dict[str, Any], name: st
     }
     assert uids
     assert "0" not in uids
+
+
+def test_engine_tells_no_password_of_the_servers(
+    containers: dict[str, Any], new: dict[str, str]
+) -> None:
+    for name in ("litellm-postgres", "litellm-redis"):
+        told = json.dumps(containers[name])
+        hidden = ("POSTGRES_PASSWORD", "REDIS_PASSWORD")
+        assert [variable for variable in hidden if new[variable] in told] == []
 
 
 def test_network_and_volumes_are_named(host: Any, containers: dict[str, Any]) -> None:

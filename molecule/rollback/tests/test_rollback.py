@@ -13,6 +13,7 @@ from play import (
     BACKUPS,
     NATIVE,
     PSQL,
+    REDIS_AUTH,
     STATE,
     USER,
     Run,
@@ -60,7 +61,7 @@ def migrated(host: Any) -> dict[str, Any]:
     wait_for_spend(host, made)
     redis(
         host,
-        "docker exec litellm-redis sh -c 'REDISCLI_AUTH=$REDIS_PASSWORD redis-cli SET since then'",
+        f"docker exec litellm-redis sh -c '{REDIS_AUTH} redis-cli SET since then'",
     )
     return dict(made)
 

@@ -51,14 +51,17 @@ def redis_text(password: str) -> str:
 
     Redis reads ``\\xHH`` in double quotes, so the password may hold any byte. It saves a snapshot a
     minute after a change and keeps no append-only file: it holds a cache, and counters that may be
-    a minute old.
+    a minute old. The comment is for what the container's shell runs: its ``printf`` knows octal
+    numbers everywhere, and ``\\xHH`` only in some shells.
     """
     safe = "".join(
         chr(byte) if 0x20 < byte < 0x7F and byte not in b'"\\' else "\\x%02x" % byte
         for byte in password.encode()
     )
+    octal = "".join("\\%03o" % byte for byte in password.encode())
     return (
         REDIS_HEADER
+        + "#auth %s\n" % octal
         + 'bind * -::*\nport 6379\nprotected-mode yes\nrequirepass "%s"\ndir /data\n' % safe
         + "save 60 1\nappendonly no\n"
     )

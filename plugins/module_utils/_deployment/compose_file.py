@@ -45,7 +45,7 @@ _SERVICE = (
     r"(?:command|user|restart|init|stop_grace_period|stop_signal|shm_size|working_dir)(?:/\d+)?=.*",
     r"(?:environment|healthcheck|depends_on|ulimits|logging/options)/.*",
     r"(?:mem_limit|memswap_limit|mem_reservation|cpus|pids_limit)=.*",
-    r"read_only=true",
+    r"read_only=(?:true|false)",
     r"tmpfs(?:/\d+)?=" + _INSIDE,
     r"env_file/\d+=\.?" + _NAME,
     r"logging/driver=(?:local|json-file|journald|none)",

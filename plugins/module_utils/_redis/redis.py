@@ -24,7 +24,10 @@ from .._host.process import Result, run, start
 
 Keyspace = dict[str, dict[str, int]]
 NOTHING = {"keys": 0, "expires": 0}
-_INSIDE = 'REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli "$@"'
+# Release 0.1.0 had the password in the container's environment, where everybody who may ask the
+# engine reads it.
+_PASSWORD = '"${REDIS_PASSWORD-$(printf "$(sed -n \'s/^#auth //p\' /etc/redis.conf)")}"'
+_INSIDE = 'REDISCLI_AUTH=%s exec redis-cli "$@"' % _PASSWORD
 _CHUNK = 1 << 20
 
 
@@ -87,8 +90,8 @@ class Native(NamedTuple):
 
 
 class Container(NamedTuple):
-    """A Redis in a container whose environment has its password as ``REDIS_PASSWORD`` and whose
-    data are in ``/data``.
+    """A Redis in a container that has its password in ``/etc/redis.conf``, as the role
+    ``env_file`` writes it (or as ``REDIS_PASSWORD``), and its data in ``/data``.
 
     ``engine`` is the container engine's command.
     """

@@ -111,8 +111,6 @@ def contain(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
                 "create",
                 "--name",
                 container.name,
-                "--env",
-                "REDIS_PASSWORD",
                 "--user",
                 "redis",
                 "--cap-drop",
@@ -131,7 +129,6 @@ def contain(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
             ],
             check=True,
             stdout=subprocess.DEVNULL,
-            env={**os.environ, "REDIS_PASSWORD": PASSWORD},
         )
         return container
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,15 +71,29 @@ def test_a_diff_shows_names_only() -> None:
     assert after == "A=(secret)\nB=(secret, the new value)\nD=(secret)\n"
 
 
-@pytest.mark.parametrize(
-    "password, written",
-    [
-        ("abc-_9", "abc-_9"),
-        ('a"b\\c', "a\\x22b\\x5cc"),
-        ("a b\n", "a\\x20b\\x0a"),
-        ("é", "\\xc3\\xa9"),
-        ("#'$`", "#'$`"),
-    ],
-)
-def test_redis_passwords_are_escaped(password: str, written: str) -> None:
-    assert 'requirepass "%s"\n' % written in _environment_text.redis_text(password)
+# What Redis reads between double quotes.
+PASSWORDS = {
+    "abc-_9": "abc-_9",
+    'a"b\\c': "a\\x22b\\x5cc",
+    "a b\n": "a\\x20b\\x0a",
+    "é": "\\xc3\\xa9",
+    "#'$`%d": "#'$`%d",
+}
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_redis_passwords_are_escaped(password: str) -> None:
+    text = _environment_text.redis_text(password)
+    assert 'requirepass "%s"\n' % PASSWORDS[password] in text
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_shell_of_a_container_reads_the_password_of_redis(tmp_path: Path, password: str) -> None:
+    (tmp_path / "redis.conf").write_text(_environment_text.redis_text(password))
+    told = subprocess.run(
+        ["sh", "-c", """printf "$(sed -n 's/^#auth //p' redis.conf)" """],
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    ).stdout
+    assert told.decode() == password

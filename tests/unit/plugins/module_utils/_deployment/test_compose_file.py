@@ -39,6 +39,35 @@ def test_what_the_role_writes_is_read_as_yaml_has_it_and_passes(network: str, en
     assert _compose_file.images(text)["redis"] == "redis@sha256:1"
 
 
+def test_containers_have_limits_and_write_to_volumes_and_memory_alone() -> None:
+    limits = {
+        name: [each[key] for key in ("read_only", "mem_limit", "pids_limit")]
+        for name, each in yaml.safe_load(OURS)["services"].items()
+    }
+    assert limits == {
+        "litellm": [True, "8g", 2048],
+        "postgres": [True, "4g", 512],
+        "redis": [True, "4g", 128],
+    }
+
+
+def test_environment_of_the_servers_has_no_secret() -> None:
+    services = yaml.safe_load(OURS)["services"]
+    assert "environment" not in services["redis"]
+    assert services["postgres"]["environment"] == {
+        "POSTGRES_USER": "postgres",
+        "POSTGRES_PASSWORD_FILE": "/proc/sys/kernel/random/uuid",
+        "POSTGRES_DB": "postgres",
+        "PGDATA": "/var/lib/postgresql/data",
+    }
+
+
+def test_containers_whose_own_files_are_written_to_have_no_more_rights() -> None:
+    text = support.compose_file(compose_read_only=False)
+    assert "read_only: false" in text
+    assert _compose_file.differences(text) == []
+
+
 def test_network_and_images_are_those_of_the_inventory() -> None:
     assert _compose_file.differences(support.compose_file("host")) == [
         "services.litellm.network_mode: host"
