@@ -303,7 +303,8 @@ def create(admin: Session, fresh: Endpoint, options: str = "") -> None:
         % (identifier(fresh.database), options, " OWNER %s" % owner if other else "")
     )
     if other:
-        place = replace(fresh, user=admin.endpoint.user, settings=())
+        # Not as the session's role, which may have another name since it began.
+        place = replace(administrator(fresh).on(fresh.database), settings=())
         with Session(place, SETTINGS) as session:
             session.execute("ALTER SCHEMA public OWNER TO %s" % owner)
 
