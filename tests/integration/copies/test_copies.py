@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import folder as _folder
@@ -147,7 +148,7 @@ def test_rclone_that_is_stopped_midway_leaves_no_backup(
         "#!/bin/sh\n/usr/bin/rclone \"$@\" && { echo 'Failed: no route' >&2; exit 1; }\n"
     )
     (tmp_path / "bin/rclone").chmod(0o755)
-    monkeypatch.setattr(_offsite, "PATH", str(tmp_path / "bin") + ":/usr/bin:/bin")
+    support.system_programs(monkeypatch, tmp_path / "bin")
     with pytest.raises(_folder.BackupError, match="rclone copy: Failed: no route"):
         _offsite.copy(rclone, str(path), False, str(tmp_path), POLICY)
     assert os.listdir(tmp_path / "there/litellm" / path.name) == ["database.dir"]
@@ -202,7 +203,7 @@ def test_what_cannot_be_removed_over_there_is_said_with_the_copy(
         )
     )
     (tmp_path / "bin/rclone").chmod(0o755)
-    monkeypatch.setattr(_offsite, "PATH", str(tmp_path / "bin") + ":/usr/bin:/bin")
+    support.system_programs(monkeypatch, tmp_path / "bin")
     path = make("20261124T120000Z")
     with pytest.raises(
         _folder.BackupError,

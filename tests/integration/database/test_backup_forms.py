@@ -262,7 +262,7 @@ def test_keys_are_refused_before_anything(
             with pytest.raises(_backup.BackupError, match=words) as refused:
                 act(order(source, tmp_path / "b", How(recipients=keys)), NOW)
             assert secret not in str(refused.value)
-    monkeypatch.setattr(_encryption, "PATH", "/nosuch")
+    monkeypatch.setattr(_encryption, "PROGRAM", "/nosuch/age")
     with pytest.raises(
         _backup.BackupError, match=r"the program age is not installed on this host \(Debian: age\)"
     ):
@@ -278,7 +278,6 @@ def test_age_that_dies_midway_is_said(
         "#!/bin/sh\nhead -c 5000 >/dev/null\necho 'age: error: no entropy' >&2\nexit 1\n"
     )
     (tmp_path / "bin/age").chmod(0o755)
-    monkeypatch.setattr(_encryption, "PATH", "%s:/usr/bin:/bin" % (tmp_path / "bin"))
     monkeypatch.setattr(_encryption, "check", lambda recipients: None)
     monkeypatch.setattr(_encryption, "PROGRAM", str(tmp_path / "bin/age"))
     with pytest.raises(
