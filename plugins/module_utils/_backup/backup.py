@@ -25,9 +25,11 @@ from time import monotonic, sleep
 from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence, TypedDict
 
 from .._host import reader as _reader
+from .._host.account import AccountError
 from .._host.files import creating, free_bytes, make_folder, move, remove_tree, sync_folder
 from .._host.files import open_folder as _open_folder
 from .._host.files import temporary_folder as _temporary_folder
+from .._host.paths import UntrustedPath
 from .._postgres.session import Endpoint, client_version, database_size
 from . import dump as _dump
 from . import encryption as _encryption
@@ -152,6 +154,8 @@ def space(order: Order) -> dict[str, int]:
         )
     except OSError as error:
         raise BackupError("%s cannot be backed up: %s" % (error.filename, error.strerror)) from None
+    except (AccountError, UntrustedPath) as error:
+        raise BackupError("it cannot be backed up: %s" % error) from None
     return {"needed": database_size(order.source) + files + SPARE, "free": free_bytes(order.folder)}
 
 

@@ -4,7 +4,8 @@
 """Who reads the legacy deployment's files: the account that its proxy runs as.
 
 Units, and env files that their lines name, are read by the manager instead. Where that is the
-system's, root has chosen their paths; so root reads them if nobody else can have changed them.
+system's, root has chosen their paths; so root reads them if nobody else can have chosen which file
+lies there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import hashlib
 from typing import Any, Mapping, NamedTuple, Optional
 
 from .._config import includes as _includes
-from .._host import paths as _paths
 from .._host import reader as _reader
 from .._host import systemd as _systemd
 from .._host.account import Account
@@ -30,7 +30,7 @@ class Reader(NamedTuple):
 
         :raises OSError: a folder above it can't be looked at.
         """
-        ours = path in self.system and not _paths.weakness(path)
+        ours = path in self.system and _reader.settled(path)
         return _reader.ours() if ours else self.account
 
     def text(self, path: str) -> str:

@@ -61,13 +61,27 @@ def of(text: str, path: str) -> Account:
     return Account.numbered(_paths.chooser(path))
 
 
-def opened(text: str, path: str) -> IO[bytes]:
-    """A regular file, open for reading as who reads it (see :func:`of`): an account's with what it
-    holds now, and no larger than a configuration may be.
+def settled(path: str) -> bool:
+    """Whether nobody but root can have chosen which file lies at a path; what is in it may be
+    another account's."""
+    folder = os.path.dirname(os.path.abspath(path))
+    return not _paths.weakness(path) or not (os.path.islink(path) or _paths.weakness(folder))
 
-    :raises OSError: who reads it can't, with who and why as its message.
+
+def _one(text: str, path: str) -> Account:
+    """Who reads one file, of which nothing else follows."""
+    return ours() if text in ("", ROOT) and settled(path) else of(text, path)
+
+
+def opened(text: str, path: str) -> IO[bytes]:
+    """A regular file, open for reading as the account of this word; where it is root's, or empty,
+    as root if that is :func:`settled`, else as :func:`of`. An account's with what it holds now, and
+    no larger than a configuration may be.
+
+    :raises OSError: who reads it can't, with who and why as its message. :raises UntrustedPath,
+        AccountError: see :func:`of`.
     """
-    account = of(text, path)
+    account = _one(text, path)
     try:
         if account.uid == os.geteuid():
             return os.fdopen(open_regular(path), "rb")
@@ -79,11 +93,11 @@ def opened(text: str, path: str) -> IO[bytes]:
 
 
 def size(text: str, path: str) -> int:
-    """Bytes of a regular file, as who reads it sees it.
+    """Bytes of a file, as who reads it sees it.
 
-    :raises OSError: see :func:`opened`.
+    :raises OSError, UntrustedPath, AccountError: see :func:`opened`.
     """
-    account = of(text, path)
+    account = _one(text, path)
     try:
         return int(account.ask(lambda: os.stat(path).st_size, path))
     except FileNotFoundError:

@@ -15,9 +15,10 @@ from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
 from .._deployment.service import Deployment
 from .._host import docker as _docker
+from .._host import reader as _reader
 from .._host.account import Account, AccountError
 from .._host.files import device_of, free_bytes
-from .._host.problem import numbers
+from .._host.problem import OperatorError, numbers
 from .._host.process import run
 from .._postgres import copy_back as _copy_back
 from .._postgres.endpoint import read_env
@@ -196,18 +197,19 @@ def offered(deployment: Deployment) -> tuple[Optional[list[str]], str]:
         return identity["migrations"], str(identity["litellm_version"])
     if not deployment.python:
         raise ValueError("the proxy's Python is unknown")
-    sites = glob.glob(
-        os.path.join(
-            os.path.dirname(os.path.dirname(deployment.python)), "lib", "python3*", "site-packages"
-        )
+    python = deployment.python
+    pattern = os.path.join(
+        os.path.dirname(os.path.dirname(python)),
+        "lib/python3*/site-packages/litellm_proxy_extras/migrations/*/",
     )
-    folders = [
-        path
-        for site in sites
-        for path in glob.glob(os.path.join(site, "litellm_proxy_extras", "migrations", "*", ""))
-    ]
+    try:
+        account = _reader.of("", python)
+        folders = account.ask(lambda: glob.glob(pattern), python)
+        version = str(_legacy.installed(python, account)["version"] or "")
+    except (OperatorError, OSError) as error:
+        raise ValueError("%s can't be looked at: %s" % (python, error)) from None
     names = sorted({os.path.basename(path.rstrip("/")) for path in folders})
-    return names or None, str(_legacy.installed(deployment.python)["version"] or "")
+    return names or None, version
 
 
 def newer(applied: Optional[list[str]], brought: Optional[list[str]], then: str, now: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -104,3 +105,53 @@ def test_nothing_is_backed_up_into_the_folder_of_another_account(
     with pytest.raises(_paths.UntrustedPath, match="theirs belongs to account nobody"):
         _backup.backup(order, datetime(2026, 11, 23, tzinfo=timezone.utc))
     assert list(theirs.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "fifo", "large"])
+@pytest.mark.parametrize("reader", ["nobody", ""])
+def test_files_of_an_account_are_copied_as_that_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, reader: str
+) -> None:
+    home, secret = support.foreign(support.reachable(tmp_path / "home")), tmp_path / "secret"
+    secret.write_text("hunter2")
+    secret.chmod(0o600)
+    (home / "fine").write_text("a: 1\n")
+    odd = home / "odd"
+    if kind == "link":
+        odd.symlink_to(secret)
+    elif kind == "hard link":
+        odd.hardlink_to(secret)
+    elif kind == "fifo":
+        os.mkfifo(odd, 0o666)
+    else:
+        odd.touch()
+        os.truncate(odd, 20 << 30)
+    grown = tmp_path / "backup"
+    grown.mkdir()
+    _backup._copy(str(home / "fine"), str(grown), "fine", (), reader)
+    assert (grown / "fine").read_text() == "a: 1\n"
+    why = {"fifo": "not a regular file", "large": "larger than"}.get(kind, "Permission denied")
+    with pytest.raises(OSError, match=f"can't read it: {why}"):
+        _backup._copy(str(odd), str(grown), "odd", (), reader)
+    assert [path.name for path in grown.iterdir()] == ["fine"]
+
+
+def test_who_can_not_be_named_is_said_before_a_backup_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_backup, "database_size", lambda endpoint: 1)
+    order = _backup.Order(
+        Endpoint("litellm"),
+        str(tmp_path),
+        "legacy",
+        files={"a": "/dev/null"},
+        readers={"a": "root"},
+    )
+    assert _backup.space(order)["needed"] == 1 + _backup.SPARE
+    with pytest.raises(_backup.BackupError, match="there is no account llmops-nosuch"):
+        _backup.space(order._replace(readers={"a": "llmops-nosuch"}))
+    place = tmp_path / "open"
+    place.mkdir()
+    place.chmod(0o777)
+    with pytest.raises(_backup.BackupError, match="every account can write to"):
+        _backup.space(order._replace(files={"a": str(place / "x")}))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
 from ansible_collections.llmops.litellm.plugins.module_utils._backup.backup import How
@@ -353,4 +354,26 @@ def test_only_deployment_is_backed_up_whatever_the_journal_says(
 )
 def test_nothing_but_settings_errors_is_raised(tmp_path: Path, told: Any) -> None:
     with pytest.raises(_settings_file.SettingsError):
+        load(tmp_path, told)
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "gone"])
+def test_account_that_takes_its_file_away_does_not_stop_backups(tmp_path: Path, kind: str) -> None:
+    """Its config.yaml need not be there; what is there instead is not read."""
+    told = good(tmp_path)
+    config = support.reachable(tmp_path / "config.yaml")
+    entry = {"src": str(config), "optional": True, "account": "nobody"}
+    told["deployments"]["compose"]["files"].append(entry)
+    if kind == "link":
+        (tmp_path / "env").chmod(0o600)
+        config.symlink_to(tmp_path / "env")
+    elif kind == "fifo":
+        os.mkfifo(config, 0o666)
+    order = load(tmp_path, told).order("compose")
+    assert order.files == {"env": str(tmp_path / "env")}
+    why = {"link": "Permission denied", "fifo": "not a regular file"}
+    said = [f"{config}: account nobody can't read it: {why[kind]}"] if kind in why else []
+    assert list(order.absent) == said
+    entry["account"] = 7  # type: ignore[assignment]
+    with pytest.raises(_settings_file.SettingsError, match=r"files\[2\].account must be"):
         load(tmp_path, told)

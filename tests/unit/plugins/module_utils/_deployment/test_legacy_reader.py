@@ -41,16 +41,19 @@ def units(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def test_the_system_reads_what_only_root_can_change(tmp_path: Path) -> None:
-    ours, theirs = tmp_path / "ours.env", tmp_path / "theirs.env"
+    ours, theirs = tmp_path / "ours.env", tmp_path / "theirs/theirs.env"
+    theirs.parent.mkdir()
     for path in (ours, theirs):
         reachable(path).write_text("A=1\n")
         path.chmod(0o600)
-    os.chown(theirs, 65534, 65534)
+    for path in (ours, theirs, theirs.parent):
+        os.chown(path, 65534, 65534)
     files = [{"path": str(ours)}, {"path": str(theirs)}]
     reader = _legacy_reader.recorded(facts(reader="nobody", environment_files=files))
     assert [reader.of(str(path)).uid for path in (ours, theirs)] == [0, 65534]
     assert (reader.text(str(ours)), reader.text(str(theirs))) == ("A=1\n", "A=1\n")
     # of a user's manager's, nothing is read as root
+    os.chown(ours, 0, 0)
     reader = _legacy_reader.recorded(facts("nobody", reader="nobody", environment_files=files))
     assert reader.of(str(ours)) == NOBODY
     assert reader.digest(str(ours)) is None and len(reader.digest(str(theirs)) or "") == 64

@@ -122,3 +122,10 @@ def test_folder_that_another_run_makes_at_the_same_time_is_there(
     monkeypatch.setattr("os.mkdir", later)
     assert not _files.make_folder(str(tmp_path / "a"), 0o700)
     assert (tmp_path / "a").is_dir()
+
+
+def test_a_link_is_made_and_never_replaces(tmp_path: Path) -> None:
+    _files.link("target", str(tmp_path / "name"))
+    assert os.readlink(tmp_path / "name") == "target"
+    with pytest.raises(FileExistsError):
+        _files.link("other", str(tmp_path / "name"))

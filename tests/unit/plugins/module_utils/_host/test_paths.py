@@ -28,6 +28,39 @@ def test_what_root_has_in_its_own_folders_is_roots(place: Path) -> None:
     _paths.require(str(place / "folder/file"), "reads it")
 
 
+def test_one_account_beside_root_has_chosen(place: Path) -> None:
+    path = str(place / "folder/file")
+    assert _paths.chooser(path) == os.geteuid()
+    os.chown(place / "folder", SOMEBODY, 4242)
+    assert _paths.chooser(path) == SOMEBODY
+    assert _paths.chooser(path + "-new") == SOMEBODY
+    os.chown(place / "folder/file", SOMEBODY, 4242)
+    assert _paths.chooser(path) == SOMEBODY
+    os.chown(place / "folder/file", 4242, 4242)
+    with pytest.raises(_paths.UntrustedPath, match="nobody and .* belongs to account number 4242"):
+        _paths.chooser(path)
+    os.chown(place / "folder/file", 0, 0)
+    (place / "folder/file").chmod(0o666)
+    with pytest.raises(_paths.UntrustedPath, match="every account can write to"):
+        _paths.chooser(path)
+
+
+def test_a_group_that_only_the_owner_is_in_is_the_owners(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Debian and Ubuntu make accounts, with a umask of 002."""
+    os.chown(place / "folder", SOMEBODY, 4242)
+    (place / "folder").chmod(0o775)
+    crew = ["nobody"]
+    monkeypatch.setattr(
+        grp, "getgrgid", lambda gid: grp.struct_group(("crew", "x", gid, list(crew)))
+    )
+    assert _paths.chooser(str(place / "folder/file")) == SOMEBODY
+    crew.append("daemon")
+    with pytest.raises(_paths.UntrustedPath, match="group crew can write to"):
+        _paths.chooser(str(place / "folder/file"))
+
+
 def test_what_is_not_there_yet_depends_on_its_folder(place: Path) -> None:
     assert _paths.weakness(str(place / "folder/new/deep")) == ""
     os.chown(place / "folder", SOMEBODY, 0)

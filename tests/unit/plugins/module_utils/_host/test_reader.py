@@ -79,6 +79,23 @@ def test_without_roots_rights_it_is_ourselves(monkeypatch: pytest.MonkeyPatch, h
     assert _reader.of("root", str(home / "config")).uid == 65534
 
 
+@pytest.mark.parametrize("word", ["", "root"])
+def test_what_only_root_can_have_named_is_read_by_root(home: Path, word: str) -> None:
+    """A container's own file in a closed folder, say: its account could not get there."""
+    closed = home.parent / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "redis.conf").write_text("port 6379")
+    os.chown(closed / "redis.conf", 65534, 65534)
+    assert _reader.settled(str(closed / "redis.conf"))
+    assert _reader.opened(word, str(closed / "redis.conf")).read() == b"port 6379"
+    assert _reader.size(word, str(closed / "redis.conf")) == 9
+    assert not _reader.settled(str(home / "config"))
+    (closed / "link").symlink_to(home / "config")
+    assert not _reader.settled(str(closed / "link"))
+    with pytest.raises(PermissionError, match="account nobody can't read it"):
+        _reader.opened("nobody", str(closed / "redis.conf"))
+
+
 def test_what_it_cannot_read_is_said_with_its_name(home: Path) -> None:
     with _reader.opened("", str(home / "config")) as handle:
         assert handle.read() == b"a: 1\n"
