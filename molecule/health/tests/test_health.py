@@ -190,8 +190,9 @@ def test_postgresql_container_is_paused_and_answers_hang(host: Any, migrated: Lo
 
 
 def test_postgresql_has_another_password(host: Any, migrated: Look) -> None:
+    superuser = PSQL.replace("-U litellm", "-U postgres")
     kept = host.check_output(
-        f"{PSQL} \"SELECT rolpassword FROM pg_authid WHERE rolname = 'litellm'\""
+        f"{superuser} \"SELECT rolpassword FROM pg_authid WHERE rolname = 'litellm'\""
     ).replace("$", "\\$")
     with broken(
         host,
