@@ -119,10 +119,10 @@ class Native(Server):
 
 
 class Contained(Server):
-    """A container of an image."""
+    """A container of an image, with LiteLLM's role in it."""
 
     def at(self, database: str) -> Endpoint:
-        return self.endpoint.on(database)
+        return replace(self.endpoint.on(database), user=self.role)
 
 
 def free_port() -> int:
@@ -264,7 +264,7 @@ def containers() -> Iterator[Callable[[str], Contained]]:
                     "--name",
                     name,
                     "--env",
-                    "POSTGRES_USER=litellm",
+                    "POSTGRES_USER=postgres",
                     "--env",
                     "POSTGRES_PASSWORD=x",
                     "--network",
@@ -280,9 +280,10 @@ def containers() -> Iterator[Callable[[str], Contained]]:
                 stdout=subprocess.DEVNULL,
             )
             running[image] = Contained(
-                Endpoint("litellm", "litellm", container=name, engine=ENGINE), "litellm"
+                Endpoint("postgres", "postgres", container=name, engine=ENGINE), "litellm"
             )
             _wait(name)
+            _role.secure(running[image].at("postgres"))
         return running[image]
 
     yield start
@@ -298,7 +299,7 @@ def _wait(container: str) -> None:
     """Until the server that stays (not the one of initialisation, which listens on no address)
     answers.
     """
-    script = "until pg_isready --quiet --host 127.0.0.1 --username litellm; do sleep 0.2; done"
+    script = "until pg_isready --quiet --host 127.0.0.1 --username postgres; do sleep 0.2; done"
     subprocess.run(["docker", "exec", container, "timeout", "60", "bash", "-c", script], check=True)
 
 
