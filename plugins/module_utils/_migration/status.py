@@ -23,8 +23,10 @@ from .._deployment import position as _position
 from .._deployment import steps as _steps
 from .._host import docker as _docker
 from .._host import listeners as _listeners
+from .._host import paths as _paths
 from .._host import process as _process
 from .._host import systemd as _systemd
+from .._host.problem import OperatorError
 from .._litellm import client as _client
 from .._litellm import readiness as _readiness
 from .._restore import state as _state
@@ -140,7 +142,11 @@ def unit_state(
 
 def last_backup(folder: str) -> dict[str, Any]:
     """The newest backup with a readable manifest, and how many folders have none. Nothing is
-    hashed."""
+    hashed.
+
+    :raises UntrustedPath: another account could have put them there.
+    """
+    _paths.require(folder, "reads backups there")
     best: Optional[dict[str, Any]] = None
     unreadable = 0
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
@@ -246,10 +252,7 @@ def _guarded(part: Callable[[], Any], otherwise: Any) -> Any:
         return part()
     except Exception as error:
         # what an exception says of its own may quote anything; ours are plain words
-        ours = isinstance(
-            error,
-            (_systemd.SystemdError, _legacy.LegacyError, _backup.BackupError, _client.ProxyError),
-        )
+        ours = isinstance(error, OperatorError)
         message = (
             str(error)
             if ours

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from any_host import FORWARD, FOUND, NOW, SECRET, THEN, fits, journal, upto
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
@@ -117,6 +118,16 @@ PUBLISHED = {
     },
     "litellm-redis": None,
 }
+
+
+def test_backups_of_another_account_are_not_read_and_it_is_said(
+    tmp_path: Path, host: dict[str, Any]
+) -> None:
+    folder = support.foreign(tmp_path / "theirs")
+    (folder / "x").symlink_to("/root")
+    told = _status.inspect({**host["settings"], "backup_dir": str(folder)}, NOW)["backup"]
+    assert (told["last"], told["unreadable"]) == (None, 0)
+    assert "theirs belongs to account nobody" in told["error"]
 
 
 @pytest.mark.parametrize(
