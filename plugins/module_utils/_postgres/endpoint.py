@@ -23,9 +23,8 @@ from .._host import process as _process
 from .._host import reader as _reader
 from .._host.account import Account
 from .._host.paths import UntrustedPath
-from .._host.process import PATH as PATH
-from .programs import PostgresError as PostgresError
-from .programs import find_bindir
+from .._host.process import PATH
+from .programs import PostgresError, find_bindir
 
 APPLICATION = "llmops.litellm"
 SCRIPT = "--file=-"  # psql reads its statements from its standard input

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from .endpoint import Endpoint, PostgresError
+from .endpoint import Endpoint
+from .programs import PostgresError
 from .role import SETTINGS, administrator, contained
 from .session import Session, identifier, query
 

@@ -25,7 +25,8 @@ from .._host.paths import weakness
 from .._host.problem import OperatorError
 from .._host.process import command_line, run
 from .._host.systemd import Manager, show
-from .endpoint import Endpoint, PostgresError, parse_url, read_env
+from .endpoint import Endpoint, parse_url, read_env
+from .programs import PostgresError
 from .session import query
 
 NAME = "litellm-legacy-look"

@@ -20,7 +20,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple, Optional
 
-from .endpoint import Endpoint, PostgresError
+from .endpoint import Endpoint
+from .programs import PostgresError
 from .session import Session, identifier, literal, query
 
 # Every server has it; databases are made and dropped from there.

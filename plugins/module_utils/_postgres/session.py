@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from typing import IO, Callable, Iterable, Iterator, Mapping, Optional
 
 from .._host.files import size
-from .endpoint import ENDPOINT_OPTIONS, ENDPOINT_RULES, SCRIPT, Endpoint, PostgresError, said
+from .endpoint import ENDPOINT_OPTIONS, ENDPOINT_RULES, SCRIPT, Endpoint, said
+from .programs import PostgresError
 
 __all__ = [
     "ENDPOINT_OPTIONS",

@@ -16,7 +16,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from typing import Callable, NamedTuple
+from typing import IO, Callable, NamedTuple, cast
 
 from .._host import files as _files
 from .._host.problem import OperatorError
@@ -198,15 +198,15 @@ class Container(NamedTuple):
         """
 
         def receive(client: subprocess.Popen[bytes]) -> None:
-            assert client.stdout is not None
-            with tarfile.open(fileobj=client.stdout, mode="r|") as archive:
+            stream = cast(IO[bytes], client.stdout)
+            with tarfile.open(fileobj=stream, mode="r|") as archive:
                 item = archive.next()
                 source = archive.extractfile(item) if item and item.isreg() else None
                 if source is None:
                     raise RedisError("/data/dump.rdb of container %s is no file" % self.name)
                 with _files.creating(path) as target:
                     shutil.copyfileobj(source, target, _CHUNK)
-            while client.stdout.read(_CHUNK):
+            while stream.read(_CHUNK):
                 pass  # an engine that can't write the end of its archive would call it a failure
 
         self._stream(["cp", self.name + ":/data/dump.rdb", "-"], receive)

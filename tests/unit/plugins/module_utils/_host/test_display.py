@@ -174,7 +174,7 @@ def test_label_ends_where_it_ends(text: str) -> None:
     assert re.sub(r"\\(.)", r"\1", found[1]) == _display.plain(text)
 
 
-@given(st.recursive(FOREIGN | st.none() | st.integers(), lambda inner: st.lists(inner)))
+@given(st.recursive(FOREIGN | st.none() | st.integers(), st.lists))
 def test_all_texts_within_something_are_shown(value: Any) -> None:
     text = json.dumps(_display.each({"a\n": value}), ensure_ascii=False)
     assert controls(text) == []
