@@ -100,7 +100,8 @@ def test_hand_over_puts_the_timers_of_the_compose_deployment_in_place(
         assert timer["NextElapseUSecRealtime"]
     # the legacy one rests
     assert host.run(f"{USER} is-active litellm-backup.timer").stdout.strip() != "active"
-    assert "backups by litellm-ops: *-*-* 02:30:00" in host.check_output(f"cat {STATE}/report.md")
+    report = host.check_output(f"cat {STATE}/report.md")
+    assert r"backups by litellm-ops: \*-\*-\* 02:30:00" in report
 
 
 @pytest.mark.parametrize(("name", "most"), [(UNIT, 2.4), ("litellm-ops-drill", 2.0)])

@@ -119,7 +119,8 @@ def test_hand_over_puts_the_timers_in_place(host: Any, migrated: Look) -> None:
     assert host.check_output("stat -c '%a %U' /etc/llmops-litellm/health.json") == "600 root"
     # the legacy ones rest
     assert host.run(f"{USER} is-active litellm-healthcheck.timer").stdout.strip() != "active"
-    assert "looked at by litellm-ops: *-*-* *:*:00" in host.check_output(f"cat {STATE}/report.md")
+    report = host.check_output(f"cat {STATE}/report.md")
+    assert r"looked at by litellm-ops: \*-\*-\* \*:\*:00" in report
 
 
 def test_check_takes_less_than_a_second_of_processor(host: Any, migrated: Look) -> None:

@@ -303,7 +303,8 @@ def test_compose_deployment_is_backed_up_in_its_place(host: Any, second: dict[st
     assert second
     settings = json.loads(host.check_output("cat /etc/llmops-litellm/ops.json"))
     assert list(settings["deployments"]) == ["compose"]
-    assert "backups by litellm-ops: *-*-* 02:30:00" in host.check_output(f"cat {STATE}/report.md")
+    report = host.check_output(f"cat {STATE}/report.md")
+    assert r"backups by litellm-ops: \*-\*-\* 02:30:00" in report
 
 
 @pytest.fixture(scope="module")
