@@ -97,7 +97,7 @@ STRIKES = [
     Strike(
         "disk full in the backup folder",
         "rehearse",
-        f"mkdir -p {BACKUPS} && mount -t tmpfs -o size=64k tmpfs {BACKUPS}",
+        f"mkdir -p {BACKUPS} && mount -t tmpfs -o size=64k,mode=0700 tmpfs {BACKUPS}",
         f"umount {BACKUPS}",
         ends=("untouched",),
     ),

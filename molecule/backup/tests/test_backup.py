@@ -224,7 +224,7 @@ def test_full_disk_is_said_with_numbers_and_the_operator_hears_of_it(host: Any, 
     kept = listed(host)
     host.check_output(
         f"mkdir /root/aside && mount --bind {BACKUPS} /root/aside && "
-        f"mount -t tmpfs -o size=256k tmpfs {BACKUPS}"
+        f"mount -t tmpfs -o size=256k,mode=0700 tmpfs {BACKUPS}"
     )
     try:
         assert host.run(f"systemctl start {UNIT}.service").rc != 0

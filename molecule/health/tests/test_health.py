@@ -336,7 +336,7 @@ def test_disk_is_nearly_full(
     settings["health"]["folders"] = ["/root/full"]
     host.check_output("umask 077; printf %s > /root/health.json", json.dumps(settings))
     host.check_output(
-        "mkdir /root/full && mount -t tmpfs -o size=1024k tmpfs /root/full && "
+        "mkdir /root/full && mount -t tmpfs -o size=1024k,mode=0700 tmpfs /root/full && "
         f"head -c {kilobytes}k /dev/zero > /root/full/x"
     )
     try:

@@ -231,7 +231,7 @@ FAULTS = {
         {"litellm_images": {"postgres": TESTBED["refused_image"]}},
     ),
     "little disk": Fault(
-        "mkdir /mnt/small && mount -t tmpfs -o size=4m none /mnt/small",
+        "mkdir /mnt/small && mount -t tmpfs -o size=4m,mode=0755 none /mnt/small",
         "umount /mnt/small && rmdir /mnt/small",
         ("disk space: /mnt/small/backups needs ", "MiB together, 4.0 MiB are free"),
         {"litellm_backup_dir": "/mnt/small/backups"},

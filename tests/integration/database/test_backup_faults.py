@@ -144,7 +144,7 @@ def small(native: Native, tmp_path: Path) -> Iterator[Callable[[], Path]]:
                 "-t",
                 "tmpfs",
                 "-o",
-                "size=6m,uid=%d" % os.geteuid(),
+                "size=6m,mode=0700,uid=%d" % os.geteuid(),
                 "tmpfs",
                 str(folder),
             ],
