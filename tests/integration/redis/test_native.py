@@ -7,6 +7,7 @@ from typing import Callable
 
 import pytest
 
+from ansible_collections.llmops.litellm.plugins.module_utils._redis.native_data import snapshot
 from ansible_collections.llmops.litellm.plugins.module_utils._redis.redis import (
     Denied,
     Native,
@@ -18,7 +19,7 @@ from .conftest import PASSWORD, free_port, quoted
 
 def test_snapshot_is_for_its_owner_only(native: Native, tmp_path: Path) -> None:
     native.ask("SET", "key", "value")
-    native.snapshot(str(tmp_path / "dump"), 30)
+    snapshot(native, str(tmp_path / "dump"), 30)
     assert (tmp_path / "dump").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "dump").read_bytes().startswith(b"REDIS")
 
@@ -33,7 +34,7 @@ def test_source_saves_its_keys_and_is_as_it_was_otherwise(native: Native, tmp_pa
         ]
 
     before = state()
-    native.snapshot(str(tmp_path / "dump"), 30)
+    snapshot(native, str(tmp_path / "dump"), 30)
     assert state() == before
     assert [path.name for path in (tmp_path / "native 0").iterdir()] == ["dump.rdb"]
 
@@ -44,7 +45,7 @@ def test_source_that_does_not_save_is_read_as_a_replica_would(
 ) -> None:
     native = serve(settings)
     native.ask("SET", "key", "value")
-    native.snapshot(str(tmp_path / "dump"), 30)
+    snapshot(native, str(tmp_path / "dump"), 30)
     assert b"value" in (tmp_path / "dump").read_bytes()
     assert list((tmp_path / "native 0").iterdir()) == []
 
@@ -53,7 +54,7 @@ def test_native_that_is_down_is_named(tmp_path: Path) -> None:
     port = free_port()
     for ask in (
         lambda: Native("127.0.0.1", port, "", "").ask("PING"),
-        lambda: Native("127.0.0.1", port, "", "").snapshot(str(tmp_path / "x"), 30),
+        lambda: snapshot(Native("127.0.0.1", port, "", ""), str(tmp_path / "x"), 30),
     ):
         with pytest.raises(
             RedisError,
@@ -68,7 +69,7 @@ def test_password_is_needed(native: Native, tmp_path: Path, password: str) -> No
     with pytest.raises(Denied, match="NOAUTH|WRONGPASS"):
         stranger.ask("INFO", "keyspace")
     with pytest.raises(RedisError, match="NOAUTH|WRONGPASS"):
-        stranger.snapshot(str(tmp_path / "dump"), 30)
+        snapshot(stranger, str(tmp_path / "dump"), 30)
 
 
 def test_user_of_an_access_list(serve: Callable[..., Native], tmp_path: Path) -> None:
@@ -79,11 +80,11 @@ def test_user_of_an_access_list(serve: Callable[..., Native], tmp_path: Path) ->
     native.ask("SET", "key", "value")
     reader, clerk = (native._replace(user=name, password="secret") for name in ("reader", "clerk"))
     assert "db0:keys=1" in reader.ask("INFO", "keyspace")
-    reader.snapshot(str(tmp_path / "reader"), 30)
+    snapshot(reader, str(tmp_path / "reader"), 30)
     with pytest.raises(Denied, match="NOPERM"):
         clerk.ask("INFO", "keyspace")
     with pytest.raises(RedisError, match="NOPERM") as refused:
-        clerk.snapshot(str(tmp_path / "clerk"), 30)
+        snapshot(clerk, str(tmp_path / "clerk"), 30)
     assert "secret" not in str(refused.value)
 
 
