@@ -126,7 +126,7 @@ def test_what_is_no_file_is_not_read(native: Native, memory: Path) -> None:
     (path / "database.dir/link").unlink()
     os.rename(path / "SHA256SUMS", path / "database.dir/SHA256SUMS")
     os.mkfifo(path / "SHA256SUMS")
-    assert _backup.verify(str(path)) == ["%s/SHA256SUMS: is no file" % path]
+    assert _backup.verify(str(path)) == [f"{path}/SHA256SUMS cannot be read: not a regular file"]
 
 
 @pytest.fixture
