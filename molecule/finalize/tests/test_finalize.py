@@ -19,7 +19,8 @@ SINGLE = (
     " -D /var/lib/postgresql/15/main"
     " -c config_file=/etc/postgresql/15/main/postgresql.conf"
 )
-KEPT = "litellm_20261101t000000z-0000"
+OLDER = "20261101t000000z-0000"
+KEPT = f"litellm_{OLDER}"
 NOW = ("-e", "finalize_observation_days=0")
 ALL = ("-e", "finalize_drop_database=true", "-e", "finalize_remove_kept=true")
 
@@ -164,10 +165,9 @@ def killed(host: Any) -> dict[str, Any]:
         host.check_output(
             "docker exec litellm-postgres psql -U postgres -d postgres -c %s", statement
         )
-    host.check_output(
-        f"echo '{json.dumps({'facts': {'kept_database': KEPT}})}'"
-        f" > {STATE}/journal-20261101t000000z-0000.json"
-    )
+    # an older run's, which only differs in what it has kept
+    older = {**journal(host), "facts": {"kept_database": KEPT}}
+    host.check_output("printf %%s %s > %s", json.dumps(older), f"{STATE}/journal-{OLDER}.json")
     kill_in(host, FINALIZE[0], "finalize", *NOW, *ALL)
     return journal(host)
 
