@@ -18,6 +18,7 @@ import json
 import os
 import pwd
 import select
+import shutil
 import signal
 import stat
 import time
@@ -234,7 +235,6 @@ def _live(
 ) -> NoReturn:
     """The child's whole life."""
     try:
-        ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
             signal.signal(name, signal.SIG_DFL)
         os.setsid()
@@ -242,6 +242,8 @@ def _live(
         os.chdir("/")
         os.umask(0o077)
         account.become()
+        # not before: another account's process begins without it
+        ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
         if os.getppid() == parent:
             with os.fdopen(out, "wb", closefd=False) as stream:
                 work(stream)
@@ -314,27 +316,37 @@ def _send(path: str, out: IO[bytes], limit: Optional[int]) -> None:
 
 def _put(path: str, source: int, mode: int) -> None:
     folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
-    name = os.path.basename(path)
-    growing = ".%s.%d" % (name, os.getpid())
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with os.fdopen(source, "rb", buffering=0, closefd=False) as data:
+        put_below(folder, os.path.basename(path), data, mode)
+
+
+def put_below(folder: int, name: str, data: IO[bytes], mode: int) -> None:
+    """Put a file into a folder that is held open, whole or not at all; what lies there under its
+    name or its growing one's is replaced, and no link followed.
+
+    :raises OSError: it can't be; nothing of it is left then.
+    """
+    growing = ".%s.llmops-litellm" % name
+    _unlink_below(folder, growing)  # of a run that was killed
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        target = os.open(growing, flags, 0o600, dir_fd=folder)
-        while True:
-            data = os.read(source, _CHUNK)
-            if not data:
-                break
-            while data:
-                data = data[os.write(target, data) :]
-        os.fchmod(target, mode)
-        os.fsync(target)
+        with os.fdopen(os.open(growing, flags, 0o600, dir_fd=folder), "wb") as target:
+            shutil.copyfileobj(data, target, _CHUNK)
+            target.flush()
+            os.fchmod(target.fileno(), mode)
+            os.fsync(target.fileno())
         os.rename(growing, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        try:
-            os.unlink(growing, dir_fd=folder)
-        except FileNotFoundError:
-            pass
+        _unlink_below(folder, growing)
         raise
     os.fsync(folder)
+
+
+def _unlink_below(folder: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        pass
 
 
 def _rename(path: str, target: str) -> None:

@@ -9,13 +9,14 @@ to goes through :mod:`account`.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
 from typing import IO, Optional
 
 from . import paths as _paths
-from .account import open_regular
+from .account import open_regular, put_below
 
 
 def read(path: str) -> str:
@@ -164,13 +165,8 @@ def publish(path: str, text: str) -> None:
         write_atomically(path, text, 0o644)
         return
     handle = _without_links(folder)
-    growing = ".%s.%d" % (name, os.getpid())
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(growing, flags, 0o600, dir_fd=handle), "wb") as out:
-            out.write(text.encode("utf-8", "surrogateescape"))
-            os.fchmod(out.fileno(), 0o644)
-        os.rename(growing, name, src_dir_fd=handle, dst_dir_fd=handle)
+        put_below(handle, name, io.BytesIO(text.encode("utf-8", "surrogateescape")), 0o644)
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from None
     finally:

@@ -55,8 +55,8 @@ SHOWN = (
 
 
 _NEEDING = "RequiredBy,RequisiteOf,BoundBy,ConsistsOf"
-# Of a question: an account can have anything answer for its manager, or nothing.
-PATIENCE = 30.0
+# Seconds for an answer: an account can have anything answer for its manager, or nothing.
+TIMEOUT = 30.0
 RUNS = ("active", "activating", "reloading", "deactivating")
 # What a manager can be asked to start: the file of a masked unit is hidden, not bad.
 USABLE = ("loaded", "masked")
@@ -109,11 +109,13 @@ class Manager(NamedTuple):
 
     @property
     def is_running(self) -> bool:
-        """Whether it can be asked; the system's can."""
+        """Whether it runs, as the system's manager says: an account can take its socket away while
+        its units go on."""
         if self.account is None:
             return True
-        path = "/run/user/%d/systemd/private" % _account(self.account).uid
-        return bool(self.ask(lambda: os.path.exists(path), path))
+        unit = "user@%d.service" % _account(self.account).uid
+        found = look(Manager(None), [unit])[0]
+        return found.active not in ("inactive", "failed")
 
     def ask(self, question: Callable[[], Any], place: str) -> Any:
         """What a function finds that only looks at this manager's owner's files: it is that
@@ -274,7 +276,7 @@ def look(manager: Manager, names: list[str]) -> list[Unit]:
     if not names:
         return []
     words = ("show", "--property", ",".join(SHOWN), "--", *names)
-    answer = manager.systemctl(*words, timeout=PATIENCE)
+    answer = manager.systemctl(*words, timeout=TIMEOUT)
     blocks = parse_show(answer.out)
     if len(blocks) != len(names):
         raise SystemdError(
@@ -316,7 +318,7 @@ def unloadable(manager: Manager, names: list[str]) -> list[Unit]:
 def list_unit_files(manager: Manager, *patterns: str) -> list[str]:
     """Names of the installed unit files that match, templates left out."""
     answer = manager.systemctl(
-        "list-unit-files", "--no-legend", "--no-pager", "--plain", "--", *patterns, timeout=PATIENCE
+        "list-unit-files", "--no-legend", "--no-pager", "--plain", "--", *patterns, timeout=TIMEOUT
     )
     names = [line.split()[0] for line in answer.out.splitlines() if line.split()]
     return [name for name in names if not re.search(r"@\.[a-z]+$", name)]
@@ -473,7 +475,7 @@ def dependants(records: list[dict[str, str]]) -> dict[str, str]:
 
 def _names(manager: Manager, name: str, fields: str) -> set[str]:
     """The units, but for targets, that these properties of a unit name."""
-    answer = manager.systemctl("show", "--property", fields, "--", name, timeout=PATIENCE)
+    answer = manager.systemctl("show", "--property", fields, "--", name, timeout=TIMEOUT)
     return {
         word
         for block in parse_show(answer.out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import io
 import os
@@ -141,6 +142,25 @@ def test_files_are_written_by_the_account(home: Path) -> None:
     assert (home / "config").read_bytes() == b"new" * 1_000_000
     assert (about.st_uid, about.st_gid, about.st_mode & 0o777) == (65534, 65534, 0o664)
     assert os.listdir(home) == ["config"]
+
+
+def test_what_a_killed_run_was_writing_goes_with_the_next(home: Path) -> None:
+    """The child ends with its parent, wherever it stands."""
+    left = home / ".config.llmops-litellm"
+    left.write_text("half")
+    os.chown(left, 65534, 65534)
+    with open(os.devnull, "rb") as nothing:
+        NOBODY.write(str(home / "config"), nothing, 0o600, 20)
+    assert os.listdir(home) == ["config"]
+
+
+def test_the_child_ends_with_its_parent(home: Path) -> None:
+    def signal_of_death() -> int:
+        told = ctypes.c_int()
+        ctypes.CDLL(None).prctl(2, ctypes.byref(told), 0, 0, 0)
+        return told.value
+
+    assert NOBODY.ask(signal_of_death, str(home)) == signal.SIGKILL
 
 
 def test_a_planted_link_leads_nowhere(home: Path) -> None:

@@ -92,22 +92,33 @@ def test_published_file_comes_to_lie_in_the_folder_of_another_account(
     assert [path.name for path in (theirs / below).iterdir() if path.is_file()] == ["x.prom"]
 
 
-@pytest.mark.parametrize("link", ["folder", "growing"])
-def test_published_file_follows_no_link_of_another_account(
-    theirs: Path, tmp_path: Path, link: str
-) -> None:
+def test_published_file_follows_no_link_of_another_account(theirs: Path, tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
-    (tmp_path / "root/canary").write_text("untouched")
-    if link == "growing":
-        (theirs / (".x.prom.%d" % os.getpid())).symlink_to(tmp_path / "root/canary")
-        place = theirs
-    else:
-        (theirs / "link").symlink_to(tmp_path / "root")
-        place = theirs / "link"
+    (theirs / "link").symlink_to(tmp_path / "root")
     with pytest.raises(OSError, match=r"/theirs/"):
-        _files.publish(str(place / "x.prom"), "a 1\n")
-    assert (tmp_path / "root/canary").read_text() == "untouched"
-    assert [path.name for path in (tmp_path / "root").iterdir()] == ["canary"]
+        _files.publish(str(theirs / "link/x.prom"), "a 1\n")
+    assert list((tmp_path / "root").iterdir()) == []
+
+
+def test_what_lies_in_the_way_of_a_growing_file_is_replaced(theirs: Path, tmp_path: Path) -> None:
+    """Of a run that was killed, or planted."""
+    (tmp_path / "canary").write_text("untouched")
+    (theirs / ".x.prom.llmops-litellm").symlink_to(tmp_path / "canary")
+    _files.publish(str(theirs / "x.prom"), "a 1\n")
+    assert (tmp_path / "canary").read_text() == "untouched"
+    assert sorted(path.name for path in theirs.iterdir()) == ["inner", "x.prom"]
+
+
+def test_a_file_that_can_not_be_published_leaves_nothing(
+    theirs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        _files.publish(str(theirs / "x.prom"), "a 1\n")
+    assert [path.name for path in theirs.iterdir()] == ["inner"]
 
 
 def test_folder_that_another_run_makes_at_the_same_time_is_there(

@@ -743,8 +743,25 @@ def test_manager_that_does_not_answer_is_an_error_where_it_matters(
             _systemd.look(manager, ["a.service"])
 
 
-def test_nothing_of_a_manager_that_is_not_running_runs() -> None:
-    assert _systemd.retire({**record(), "scope": "user", "account": "nobody"}) == []
+@pytest.mark.parametrize(("active", "ends"), [("inactive", True), ("active", False)])
+def test_whether_a_users_manager_runs_is_the_systems_word(
+    monkeypatch: pytest.MonkeyPatch, active: str, ends: bool
+) -> None:
+    """The account can take its manager's socket away, and its proxy would go on."""
+
+    def systemctl(manager: Any, *words: str, **_named: Any) -> Result:
+        if manager.account is None:
+            assert words[-1] == "user@65534.service"
+            return Result(0, f"Id={words[-1]}\nActiveState={active}\n", "")
+        return Result(1, "", "Failed to connect to bus: No such file")
+
+    monkeypatch.setattr(_systemd.Manager, "systemctl", systemctl)
+    own = {**record(), "scope": "user", "account": "nobody"}
+    if ends:
+        assert _systemd.retire(own) == []
+    else:
+        with pytest.raises(_systemd.SystemdError, match="the manager of account nobody does not"):
+            _systemd.retire(own)
 
 
 @pytest.mark.parametrize(
