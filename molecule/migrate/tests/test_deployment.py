@@ -16,6 +16,12 @@ PORTS = {
     "litellm-postgres": ("5432/tcp", "5434"),
     "litellm-redis": ("6379/tcp", "6379"),
 }
+# Bytes of memory, processes: Redis' are the inventory's, the others the role's.
+LIMITS = {
+    "litellm-proxy": (8 << 30, 2048),
+    "litellm-postgres": (4 << 30, 512),
+    "litellm-redis": (1 << 30, 64),
+}
 WANTED = (
     "POSTGRES_USER",
     "POSTGRES_PASSWORD",
@@ -90,7 +96,7 @@ def test_containers_are_confined(host: Any, containers: dict[str, Any], name: st
     assert told["CapAdd"] is None
     assert "no-new-privileges:true" in told["SecurityOpt"]
     assert told["ReadonlyRootfs"]
-    assert told["Memory"] > 0 and told["PidsLimit"] > 0
+    assert (told["Memory"], told["PidsLimit"]) == LIMITS[name]
     assert host.run("docker exec %s touch /etc/written", name).rc != 0
     assert host.run("docker exec %s touch /tmp/written", name).rc == 0
     assert told["LogConfig"]["Config"]["max-size"] == "10m"
