@@ -47,7 +47,8 @@ class Systemd:
 
     def reload(self) -> None:
         self.calls.append("daemon-reload")
-        self.known = {path.name: path.read_text() for path in self.folder.iterdir()}
+        files = [path for path in self.folder.iterdir() if path.is_file()]
+        self.known = {path.name: path.read_text() for path in files}
 
     def _shown(self, name: str) -> str:
         path = self.folder / name

@@ -45,7 +45,7 @@ options:
         type: str
         required: true
   enabled:
-    description: Units that start at boot, and now.
+    description: Units that start at boot, and now. Others of O(files) don't start at boot.
     type: list
     elements: str
     default: []
@@ -137,13 +137,14 @@ def main() -> None:
     given = module.params
     try:
         if given["state"] == "present":
+            files = {file["name"]: file["content"] for file in given["files"]}
             result = _unit_files.install(
-                {file["name"]: file["content"] for file in given["files"]},
+                files,
                 given["patterns"],
                 given["enabled"],
                 given["started"],
-                given["restart"],
-                module.check_mode,
+                _unit_files.by_name(files) if given["restart"] else (),
+                check=module.check_mode,
             )
         else:
             act = _unit_files.pause if given["state"] == "paused" else _unit_files.remove
@@ -155,16 +156,7 @@ def main() -> None:
     module.exit_json(
         changed=bool(result.done),
         done=result.done,
-        diff=[
-            {
-                "before": result.before[name],
-                "after": result.after[name],
-                "before_header": name,
-                "after_header": name,
-            }
-            for name in sorted(result.before)
-            if result.before[name] != result.after[name]
-        ],
+        diff=_unit_files.diff(result),
     )
 
 

@@ -4,6 +4,7 @@
 """Unit files of ours in the system manager's folder, as one set: installed, paused or removed.
 
 A set is all units whose names match some patterns. What matches and is not wanted any more goes.
+What the units read may belong to their set too: a file is then named by its path.
 Each function changes only what differs, so that a run which was killed can be run again.
 """
 
@@ -13,7 +14,7 @@ import fnmatch
 import os
 import re
 import time
-from typing import Iterable, Mapping, NamedTuple, Sequence
+from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
 
 from . import paths as _paths
 from .files import read, sync_folder, write_atomically
@@ -61,41 +62,52 @@ def install(
     patterns: Sequence[str],
     enabled: Sequence[str] = (),
     started: Sequence[str] = (),
-    restart: bool = False,
+    together: Sequence[Collection[str]] = (),
+    obsolete: Sequence[str] = (),
+    in_turn: float = 0,
     check: bool = False,
     folder: str = FOLDER,
 ) -> Result:
     """Put these units in place, the others that match away, and start what is to run.
 
-    :param files: texts by unit name.
-    :param enabled: units that start at boot, and now.
+    :param files: texts by unit name, or by the path of a file that they read.
+    :param enabled: units that start at boot, and now. Others of the set don't start at boot.
     :param started: units that start now only.
-    :param restart: whether units of a name (``x.socket`` and ``x.service``) are stopped before one
-        of their files changes. Otherwise what runs goes on as it is.
-    :raises UntrustedPath: somebody else could write to the folder.
+    :param together: units and their files that belong together, such as a socket and its service:
+        before one of a group changes, those that run are stopped. What is in no group goes on as it
+        is.
+    :param obsolete: paths of files that go, beside the units that are not wanted any more.
+    :param in_turn: seconds that each start may take, one after the other; 0 starts all at once.
+    :raises UntrustedPath: somebody else could write to a file's folder.
     :raises SystemdError: a calendar expression is not valid (nothing was changed then), or systemd
         could not start a unit.
     """
-    _paths.require(folder, "writes units to it")
+    for place in dict.fromkeys([folder, *(os.path.dirname(name) for name in files if "/" in name)]):
+        _paths.require(place, "writes units to it")
     for name, text in files.items():
         _check_calendars(name, text)
-    obsolete = [name for name in matching(patterns, folder) if name not in files]
-    before = {name: _text(folder, name) for name in [*files, *obsolete]}
-    states = _states([*files, *obsolete])
+    away = [name for name in matching(patterns, folder) if name not in files]
+    away += [path for path in obsolete if os.path.lexists(path)]
+    before = {name: _text(folder, name) for name in [*files, *away]}
+    states = _states([*files, *away])
     changed = [name for name in files if not _is_as(folder, name, files[name])]
     outdated = {name for name in files if name in states and states[name].outdated}
-    done = _stop(_active(obsolete, states), check)
-    if restart:
-        stems = {_stem(name) for name in outdated.union(changed)}
-        done += _stop(_active([n for n in files if _stem(n) in stems], states), check)
-    done += _disable([name for name in obsolete if name in states], states, check)
+    touched = outdated.union(changed, away)
+    done = _stop(_active([name for name in away if name in states], states), check)
+    stopping = [name for group in together if touched.intersection(group) for name in group]
+    done += _stop(_active([name for name in stopping if name not in away], states), check)
+    failed = [name for name in away if name in states and states[name].active == "failed"]
+    resting = [name for name in files if name not in enabled]
+    done += _disable([name for name in [*away, *resting] if name in states], states, check)
     done += ["%s: %s" % (name, "changed" if before[name] else "created") for name in changed]
-    done += ["%s: removed" % name for name in obsolete]
+    done += ["%s: removed" % name for name in away]
     if not check:
+        if failed:
+            _systemctl("reset-failed", "--", *failed)
         for name in changed:
             write_atomically(os.path.join(folder, name), files[name], MODE)
-        _unlink(folder, obsolete)
-        if changed or obsolete or outdated:
+        _unlink(folder, away)
+        if changed or away or outdated:
             _systemctl("daemon-reload")
     # what was stopped above is asked again
     states = states if check else _states([*enabled, *started])
@@ -107,11 +119,34 @@ def install(
     ]
     if not check and missing:
         _systemctl("enable", "--", *missing)
-    if not check and idle:
-        _systemctl("start", "--", *idle)
+    for names in [[name] for name in idle] if in_turn else [idle]:
+        if not check and names:
+            _systemctl("start", "--", *names, timeout=in_turn or TIMEOUT)
     done += ["%s: enabled" % name for name in missing] + ["%s: started" % name for name in idle]
     after = {name: files.get(name, "") for name in before}
     return Result(done, before, after)
+
+
+def diff(result: Result) -> list[dict[str, str]]:
+    """The texts that differ, as Ansible shows them."""
+    return [
+        {
+            "before": result.before[name],
+            "after": result.after[name],
+            "before_header": name,
+            "after_header": name,
+        }
+        for name in sorted(result.before)
+        if result.before[name] != result.after[name]
+    ]
+
+
+def by_name(files: Iterable[str]) -> list[list[str]]:
+    """The units of each name together: ``x.socket`` and ``x.service``."""
+    groups: dict[str, list[str]] = {}
+    for name in files:
+        groups.setdefault(name.rpartition(".")[0], []).append(name)
+    return list(groups.values())
 
 
 def pause(
@@ -158,8 +193,8 @@ def remove(
     return Result(done, before, dict.fromkeys(names, ""))
 
 
-def _systemctl(*words: str) -> None:
-    answer = Manager(None).systemctl(*words, timeout=TIMEOUT)
+def _systemctl(*words: str, timeout: float = TIMEOUT) -> None:
+    answer = Manager(None).systemctl(*words, timeout=timeout)
     if answer.rc != 0:
         raise SystemdError(
             "systemctl %s: %s" % (" ".join(words), (answer.err or answer.out).strip())
@@ -167,8 +202,8 @@ def _systemctl(*words: str) -> None:
 
 
 def _states(names: Iterable[str]) -> dict[str, _State]:
-    """Of the units that systemd knows; a template is none."""
-    units = [name for name in names if "@." not in name]
+    """Of the units that systemd knows; a template is none, nor is a file that has a path."""
+    units = [name for name in names if "@." not in name and "/" not in name]
     if not units:
         return {}
     fields = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload"
@@ -210,8 +245,8 @@ def _disable(names: Iterable[str], states: Mapping[str, _State], check: bool) ->
 def _unlink(folder: str, names: Sequence[str]) -> None:
     for name in names:
         os.unlink(os.path.join(folder, name))
-    if names:
-        sync_folder(folder)
+    for place in {os.path.dirname(os.path.join(folder, name)) for name in names}:
+        sync_folder(place)
 
 
 def _text(folder: str, name: str) -> str:
@@ -227,10 +262,6 @@ def _is_as(folder: str, name: str, text: str) -> bool:
     about = os.stat(path)
     ours = (about.st_uid, about.st_mode & 0o7777) == (os.geteuid(), MODE)
     return ours and read(path) == text
-
-
-def _stem(name: str) -> str:
-    return name.rpartition(".")[0]
 
 
 def _check_calendars(name: str, text: str) -> None:

@@ -190,6 +190,6 @@ def describe(
         "limits": limits(timeout, systemd),
         # a GPU's driver, PyTorch and an unknown program translate code while they run
         "writes_code": jit,
-        "settings": server.settings,
+        "settings": ["%s=%s" % item for item in sorted(server.settings.items())],
         "state": "%s-model/%s" % (project, server.name),
     }

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -33,6 +35,26 @@ def test_schema_loses_its_binary_targets_and_names_its_interpreter(generate: Mod
     assert '  provider = "/opt/x/bin/python -m prisma"\n  recursive_type_depth = -1\n}' in prepared
     assert prepared.count("postgresql") == 1
     assert prepared.endswith("model A { id String @id }\n")
+
+
+def test_types_are_read_when_one_is_asked_for(
+    generate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = tmp_path / "client_of_test"
+    client.mkdir()
+    (client / "__init__.py").touch()
+    (client / "_types.py").write_text("SortOrder = str\n")
+    (client / "types.py").write_text("from ._types import *\nWhere = dict\n")
+    generate.defer_types(client)
+    monkeypatch.syspath_prepend(tmp_path)
+    types = importlib.import_module("client_of_test.types")
+    assert types.SortOrder is str
+    assert not hasattr(types, "__path__")
+    assert "client_of_test.every_type" not in sys.modules
+    assert types.Where is dict
+    assert "client_of_test.every_type" in sys.modules
+    with pytest.raises(AttributeError, match="Nothing"):
+        _missing = types.Nothing
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_socket_and_service_stop_before_one_of_them_changes(host: Systemd, chang
         "patterns": ["b-*"],
         "enabled": ["b-1.socket"],
         "started": ["b-1.service"],
-        "restart": True,
+        "together": _unit_files.by_name(BRIDGES),
     }
     install(host, BRIDGES, **options)
     host.calls.clear()
@@ -129,6 +129,58 @@ def test_socket_and_service_stop_before_one_of_them_changes(host: Systemd, chang
         "stop b-1.service",
         "daemon-reload",
         "start b-1.socket b-1.service",
+    ]
+
+
+def test_file_that_a_unit_reads_belongs_to_its_set(host: Systemd, tmp_path: Path) -> None:
+    """A group rests before its file changes; another group is left alone, and what goes is
+    removed."""
+    record, other = str(tmp_path / "one.json"), str(tmp_path / "old.conf")
+    files = {"b-1.service": "[Service]\n", "b-2.service": "[Service]\n", record: "{}"}
+    options: dict[str, Any] = {
+        "patterns": ["b-*"],
+        "enabled": ["b-1.service", "b-2.service"],
+        "together": [["b-1.service", record, other], ["b-2.service"]],
+        "obsolete": [other],
+        "in_turn": 5,
+    }
+    install(host, files, **options)
+    assert host.calls[-2:] == ["start b-1.service", "start b-2.service"]
+    assert Path(record).read_text() == "{}" and Path(record).stat().st_mode & 0o777 == 0o644
+    for change in ({record: "{1}"}, {}):
+        Path(other).write_text("of an earlier release")
+        host.calls.clear()
+        wanted = [f"{record}: changed"] if change else []
+        assert install(host, {**files, record: "{1}"}, **options) == [
+            "b-1.service: stopped",
+            *wanted,
+            f"{other}: removed",
+            "b-1.service: started",
+        ]
+        assert host.calls == ["stop b-1.service", "daemon-reload", "start b-1.service"]
+    assert install(host, {**files, record: "{1}"}, **options) == []
+
+
+def test_unit_that_rests_does_not_start_at_boot(host: Systemd) -> None:
+    install(host, FILES)
+    host.calls.clear()
+    assert install(host, FILES, enabled=[]) == ["x-tidy.timer: disabled"]
+    assert host.calls == ["disable x-tidy.timer"]
+    assert host.active == {"x-tidy.timer": "active"}
+
+
+def test_failed_unit_that_goes_is_forgotten(host: Systemd) -> None:
+    install(host, FILES)
+    host.active["x-tidy.service"] = "failed"
+    host.calls.clear()
+    install(host, {"x-tidy.timer": FILES["x-tidy.timer"]})
+    assert host.calls == ["reset-failed x-tidy.service", "daemon-reload"]
+
+
+def test_texts_that_differ_are_shown() -> None:
+    seen = _unit_files.Result([], {"a": "1", "b": "1"}, {"a": "1", "b": ""})
+    assert _unit_files.diff(seen) == [
+        {"before": "1", "after": "", "before_header": "b", "after_header": "b"}
     ]
 
 

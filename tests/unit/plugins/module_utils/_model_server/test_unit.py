@@ -113,5 +113,8 @@ def test_what_the_templates_need() -> None:
         "/etc/x%%y",
         "litellm-model/one",
     )
+    chosen = server(settings={"Nice": 5, "LimitCORE": 0})
+    told = _unit.describe(chosen, "litellm", 0, [], 252)
+    assert told["settings"] == ["LimitCORE=0", "Nice=5"]
     plain = _unit.describe(server(), "litellm", 0, ["/dev/nvidia0"], 252)
     assert (plain["devices"], plain["writes_code"]) == ([], False)
