@@ -133,13 +133,13 @@ def exact(path: str) -> str:
 def entries(text: str) -> list[tuple[str, Value]]:
     """What a config.yaml names under ``include:``, in its order, and where."""
     return [
-        (_decoded(text, value), value)
+        (decoded(text, value), value)
         for value in _yaml_values.scan(text).values
         if value.path == (*INCLUDE, "-")
     ]
 
 
-def _decoded(text: str, value: Value) -> str:
+def decoded(text: str, value: Value) -> str:
     """The value of a scalar other than a block: escapes, quotes and line ends read as in YAML."""
     quote, written = text[value.start - 1] if value.quoted else "", text[value.start : value.end]
     if len(written) > _LONGEST:
