@@ -1,0 +1,62 @@
+"""One answer to which database, which Redis, which keys."""
+
+from __future__ import annotations
+
+from ansible_collections.llmops.litellm.plugins.module_utils._config import stores as _stores
+from ansible_collections.llmops.litellm.plugins.module_utils._config.includes import Part, Tree
+
+CONFIG = """\
+environment_variables:
+  REDIS_HOST: 127.0.0.1
+  REDIS_PORT: 6390
+  DIRECT_URL: os.environ/NO_SUCH
+  LITELLM_SALT_KEY: salt
+  OPENAI_API_KEY: sk-other
+general_settings:
+  master_key: os.environ/MY_KEY
+  database_url: os.environ/MY_DATABASE
+litellm_settings:
+  cache: true
+  cache_params: {type: redis, password: os.environ/MY_PASSWORD, username: bob}
+"""
+ENVIRONMENT = {
+    "MY_KEY": "sk-key",
+    "MY_DATABASE": "postgresql://u@127.0.0.1/x",
+    "MY_PASSWORD": "pw",
+    "DATABASE_URL": "postgresql://u@127.0.0.1/old",
+}
+TREE = Tree((Part("/c.yaml", CONFIG),))
+
+
+def test_both_stores_are_found_with_what_the_configuration_sets() -> None:
+    found = _stores.find(ENVIRONMENT, TREE)
+    assert found.database is not None
+    assert found.database.url == ENVIRONMENT["MY_DATABASE"]
+    assert [item.address for item in found.redis] == ["127.0.0.1:6390"]
+    assert _stores.variables(found) == {"MY_DATABASE": "database", "MY_PASSWORD": "password"}
+
+
+def test_effective_environment_says_all_by_itself_and_nothing_else_changes() -> None:
+    made = _stores.effective(ENVIRONMENT, TREE)
+    assert made == {
+        **ENVIRONMENT,
+        "DATABASE_URL": ENVIRONMENT["MY_DATABASE"],
+        "DIRECT_URL": "None",
+        "LITELLM_MASTER_KEY": "sk-key",
+        "LITELLM_SALT_KEY": "salt",
+        "REDIS_HOST": "127.0.0.1",
+        "REDIS_PORT": "6390",
+        "REDIS_USERNAME": "bob",
+        "REDIS_PASSWORD": "pw",
+    }
+    assert _stores.effective(made, TREE) == made
+
+
+def test_password_that_is_not_used_is_not_in_effect() -> None:
+    environment = {"REDIS_URL": "redis://127.0.0.1", "REDIS_PASSWORD": "unused"}
+    assert _stores.effective(environment, Tree()) == {"REDIS_URL": "redis://127.0.0.1"}
+
+
+def test_environment_of_a_proxy_without_settings_is_as_it_was() -> None:
+    environment = {"LITELLM_MASTER_KEY": "sk-x", "HOME": "/x"}
+    assert _stores.effective(environment, Tree()) == environment
