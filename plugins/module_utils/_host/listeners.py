@@ -58,16 +58,25 @@ def _address(text: str) -> str:
 
 def parse_listeners(text: str) -> list[Socket]:
     """The sockets of ``/proc/net/tcp`` or ``tcp6`` that listen."""
-    found = []
-    for line in text.splitlines()[1:]:
-        fields = line.split()
-        if len(fields) > 9 and fields[3] == LISTEN:
-            address, port = fields[1].rsplit(":", 1)
-            found.append(Socket(_address(address), int(port, 16), int(fields[7]), int(fields[9])))
-    return found
+    return [
+        Socket(*place(fields[1]), int(fields[7]), int(fields[9]))
+        for fields in rows(text)
+        if fields[3] == LISTEN
+    ]
 
 
-def _socket_owners(proc: str) -> dict[int, int]:
+def rows(text: str) -> list[list[str]]:
+    """The rows of such a table, each as its fields."""
+    return [fields for fields in map(str.split, text.splitlines()[1:]) if len(fields) > 9]
+
+
+def place(text: str) -> tuple[str, int]:
+    """Address and port of one end of a socket, as such a table has them."""
+    address, port = text.rsplit(":", 1)
+    return _address(address), int(port, 16)
+
+
+def socket_owners(proc: str) -> dict[int, int]:
     """Which process holds which socket: inode to the lowest process id (the parent, where a server
     forks)."""
     owners: dict[int, int] = {}
@@ -90,14 +99,14 @@ def _socket_owners(proc: str) -> dict[int, int]:
 
 def listeners(proc: str = "/proc") -> list[Listener]:
     """Every TCP listener of the host."""
-    owners = _socket_owners(proc)
+    owners = socket_owners(proc)
     found = []
     for table in ("tcp", "tcp6"):
         try:
-            rows = parse_listeners(read(os.path.join(proc, "net", table)))
+            sockets = parse_listeners(read(os.path.join(proc, "net", table)))
         except OSError:
             continue
-        for row in rows:
+        for row in sockets:
             pid = owners.get(row.inode)
             found.append(Listener(row.address, row.port, pid, describe(pid, proc), row.uid))
     return found

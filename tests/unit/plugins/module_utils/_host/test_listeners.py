@@ -44,7 +44,7 @@ def test_handle_that_closes_meanwhile_hides_no_other(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "0").write_text("")  # no link: readlink fails, as for a handle that is gone
     (folder / "1").symlink_to("socket:[12345]")
-    assert _listeners._socket_owners(str(tmp_path)) == {12345: 7}
+    assert _listeners.socket_owners(str(tmp_path)) == {12345: 7}
 
 
 @pytest.mark.parametrize(
