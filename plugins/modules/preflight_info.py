@@ -82,8 +82,8 @@ options:
     default: []
   accept_down:
     description:
-      - Units that need one of the legacy deployment's, and other databases of the native
-        PostgreSQL, that may go down with it.
+      - Names of those beside the proxy who use what is stopped at the cutover, and may lose it, as
+        RV(problems) has them.
     type: list
     elements: str
     default: []

@@ -176,6 +176,22 @@ def subnets() -> list[tuple[str, str]]:
     ]
 
 
+def members(network: str = "") -> dict[str, str]:
+    """The running containers of a network, or of all, by their address in it."""
+    names = run(["docker", "network", "ls", "--format", "{{.Name}}"]).out.split()
+    wanted = [name for name in names if network in ("", name)]
+    if not wanted:
+        return {}
+    result = _json(run(["docker", "network", "inspect", *wanted]).out) or []
+    return {
+        member[key].partition("/")[0]: member["Name"]
+        for about in result
+        for member in (about.get("Containers") or {}).values()
+        for key in ("IPv4Address", "IPv6Address")
+        if member.get(key)
+    }
+
+
 MAIN = "main"
 # Of a route that comes before its subnet: none of these sends packets anywhere.
 _NOT_TAKEN = ("local", "broadcast", "multicast", "anycast", "throw", "nat")

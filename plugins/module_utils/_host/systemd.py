@@ -51,10 +51,10 @@ SHOWN = (
     "ExecStart",
     "KillMode",
     "ControlGroup",
+    "TriggeredBy",
 )
 
 
-_NEEDING = "RequiredBy,RequisiteOf,BoundBy,ConsistsOf"
 # Seconds for an answer: an account can have anything answer for its manager, or nothing.
 TIMEOUT = 30.0
 RUNS = ("active", "activating", "reloading", "deactivating")
@@ -458,31 +458,6 @@ def retire(
 
 def _of(record: dict[str, str]) -> Unit:
     return look(Manager(record["account"] or None), [record["name"]])[0]
-
-
-def dependants(records: list[dict[str, str]]) -> dict[str, str]:
-    """Active units that go down when one of the recorded ones is stopped, and are none of them: by
-    name, which one takes them along."""
-    found = {}
-    for record in records:
-        manager = Manager(record["account"] or None)
-        own = {other["name"] for other in records if other["account"] == record["account"]}
-        for unit in show(manager, sorted(_names(manager, record["name"], _NEEDING) - own)):
-            if unit.active in ("active", "activating", "reloading"):
-                found[unit.name] = record["name"]
-    return found
-
-
-def _names(manager: Manager, name: str, fields: str) -> set[str]:
-    """The units, but for targets, that these properties of a unit name."""
-    answer = manager.systemctl("show", "--property", fields, "--", name, timeout=TIMEOUT)
-    return {
-        word
-        for block in parse_show(answer.out)
-        for value in block.values()
-        for word in value.split()
-        if not word.endswith(".target")
-    }
 
 
 def _is_pulled_in(unit: Unit) -> bool:

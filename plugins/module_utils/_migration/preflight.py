@@ -18,6 +18,7 @@ from .._deployment import legacy as _legacy
 from .._host import docker as _docker
 from .._host import listeners as _listeners
 from .._host.problem import Problem
+from . import neighbours as _neighbours
 from . import preflight_source as _source
 from . import preflight_stores as _stores
 from . import preflight_target as _target
@@ -47,7 +48,10 @@ def preflight(settings: dict, now: Optional[datetime] = None) -> Findings:
         found.add(_source.check_legacy(legacy, settings))
         found.add(_stores.check_database(legacy, listeners))
         found.add(_stores.check_redis(legacy, settings, listeners))
-        found.problems += _stores.check_dependants(settings, found.facts)
+        found.problems += _stores.check_units(found.facts)
+        found.problems += _neighbours.of_legacy(
+            dict(found.facts), legacy.environment, settings["accept_down"]
+        )
         found.add(_stores.check_model_servers(legacy, found.facts, listeners))
         found.add(_source.check_environment(legacy, settings, found.facts))
     found.problems += _target.check_ports(settings, found.facts, listeners)

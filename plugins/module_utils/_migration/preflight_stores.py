@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Preflight checks of PostgreSQL, Redis and model servers, and of who else uses them."""
+"""Preflight checks of PostgreSQL, Redis and model servers."""
 
 from __future__ import annotations
 
@@ -31,9 +31,6 @@ ORPHANED = (
     "run it first as a systemd unit of its own, which runs as its account (User=), so that it can "
     "be stopped and brought back"
 )
-# `postgres` is there for maintenance; one that somebody uses is not empty.
-_NEIGHBOURS = """SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate
-  AND datname NOT IN (current_database(), 'postgres') ORDER BY 1"""
 _STORED_MODELS = """SELECT litellm_params::text FROM "LiteLLM_ProxyModelTable" ORDER BY model_id"""
 
 
@@ -111,7 +108,6 @@ def check_database(legacy: _legacy.Running, listeners: list[_listeners.Listener]
             % (database["major"], database["major"]),
         )
     database["stored_models"] = len(models)
-    database["neighbours"] = [str(row[0]) for row in _session.query(endpoint, _NEIGHBOURS)]
     database["migrations"] = _migrations(endpoint)
     tried = _try_salt_key(legacy.environment, models)
     database["salt_key_proved"] = True in tried
@@ -131,17 +127,12 @@ def _try_salt_key(environment: dict[str, str], models: Sequence[str]) -> list[Op
     ]
 
 
-def check_dependants(settings: dict, facts: Facts) -> list[Problem]:
-    """Units that could not be brought back once they were stopped, and other units and databases
-    that go down with them."""
+def check_units(facts: Facts) -> list[Problem]:
+    """Units that could not be brought back once they were stopped."""
     stores = [store for store in (facts.get("database"), facts.get("redis")) if store]
     units = facts["legacy"]["units"] + [store["unit"] for store in stores if store["unit"]]
     obstacles = [_systemd.obstacle(unit, check=True) for unit in units]
-    return [obstacle for obstacle in obstacles if obstacle] + _requirements.check_neighbours(
-        _systemd.dependants(units),
-        facts.get("database", {}).get("neighbours", []),
-        settings["accept_down"],
-    )
+    return [obstacle for obstacle in obstacles if obstacle]
 
 
 def _migrations(endpoint: Any) -> Optional[list[str]]:

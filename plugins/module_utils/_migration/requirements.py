@@ -118,39 +118,6 @@ def check_keys(
     return found
 
 
-def check_neighbours(
-    units: dict[str, str], databases: Iterable[str], accepted: Iterable[str]
-) -> list[Problem]:
-    """What is not LiteLLM's and goes down with the legacy deployment.
-
-    :param units: active units, each with the one of the legacy deployment that takes it down.
-    :param databases: other databases of the native PostgreSQL.
-    :param accepted: names of units and databases that the operator has accepted.
-    """
-    found, accepted = [], set(accepted)
-    for name, needed in sorted(units.items()):
-        if name not in accepted:
-            found.append(
-                Problem(
-                    "unit %s" % name,
-                    "needs %s and goes down with it at the cutover" % needed,
-                    "let it want that unit (Wants= and After=) instead of requiring it, or "
-                    "accept it with preflight_accept_down: [%s]" % name,
-                )
-            )
-    for name in databases:
-        if name not in accepted:
-            found.append(
-                Problem(
-                    "database %s" % name,
-                    "is on the native PostgreSQL that is stopped at the cutover, and is not moved",
-                    "move it to another server, or accept it with preflight_accept_down: [%s]"
-                    % name,
-                )
-            )
-    return found
-
-
 def check_overrides(overrides: dict[str, str]) -> list[Problem]:
     """Secrets that the operator gives must be better than ``changeme``."""
     found = []

@@ -530,43 +530,6 @@ def test_show_of_nothing_is_nothing(text: str) -> None:
     assert _systemd.parse_show(text) == []
 
 
-def test_units_that_go_down_along_are_named_once_and_only_while_they_run(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    needed = {
-        "a.service": {
-            "RequiredBy": "b.service c.service multi-user.target",
-            "BoundBy": "d.service",
-        },
-        "b.service": {"ConsistsOf": "c.service"},
-    }
-    active = {"c.service": "active", "d.service": "inactive", "e.service": "activating"}
-    needed["b.service"]["RequisiteOf"] = "e.service"
-
-    def systemctl(_manager: Any, *words: str, **_named: Any) -> Result:
-        names = words[words.index("--") + 1 :]
-        if "ActiveState" not in words[2]:
-            return Result(
-                0,
-                "".join(
-                    "%s=%s\n" % (name, needed[names[0]].get(name, ""))
-                    for name in words[2].split(",")
-                ),
-                "",
-            )
-        return Result(
-            0,
-            "\n".join(
-                "Id=%s\nLoadState=loaded\nActiveState=%s\n" % (name, active[name]) for name in names
-            ),
-            "",
-        )
-
-    monkeypatch.setattr(_systemd.Manager, "systemctl", systemctl)
-    records = [{**record(), "name": name} for name in ("a.service", "b.service")]
-    assert _systemd.dependants(records) == {"c.service": "b.service", "e.service": "b.service"}
-
-
 def test_unit_that_reads_its_configuration_again_is_recorded_as_one_that_runs() -> None:
     told = [
         _systemd.Unit("a.service", _systemd.Manager(None), "enabled", active, {}).record()["active"]

@@ -76,7 +76,6 @@ def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     told: dict[str, Any] = {
         "rows": [[STORED]],
         "ledger": ["a", "b"],
-        "neighbours": [],
         "outcomes": {"gAAA": True, "bBBB": None},
         "keys": set(),
         "extensions": [],
@@ -86,8 +85,6 @@ def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def query(endpoint: Any, statement: str) -> list[list[Any]]:
         if "max_connections" in statement:
             return [["100"]]
-        if "datistemplate" in statement:
-            return [[name] for name in told["neighbours"]]
         if "pg_tables" in statement:
             return [["1"]] if told["ledger"] is not None else []
         return (

@@ -17,8 +17,11 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host import images as _images
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
-from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import Problem
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    neighbours as _neighbours,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     preflight as _preflight,
 )
@@ -145,10 +148,20 @@ def test_host_with_which_nothing_is_wrong_is_told_without_secrets(
     for name in ("subnets", "routes"):
         monkeypatch.setattr(_docker, name, list)
     monkeypatch.setattr(_images, "look", lambda reference, platform, insecure: image(reference))
-    monkeypatch.setattr(_systemd, "dependants", lambda records: {})
-    found = _preflight.preflight(
-        settings(tmp_path, images={"litellm": "l", "postgres": "p", "redis": "r"}), NOW
-    )
+    uses = [Problem("unit x.service", "is here", "")]
+
+    def of_legacy(found: Any, environment: Any, accepted: Any) -> list[Problem]:
+        assert found["redis"]["port"] == 6379
+        assert found["database"]["major"] == 15
+        assert environment == legacy.environment
+        return [] if accepted else uses
+
+    monkeypatch.setattr(_neighbours, "of_legacy", of_legacy)
+    images = {"litellm": "l", "postgres": "p", "redis": "r"}
+    found = _preflight.preflight(settings(tmp_path, images=images), NOW)
+    assert found.problems == uses
+    given = settings(tmp_path, images=images, accept_down=["x.service"])
+    found = _preflight.preflight(given, NOW)
     assert texts(found.problems) == ""
     shown = json.dumps(found.facts) + texts(found.warnings)
     assert SECRET not in shown

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from legacy_host import CONFIG, SECRET, UNIT, URL, deployment, read, settings, texts
+from legacy_host import CONFIG, SECRET, URL, deployment, read, settings, texts
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
@@ -29,43 +29,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._redis import (
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 
 
-def test_what_goes_down_with_the_servers_is_refused_or_accepted(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    servers: list[Listener],
-    database: dict[str, Any],
-) -> None:
-    asked: list[str] = []
-
-    def dependants(records: list[dict[str, str]]) -> dict[str, str]:
-        asked.extend(record["name"] for record in records)
-        return {"reporting.service": "postgresql@15-main.service"}
-
-    monkeypatch.setattr(_systemd, "dependants", dependants)
-    database["neighbours"] = ["reports"]
-    found = _preflight_stores.check_database(deployment({"DATABASE_URL": URL}), servers)
-    assert found.problems == []
-    facts: Any = {
-        "legacy": {"units": [UNIT.record()]},
-        "redis": {"unit": None},
-        **found.facts,
-    }
-    said = texts(_preflight_stores.check_dependants(settings(tmp_path), facts))
-    assert "unit reporting.service: needs postgresql@15-main.service and goes down with it" in said
-    assert "database reports: is on the native PostgreSQL that is stopped at the cutover" in said
-    assert asked == ["litellm.service", "postgresql@15-main.service"]
-    assert (
-        _preflight_stores.check_dependants(
-            settings(tmp_path, accept_down=["reports", "reporting.service"]), facts
-        )
-        == []
-    )
-
-
-def test_unit_that_could_not_come_back_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(_systemd, "dependants", lambda _records: {})
+def test_unit_that_could_not_come_back_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         _systemd,
         "obstacle",
@@ -73,9 +37,10 @@ def test_unit_that_could_not_come_back_is_refused(
     )
     store = {"unit": {"name": "redis.service"}}
     facts: Any = {"legacy": {"units": [{"name": "litellm.service"}]}, "redis": store}
-    assert [
-        str(problem) for problem in _preflight_stores.check_dependants(settings(tmp_path), facts)
-    ] == ["unit litellm.service: is bad", "unit redis.service: is bad"]
+    assert [str(problem) for problem in _preflight_stores.check_units(facts)] == [
+        "unit litellm.service: is bad",
+        "unit redis.service: is bad",
+    ]
 
 
 def test_database_is_told_without_its_password(
@@ -99,7 +64,6 @@ def test_database_is_told_without_its_password(
         "max_connections": 100,
         "extensions": [],
         "stored_models": 1,
-        "neighbours": [],
         "migrations": ["a", "b"],
         "salt_key_proved": True,
     }
