@@ -382,7 +382,6 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         overrides=params["overrides"],
         adopt=params["adopt"],
         existing=_envfile.loads(before, "systemd"),
-        on_host=_reader.of(params["account"], params["config"] or "/").exists,
     )
     planned = _environment.plan(process, files, settings)
     common = {

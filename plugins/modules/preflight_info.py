@@ -155,6 +155,14 @@ facts:
           name.
       type: list
       elements: dict
+    needs:
+      description:
+        - Files that the proxy needs besides its configuration, each C(source) with its C(target) in
+          the container and the C(name) of its copy in the project folder; variables that name
+          another place there (C(environment)); C(modules), C(programs) and C(hosts) that the
+          container is asked for before the cutover; C(addresses) of hosts that only this host
+          knows.
+      type: dict
     images:
       description: What is known of the images.
       type: dict

@@ -73,6 +73,10 @@ def compose_file(network: str = "bridge", **more: Any) -> str:
         "compose_postgres_port": 5434,
         "compose_redis_port": 6379,
         "__compose_config": {"included": [{"view": "config.compose.1-models.yaml"}]},
+        "compose_needed_files": [
+            {"name": "needed.001-sa.json", "source": "/home/x/sa.json", "target": "/home/x/sa.json"}
+        ],
+        "compose_environment": {"AWS_CONFIG_FILE": "/home/x/.aws/config"},
         "__compose_inside": 4000,
         "__compose_gateway": "172.30.40.1",
         "__compose_addresses": {"postgres": "172.30.40.2", "redis": "172.30.40.3"},

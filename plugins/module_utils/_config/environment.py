@@ -34,7 +34,6 @@ class Settings(NamedTuple):
     - ``overrides``: final values by name, ``None`` to leave a variable out.
     - ``adopt``: names from lines that systemd dropped.
     - ``existing``: the ``.env`` of an earlier run, whose passwords stay.
-    - ``on_host``: whether a path exists on the host.
     """
 
     database: str = "litellm"
@@ -52,7 +51,6 @@ class Settings(NamedTuple):
     adopt: Sequence[str] = ()
     existing: Mapping[str, str] = {}
     generate: Callable[[], str] = lambda: secrets.token_urlsafe(32)
-    on_host: Callable[[str], bool] = lambda path: False
 
 
 class Entry(NamedTuple):
@@ -404,17 +402,6 @@ class _Planner:
                 self.problems.append(
                     "%s: %s must not be empty: the containers do not start without it."
                     % (OVERRIDES, name)
-                )
-        for name, value in self.values.items():
-            first = value.split(":")[0]
-            if (
-                re.match(r"/[^\n]*[^/\n]\Z", first)
-                and self.entries[name].origin != OVERRIDES
-                and self.settings.on_host(first)
-            ):
-                self.warnings.append(
-                    "%s is a path on this host, and the container has files of its own. "
-                    "Mount it there, and give the path inside in %s." % (name, OVERRIDES)
                 )
         if self.values.get("LITELLM_LOG", "").upper() == "DEBUG":
             self.warnings.append(

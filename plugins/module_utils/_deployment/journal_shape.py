@@ -93,6 +93,14 @@ _REDIS = {
     "data": ({"folder": _MAYBE, "file": _MAYBE}, None),
     "major": (int, None),
 }
+_NEEDS = {
+    "files": Need([{"source": Need(str), "target": Need(str), "name": Need(str)}]),
+    "environment": Each(str),
+    "addresses": Each(str),
+    "modules": [str],
+    "programs": [str],
+    "hosts": [str],
+}
 _FOUND = {
     "project_dir": str,
     "legacy": (_LEGACY, None),
@@ -100,6 +108,7 @@ _FOUND = {
     "redis": (_REDIS, None),
     "model_hosts": ([{"port": Need(int), "unit": (_UNIT, None)}], None),
     "engine": ({"server": _MAYBE}, None),
+    "needs": (_NEEDS, None),
     "images": (dict, None),
     "space": ([{"path": str, "needed": float, "free": float}], None),
     "host": _MAYBE,

@@ -1,11 +1,12 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check whether a salt key decrypts what LiteLLM stored: the one proof that a key is right.
+"""Check whether a salt key decrypts what LiteLLM stored, the one proof that a key is right, and
+decrypt it.
 
 LiteLLM keeps each string of ``LiteLLM_ProxyModelTable.litellm_params`` as base64 of NaCl's
-secretbox (24 bytes nonce, 16 bytes Poly1305 tag, ciphertext) under SHA-256 of the key. Only the tag
-is verified, so nothing is decrypted here, and no library is needed.
+secretbox (24 bytes nonce, 16 bytes Poly1305 tag, ciphertext) under SHA-256 of the key. No library
+is needed for it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Optional
 BASE64 = re.compile(r"(?:[A-Za-z0-9_-]*|[A-Za-z0-9+/]*)={0,2}\Z")
 NONCE = 24
 TAG = 16
+ONE_TIME = 32  # bytes of the stream that are the authenticator's key
 SIGMA = struct.unpack("<4I", b"expand 32-byte k")
 # Salsa20's quarter rounds: the columns, then the rows.
 QUARTERS = (
@@ -47,26 +49,53 @@ def decrypts(value: str, key: str) -> Optional[bool]:
         ``v2:gcm:`` format (AES-GCM, which LiteLLM only writes where
         ``general_settings.encryption_algorithm`` asks for it).
     """
+    box = _box(value)
+    if box is None:
+        return None
+    nonce, tag, ciphertext = box[:NONCE], box[NONCE : NONCE + TAG], box[NONCE + TAG :]
+    one_time = _stream(_secret(key), nonce, ONE_TIME)
+    return hmac.compare_digest(_poly1305(one_time, ciphertext), tag)
+
+
+def decrypted(value: str, key: str) -> Optional[str]:
+    """A stored value in plain text; ``None`` where :func:`decrypts` is not true, or it is no
+    text."""
+    box = _box(value)
+    if box is None or not decrypts(value, key):
+        return None
+    text = box[NONCE + TAG :]
+    stream = _stream(_secret(key), box[:NONCE], ONE_TIME + len(text))[ONE_TIME:]
+    try:
+        return bytes(a ^ b for a, b in zip(text, stream)).decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _box(value: str) -> Optional[bytes]:
+    """Nonce, tag and ciphertext of a stored value, ``None`` for one that is none."""
     if not BASE64.match(value):
         return None
     try:
         box = base64.b64decode(value.replace("-", "+").replace("_", "/"), validate=True)
     except binascii.Error:
         return None
-    if len(box) < NONCE + TAG:
-        return None
-    nonce, tag, ciphertext = box[:NONCE], box[NONCE : NONCE + TAG], box[NONCE + TAG :]
-    secret = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-    return hmac.compare_digest(_poly1305(_one_time_key(secret, nonce), ciphertext), tag)
+    return box if len(box) >= NONCE + TAG else None
 
 
-def _one_time_key(key: bytes, nonce: bytes) -> bytes:
-    """Poly1305's key: the first 32 bytes of the XSalsa20 stream."""
+def _secret(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+def _stream(key: bytes, nonce: bytes, length: int) -> bytes:
+    """So many bytes of the XSalsa20 stream. Poly1305 has its first 32 for a key."""
     mixed = _rounds(_state(key, nonce[:16]))
     subkey = struct.pack("<8I", *(mixed[i] for i in (0, 5, 10, 15, 6, 7, 8, 9)))
-    start = _state(subkey, nonce[16:] + bytes(8))
-    block = [(a + b) & MASK for a, b in zip(_rounds(start), start)]
-    return struct.pack("<8I", *block[:8])
+    blocks = []
+    for number in range(-(-length // 64)):
+        start = _state(subkey, nonce[16:] + struct.pack("<Q", number))
+        words = [(a + b) & MASK for a, b in zip(_rounds(start), start)]
+        blocks.append(struct.pack("<16I", *words))
+    return b"".join(blocks)[:length]
 
 
 def _state(key: bytes, block: bytes) -> list[int]:

@@ -19,6 +19,7 @@ from .._host import docker as _docker
 from .._host import listeners as _listeners
 from .._host.problem import Problem
 from . import neighbours as _neighbours
+from . import preflight_needs as _needs
 from . import preflight_source as _source
 from . import preflight_stores as _stores
 from . import preflight_target as _target
@@ -53,7 +54,9 @@ def preflight(settings: dict, now: Optional[datetime] = None) -> Findings:
             dict(found.facts), legacy.environment, settings["accept_down"]
         )
         found.add(_stores.check_model_servers(legacy, found.facts, listeners))
-        found.add(_source.check_environment(legacy, settings, found.facts))
+        planned = _source.plan_environment(legacy, settings, found.facts)
+        found.add(_source.check_environment(planned))
+        found.add(_needs.check_needs(legacy, settings, found.facts, planned.values))
     found.problems += _target.check_ports(settings, found.facts, listeners)
     if engine["server"]:
         found.add(_target.check_images(settings, found.facts, engine))

@@ -204,8 +204,10 @@ def is_ours(text: str) -> bool:
     return text.startswith(OWN_MARK) or _environment_text.is_ours(text)
 
 
-def check_environment(legacy: _legacy.Running, settings: dict, facts: Facts) -> Findings:
-    """Plan the new ``.env`` with the code of the role env_file, for its problems and warnings."""
+def plan_environment(
+    legacy: _legacy.Running, settings: dict, facts: Facts
+) -> _environment.EnvironmentPlan:
+    """Plan the new ``.env`` with the code of the role env_file. Its values are secret."""
     files = []
     for entry in legacy.facts["environment_files"]:
         try:
@@ -213,7 +215,7 @@ def check_environment(legacy: _legacy.Running, settings: dict, facts: Facts) -> 
         except OSError:
             continue  # check_environment_file has said so
         files.append(_environment_files.LegacyFile(entry["path"], "systemd", text))
-    planned = _environment.plan(
+    return _environment.plan(
         legacy.environment,
         files,
         _environment.Settings(
@@ -222,9 +224,12 @@ def check_environment(legacy: _legacy.Running, settings: dict, facts: Facts) -> 
             master_key_in_config=True,
             overrides=settings["overrides"],
             adopt=settings["adopt"],
-            on_host=legacy.reader.exists,
         ),
     )
+
+
+def check_environment(planned: _environment.EnvironmentPlan) -> Findings:
+    """The problems and warnings of the new ``.env``."""
     return Findings(
         problems=[Problem("environment", text, "") for text in planned.problems],
         warnings=[Problem("environment", text, "") for text in planned.warnings],

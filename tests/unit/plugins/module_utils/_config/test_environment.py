@@ -503,21 +503,6 @@ def test_what_cannot_be_written_is_a_problem_with_a_way_out() -> None:
     assert plan({**PROCESS, "A": "x\udcff"}, overrides={"A": None}).problems == []
 
 
-def test_paths_of_the_host_are_warned_about() -> None:
-    found = plan(
-        {
-            **PROCESS,
-            "GOOGLE_APPLICATION_CREDENTIALS": "/home/x/key.json",
-            "ROOT_PATH": "/gateway",
-            "SSL_CERT_FILE": "/etc/ca.pem",
-        },
-        on_host=lambda path: path in ("/home/x/key.json", "/etc/ca.pem"),
-        overrides={"SSL_CERT_FILE": "/etc/ca.pem"},
-    )
-    assert len(found.warnings) == 1
-    assert found.warnings[0].startswith("GOOGLE_APPLICATION_CREDENTIALS is a path on this host")
-
-
 @given(st.lists(st.sampled_from(env_cases.PIECES), max_size=14).map("".join))
 def test_nothing_that_can_be_shown_holds_a_value(text: str) -> None:
     secret = "hunter2"

@@ -47,6 +47,23 @@ def test_the_right_key_and_no_other(value: bytes, key: str, other: str, standard
     assert _salt_key.decrypts(stored, other) is (other == key)
 
 
+def test_what_litellm_stored_is_read() -> None:
+    assert _salt_key.decrypted(STORED, KEY) == "http://127.0.0.1:8082/v1 – schön"
+    assert _salt_key.decrypted(STORED, KEY + " ") is None
+    assert _salt_key.decrypted("openai/gpt-5", KEY) is None
+
+
+@given(
+    value=st.text(st.characters(exclude_categories=["Cs"]), max_size=300), standard=st.booleans()
+)
+def test_every_text_comes_back(value: str, standard: bool) -> None:
+    assert _salt_key.decrypted(encrypt(value.encode(), KEY, standard), KEY) == value
+
+
+def test_what_is_no_text_is_none() -> None:
+    assert _salt_key.decrypted(encrypt(b"\xff", KEY), KEY) is None
+
+
 @given(value=st.binary(max_size=40), bit=st.integers(min_value=0))
 def test_a_value_that_was_changed(value: bytes, bit: int) -> None:
     box = bytearray(base64.urlsafe_b64decode(encrypt(value, KEY)))

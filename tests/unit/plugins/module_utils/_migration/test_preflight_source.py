@@ -184,9 +184,11 @@ def test_what_the_account_cannot_read_of_an_environment_file_is_said(
         "%s: account nobody can't read it: %s" % (path, why.get(kind, "not a regular file"))
     )
     planned = _preflight_source.check_environment(
-        deployment(environment_files=[{"path": str(path)}])._replace(reader=NOBODY),
-        settings(tmp_path),
-        {},
+        _preflight_source.plan_environment(
+            deployment(environment_files=[{"path": str(path)}])._replace(reader=NOBODY),
+            settings(tmp_path),
+            {},
+        )
     )
     assert SECRET not in texts(planned.problems + planned.warnings + found.problems)
 

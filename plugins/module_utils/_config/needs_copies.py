@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Copies of the files that the proxy needs, in the project folder (see :mod:`_config.needs_files`):
+read by the account that the proxy runs as, written as root's."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Iterable, NamedTuple, Sequence
+
+from .._host import files as _files
+from .._host import reader as _reader
+from .._host.account import Account
+from .._host.problem import OperatorError
+from .needs_files import LIMIT, OWN, Copy
+
+MODE = 0o640
+
+
+class Changes(NamedTuple):
+    """Names of copies that are written, for they differ from their sources, and removed, for
+    nothing needs them."""
+
+    written: list[str]
+    removed: list[str]
+
+
+def put(
+    copies: Sequence[Copy], folder: str, account: Account, gid: int, check: bool = False
+) -> Changes:
+    """Let there be exactly these copies in the project folder, root's and readable for a group.
+
+    :param check: only say what would change.
+    :raises OperatorError: a source can't be read, with its name; nothing is written then.
+    """
+    texts = {copy.name: _text(copy, account) for copy in copies}
+    owner = (os.geteuid(), gid if os.geteuid() == 0 else os.getegid())
+    written = [
+        name for name, text in texts.items() if _differs(os.path.join(folder, name), text, owner)
+    ]
+    removed = stale(folder, texts)
+    if not check:
+        for name in written:
+            _files.write_atomically(os.path.join(folder, name), texts[name], MODE, owner)
+        for name in removed:
+            os.unlink(os.path.join(folder, name))
+    return Changes(written, removed)
+
+
+def _text(copy: Copy, account: Account) -> str:
+    try:
+        return account.text(copy.source, LIMIT)
+    except OSError as error:
+        raise OperatorError(
+            "%s, which the proxy needs: %s" % (copy.source, account.cannot(error))
+        ) from None
+
+
+def _differs(path: str, text: str, owner: tuple[int, int]) -> bool:
+    if not os.path.lexists(path):
+        return True
+    about = os.lstat(path)
+    return (
+        not stat.S_ISREG(about.st_mode)
+        or (stat.S_IMODE(about.st_mode), about.st_uid, about.st_gid) != (MODE, *owner)
+        or _reader.ours().text(path, LIMIT) != text
+    )
+
+
+def stale(folder: str, wanted: Iterable[str]) -> list[str]:
+    """Names of copies that nothing needs any more."""
+    there = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    return [name for name in there if OWN.fullmatch(name) and name not in wanted]
