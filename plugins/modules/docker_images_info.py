@@ -15,9 +15,28 @@ description:
 author: llmops.litellm contributors (@llmops)
 options:
   images:
-    description: Images of the services V(litellm), V(postgres) and V(redis).
+    description:
+      - Images of the services V(litellm), V(postgres) and V(redis), as they are named on this host.
     type: dict
     required: true
+  postgres_volume:
+    description:
+      - Volume of PostgreSQL's data. Data that it has already stay where they are in it.
+    type: str
+    default: ''
+  native_postgres:
+    description: Major version of the native PostgreSQL, which the image's must not be below.
+    type: int
+  native_redis:
+    description:
+      - Product and release of the native Redis whose keys will be carried, as
+        M(llmops.litellm.preflight_info) returns them.
+    type: str
+    default: ''
+  holds_spend:
+    description: Whether there may be spend in the native Redis that no database has.
+    type: bool
+    default: false
   legacy_release:
     description: The LiteLLM release that the legacy deployment runs; empty for none.
     type: str
@@ -47,10 +66,24 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: Of each service the image by digest, and the numeric user and group that it runs as.
+  description:
+    - Of each service the image as it can be had again (C(reference), by digest), its C(name) as it
+      was given, its C(id), and whether it is C(local), which no registry ever had; then its
+      reference is its id.
+    - The C(user) that the service runs as, and its C(uid) and C(gid) as the host has them.
+    - Of V(postgres), under C(data), where its volume is mounted and its data are (C(mount),
+      C(folder)).
   returned: success
   type: dict
-  sample: {redis: {reference: "redis@sha256:…", uid: 999, gid: 999}}
+  sample:
+    redis:
+      reference: redis@sha256:…
+      name: redis:8
+      id: sha256:…
+      local: false
+      user: redis
+      uid: 999
+      gid: 999
 refused:
   description: Why what the image holds must not be deployed; empty where nothing stands against it.
   returned: success
@@ -58,15 +91,72 @@ refused:
   elements: str
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
+from ansible_collections.llmops.litellm.plugins.module_utils._host import images as _images
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     requirements as _requirements,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    image_layout as _image_layout,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._redis import formats as _formats
 
-# The proxy runs as its image says, the servers never as root.
-USERS = {"litellm": "", "postgres": "postgres", "redis": "redis"}
+# The proxy runs as its image says, the servers never as root. Images of Valkey have their own name
+# for the user.
+USERS = {"litellm": "", "postgres": "postgres", "redis": "redis valkey"}
+
+
+def inspected(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What each image is.
+
+    :raises ValueError: one is not present, cannot say, or has another place for data than a volume.
+    """
+    found = {
+        service: _docker.identity(params["images"][service], user, python=service == "litellm")
+        for service, user in USERS.items()
+    }
+    postgres = found["postgres"]
+    volume = params["postgres_volume"]
+    there = (
+        _image_layout.data_in(volume, postgres["reference"], postgres["user"]) if volume else None
+    )
+    place = _image_layout.layout(
+        postgres["environment"].get("PGDATA", ""), postgres["volumes"], there
+    )
+    postgres["data"] = place._asdict()
+    return found
+
+
+def refusals(params: dict[str, Any], found: dict[str, dict[str, Any]]) -> list[Any]:
+    """Why what the images hold must not be deployed: preflight has asked what their registries
+    tell, and here they are themselves."""
+    litellm, postgres, redis = (
+        "litellm_images.%s" % service for service in ("litellm", "postgres", "redis")
+    )
+    images = {
+        service: _images.Image(each["name"], True, (), each["environment"], {}, 0, "")
+        for service, each in found.items()
+    }
+    native = _formats.release(params["native_redis"])
+    target = _formats.of_image(
+        images["redis"].environment, found["redis"]["name"], _images.tag(images["redis"])
+    )
+    return [
+        *_requirements.check_release(
+            litellm, found["litellm"]["litellm_version"], params["legacy_release"] or None
+        ),
+        *_requirements.check_migrations(
+            litellm, found["litellm"].pop("migrations"), params["applied_migrations"]
+        ),
+        *_requirements.check_majors(
+            postgres, "PostgreSQL", images["postgres"], "PG_MAJOR", params["native_postgres"]
+        ),
+        *_requirements.check_formats(redis, target, native, params["holds_spend"])[0],
+    ]
 
 
 def main() -> None:
@@ -74,6 +164,10 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "images": {"type": "dict", "required": True},
+            "postgres_volume": {"type": "str", "default": ""},
+            "native_postgres": {"type": "int"},
+            "native_redis": {"type": "str", "default": ""},
+            "holds_spend": {"type": "bool", "default": False},
             "legacy_release": {"type": "str", "default": ""},
             "applied_migrations": {"type": "list", "elements": "str"},
         },
@@ -83,24 +177,10 @@ def main() -> None:
     if missing:
         module.fail_json(msg="images: no image is given for %s." % ", ".join(missing))
     try:
-        found = {
-            service: _docker.identity(
-                module.params["images"][service], user, python=service == "litellm"
-            )
-            for service, user in USERS.items()
-        }
+        found = inspected(module.params)
     except ValueError as error:
         module.fail_json(msg=str(error))
-    refused = _requirements.check_release(
-        "litellm_images.litellm",
-        found["litellm"]["litellm_version"],
-        module.params["legacy_release"] or None,
-    )
-    refused += _requirements.check_migrations(
-        "litellm_images.litellm",
-        found["litellm"].pop("migrations"),
-        module.params["applied_migrations"],
-    )
+    refused = refusals(module.params, found)
     module.exit_json(changed=False, images=found, refused=[str(item) for item in refused])
 
 

@@ -82,6 +82,12 @@ options:
   major:
     description: To a native server, its major version.
     type: int
+  release:
+    description:
+      - To a native server, its product and release, as M(llmops.litellm.preflight_info) returns
+        them. The formats of both servers' snapshots decide then, and O(major) counts no more.
+    type: str
+    default: ''
   required:
     description:
       - To a native server, whether to fail where the keys can't be copied, since there is spend in
@@ -166,6 +172,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import files 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import paths as _paths
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
+from ansible_collections.llmops.litellm.plugins.module_utils._redis import formats as _formats
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import transfer as _transfer
 
@@ -213,7 +220,10 @@ def to_native(
     :raises RedisError: the container can't be read, or keys that are required were not copied.
     """
     keys = total(_redis.parse_keyspace(container.ask("INFO", "keyspace")))
-    reason = _transfer.hindrance(container, params["data"], params["unit"], params["major"])
+    release = _formats.release(params["release"])
+    reason = _transfer.hindrance(
+        container, params["data"], params["unit"], params["major"], release
+    )
     if not check and reason:
         _systemd.restore(params["unit"])
     elif not check:
@@ -248,6 +258,7 @@ def main() -> None:
             "unit": {"type": "dict"},
             "data": {"type": "dict"},
             "major": {"type": "int"},
+            "release": {"type": "str", "default": ""},
             "required": {"type": "bool", "default": False},
             "timeout": {"type": "float", "default": 600},
         },

@@ -64,6 +64,11 @@ def compose_file(network: str = "bridge", **more: Any) -> str:
     values = {
         "compose_project_name": "litellm",
         "compose_images": {name: "%s@sha256:1" % name for name in ("litellm", "postgres", "redis")},
+        "__compose_postgres_data": {
+            "mount": "/var/lib/postgresql/data",
+            "folder": "/var/lib/postgresql/data",
+        },
+        "__compose_redis_user": "redis",
         "compose_network": network,
         "compose_gateway_name": "host.docker.internal",
         "compose_subnet": "172.30.40.0/24",

@@ -199,7 +199,7 @@ FAULTS = {
         "true",
         "true",
         (
-            f"litellm_images.litellm: image {GONE}: the registry answered 404",
+            f"litellm_images.litellm: image {GONE}: the engine can't get it (",
             "litellm_images.redis: '' is not an image reference",
         ),
         {"litellm_images": {"litellm": GONE, "redis": ""}},

@@ -92,6 +92,7 @@ _REDIS = {
     "port": (int, None),
     "data": ({"folder": _MAYBE, "file": _MAYBE}, None),
     "major": (int, None),
+    "release": _MAYBE,
 }
 _NEEDS = {
     "files": Need([{"source": Need(str), "target": Need(str), "name": Need(str)}]),

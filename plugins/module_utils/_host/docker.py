@@ -10,6 +10,10 @@ import json
 import re
 from typing import Any, Iterable, Optional, Union
 
+from . import engine_kind as _engine_kind
+from . import engine_socket as _engine_socket
+from . import image_reference as _image_reference
+from . import registry_login as _registry_login
 from .listeners import parse_listeners
 from .problem import Problem, numbers
 from .process import Result, run
@@ -66,13 +70,17 @@ def _json(answer: str) -> Any:
 def describe() -> dict:
     """The engine and its Compose: ``client`` (found), ``server``, ``compose``, ``compose_v1``
     (versions, empty where there is none), ``error``, ``platform`` (``linux/amd64``), ``root`` (data
-    folder), ``insecure`` (registries without TLS)."""
+    folder), ``images_root`` (where images take room), ``insecure`` (registries without TLS),
+    ``mirrors``, ``proxies``; ``kind`` and ``remapped`` as in :mod:`_host.engine_kind`; ``address``
+    and ``socket`` (where it is reached, empty where that is not known)."""
     result = run(["docker", "version", "--format", "{{json .Server}}"])
-    server = _json(result.out) or {}
-    info = _json(run(["docker", "info", "--format", "{{json .}}"]).out) or {}
+    server = _object(result.out)
+    asked = run(["docker", "info", "--format", "{{json .}}"])
+    info = _object(asked.out)
     compose = run(["docker", "compose", "version", "--short"])
     alone = run(["docker-compose", "version", "--short"])
     indexes = (info.get("RegistryConfig") or {}).get("IndexConfigs") or {}
+    address = _engine_socket.address() if result.rc != 127 else ""
     return {
         "client": result.rc != 127,
         "server": server.get("Version", ""),
@@ -80,9 +88,21 @@ def describe() -> dict:
         "compose": compose.out.strip() if compose.rc == 0 else "",
         "compose_v1": alone.out.strip() if alone.rc == 0 else "",
         "platform": "%s/%s" % (server.get("Os", "linux"), server.get("Arch", "unknown")),
-        "root": info.get("DockerRootDir", "/var/lib/docker"),
+        "root": info.get("DockerRootDir") or "/var/lib/docker",
+        "images_root": _engine_kind.images_root(info),
         "insecure": [name for name, index in indexes.items() if not index.get("Secure", True)],
+        "mirrors": _engine_kind.mirrors(info),
+        "proxies": _engine_kind.proxies(info),
+        "kind": _engine_kind.kind(server, info, result.err + asked.err, address),
+        "remapped": _engine_kind.remapped(info),
+        "address": address,
+        "socket": address.partition("unix://")[2],
     }
+
+
+def _object(answer: str) -> dict:
+    told = _json(answer)
+    return told if isinstance(told, dict) else {}
 
 
 def version(timeout: float = 60) -> Result:
@@ -245,10 +265,13 @@ def is_reference(image: str) -> bool:
 def identity(image: str, user: str, python: bool = False) -> dict:
     """Who a service of an image runs as, and the image by digest.
 
-    :param user: the user to ask for (``postgres``), or empty for the image's own.
-    :returns: ``reference`` (by digest; the id where the image was built here), ``uid``, ``gid``
-        and, with ``python``, ``litellm_version`` and ``migrations`` (names of the schema migrations
-        it brings, ``None`` where it brings none).
+    :param user: the user to ask for (``postgres``), or empty for the image's own; of several words
+        the first that the image has.
+    :returns: ``reference`` (by digest; the id where no registry ever had it, and then ``local`` is
+        true), ``name`` (as given), ``id``, ``user``, ``uid``, ``gid`` (the container's as the host
+        has them), ``volumes`` (folders that the image declares), ``environment`` (of these
+        :data:`TOLD`) and, with ``python``, ``litellm_version`` and ``migrations`` (names of the
+        schema migrations it brings, ``None`` where it brings none).
     :raises ValueError: the image is not present or cannot say.
     """
     if not is_reference(image):
@@ -257,23 +280,23 @@ def identity(image: str, user: str, python: bool = False) -> dict:
     if result.rc != 0:
         raise ValueError("image %s is not present: %s" % (image, result.err.strip()))
     data = json.loads(result.out)
-    repository = image.split("@")[0]
-    name = repository.rsplit(":", 1)[0] if ":" in repository.rsplit("/", 1)[-1] else repository
-    digests = [item for item in data.get("RepoDigests") or [] if item.startswith(name + "@")]
-    base = ["docker", "run", "--rm", "--network", "none", "--cap-drop", "ALL", "--entrypoint"]
-    asked = run([*base, "id", image, *([user] if user else [])])
-    numbers = dict(word.split("=", 1) for word in asked.out.split() if "=" in word)
-    if asked.rc != 0 or "uid" not in numbers:
-        raise ValueError(
-            "image %s cannot say who %s is: %s" % (image, user or "its user", asked.err.strip())
-        )
+    config = data.get("Config") or {}
+    reference = _recorded(image, data.get("RepoDigests") or [])
+    name, numbers = _user(image, user)
     found: dict[str, Any] = {
-        "reference": image if "@" in image else (digests or [data["Id"]])[0],
-        "uid": int(numbers["uid"].split("(")[0]),
-        "gid": int(numbers["gid"].split("(")[0]),
+        "reference": reference or data["Id"],
+        "name": image,
+        "id": data["Id"],
+        "local": not reference,
+        "user": name,
+        "volumes": sorted(config.get("Volumes") or {}),
+        "environment": {
+            key: value for key, value in _pairs(config.get("Env")).items() if key in TOLD
+        },
+        **numbers,
     }
     if python:
-        answer = run([*base, "python3", image, "-c", _RELEASE])
+        answer = run([*_ONCE, "python3", image, "-c", _RELEASE])
         if answer.rc != 0:
             raise ValueError(
                 "image %s holds no LiteLLM that python3 can find: %s"
@@ -281,6 +304,60 @@ def identity(image: str, user: str, python: bool = False) -> dict:
             )
         found["litellm_version"], found["migrations"] = json.loads(answer.out)
     return found
+
+
+# Of an image's own environment; the rest is nobody's business.
+TOLD = ("PGDATA", "PG_MAJOR", "PG_VERSION", "REDIS_VERSION", "VALKEY_VERSION")
+_ONCE = ["docker", "run", "--rm", "--network", "none", "--cap-drop", "ALL", "--entrypoint"]
+
+
+def _recorded(image: str, digests: list[str]) -> str:
+    try:
+        several = len(_image_reference.of_repository(image, digests)) > 1
+        preferred = _current(image) if several else ""
+        return _image_reference.recorded(image, digests, preferred)
+    except ValueError as error:
+        raise ValueError("image %s: %s" % (image, error)) from None
+
+
+def _current(image: str) -> str:
+    """The digest that an image's tag has now, empty where nobody says: one that was replaced since
+    need not stay in its registry for ever."""
+    parts = _image_reference.parse_reference(image)
+    socket = _engine_socket.address().partition("unix://")[2]
+    try:
+        login = _registry_login.login(parts.host)
+    except _registry_login.LoginUnknown:
+        login = None
+    return _engine_socket.distribution(image, login, parts.host, socket).digest if socket else ""
+
+
+def _user(image: str, user: str) -> tuple[str, dict[str, int]]:
+    """The first of some users that an image has, and its numbers on this host.
+
+    :raises ValueError: it has none of them.
+    """
+    said = ""
+    for name in user.split() or [""]:
+        asked = run([*_ONCE, "id", image, *([name] if name else [])])
+        numbers = dict(word.split("=", 1) for word in asked.out.split() if "=" in word)
+        if asked.rc == 0 and "uid" in numbers:
+            first = remapped()
+            return name, {key: int(numbers[key].split("(")[0]) + first for key in ("uid", "gid")}
+        said = said or asked.err.strip()
+    raise ValueError(
+        "image %s cannot say who %s is: %s" % (image, user.split(" ")[0] or "its user", said)
+    )
+
+
+def remapped() -> int:
+    """Which account of the host root of containers is: 0, unless the engine remaps them."""
+    options = run(["docker", "info", "--format", "{{json .}}"])
+    return _engine_kind.remapped(_object(options.out))
+
+
+def _pairs(items: Optional[list[str]]) -> dict[str, str]:
+    return dict(item.split("=", 1) for item in items or [] if "=" in item)
 
 
 LEAST_ENGINE = (20, 10)
@@ -292,24 +369,15 @@ LEAST_COMPOSE = (2, 24, 4)
 def check_engine(engine: dict) -> list[Problem]:
     """Docker and Compose. ``engine``: ``client`` (found), ``server`` (version or empty), ``error``,
     ``compose`` (version or empty), ``compose_v1`` (version of a stand-alone docker-compose, or
-    empty)."""
+    empty), ``kind`` where it is known."""
     if not engine["client"]:
-        return [
-            Problem(
-                "Docker",
-                "no docker command on this host",
-                "install Docker Engine with the Compose plugin (Debian: docker.io docker-compose)",
-            )
-        ]
+        return [_engine_kind.absent()]
+    other = _engine_kind.check_kind(engine)
+    if other:
+        return [other]  # what else it lacks is answered by installing the right one
     found = []
     if not engine["server"]:
-        found.append(
-            Problem(
-                "Docker",
-                "the engine does not answer (%s)" % engine["error"],
-                "systemctl enable --now docker",
-            )
-        )
+        found.append(_engine_kind.silent(engine["error"]))
     elif numbers(engine["server"]) < LEAST_ENGINE:
         found.append(
             Problem(

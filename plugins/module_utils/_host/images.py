@@ -1,81 +1,48 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a container image is, without pulling it: from the engine where it is present, else from its
-registry.
+"""What a container image is, without pulling it: from the engine where it is present, else what the
+engine can get, and what its registry tells of that.
 
-A refusal must leave the host as it was, so preflight may not pull. A registry's manifest and
-configuration say what has to be known: platform, digest, size, the environment that the image
-declares (``PG_MAJOR``, ``REDIS_VERSION``), labels.
+A refusal must leave the host as it was, so preflight may not pull. The engine decides what it can
+get: only it knows its mirrors, proxies and certificates. A registry's manifest and configuration
+say what else should be known: size, the environment that the image declares (``PG_MAJOR``,
+``REDIS_VERSION``), labels.
 """
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
-import urllib.error
-import urllib.parse
-import urllib.request
-from typing import Any, NamedTuple, Optional
+from typing import Any, Mapping, NamedTuple, Optional
 
+from . import engine_socket as _engine_socket
+from . import registry as _registry
+from . import registry_login as _registry_login
+from .image_reference import HUB, Reference, is_id, parse_reference
 from .process import run
 
-MANIFESTS = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-)
-# Follows the host's proxy settings, as the engine's own pulls usually do.
-_OPENER = urllib.request.build_opener()
-LIMIT = 4 << 20  # bytes of a manifest or configuration; real ones are some kilobytes
-
-
-class Reference(NamedTuple):
-    """An image reference taken apart; ``registry`` is empty for the engine's default one."""
-
-    registry: str
-    repository: str
-    tag: str
-    digest: str
+# Of the engine's answers those that a pull would get as well: there is no such image, or it is not
+# for this host's login.
+REFUSALS = (401, 403, 404)
 
 
 class Image(NamedTuple):
-    """What is known of an image. ``platforms`` like ``linux/amd64``; ``environment`` what the image
-    itself sets; ``size`` bytes to fetch, 0 where it is present; ``error`` why nothing is known,
-    else empty."""
+    """What is known of an image. ``platforms`` like ``linux/amd64``, none where nobody tells;
+    ``environment`` what the image itself sets; ``size`` bytes to fetch, 0 where it is present or
+    nobody tells; ``error``: why it can't be had, else empty. ``digest``: of what the name means in
+    its registry; ``note``: what could not be learnt; ``volumes``: folders that it declares."""
 
     reference: str
     present: bool
     platforms: tuple[str, ...]
-    environment: dict[str, str]
-    labels: dict[str, str]
+    environment: Mapping[str, str]
+    labels: Mapping[str, str]
     size: int
     error: str
-
-
-def parse_reference(text: str) -> Reference:
-    """Take ``[registry/]repository[:tag][@digest]`` apart.
-
-    :raises ValueError: it is none.
-    """
-    match = re.match(
-        r"^(?:(?P<registry>[^/]*[.:][^/]*|localhost)/)?(?P<repository>[a-z0-9][a-z0-9._/-]*)"
-        r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]*))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$",
-        text,
-    )
-    if match is None:
-        raise ValueError(
-            "%r is not an image reference ([registry/]name[:tag]@sha256:digest)" % text
-        )
-    return Reference(
-        *(match.group(name) or "" for name in ("registry", "repository", "tag", "digest"))
-    )
-
-
-def _pairs(items: Optional[list[str]]) -> dict[str, str]:
-    return dict(item.split("=", 1) for item in items or [] if "=" in item)
+    digest: str = ""
+    note: str = ""
+    volumes: tuple[str, ...] = ()
 
 
 def parse_local(reference: str, text: str) -> Image:
@@ -86,144 +53,66 @@ def parse_local(reference: str, text: str) -> Image:
         reference,
         True,
         ("%s/%s" % (result["Os"], result["Architecture"]),),
-        _pairs(config.get("Env")),
+        _registry.pairs(config.get("Env")),
         config.get("Labels") or {},
         0,
         "",
+        volumes=tuple(config.get("Volumes") or ()),
     )
 
 
-class _Registry:
-    """A registry's HTTP interface, as far as reading manifests and configurations goes, with
-    anonymous tokens."""
-
-    def __init__(self, reference: Reference, insecure: bool, timeout: float) -> None:
-        self.base = "%s://%s/v2/%s/" % (
-            "http" if insecure else "https",
-            reference.registry,
-            reference.repository,
-        )
-        self.timeout, self.token = timeout, ""
-
-    def get(self, path: str, accept: str = "*/*") -> dict:
-        try:
-            return self._get(path, accept)
-        except urllib.error.HTTPError as error:
-            challenge = error.headers.get("WWW-Authenticate", "")
-            if error.code != 401 or not challenge.lower().startswith("bearer") or self.token:
-                raise
-            result = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
-            query = urllib.parse.urlencode(
-                {key: result[key] for key in ("service", "scope") if key in result}
-            )
-            with _OPENER.open("%s?%s" % (result["realm"], query), timeout=self.timeout) as answer:
-                granted = json.loads(answer.read(LIMIT))
-            self.token = granted.get("token") or granted.get("access_token") or ""
-            return self._get(path, accept)
-
-    def _get(self, path: str, accept: str) -> dict:
-        request = urllib.request.Request(self.base + path, headers={"Accept": accept})
-        if self.token:
-            # Registries send to another host for blobs, by an address that is signed; such hosts
-            # refuse a second credential.
-            request.add_unredirected_header("Authorization", "Bearer " + self.token)
-        with _OPENER.open(request, timeout=self.timeout) as answer:
-            return json.loads(answer.read(LIMIT))
-
-
-def _platform(result: dict) -> str:
-    return "%s/%s" % (result.get("os", "?"), result.get("architecture", "?"))
-
-
-def remote(reference: str, platform: str, insecure: bool, timeout: float = 20) -> Image:
-    """Ask the registry; whatever goes wrong becomes ``error``."""
-    parts = parse_reference(reference)
-    registry = _Registry(parts, insecure, timeout)
-    try:
-        manifest = registry.get(
-            "manifests/" + (parts.digest or parts.tag or "latest"), ", ".join(MANIFESTS)
-        )
-        if "manifests" in manifest:
-            offered = {
-                _platform(item.get("platform") or {}): item["digest"]
-                for item in manifest["manifests"]
-            }
-            if platform not in offered:
-                return Image(reference, False, tuple(sorted(offered)), {}, {}, 0, "")
-            manifest = registry.get("manifests/" + offered[platform], ", ".join(MANIFESTS))
-        config: dict[str, Any] = registry.get("blobs/" + manifest["config"]["digest"])
-        inner = config.get("config") or {}
-        return Image(
-            reference,
-            False,
-            (_platform(config),),
-            _pairs(inner.get("Env")),
-            inner.get("Labels") or {},
-            sum(layer.get("size", 0) for layer in manifest.get("layers", [])),
-            "",
-        )
-    except urllib.error.HTTPError as error:
-        return Image(
-            reference,
-            False,
-            (),
-            {},
-            {},
-            0,
-            "the registry answered %d %s" % (error.code, error.reason),
-        )
-    except (OSError, http.client.HTTPException) as error:
-        return Image(
-            reference,
-            False,
-            (),
-            {},
-            {},
-            0,
-            "the registry cannot be asked (%s)"
-            % (getattr(error, "reason", None) or str(error).strip()),
-        )
-    except (
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-    ) as error:  # an answer of another shape, such as a login page
-        return Image(
-            reference,
-            False,
-            (),
-            {},
-            {},
-            0,
-            "the registry cannot be asked (its answer is not understood: %s)" % error,
-        )
-
-
-def look(reference: str, platform: str, insecure_registries: list[str]) -> Image:
+def look(reference: str, engine: Mapping[str, Any]) -> Image:
     """An image as the engine or, where it is not present, its registry knows it.
 
-    Images of the engine's default registry are asked for through the engine's own client, which
-    tells existence only.
+    :param engine: of :func:`_host.docker.describe` ``platform``, ``insecure``, ``mirrors``,
+        ``proxies`` and ``socket``.
+    :raises ValueError: it is no reference.
     """
-    parts = parse_reference(reference)
+    nothing = Image(reference, False, (), {}, {}, 0, "")
+    parts = None if is_id(reference) else parse_reference(reference)
     local = run(["docker", "image", "inspect", reference])
     if local.rc == 0:
         return parse_local(reference, local.out)
-    if parts.registry:
-        return remote(reference, platform, parts.registry in insecure_registries)
-    asked = run(["docker", "manifest", "inspect", reference])
-    return Image(
-        reference,
-        False,
-        (platform,) if asked.rc == 0 else (),
-        {},
-        {},
-        0,
-        ""
-        if asked.rc == 0
-        else "the registry does not have it (%s)" % "".join(asked.err.strip().splitlines()[-1:]),
+    if parts is None:
+        return nothing._replace(error="is not on this host, and an id can't be pulled")
+    access = _registry.Access(
+        engine.get("insecure") or (), engine.get("mirrors") or (), engine.get("proxies") or {}
     )
+    login, unsure = _login(parts)
+    asked = _engine(reference, parts, login, engine)
+    if asked.status in REFUSALS and not unsure and not (access.mirrors and parts.host == HUB):
+        return nothing._replace(error="the engine can't get it (%s)" % asked.said)
+    told = _registry.describe(parts, engine["platform"], access, login)
+    notes = ["the engine can't say whether it can get it (%s)" % asked.said] * bool(asked.said)
+    notes += [unsure] * bool(unsure) + [told.error] * bool(told.error)
+    return nothing._replace(
+        platforms=asked.platforms or told.platforms,
+        environment=told.environment,
+        labels=told.labels,
+        size=told.size,
+        digest=parts.digest or asked.digest,
+        note="; ".join(notes),
+        volumes=told.volumes,
+    )
+
+
+def _login(parts: Reference) -> tuple[Optional[_registry_login.Login], str]:
+    try:
+        return _registry_login.login(parts.host), ""
+    except _registry_login.LoginUnknown as error:
+        return None, str(error)
+
+
+def _engine(
+    reference: str,
+    parts: Reference,
+    login: Optional[_registry_login.Login],
+    engine: Mapping[str, Any],
+) -> _engine_socket.Answer:
+    path = engine.get("socket") or ""
+    if not path:
+        return _engine_socket.Answer(0, said="its socket is not known")
+    return _engine_socket.distribution(reference, login, parts.host, path)
 
 
 def version(image: Image) -> Optional[str]:
@@ -233,15 +122,25 @@ def version(image: Image) -> Optional[str]:
         match = re.search(r"\d+\.\d+\.\d+", image.labels.get(label, ""))
         if match:
             return match.group(0)
-    match = re.search(r"\d+\.\d+\.\d+", parse_reference(image.reference).tag)
+    match = re.search(r"\d+\.\d+\.\d+", tag(image))
     return match.group(0) if match else None
+
+
+def tag(image: Image) -> str:
+    """The tag of an image's name, empty where it has none."""
+    return "" if is_id(image.reference) else parse_reference(image.reference).tag
+
+
+def declared(image: Image, *variables: str) -> str:
+    """The version that an image declares in the first of these variables of its own, else in its
+    tag; empty where neither tells."""
+    values = [image.environment[name] for name in variables if image.environment.get(name)]
+    found = (re.match(r"\d+(?:\.\d+)*", text) for text in [*values[:1], tag(image)])
+    return next((match.group(0) for match in found if match), "")
 
 
 def major(image: Image, variable: str) -> Optional[int]:
     """The major version that an image declares in a variable of its own (``PG_MAJOR``,
     ``REDIS_VERSION``), else in its tag."""
-    for text in (image.environment.get(variable, ""), parse_reference(image.reference).tag):
-        match = re.match(r"(\d+)", text)
-        if match:
-            return int(match.group(1))
-    return None
+    told = declared(image, variable)
+    return int(told.split(".")[0]) if told else None

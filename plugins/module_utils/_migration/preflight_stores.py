@@ -21,6 +21,7 @@ from .._postgres import extensions as _extensions
 from .._postgres import native_server as _native_server
 from .._postgres import session as _session
 from .._postgres.role import SETTINGS
+from .._redis import formats as _formats
 from .._redis import native_data as _native_data
 from .._redis import redis as _redis
 from . import requirements as _requirements
@@ -179,6 +180,7 @@ def check_redis(
         "unit": service and service["unit"],
         "process": service and service["process"],
         "major": int(major.group(1)) if major else None,
+        "release": _release(version.out),
         "data": None,
         "holds_spend": holds_spend,
     }
@@ -196,7 +198,8 @@ def check_redis(
         )
         native = _redis.Native("127.0.0.1", port, user, password)
         try:
-            native.ask("PING")
+            # of the server that runs, which need not be the program's that is installed now
+            redis["release"] = _release(native.ask("INFO", "server")) or redis["release"]
             redis["data"] = _native_data.data_of(native)
         except _redis.RedisError as error:
             found.refuse(
@@ -220,6 +223,12 @@ def check_redis(
             "set it to true, or lose that spend by switching the buffer off first",
         )
     return found
+
+
+def _release(said: str) -> Optional[str]:
+    """Product and release, as text; ``None`` where they can't be told."""
+    found = _formats.release(said)
+    return str(found) if found else None
 
 
 def check_model_servers(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Optional, Sequence
 
 from .._deployment import compose_project as _compose_project
 from .._deployment import journal as _journal
@@ -17,12 +17,15 @@ from .._host import listeners as _listeners
 from .._host import paths as _paths
 from .._host import process as _process
 from .._host.problem import Problem
+from .._redis import formats as _formats
 from . import requirements as _requirements
 from .preflight_findings import Facts, Findings
 
 # A copy is about as large as its source; a compressed backup is smaller, but it is not known
 # beforehand by how much.
 RESERVE = 1 << 30
+# Bytes to fetch of an image whose registry does not tell: somewhat more than the official ones'.
+ESTIMATES = {"litellm": 900 << 20, "postgres": 180 << 20, "redis": 60 << 20}
 
 
 def check_ports(
@@ -91,41 +94,92 @@ def _program(pid: Any) -> str:
 
 
 def check_images(settings: dict, facts: Facts, engine: dict) -> Findings:
-    """Check the three images: available, for this platform, new enough, not of a bad release.
+    """Check the three images: there or to be had, for this platform, new enough, not of a bad
+    release.
 
     Facts: ``images``, by service.
     """
     images: dict[str, dict[str, Any]] = {}
     found = Findings({"images": images})
-    legacy_release = facts.get("legacy", {}).get("litellm_version")
-    postgres, redis = facts.get("database") or {}, facts.get("redis") or {}
     for service in _compose_project.SERVICES:
         variable = "litellm_images.%s" % service
         reference = settings["images"].get(service) or ""
         try:
-            image = _images.look(reference, engine["platform"], engine["insecure"])
+            image = _images.look(reference, engine)
         except ValueError as error:
             found.refuse(variable, str(error), "give the image, best by digest")
             continue
-        images[service] = {"reference": reference, "present": image.present, "bytes": image.size}
+        guessed = not (image.present or image.size or image.error)
+        images[service] = {
+            "reference": reference,
+            "present": image.present,
+            "bytes": ESTIMATES[service] if guessed else image.size,
+            "digest": image.digest,
+        }
         found.problems += _requirements.check_image(variable, image, engine["platform"])
-        if service == "litellm":
-            found.problems += _requirements.check_release(
-                variable, _images.version(image), legacy_release
-            )
-        elif service == "postgres":
-            found.problems += _requirements.check_majors(
-                variable, "PostgreSQL", image, "PG_MAJOR", postgres.get("major")
-            )
-            if image.present:
-                found.problems += _check_extensions(
-                    variable, reference, postgres.get("extensions") or []
-                )
-        elif settings["carry_redis"]:
-            found.problems += _requirements.check_majors(
-                variable, "Redis", image, "REDIS_VERSION", redis.get("major")
-            )
+        _tell_unknown(found, variable, image, images[service]["bytes"] if guessed else 0)
+        _CHECKS[service](found, variable, image, settings, facts)
     return found
+
+
+def _tell_unknown(found: Findings, variable: str, image: _images.Image, guessed: int) -> None:
+    """What nobody tells of an image that is yet to be pulled is no reason to refuse it."""
+    said = [image.note] * bool(image.note)
+    said += ["its size is not known, and counted as %s" % _files.size(guessed)] * bool(guessed)
+    if said and not image.error:
+        found.warn(
+            variable,
+            "image %s: %s" % (image.reference, "; ".join(said)),
+            "the pull will tell, before anything of the legacy deployment is touched",
+        )
+
+
+def _check_litellm(
+    found: Findings, variable: str, image: _images.Image, _settings: dict, facts: Facts
+) -> None:
+    found.problems += _requirements.check_release(
+        variable, _images.version(image), facts.get("legacy", {}).get("litellm_version")
+    )
+
+
+def _check_postgres(
+    found: Findings, variable: str, image: _images.Image, _settings: dict, facts: Facts
+) -> None:
+    postgres = facts.get("database") or {}
+    found.problems += _requirements.check_majors(
+        variable, "PostgreSQL", image, "PG_MAJOR", postgres.get("major")
+    )
+    if image.present:
+        found.problems += _check_extensions(
+            variable, image.reference, postgres.get("extensions") or []
+        )
+
+
+def _check_redis(
+    found: Findings, variable: str, image: _images.Image, settings: dict, facts: Facts
+) -> None:
+    redis = facts.get("redis") or {}
+    if not settings["carry_redis"] or not redis:
+        return
+    native = _formats.release(redis.get("release") or "")
+    target = _redis_release(image)
+    if native is None or target is None:
+        found.problems += _requirements.check_majors(
+            variable, "Redis", image, "REDIS_VERSION", redis.get("major")
+        )
+        return
+    problems, warnings = _requirements.check_formats(
+        variable, target, native, bool(redis.get("holds_spend"))
+    )
+    found.problems += problems
+    found.warnings += warnings
+
+
+def _redis_release(image: _images.Image) -> Optional[_formats.Release]:
+    return _formats.of_image(image.environment, image.reference, _images.tag(image))
+
+
+_CHECKS = {"litellm": _check_litellm, "postgres": _check_postgres, "redis": _check_redis}
 
 
 def _check_extensions(variable: str, reference: str, names: Sequence[str]) -> list[Problem]:
@@ -209,12 +263,13 @@ def check_space(settings: dict, facts: Facts, engine: dict) -> Findings:
     database = facts.get("database", {}).get("bytes", 0)
     missing = [image["bytes"] for image in facts.get("images", {}).values() if not image["present"]]
     # A layer takes about three times its compressed size once it is unpacked.
+    wanted = {engine["images_root"]: sum(missing) * 4}
+    wanted[engine["root"]] = wanted.get(engine["root"], 0) + database + RESERVE
+    wanted[settings["backup_dir"]] = wanted.get(settings["backup_dir"], 0) + database
     needs = [
         (path, _files.device_of(path), needed, _files.free_bytes(path))
-        for path, needed in (
-            (engine["root"], sum(missing) * 4 + database + RESERVE),
-            (settings["backup_dir"], database),
-        )
+        for path, needed in wanted.items()
+        if needed or path != engine["images_root"]
     ]
     space = [
         {"path": path, "needed": needed, "free": free} for path, _device, needed, free in needs

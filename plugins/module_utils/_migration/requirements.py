@@ -14,8 +14,10 @@ import re
 from typing import Iterable, NamedTuple, Optional
 
 from .._host.files import size
+from .._host.image_reference import is_id
 from .._host.images import Image, major
 from .._host.problem import Problem, numbers
+from .._redis import formats as _formats
 
 # Released with malware, per the project's own advisories (March and October 2026).
 BAD_RELEASES = (r"1\.82\.7", r"1\.82\.8", r"1\.107\.\d+")
@@ -182,21 +184,26 @@ def check_stage_port(number: int, taken: Iterable[int]) -> list[Problem]:
 
 
 def check_image(variable: str, image: Image, platform: str) -> list[Problem]:
-    """An image must exist, for this platform."""
+    """An image must be there or such that the engine can get it, for this platform. What nobody
+    tells is no reason to refuse."""
     if image.error:
         return [
             Problem(
                 variable,
                 "image %s: %s" % (image.reference, image.error),
-                "check the reference, the network and `docker login`",
+                "bring it with `docker load`, or give a name that can be pulled"
+                if is_id(image.reference)
+                else "`docker pull %s` as root says more: check the reference and `docker login`;"
+                " or bring it with `docker load` and give the name that it has here"
+                % image.reference,
             )
         ]
-    if platform not in image.platforms:
+    if image.platforms and platform not in image.platforms:
         return [
             Problem(
                 variable,
                 "image %s is for %s; this host is %s"
-                % (image.reference, ", ".join(image.platforms) or "no platform", platform),
+                % (image.reference, ", ".join(image.platforms), platform),
                 "use an image for this platform",
             )
         ]
@@ -292,6 +299,47 @@ def check_majors(
             )
         ]
     return []
+
+
+def check_formats(
+    variable: str,
+    target: Optional[_formats.Release],
+    native: Optional[_formats.Release],
+    holds_spend: bool,
+) -> tuple[list[Problem], list[Problem]]:
+    """Whether keys can be carried to the image's Redis and back, by what both write and read:
+    problems and warnings.
+
+    :param holds_spend: whether there may be spend in Redis that no database has.
+    """
+    if target is None or native is None:
+        return [], []
+    if _formats.carried(native, target) is False:
+        return [
+            Problem(
+                variable,
+                "the image has %s, which does not read what the native %s writes (format %s)"
+                % (target, native, native.writes),
+                "use an image of %s or newer, or start empty with litellm_carry_redis: false"
+                % native,
+            )
+        ], []
+    if _formats.carried(target, native):
+        return [], []
+    seen = "the image has %s, whose snapshots the native %s need not read" % (target, native)
+    if target.writes is not None and native.writes is not None:
+        seen = "the image has %s, whose snapshots (format %d) the native %s does not read" % (
+            target,
+            target.writes,
+            native,
+        )
+    if holds_spend:
+        said = "%s: spend that waits in Redis for the database could not come back" % seen
+        remedy = "use an image of %s, or switch use_redis_transaction_buffer off first" % native
+        return [Problem(variable, said, remedy)], []
+    said = "%s: a rollback leaves the keys in the container's volume" % seen
+    remedy = "cached answers and counters then begin anew; with an image of %s they come back"
+    return [], [Problem(variable, said, remedy % native)]
 
 
 def check_disk(needs: Iterable[tuple[str, int, int, int]]) -> list[Problem]:

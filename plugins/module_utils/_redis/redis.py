@@ -16,11 +16,12 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from typing import IO, Callable, NamedTuple, cast
+from typing import IO, Callable, NamedTuple, Optional, cast
 
 from .._host import files as _files
 from .._host.problem import OperatorError
 from .._host.process import Result, run, start
+from . import formats as _formats
 
 Keyspace = dict[str, dict[str, int]]
 NOTHING = {"keys": 0, "expires": 0}
@@ -237,6 +238,10 @@ class Container(NamedTuple):
         """The server's major version."""
         found = re.search(r"^redis_version:(\d{1,9})", self.ask("INFO", "server"), re.M)
         return int(found[1]) if found else 0
+
+    def release(self) -> Optional[_formats.Release]:
+        """The server's product and release, ``None`` where it does not tell."""
+        return _formats.release(self.ask("INFO", "server"))
 
     def save(self, path: str) -> None:
         """Write all of its keys to a new file on the host.

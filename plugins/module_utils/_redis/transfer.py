@@ -16,6 +16,7 @@ from typing import Any, Optional
 from .._host import files as _files
 from .._host import paths as _paths
 from .._host import systemd as _systemd
+from . import formats as _formats
 from . import native_data as _native_data
 from .redis import NOTHING, Container, Keyspace, Native, RedisError, parse_keyspace
 
@@ -166,11 +167,14 @@ def hindrance(
     data: Optional[dict[str, Any]],
     unit: dict[str, str],
     native_major: Optional[int],
+    native: Optional[_formats.Release] = None,
 ) -> str:
     """Why keys of a container can't be copied back by a snapshot; empty where they can.
 
     :param data: as :func:`.native_data.data_of` found it; ``unit``: record of the native server's
-        unit; ``native_major``: its major version, ``None`` where it is not known.
+        unit; ``native_major``: its major version, ``None`` where it is not known; ``native``: its
+        product and release, where that is known (journals of earlier releases have the major
+        alone).
     """
     if data is None:
         return "it is unknown where the native Redis keeps its keys"
@@ -180,6 +184,8 @@ def hindrance(
         return str(error)
     if data["append_only"]:
         return "the native Redis keeps an append-only file, and would not load a snapshot"
+    if native is not None:
+        return _unread(source.release(), native)
     major = source.major()
     if native_major is None or major > native_major:
         return "the container has Redis %d, whose snapshots the native Redis %s need not know" % (
@@ -187,3 +193,15 @@ def hindrance(
             native_major or "(of an unknown version)",
         )
     return ""
+
+
+def _unread(source: Optional[_formats.Release], native: _formats.Release) -> str:
+    if _formats.carried(source, native):
+        return ""
+    if source is None or source.writes is None:
+        return "it is unknown what format the container's snapshots have"
+    return "the container has %s, whose snapshots (format %d) the native %s does not read" % (
+        source,
+        source.writes,
+        native,
+    )

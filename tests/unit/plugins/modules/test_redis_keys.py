@@ -320,6 +320,13 @@ def test_snapshot_that_is_not_loaded_is_taken_back(
             "the container has Redis 8, whose snapshots the native Redis 7 need not know",
         ),
         ({"major": None}, "8.0.2", "unknown version"),
+        (
+            {"release": "Redis 7.0", "major": 7},
+            "7.4.2",
+            "the container has Redis 7.4, whose snapshots (format 12) the native Redis 7.0 does not"
+            " read",
+        ),
+        ({"release": "Redis 7.0"}, "9.0.0", "unknown what format the container's snapshots have"),
     ],
 )
 def test_native_server_starts_with_what_it_had(

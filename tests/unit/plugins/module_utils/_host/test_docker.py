@@ -13,6 +13,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
+from ansible_collections.llmops.litellm.plugins.module_utils._host import (
+    engine_socket as _engine_socket,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._host import (
+    registry_login as _registry_login,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import parse_listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 
@@ -145,12 +151,21 @@ class Docker:
     ) -> None:
         self.calls: list[list[str]] = []
         self.digests, self.python = digests, python
+        self.config: dict[str, Any] = {}
+        self.info: dict[str, Any] = {}
+        self.strangers: list[str] = []
         monkeypatch.setattr(_docker, "run", self.run)
+        monkeypatch.setattr(_engine_socket, "run", self.run)
 
     def run(self, argv: list[str]) -> Result:
         self.calls.append(argv)
         if argv[1:3] == ["image", "inspect"]:
-            return Result(0, json.dumps({"Id": "sha256:local", "RepoDigests": self.digests}), "")
+            told = {"Id": "sha256:local", "RepoDigests": self.digests, "Config": self.config}
+            return Result(0, json.dumps(told), "")
+        if argv[1] in ("info", "context"):
+            return Result(0, json.dumps(self.info) if argv[1] == "info" else "unix:///s\n", "")
+        if argv[-1] in self.strangers:
+            return Result(1, "", "id: unknown user %s" % argv[-1])
         if argv[argv.index("--entrypoint") + 1] == "id":
             return Result(0, "uid=999(redis) gid=1000(redis) groups=1000(redis)\n", "")
         return (
@@ -168,17 +183,29 @@ class Docker:
             ["other/redis@" + DIGEST, "registry.test:5000/redis@" + DIGEST],
             "registry.test:5000/redis@" + DIGEST,
         ),
-        ("redis@" + DIGEST, [], "redis@" + DIGEST),
+        ("redis@" + DIGEST, ["redis@" + DIGEST], "redis@" + DIGEST),
         ("redis", ["redis@" + DIGEST], "redis@" + DIGEST),
-        ("built:here", [], "sha256:local"),
+        ("docker.io/library/redis:8", ["redis@" + DIGEST], "redis@" + DIGEST),
+        ("built:here", [], ""),
+        ("sha256:" + "b" * 64, [], ""),
     ],
-    ids=["tag", "digest", "bare name", "built on the host"],
+    ids=["tag", "digest", "bare name", "the registry's name", "built on the host", "loaded, by id"],
 )
 def test_image_is_known_by_digest(
     monkeypatch: pytest.MonkeyPatch, image: str, digests: list[str], reference: str
 ) -> None:
     docker = Docker(monkeypatch, digests)
-    assert _docker.identity(image, "redis") == {"reference": reference, "uid": 999, "gid": 1000}
+    assert _docker.identity(image, "redis") == {
+        "reference": reference or "sha256:local",
+        "name": image,
+        "id": "sha256:local",
+        "local": not reference,
+        "user": "redis",
+        "volumes": [],
+        "environment": {},
+        "uid": 999,
+        "gid": 1000,
+    }
     asked = docker.calls[1]
     assert asked[asked.index("--network") + 1] == "none"
     assert asked[asked.index("--cap-drop") + 1] == "ALL"
@@ -191,6 +218,63 @@ def test_release_and_migrations_are_asked_of_the_image(monkeypatch: pytest.Monke
         "1.102.4",
         ["20250326162113_baseline"],
     )
+
+
+def test_of_two_digests_the_one_that_the_tag_means_now_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The engine sorts them; the older one need not stay in the registry."""
+    current = "sha256:" + "c" * 64
+    seen: list[Any] = []
+
+    def distribution(*words: Any) -> _engine_socket.Answer:
+        seen.append(words)
+        return _engine_socket.Answer(200, current)
+
+    monkeypatch.setattr(_engine_socket, "distribution", distribution)
+    monkeypatch.setattr(_registry_login, "login", lambda registry: None)
+    digests = ["redis@" + DIGEST, "redis@" + current]
+    for known in (digests, digests[:1]):
+        Docker(monkeypatch, known)
+        assert _docker.identity("redis:8", "redis")["reference"] == known[-1]
+    assert seen == [("redis:8", None, "docker.io", "/s")]
+
+
+def test_image_of_valkey_has_its_own_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    docker = Docker(monkeypatch, [])
+    assert _docker.identity("redis:8", "redis valkey")["user"] == "redis"
+    docker.strangers = ["redis"]
+    assert _docker.identity("valkey:8", "redis valkey")["user"] == "valkey"
+    docker.strangers = ["redis", "valkey"]
+    with pytest.raises(ValueError, match="cannot say who redis is: id: unknown user redis"):
+        _docker.identity("other:8", "redis valkey")
+
+
+def test_account_is_the_one_that_the_host_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With userns-remap files of a container's account belong to another one outside."""
+    docker = Docker(monkeypatch, [])
+    docker.info = {
+        "SecurityOptions": ["name=apparmor", "name=seccomp,profile=builtin", "name=userns"],
+        "DockerRootDir": "/var/lib/docker/231072.231072",
+    }
+    found = _docker.identity("redis:8", "redis")
+    assert (found["uid"], found["gid"]) == (232071, 232072)
+
+
+def test_image_tells_its_volumes_and_of_its_environment_what_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    docker = Docker(monkeypatch, [])
+    docker.config = {
+        "Env": ["PGDATA=/var/lib/postgresql/18/docker", "PG_MAJOR=18", "TOKEN=hunter2"],
+        "Volumes": {"/var/lib/postgresql": {}},
+    }
+    found = _docker.identity("postgres:18", "postgres")
+    assert found["volumes"] == ["/var/lib/postgresql"]
+    assert found["environment"] == {
+        "PGDATA": "/var/lib/postgresql/18/docker",
+        "PG_MAJOR": "18",
+    }
 
 
 def test_image_without_litellm_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,15 +379,7 @@ def test_routes_of_an_ip_that_knows_no_tables_are_those_of_the_main_one(
 
 
 def test_engine_that_does_not_answer_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        _docker,
-        "run",
-        lambda argv: (
-            Result(1, "", "Cannot connect to the Docker daemon")
-            if argv[0] == "docker"
-            else Result(127, "", "")
-        ),
-    )
+    answers(monkeypatch, {"docker ": Result(1, "", "Cannot connect to the Docker daemon")})
     described = _docker.describe()
     assert (described["client"], described["server"], described["compose"]) == (True, "", "")
     assert described["error"] == "Cannot connect to the Docker daemon"
@@ -311,21 +387,27 @@ def test_engine_that_does_not_answer_is_described(monkeypatch: pytest.MonkeyPatc
 
 def answers(monkeypatch: pytest.MonkeyPatch, told: dict[str, Result]) -> None:
     """Programs that answer by the beginning of their command line."""
-    monkeypatch.setattr(
-        _docker,
-        "run",
-        lambda argv: next(
+
+    def run(argv: list[str]) -> Result:
+        return next(
             (answer for start, answer in told.items() if " ".join(argv).startswith(start)),
             Result(127, "", ""),
-        ),
-    )
+        )
+
+    monkeypatch.setattr(_docker, "run", run)
+    monkeypatch.setattr(_engine_socket, "run", run)
 
 
 def test_engine_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     info = {
         "DockerRootDir": "/data",
+        "HttpsProxy": "http://proxy.test:3128",
         "RegistryConfig": {
-            "IndexConfigs": {"docker.io": {"Secure": True}, "registry.test:5000": {"Secure": False}}
+            "IndexConfigs": {
+                "docker.io": {"Secure": True},
+                "registry.test:5000": {"Secure": False},
+            },
+            "Mirrors": ["https://mirror.test/"],
         },
     }
     answers(
@@ -335,6 +417,7 @@ def test_engine_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
                 0, '{"Version":"26.1.5+dfsg1","Os":"linux","Arch":"arm64"}', ""
             ),
             "docker info": Result(0, json.dumps(info), ""),
+            "docker context": Result(0, "unix:///var/run/docker.sock\n", ""),
             "docker compose": Result(0, "2.26.1-4\n", ""),
             "docker-compose": Result(0, "1.29.2\n", ""),
         },
@@ -347,7 +430,14 @@ def test_engine_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
         "compose_v1": "1.29.2",
         "platform": "linux/arm64",
         "root": "/data",
+        "images_root": "/data",
         "insecure": ["registry.test:5000"],
+        "mirrors": ["https://mirror.test/"],
+        "proxies": {"https": "http://proxy.test:3128"},
+        "kind": "docker",
+        "remapped": 0,
+        "address": "unix:///var/run/docker.sock",
+        "socket": "/var/run/docker.sock",
     }
 
 
@@ -361,7 +451,14 @@ def test_host_without_docker_is_described(monkeypatch: pytest.MonkeyPatch) -> No
         "compose_v1": "",
         "platform": "linux/unknown",
         "root": "/var/lib/docker",
+        "images_root": "/var/lib/docker",
         "insecure": [],
+        "mirrors": [],
+        "proxies": {},
+        "kind": "docker",
+        "remapped": 0,
+        "address": "",
+        "socket": "",
     }
 
 

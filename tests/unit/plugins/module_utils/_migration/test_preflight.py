@@ -93,6 +93,7 @@ def test_everything_wrong_is_told_in_one_go(
             "compose": "",
             "compose_v1": "",
             "root": str(tmp_path),
+            "images_root": str(tmp_path),
         },
     )
     found = _preflight.preflight(settings(tmp_path, overrides={"UI_PASSWORD": "x"}), NOW)
@@ -140,6 +141,7 @@ def test_host_with_which_nothing_is_wrong_is_told_without_secrets(
             "compose_v1": "",
             "platform": "linux/amd64",
             "root": str(tmp_path),
+            "images_root": str(tmp_path),
             "insecure": [],
         },
     )
@@ -147,7 +149,7 @@ def test_host_with_which_nothing_is_wrong_is_told_without_secrets(
         monkeypatch.setattr(_docker, name, lambda name: None)
     for name in ("subnets", "routes"):
         monkeypatch.setattr(_docker, name, list)
-    monkeypatch.setattr(_images, "look", lambda reference, platform, insecure: image(reference))
+    monkeypatch.setattr(_images, "look", lambda reference, engine: image(reference))
     uses = [Problem("unit x.service", "is here", "")]
 
     def of_legacy(found: Any, environment: Any, accepted: Any) -> list[Problem]:

@@ -166,7 +166,7 @@ def test_images_are_judged_together(
 ) -> None:
     names = {"l": "litellm", "p": "postgres", "r": "redis"}
 
-    def find(reference: str, platform: str, insecure: list[str]) -> _images.Image:
+    def find(reference: str, engine: Any) -> _images.Image:
         _images.parse_reference(reference)
         return image(reference, **changes.get(names[reference], {}))
 
@@ -298,6 +298,104 @@ def test_folder_of_another_account_is_refused(tmp_path: Path, name: str, place: 
     assert "chown root:" in problem.remedy
 
 
+@pytest.mark.parametrize(
+    ("changes", "size", "warned"),
+    [
+        ({}, 50, ""),
+        ({"present": True, "size": 0}, 0, ""),
+        ({"size": 0}, _preflight_target.ESTIMATES["postgres"], "its size is not known"),
+        (
+            {"size": 0, "note": "the registry cannot be asked (no)", "platforms": ()},
+            _preflight_target.ESTIMATES["postgres"],
+            "image p: the registry cannot be asked (no); its size is not known, and counted as 180",
+        ),
+        ({"note": "the engine can't say"}, 50, "image p: the engine can't say"),
+    ],
+    ids=["told", "present", "size unknown", "nothing known", "a note"],
+)
+def test_what_nobody_tells_is_a_warning_and_counts_as_an_estimate(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changes: Any, size: int, warned: str
+) -> None:
+    monkeypatch.setattr(
+        _images,
+        "look",
+        lambda reference, engine: image(reference, **(changes if reference == "p" else {})),
+    )
+    wanted = settings(tmp_path, images={"litellm": "l", "postgres": "p", "redis": "r"})
+    found = _preflight_target.check_images(wanted, {}, {"platform": "linux/amd64"})
+    assert found.problems == []
+    assert found.facts["images"]["postgres"]["bytes"] == size
+    assert len(found.warnings) == bool(warned)
+    assert warned in texts(found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("declared", "native", "spend", "refused", "warned"),
+    [
+        ("7.2.4", "Redis 7.2", True, "", ""),
+        ("7.0.5", "Redis 7.4", False, "does not read what the native Redis 7.4 writes", ""),
+        ("7.4.1", "Redis 8.0", False, "", ""),
+        ("7.4.1", "Redis 7.0", False, "", "(format 12) the native Redis 7.0 does not read"),
+        ("7.4.1", "Redis 7.0", True, "could not come back", ""),
+        ("9.0.0", "Redis 8.0", False, "", "the native Redis 8.0 need not read"),
+        ("8.0.1", "Valkey 8.0", False, "", "the native Valkey 8.0 does not read"),
+    ],
+    ids=[
+        "the same",
+        "older within a major",
+        "another major, one format",
+        "newer within a major",
+        "newer, and spend in Redis",
+        "newer than is known",
+        "from Valkey to Redis",
+    ],
+)
+def test_formats_of_snapshots_are_compared_both_ways(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    declared: str,
+    native: str,
+    spend: bool,
+    refused: str,
+    warned: str,
+) -> None:
+    monkeypatch.setattr(
+        _images,
+        "look",
+        lambda reference, engine: image(
+            reference, environment={"PG_MAJOR": "17", "REDIS_VERSION": declared}
+        ),
+    )
+    facts: Any = {"redis": {"major": 7, "release": native, "holds_spend": spend}}
+    wanted = settings(tmp_path, images={"litellm": "l", "postgres": "p", "redis": "r"})
+    for carry in (True, False):
+        wanted["carry_redis"] = carry
+        found = _preflight_target.check_images(wanted, facts, {"platform": "linux/amd64"})
+        assert len(found.problems) == (carry and bool(refused))
+        assert len(found.warnings) == (carry and bool(warned))
+        if carry:
+            assert refused in texts(found.problems)
+            assert warned in texts(found.warnings)
+
+
+def test_images_take_room_where_the_engine_keeps_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_files, "free_bytes", lambda path: 1 << 40)
+    monkeypatch.setattr(_files, "device_of", lambda path: 1)
+    facts: Any = {
+        "database": {"bytes": 1000},
+        "images": {"a": {"bytes": 500, "present": False}},
+    }
+    engine = {"root": "/srv/docker", "images_root": "/var/lib/containerd"}
+    found = _preflight_target.check_space(settings(tmp_path), facts, engine)
+    assert {entry["path"]: entry["needed"] for entry in found.facts["space"]} == {
+        "/var/lib/containerd": 2000,
+        "/srv/docker": 1000 + _preflight_target.RESERVE,
+        str(tmp_path / "backup"): 1000,
+    }
+
+
 def test_space_counts_only_what_must_be_fetched(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -307,7 +405,9 @@ def test_space_counts_only_what_must_be_fetched(
         "database": {"bytes": 1000},
         "images": {"a": {"bytes": 500, "present": False}, "b": {"bytes": 9 << 30, "present": True}},
     }
-    found = _preflight_target.check_space(settings(tmp_path), facts, {"root": "/docker"})
+    found = _preflight_target.check_space(
+        settings(tmp_path), facts, {"root": "/docker", "images_root": "/docker"}
+    )
     assert found.problems == []
     assert [(entry["path"], entry["needed"]) for entry in found.facts["space"]] == [
         ("/docker", 3000 + _preflight_target.RESERVE),
@@ -315,8 +415,13 @@ def test_space_counts_only_what_must_be_fetched(
     ]
     facts["database"]["bytes"] = 1500
     assert (
-        _preflight_target.check_space(settings(tmp_path), facts, {"root": "/docker"}).problems == []
+        _preflight_target.check_space(
+            settings(tmp_path), facts, {"root": "/docker", "images_root": "/docker"}
+        ).problems
+        == []
     )
     facts["database"]["bytes"] = 1501
-    found = _preflight_target.check_space(settings(tmp_path), facts, {"root": "/docker"})
+    found = _preflight_target.check_space(
+        settings(tmp_path), facts, {"root": "/docker", "images_root": "/docker"}
+    )
     assert "disk space: /docker and " in texts(found.problems)

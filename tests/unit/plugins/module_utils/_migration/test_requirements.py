@@ -164,9 +164,25 @@ CHECKS: list[tuple[str, Any, list[str]]] = [
     (
         "image: missing",
         lambda: _requirements.check_image(
-            "litellm_images.redis", image(error="the registry answered 404"), "linux/amd64"
+            "litellm_images.redis", image(error="the engine can't get it (x)"), "linux/amd64"
         ),
-        ["litellm_images.redis: image redis:8: the registry answered 404"],
+        ["litellm_images.redis: image redis:8: the engine can't get it (x) -> `docker pull redis"],
+    ),
+    (
+        "image: an id that is not here",
+        lambda: _requirements.check_image(
+            "litellm_images.redis",
+            image(reference="sha256:" + "a" * 64, error="is not on this host"),
+            "linux/amd64",
+        ),
+        ["is not on this host -> bring it with `docker load`, or give a name that can be pulled"],
+    ),
+    (
+        "image: nobody tells its platforms",
+        lambda: _requirements.check_image(
+            "litellm_images.redis", image(platforms=()), "linux/amd64"
+        ),
+        [],
     ),
     (
         "image: elsewhere",
