@@ -68,7 +68,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import proces
 def look(unit: str, account: str) -> tuple[str, dict[str, Any]]:
     """Why the unit does not serve, empty where it does; and what it is."""
     try:
-        found = _legacy.discover(unit, account).facts
+        found = _legacy.discover(unit, account, alone=True).facts
     except _legacy.LegacyError as error:
         return str(error), {}
     listener = _listeners.holder(_listeners.listeners(), found["port"])

@@ -26,7 +26,6 @@ from .._host.account import Account, AccountError
 from .._host.paths import UntrustedPath
 from .._host.problem import OperatorError
 from .._host.systemd import (
-    RUNS,
     Unit,
     list_unit_files,
     managers,
@@ -35,6 +34,7 @@ from .._host.systemd import (
     show,
     unloadable,
 )
+from . import related_units as _related_units
 from .legacy_reader import Reader, system_paths
 
 # Options of LiteLLM's command line that belong to the address or the file, which the compose
@@ -86,7 +86,7 @@ class Server(TypedDict):
 class Facts(TypedDict):
     """The legacy deployment as the journal keeps it, without any secret.
 
-    ``unit`` and ``units`` (with those named after it, timers first): records of
+    ``unit`` and ``units`` (with those that belong to it, timers first): records of
     :meth:`_host.systemd.Unit.record`. ``folder``: in which it runs. ``config``: path of its
     configuration, ``included``: of what that includes. ``options``: see :class:`Command`.
     ``environment_files``: ``{path, account}``; ``optional_files`` of them need not be there.
@@ -177,16 +177,43 @@ def candidate_units() -> list[str]:
     return sorted(found)
 
 
-def related_units(unit: Unit) -> list[Unit]:
-    """The proxy's own unit and the timers and services named after it (``litellm-backup.timer``),
-    timers first."""
-    stem = unit.name.rsplit(".", 1)[0]
-    names = list_unit_files(unit.manager, stem + "-*.timer", stem + "-*.service")
-    names.sort(key=lambda name: (not name.endswith(".timer"), name))
-    found = show(unit.manager, names)
-    # What runs has to be stopped, whatever has become of its file.
-    found += [other for other in unloadable(unit.manager, names) if other.active in RUNS]
-    return [other for other in found if other.name != unit.name] + [unit]
+def related_units(
+    unit: Unit, port: Optional[int] = None, folder: str = "", config: Optional[str] = None
+) -> list[Unit]:
+    """The units that belong to a proxy, its own last, see :mod:`_deployment.related_units`.
+
+    :param port: its port, ``folder``: where it runs, ``config``: its configuration; without them,
+        as its unit says.
+    """
+    own = _marks(unit, port, folder, config)
+    return _related_units.related(unit, own, _proxy_marks)
+
+
+def _proxy_marks(unit: Unit) -> Optional[_related_units.Marks]:
+    """The marks of a unit that is a proxy of its own; ``None`` for any other."""
+    return _marks(unit) if _proxy_command(unit) else None
+
+
+def _proxy_command(unit: Unit) -> list[str]:
+    """The command with which a unit starts a proxy; nothing where none of its commands is one."""
+    lines = [line.split() for line in _related_units.commands(unit)]
+    return next((words for words in lines if any(map(PROGRAM.search, words))), [])
+
+
+def _marks(
+    unit: Unit, port: Optional[int] = None, folder: str = "", config: Optional[str] = None
+) -> _related_units.Marks:
+    command = parse_command(_proxy_command(unit))
+    folder = folder or unit.properties.get("WorkingDirectory", "").lstrip("-!")
+    config = config or (os.path.join(folder, command["config"]) if command["config"] else None)
+    files = parse_environment_files(unit.properties.get("EnvironmentFiles", ""))
+    return _related_units.marks(
+        unit.name,
+        port or command["port"],
+        _related_units.unit_account(unit),
+        [folder, os.path.dirname(config) if config else None],
+        [config, *(path for path, _optional in files)],
+    )
 
 
 def parse_command(argv: list[str]) -> Command:
@@ -301,9 +328,10 @@ def account_of(unit: Unit, pid: int, config: Optional[str]) -> Account:
         ) from error
 
 
-def discover(name: str, account: str = "") -> Running:
+def discover(name: str, account: str = "", alone: bool = False) -> Running:
     """Find the legacy deployment as it runs now.
 
+    :param alone: without the other units that belong to the proxy.
     :raises LegacyError: no such unit, it does not run, it runs without what a migration needs, or
         its manager calls another account's process its own.
     """
@@ -344,7 +372,7 @@ def discover(name: str, account: str = "") -> Running:
     files = parse_environment_files(unit.properties.get("EnvironmentFiles", ""))
     facts: Facts = {
         "unit": unit.record(),
-        "units": [other.record() for other in related_units(unit)],
+        "units": [unit.record()],
         "pid": unit.pid,
         "folder": folder,
         "config": config,
@@ -362,6 +390,9 @@ def discover(name: str, account: str = "") -> Running:
         "files": [],
         "reader": _reader.word(who),
     }
+    if not alone:
+        related = related_units(unit, facts["port"], folder, config)
+        facts["units"] = [other.record() for other in related]
     reader = Reader(who, system_paths(facts))
     for entry in facts["environment_files"]:
         entry["account"] = _reader.word(reader.of(entry["path"]))

@@ -258,7 +258,7 @@ def _recorded(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]
 def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
     """The legacy deployment of a host that has no record of it, as it runs."""
     try:
-        legacy = _legacy.discover(where.legacy_unit, where.legacy_account)
+        legacy = _legacy.discover(where.legacy_unit, where.legacy_account, alone=True)
     except (_legacy.LegacyError, OSError) as error:
         lacking.append(("legacy unit", str(error)))
         return Deployed(_steps.LEGACY, "http://%s:%d" % (HERE, PORT))

@@ -52,6 +52,8 @@ SHOWN = (
     "KillMode",
     "ControlGroup",
     "TriggeredBy",
+    "Triggers",
+    "Type",
 )
 
 
@@ -322,6 +324,21 @@ def list_unit_files(manager: Manager, *patterns: str) -> list[str]:
     )
     names = [line.split()[0] for line in answer.out.splitlines() if line.split()]
     return [name for name in names if not re.search(r"@\.[a-z]+$", name)]
+
+
+def list_units(manager: Manager, *patterns: str) -> list[str]:
+    """Names of the units that match and that the manager has loaded, whether they run or not."""
+    answer = manager.systemctl(
+        "list-units",
+        "--all",
+        "--no-legend",
+        "--no-pager",
+        "--plain",
+        "--",
+        *patterns,
+        timeout=TIMEOUT,
+    )
+    return [line.split()[0] for line in answer.out.splitlines() if line.split()]
 
 
 def release() -> int:

@@ -36,7 +36,7 @@ def test_serving_means_that_the_units_process_holds_the_port(
     run: Run, monkeypatch: pytest.MonkeyPatch, listener: Any, reason: str
 ) -> None:
     deployment = type("Deployment", (), {"facts": {"pid": os.getpid(), "port": 4000}})
-    monkeypatch.setattr(_legacy, "discover", lambda unit, account: deployment)
+    monkeypatch.setattr(_legacy, "discover", lambda unit, account, alone: deployment)
     monkeypatch.setattr(_listeners, "listeners", lambda: [listener] if listener else [])
     result = run(legacy_info, unit="litellm.service")
     assert (result["serves"], result["reason"], result["legacy"]) == (
@@ -47,7 +47,7 @@ def test_serving_means_that_the_units_process_holds_the_port(
 
 
 def test_unit_that_does_not_run_does_not_serve(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def discover(unit: str, account: str) -> Any:
+    def discover(unit: str, account: str, alone: bool) -> Any:
         raise _legacy.LegacyError("%s is inactive" % unit, "Start it")
 
     monkeypatch.setattr(_legacy, "discover", discover)

@@ -277,7 +277,7 @@ BACK = (_steps.PAUSE, _steps.STOP, _steps.REVERT)
 def test_backup_takes_the_deployment_that_health_checks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, name: str
 ) -> None:
-    def discover(unit: str, account: str) -> Any:
+    def discover(unit: str, account: str, alone: bool) -> Any:
         raise _legacy.LegacyError("no such unit.", "Set legacy_unit.")
 
     monkeypatch.setattr(_legacy, "discover", discover)

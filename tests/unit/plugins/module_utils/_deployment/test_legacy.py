@@ -21,6 +21,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import (
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    related_units as _related_units,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     process_unit as _process_unit,
 )
@@ -151,22 +154,6 @@ def test_unit_that_cannot_be_loaded_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     )
 
 
-def test_timer_that_runs_is_known_whatever_has_become_of_its_file(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    managers(monkeypatch, {"": []})
-    names = ["litellm-a.timer", "litellm-b.timer"]
-    monkeypatch.setattr(_legacy, "list_unit_files", lambda *_words: names)
-    states = dict(zip(names, ("active", "inactive")))
-    monkeypatch.setattr(
-        _legacy,
-        "unloadable",
-        lambda manager, asked: [Unit(name, manager, "", states[name], {}) for name in asked],
-    )
-    found = _legacy.related_units(Unit("litellm.service", Manager(None), "", "active", {}))
-    assert [other.name for other in found] == ["litellm-a.timer", "litellm.service"]
-
-
 def test_unknown_unit_comes_with_the_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     managers(monkeypatch, {"": ["sshd.service"], "litellm": ["litellm.service"]})
     with pytest.raises(_legacy.LegacyError) as caught:
@@ -190,25 +177,36 @@ def test_two_units_of_one_name_need_the_account(monkeypatch: pytest.MonkeyPatch)
     assert _legacy.find_unit("litellm", "anna").manager.account == "anna"
 
 
-def test_related_units_end_with_the_proxy_timers_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    managers(
-        monkeypatch,
-        {
-            "": [
-                "litellm.service",
-                "litellm-backup.service",
-                "litellm-probe.timer",
-                "litellm-backup.timer",
-            ]
-        },
+def test_units_of_a_proxy_are_told_by_what_it_runs_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        _related_units, "related", lambda unit, own, proxy: asked.append((own, proxy)) or [unit]
     )
-    names = [item.name for item in _legacy.related_units(unit("litellm.service"))]
-    assert names == [
-        "litellm-backup.timer",
-        "litellm-probe.timer",
-        "litellm-backup.service",
-        "litellm.service",
-    ]
+    line = (
+        "{ path=/v/bin/litellm ; argv[]=/v/bin/litellm --config %s --port %d ; ignore_errors=no }"
+    )
+    properties = {
+        "User": "nobody",
+        "WorkingDirectory": "/srv/gateway",
+        "ExecStart": line % ("c.yaml", 4000),
+        "EnvironmentFiles": "/etc/gateway.env (ignore_errors=yes)",
+    }
+    proxy = Unit("gateway.service", Manager(None), "enabled", "active", properties)
+    assert _legacy.related_units(proxy) == [proxy]
+    assert _legacy.related_units(proxy, 4001, "/srv/run", "/etc/gateway/c.yaml") == [proxy]
+    files = {"/etc/gateway.env", "/srv/gateway/c.yaml"}
+    folders = [{"/srv/gateway"}, {"/srv/run", "/etc/gateway"}]
+    (one, other), (two, _other) = asked
+    assert one == ("gateway.service", 4000, "nobody", folders[0], files)
+    assert two == (
+        "gateway.service",
+        4001,
+        "nobody",
+        folders[1],
+        {"/etc/gateway.env", "/etc/gateway/c.yaml"},
+    )
+    assert other(proxy) == one
+    assert other(unit("a.service")) is None
 
 
 @pytest.mark.parametrize(
@@ -322,7 +320,7 @@ def running(
     """The system's manager with this unit."""
     found = Unit("litellm.service", Manager(None), "enabled", active, properties)
     monkeypatch.setattr(_legacy, "find_unit", lambda name, account: found)
-    monkeypatch.setattr(_legacy, "related_units", lambda unit: [unit])
+    monkeypatch.setattr(_legacy, "related_units", lambda unit, *_about: [unit])
 
 
 def test_deployment_is_what_runs_not_what_the_files_say(

@@ -228,7 +228,7 @@ def test_units_of_a_running_deployment_are_those_at_the_addresses_that_it_uses(
     url = "postgresql://u:p@localhost:5434/d"
     running = deployment({"DATABASE_URL": url, "REDIS_PORT": "6379"})
     asked: list[Any] = []
-    monkeypatch.setattr(_legacy, "discover", lambda name, account: running)
+    monkeypatch.setattr(_legacy, "discover", lambda name, account, alone: running)
     monkeypatch.setattr(
         _legacy, "service_behind", lambda port, _found, host="": asked.append((port, host))
     )
@@ -248,7 +248,7 @@ def test_what_is_not_found_is_said_and_hides_nothing(
         ["journal", "postgresql"],
     )
 
-    def discover(name: str, account: str) -> Any:
+    def discover(name: str, account: str, alone: bool) -> Any:
         raise _legacy.LegacyError("no such unit.", "Set legacy_unit.")
 
     monkeypatch.setattr(_legacy, "discover", discover)

@@ -1,0 +1,246 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Units that belong to a proxy, by what they do and never by a name that looks alike.
+
+Taken along are its jobs (backups, checks): services that end by themselves or that something
+triggers, and that run in the proxy's folder, from it, or with its files; whatever starts or stops
+its unit; another unit that waits for its port. Their timers go with them. A service that runs by
+itself is somebody's, even one that has the proxy's keys and asks it: it stays.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Callable, Iterable, NamedTuple, Optional
+
+from .._host import process as _process
+from .._host import reader as _reader
+from .._host.account import Account
+from .._host.problem import OperatorError
+from .._host.systemd import (
+    RUNS,
+    Manager,
+    Unit,
+    list_unit_files,
+    list_units,
+    managers,
+    parse_environment_files,
+    show,
+    unloadable,
+)
+
+_TRIGGERS = (".timer", ".path", ".socket")
+_KINDS = ("*.service", "*.timer", "*.path", "*.socket")
+# What a package brings is nobody's script; what it is told to do stands in the unit.
+_PACKAGES = ("/usr/", "/bin/", "/sbin/", "/lib/")
+_INTERPRETERS = re.compile(r"(ba|da|z|k)?sh|python[0-9.]*|perl|node|env")
+_SCRIPT = 1 << 16  # bytes of a script that are read
+# Folders that many have things in: that a unit names one says nothing.
+_COMMON = {"/", "/var/lib", "/usr/local", "/usr/bin", "/usr/local/bin", "/usr/share", "/tmp"}
+_EVERYBODYS = {"/etc/environment", "/etc/default/locale"}
+_CONTROLS = r"\bsystemctl\b[^\n;|&]*\b(?:re)?(?:start|stop|kill|reload|enable|load)\b[^\n;|&]*?"
+_EDGE = r"(?<![\w./-])%s(?=[\s\"'`;,:)\]}|&<>]|$%s)"
+_AT_ONCE = 50  # units that one question is about
+
+
+class Marks(NamedTuple):
+    """By what a unit belongs to a proxy: its unit's name, its port, its account (empty for root),
+    its own folders, and files that only it has."""
+
+    unit: str
+    port: Optional[int]
+    account: str
+    folders: frozenset[str]
+    files: frozenset[str]
+
+
+def marks(
+    unit: str,
+    port: Optional[int],
+    account: str,
+    folders: Iterable[Optional[str]],
+    files: Iterable[Optional[str]],
+) -> Marks:
+    """The marks of a proxy; a folder of the system's, or an account's home, is none."""
+    home = _home(account)
+    own = {os.path.realpath(path) for path in folders if path}
+    return Marks(
+        unit,
+        port,
+        "" if account == "root" else account,
+        frozenset(path for path in own if path not in {*_COMMON, home} and path.count("/") > 1),
+        frozenset({path for path in files if path} - _EVERYBODYS),
+    )
+
+
+def _home(account: str) -> str:
+    try:
+        return Account.named(account).home
+    except OperatorError:
+        return ""
+
+
+def commands(unit: Unit) -> list[str]:
+    """All command lines of a service, as systemd shows them."""
+    said = unit.properties.get("ExecStart", "")
+    return re.findall(r"argv\[\]=(.*?) ; ignore_errors=", said, re.S)
+
+
+def is_job(unit: Unit) -> bool:
+    """Whether a service ends by itself, or something else than a boot starts it."""
+    return unit.properties.get("Type") == "oneshot" or bool(
+        unit.properties.get("TriggeredBy", "").split()
+    )
+
+
+def belongs(unit: Unit, text: str, own: Marks) -> bool:
+    """Whether a service is the proxy's.
+
+    :param text: its commands and what the script says that it runs.
+    """
+    return controls(text, own.unit) or (is_job(unit) and _uses(unit, text, own))
+
+
+def controls(text: str, name: str) -> bool:
+    """Whether a text has systemd start or stop a unit."""
+    stem = re.escape(re.sub(r"\.service$", "", name))
+    named = r"(?<![\w@.-])%s(?:\.service)?(?![\w@-]|\.\w)" % stem
+    return bool(re.search(_CONTROLS + named, text))
+
+
+def _uses(unit: Unit, text: str, own: Marks) -> bool:
+    """Whether a job runs with what is the proxy's: of another account's only what it is started
+    with counts, as an administrator's jobs may name anything."""
+    folder = unit.properties.get("WorkingDirectory", "").lstrip("-!")
+    files = {path for path, _optional in _environment_files(unit)}
+    programs = [line.split()[0] for line in commands(unit) if line.split()]
+    if files & own.files or any(
+        _below(path, folders) for path in [folder, *programs] for folders in own.folders
+    ):
+        return True
+    if not own.account or unit_account(unit) != own.account:
+        return False
+    port = own.port and re.search(r":%d(?!\d)" % own.port, text)
+    return (
+        bool(port)
+        or any(re.search(_EDGE % (re.escape(path), "|/"), text) for path in own.folders)
+        or any(re.search(_EDGE % (re.escape(path), ""), text) for path in own.files)
+    )
+
+
+def _below(path: str, folder: str) -> bool:
+    return bool(path) and (path == folder or path.startswith(folder + "/"))
+
+
+def _environment_files(unit: Unit) -> list[tuple[str, bool]]:
+    return parse_environment_files(unit.properties.get("EnvironmentFiles", ""))
+
+
+def unit_account(unit: Unit) -> str:
+    """As whom a unit runs; empty for root."""
+    name = unit.manager.account or unit.properties.get("User", "")
+    if name.isdigit():
+        name = Account.numbered(int(name)).name
+    return "" if name == "root" else name
+
+
+def script(unit: Unit) -> str:
+    """What a service's own script says, read as who can have chosen it; empty for a program, and
+    for what can't be read."""
+    found = []
+    for line in commands(unit):
+        words = line.split()
+        path = next(
+            (
+                word
+                for word in words
+                if word.startswith("/") and not _INTERPRETERS.fullmatch(os.path.basename(word))
+            ),
+            "",
+        )
+        if path and not path.startswith(_PACKAGES):
+            try:
+                found.append(_reader.of(unit.manager.account or "", path).read(path, _SCRIPT))
+            except (OSError, OperatorError):
+                continue
+    return "\n".join(
+        text.decode("utf-8", "replace") for text in found if not text.startswith(b"\x7fELF")
+    )
+
+
+def related(
+    unit: Unit, own: Marks, proxy: Callable[[Unit], Optional[Marks]] = lambda unit: None
+) -> list[Unit]:
+    """The units that belong to a proxy, what triggers them first, its own unit last.
+
+    :param own: see :func:`marks`.
+    :param proxy: the marks of a unit that is a proxy of its own, else ``None``.
+    """
+    there = [each for manager in _managers(unit, own) for each in _units(manager)]
+    there = [each for each in there if (each.name, each.manager) != (unit.name, unit.manager)]
+    services = [each for each in there if each.name.endswith(".service")]
+    others = {(each.manager, each.name): proxy(each) for each in services}
+    own = _without(own, [found for found in others.values() if found])
+    taken = []
+    for each in services:
+        other = others[each.manager, each.name]
+        text = "\n".join([*commands(each), _running(each), script(each)])
+        if _in_the_way(each, other, own) if other else belongs(each, text, own):
+            taken.append(each)
+    started = {(each.manager, each.name) for each in [*taken, unit]}
+    triggers = [each for each in there if _triggers(each) & started]
+    return [*_sorted(triggers), *_sorted(taken), unit]
+
+
+def _without(own: Marks, others: list[Marks]) -> Marks:
+    """The marks that no other proxy has: what two of them have says nothing."""
+    return own._replace(
+        folders=own.folders.difference(*(each.folders for each in others)),
+        files=own.files.difference(*(each.files for each in others)),
+    )
+
+
+def _in_the_way(unit: Unit, other: Marks, own: Marks) -> bool:
+    """Whether another proxy waits for the very port of ours. One that runs has got another."""
+    return unit.active not in RUNS and other.port is not None and other.port == own.port
+
+
+def _sorted(units: list[Unit]) -> list[Unit]:
+    return sorted(units, key=lambda unit: (unit.manager.account is None, unit.name))
+
+
+def _triggers(unit: Unit) -> set[tuple[Manager, str]]:
+    """What a timer, a path or a socket starts. Of one whose file is gone, what it did by its
+    name."""
+    if not unit.name.endswith(_TRIGGERS):
+        return set()
+    names = unit.properties.get("Triggers", "").split() or [
+        unit.name.rpartition(".")[0] + ".service"
+    ]
+    return {(unit.manager, name) for name in names}
+
+
+def _running(unit: Unit) -> str:
+    """The command line of a service whose file can't say it any more."""
+    return " ".join(_process.command_line(unit.pid)) if unit.fault and unit.pid else ""
+
+
+def _managers(unit: Unit, own: Marks) -> list[Manager]:
+    """The manager of a unit and, where they are others, its account's and the system's."""
+    awake = managers(own.account) if own.account else [Manager(None)]
+    return list(dict.fromkeys([unit.manager, *awake]))
+
+
+def _units(manager: Manager) -> list[Unit]:
+    """All services of a manager, and what triggers services. What runs has to be known, whatever
+    has become of its file."""
+    names = sorted({*list_unit_files(manager, *_KINDS), *list_units(manager, *_KINDS)})
+    found: dict[str, Unit] = {}
+    for start in range(0, len(names), _AT_ONCE):
+        some = names[start : start + _AT_ONCE]
+        broken = [each for each in unloadable(manager, some) if each.active in RUNS]
+        for unit in [*show(manager, some), *broken]:
+            found[unit.name] = unit
+    return list(found.values())
