@@ -158,8 +158,10 @@ class Database:
         self.answers: dict[str, Any] = dict(answers or {})
         self.done: list[str] = []
         self.places: list[str] = []
+        self.endpoint: Any = None
 
     def __call__(self, endpoint: Any, *_words: Any, **_named: Any) -> Database:
+        self.endpoint = endpoint
         self.places.append(endpoint.database)
         return self
 

@@ -21,9 +21,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, Iterator, NamedTuple, Optional, Sequence
 
 from .._host import files as _files
+from .._postgres import archive as _archive
+from .._postgres import contents as _contents
 from .._postgres import endpoint as _endpoint
 from .._postgres import fingerprint as _fingerprint
-from .._postgres.session import Endpoint, PostgresError, Session
+from .._postgres.session import Endpoint, PostgresError, Session, client_version
 from . import encryption as _encryption
 from .folder import DUMP, DUMP_FOLDER, SEALED, place
 
@@ -87,13 +89,15 @@ def dump(source: Endpoint, folder: str, how: How, size: int) -> Dump:
         with Session(source, _fingerprint.SETTINGS) as session:
             _fingerprint.begin(session)
             snapshot = str(session.query("SELECT pg_export_snapshot()")[0][0])
-            before = _fingerprint.sequences(session)
-            with way.running(
-                [*_OPTIONS, "--compress=%d" % how.compression, "--snapshot=" + snapshot]
-            ):
-                held = _fingerprint.take(session)
+            way.scope = scope = _contents.scope(session)
+            words = [*_OPTIONS, "--compress=%d" % how.compression, "--snapshot=" + snapshot]
+            if scope:
+                words += scope.options(client_version(source, "pg_dump"))
+            before = _fingerprint.sequences(session, scope)
+            with way.running(words):
+                held = _fingerprint.take(session, scope)
             # Sequences are outside of snapshots: the dump has a value between these two
-            after = _fingerprint.sequences(session)
+            after = _fingerprint.sequences(session, scope)
         way.finish()
     held["sequences"] = before
     held["hash"] = _fingerprint.digest(held)
@@ -147,6 +151,8 @@ class _Way:
     def __init__(self, source: Endpoint, folder: str, how: How) -> None:
         self.source, self.how, self.path = source, how, os.path.join(folder, self.name)
         self.digests: dict[str, str] = {}
+        # what of the database; all of it without
+        self.scope: Optional[_contents.Scope] = None
 
     def __enter__(self) -> _Way:
         return self
@@ -188,6 +194,8 @@ class _File(_Way):
         with _files.creating(self.path) as out:
             with super().running(words, stdout=out):
                 yield
+            if self.scope:
+                _archive.blank(self.path, self.scope.keeps)
             os.fsync(out.fileno())
 
     def finish(self) -> None:
@@ -213,6 +221,8 @@ class _Folder(_Way):
         return self.path
 
     def finish(self) -> None:
+        if self.scope:
+            _archive.blank(os.path.join(self.path, _archive.TOC), self.scope.keeps)
         check(self.source, self.path, folder=True)
 
 
@@ -337,7 +347,8 @@ class _Encrypted(_Way):
     ) -> Iterator[None]:
         read, write = os.pipe()
         with os.fdopen(read, "rb", buffering=0) as stream:
-            pump = _Pump(stream, out, reader.stdin)  # type: ignore[arg-type]
+            keep = self.scope and self.scope.keeps
+            pump = _Pump(stream, out, reader.stdin, keep)  # type: ignore[arg-type]
             try:
                 try:
                     with os.fdopen(write, "wb", buffering=0) as end:
@@ -358,19 +369,25 @@ class _Encrypted(_Way):
 
 
 class _Pump(threading.Thread):
-    """Gives what comes out of a pipe to age and to pg_restore. ``failure``: why it stopped
-    early."""
+    """Gives what comes out of a pipe to age and to pg_restore, of an archive's head what is kept.
+    ``failure``: why it stopped early."""
 
-    def __init__(self, stream: IO[bytes], out: _encryption.Seal, reader: IO[bytes]) -> None:
+    def __init__(
+        self,
+        stream: IO[bytes],
+        out: _encryption.Seal,
+        reader: IO[bytes],
+        keep: Optional[_archive.Keep] = None,
+    ) -> None:
         super().__init__()
-        self.stream, self.out, self.reader = stream, out, reader
+        self.stream, self.out, self.reader, self.keep = stream, out, reader, keep
         self.failure: Optional[BaseException] = None
 
     def run(self) -> None:
         """Until pg_dump closes its end."""
         reads = True
         try:
-            for chunk in iter(lambda: self.stream.read(_CHUNK), b""):
+            for chunk in self._chunks():
                 self.out.write(chunk)
                 try:
                     if reads:
@@ -380,6 +397,11 @@ class _Pump(threading.Thread):
         except BaseException as error:
             self.failure = error
             self.stream.close()  # pg_dump ends
+
+    def _chunks(self) -> Iterator[bytes]:
+        if self.keep:
+            yield _archive.head(self.stream.read, self.keep)
+        yield from iter(lambda: self.stream.read(_CHUNK), b"")
 
     def end(self) -> None:
         """Everything was given."""

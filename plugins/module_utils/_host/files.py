@@ -92,6 +92,11 @@ def appending(path: str) -> IO[bytes]:
     return os.fdopen(os.open(path, flags, 0o600), "ab")
 
 
+def updating(path: str) -> IO[bytes]:
+    """A file of ours that is there, open to be read and overwritten in place."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b", buffering=0)
+
+
 def temporary_folder(prefix: str, above: str) -> str:
     """A new folder, 0700, below one of ours."""
     return tempfile.mkdtemp(prefix=prefix, dir=above)

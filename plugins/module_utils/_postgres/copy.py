@@ -17,13 +17,15 @@ from datetime import datetime
 from time import monotonic, sleep
 from typing import IO, Any, NamedTuple, Optional
 
+from . import archive as _archive
+from . import contents as _contents
 from . import extensions as _extensions
 from . import verified as _verified
 from .database import Occupancy, check_source, check_versions, inspect, refusals
 from .endpoint import APPLICATION, said
 from .fingerprint import SETTINGS, begin, compare, fingerprint, sequences, take
 from .role import administering
-from .session import Endpoint, PostgresError, Session, literal
+from .session import Endpoint, PostgresError, Session, client_version, literal
 
 CHUNK = 1 << 20
 TIMEOUT = 900.0  # seconds
@@ -39,11 +41,17 @@ DUMP_OPTIONS = (
 )
 
 
-def _pump(out: IO[bytes], into: IO[bytes], counted: list[int]) -> None:
+def _pump(
+    out: IO[bytes], into: IO[bytes], counted: list[int], keep: Optional[_archive.Keep] = None
+) -> None:
     """Move bytes from one pipe to the other inside the kernel (where Python has splice), counting
     them, until either end closes.
+
+    :param keep: what of pg_dump's archive, see :mod:`.archive`.
     """
     try:
+        if keep is not None:
+            counted[0] += _begin(out, into, keep)
         while True:
             if hasattr(os, "splice"):
                 moved = os.splice(out.fileno(), into.fileno(), CHUNK)
@@ -63,17 +71,31 @@ def _pump(out: IO[bytes], into: IO[bytes], counted: list[int]) -> None:
                 pass
 
 
+def _begin(out: IO[bytes], into: IO[bytes], keep: _archive.Keep) -> int:
+    """Move the head of pg_dump's archive, without what is not kept; its bytes."""
+    try:
+        head = _archive.head(lambda count: os.read(out.fileno(), count), keep)
+    except PostgresError as error:
+        # pg_restore says that there is no archive, pg_dump why
+        raise OSError(str(error)) from None
+    into.write(head)
+    into.flush()
+    return len(head)
+
+
 def stream(
     source: Endpoint,
     target: Endpoint,
     snapshot: str,
     meanwhile: Session,
     options: Sequence[str] = (),
+    scope: Optional[_contents.Scope] = None,
 ) -> tuple[int, dict[str, Any]]:
     """pg_dump of a snapshot into pg_restore, and at the same time the fingerprint of that snapshot
     by the session that holds it.
 
     :param options: more of pg_restore's.
+    :param scope: what of the source; ``None``: all of it.
     :returns: bytes that crossed, the source's fingerprint.
     :raises PostgresError: either program failed; what both said is in the message.
     """
@@ -85,6 +107,7 @@ def stream(
             *DUMP_OPTIONS,
             "--compress=0",
             "--snapshot=" + snapshot,
+            *(scope.options(client_version(source, "pg_dump")) if scope else ()),
             stdout=subprocess.PIPE,
             stderr=errors[0],
         )
@@ -103,10 +126,12 @@ def stream(
         )
         stack.callback(_end, restore)
         pump = threading.Thread(
-            target=_pump, args=(dump.stdout, restore.stdin, counted), daemon=True
+            target=_pump,
+            args=(dump.stdout, restore.stdin, counted, scope and scope.keeps),
+            daemon=True,
         )
         pump.start()
-        held = take(meanwhile)
+        held = take(meanwhile, scope)
         pump.join()
         failed = []
         for name, endpoint, process, file in zip(
@@ -221,8 +246,9 @@ def copy(source: Endpoint, target: Endpoint, replace: str, now: datetime) -> Res
         action, earlier = plan(source, target, replace, admin)
         holder = stack.enter_context(Session(source, SETTINGS))
         begin(holder)
+        scope = _contents.scope(holder)
         if earlier is not None:
-            held = take(holder)
+            held = take(holder, scope)
             if not compare(held, earlier):
                 phase("verify")
                 return Result("none", [], held, earlier, 0, phase.seconds)
@@ -231,10 +257,10 @@ def copy(source: Endpoint, target: Endpoint, replace: str, now: datetime) -> Res
 
         def fill(fresh: Endpoint) -> _verified.Expected:
             nonlocal crossed
-            options = _extensions.make(fresh, _extensions.installed(holder))
-            before = sequences(holder)
-            crossed, held = stream(source, fresh, snapshot, holder, options)
-            return _verified.Expected({**held, "sequences": before}, sequences(holder))
+            options = _extensions.make(fresh, _extensions.installed(holder, scope))
+            before = sequences(holder, scope)
+            crossed, held = stream(source, fresh, snapshot, holder, options, scope)
+            return _verified.Expected({**held, "sequences": before}, sequences(holder, scope))
 
         done = _verified.load(admin, target, now, fill, phase)
         return Result(action, done.differences, done.expected, done.found, crossed, phase.seconds)

@@ -12,11 +12,12 @@ verified to equal the source's, and else leaves no trace.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from time import monotonic, sleep
 from typing import Any, NamedTuple, Optional
 
+from . import contents as _contents
 from .endpoint import APPLICATION, SAID, SCRIPT
 from .fingerprint import (
     SETTINGS,
@@ -25,6 +26,7 @@ from .fingerprint import (
     compare,
     content_query,
     fingerprint,
+    recognize,
     sequences,
     take,
 )
@@ -41,8 +43,13 @@ _FOREIGN_KEYS = """SELECT k.conrelid::regclass::text, k.conname, pg_get_constrai
 FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0
   AND (k.conrelid::regclass::text IN (%(tables)s) OR k.confrelid::regclass::text IN (%(tables)s))
 ORDER BY 1, 2"""
-_TRIGGERS = """SELECT g.tgrelid::regclass::text || ' (' || g.tgname || ')' FROM pg_trigger g
-WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgrelid::regclass::text IN (%s) ORDER BY 1"""
+# Of the tables and of those that they are partitions of. PostgreSQL's own serve foreign keys.
+_TRIGGERS = """SELECT g.tgrelid::regclass::text, g.tgname, g.tgenabled FROM pg_trigger g
+WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgrelid IN (
+  SELECT c.oid FROM pg_class c WHERE c.oid::regclass::text IN (%(tables)s)
+  UNION SELECT a.relid FROM pg_class c, pg_partition_ancestors(c.oid) a
+  WHERE c.oid::regclass::text IN (%(tables)s)) ORDER BY 1, 2"""
+_ENABLED = {"O": "ENABLE TRIGGER", "R": "ENABLE REPLICA TRIGGER", "A": "ENABLE ALWAYS TRIGGER"}
 # What is written to, and what refers to it: only an owner may take a foreign key away.
 _NOT_OURS = """SELECT c.oid::regclass::text FROM pg_class c
 WHERE NOT pg_has_role(c.relowner, 'USAGE') AND (c.oid::regclass::text IN (%(relations)s)
@@ -138,7 +145,8 @@ def copy_back(source: Endpoint, target: Endpoint, expect: Optional[str] = None) 
         holder = stack.enter_context(Session(source, SETTINGS))
         begin(holder)
         snapshot = str(holder.query("SELECT pg_export_snapshot()")[0][0])
-        held, there = take(holder), take(session)
+        _scope, held = recognize(holder)
+        scope, there = recognize(session, expect)
         phase("inspect")
         if not compare(held, there):
             return Result("none", [], held, there, [], 0, phase.seconds)
@@ -146,6 +154,7 @@ def copy_back(source: Endpoint, target: Endpoint, expect: Optional[str] = None) 
         _check_tables(session, held, there)
         try:
             crossed = _fill(session, source, snapshot, held, there)
+            _set_sequences(session, held["sequences"], sequences(session, scope))
         except PostgresError as error:
             if "lock timeout" in str(error):
                 raise PostgresError(
@@ -153,7 +162,8 @@ def copy_back(source: Endpoint, target: Endpoint, expect: Optional[str] = None) 
                 ) from None
             raise
         phase("copy")
-        reached = take(session)
+        # foreign keys that were added again have other numbers now
+        reached = take(session, scope and _contents.scope(session))
         differences = compare(held, reached)
         phase("verify")
         if differences:
@@ -176,7 +186,7 @@ def dry_run(
 
     :raises PostgresError: it would refuse.
     """
-    held, there = fingerprint(source), fingerprint(target)
+    held, there = fingerprint(source), fingerprint(target, expect=expect)
     if not compare(held, there):
         return "none", []
     check(held, there, expect, target)
@@ -229,7 +239,7 @@ def _lock(session: Session) -> None:
 
 
 def _check_tables(session: Session, held: dict[str, Any], there: dict[str, Any]) -> None:
-    """:raises PostgresError: what is to be written to has triggers, or another owner."""
+    """:raises PostgresError: what is to be written to has another owner."""
     tables, numbers = (
         [_sql(item) for item in _differing(held, there, kind)] for kind in ("tables", "sequences")
     )
@@ -241,11 +251,38 @@ def _check_tables(session: Session, held: dict[str, Any], there: dict[str, Any])
             "%s: its role does not own %s; connect as the role that does"
             % (session.endpoint, ", ".join(strange))
         )
-    triggers = [str(row[0]) for row in session.query(_TRIGGERS % _listed(tables))] if tables else []
-    if triggers:
+
+
+@contextmanager
+def _without_triggers(session: Session, tables: Sequence[str]) -> Iterator[None]:
+    """Rows that are copied are not written anew: no trigger acts on them, LiteLLM's own included.
+    Each is then what it was.
+
+    :raises PostgresError: that can't be done.
+    """
+    asked = _TRIGGERS % {"tables": _listed(tables)}
+    triggers = session.query(asked)
+    _check_words(session, triggers)
+    for table, name, _state in triggers:
+        session.execute("ALTER TABLE %s DISABLE TRIGGER %s" % (table, identifier(str(name))))
+    yield
+    for table, name, state in triggers:
+        how = _ENABLED[str(state)]
+        session.execute("ALTER TABLE %s %s %s" % (table, how, identifier(str(name))))
+    if session.query(asked) != triggers:
+        raise PostgresError("%s: its triggers would not be what they were" % session.endpoint)
+
+
+def _check_words(session: Session, rows: Iterable[Sequence[Optional[str]]]) -> None:
+    """psql would run what follows a backslash that it finds outside of quotes, and some of this is
+    SQL as the server wrote it.
+
+    :raises PostgresError: there is one.
+    """
+    if any("\\" in (value or "") for row in rows for value in row):
         raise PostgresError(
-            "%s has triggers, which would act on rows that are copied back: %s. LiteLLM makes none."
-            % (session.endpoint, ", ".join(triggers))
+            "%s: a foreign key or trigger has a backslash in its name or definition. LiteLLM makes"
+            " none." % session.endpoint
         )
 
 
@@ -279,26 +316,23 @@ def _fill(
     differing, crossed = _differing(held, there), 0
     tables = [_sql(item) for item in differing]
     if tables:
-        session.execute("LOCK TABLE %s IN ACCESS EXCLUSIVE MODE" % ", ".join(tables))
+        # ONLY: a table of somebody else's may have been made to inherit from one
+        only = ", ".join("ONLY " + table for table in tables)
+        session.execute("LOCK TABLE %s IN ACCESS EXCLUSIVE MODE" % only)
         _check_unchanged(session, differing)
         keys: Sequence[Sequence[Optional[str]]] = session.query(
             _FOREIGN_KEYS % {"tables": _listed(tables)}
         )
-        # psql would run what follows a backslash that it finds outside of quotes, and some of this
-        # is SQL as the server wrote it
-        if any("\\" in (value or "") for key in keys for value in key):
-            raise PostgresError(
-                "%s: a foreign key has a backslash in its name or definition. LiteLLM makes none."
-                % session.endpoint
-            )
+        _check_words(session, keys)
         for table, name, *_rest in keys:
             session.execute("ALTER TABLE %s DROP CONSTRAINT %s" % (table, identifier(str(name))))
-        session.execute("TRUNCATE %s" % ", ".join(tables))
-        for table in tables:
-            crossed += _copy_table(session, source, snapshot, table)
-        session.execute(
-            "SET CONSTRAINTS ALL IMMEDIATE"
-        )  # no table can be altered while the check of a deferred one is pending
+        with _without_triggers(session, tables):
+            session.execute("TRUNCATE %s" % only)
+            for table in tables:
+                crossed += _copy_table(session, source, snapshot, table)
+            session.execute(
+                "SET CONSTRAINTS ALL IMMEDIATE"
+            )  # no table can be altered while the check of a deferred one is pending
         for table, name, definition, comment in keys:
             session.execute(
                 "ALTER TABLE %s ADD CONSTRAINT %s %s" % (table, identifier(str(name)), definition)
@@ -308,7 +342,6 @@ def _fill(
                     "COMMENT ON CONSTRAINT %s ON %s IS %s"
                     % (identifier(str(name)), table, literal(comment))
                 )
-    _set_sequences(session, held["sequences"], sequences(session))
     return crossed
 
 

@@ -9,6 +9,7 @@ import json
 from dataclasses import replace
 from typing import Any, NamedTuple, Optional
 
+from . import contents as _contents
 from . import extensions as _extensions
 from . import fingerprint as _fingerprint
 from .endpoint import APPLICATION
@@ -118,10 +119,11 @@ def check_source(session: Session, target: Endpoint) -> list[Extension]:
     :raises PostgresError: the source holds something that this way of copying does not carry
         over, or that the target's role can't make.
     """
-    wanted = _extensions.installed(session)
-    found = [str(row[0]) for row in session.query(_LARGE)]
+    scope = _contents.scope(session)
+    wanted = _extensions.installed(session, scope)
+    found = [] if scope else [str(row[0]) for row in session.query(_LARGE)]
     if contained(target):
-        found += _extensions.beyond(session)
+        found += _extensions.beyond(session, scope)
         reasons = _extensions.refusals(wanted, _extensions.available(target)) if wanted else []
     else:
         found += ["extension %s" % item.name for item in wanted]
@@ -129,9 +131,7 @@ def check_source(session: Session, target: Endpoint) -> list[Extension]:
     if found:
         reasons.append("it has %s: LiteLLM makes none, and they are not copied" % ", ".join(found))
     if reasons:
-        raise PostgresError(
-            "%s: %s. Drop what is not needed." % (session.endpoint, "; ".join(reasons))
-        )
+        raise PostgresError("%s: %s" % (session.endpoint, "; ".join(reasons)))
     return wanted
 
 
@@ -172,24 +172,47 @@ WHERE rolcanlogin AND (oid_of_owner OR rolsuper) ORDER BY oid_of_owner DESC, rol
 )
 
 
+class Held(NamedTuple):
+    """What a database that may be dropped holds: its content hash, and what of it that does not
+    cover, in words.
+    """
+
+    hash: str
+    besides: list[str]
+
+
+def look(endpoint: Endpoint, expect: str) -> Held:
+    """What a database holds, LiteLLM's part and the rest; all of it, where that has this hash."""
+    with Session(endpoint, _fingerprint.SETTINGS) as session:
+        _fingerprint.begin(session)
+        whole = _fingerprint.take(session)["hash"]
+        found = None if contained(endpoint) else _contents.read(session)
+        if whole == expect or found is None or found.alone:
+            return Held(whole, [])
+        return Held(_fingerprint.take(session, found.scope)["hash"], found.besides)
+
+
 def refusal(
-    endpoint: Endpoint, found: Occupancy, held: Optional[str], expect: Optional[str]
+    endpoint: Endpoint, found: Occupancy, held: Optional[Held], expect: Optional[str]
 ) -> Optional[str]:
     """Why a database must not be dropped, ``None`` where it may.
 
-    :param held: its content hash, where ``expect`` is given: the hash of what is kept elsewhere.
+    :param held: where ``expect`` is given: the hash of what is kept elsewhere.
     """
     if found.clients:
         return "%s is not dropped while clients are connected: %s" % (
             endpoint,
             ", ".join(found.clients),
         )
-    if expect:
-        return (
-            None
-            if held == expect
-            else "%s is not dropped: it does not hold what the backup has" % endpoint
-        )
+    if held and expect:
+        if held.hash != expect:
+            return "%s is not dropped: it does not hold what the backup has" % endpoint
+        if held.besides:
+            return "%s is not dropped: it holds what is not LiteLLM's: %s" % (
+                endpoint,
+                ", ".join(held.besides),
+            )
+        return None
     return None if found.mark else "%s is not dropped: this collection did not make it" % endpoint
 
 
@@ -206,9 +229,7 @@ def drop(endpoint: Endpoint, expect: Optional[str], check: bool = False) -> bool
         if not found.exists:
             return False
         roles = [str(row[0]) for row in session.query(_ROLES % literal(endpoint.database))]
-    reason = refusal(
-        endpoint, found, _fingerprint.fingerprint(endpoint)["hash"] if expect else None, expect
-    )
+    reason = refusal(endpoint, found, look(endpoint, expect) if expect else None, expect)
     if reason:
         raise PostgresError(reason)
     # Another role can only be used where no password is asked for.

@@ -12,8 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
+from .contents import Scope
 from .endpoint import Endpoint
 from .programs import PostgresError
 from .role import SETTINGS, administrator, contained
@@ -63,9 +64,16 @@ class Extension(NamedTuple):
     schema: str
 
 
-def installed(session: Session) -> list[Extension]:
-    """The extensions of a session's database, beyond PL/pgSQL, which every database has."""
-    return [Extension(str(name), str(schema)) for name, schema in session.query(_INSTALLED)]
+def installed(session: Session, scope: Optional[Scope] = None) -> list[Extension]:
+    """The extensions of a session's database, beyond PL/pgSQL, which every database has.
+
+    :param scope: only those that this part of it needs.
+    """
+    return [
+        Extension(str(name), str(schema))
+        for name, schema in session.query(_INSTALLED)
+        if scope is None or name in scope.extensions
+    ]
 
 
 def parse(text: str) -> list[Extension]:
@@ -77,11 +85,21 @@ def parse(text: str) -> list[Extension]:
     return [Extension(bare(name), bare(schema)) for name, schema in _CREATE.findall(text)]
 
 
-def beyond(session: Session) -> list[str]:
-    """What a session's database has that only a superuser can make, extensions aside, in words."""
+def beyond(session: Session, scope: Optional[Scope] = None) -> list[str]:
+    """What a session's database has that only a superuser can make, extensions aside, in words.
+
+    :param scope: only what is in this part of it.
+    """
     statement = "\nUNION ALL ".join(
-        "SELECT '%s ' || %s FROM %s WHERE (%s) AND %s"
-        % (kind, name, catalog, condition, _USERS % {"catalog": catalog})
+        "SELECT '%s ' || %s FROM %s WHERE (%s) AND %s%s"
+        % (
+            kind,
+            name,
+            catalog,
+            condition,
+            _USERS % {"catalog": catalog},
+            " AND oid IN (%s)" % scope.numbers(catalog) if scope else "",
+        )
         for kind, catalog, name, condition in _BEYOND
     )
     return sorted(str(row[0]) for row in session.query(statement))

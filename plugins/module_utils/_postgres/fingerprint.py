@@ -7,7 +7,8 @@ to 18.
 A fingerprint is ``{server_version, server_major, tables: [{schema, name, rows, hash}], sequences:
 [{schema, name, last_value, is_called}], schema_hash, rows_total, hash}``, all of one snapshot
 (sequences are outside of snapshots, by PostgreSQL's design). ``hash`` covers everything but the
-server's version. Names are bare in schema ``public``, else ``schema.name``.
+server's version. Names are bare in schema ``public``, else ``schema.name``. Where a database holds
+more than LiteLLM's own, it is of LiteLLM's part alone (see :mod:`.contents`).
 
 A table's hash is the sum, modulo 2**64, of each half of the MD5 of every row's text: no sort, no
 memory, any order, and a row that is there twice counts twice. It proves that a copy is complete; it
@@ -18,8 +19,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any, Iterable, Optional
 
+from . import contents as _contents
 from .session import Endpoint, Session, identifier, literal
 
 # Whatever changes how a value is written as text, and what lets every core take part.
@@ -49,13 +52,20 @@ _NO_TIMEOUT = (
     "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'"
 )
 # Objects of users: system schemas begin with pg_ (reserved), and what an extension made belongs to
-# the extension.
+# the extension. The comment's place is where LiteLLM's own are named, see _of.
 _OURS = """n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND NOT EXISTS (SELECT FROM pg_depend e
-    WHERE e.classid = '%s'::regclass AND e.objid = %s.oid AND e.deptype = 'e')"""
-_RELATIONS = "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE " + _OURS % (
-    "pg_class",
-    "c",
+    WHERE e.classid = '%(catalog)s'::regclass AND e.objid = %(alias)s.oid AND e.deptype = 'e')
+  /* own %(catalog)s %(alias)s */"""
+_ROW_SECURITY = "c.relrowsecurity, c.relforcerowsecurity"
+
+
+def _ours(catalog: str, alias: str) -> str:
+    return _OURS % {"catalog": catalog, "alias": alias}
+
+
+_RELATIONS = "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE " + _ours(
+    "pg_class", "c"
 )
 
 _TABLES = (
@@ -75,9 +85,9 @@ FROM %s AND c.relkind = 'S' ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C
 # pg_dump leaves out (invalid indexes, and, as we call it, owners and rights).
 _SCHEMA = (
     """SELECT 'relation', n.nspname, c.relname, c.relkind, c.relpersistence, c.relreplident,
-  c.relrowsecurity, c.relforcerowsecurity
+  %s
 FROM %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')"""
-    % _RELATIONS,
+    % (_ROW_SECURITY, _RELATIONS),
     """SELECT 'column', n.nspname, c.relname,
   row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum), a.attname,
   format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated,
@@ -89,39 +99,52 @@ JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND """
-    + _OURS % ("pg_class", "c"),
+    + _ours("pg_class", "c"),
     """SELECT 'constraint', n.nspname, k.conrelid::regclass, k.conname, k.contype,
   pg_get_constraintdef(k.oid)
 FROM pg_constraint k JOIN pg_namespace n ON n.oid = k.connamespace
 WHERE k.contype IN ('p', 'u', 'f', 'c', 'x') AND """
-    + _OURS % ("pg_constraint", "k"),
+    + _ours("pg_constraint", "k"),
     """SELECT 'index', n.nspname, c.relname, pg_get_indexdef(c.oid), i.indisreplident,
   i.indisclustered
 FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE i.indisvalid AND """
-    + _OURS % ("pg_class", "c"),
+    + _ours("pg_class", "c"),
     """SELECT 'sequence', n.nspname, c.relname, s.seqtypid::regtype, s.seqstart, s.seqincrement,
   s.seqmin, s.seqmax, s.seqcache, s.seqcycle
 FROM pg_sequence s
 JOIN pg_class c ON c.oid = s.seqrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace WHERE """
-    + _OURS % ("pg_class", "c"),
+    + _ours("pg_class", "c"),
     """SELECT 'type', n.nspname, t.typname, t.typtype, format_type(t.typbasetype, t.typtypmod),
   t.typdefault, (SELECT string_agg(quote_literal(v.enumlabel), ',' ORDER BY v.enumsortorder)
     FROM pg_enum v WHERE v.enumtypid = t.oid)
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype IN ('e', 'd') AND """
-    + _OURS % ("pg_type", "t"),
+    + _ours("pg_type", "t"),
     """SELECT 'function', n.nspname, p.proname, p.prokind,
   pg_get_function_identity_arguments(p.oid), p.prorettype::regtype, md5(p.prosrc)
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE """
-    + _OURS % ("pg_proc", "p"),
+    + _ours("pg_proc", "p"),
     """SELECT 'trigger', n.nspname, c.relname, g.tgname, g.tgenabled, pg_get_triggerdef(g.oid)
 FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT g.tgisinternal AND """
-    + _OURS % ("pg_class", "c"),
+WHERE NOT g.tgisinternal /* own pg_trigger g */ AND """
+    + _ours("pg_class", "c"),
 )
+
+
+def _of(statement: str, scope: Optional[_contents.Scope]) -> str:
+    """A statement about a whole database, as one about LiteLLM's part of it. Row security is
+    nothing that is taken from there.
+    """
+    if scope is None:
+        return statement
+    return re.sub(
+        r"/\* own (\w+) (\w+) \*/",
+        lambda own: "AND %s.oid IN (%s)" % (own[2], scope.numbers(own[1])),
+        statement.replace(_ROW_SECURITY, "false, false"),
+    )
 
 
 def _label(schema: object, name: object) -> str:
@@ -164,10 +187,13 @@ def combine(high: Optional[str], low: Optional[str]) -> str:
     return "%016x%016x" % (int(high or 0) % 2**64, int(low or 0) % 2**64)
 
 
-def sequences(session: Session) -> list[dict[str, Any]]:
-    """The last value of every sequence, and whether it was used."""
+def sequences(session: Session, scope: Optional[_contents.Scope] = None) -> list[dict[str, Any]]:
+    """The last value of every sequence, and whether it was used.
+
+    :param scope: the part of the database that counts; ``None``: all of it.
+    """
     found = []
-    for schema, name in session.query(_SEQUENCES):
+    for schema, name in session.query(_of(_SEQUENCES, scope)):
         last, called = session.query(
             "SELECT last_value, is_called FROM %s" % identifier(str(schema), str(name))
         )[0]
@@ -182,17 +208,19 @@ def sequences(session: Session) -> list[dict[str, Any]]:
     return found
 
 
-def take(session: Session) -> dict[str, Any]:
+def take(session: Session, scope: Optional[_contents.Scope] = None) -> dict[str, Any]:
     """The fingerprint of a session's database.
 
     The session has :data:`SETTINGS` and is in the transaction that gives the snapshot.
+
+    :param scope: the part of it that counts; ``None``: all of it.
     """
     version, number, encoding = session.query(
         "SELECT current_setting('server_version'), current_setting('server_version_num'), "
         "current_setting('server_encoding')"
     )[0]
     tables = []
-    for schema, name, columns in session.query(_TABLES):
+    for schema, name, columns in session.query(_of(_TABLES, scope)):
         rows, high, low = session.query(
             content_query(str(schema), str(name), columns or "", encoding == "UTF8")
         )[0]
@@ -204,10 +232,10 @@ def take(session: Session) -> dict[str, Any]:
                 "hash": combine(high, low),
             }
         )
-    facts = [row for query in _SCHEMA for row in session.query(query)]
+    facts = [row for query in _SCHEMA for row in session.query(_of(query, scope))]
     found = {
         "tables": tables,
-        "sequences": sequences(session),
+        "sequences": sequences(session, scope),
         "schema_hash": _digest(sorted(map(json.dumps, facts))),
     }
     return {
@@ -229,14 +257,34 @@ def begin(session: Session, snapshot: Optional[str] = None) -> None:
         session.execute("SET TRANSACTION SNAPSHOT %s" % literal(snapshot))
 
 
-def fingerprint(endpoint: Endpoint, snapshot: Optional[str] = None) -> dict[str, Any]:
+def recognize(
+    session: Session, expect: Optional[str] = None
+) -> tuple[Optional[_contents.Scope], dict[str, Any]]:
+    """LiteLLM's part of a session's database (``None``: all of it), and its fingerprint.
+
+    :param expect: a hash that it may have had. Release 0.1.0 took all of a database, and so does
+        this where LiteLLM's part has another.
+    """
+    scope = _contents.scope(session)
+    found = take(session, scope)
+    if scope is not None and expect and found["hash"] != expect:
+        whole = take(session)
+        if whole["hash"] == expect:
+            return None, whole
+    return scope, found
+
+
+def fingerprint(
+    endpoint: Endpoint, snapshot: Optional[str] = None, expect: Optional[str] = None
+) -> dict[str, Any]:
     """The fingerprint of a database, in a snapshot of its own or in an exported one.
 
+    :param expect: see :func:`recognize`.
     :raises PostgresError: it cannot be reached or read in full.
     """
     with Session(endpoint, SETTINGS) as session:
         begin(session, snapshot)
-        return take(session)
+        return recognize(session, expect)[1]
 
 
 def _pairs(

@@ -55,8 +55,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     sequences = iter(["before", "after"])
     monkeypatch.setattr(_dump, "Session", support.Database({"pg_export_snapshot": [["0003-1"]]}))
     monkeypatch.setattr(_dump._fingerprint, "begin", lambda _session: None)
-    monkeypatch.setattr(_dump._fingerprint, "sequences", lambda _session: [next(sequences)])
-    monkeypatch.setattr(_dump._fingerprint, "take", lambda _session: {"rows_total": 7})
+    monkeypatch.setattr(_dump._fingerprint, "sequences", lambda _session, _scope: [next(sequences)])
+    monkeypatch.setattr(_dump._fingerprint, "take", lambda _session, _scope: {"rows_total": 7})
     monkeypatch.setattr(_dump._fingerprint, "digest", lambda held: f"hash of {held['sequences']}")
     support.system_programs(monkeypatch, place.bin)
     return place

@@ -39,6 +39,18 @@ def test_interrupted_write_leaves_the_old_file_alone(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_file_is_overwritten_in_place_and_no_links_target(tmp_path: Path) -> None:
+    path, link = tmp_path / "file", tmp_path / "link"
+    path.write_bytes(b"abcdef")
+    with _files.updating(str(path)) as file:
+        assert file.read(2) == b"ab"
+        file.write(b"XY")
+    assert path.read_bytes() == b"abXYef"
+    link.symlink_to(path)
+    with pytest.raises(OSError):
+        _files.updating(str(link))
+
+
 def test_space_is_that_of_the_nearest_folder(tmp_path: Path) -> None:
     assert _files.free_bytes(str(tmp_path / "not" / "there")) > 0
     assert _files.device_of(str(tmp_path / "not" / "there")) == tmp_path.stat().st_dev

@@ -102,7 +102,7 @@ def test_lock_is_waited_for_and_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """``pg_dump`` and ``pg_restore`` as scripts; the fingerprint is taken meanwhile."""
-    monkeypatch.setattr(_copy, "take", lambda _session: {"hash": "h"})
+    monkeypatch.setattr(_copy, "take", lambda _session, _scope: {"hash": "h"})
     script(tmp_path / "pg_dump", f'echo "$@" > {tmp_path}/dumped; head -c 3000000 /dev/zero')
     script(tmp_path / "pg_restore", f"cat > {tmp_path}/restored")
     return tmp_path

@@ -130,8 +130,8 @@ def test_foreign_key_that_psql_would_take_for_commands_is_refused(
     key = ["people", "lives_in", "FOREIGN KEY (home) REFERENCES homes(id)", None]
     key[place] = "x\n\\\\! id"
     database = support.Database({"FROM pg_constraint": [key]})
-    database.endpoint = TARGET  # type: ignore[attr-defined]
-    with pytest.raises(PostgresError, match="a foreign key has a backslash"):
+    database.endpoint = TARGET
+    with pytest.raises(PostgresError, match="a foreign key or trigger has a backslash"):
         _copy_back._fill(
             database,  # type: ignore[arg-type]
             TARGET,

@@ -7,10 +7,8 @@ from typing import Any, Optional
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import database as _database
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
-    fingerprint as _fingerprint,
-)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.database import (
+    Held,
     Occupancy,
     growing,
     parse_mark,
@@ -30,7 +28,7 @@ class Server:
     def __init__(self) -> None:
         self.found = Occupancy(True, None, ["table a"], [])
         self.roles = ["gateway", "postgres"]
-        self.hash = "h"
+        self.hash, self.besides = "h", list[str]()
         self.done: list[tuple[str, str, Any]] = []
 
     def session(self, endpoint: Endpoint, settings: Any = None) -> Any:
@@ -59,7 +57,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setattr(_database, "Session", fake.session)
     monkeypatch.setattr(_database, "administering", fake.session)
     monkeypatch.setattr(_database, "inspect", lambda endpoint, session: fake.found)
-    monkeypatch.setattr(_fingerprint, "fingerprint", lambda endpoint: {"hash": fake.hash})
+    monkeypatch.setattr(_database, "look", lambda endpoint, expect: Held(fake.hash, fake.besides))
     return fake
 
 
@@ -110,6 +108,13 @@ def test_anything_else_is_left_alone(
     server.found = found
     with pytest.raises(PostgresError, match=said):
         _database.drop(PLACE, expect)
+    assert server.done == []
+
+
+def test_database_with_what_is_somebody_elses_is_left_alone(server: Server) -> None:
+    server.besides = ["schema app", "table app.orders"]
+    with pytest.raises(PostgresError, match="is not LiteLLM's: schema app, table app.orders"):
+        _database.drop(PLACE, "h")
     assert server.done == []
 
 
