@@ -35,19 +35,22 @@ options:
       - With V(copied) and V(restored) the database grows beside its name, as C(NAME__copying), and
         takes the name when it is verified. Refused are a target that holds anything that this
         collection did not put there, or that has clients connected. V(copied) also refuses a server
-        that is older than the source's or lacks an extension of it, and a source with large objects
-        or with what only a superuser can make, which LiteLLM does not have.
+        that is older than the source's or lacks an extension that LiteLLM's tables use.
+      - Of a database that holds more than LiteLLM's own, V(copied) and V(copied_back) take and
+        compare LiteLLM's tables, views, and what these need. One without any table of LiteLLM's is
+        copied as a whole, and refused where it has large objects or what only a superuser can make.
       - In a container the database is made, and extensions that need it, by the server's superuser;
         rows and whatever a dump calls are the work of O(target.user), which is no superuser (see
         M(llmops.litellm.database_role)). Elsewhere that role must be allowed to create databases
         and to connect to database V(postgres). Comments are not restored where the superuser has
         made an extension.
       - V(copied_back) refuses where the schemas differ, where the target was written to since it
-        was stopped (O(expect)) or while it is read, where a table that would be written has
-        triggers or another owner, and while another copy back into the same database is under way.
-        The role of O(target) must own the tables.
-      - V(absent) drops nothing while clients are connected. A database that does not exist is no
-        failure.
+        was stopped (O(expect)) or while it is read, where a table that would be written has another
+        owner, and while another copy back into the same database is under way. The role of
+        O(target) must own the tables. Their triggers do not act on these rows, and are enabled
+        afterwards as they were.
+      - V(absent) drops nothing while clients are connected, and no native database that holds
+        anything beside LiteLLM's own. A database that does not exist is no failure.
     type: str
     choices: [copied, copied_back, restored, absent]
     required: true

@@ -86,6 +86,8 @@ _DATABASE = {
     "max_connections": (int, None),
     "migrations": ([str], None),
     "neighbours": ([str], None),
+    "schema": _MAYBE,
+    "left_behind": ([str], None),
 }
 _REDIS = {
     "unit": (_UNIT, None),

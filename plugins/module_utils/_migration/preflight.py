@@ -19,6 +19,7 @@ from .._host import docker as _docker
 from .._host import listeners as _listeners
 from .._host.problem import Problem
 from . import neighbours as _neighbours
+from . import preflight_contents as _contents
 from . import preflight_needs as _needs
 from . import preflight_source as _source
 from . import preflight_stores as _stores
@@ -48,6 +49,11 @@ def preflight(settings: dict, now: Optional[datetime] = None) -> Findings:
     if legacy is not None:
         found.add(_source.check_legacy(legacy, settings))
         found.add(_stores.check_database(legacy, listeners))
+        found.add(
+            _contents.check_contents(
+                legacy.environment.get("DATABASE_URL", ""), found.facts, settings["accept_down"]
+            )
+        )
         found.add(_stores.check_redis(legacy, settings, listeners))
         found.problems += _stores.check_units(found.facts)
         found.problems += _neighbours.of_legacy(

@@ -17,10 +17,8 @@ from .._host import process as _process
 from .._host import systemd as _systemd
 from .._host.problem import Problem
 from .._litellm import salt_key as _salt_key
-from .._postgres import extensions as _extensions
 from .._postgres import native_server as _native_server
 from .._postgres import session as _session
-from .._postgres.role import SETTINGS
 from .._redis import formats as _formats
 from .._redis import native_data as _native_data
 from .._redis import redis as _redis
@@ -32,7 +30,7 @@ ORPHANED = (
     "run it first as a systemd unit of its own, which runs as its account (User=), so that it can "
     "be stopped and brought back"
 )
-_STORED_MODELS = """SELECT litellm_params::text FROM "LiteLLM_ProxyModelTable" ORDER BY model_id"""
+_STORED_MODELS = "SELECT litellm_params::text FROM %s ORDER BY model_id"
 
 
 def check_database(legacy: _legacy.Running, listeners: list[_listeners.Listener]) -> Findings:
@@ -86,21 +84,12 @@ def check_database(legacy: _legacy.Running, listeners: list[_listeners.Listener]
         database["bytes"] = _session.database_size(endpoint)
         connections = _session.query(endpoint, "SHOW max_connections")[0][0]
         database["max_connections"] = int(connections or 0)
-        models = [row[0] or "{}" for row in _session.query(endpoint, _STORED_MODELS)]
-        with _session.Session(endpoint, SETTINGS) as session:
-            database["extensions"] = [item.name for item in _extensions.installed(session)]
-            beyond = _extensions.beyond(session)
+        stored = _session.identifier(endpoint.schema or "public", "LiteLLM_ProxyModelTable")
+        models = [row[0] or "{}" for row in _session.query(endpoint, _STORED_MODELS % stored)]
     except _session.PostgresError as error:
         remedy = "the migration needs the database that the proxy uses"
         found.refuse("DATABASE_URL", str(error), remedy)
         return found
-    if beyond:
-        found.refuse(
-            "database %s" % endpoint.database,
-            "has %s" % ", ".join(beyond),
-            "only a superuser can make them, which LiteLLM's role in the container is not: drop "
-            "what is not needed",
-        )
     if dump < database["major"]:
         found.refuse(
             "pg_dump",
@@ -140,14 +129,17 @@ def _migrations(endpoint: Any) -> Optional[list[str]]:
     """The schema migrations that the database has, ``None`` for one made by ``prisma db push``,
     which keeps no ledger.
     """
+    schema = endpoint.schema or "public"
     if not _session.query(
         endpoint,
-        "SELECT 1 FROM pg_tables WHERE schemaname = 'public' AND tablename = '_prisma_migrations'",
+        "SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = '_prisma_migrations'"
+        % _session.literal(schema),
     ):
         return None
     rows = _session.query(
         endpoint,
-        "SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL ORDER BY 1",
+        "SELECT migration_name FROM %s WHERE finished_at IS NOT NULL ORDER BY 1"
+        % _session.identifier(schema, "_prisma_migrations"),
     )
     return [row[0] or "" for row in rows]
 

@@ -195,8 +195,8 @@ def _check_extensions(variable: str, reference: str, names: Sequence[str]) -> li
     return [
         Problem(
             variable,
-            "has no extension %s, which the native database has" % name,
-            "take an image of PostgreSQL that has it, or drop it where it is not needed",
+            "has no extension %s, which LiteLLM's tables in the native database use" % name,
+            "take an image of PostgreSQL that has it",
         )
         for name in names
         if there and name not in there

@@ -144,7 +144,7 @@ FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent IN (%(tables)s) AND i.inhrelid NOT IN (%(tables)s)
 UNION ALL SELECT 'owner', c.oid, c.relname, '', false, o.rolname, o.rolsuper
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
-WHERE c.oid IN (%(tables)s) AND c.relkind IN ('r', 'p', 'v', 'S')
+WHERE c.oid IN (%(tables)s) AND c.relkind IN ('r', 'p', 'S')
   AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')
 UNION ALL SELECT 'tablespace', c.oid, c.relname, t.spcname, true, '', false
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_tablespace t ON t.oid = c.reltablespace
@@ -308,13 +308,18 @@ def read(session: Session, schema: str = "") -> Optional[Contents]:
     return _sorted(session, Scope(schema, (schema,), own, classes, (), ())) if own else None
 
 
+def bypasses(session: Session) -> bool:
+    """Whether row security does not apply to a session's role."""
+    return session.query(_BYPASSES) == [["t"]]
+
+
 def scope(session: Session) -> Optional[Scope]:
     """LiteLLM's part of a session's database; ``None`` where all of it is to be taken: nothing else
     is in it, no table is LiteLLM's, or it is in a container of ours.
     """
     if contained(session.endpoint):
         return None
-    found = read(session)
+    found = read(session, session.endpoint.schema)
     return None if found is None or found.alone else found.scope
 
 

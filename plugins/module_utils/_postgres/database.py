@@ -182,14 +182,12 @@ class Held(NamedTuple):
 
 
 def look(endpoint: Endpoint, expect: str) -> Held:
-    """What a database holds, LiteLLM's part and the rest; all of it, where that has this hash."""
+    """What a database holds: its hash, of LiteLLM's part where it has this one, and the rest."""
     with Session(endpoint, _fingerprint.SETTINGS) as session:
         _fingerprint.begin(session)
-        whole = _fingerprint.take(session)["hash"]
-        found = None if contained(endpoint) else _contents.read(session)
-        if whole == expect or found is None or found.alone:
-            return Held(whole, [])
-        return Held(_fingerprint.take(session, found.scope)["hash"], found.besides)
+        scope, held = _fingerprint.recognize(session, expect)
+        found = _contents.read(session, endpoint.schema) if scope else None
+        return Held(held["hash"], found.besides if found else [])
 
 
 def refusal(

@@ -87,7 +87,8 @@ class Endpoint:
 
     ``host`` is a name, an address or the folder of a Unix socket. ``engine`` is the container
     engine's command. ``settings`` are server settings for every connection
-    (``maintenance_work_mem=256MB``).
+    (``maintenance_work_mem=256MB``). ``schema`` is where LiteLLM's tables are, empty where nobody
+    says.
     """
 
     database: str
@@ -100,13 +101,14 @@ class Endpoint:
     bindir: str = ""
     engine: tuple[str, ...] = ("docker",)
     settings: tuple[str, ...] = ()
+    schema: str = ""
 
     @classmethod
     def from_url(cls, url: str) -> Endpoint:
         """An endpoint from a ``DATABASE_URL`` (see :func:`parse_url`), its client programs found on
         this host.
         """
-        found = cls(**parse_url(url))
+        found = cls(**parse_url(url), schema=schema_of(url))
         return replace(found, bindir=find_bindir(found.host, found.port))
 
     @classmethod
@@ -276,6 +278,11 @@ def clean(text: str, hidden: Iterable[str] = ()) -> str:
     for value in hidden:
         words = words.replace(value, "***")
     return words
+
+
+def schema_of(url: str) -> str:
+    """The schema that a URL which :func:`parse_url` takes names, empty for none."""
+    return dict(parse_qsl(urlsplit(url.strip()).query)).get("schema", "")
 
 
 def parse_url(url: str) -> dict[str, Any]:

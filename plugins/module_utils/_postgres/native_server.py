@@ -25,7 +25,7 @@ from .._host.paths import weakness
 from .._host.problem import OperatorError
 from .._host.process import command_line, run
 from .._host.systemd import Manager, show
-from .endpoint import Endpoint, parse_url, read_env
+from .endpoint import Endpoint, parse_url, read_env, schema_of
 from .programs import PostgresError
 from .session import query
 
@@ -151,7 +151,13 @@ def private_url(url: str, account: str, folder: str) -> str:
     return "postgresql://%s@/%s?%s" % (
         quote(parts["user"] or account, safe=""),
         quote(parts["database"], safe=""),
-        urlencode({"host": folder, "port": parts["port"]}),
+        urlencode(
+            {
+                "host": folder,
+                "port": parts["port"],
+                **({"schema": schema_of(url)} if schema_of(url) else {}),
+            }
+        ),
     )
 
 

@@ -104,7 +104,10 @@ OTHERS = {
         ["policy LiteLLM_SpendLogs.mine"],
     ),
     "a table that refers to LiteLLM's": (
-        'CREATE TABLE extra (team text REFERENCES "LiteLLM_TeamTable")',
+        # of LiteLLM's role, which alone can take the key away while rows are copied back
+        'CREATE TABLE extra (team text REFERENCES "LiteLLM_TeamTable"); DO $$ BEGIN EXECUTE format('
+        "'ALTER TABLE extra OWNER TO %I', pg_get_userbyid((SELECT datdba FROM pg_database"
+        " WHERE datname = current_database()))); END $$",
         ["table extra"],
     ),
     "a table that inherits from LiteLLM's": (

@@ -24,6 +24,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd impor
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import readiness as _readiness
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import salt_key as _salt_key
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    contents as _contents,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     extensions as _extensions,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
@@ -34,6 +37,11 @@ from ansible_collections.llmops.litellm.plugins.module_utils._redis import (
     native_data as _native_data,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
+
+# A database that is LiteLLM's alone.
+ALONE = _contents.Contents(
+    _contents.Scope("public", ("public",), {}, {}, (), ()), behind=[], attached=[]
+)
 
 
 @pytest.fixture
@@ -78,11 +86,14 @@ def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "ledger": ["a", "b"],
         "outcomes": {"gAAA": True, "bBBB": None},
         "keys": set(),
-        "extensions": [],
+        "contents": ALONE,
         "beyond": [],
+        "bypasses": False,
+        "asked": [],
     }
 
     def query(endpoint: Any, statement: str) -> list[list[Any]]:
+        told["asked"].append(statement)
         if "max_connections" in statement:
             return [["100"]]
         if "pg_tables" in statement:
@@ -97,8 +108,9 @@ def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(_session, "query", query)
     monkeypatch.setattr(_session, "Session", support.Database())
-    monkeypatch.setattr(_extensions, "installed", lambda _session: told["extensions"])
-    monkeypatch.setattr(_extensions, "beyond", lambda _session: told["beyond"])
+    monkeypatch.setattr(_contents, "read", lambda _session, _schema: told["contents"])
+    monkeypatch.setattr(_contents, "bypasses", lambda _session: told["bypasses"])
+    monkeypatch.setattr(_extensions, "beyond", lambda _session, _scope: told["beyond"])
     monkeypatch.setattr(_session, "server_version", lambda endpoint: ("15.18", 15))
     monkeypatch.setattr(_session, "database_size", lambda endpoint: 1000)
     monkeypatch.setattr(_session, "client_version", lambda endpoint, program: 15)

@@ -22,7 +22,6 @@ from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     preflight_stores as _preflight_stores,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
-from ansible_collections.llmops.litellm.plugins.module_utils._postgres.extensions import Extension
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import (
     native_data as _native_data,
 )
@@ -62,7 +61,6 @@ def test_database_is_told_without_its_password(
         "major": 15,
         "bytes": 1000,
         "max_connections": 100,
-        "extensions": [],
         "stored_models": 1,
         "migrations": ["a", "b"],
         "salt_key_proved": True,
@@ -82,14 +80,14 @@ def test_client_programs_older_than_the_server_are_refused(
     )
 
 
-def test_what_only_a_superuser_can_make_is_refused_by_name(
+def test_tables_are_looked_for_in_the_schema_of_the_url(
     servers: list[Listener], database: dict[str, Any]
 ) -> None:
-    database["extensions"] = [Extension("vector", "public")]
-    database["beyond"] = ["event trigger watch", "function raw"]
-    found = _preflight_stores.check_database(deployment({"DATABASE_URL": URL}), servers)
-    assert "database llm_gateway: has event trigger watch, function raw" in texts(found.problems)
-    assert found.facts["database"]["extensions"] == ["vector"]
+    url = URL + "?schema=proxy"
+    _preflight_stores.check_database(deployment({"DATABASE_URL": url}), servers)
+    asked = " ".join(database["asked"])
+    assert '"proxy"."LiteLLM_ProxyModelTable"' in asked
+    assert "schemaname = 'proxy'" in asked and '"proxy"."_prisma_migrations"' in asked
 
 
 def test_without_a_salt_key_the_master_key_is_tried(

@@ -208,7 +208,8 @@ def test_image_that_lacks_an_extension_is_refused(
         wanted, facts, {"platform": "linux/amd64", "insecure": []}
     ).problems
     assert [item.problem for item in found if "extension" in item.problem] == [
-        f"has no extension {name}, which the native database has" for name in lacks
+        f"has no extension {name}, which LiteLLM's tables in the native database use"
+        for name in lacks
     ]
     assert len(programs.called("docker run")) == (present and names != [])
 

@@ -1,0 +1,187 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Preflight check of what the legacy database holds beside LiteLLM's tables: what stays where it
+is, what would be without effect, and what would stand in the way of coming back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .._host.problem import Problem
+from .._postgres import contents as _contents
+from .._postgres import extensions as _extensions
+from .._postgres import session as _session
+from .._postgres.contents import Attached, Contents
+from .._postgres.role import SETTINGS
+from . import neighbours as _neighbours
+from .preflight_findings import Facts, Findings
+
+SHOWN = 12  # names in one message; the journal has all of them
+ASK = (
+    "ask whoever made it whether it may rest (it is neither copied nor changed, and acts again"
+    " after a rollback)"
+)
+
+
+def check_contents(url: str, facts: Facts, accepted: Iterable[str]) -> Findings:
+    """Look into the database of the running proxy, as far as it has answered.
+
+    Facts: more of ``database``: ``schema`` of LiteLLM's tables, ``extensions`` that they need,
+    ``left_behind``: what stays, in words.
+
+    :param accepted: what the operator can do without, see :mod:`.neighbours`.
+    """
+    found, database = Findings(), facts.get("database", {})
+    if "major" not in database:
+        return found  # which is said elsewhere
+    endpoint = _session.from_url(url)
+    subject = "database %s" % endpoint.database
+    try:
+        with _session.Session(endpoint, SETTINGS) as session:
+            there = _contents.read(session, endpoint.schema)
+            beyond = _extensions.beyond(session, there.scope) if there else []
+            bypasses = _contents.bypasses(session)
+    except _session.PostgresError as error:
+        found.refuse(subject, str(error), "let the proxy's role read the system catalogs")
+        return found
+    if there is None:
+        found.refuse(
+            subject,
+            "has no tables of LiteLLM's%s"
+            % (" in schema %s" % endpoint.schema if endpoint.schema else ""),
+            "the migration needs the database that the proxy uses",
+        )
+        return found
+    database["schema"] = there.scope.schema
+    database["extensions"] = list(there.scope.extensions)
+    database["left_behind"] = there.besides
+    found.problems += obstacles(there, subject, endpoint.user, bypasses)
+    found.problems += _neighbours.check(acting(there), accepted)
+    if beyond:
+        found.refuse(
+            subject,
+            "has %s, which LiteLLM's tables need and only a superuser can make" % ", ".join(beyond),
+            "let the index, default or constraint that calls it do without it: LiteLLM makes none,"
+            " and its role in the container is no superuser",
+        )
+    found.warnings += stays(there, subject)
+    return found
+
+
+def acting(there: Contents) -> list[_neighbours.Use]:
+    """What somebody else has hung on LiteLLM's tables, and would be without effect, or in the way
+    of rows that come back.
+    """
+    says = {
+        "trigger": "acts on LiteLLM's table, and not in the container: from the cutover on nothing"
+        " calls it",
+        "rule": "acts on LiteLLM's table, and not in the container",
+        "child": "inherits from LiteLLM's table: its rows, which LiteLLM reads as its own, stay"
+        " behind",
+        "foreign key": "of a table that is not LiteLLM's refers to LiteLLM's: it knows no key or"
+        " team that is made in the container, and while it refers to a row that was deleted there,"
+        " a rollback can't copy rows back",
+    }
+    names = {"child": "table"}
+    return [
+        _neighbours.Use(
+            "%s %s" % (names.get(item.kind, item.kind), item.label), says[item.kind], ASK
+        )
+        for item in there.of(*says)
+        if item.counts
+    ]
+
+
+def obstacles(there: Contents, subject: str, user: str, bypasses: bool) -> list[Problem]:
+    """What would stand in the way: of reading everything, of taking it along, of writing rows back.
+
+    :param user: LiteLLM's role.
+    :param bypasses: whether row security does not apply to it.
+    """
+    found = [
+        Problem(
+            subject,
+            "%s needs %s, which is not LiteLLM's and is not taken along" % (item.table, item.name),
+            "let LiteLLM's table do without it: LiteLLM makes no such thing",
+        )
+        for item in there.of("needs")
+    ]
+    hidden = [item.table for item in there.of("row security") if item.counts]
+    if hidden and not bypasses:
+        found.append(
+            Problem(
+                subject,
+                "hides rows of %s from role %s by row security: nobody could tell whether a copy is"
+                " complete" % (_names(hidden), user),
+                "ALTER ROLE %s BYPASSRLS as a superuser; NOBYPASSRLS after finalize.yml or"
+                " rollback.yml" % _session.identifier(user),
+            )
+        )
+    found += _owned(there.of("owner"), subject, user, "LiteLLM's own")
+    keys = [item for item in there.of("foreign key") if not item.counts]
+    return found + _owned(keys, subject, user, "they refer to LiteLLM's")
+
+
+def _owned(items: Sequence[Attached], subject: str, user: str, why: str) -> list[Problem]:
+    """Tables of other roles, which alone may change them: those of a role at once."""
+    found = []
+    for owner, superuser in dict.fromkeys((item.owner, item.superuser) for item in items):
+        tables = [item.table for item in items if item.owner == owner]
+        first, role = _session.identifier(tables[0]), _session.identifier(user)
+        remedy = "GRANT %s TO %s as a superuser; REVOKE it after finalize.yml or rollback.yml" % (
+            _session.identifier(owner),
+            role,
+        )
+        if superuser:
+            remedy = "give each to LiteLLM's role, which takes nothing from anybody: ALTER TABLE"
+            remedy += " %s OWNER TO %s" % (first, role)
+        found.append(
+            Problem(
+                subject,
+                "has tables of role %s (%s; %s), which role %s can't write rows back to: a rollback"
+                " would refuse" % (owner, _names(tables), why, user),
+                remedy,
+            )
+        )
+    return found
+
+
+def stays(there: Contents, subject: str) -> list[Problem]:
+    """What is not taken along, for the operator to know."""
+    found = []
+    if there.besides:
+        found.append(
+            Problem(
+                subject,
+                "holds what is not LiteLLM's: %s" % _names(there.besides),
+                "it stays there as it is; LiteLLM's tables alone are copied, and copied back."
+                " Whoever reads them there sees them as they were at the cutover",
+            )
+        )
+    readers = ["%s (%s)" % (item.name, item.table) for item in there.of("reader")]
+    if readers:
+        found.append(
+            Problem(
+                subject,
+                "lets other roles use LiteLLM's tables: %s" % _names(readers),
+                "they are not in the container: whoever connects as one of them sees the tables as"
+                " they were at the cutover",
+            )
+        )
+    places = sorted({item.name for item in there.of("tablespace")})
+    if places:
+        found.append(
+            Problem(
+                subject,
+                "keeps tables of LiteLLM's in tablespace %s" % _names(places),
+                "in the container they are all in its volume: look at its disk",
+            )
+        )
+    return found
+
+
+def _names(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (" and %d more" % more if more > 0 else "")
