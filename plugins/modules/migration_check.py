@@ -9,9 +9,11 @@ module: migration_check
 short_description: Check whether a migration can be rolled back, or its legacy deployment retired
 version_added: 0.1.0
 description:
+  - V(cutover) looks once more who uses the native servers beside the proxy, right before they are
+    stopped. It changes nothing.
   - V(rollback) reads the journal, counts the rows that were written since the cutover in the
-    compose deployment's database, and checks whether the legacy deployment can come back. It
-    changes nothing.
+    compose deployment's database, and checks whether the legacy deployment can come back, and who
+    uses the containers besides. It changes nothing.
   - V(finalize) reads the journal, verifies the backup from before the migration, asks the compose
     deployment, and compares the legacy database with what it held at the cutover. For that it
     starts the native PostgreSQL in private, read only (see M(llmops.litellm.native_server)), and
@@ -24,7 +26,7 @@ options:
   for:
     description: What the host is checked for.
     type: str
-    choices: [rollback, finalize]
+    choices: [cutover, rollback, finalize]
     required: true
   state_dir:
     description: State folder of the deployment.
@@ -45,7 +47,7 @@ options:
     description: Folder of the backups. Needed for V(finalize).
     type: path
   project_name:
-    description: For V(finalize), name of the Compose project.
+    description: Name of the Compose project.
     type: str
     default: litellm
   observation_days:
@@ -62,6 +64,12 @@ options:
         dropped.
     type: bool
     default: false
+  accept_down:
+    description:
+      - Names of those who use what is taken down and may lose it, as RV(problems) has them.
+    type: list
+    elements: str
+    default: []
   timeout:
     description: For V(finalize), seconds to wait for an answer of the proxy.
     type: float
@@ -181,6 +189,7 @@ facts:
       type: str
 """
 
+import os
 from datetime import datetime, timezone
 from typing import Any, Optional
 
@@ -188,7 +197,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    neighbours as _neighbours,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import rollback as _rollback
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import endpoint as _endpoint
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 
 
@@ -203,7 +216,22 @@ def rollback(params: dict[str, Any], journal: Optional[dict], _check: bool) -> d
             % _journal.path_of(params["state_dir"])
         )
     source = _session.Endpoint.from_params(params["source"])
-    return _result(_rollback.inspect(journal, source, params["data"]))
+    found = _rollback.inspect(journal, source, params["data"])
+    others = _neighbours.of_compose(params["project_name"], params["accept_down"])
+    return _result(found._replace(problems=[*found.problems, *others]))
+
+
+def cutover(params: dict[str, Any], journal: Optional[dict], _check: bool) -> dict[str, Any]:
+    """Who uses what is stopped, by now.
+
+    :raises JournalError: no migration is under way.
+    """
+    if journal is None or not journal["facts"].get("found"):
+        raise _journal.JournalError("no migration of this host is under way")
+    environment = _endpoint.read_env(os.path.join(params["state_dir"], "legacy.env"))
+    found = journal["facts"]["found"]
+    problems = _neighbours.of_legacy(found, environment, params["accept_down"])
+    return _result(_rollback.Look({}, problems, []))
 
 
 def finalize(params: dict[str, Any], journal: Optional[dict], check: bool) -> dict[str, Any]:
@@ -227,7 +255,11 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "for": {"type": "str", "choices": ["rollback", "finalize"], "required": True},
+            "for": {
+                "type": "str",
+                "choices": ["cutover", "rollback", "finalize"],
+                "required": True,
+            },
             "state_dir": {"type": "path", "required": True},
             "source": {
                 "type": "dict",
@@ -240,12 +272,13 @@ def main() -> None:
             "observation_days": {"type": "float", "default": 7},
             "drop_database": {"type": "bool", "default": False},
             "remove_kept": {"type": "bool", "default": False},
+            "accept_down": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "float", "default": 30},
         },
         required_if=[("for", "rollback", ["source"]), ("for", "finalize", ["backup_dir"])],
         supports_check_mode=True,
     )
-    check = rollback if module.params["for"] == "rollback" else finalize
+    check = {"rollback": rollback, "cutover": cutover, "finalize": finalize}[module.params["for"]]
     try:
         journal = _journal.load(module.params["state_dir"])
         result = check(module.params, journal, module.check_mode)

@@ -26,6 +26,7 @@ from .._host.account import Account, AccountError
 from .._host.paths import UntrustedPath
 from .._host.problem import OperatorError
 from .._host.systemd import (
+    Manager,
     Unit,
     list_unit_files,
     managers,
@@ -187,6 +188,38 @@ def related_units(
     """
     own = _marks(unit, port, folder, config)
     return _related_units.related(unit, own, _proxy_marks)
+
+
+def strangers(recorded: Facts) -> list[dict[str, str]]:
+    """Records of units that do not belong to the proxy, whatever they are called: in 0.1.0 a name
+    that begins like the proxy's was enough."""
+    about, config, folder = recorded["unit"], recorded["config"], recorded["folder"]
+    manager = Manager(about["account"] or None)
+    reader = recorded.get("reader", "")
+    files = [entry["path"] for entry in recorded["environment_files"]]
+    own = _related_units.marks(
+        about["name"],
+        recorded["port"],
+        about["account"] or ("" if ":" in reader else reader),
+        [folder, os.path.dirname(config) if config else None],
+        [config, *files],
+    )
+    proxy = (show(manager, [about["name"]]) or [Unit(about["name"], manager, "", "", {})])[0]
+    taken = {
+        (unit.name, unit.manager.account or "")
+        for unit in _related_units.related(proxy, own, _proxy_marks)
+    }
+    return [
+        record
+        for record in recorded["units"]
+        if (record["name"], record["account"]) not in taken and _is_loaded(record)
+    ]
+
+
+def _is_loaded(record: dict[str, str]) -> bool:
+    """Whether what a unit does can be known."""
+    there = show(Manager(record["account"] or None), [record["name"]])
+    return bool(there) and there[0].properties.get("LoadState") == "loaded"
 
 
 def _proxy_marks(unit: Unit) -> Optional[_related_units.Marks]:

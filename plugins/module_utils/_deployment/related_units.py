@@ -31,7 +31,8 @@ from .._host.systemd import (
     unloadable,
 )
 
-_TRIGGERS = (".timer", ".path", ".socket")
+_SOCKET = ".socket"
+_TRIGGERS = (".timer", ".path", _SOCKET)
 _KINDS = ("*.service", "*.timer", "*.path", "*.socket")
 # What a package brings is nobody's script; what it is told to do stands in the unit.
 _PACKAGES = ("/usr/", "/bin/", "/sbin/", "/lib/")
@@ -88,19 +89,14 @@ def commands(unit: Unit) -> list[str]:
     return re.findall(r"argv\[\]=(.*?) ; ignore_errors=", said, re.S)
 
 
-def is_job(unit: Unit) -> bool:
-    """Whether a service ends by itself, or something else than a boot starts it."""
-    return unit.properties.get("Type") == "oneshot" or bool(
-        unit.properties.get("TriggeredBy", "").split()
-    )
-
-
-def belongs(unit: Unit, text: str, own: Marks) -> bool:
+def belongs(unit: Unit, text: str, own: Marks, triggered: bool = False) -> bool:
     """Whether a service is the proxy's.
 
     :param text: its commands and what the script says that it runs.
+    :param triggered: whether a timer or a path starts it.
     """
-    return controls(text, own.unit) or (is_job(unit) and _uses(unit, text, own))
+    is_job = triggered or unit.properties.get("Type") == "oneshot"
+    return controls(text, own.unit) or (is_job and _uses(unit, text, own))
 
 
 def controls(text: str, name: str) -> bool:
@@ -183,11 +179,13 @@ def related(
     services = [each for each in there if each.name.endswith(".service")]
     others = {(each.manager, each.name): proxy(each) for each in services}
     own = _without(own, [found for found in others.values() if found])
+    timed = set().union(*(_triggers(each) for each in there if not each.name.endswith(_SOCKET)))
     taken = []
     for each in services:
         other = others[each.manager, each.name]
         text = "\n".join([*commands(each), _running(each), script(each)])
-        if _in_the_way(each, other, own) if other else belongs(each, text, own):
+        triggered = (each.manager, each.name) in timed
+        if _in_the_way(each, other, own) if other else belongs(each, text, own, triggered):
             taken.append(each)
     started = {(each.manager, each.name) for each in [*taken, unit]}
     triggers = [each for each in there if _triggers(each) & started]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from typing import Iterable, Iterator, NamedTuple, Optional
+from typing import Collection, Iterable, Iterator, NamedTuple, Optional
 
 from .files import read
 from .listeners import Listener, place, rows, socket_owners
@@ -68,6 +68,17 @@ def connections(pid: int, listening: Iterable[Listener], proc: str = "/proc") ->
         if item.server not in serving:
             serving[item.server] = pid in ancestors(item.server, proc)
     return [item for item in found if serving[item.server]]
+
+
+def connected_to(places: Collection[tuple[str, int]], proc: str = "/proc") -> list[Connection]:
+    """The processes of this host that are connected to these addresses and ports, whoever serves
+    there (a container's may have no process of this host): the server is 0."""
+    owners = socket_owners(proc)
+    return [
+        Connection(row.here[0], row.here[1], owners[row.inode], 0)
+        for row in _established(proc)
+        if row.there in places and row.inode in owners
+    ]
 
 
 def _by_tcp(ports: set[int], owners: dict[int, int], proc: str) -> Iterator[Connection]:

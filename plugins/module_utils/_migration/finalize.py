@@ -16,6 +16,7 @@ from typing import Any, Iterable, NamedTuple, Optional
 
 from .._backup import backup as _backup
 from .._deployment import journal as _journal
+from .._deployment import legacy as _legacy
 from .._deployment import legacy_reader as _legacy_reader
 from .._deployment import position as _position
 from .._deployment import steps as _steps
@@ -27,12 +28,17 @@ from .._litellm import readiness as _readiness
 from .._postgres import fingerprint as _fingerprint
 from .._postgres import native_server as _native_server
 from .._postgres import session as _session
+from . import neighbours as _neighbours
 from . import next_command as _next_command
 from . import status as _status
 
 STEPS = _steps.of(_steps.FINALIZE)
-LAST_BACKUP = STEPS[0]
+LAST_BACKUP, REMOVE_UNITS = STEPS[:2]
 AGAIN = "restore its folder from where backups are kept"
+_STRANGER = (
+    "was stopped with the legacy deployment for its name, and is not of it: its files stay",
+    "enable and start it again if it is wanted",
+)
 FINALIZED, REFUSED, READY = "finalized", "refused", "ready"
 
 
@@ -210,8 +216,8 @@ def check_units(units: Iterable[dict[str, Any]]) -> list[Problem]:
     return [
         Problem(
             "unit %s" % unit["name"],
-            "of the legacy deployment is %s" % unit["active"],
-            "find out who started it, and stop it",
+            "of the legacy deployment is %s, so somebody has started it" % unit["active"],
+            "see who needs it (systemctl status, ss -tp); this goes on when it does not run",
         )
         for unit in units
         if unit["active"] in ("active", "activating", "reloading")
@@ -358,6 +364,11 @@ def inspect(settings: dict[str, Any], journal: _journal.Journal, now: datetime) 
     problems += check_units(status["legacy"]["units"] + status["legacy"]["servers"])
     if found.get("legacy"):
         facts["files"] = files_of(journal, settings["state_dir"])
+        others = _legacy.strangers(found["legacy"])
+        warnings += [Problem("unit %s" % unit["name"], *_STRANGER) for unit in others]
+        facts["units"] = [unit for unit in facts["units"] if unit not in others]
+        uses = _neighbours.of_removed(facts["units"]) if REMOVE_UNITS in left else []
+        problems += _neighbours.check(uses, settings["accept_down"])
         problems += _unit_removal.plan(facts["units"], None).problems
     problems += (
         check_dump(path, facts["expect"]) if LAST_BACKUP in left and os.path.exists(path) else []

@@ -13,8 +13,10 @@ import ipaddress
 import re
 from typing import Any, Iterable, NamedTuple, Optional
 
+from .._deployment import compose_project as _compose_project
 from .._host import clients as _clients
 from .._host import connections as _connections
+from .._host import docker as _docker
 from .._host import listeners as _listeners
 from .._host import unit_relations as _unit_relations
 from .._host.problem import OperatorError, Problem
@@ -25,7 +27,9 @@ from .._postgres import session as _session
 from .._redis import clients as _redis_clients
 from .._redis import redis as _redis
 
-CUTOVER = "at the cutover"
+CUTOVER, ROLLBACK = "at the cutover", "by the rollback"
+# How what is published on every address is reached from the host itself.
+_ANY = {"0.0.0.0": _listeners.LOOPBACK, "": _listeners.LOOPBACK, "::": "::1"}
 # Kinds whose names could be accepted without the kind before there were others.
 _BARE = ("unit ", "database ")
 _PLAIN = re.compile(r"[A-Za-z0-9_@./\\-]+( [A-Za-z0-9_@./\\-]+)*")
@@ -83,6 +87,18 @@ def of_units(
             seen = _SAID[found.verb] % (found.needed, when)
         uses.append(Use("unit %s" % _label(found.unit), seen, _LOOSER))
     return uses
+
+
+def of_removed(records: Iterable[dict[str, str]]) -> list[Use]:
+    """Uses of units whose files are removed: those that need them could not start any more."""
+    return [
+        Use(
+            "unit %s" % _label(found.unit),
+            "needs %s, whose files are removed: it could not start any more" % found.needed,
+            _LOOSER,
+        )
+        for found in _unit_relations.relations(records, [_unit_relations.NEEDS])
+    ]
 
 
 def _label(unit: Unit) -> str:
@@ -292,6 +308,39 @@ def of_legacy(
     return unseen + check(uses, accepted)
 
 
+def of_compose(project: str, accepted: Iterable[str], when: str = ROLLBACK) -> list[Problem]:
+    """Everybody who uses the containers, the network and the unit of a project and is not
+    accepted."""
+    ours = _compose_project.container_names(project)
+    unit = "%s-compose.service" % project
+    record = {"name": unit, "account": ""}
+    uses = of_units([record], [_unit_relations.NEEDS], when=when)
+    uses += [
+        Use(
+            "container %s" % name,
+            "is in the network %s, which is removed %s" % (project, when),
+            "take it out of that network",
+        )
+        for name in sorted(set(_docker.members(project).values()) - set(ours.values()))
+    ]
+    own = _clients.Own([], {("", unit)})
+    for service in ("postgres", "redis"):
+        server = Server("container %s" % ours[service], 0, record)
+        connected = _connections.connected_to(_published(_docker.container(ours[service])))
+        uses += of_clients(server, connected, {}, own, when)
+    return check(uses, accepted)
+
+
+def _published(container: Optional[dict[str, Any]]) -> set[tuple[str, int]]:
+    """Where a container is reached from this host."""
+    ports = (container or {}).get("ports") or {}
+    return {
+        (_ANY.get(place["HostIp"], place["HostIp"]), int(place["HostPort"]))
+        for places in ports.values()
+        for place in places or []
+    }
+
+
 def _server(what: str, store: dict[str, Any], found: list[_listeners.Listener]) -> Optional[Server]:
     """A server that a migration stops; ``None`` where it does not, or nobody listens."""
     if not store.get("unit") or not store.get("port"):
@@ -314,7 +363,7 @@ def _of_postgres(
     if server is None or "major" not in store:
         return []  # it is not stopped, or has not answered, which is said elsewhere
     connected = _connections.connections(server.pid, found)
-    others = _others.look(_session.from_url(environment["DATABASE_URL"]))
+    others = _others.look(_session.from_url(environment.get("DATABASE_URL", "")))
     user = str(store.get("user") or "")
     return [
         *of_listeners(server, found, when),

@@ -378,7 +378,7 @@ def _in_use(project: _compose_project.Project, engine: tuple[str, ...]) -> list[
     listeners = _listeners.listeners()
     held = [(port, _listeners.holder(listeners, port)) for port in project.ports]
     found = [
-        "port %d is held by %s: stop it, or take another host" % (port, listener.command)
+        "port %d is held by %s, which stays as it is: take another host" % (port, listener.command)
         for port, listener in held
         if listener
     ]
@@ -389,7 +389,7 @@ def _in_use(project: _compose_project.Project, engine: tuple[str, ...]) -> list[
         for name in names:
             if run([*engine, kind, "inspect", "--format", "{{.Name}}", name]).rc == 0:
                 found.append(
-                    "%s %s exists: look what it is, and remove it or take another host"
+                    "%s %s exists, is not of this restore, and stays as it is: take another host"
                     % (kind, name)
                 )
     return found

@@ -88,8 +88,8 @@ def wait_alone(target: Endpoint, timeout: Optional[float] = None) -> None:
                 return
             if time.monotonic() > limit:
                 raise PostgresError(
-                    "%s is still in use by others than the proxy: %s. End them and try again."
-                    % (target, ", ".join(clients))
+                    "%s is still in use by others than the proxy: %s. Restore again when they are"
+                    " done." % (target, ", ".join(clients))
                 )
             time.sleep(0.2)
 

@@ -12,6 +12,9 @@ import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    neighbours as _neighbours,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import rollback as _rollback
 from ansible_collections.llmops.litellm.plugins.modules import (
     migration_check,
@@ -45,12 +48,42 @@ def test_rollback_is_checked_with_the_rows_since_the_cutover(
         return _rollback.Look({"carries": True}, [problem], [])
 
     monkeypatch.setattr(_journal, "load", lambda folder: {"state": "migrated"})
+
+    def others(project: str, accepted: list[str]) -> list[Any]:
+        assert project == "gateway"
+        return [] if accepted == ["process psql"] else [_rollback.Problem("y", "is here", "wait")]
+
     monkeypatch.setattr(_rollback, "inspect", look)
-    result = run(migration_check, **rollback, source=SOURCE, data="none")
+    monkeypatch.setattr(_neighbours, "of_compose", others)
+    rollback.update(source=SOURCE, data="none", project_name="gateway")
+    result = run(migration_check, **rollback)
     assert (result["changed"], result["facts"]) == (False, {"carries": True})
-    assert (result["problems"], result["warnings_found"]) == (["x: is wrong -> mend it"], [])
+    wrong = ["x: is wrong -> mend it"]
+    assert (result["problems"], result["warnings_found"]) == ([*wrong, "y: is here -> wait"], [])
+    result = run(migration_check, **rollback, accept_down=["process psql"])
+    assert result["problems"] == wrong
+    asked.pop()
     database = "database litellm (container litellm-postgres)"
     assert asked == [({"state": "migrated"}, database, "none")]
+
+
+def test_who_uses_the_servers_is_asked_again_before_the_cutover(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cutover = {"for": "cutover", "state_dir": str(tmp_path)}
+    assert "no migration of this host" in run(migration_check, **cutover)["msg"]
+    found = {"legacy": {"pid": 7}}
+    monkeypatch.setattr(_journal, "load", lambda folder: {"facts": {"found": found}})
+    assert "legacy.env cannot be read" in run(migration_check, **cutover)["msg"]
+    (tmp_path / "legacy.env").write_text("DATABASE_URL=postgresql://x\n")
+
+    def others(there: Any, environment: dict[str, str], accepted: list[str]) -> list[Any]:
+        assert (there, environment) == (found, {"DATABASE_URL": "postgresql://x"})
+        return [] if accepted else [_rollback.Problem("y", "is here", "wait")]
+
+    monkeypatch.setattr(_neighbours, "of_legacy", others)
+    assert run(migration_check, **cutover)["problems"] == ["y: is here -> wait"]
+    assert run(migration_check, **cutover, accept_down=["y"])["problems"] == []
 
 
 def test_host_is_judged_only_where_it_is_migrated(

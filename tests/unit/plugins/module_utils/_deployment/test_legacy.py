@@ -209,6 +209,43 @@ def test_units_of_a_proxy_are_told_by_what_it_runs_with(monkeypatch: pytest.Monk
     assert other(unit("a.service")) is None
 
 
+@pytest.mark.parametrize("reader", ["nobody", "1:1:"])
+def test_recorded_units_that_are_not_the_proxys_are_told(
+    monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    """Of one that is masked nobody knows what it does: it stays recorded."""
+    states = {"litellm.service": "masked", "litellm-opencode.service": "loaded"}
+    states |= {"litellm-backup.timer": "loaded", "litellm-masked.timer": "masked"}
+    records = [{"name": name, "account": ""} for name in (*states, "litellm-gone.service")]
+
+    def show(manager: Manager, names: list[str]) -> list[Unit]:
+        return [
+            Unit(name, manager, "", "inactive", {"LoadState": states[name]})
+            for name in names
+            if name in states
+        ]
+
+    def related(found: Unit, own: Any, _proxy: Any) -> list[Unit]:
+        folders = {"/srv/gateway", "/etc/gateway"}
+        files = {"/etc/gateway/c.yaml", "/etc/gateway.env"}
+        account = "" if ":" in reader else reader
+        assert own == ("litellm.service", 4000, account, folders, files)
+        return [unit("litellm-backup.timer"), found]
+
+    monkeypatch.setattr(_legacy, "show", show)
+    monkeypatch.setattr(_related_units, "related", related)
+    recorded: Any = {
+        "unit": records[0],
+        "units": records,
+        "port": 4000,
+        "folder": "/srv/gateway",
+        "config": "/etc/gateway/c.yaml",
+        "environment_files": [{"path": "/etc/gateway.env"}],
+        "reader": reader,
+    }
+    assert [each["name"] for each in _legacy.strangers(recorded)] == ["litellm-opencode.service"]
+
+
 @pytest.mark.parametrize(
     ("files", "version", "traces"),
     [

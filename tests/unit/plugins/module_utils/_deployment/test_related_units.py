@@ -69,10 +69,6 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
             about = properties(name, text)
             active = (state or {}).get(place, "inactive")
             units[account, name] = Unit(name, Manager(account or None), "enabled", active, about)
-        for (account, name), unit in units.items():
-            for other in unit.properties.get("Triggers", "").split():
-                if (account, other) in units:
-                    units[account, other].properties["TriggeredBy"] = name
 
         def names(manager: Manager, *patterns: str) -> list[str]:
             assert set(patterns) >= {"*.service", "*.timer"}

@@ -57,6 +57,20 @@ def test_client_of_this_host_is_its_process(family: int) -> None:
             other.communicate()
 
 
+def test_who_is_connected_to_an_address_is_known_without_its_server() -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        with client("127.0.0.1", str(port)) as other:
+            found = _connections.connected_to({("127.0.0.1", port), ("::1", port)})
+            assert [(item.address, item.client, item.server) for item in found] == [
+                ("127.0.0.1", other.pid, 0)
+            ]
+            assert _connections.connected_to({("127.0.0.2", port)}) == []
+            other.communicate()
+
+
 def test_client_by_a_unix_socket_is_its_process(tmp_path: Path) -> None:
     path = str(tmp_path / ".s.PGSQL.5432")
     with socket.socket(socket.AF_UNIX) as server:

@@ -478,6 +478,28 @@ def test_volume_is_known_by_its_labels(
     assert _docker.volume_labels("x") == labels
 
 
+def test_members_of_networks_are_known_by_their_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = {"Name": "n8n", "IPv4Address": "172.17.0.3/16", "IPv6Address": "fd00::3/64"}
+    two = {"Name": "gw-proxy", "IPv4Address": "172.30.40.2/24", "IPv6Address": ""}
+    bridge = {"Name": "bridge", "Containers": {"ab": one}}
+    gw = {"Name": "gw", "Containers": {"cd": two}}
+    answers(
+        monkeypatch,
+        {
+            "docker network ls": Result(0, "bridge\ngw\nhost\n", ""),
+            "docker network inspect bridge gw host": Result(
+                0, json.dumps([bridge, gw, {"Name": "host", "Containers": None}]), ""
+            ),
+            "docker network inspect gw": Result(0, json.dumps([gw]), ""),
+        },
+    )
+    assert _docker.members() == {"172.17.0.3": "n8n", "fd00::3": "n8n", "172.30.40.2": "gw-proxy"}
+    assert _docker.members("gw") == {"172.30.40.2": "gw-proxy"}
+    assert _docker.members("nosuch") == {}
+    answers(monkeypatch, {})
+    assert _docker.members() == {}
+
+
 def test_subnets_are_those_of_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
     networks = [
         {

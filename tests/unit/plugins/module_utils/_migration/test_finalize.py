@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from migrated_host import ENDED, HELD, NATIVE, backup, entry, finalized
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
     position as _position,
 )
@@ -27,6 +28,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import files 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import reader as _reader
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import Problem
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    neighbours as _neighbours,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import status as _status
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     fingerprint as _fingerprint,
@@ -331,6 +335,9 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "inspect",
         lambda settings, now: {"proxy": told["proxy"], "legacy": {"units": [], "servers": []}},
     )
+    told["strangers"], told["uses"] = [], []
+    monkeypatch.setattr(_legacy, "strangers", lambda recorded: told["strangers"])
+    monkeypatch.setattr(_neighbours, "of_removed", lambda units: told["uses"])
     told["journal"] = finalized()
     told["journal"]["steps"][0]["facts"]["path"] = backup(tmp_path / "before")
     told["settings"] = {
@@ -339,6 +346,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "observation_days": 7,
         "drop_database": False,
         "remove_kept": False,
+        "accept_down": [],
         "check": False,
         "project_name": "litellm",
         "timeout": 1,
@@ -371,6 +379,27 @@ def test_every_reason_comes_at_once(host: dict[str, Any], monkeypatch: pytest.Mo
         "legacy database",
         host["settings"]["backup_dir"],
     ]
+
+
+def test_unit_that_was_taken_for_its_name_keeps_its_files(host: dict[str, Any]) -> None:
+    units = host["journal"]["facts"]["found"]["legacy"]["units"]
+    host["strangers"] = [units[0]]
+    found = _finalize.inspect(host["settings"], host["journal"], NOW)
+    assert found.problems == []
+    assert [unit["name"] for unit in found.facts["units"]] == [unit["name"] for unit in units[1:]]
+    assert str(found.warnings[0]).startswith(
+        "unit %s: was stopped with the legacy deployment for its name" % units[0]["name"]
+    )
+
+
+def test_who_needs_a_unit_that_is_removed_is_named_until_it_is_accepted(
+    host: dict[str, Any],
+) -> None:
+    host["uses"] = [_neighbours.Use("unit chat.service", "needs litellm.service", "let it")]
+    found = _finalize.inspect(host["settings"], host["journal"], NOW)
+    assert subjects(found.problems) == ["unit chat.service"]
+    host["settings"]["accept_down"] = ["chat.service"]
+    assert _finalize.inspect(host["settings"], host["journal"], NOW).problems == []
 
 
 def test_database_that_cannot_be_read_is_a_reason(host: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import client
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     connections as _connections,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     unit_relations as _unit_relations,
@@ -229,6 +230,59 @@ def test_units_that_need_want_or_follow_a_server_are_named_and_those_that_need_t
     ]
     assert host.said("a.service", "unit b.service", "c.service", "d.service") == []
     assert len(host.said("d.service of account bob", "unit d.service")) == 3
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", ""])
+def test_who_uses_the_containers_is_named_before_a_rollback(
+    host: Host, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """Those in the network that is removed, those that are connected, those that need the unit;
+    not our own containers, and not the clients of the proxy, whose address stays."""
+    ports = {"5432/tcp": [{"HostIp": address, "HostPort": "5434"}], "1/tcp": None}
+    asked: list[Any] = []
+
+    def relations(records: Any, verbs: Any, _own: Any) -> list[Relation]:
+        assert (records, verbs) == ([record("gw-compose.service")], [NEEDS])
+        return [relation("chat.service", NEEDS, "gw-compose.service")]
+
+    def connected_to(places: set[tuple[str, int]]) -> list[Connection]:
+        asked.append(places)
+        return [Connection("127.0.0.1", 40000, 80, 0)] if places else []
+
+    monkeypatch.setattr(_unit_relations, "relations", relations)
+    monkeypatch.setattr(
+        _docker,
+        "members",
+        lambda network: (
+            {"172.30.40.2": "gw-proxy", "172.30.40.9": "grafana"} if network == "gw" else {}
+        ),
+    )
+    monkeypatch.setattr(
+        _docker, "container", lambda name: {"ports": ports} if name == "gw-postgres" else None
+    )
+    monkeypatch.setattr(_connections, "connected_to", connected_to)
+    host.names = {80: "process psql"}
+    found = [str(each) for each in _neighbours.of_compose("gw", [])]
+    assert [text.split(" -> ")[0] for text in found] == [
+        "unit chat.service: needs gw-compose.service and goes down with it by the rollback",
+        "container grafana: is in the network gw, which is removed by the rollback",
+        "process psql: has 1 connection to container gw-postgres (psql (process 9) of account bob),"
+        " which is stopped by the rollback",
+    ]
+    assert asked == [{("127.0.0.1", 5434)}, set()]
+    names = ["chat.service", "container grafana", "process psql"]
+    assert _neighbours.of_compose("gw", names) == []
+
+
+def test_unit_that_needs_one_that_is_removed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def relations(records: Any, verbs: Any) -> list[Relation]:
+        assert (records, verbs) == ([record(PROXY)], [NEEDS])
+        return [relation("chat.service", NEEDS, PROXY, account="bob")]
+
+    monkeypatch.setattr(_unit_relations, "relations", relations)
+    (use,) = _neighbours.of_removed([record(PROXY)])
+    assert use.name == "unit chat.service of account bob"
+    assert use.seen == "needs litellm.service, whose files are removed: it could not start any more"
 
 
 def test_use_that_is_seen_in_several_ways_is_one(host: Host) -> None:
