@@ -121,8 +121,8 @@ problems:
   type: list
   elements: str
   sample:
-    - "port 4000 (proxy): is held by nginx (process 812), not by litellm.service -> see what
-      needs it; move it to another port, or stop it if nothing does, and run again"
+    - "port 4000 (proxy): is held by nginx (process 812), not by litellm.service -> it stays as it
+      is: see whose it is, and run again once it has another port"
 warnings_found:
   description: What does not stop a migration but should be known.
   returned: always

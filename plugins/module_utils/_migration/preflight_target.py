@@ -76,10 +76,22 @@ def check_ports(
         _requirements.STAGING,
         settings["stage_port"],
         "nobody",
-        lambda item: "docker-proxy" in item.command,
+        lambda item: "docker-proxy" in item.command and _is_staged(settings),
     )
     return _requirements.check_ports(ports) + _requirements.check_stage_port(
         settings["stage_port"], serving
+    )
+
+
+def _is_staged(settings: dict) -> bool:
+    """Whether the port of the rehearsal is our own container's, left by an earlier run."""
+    name = _compose_project.container_names(settings["project_name"])["litellm"]
+    container = _docker.container(name)
+    ports = ((container or {}).get("ports") or {}).values()
+    return any(
+        place["HostPort"] == str(settings["stage_port"])
+        for places in ports
+        for place in places or []
     )
 
 

@@ -83,7 +83,7 @@ def retirement(journal: _journal.Journal) -> list[str]:
         ["%s: data folder of the native Redis" % data["folder"]] if data and data["folder"] else []
     )
     lines += _section("What stays", staying)
-    lines += _section("To remove that by hand", _by_hand(found))
+    lines += _section("To remove that by hand, where nothing else uses it", _by_hand(found))
     return lines
 
 
@@ -101,13 +101,10 @@ def _by_hand(found: dict[str, Any]) -> list[str]:
     server = (found.get("database") or {}).get("server")
     if server:
         lines.append(
-            "the native PostgreSQL, if nothing else is in it: remove its package, then %s"
-            % server["folder"]
+            "the native PostgreSQL, with all its databases: its package, then %s" % server["folder"]
         )
     if (found.get("redis") or {}).get("unit"):
-        lines.append(
-            "the native Redis, if nobody else uses it: remove its package, then its data folder"
-        )
+        lines.append("the native Redis: its package, then its data folder")
     return lines
 
 

@@ -159,10 +159,9 @@ def check_ports(ports: Iterable[Port]) -> list[Problem]:
         Problem(
             "port %d (%s)" % (port.number, port.name),
             "is held by %s, not by %s" % (port.holder, port.expected),
-            "stop it, or set another litellm_stage_port"
+            "set another litellm_stage_port"
             if port.name == STAGING
-            else "see what needs it; move it to another port, or stop it if nothing does, and run"
-            " again",
+            else "it stays as it is: see whose it is, and run again once it has another port",
         )
         for port in ports
         if port.holder and not port.ours
@@ -376,7 +375,7 @@ def check_names(volumes: dict[str, bool], containers: dict[str, bool]) -> list[P
         Problem(
             "volume %s" % name,
             "exists and was not made by this collection for this host",
-            "check what it holds; remove it, or set another litellm_project_name",
+            "it stays as it is: set another litellm_project_name",
         )
         for name, ours in sorted(volumes.items())
         if not ours
@@ -385,7 +384,7 @@ def check_names(volumes: dict[str, bool], containers: dict[str, bool]) -> list[P
         Problem(
             "container %s" % name,
             "exists and was not made by this collection for this host",
-            "remove or rename it, or set another litellm_project_name",
+            "it stays as it is: set another litellm_project_name",
         )
         for name, ours in sorted(containers.items())
         if not ours

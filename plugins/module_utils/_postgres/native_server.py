@@ -264,8 +264,8 @@ def start(
     pid = holder(server, account)
     if pid is not None:
         raise NativeServerError(
-            "the native PostgreSQL runs already (process %d in %s): stop it first"
-            % (pid, server["folder"])
+            "the native PostgreSQL runs already (process %d in %s), and stays as it is: this goes"
+            " on when it does not run" % (pid, server["folder"])
         )
     url = read_env(env_file).get(VARIABLE)
     if not url:

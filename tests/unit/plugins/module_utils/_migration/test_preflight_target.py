@@ -21,9 +21,33 @@ from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
 )
 
 
-def test_ports_of_the_legacy_deployment_are_its_own(
-    servers: list[Listener], tmp_path: Path
+@pytest.mark.parametrize(
+    ("container", "ours"),
+    [
+        ({"ports": {"4000/tcp": [{"HostPort": "14000"}], "1/tcp": None}}, True),
+        ({"ports": {"4000/tcp": [{"HostPort": "4000"}]}}, False),
+        ({"ports": None}, False),
+        (None, False),
+    ],
+    ids=["staged", "served", "stopped", "nobody's"],
+)
+def test_port_of_the_rehearsal_may_be_that_of_our_own_container(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, container: Any, ours: bool
 ) -> None:
+    """Another container on it has the same program of the engine's."""
+    monkeypatch.setattr(
+        _docker, "container", lambda name: container if name == "litellm-proxy" else None
+    )
+    staged = Listener("127.0.0.1", 14000, 9, "docker-proxy (process 9)")
+    found = _preflight_target.check_ports(settings(tmp_path), {}, [staged])
+    assert (found == []) is ours
+
+
+def test_ports_of_the_legacy_deployment_are_its_own(
+    servers: list[Listener], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = {"4000/tcp": [{"HostPort": "14000"}]}
+    monkeypatch.setattr(_docker, "container", lambda name: {"ports": ports})
     facts = {"legacy": deployment().facts, "database": {"port": 5434}, "redis": {"port": 6379}}
     staged = Listener("127.0.0.1", 14000, 9, "docker-proxy (process 9)")
     assert _preflight_target.check_ports(settings(tmp_path), facts, [*servers, staged]) == []

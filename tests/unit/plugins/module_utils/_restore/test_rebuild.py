@@ -408,7 +408,7 @@ def test_ports_that_others_hold_are_named_before_anything_is_made(world: World) 
     with pytest.raises(RefusedError) as refused:
         world.rebuild()
     assert (
-        "nothing was touched: port 5434 is held by postgres (process 8): stop it, or "
+        "nothing was touched: port 5434 is held by postgres (process 8), which stays as it is: "
         "take another host; "
         "port 6379 is held by redis-server (process 9)"
     ) in str(refused.value)
