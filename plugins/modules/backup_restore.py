@@ -202,6 +202,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose
     Expected,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
+from ansible_collections.llmops.litellm.plugins.module_utils._host import (
+    loaded_images as _loaded_images,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import plan as _plan
@@ -220,7 +223,9 @@ def order_of(params: dict[str, Any], now: datetime) -> _plan.AnyOrder:
     identity, signers = params["identity"] or "", tuple(params["signed_by"])
     _signature.check_keys(signers)
     accepted = tuple(params["accept_files"])
-    expected = Expected(params["network"], params["images"])
+    images = params["images"]
+    here = {service: _loaded_images.same(str(image)) for service, image in images.items()}
+    expected = Expected(params["network"], images, here)
     if os.path.exists(params["settings"]):
         settings = _settings.load(params["settings"])
         return _plan.order(

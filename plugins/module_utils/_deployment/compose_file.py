@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Iterator, Mapping, NamedTuple
+from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
 from .._host.docker import REFERENCE
 
@@ -86,10 +86,12 @@ _NEEDED = {"cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"]}
 
 class Expected(NamedTuple):
     """What the inventory says: the network of the proxy, ``bridge`` or ``host``; images by service,
-    of which the repositories count."""
+    of which the repositories count; ``same``: by service, other references by which this host has
+    the image that the inventory names."""
 
     network: str = "bridge"
     images: Mapping[str, str] = {}
+    same: Mapping[str, Sequence[str]] = {}
 
 
 UNKNOWN = Expected()
@@ -102,7 +104,7 @@ def differences(text: str, expected: Expected = UNKNOWN) -> list[str]:
         found = read(text)
     except ValueError as error:
         return [str(error)]
-    return [*_unknown(found, expected.network), *_missing(found), *_others(found, expected.images)]
+    return [*_unknown(found, expected.network), *_missing(found), *_others(found, expected)]
 
 
 def steering(text: str) -> list[str]:
@@ -148,13 +150,15 @@ def _missing(found: dict[str, Any]) -> Iterator[str]:
                 yield "services.%s.%s: is not %s" % (name, key, value[0])
 
 
-def _others(found: dict[str, Any], expected: Mapping[str, str]) -> Iterator[str]:
+def _others(found: dict[str, Any], expected: Expected) -> Iterator[str]:
     """Images that are others than the inventory says."""
     services = found.get("services")
     for name, service in services.items() if isinstance(services, dict) else ():
         if not isinstance(service, dict):
             continue
-        image, wanted = str(service.get("image")), expected.get(name)
+        image, wanted = str(service.get("image")), expected.images.get(name)
+        if image in expected.same.get(name, ()):
+            continue
         if wanted and _repository(image) != _repository(wanted):
             words = "services.%s.image: %s (litellm_images names %s)"
             yield words % (name, _shown(image), wanted)

@@ -104,6 +104,16 @@ _NEEDS = {
     "programs": [str],
     "hosts": [str],
 }
+_IMAGE = {
+    "reference": str,
+    "name": _MAYBE,
+    "id": _MAYBE,
+    "local": (bool, None),
+    "user": _MAYBE,
+    "uid": (int, None),
+    "gid": (int, None),
+    "data": ({"mount": str, "folder": str}, None),
+}
 _FOUND = {
     "project_dir": str,
     "legacy": (_LEGACY, None),
@@ -133,7 +143,7 @@ _SNAPSHOT = (
 _FACTS = {
     "found": (_FOUND, None),
     "warnings": ([str], None),
-    "images": (Each(dict), None),
+    "images": (Each(_IMAGE), None),
     "snapshot_before": _SNAPSHOT,
     "snapshot_after": _SNAPSHOT,
     "legacy_hash": _MAYBE,

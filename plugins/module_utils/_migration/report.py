@@ -437,10 +437,12 @@ def _changes(journal: Journal, folder: str) -> list[str]:
             " the next run takes them up" % found.get("project_dir", folder)
         ]
     staged, project = facts_of(journal, "stage"), found["project_dir"]
+    images = _images(journal["facts"].get("images", {}))
     views = ["config.compose.yaml", *(item["view"] for item in staged.get("included", []))]
     lines = [
         "new in %s: compose.yaml, compose.stage.yaml, %s, .env, redis.conf, .dockerignore"
-        % (project, ", ".join(views))
+        % (project, ", ".join(views)),
+        *images,
     ]
     if journal["state"] == ROLLED_BACK:
         kept = journal["facts"].get("kept_database")
@@ -489,6 +491,23 @@ def _changes(journal: Journal, folder: str) -> list[str]:
             % (health["on_calendar"], health["probe_on_calendar"])
         )
     return lines
+
+
+def _images(images: dict[str, dict]) -> list[str]:
+    """What runs, and what of it a new host can't pull; journals of release 0.1.0 have no names."""
+    return [
+        "image of %s: %s, as %s%s"
+        % (
+            service,
+            image["name"],
+            image["reference"],
+            ", which no registry has: keep it for a new host (docker save %s)" % image["name"]
+            if image.get("local")
+            else "",
+        )
+        for service, image in images.items()
+        if image.get("name")
+    ]
 
 
 def _undo(journal: Journal) -> list[str]:

@@ -19,6 +19,7 @@ from typing import Any, Iterator, Sequence
 from .._backup import backup as _backup
 from .._host import docker as _docker
 from .._host import files as _files
+from .._host import loaded_images as _loaded_images
 from .._host import process as _process
 from .._postgres.role import SUPERUSERS
 from .._postgres.session import Endpoint
@@ -135,7 +136,9 @@ def _last(text: str) -> str:
 
 
 def image_of(manifest: _backup.Manifest, fallback: str = "") -> str:
-    """The image of PostgreSQL that belongs to a backup.
+    """The image of PostgreSQL that belongs to a backup, by the reference by which this host has it.
+
+    :param fallback: for a backup that names none.
 
     :raises BackupError: neither the backup nor ``fallback`` names one.
     """
@@ -146,4 +149,5 @@ def image_of(manifest: _backup.Manifest, fallback: str = "") -> str:
             "%s names no image of PostgreSQL, and the settings have none"
             % os.path.join(str(manifest.get("name")), _backup.MANIFEST)
         )
-    return image
+    known = _loaded_images.recorded(manifest.get("facts"), "postgres", image)
+    return _loaded_images.here(known) or image

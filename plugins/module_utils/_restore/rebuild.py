@@ -30,6 +30,7 @@ from .._deployment.service import Deployment
 from .._host import docker as _docker
 from .._host import files as _files
 from .._host import listeners as _listeners
+from .._host import loaded_images as _loaded_images
 from .._host import paths as _paths
 from .._host.docker import check_engine
 from .._host.files import sync_folder, write_atomically
@@ -152,13 +153,17 @@ def _vouched(order: Order) -> str:
 def _named(files: Sequence[_contents.File]) -> list[str]:
     if not files:
         return []
-    compose = next((file.data for file in files if file.name == _contents.COMPOSE), b"")
-    images = _compose_file.images(compose.decode("utf-8", "replace"))
     return [
         "what is taken from the backup, and what becomes of it:",
         *_contents.lines(files),
-        *("image of %s: %s" % item for item in sorted(images.items())),
+        *("image of %s: %s" % item for item in sorted(_images(files).items())),
     ]
+
+
+def _images(files: Sequence[_contents.File]) -> dict[str, str]:
+    """Images by service, as far as the compose file can be read."""
+    compose = next((file.data for file in files if file.name == _contents.COMPOSE), b"")
+    return _compose_file.images(compose.decode("utf-8", "replace"))
 
 
 def _described(files: Sequence[_contents.File]) -> list[dict[str, Any]]:
@@ -203,6 +208,18 @@ def _unaccepted(order: Order, files: Sequence[_contents.File]) -> list[str]:
     ]
 
 
+def _unavailable(
+    order: Order, manifest: _backup.Manifest, files: Sequence[_contents.File]
+) -> list[str]:
+    """Images that no registry has and this host neither."""
+    known = [
+        _loaded_images.recorded(manifest.get("facts"), service, image)
+        for service, image in sorted(_images(files).items())
+    ]
+    found = [_loaded_images.missing(image, order.engine) for image in known]
+    return [problem for problem in found if problem]
+
+
 def _untrusted(order: Order) -> list[str]:
     """Why root can't keep the deployment and its secrets where it is to be."""
     return [
@@ -228,6 +245,7 @@ def examine(order: Order) -> Examined:
             % (order.path, ", ".join(missing), manifest.get("source"))
         )
     problems += _untrusted(order)
+    problems += _unavailable(order, manifest, files)
     problems += [
         str(problem) for problem in check_engine(_docker.describe())
     ] + _checks.check_journal(order.state_dir)
@@ -265,7 +283,7 @@ def rebuild(order: Order, now: datetime, log: Callable[[str], None]) -> dict[str
             else ""
         )
         if not stage:
-            create_folder(order, files, log)
+            create_folder(order, files, log, manifest)
         try:
             project = _compose_project.read(order.folder, order.engine)
             notes = _start(order, project, manifest, stage, now, log)
@@ -296,7 +314,10 @@ def rebuild(order: Order, now: datetime, log: Callable[[str], None]) -> dict[str
 
 
 def create_folder(
-    order: Order, files: Sequence[_contents.File], log: Callable[[str], None]
+    order: Order,
+    files: Sequence[_contents.File],
+    log: Callable[[str], None],
+    manifest: _backup.Manifest,
 ) -> None:
     """Create the project's folder from the backup, and pull its images.
 
@@ -319,8 +340,10 @@ def create_folder(
         in_use = _in_use(project, order.engine)
         if in_use:
             raise RefusedError("nothing was touched: %s" % "; ".join(in_use))
-        for image in project.images.values():
-            _pull(image, order.engine, log)
+        for service, image in project.images.items():
+            known = _loaded_images.recorded(manifest.get("facts"), service, image)
+            _get(known, partial, order.engine, log)
+        project = _compose_project.read(partial, order.engine)
         _set_owners(partial, project)
         sync_folder(partial)
         # Saved before the folder exists: a run that finds the folder then resumes.
@@ -395,13 +418,34 @@ def _in_use(project: _compose_project.Project, engine: tuple[str, ...]) -> list[
     return found
 
 
-def _pull(image: str, engine: tuple[str, ...], log: Callable[[str], None]) -> None:
-    if run([*engine, "image", "inspect", "--format", "{{.Id}}", image]).rc == 0:
+def _get(
+    image: _loaded_images.Recorded, folder: str, engine: tuple[str, ...], log: Callable[[str], None]
+) -> None:
+    """Pull an image unless it is here. One that was brought with ``docker load`` is known by its
+    id alone, and then the compose file has that."""
+    there = _loaded_images.here(image, engine)
+    if there and there != image.reference:
+        log("image %s is here by its id, which the compose file has from now on" % image)
+        _name(os.path.join(folder, "compose.yaml"), image.reference, there)
+    if there:
         return
-    log("image %s is pulled" % image)
+    log("image %s is pulled" % image.reference)
     _compose_project.must(
-        run([*engine, "pull", "--quiet", image], timeout=PULL), "image %s cannot be pulled" % image
+        run([*engine, "pull", "--quiet", image.reference], timeout=PULL),
+        "image %s cannot be pulled, and was not brought with docker load" % image,
     )
+
+
+def _name(path: str, old: str, new: str) -> None:
+    """Name an image by another reference in a compose file.
+
+    :raises DeploymentError: it is written there as this collection doesn't.
+    """
+    text = _files.read(path)
+    line = "image: %s\n"
+    if line % json.dumps(old) not in text:
+        raise DeploymentError("%s does not name %s as this collection does" % (path, old))
+    write_atomically(path, text.replace(line % json.dumps(old), line % json.dumps(new)))
 
 
 def _start(

@@ -59,9 +59,12 @@ def deployment(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_settings_of_the_host_say_what_is_restored(
-    run: Run, deployment: list[Any], tmp_path: Path
+    run: Run, deployment: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = str(tmp_path / "ops.json")
+    monkeypatch.setattr(
+        backup_restore._loaded_images, "same", lambda image: ("sha256:1",) if image == "l" else ()
+    )
     result = run(
         backup_restore,
         settings=path,
@@ -87,7 +90,7 @@ def test_settings_of_the_host_say_what_is_restored(
             5,
             ("ssh-ed25519 AAAA me",),
             ("ab",),
-            ("host", {"litellm": "l"}),
+            ("host", {"litellm": "l"}, {"litellm": ("sha256:1",)}),
         ),
     )
     assert (result["changed"], result["messages"], result["loses"], result["stopped"]) == (
@@ -97,7 +100,7 @@ def test_settings_of_the_host_say_what_is_restored(
         1.5,
     )
     result = run(backup_restore, check=True, settings=path)
-    assert deployment[1][2:] == ("latest", "", "", "", True, 240, (), (), ("bridge", {}))
+    assert deployment[1][2:] == ("latest", "", "", "", True, 240, (), (), ("bridge", {}, {}))
     assert (result["changed"], result["problems"], result["messages"]) == (True, ["too full"], [])
 
 

@@ -76,6 +76,20 @@ def test_network_and_images_are_those_of_the_inventory() -> None:
         "services.litellm.image: litellm@sha256:1 (litellm_images names ghcr.io/x/litellm)"
     ]
     assert _compose_file.differences(OURS, Expected(images={"litellm": "host:5000/litellm"}))
+    # tagged anew or loaded here: another name of the image that the inventory names
+    same = {"litellm": ("sha256:2", "litellm@sha256:1")}
+    found = Expected(images={"litellm": "ghcr.io/x/litellm"}, same=same)
+    assert _compose_file.differences(OURS, found) == []
+
+
+def test_layout_of_postgresql_18_and_user_of_valkey_are_ours() -> None:
+    place = {"mount": "/var/lib/postgresql", "folder": "/var/lib/postgresql/18/docker"}
+    text = support.compose_file(__compose_postgres_data=place, __compose_redis_user="valkey")
+    services = yaml.safe_load(text)["services"]
+    assert services["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
+    assert services["postgres"]["environment"]["PGDATA"] == place["folder"]
+    assert services["redis"]["user"] == "valkey"
+    assert _compose_file.differences(text) == []
 
 
 PROXY = "    container_name: litellm-proxy\n"

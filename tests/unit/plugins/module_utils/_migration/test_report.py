@@ -133,6 +133,21 @@ def test_automatic_way_back_has_refused_since_the_cutover() -> None:
     assert _report.refused(made) == 3310.0
 
 
+def test_images_are_told_by_their_names_and_which_no_registry_has() -> None:
+    made = journal()
+    made["facts"]["images"] = {
+        "litellm": {"reference": "l@sha256:1", "name": "l:1", "local": False},
+        "postgres": {"reference": "sha256:2", "name": "postgres:17", "local": True},
+        "redis": {"reference": "r@sha256:3"},  # of release 0.1.0
+    }
+    told = [line for line in _report.build(made, "/state")["changes"] if "image of" in line]
+    assert told == [
+        "image of litellm: l:1, as l@sha256:1",
+        "image of postgres: postgres:17, as sha256:2, which no registry has: keep it for a new host"
+        " (docker save postgres:17)",
+    ]
+
+
 def test_views_of_included_files_are_told_with_their_lines() -> None:
     made = journal()
     facts = next(step for step in made["steps"] if step["name"] == "stage")["facts"]

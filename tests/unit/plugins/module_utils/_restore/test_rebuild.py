@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable
@@ -28,6 +29,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
+from ansible_collections.llmops.litellm.plugins.module_utils._host import (
+    loaded_images as _loaded_images,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
@@ -65,6 +69,9 @@ class World:
         self.taken: set[str] = set()
         self.listeners: list[_listeners.Listener] = []
         self.present = {"r@sha256:3"}
+        self.images = {"litellm": "l@sha256:1", "postgres": "p@sha256:2", "redis": "r@sha256:3"}
+        self.loaded: dict[str, Any] = {}
+        self.facts: Any = {}
         self.order = _rebuild.Order(
             str(folder / "backups/b"), str(folder / "opt/litellm"), str(folder / "state")
         )
@@ -94,6 +101,7 @@ class World:
                 {
                     "format": 1,
                     "source": "compose",
+                    "facts": self.facts,
                     "created": "t",
                     "rows_total": 7,
                     "salt_key_fingerprint": None,
@@ -106,7 +114,9 @@ class World:
 
     def run(self, argv: list[str], **_more: Any) -> _process.Result:
         if argv[1:3] == ["image", "inspect"]:
-            return _process.Result(0 if argv[-1] in self.present else 1, "", "")
+            told = self.loaded.get(argv[-1])
+            there = argv[-1] in self.present or told is not None
+            return _process.Result(0 if there else 1, json.dumps(told), "")
         if argv[1] == "pull":
             self.does("pull " + argv[-1])
             return _process.Result(0, "", "")
@@ -127,7 +137,7 @@ class World:
         return _compose_project.Project(
             "litellm",
             folder,
-            {"litellm": "l@sha256:1", "postgres": "p@sha256:2", "redis": "r@sha256:3"},
+            self.images,
             {"litellm": "litellm-proxy", "postgres": "litellm-postgres", "redis": "litellm-redis"},
             ["litellm_postgres", "litellm_redis"],
             "http://127.0.0.1:4000",
@@ -157,6 +167,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     fake.write()
     me = (os.geteuid(), os.getegid())
     monkeypatch.setattr(_rebuild, "run", fake.run)
+    monkeypatch.setattr(_loaded_images, "run", fake.run)
     monkeypatch.setattr(_listeners, "listeners", lambda: fake.listeners)
     monkeypatch.setattr(_compose_project, "compose", fake.compose)
     monkeypatch.setattr(_compose_project, "read", fake.read)
@@ -347,6 +358,68 @@ def test_next_run_goes_on(world: World, fails: str, next_run: list[str]) -> None
     world.rebuild()
     assert world.log == next_run
     assert not _rebuild.resumes(world.order)
+
+
+IDS = {
+    service: "sha256:" + letter * 64 for service, letter in (("litellm", "a"), ("postgres", "b"))
+}
+NAMES = {"litellm": "l:1.102.4", "postgres": "docker.io/library/p:17", "redis": "r:8"}
+
+
+def compose_with(images: Mapping[str, str]) -> str:
+    """The backup's compose file, with these images."""
+    known = {"litellm": "litellm@sha256:1", "postgres": "postgres@sha256:1"}
+    text = FILES["compose.yaml"]
+    for service, old in known.items():
+        text = text.replace(json.dumps(old), json.dumps(images.get(service, old)))
+    return text
+
+
+def test_host_is_built_from_images_that_were_loaded(world: World) -> None:
+    """They have names and ids, and no digest of a registry."""
+    digests = {service: "%s@sha256:%064d" % (service[0], 1) for service in IDS}
+    world.images.update(digests)
+    world.facts = {"images": world.images, "image_ids": IDS, "image_names": NAMES}
+    world.loaded = {
+        IDS["litellm"]: {"Id": IDS["litellm"], "RepoTags": ["l:1.102.4"], "RepoDigests": []},
+        IDS["postgres"]: {"Id": IDS["postgres"], "RepoTags": ["p:17"]},
+    }
+    world.write(**{"compose.yaml": compose_with(world.images)})
+    world.rebuild()
+    assert world.log == EVERYTHING[2:]
+    text = (world.folder / "compose.yaml").read_text()
+    assert text == compose_with({**world.images, **IDS})
+    assert any("(l:1.102.4, id sha256:aaa" in line for line in world.told)
+
+
+def test_image_of_the_same_id_without_the_name_is_not_taken(world: World) -> None:
+    """A backup that was forged could name the id of any image here."""
+    world.facts = {"images": world.images, "image_ids": IDS, "image_names": NAMES}
+    world.loaded = {IDS["postgres"]: {"Id": IDS["postgres"], "RepoTags": ["other:17"]}}
+    world.write()
+    world.rebuild()
+    assert world.log == EVERYTHING
+
+
+def test_image_that_no_registry_has_is_refused_by_its_name(world: World) -> None:
+    local = {**world.images, "postgres": IDS["postgres"]}
+    world.facts = {"images": local, "image_ids": IDS, "image_names": NAMES}
+    world.write(**{"compose.yaml": compose_with(local)})
+    words = (
+        "image %s (docker.io/library/p:17) is not on this host, and no registry ever had it"
+        % (IDS["postgres"])
+    )
+    [problem] = _rebuild.dry_run(world.order)["problems"]
+    assert problem.startswith(words) and "docker load" in problem
+    with pytest.raises(RefusedError, match="nothing was touched: image sha256:b"):
+        world.rebuild()
+    world.loaded = {NAMES["postgres"]: {"Id": "sha256:other"}}
+    [problem] = _rebuild.dry_run(world.order)["problems"]
+    assert problem.endswith(
+        "what is named docker.io/library/p:17 here is another one, sha256:other"
+    )
+    world.loaded = {IDS["postgres"]: {"Id": IDS["postgres"], "RepoTags": None}}
+    assert _rebuild.dry_run(world.order)["problems"] == []
 
 
 def test_image_that_cannot_be_had_leaves_nothing(world: World) -> None:
