@@ -45,6 +45,11 @@ options:
     description: Subnet of the project's network.
     type: str
     default: 172.30.40.0/24
+  network:
+    description: Network of the proxy's container, the project's own or the host's.
+    type: str
+    choices: [bridge, host]
+    default: bridge
   stage_port:
     description: Loopback port at which the proxy is rehearsed.
     type: int
@@ -191,6 +196,7 @@ ARGUMENTS: dict[str, Any] = {
     "backup_dir": {"type": "path", "required": True},
     "project_name": {"type": "str", "default": "litellm"},
     "subnet": {"type": "str", "default": "172.30.40.0/24"},
+    "network": {"type": "str", "choices": ["bridge", "host"], "default": "bridge"},
     "stage_port": {"type": "int", "default": 14000},
     "database_port": {"type": "int", "default": 5434},
     "redis_port": {"type": "int", "default": 6379},

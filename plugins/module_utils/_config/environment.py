@@ -403,6 +403,9 @@ class _Planner:
                     "%s: %s must not be empty: the containers do not start without it."
                     % (OVERRIDES, name)
                 )
+        for name, (value, said) in rules.STEERING.items():
+            if self.values.get(name) == value:
+                self.warnings.append("%s is %s: %s." % (name, value, said))
         if self.values.get("LITELLM_LOG", "").upper() == "DEBUG":
             self.warnings.append(
                 "LITELLM_LOG is DEBUG: LiteLLM writes prompts and keys into its log."

@@ -41,6 +41,10 @@ _DROPPED = (
     ),
     (r"HOST|PORT|CONFIG_FILE_PATH", "the container's command says it"),
     (
+        r"SEPARATE_HEALTH_(APP|PORT)|SUPERVISORD_STOPWAITSECS",
+        "only the image's start script follows it: it would start a second server beside the proxy",
+    ),
+    (
         r"COMPOSE_[A-Z_]+|DOCKER_(HOST|CONTEXT|CONFIG|TLS|TLS_VERIFY|CERT_PATH|API_VERSION|BUILDKIT|DEFAULT_PLATFORM|CONTENT_TRUST[A-Z_]*|CLI_[A-Z_]+)"
         r"|BUILDX_[A-Z_]+|BUILDKIT_[A-Z_]+",
         "would steer Compose itself, which reads this file too",
@@ -56,6 +60,29 @@ _DROPPED = (
     ),
 )
 DROPPED = tuple((re.compile(r"(?:%s)\Z" % names), why) for names, why in _DROPPED)
+
+
+# Values by which the official images' start script (docker/prod_entrypoint.sh) starts another
+# program than LiteLLM. A native proxy that has them was not started by that script.
+STEERING = {
+    "SEPARATE_HEALTH_APP": (
+        "1",
+        "the image's start script starts supervisord with it, and a second server on port 4001 of"
+        " every address of the container",
+    ),
+    "USE_DDTRACE": (
+        "true",
+        "the image's start script starts LiteLLM below ddtrace-run with it: the image must have"
+        " that program, and the container must reach its agent (DD_AGENT_HOST,"
+        " DD_TRACE_AGENT_URL)",
+    ),
+    "USE_NEWRELIC": (
+        "true",
+        "the image's start script starts LiteLLM below newrelic-admin with it, which the official"
+        " images don't have: take one that does, or set it to false in"
+        " env_file_overrides",
+    ),
+}
 
 
 class Default(NamedTuple):

@@ -366,6 +366,19 @@ LEAST_ENGINE = (20, 10)
 LEAST_COMPOSE = (2, 24, 4)
 
 
+def check_network(engine: dict, network: str) -> list[Problem]:
+    """The host's network is not for containers whose accounts are remapped."""
+    if network != "host" or not engine.get("remapped"):
+        return []
+    return [
+        Problem(
+            "litellm_network",
+            "is host, and the engine remaps accounts (userns-remap), with which it refuses that",
+            "leave it at bridge",
+        )
+    ]
+
+
 def check_engine(engine: dict) -> list[Problem]:
     """Docker and Compose. ``engine``: ``client`` (found), ``server`` (version or empty), ``error``,
     ``compose`` (version or empty), ``compose_v1`` (version of a stand-alone docker-compose, or

@@ -37,6 +37,7 @@ def preflight(settings: dict, now: Optional[datetime] = None) -> Findings:
     engine = _docker.describe()
     found.facts["engine"] = engine
     found.problems += _docker.check_engine(engine)
+    found.problems += _docker.check_network(engine, settings["network"])
     try:
         legacy = _legacy.discover(settings["legacy_unit"], settings["legacy_account"])
         found.facts["legacy"] = legacy.facts

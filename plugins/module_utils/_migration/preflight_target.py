@@ -17,6 +17,7 @@ from .._host import listeners as _listeners
 from .._host import paths as _paths
 from .._host import process as _process
 from .._host.problem import Problem
+from .._postgres import image_layout as _image_layout
 from .._redis import formats as _formats
 from . import requirements as _requirements
 from .preflight_findings import Facts, Findings
@@ -161,6 +162,9 @@ def _check_postgres(
     found.problems += _requirements.check_majors(
         variable, "PostgreSQL", image, "PG_MAJOR", postgres.get("major")
     )
+    if image.volumes:  # for the preview; the image itself is asked once it is here
+        place = _image_layout.layout(image.environment.get("PGDATA", ""), image.volumes)
+        found.facts["images"]["postgres"]["data"] = place._asdict()
     if image.present:
         found.problems += _check_extensions(
             variable, image.reference, postgres.get("extensions") or []
@@ -171,6 +175,8 @@ def _check_redis(
     found: Findings, variable: str, image: _images.Image, settings: dict, facts: Facts
 ) -> None:
     redis = facts.get("redis") or {}
+    if image.environment.get("VALKEY_VERSION"):
+        found.facts["images"]["redis"]["user"] = "valkey"
     if not settings["carry_redis"] or not redis:
         return
     native = _formats.release(redis.get("release") or "")

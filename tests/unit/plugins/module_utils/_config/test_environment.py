@@ -455,6 +455,32 @@ def test_debug_logs_are_warned_about() -> None:
     assert "prompts and keys" in plan({**PROCESS, "LITELLM_LOG": "debug"}).warnings[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("USE_DDTRACE", "true", "below ddtrace-run"),
+        ("USE_DDTRACE", "false", ""),
+        ("USE_NEWRELIC", "true", "below newrelic-admin"),
+    ],
+)
+def test_what_diverts_the_start_script_of_the_image_is_named(
+    name: str, value: str, said: str
+) -> None:
+    found = plan({**PROCESS, name: value})
+    assert found.values[name] == value
+    assert [said in each for each in found.warnings if name in each] == [True] * bool(said)
+
+
+def test_second_server_of_the_start_script_stays_behind_unless_it_is_wanted() -> None:
+    native = {**PROCESS, "SEPARATE_HEALTH_APP": "1", "SEPARATE_HEALTH_PORT": "8001"}
+    found = plan(native)
+    assert status(found, "SEPARATE_HEALTH_APP") == "dropped"
+    assert status(found, "SEPARATE_HEALTH_PORT") == "dropped"
+    assert not any("SEPARATE_HEALTH_APP" in each for each in found.warnings)
+    found = plan(native, overrides={"SEPARATE_HEALTH_APP": "1"})
+    assert any("SEPARATE_HEALTH_APP is 1: " in each for each in found.warnings)
+
+
 def test_overrides_win() -> None:
     found = plan(
         {**PROCESS, "PATH": "/bin", "A": "1", "B": "2"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.llmops.litellm.plugins.module_utils._config import (
     environment_rules as _environment_rules,
 )
@@ -10,3 +12,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import (
 def test_rules_are_consistent() -> None:
     for name in (*_environment_rules.DEFAULTS, *_environment_rules.ORDER):
         assert _environment_rules.why_dropped(name) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["SEPARATE_HEALTH_APP", "SEPARATE_HEALTH_PORT", "SUPERVISORD_STOPWAITSECS"]
+)
+def test_second_server_of_the_start_script_does_not_come_along(name: str) -> None:
+    assert "start script" in str(_environment_rules.why_dropped(name))

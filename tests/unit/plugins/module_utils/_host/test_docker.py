@@ -463,6 +463,17 @@ def test_host_without_docker_is_described(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
+    ("remapped", "network", "refused"),
+    [(100000, "host", True), (100000, "bridge", False), (0, "host", False), (0, "bridge", False)],
+)
+def test_remapped_accounts_have_no_way_into_the_hosts_network(
+    remapped: int, network: str, refused: bool
+) -> None:
+    found = _docker.check_network({"remapped": remapped}, network)
+    assert [item.subject for item in found] == ["litellm_network"] * refused
+
+
+@pytest.mark.parametrize(
     ("answer", "labels"),
     [
         (Result(0, '{"llmops.litellm":"x"}\n', ""), {"llmops.litellm": "x"}),

@@ -403,6 +403,27 @@ def test_formats_of_snapshots_are_compared_both_ways(
             assert warned in texts(found.warnings)
 
 
+def test_preview_has_the_layout_and_user_that_images_declare(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(
+        _images,
+        "look",
+        lambda reference, engine: image(
+            reference,
+            environment={"PGDATA": "/var/lib/postgresql/18/docker", "VALKEY_VERSION": "8.0.1"},
+            volumes=("/var/lib/postgresql",),
+        ),
+    )
+    wanted = settings(tmp_path, images={"litellm": "l", "postgres": "p", "redis": "r"})
+    facts: Any = _preflight_target.check_images(wanted, {}, {"platform": "linux/amd64"}).facts
+    assert facts["images"]["postgres"]["data"] == {
+        "mount": "/var/lib/postgresql",
+        "folder": "/var/lib/postgresql/18/docker",
+    }
+    assert facts["images"]["redis"]["user"] == "valkey"
+
+
 def test_images_take_room_where_the_engine_keeps_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
