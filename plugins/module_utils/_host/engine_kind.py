@@ -9,8 +9,10 @@ from __future__ import annotations
 import glob
 import os
 import pwd
+import re
 from typing import Any, Mapping, Optional
 
+from . import files as _files
 from .problem import Problem
 
 SNAP_CLIENT = "/snap/bin/docker"
@@ -21,6 +23,7 @@ INSTALL = "Docker Engine with the Compose plugin (Debian and Ubuntu: docker.io d
 SNAPSHOTTER = "io.containerd.snapshotter.v1"
 # Where containerd keeps images unless its own configuration says otherwise.
 CONTAINERD_ROOT = "/var/lib/containerd"
+CONTAINERD_CONFIG = "/etc/containerd/config.toml"
 
 
 def podman(server: Mapping[str, Any], info: Mapping[str, Any], said: str) -> bool:
@@ -139,7 +142,17 @@ def images_root(info: Mapping[str, Any]) -> str:
     address = str((info.get("Containerd") or {}).get("Address", ""))
     # One that the engine has started itself keeps its images with the engine's.
     own = address.startswith(("/run/docker/", "/var/run/docker/"))
-    return os.path.join(root, "containerd/daemon") if own else CONTAINERD_ROOT
+    return os.path.join(root, "containerd/daemon") if own else _containerd_root()
+
+
+def _containerd_root() -> str:
+    try:
+        text = _files.read(CONTAINERD_CONFIG)
+    except OSError:
+        return CONTAINERD_ROOT
+    # the file's own settings come before its first table
+    found = re.search(r"""^root\s*=\s*["'](/[^"']+)["']""", text.partition("\n[")[0], re.M)
+    return found[1] if found else CONTAINERD_ROOT
 
 
 def remapped(info: Mapping[str, Any]) -> int:

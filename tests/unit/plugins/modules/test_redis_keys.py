@@ -342,6 +342,13 @@ def test_native_server_starts_with_what_it_had(
     assert "there may be spend in them that no database has" in failed["msg"]
 
 
+def test_keys_come_home_to_a_lower_major_that_reads_their_format(
+    back: Run, place: dict[str, Any]
+) -> None:
+    place["version"] = "redis_version:8.0.2\r\n"
+    assert back(release="Redis 7.4", major=7)["copied"]
+
+
 def test_append_only_file_is_loaded_in_place_of_a_snapshot(
     back: Run, place: dict[str, Any]
 ) -> None:

@@ -198,8 +198,28 @@ def test_rootless_engine_of_an_account_is_named(
     ],
     ids=["silent", "plain", "own data-root", "containerd", "both", "a containerd of the engine's"],
 )
-def test_images_take_room_where_the_engine_keeps_them(info: Any, root: str) -> None:
+def test_images_take_room_where_the_engine_keeps_them(
+    monkeypatch: pytest.MonkeyPatch, info: Any, root: str
+) -> None:
+    monkeypatch.setattr(_engine_kind, "CONTAINERD_CONFIG", "/nosuch")
     assert _engine_kind.images_root(info) == root
+
+
+@pytest.mark.parametrize(
+    ("text", "root"),
+    [
+        ('version = 2\nroot = "/data/containerd"\n[grpc]\n', "/data/containerd"),
+        ("version = 3\nroot='/data/containerd'\n", "/data/containerd"),
+        ('#root = "/data"\n[plugins]\nroot = "/plugins"\n', "/var/lib/containerd"),
+        ("", "/var/lib/containerd"),
+    ],
+)
+def test_containerd_says_where_it_keeps_images(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, root: str
+) -> None:
+    (tmp_path / "config.toml").write_text(text)
+    monkeypatch.setattr(_engine_kind, "CONTAINERD_CONFIG", str(tmp_path / "config.toml"))
+    assert _engine_kind.images_root(CONTAINERD) == root
 
 
 @pytest.mark.parametrize(
