@@ -254,7 +254,7 @@ def back(place: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> Run:
             "data": data,
             "major": 8,
             "port": 6379,
-            "timeout": 0.5,
+            "timeout": 3,
             "folder": str(place["own"]),
             "_ansible_check_mode": check,
             **params,
