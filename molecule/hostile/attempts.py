@@ -417,7 +417,7 @@ SERVERS = Stage(
             LITELLM,
             PROXY + "ln -sf /root/canary ~/attack/servers.yaml\n"
             "sed 's/127.0.0.1:5434/127.0.0.1:5544/' $P/env.litellm > ~/attack/servers.env\n"
-            "echo REDIS_PORT=6390 >> ~/attack/servers.env\n"
+            "printf 'REDIS_HOST=127.0.0.1\\nREDIS_PORT=6390\\n' >> ~/attack/servers.env\n"
             "proxy attack-servers 4997 ~/attack/servers.yaml ~/attack/servers.env "
             "$P/secrets.env",
             "_host.account.Account.read",

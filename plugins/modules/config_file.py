@@ -81,6 +81,13 @@ options:
     description: Port of the Redis service.
     type: int
     default: 6379
+  redis_variables:
+    description:
+      - Names of variables by which the configuration names the host's Redis, beside C(REDIS_HOST)
+        and C(REDIS_URL). What else stands there becomes the Redis service's.
+    type: list
+    elements: str
+    default: []
   owner:
     description:
       - Name or number of the user who owns O(dest) and the copies beside it. If it is not given,
@@ -182,6 +189,7 @@ ARGUMENTS: dict[str, Any] = {
     "ports": {"type": "list", "elements": "int"},
     "redis_host": {"type": "str", "default": "redis"},
     "redis_port": {"type": "int", "default": 6379},
+    "redis_variables": {"type": "list", "elements": "str", "default": []},
     "owner": {"type": "str"},
     "group": {"type": "str"},
     "mode": {"type": "str", "default": "0640"},
@@ -273,6 +281,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             params["ports"],
             params["redis_host"],
             params["redis_port"],
+            params["redis_variables"],
         ),
     )
     sources = [view.source for view in views]

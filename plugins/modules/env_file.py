@@ -215,6 +215,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import (
     environment_text as _environment_text,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
+from ansible_collections.llmops.litellm.plugins.module_utils._config import stores as _stores
 from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host import paths as _paths
@@ -331,24 +332,12 @@ def read_own(params: dict[str, Any]) -> str:
     return text
 
 
-def has_master_key(path: Optional[str], account: str) -> bool:
-    """Whether the configuration, or a file that it includes, has a master key of its own.
-
-    One that refers to the environment's LITELLM_MASTER_KEY is none.
-    """
+def tree_of(path: Optional[str], account: str) -> _includes.Tree:
+    """The configuration with all that it includes."""
     try:
-        texts = _includes.follow(path, _reader.of(account, path)).texts if path else []
+        return _includes.follow(path, _reader.of(account, path)) if path else _includes.Tree()
     except OSError as error:
         raise Refusal("config: %s: %s." % (path, error.strerror)) from None
-    lines = [
-        line
-        for text in texts
-        for line in re.findall(r"^\s+[\"']?master_key[\"']?\s*:\s*(.*)$", text, re.M)
-    ]
-    return any(
-        not re.match(r"[\"']?os\.environ/LITELLM_MASTER_KEY[\"']?\s*(#.*)?$", value)
-        for value in lines
-    )
 
 
 def differs(path: str, text: str, mode: int, owner: Optional[tuple[int, int]]) -> bool:
@@ -368,6 +357,9 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     for path in filter(None, (params["dest"], params["redis_conf"])):
         _paths.require(os.path.dirname(path), "writes secrets there")
     process, files, missing = read_legacy(params)
+    tree = tree_of(params["config"], params["account"])
+    stores = _stores.variables(_stores.find(process, tree))
+    hidden, process = _stores.hides_key(process, tree), _stores.effective(process, tree)
     before = read_own(params)
     settings = _environment.Settings(
         database=params["database"],
@@ -378,7 +370,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         own_ports=params["own_ports"],
         native_ports=params["native_ports"],
         bridged_ports=params["bridged_ports"],
-        master_key_in_config=has_master_key(params["config"], params["account"]),
+        master_key_in_config=hidden,
+        stores=stores,
         overrides=params["overrides"],
         adopt=params["adopt"],
         existing=_envfile.loads(before, "systemd"),

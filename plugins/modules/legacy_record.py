@@ -10,6 +10,8 @@ version_added: 0.1.0
 description:
   - Reads the environment of the running process and writes it as an env file (0600) that Compose
     and systemd read as the same values.
+  - DATABASE_URL, the login to Redis and both keys are those that the proxy uses, wherever its
+    configuration has them.
   - No value is returned or shown.
 author: llmops.litellm contributors (@llmops)
 options:
@@ -23,6 +25,9 @@ options:
         process of another one counts as gone. If it is not given, or V(root), any.
     type: str
     default: ''
+  config:
+    description: The proxy's configuration, which O(account) reads. If it is not given, it has none.
+    type: path
   dest:
     description: The env file on the host. Its folder is made with mode 0700 where it is missing.
     type: path
@@ -40,6 +45,7 @@ EXAMPLES = r"""
 - name: Record the environment of the legacy proxy
   llmops.litellm.legacy_record:
     pid: "{{ found.legacy.pid }}"
+    config: "{{ found.legacy.config }}"
     dest: /var/lib/llmops-litellm/legacy.env
 """
 
@@ -57,15 +63,21 @@ left_out:
 """
 
 import os
+from typing import Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
+from ansible_collections.llmops.litellm.plugins.module_utils._config import stores as _stores
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import reader as _reader
 from ansible_collections.llmops.litellm.plugins.module_utils._host.account import Account
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    endpoint as _endpoint,
+)
 
 
 def environment_of(pid: int, account: str) -> dict[str, str]:
@@ -79,19 +91,32 @@ def environment_of(pid: int, account: str) -> dict[str, str]:
     return _process.process_environment(pid)
 
 
+def with_settings(
+    environment: dict[str, str], config: Optional[str], account: str
+) -> dict[str, str]:
+    """The environment with what a configuration says of the stores and the keys.
+
+    :raises OSError: the configuration can't be read.
+    """
+    reader = _reader.of(account, config or "/")
+    tree = _includes.follow(config, reader) if config else _includes.Tree()
+    return _endpoint.with_account(_stores.effective(environment, tree), _reader.word(reader))
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
             "pid": {"type": "int", "required": True},
             "account": {"type": "str", "default": ""},
+            "config": {"type": "path"},
             "dest": {"type": "path", "required": True},
         },
         supports_check_mode=True,
     )
-    dest = module.params["dest"]
+    dest, account = module.params["dest"], module.params["account"]
     try:
-        environment = environment_of(module.params["pid"], module.params["account"])
+        environment = environment_of(module.params["pid"], account)
     except OSError:
         module.fail_json(
             msg="Process %d is gone: the legacy proxy was restarted meanwhile. Run again."
@@ -99,6 +124,10 @@ def main() -> None:
         )
     except _problem.OperatorError as error:
         module.fail_json(msg=str(error))
+    try:
+        environment = with_settings(environment, module.params["config"], account)
+    except (_problem.OperatorError, OSError) as error:
+        module.fail_json(msg="%s: %s" % (module.params["config"], _problem.words(error)))
     left_out = {
         name: fault
         for name, value in environment.items()

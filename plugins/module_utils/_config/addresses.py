@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from . import addresses_redis as _addresses_redis
 from . import yaml_values as _yaml_values
 from .addresses_redis import ENVIRONMENT
+from .environment_rules import is_loopback
 from .includes import INCLUDE
 from .loopback import (
     BARE_ADDRESS,
+    KINDS,
     REFERENCE,
     URL,
     Edit,
@@ -54,6 +57,22 @@ class Rejected(NamedTuple):
     path: str
     line: int
     message: str
+
+
+def is_database_here(url: str) -> bool:
+    """Whether a database's URL is one of this host: by the loopback address or a Unix socket. A
+    host in its query comes before the one in its address."""
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return False
+    if KINDS.get(parts.scheme.lower()) != "database":
+        return False
+    address = unquote(parts.netloc.rpartition("@")[2])
+    named = dict(parse_qsl(parts.query)).get("host", "")
+    if named or address.startswith("/") or not address:
+        return not named or named.startswith("/") or is_loopback(named)
+    return bool(URL.match(url.strip()))
 
 
 def find_value(value: str) -> list[Found]:
@@ -125,7 +144,7 @@ def problems(text: str, path: str = "") -> list[Rejected]:
             % (".".join(value.path), REFERENCE),
         )
         for value in config.databases
-        if not URL.match(config.of(value))
+        if not is_database_here(config.of(value))
     ]
     return [Rejected(path, line_of(text, offset), message) for offset, message in sorted(found)]
 
@@ -137,6 +156,7 @@ def rewrite(
     ports: Optional[Sequence[int]] = None,
     redis_host: str = "redis",
     redis_port: int = 6379,
+    redis_variables: Sequence[str] = (),
     database_url: str = "os.environ/DATABASE_URL",
     more: Sequence[Edit] = (),
 ) -> tuple[str, list[Rewritten]]:
@@ -145,10 +165,11 @@ def rewrite(
     :param gateway_name: the host, as containers know it.
     :param own_ports: the proxy's own ports, which are the same afterwards; URLs with them stay.
     :param ports: the ports that containers reach at ``gateway_name``; ``None``: all.
+    :param redis_variables: names of variables that say where the host's Redis is.
     :param database_url: what ``general_settings.database_url`` becomes if it holds a loopback URL.
     :param more: other replacements, of names below ``include:``.
     """
-    config = _Config(text)
+    config = _Config(text, redis_variables)
     edits = [*more, *_database_edits(config, database_url)]
     for place in config.redis:
         edits += _addresses_redis.edits(text, place, redis_host, redis_port)
@@ -171,10 +192,12 @@ def rewrite(
 def _database_edits(config: _Config, database_url: str) -> list[Edit]:
     edits = []
     for value in config.databases:
-        match = URL.match(config.of(value))
-        if match:
+        old = config.of(value)
+        if is_database_here(old):
+            match = URL.match(old)
             new = REFERENCE + value.path[-1] if value.path[:-1] == ENVIRONMENT else database_url
-            edits.append(Edit(value.start, value.end, new, (shown(match), new)))
+            said = shown(match) if match else "(a Unix socket)"
+            edits.append(Edit(value.start, value.end, new, (said, new)))
     return edits
 
 
@@ -185,10 +208,10 @@ def _bridged(item: Found, ports: Optional[Sequence[int]]) -> bool:
 class _Config:
     """A config.yaml's values by kind: Redis settings, database URLs, other loopback addresses."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, redis_variables: Sequence[str] = ()) -> None:
         self.text = text
         self.scan = _yaml_values.scan(text)
-        self.redis = _addresses_redis.places(text, self.scan)
+        self.redis = _addresses_redis.places(text, self.scan, redis_variables)
         self.databases = [
             value
             for value in self.scan.values

@@ -10,9 +10,8 @@ password from elsewhere. So a URL becomes host, port and database, and a passwor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from .environment_rules import LOOPBACK_HOST, is_loopback
 from .loopback import REDIS_PORT, REFERENCE, URL, Edit, Found, line_of, port_of, shown
@@ -44,8 +43,11 @@ class Place(NamedTuple):
     fields: dict[str, Value]
 
 
-def places(text: str, scan: Scan) -> list[Place]:
-    """The places that describe the host's own Redis."""
+def places(text: str, scan: Scan, variables: Sequence[str] = ()) -> list[Place]:
+    """The places that describe the host's own Redis.
+
+    :param variables: names of variables that say where it is, beside REDIS_HOST and REDIS_URL.
+    """
     found = []
     for place, paths in _merged(scan).items():
         inside = {value.path[-1]: value for value in scan.values if value.path[:-1] in paths}
@@ -62,7 +64,7 @@ def places(text: str, scan: Scan) -> list[Place]:
         if (
             re.match("redis|valkey|" + REFERENCE, kind)
             and {"host", "port", "url", "password"} & set(fields)
-            and _is_local(text, fields)
+            and _is_local(text, fields, variables)
         ):
             found.append(Place(prefix, fields))
     return found
@@ -86,15 +88,16 @@ def _merged(scan: Scan) -> dict[Path, set[Path]]:
     return found
 
 
-def _is_local(text: str, fields: dict[str, Value]) -> bool:
+def _is_local(text: str, fields: dict[str, Value], variables: Sequence[str]) -> bool:
     """Whether it is the host's own Redis, which REDIS_HOST and REDIS_URL of the environment are."""
+    named = {REFERENCE + name for name in ("REDIS_URL", "REDIS_HOST", *variables)}
 
     def read(name: str) -> str:
         return text[fields[name].start : fields[name].end] if name in fields else ""
 
-    if read("url") not in ("", REFERENCE + "REDIS_URL"):
-        return bool(URL.match(read("url")))
-    return read("host") in ("", REFERENCE + "REDIS_HOST") or is_loopback(read("host"))
+    if read("url") not in ("", *named):
+        return bool(URL.match(read("url"))) or read("url").startswith("unix:/")
+    return read("host") in ("", *named) or is_loopback(read("host"))
 
 
 def address_of(text: str, place: Place) -> Found:
@@ -106,6 +109,8 @@ def address_of(text: str, place: Place) -> Found:
     url = URL.match(fields.get("url", ""))
     if url:
         number, address = port_of(url), shown(url)
+    elif fields.get("url", "").startswith("unix:/"):
+        number, address = REDIS_PORT, "(a Unix socket)"
     else:
         port = fields.get("port", "")
         number = int(port) if re.match(r"[0-9]{1,5}\Z", port) else REDIS_PORT
@@ -147,10 +152,10 @@ def _without_url(text: str, place: Place, host: str, port: int) -> Edit:
     value = place.fields["url"]
     old = text[value.start : value.end]
     match = URL.match(old)
-    number = re.match(r"/([0-9]+)\Z", urlsplit(old).path)
+    number = re.search(r"[^/]/([0-9]+)\Z|[?&]db=([0-9]+)", old)
     parts = {"host": host, "port": str(port)}
-    if number and number[1] != "0":
-        parts["db"] = number[1]
+    if number and (number[1] or number[2]) != "0":
+        parts["db"] = number[1] or number[2]
     # No name twice: those that are there already have edits of their own.
     missing = {
         place.prefix + name: part for name, part in parts.items() if name not in place.fields

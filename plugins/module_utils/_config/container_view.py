@@ -34,6 +34,7 @@ class Addresses(NamedTuple):
     ports: Optional[Sequence[int]] = None
     redis_host: str = "redis"
     redis_port: int = 6379
+    redis_variables: Sequence[str] = ()
 
 
 class View(NamedTuple):

@@ -34,6 +34,8 @@ class Settings(NamedTuple):
     - ``overrides``: final values by name, ``None`` to leave a variable out.
     - ``adopt``: names from lines that systemd dropped.
     - ``existing``: the ``.env`` of an earlier run, whose passwords stay.
+    - ``stores``: other variables by which the configuration names them (see
+      :func:`_config.stores.variables`).
     """
 
     database: str = "litellm"
@@ -50,6 +52,7 @@ class Settings(NamedTuple):
     overrides: Mapping[str, Optional[str]] = {}
     adopt: Sequence[str] = ()
     existing: Mapping[str, str] = {}
+    stores: Mapping[str, str] = {}
     generate: Callable[[], str] = lambda: secrets.token_urlsafe(32)
 
 
@@ -257,7 +260,8 @@ class _Planner:
         self._generated(
             "POSTGRES_PASSWORD", "the container's database has a password of its own", keep=False
         )
-        for name in ("DATABASE_URL", "DIRECT_URL"):
+        others = [name for name, what in given.stores.items() if what == "database"]
+        for name in ("DATABASE_URL", "DIRECT_URL", *others):
             if name == "DATABASE_URL" or name in self.process:
                 part = [
                     self.values.get("POSTGRES_" + key, "") for key in ("USER", "PASSWORD", "DB")
@@ -294,14 +298,28 @@ class _Planner:
             "REDIS_PASSWORD", "the container's Redis has a password of its own", keep=False
         )
         if url is not None:
-            number = re.search(r"[^/]/([0-9]+)(?:[?#]|\Z)", url)
-            made = "redis://:%s@%s:%d%s" % (
-                quote(self.values.get("REDIS_PASSWORD", ""), safe=""),
-                given.redis_host,
-                given.redis_port,
-                "/" + number.group(1) if number else "",
-            )
-            self._replace("REDIS_URL", made, "the Redis in the container")
+            self._replace("REDIS_URL", self._redis_url(url), "the Redis in the container")
+        values = {
+            "host": given.redis_host,
+            "port": str(given.redis_port),
+            "password": self.values.get("REDIS_PASSWORD", ""),
+            "username": "default",
+            "ssl": "false",
+        }
+        for name, what in given.stores.items():
+            value = self._redis_url(process.get(name, "")) if what == "url" else values.get(what)
+            if value is not None:
+                self._replace(name, value, "the Redis in the container")
+
+    def _redis_url(self, old: str) -> str:
+        """A URL of the Redis in the container, with the number of the same database."""
+        number = re.search(r"[^/]/([0-9]+)(?:[?#]|\Z)|[?&]db=([0-9]+)", old)
+        return "redis://:%s@%s:%d%s" % (
+            quote(self.values.get("REDIS_PASSWORD", ""), safe=""),
+            self.settings.redis_host,
+            self.settings.redis_port,
+            "/" + (number[2] or number[1]) if number else "",
+        )
 
     def _carry_over(self) -> None:
         for name, value in self.process.items():

@@ -49,15 +49,19 @@ _DROPPED = (
         r"|BUILDX_[A-Z_]+|BUILDKIT_[A-Z_]+",
         "would steer Compose itself, which reads this file too",
     ),
-    (r"DATABASE_(HOST|PORT|USER|USERNAME|PASSWORD|NAME|SCHEMA)", "DATABASE_URL says it"),
+    (
+        r"DATABASE_(HOST|PORT|USER|USERNAME|PASSWORD|NAME|SSLMODE|SSLROOTCERT)",
+        "DATABASE_URL says it",
+    ),
     (
         r"DATABASE_URL_READ_REPLICA",
         "names a replica of the legacy database, which gets no new rows",
     ),
     (
-        r"REDIS_(USERNAME|SSL[A-Z_]*|SENTINEL_[A-Z]+|SERVICE_NAME|CLUSTER_NODES)",
+        r"REDIS_(USERNAME|SSL[A-Z_]*|SENTINEL_[A-Z]+|SERVICE_NAME|CLUSTER_NODES|UNIX_SOCKET_PATH)",
         "the deployment's Redis is a single server with a password",
     ),
+    (r"LLMOPS_LITELLM_[A-Z_]+", "says how this collection reaches the legacy stores"),
 )
 DROPPED = tuple((re.compile(r"(?:%s)\Z" % names), why) for names, why in _DROPPED)
 

@@ -181,7 +181,7 @@ def _client(
     # a secret manager comes before the environment, and what it says of a host is not nothing
     for entry, fault in [*_faults(merged), *(_hidden(settings) if managed else ())]:
         return Redis(use, entry.place, fault=fault, variables=_variables(merged))
-    target = next((key for key in ("url", "unix_socket_path", "host") if _said(merged, key)), None)
+    target = next((key for key in ("url", "host") if _said(merged, key)), None)
     if target is None:
         return None
     made = _by_url(merged) if target == "url" else _by_parts(merged)
@@ -194,6 +194,11 @@ def _said(settings: Mapping[str, Entry], key: str) -> bool:
 
 def _faults(settings: Mapping[str, Entry]) -> Iterator[tuple[Entry, str]]:
     """What makes it no single server: the setting, and in words."""
+    if _said(settings, "unix_socket_path") and not _said(settings, "url"):
+        yield (
+            settings["unix_socket_path"],
+            "names a Unix socket where only half of LiteLLM's clients take one",
+        )
     for name in ("startup_nodes", "sentinel_nodes"):
         if name in settings and settings[name].value is not None:
             url_first = name == "sentinel_nodes" and _said(settings, "url")
@@ -250,7 +255,7 @@ def _by_parts(settings: Mapping[str, Entry]) -> Redis:
         "",
         said.get("host", ""),
         0 if wrong else int(port),
-        said.get("unix_socket_path", ""),
+        "",
         said.get("username", ""),
         said.get("password", ""),
         0 if wrong else int(number),

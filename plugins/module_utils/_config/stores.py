@@ -14,7 +14,9 @@ from typing import Mapping, NamedTuple, Optional
 
 from . import database_settings as _database_settings
 from . import redis_settings as _redis_settings
+from .addresses import is_database_here
 from .configured import Configured
+from .environment_rules import is_loopback
 from .includes import Tree
 
 VARIABLES = ("environment_variables",)
@@ -51,6 +53,8 @@ def effective(environment: Mapping[str, str], tree: Tree) -> dict[str, str]:
     key = configured.one("general_settings", "master_key")
     if key and key.text:
         made[MASTER_KEY] = key.text
+    elif key and not is_managed(configured):
+        made.pop(MASTER_KEY, None)  # a key that is nothing is none, whatever the environment has
     stores = find(environment, tree)
     if stores.database and stores.database.url:
         made[_database_settings.URL] = stores.database.url
@@ -61,13 +65,32 @@ def effective(environment: Mapping[str, str], tree: Tree) -> dict[str, str]:
     return made
 
 
+def is_managed(configured: Configured) -> bool:
+    """Whether a secret manager may know what a reference means."""
+    manager = configured.one("general_settings", "key_management_system")
+    return bool(manager and manager.text)
+
+
+def hides_key(environment: Mapping[str, str], tree: Tree) -> bool:
+    """Whether the configuration has a master key that only LiteLLM can read."""
+    configured = Configured(tree, environment)
+    key = configured.one("general_settings", "master_key")
+    return bool(key and not key.text and is_managed(configured))
+
+
 def variables(stores: Stores) -> dict[str, str]:
-    """Variables by which the configuration names the stores, other than those that LiteLLM reads
-    by itself: by name, what of Redis they give, or ``database``."""
-    named = {name: field for redis in stores.redis for name, field in redis.variables}
-    database = stores.database.variable if stores.database else ""
-    if database and database != _database_settings.URL:
-        named[database] = "database"
+    """Variables by which the configuration names the stores of this host, other than those that
+    LiteLLM reads by itself: by name, what of Redis they give, or ``database``."""
+    named = {
+        name: field
+        for redis in stores.redis
+        if redis.path or is_loopback(redis.host)
+        for name, field in redis.variables
+    }
+    database = stores.database
+    if database and database.variable not in ("", _database_settings.URL):
+        if is_database_here(database.url):
+            named[database.variable] = "database"
     return named
 
 

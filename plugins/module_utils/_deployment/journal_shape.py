@@ -85,6 +85,7 @@ _DATABASE = {
     "bytes": (int, None),
     "max_connections": (int, None),
     "migrations": ([str], None),
+    "origin": _MAYBE,
     "neighbours": ([str], None),
     "schema": _MAYBE,
     "left_behind": ([str], None),
@@ -93,6 +94,9 @@ _REDIS = {
     "unit": (_UNIT, None),
     "port": (int, None),
     "data": ({"folder": _MAYBE, "file": _MAYBE}, None),
+    "host": _MAYBE,
+    "origin": _MAYBE,
+    "variables": ([str], None),
     "major": (int, None),
     "release": _MAYBE,
 }

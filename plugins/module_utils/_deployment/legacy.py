@@ -18,6 +18,7 @@ from typing import NamedTuple, Optional, Sequence, TypedDict
 
 from .._config import addresses as _addresses
 from .._config import includes as _includes
+from .._config import stores as _stores
 from .._host import listeners as _listeners
 from .._host import process as _process
 from .._host import process_unit as _process_unit
@@ -35,6 +36,8 @@ from .._host.systemd import (
     show,
     unloadable,
 )
+from .._postgres import endpoint as _endpoint
+from .._postgres import programs as _programs
 from . import related_units as _related_units
 from .legacy_reader import Reader, system_paths
 
@@ -127,6 +130,17 @@ class Running(NamedTuple):
     facts: Facts
     reader: Reader = Reader(_reader.ours())
     unread: str = ""
+
+    @property
+    def stores(self) -> _stores.Stores:
+        """The database and every Redis that it uses."""
+        return _stores.find(self.environment, self.configuration)
+
+    @property
+    def effective(self) -> dict[str, str]:
+        """Its environment, with what else says which stores it uses, and its keys."""
+        made = _stores.effective(self.environment, self.configuration)
+        return _endpoint.with_account(made, _reader.word(self.reader.account))
 
 
 def find_unit(name: str, account: str = "") -> Unit:
@@ -471,9 +485,9 @@ def _add_files(facts: Facts, fragment: str, reader: Reader) -> None:
 def service_behind(
     port: int, found: list[_listeners.Listener], host: str = _listeners.LOOPBACK
 ) -> Optional[Server]:
-    """Who answers on a port of the address that clients use, with the systemd unit it belongs to;
-    ``None`` where nobody listens."""
-    listener = _listeners.holder(found, port, host)
+    """Who answers on a port of the address that clients use, or at PostgreSQL's Unix socket in that
+    folder, with the systemd unit it belongs to; ``None`` where nobody listens."""
+    listener = listener_at(port, found, host)
     if listener is None:
         return None
     behind = _process_unit.behind(listener)
@@ -487,28 +501,20 @@ def service_behind(
     }
 
 
-def redis_port(environment: dict[str, str], configs: Sequence[str]) -> Optional[int]:
-    """The port of the native Redis: where the environment or, where that says nothing, the
-    configuration has it; ``None`` where there is none, 0 where what stands there is no number.
-
-    :param configs: the configuration's text and those of the files that it includes, of which a
-        later one counts more.
-    """
-    port = environment.get("REDIS_PORT")
-    if port is None:
-        port = next(
-            (
-                str(item.port)
-                for config in reversed(configs)
-                for item in _addresses.find(config)
-                if item.kind == "redis"
-            ),
-            None,
-        )
-    if port is None and "REDIS_URL" in environment:
-        named = re.search(r":(\d+)(?:[/?]|$)", environment["REDIS_URL"])
-        port = named.group(1) if named else "6379"
-    return None if port is None else int(port) if re.fullmatch(r"[0-9]{1,5}", port) else 0
+def listener_at(
+    port: int, found: Sequence[_listeners.Listener], host: str = _listeners.LOOPBACK
+) -> Optional[_listeners.Listener]:
+    """Who answers there; of PostgreSQL's Unix socket, its folder stands for an address."""
+    if not _endpoint.is_socket(host):
+        return _listeners.holder(found, port, host)
+    pid = _programs.postmaster(host, port, "/proc")
+    try:
+        account = Account.of_process(pid) if pid else None
+    except OSError:
+        account = None
+    if pid is None or account is None:
+        return None
+    return _listeners.Listener(host, port, pid, _process.describe(pid), account.uid)
 
 
 def model_ports(environment: dict[str, str], configs: Sequence[str]) -> set[int]:

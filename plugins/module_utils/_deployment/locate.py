@@ -13,8 +13,10 @@ import re
 from typing import Any, NamedTuple, Optional, Sequence, TypedDict, Union
 from urllib.parse import unquote, urlsplit
 
+from .._config import environment_rules as _rules
 from .._config import includes as _includes
-from .._config import loopback as _loopback
+from .._config import redis_settings as _redis_settings
+from .._config import stores as _stores
 from .._config import yaml_values as _yaml_values
 from .._host import listeners as _listeners
 from .._host.problem import OperatorError
@@ -33,7 +35,6 @@ from .legacy_reader import Reader
 HERE = "127.0.0.1"
 PORT = 4000  # where LiteLLM listens where nothing says more
 ADDRESS = "proxy address"  # what is lacking of a project that does not say it
-MASTER_KEY = ("general_settings", "master_key")
 
 
 class Given(TypedDict, total=False):
@@ -245,7 +246,7 @@ def _recorded(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]
         _client_key(environment, _configuration(config, reader) if reader else _includes.Tree()),
         environment,
         _database(environment, lacking),
-        _native_redis(environment, redis.get("port")),
+        _native_redis(environment, redis.get("port"), redis.get("host") or HERE),
         units=tuple(unit for unit in services if unit),
         models=_models(found.get("model_hosts") or [], set(), HERE),
         config=config,
@@ -262,18 +263,22 @@ def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
     except (_legacy.LegacyError, OSError) as error:
         lacking.append(("legacy unit", str(error)))
         return Deployed(_steps.LEGACY, "http://%s:%d" % (HERE, PORT))
-    environment, facts = legacy.environment, legacy.facts
+    environment, facts = legacy.effective, legacy.facts
     listeners = _listeners.listeners()
     database = _database(environment, lacking)
     texts = legacy.configuration.texts
-    port = _legacy.redis_port(environment, texts)
+    redis = _redis_of(legacy)
+    port = redis.port if redis else None
 
     def unit_behind(number: Optional[int], host: str = HERE) -> Optional[dict[str, str]]:
         server = _legacy.service_behind(number, listeners, host) if number else None
         return server["unit"] if server else None
 
     stores = (database.port if database else None, port)
-    behind = (unit_behind(stores[0], database.host if database else HERE), unit_behind(port))
+    behind = (
+        unit_behind(stores[0], database.host if database else HERE),
+        unit_behind(port, redis.host if redis else HERE),
+    )
     units = [facts["unit"], *(unit for unit in behind if unit)]
     known = [
         {"port": number, "unit": unit_behind(number)}
@@ -286,7 +291,7 @@ def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
         _client_key(environment, legacy.configuration),
         environment,
         database,
-        _native_redis(environment, port),
+        redis,
         units=tuple({**unit, "active": "active"} for unit in units),
         models=_models(known, set(), HERE),
         config=facts["config"] or "",
@@ -294,20 +299,17 @@ def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
     )
 
 
+def _redis_of(legacy: _legacy.Running) -> Optional[_redis.Native]:
+    """The Redis of this host that the proxy uses, if it is one that is known by its port."""
+    for named in _redis_settings.distinct(list(legacy.stores.redis)):
+        if not named.fault and not named.path and _rules.is_loopback(named.host):
+            return _redis.Native(named.host, named.port, named.user, named.password)
+    return None
+
+
 def _client_key(environment: dict[str, str], configuration: _includes.Tree) -> str:
-    """The master key: the environment's, or the one that the configuration has in plain text."""
-    config = configuration.having(MASTER_KEY[0])
-    written = next(
-        (
-            config[value.start : value.end]
-            for value in _yaml_values.scan(config).values
-            if value.path == MASTER_KEY
-        ),
-        "",
-    )
-    if written.startswith(_loopback.REFERENCE):
-        written = environment.get(written[len(_loopback.REFERENCE) :], "")
-    return written or environment.get(_client.MASTER_KEY, "")
+    """The master key: the configuration's, or the environment's."""
+    return _stores.effective(environment, configuration).get(_stores.MASTER_KEY, "")
 
 
 def _database(
@@ -316,13 +318,16 @@ def _database(
     if not environment:
         return None
     try:
-        return _session.from_url(environment.get("DATABASE_URL", ""))
+        account = environment.get(_endpoint.ACCOUNT, "")
+        return _session.from_url(environment.get("DATABASE_URL", ""), account)
     except _session.PostgresError as error:
         lacking.append(("postgresql", str(error)))
         return None
 
 
-def _native_redis(environment: dict[str, str], port: Optional[int]) -> Optional[_redis.Native]:
+def _native_redis(
+    environment: dict[str, str], port: Optional[int], host: str
+) -> Optional[_redis.Native]:
     if not port:
         return None
     user, password = environment.get("REDIS_USERNAME", ""), environment.get("REDIS_PASSWORD", "")
@@ -334,7 +339,7 @@ def _native_redis(environment: dict[str, str], port: Optional[int]) -> Optional[
         )
     except ValueError:
         pass  # not an address: what the other variables say has to do
-    return _redis.Native(HERE, port, user, password)
+    return _redis.Native(host, port, user, password)
 
 
 def _with_given(deployed: Deployed, given: Given, lacking: list[tuple[str, str]]) -> Deployed:

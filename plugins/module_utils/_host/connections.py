@@ -41,7 +41,7 @@ class Connection(NamedTuple):
     server: int
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
     """A connected TCP socket, seen from its own end."""
 
     here: tuple[str, int]
@@ -83,14 +83,16 @@ def connected_to(places: Collection[tuple[str, int]], proc: str = "/proc") -> li
 
 def _by_tcp(ports: set[int], owners: dict[int, int], proc: str) -> Iterator[Connection]:
     """The connections to these ports that some process of this host has."""
-    table = list(_established(proc))
+    table = list(established(proc))
     ends = {(row.here, row.there): owners.get(row.inode) for row in table}
     for row in table:
         if row.here[1] in ports and row.inode in owners:
             yield Connection(*row.there, ends.get((row.there, row.here)), owners[row.inode])
 
 
-def _established(proc: str) -> Iterator[_Row]:
+def established(proc: str) -> Iterator[Row]:
+    """Every connected TCP socket; of another network than ours where ``proc`` is a process' own
+    folder."""
     for table in ("tcp", "tcp6"):
         try:
             text = read(os.path.join(proc, "net", table))
@@ -99,7 +101,7 @@ def _established(proc: str) -> Iterator[_Row]:
         for fields in rows(text):
             if fields[3] == _ESTABLISHED:
                 (here, port), (there, other) = place(fields[1]), place(fields[2])
-                yield _Row((plain(here), port), (plain(there), other), int(fields[9]))
+                yield Row((plain(here), port), (plain(there), other), int(fields[9]))
 
 
 def _by_unix(owners: dict[int, int], proc: str) -> Iterator[Connection]:
@@ -111,7 +113,7 @@ def _by_unix(owners: dict[int, int], proc: str) -> Iterator[Connection]:
         return
     listens, accepted = parse_unix(text)
     taken = {inode: name for inode, name in accepted.items() if name in listens}
-    peers = _peers() if taken else {}
+    peers = unix_peers() if taken else {}
     for inode in taken:
         if inode in owners:
             yield Connection("", 0, owners.get(peers.get(inode, 0)), owners[inode])
@@ -132,7 +134,7 @@ def parse_unix(text: str) -> tuple[set[str], dict[int, str]]:
     return listens, connected
 
 
-def _peers() -> dict[int, int]:
+def unix_peers() -> dict[int, int]:
     """The two ends of each connected Unix socket of the host, by inode; nothing where the kernel
     does not tell."""
     request = struct.pack(_REQUEST, socket.AF_UNIX, 0, 0, _STATES, 0, _SHOW_PEER, 0, 0)

@@ -14,6 +14,7 @@ import re
 from typing import Any, Iterable, NamedTuple, Optional
 
 from .._deployment import compose_project as _compose_project
+from .._deployment import legacy as _legacy
 from .._host import clients as _clients
 from .._host import connections as _connections
 from .._host import docker as _docker
@@ -289,7 +290,7 @@ def of_legacy(
     at.
 
     :param found: preflight's facts: ``legacy``, ``database``, ``redis``.
-    :param environment: the proxy's.
+    :param environment: the proxy's, as it alone says which stores are used.
     """
     listening = _listeners.listeners()
     legacy = found["legacy"]
@@ -346,7 +347,7 @@ def _server(what: str, store: dict[str, Any], found: list[_listeners.Listener]) 
     if not store.get("unit") or not store.get("port"):
         return None
     host = store.get("host") or _listeners.LOOPBACK
-    listener = _listeners.holder(found, store["port"], host)
+    listener = _legacy.listener_at(store["port"], found, host)
     if listener is None or listener.pid is None:
         return None
     return Server("%s on port %d" % (what, store["port"]), listener.pid, store["unit"])
@@ -363,7 +364,8 @@ def _of_postgres(
     if server is None or "major" not in store:
         return []  # it is not stopped, or has not answered, which is said elsewhere
     connected = _connections.connections(server.pid, found)
-    others = _others.look(_session.from_url(environment.get("DATABASE_URL", "")))
+    url, account = environment.get("DATABASE_URL", ""), environment.get(_endpoint.ACCOUNT, "")
+    others = _others.look(_session.from_url(url, account))
     user = str(store.get("user") or "")
     return [
         *of_listeners(server, found, when),
@@ -384,7 +386,7 @@ def _of_redis(
         return []
     connected = _connections.connections(server.pid, found)
     native = _redis.Native(
-        _listeners.LOOPBACK,
+        store.get("host") or _listeners.LOOPBACK,
         store["port"],
         environment.get("REDIS_USERNAME", ""),
         environment.get("REDIS_PASSWORD", ""),

@@ -18,7 +18,9 @@ from .._deployment import legacy as _legacy
 from .._host import docker as _docker
 from .._host import listeners as _listeners
 from .._host.problem import Problem
+from .._postgres import endpoint as _endpoint
 from . import neighbours as _neighbours
+from . import preflight_connections as _connections
 from . import preflight_contents as _contents
 from . import preflight_needs as _needs
 from . import preflight_source as _source
@@ -48,17 +50,22 @@ def preflight(settings: dict, now: Optional[datetime] = None) -> Findings:
     found.problems += _requirements.check_overrides(settings["overrides"])
     found.problems += _target.check_folders(settings)
     if legacy is not None:
+        environment = legacy.effective
         found.add(_source.check_legacy(legacy, settings))
         found.add(_stores.check_database(legacy, listeners))
         found.add(
             _contents.check_contents(
-                legacy.environment.get("DATABASE_URL", ""), found.facts, settings["accept_down"]
+                environment.get("DATABASE_URL", ""),
+                found.facts,
+                settings["accept_down"],
+                environment.get(_endpoint.ACCOUNT, ""),
             )
         )
         found.add(_stores.check_redis(legacy, settings, listeners))
+        found.add(_connections.check_stores(legacy))
         found.problems += _stores.check_units(found.facts)
         found.problems += _neighbours.of_legacy(
-            dict(found.facts), legacy.environment, settings["accept_down"]
+            dict(found.facts), environment, settings["accept_down"]
         )
         found.add(_stores.check_model_servers(legacy, found.facts, listeners))
         planned = _source.plan_environment(legacy, settings, found.facts)

@@ -25,18 +25,19 @@ ASK = (
 )
 
 
-def check_contents(url: str, facts: Facts, accepted: Iterable[str]) -> Findings:
+def check_contents(url: str, facts: Facts, accepted: Iterable[str], account: str = "") -> Findings:
     """Look into the database of the running proxy, as far as it has answered.
 
     Facts: more of ``database``: ``schema`` of LiteLLM's tables, ``extensions`` that they need,
     ``left_behind``: what stays, in words.
 
     :param accepted: what the operator can do without, see :mod:`.neighbours`.
+    :param account: who has to ask it (see :class:`_postgres.endpoint.Endpoint`).
     """
     found, database = Findings(), facts.get("database", {})
     if "major" not in database:
         return found  # which is said elsewhere
-    endpoint = _session.from_url(url)
+    endpoint = _session.from_url(url, account)
     subject = "database %s" % endpoint.database
     try:
         with _session.Session(endpoint, SETTINGS) as session:

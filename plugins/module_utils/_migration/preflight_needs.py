@@ -16,6 +16,7 @@ from .._config.needs import HOST, REFERENCE, Named
 from .._deployment import legacy as _legacy
 from .._host import files as _files
 from .._litellm import salt_key as _salt_key
+from .._postgres import endpoint as _endpoint
 from .._postgres import session as _session
 from .preflight_findings import Facts, Findings
 
@@ -113,14 +114,14 @@ def _stored(legacy: _legacy.Running, facts: Facts) -> list[tuple[str, dict[str, 
     """Models of the database with their parameters, as far as the key in use decrypts them."""
     if not facts.get("database", {}).get("stored_models"):
         return []
+    environment = legacy.effective
     try:
-        endpoint = _session.from_url(legacy.environment.get("DATABASE_URL", ""))
+        account = environment.get(_endpoint.ACCOUNT, "")
+        endpoint = _session.from_url(environment.get("DATABASE_URL", ""), account)
         rows = _session.query(endpoint, _STORED)
     except _session.PostgresError:
         return []  # said by check_database
-    key = legacy.environment.get(
-        "LITELLM_SALT_KEY", legacy.environment.get("LITELLM_MASTER_KEY", "")
-    )
+    key = environment.get("LITELLM_SALT_KEY", environment.get("LITELLM_MASTER_KEY", ""))
     return [(str(row[-1]), _plain(_needs.parameters(row[0]), key)) for row in rows]
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Iterable
 
 from .._config import container_view as _container_view
@@ -14,6 +13,7 @@ from .._config import envfile as _envfile
 from .._config import environment as _environment
 from .._config import environment_files as _environment_files
 from .._config import environment_text as _environment_text
+from .._config import stores as _stores
 from .._deployment import legacy as _legacy
 from .._deployment.legacy_reader import Reader
 from .._host import files as _files
@@ -48,7 +48,7 @@ def check_legacy(legacy: _legacy.Running, settings: dict) -> Findings:
             "and restart the proxy",
         )
     found.problems += _requirements.check_keys(
-        legacy.environment, _configured_keys(legacy), settings["accept_weak"]
+        legacy.effective, _configured_keys(legacy), settings["accept_weak"]
     )
     for entry in facts["environment_files"]:
         optional = entry["path"] in facts["optional_files"]
@@ -62,11 +62,10 @@ def check_legacy(legacy: _legacy.Running, settings: dict) -> Findings:
 
 
 def _configured_keys(legacy: _legacy.Running) -> list[str]:
-    """The keys that config.yaml sets itself, by their variables' names."""
-    configured = any(
-        re.search(r"^\s+master_key\s*:", text, re.M) for text in legacy.configuration.texts
-    )
-    return ["LITELLM_MASTER_KEY"] if configured else []
+    """The keys that the configuration may have and that can't be known, by their variables'
+    names."""
+    hidden = legacy.unread or _stores.hides_key(legacy.environment, legacy.configuration)
+    return [_stores.MASTER_KEY] if hidden else []
 
 
 def _check_config(legacy: _legacy.Running) -> list[Problem]:
@@ -88,18 +87,9 @@ def _check_config(legacy: _legacy.Running) -> list[Problem]:
                 "restore the file that the proxy was started with, readable for its account",
             )
         ]
-    problems = [
+    return [
         Problem("%s:%d" % (item.path, item.line), item.message, "")
         for item in _container_view.problems(legacy.configuration)
-    ]
-    return problems + [
-        Problem(
-            part.path,
-            "sets LITELLM_SALT_KEY itself, so it is unknown which key is in use",
-            "move it into the environment of the unit, restart the proxy, and run again",
-        )
-        for part in legacy.configuration.parts
-        if re.search(r"^\s+[\"']?LITELLM_SALT_KEY[\"']?\s*:", part.text, re.M)
     ]
 
 
@@ -216,12 +206,13 @@ def plan_environment(
             continue  # check_environment_file has said so
         files.append(_environment_files.LegacyFile(entry["path"], "systemd", text))
     return _environment.plan(
-        legacy.environment,
+        legacy.effective,
         files,
         _environment.Settings(
             own_ports=[legacy.facts["port"]],
             native_ports=native_ports(facts),
-            master_key_in_config=True,
+            master_key_in_config=bool(_configured_keys(legacy)),
+            stores=_stores.variables(legacy.stores),
             overrides=settings["overrides"],
             adopt=settings["adopt"],
         ),

@@ -11,12 +11,17 @@ import re
 import socket
 from typing import Any, Optional, Sequence
 
+from .._config import environment_rules as _rules
+from .._config import redis_settings as _redis_settings
+from .._config import stores as _stores
 from .._deployment import legacy as _legacy
 from .._host import listeners as _listeners
 from .._host import process as _process
+from .._host import servers as _servers
 from .._host import systemd as _systemd
 from .._host.problem import Problem
 from .._litellm import salt_key as _salt_key
+from .._postgres import endpoint as _endpoint
 from .._postgres import native_server as _native_server
 from .._postgres import session as _session
 from .._redis import formats as _formats
@@ -25,6 +30,11 @@ from .._redis import redis as _redis
 from . import requirements as _requirements
 from .preflight_findings import Facts, Findings
 
+BY_PORT = (
+    "let its settings name one server of this host, without TLS, by host and port (REDIS_HOST: "
+    "127.0.0.1), and restart the proxy"
+)
+SILENT = "start its server, or mend the setting and restart the proxy"
 PROXYD = "/usr/lib/systemd/systemd-socket-proxyd"
 ORPHANED = (
     "run it first as a systemd unit of its own, which runs as its account (User=), so that it can "
@@ -38,20 +48,23 @@ def check_database(legacy: _legacy.Running, listeners: list[_listeners.Listener]
 
     Facts: ``database``, as far as the URL could be read and the server answered.
     """
-    found = Findings()
-    url = legacy.environment.get("DATABASE_URL")
-    if not url:
+    found, named = Findings(), legacy.stores.database
+    if named is None:
         found.refuse(
             "DATABASE_URL",
-            "the running proxy has none",
-            "only deployments whose database is named by DATABASE_URL in the environment are "
-            "supported",
+            "the running proxy has none, and nothing else names a database",
+            "a proxy without a database is not moved by this release",
         )
         return found
+    subject = named.origin.replace(" of the environment", "")
+    if named.fault:
+        found.refuse(subject, named.fault, "name the database by a URL, and restart the proxy")
+        return found
     try:
-        endpoint = _session.from_url(url)
+        account = legacy.effective.get(_endpoint.ACCOUNT, "")
+        endpoint = _session.from_url(named.url, account)
     except _session.PostgresError as error:
-        found.refuse("DATABASE_URL", str(error), "mend it in the legacy environment")
+        found.refuse(subject, str(error), "mend it there, and restart the proxy")
         return found
     service = _legacy.service_behind(endpoint.port, listeners, endpoint.host)
     database: dict[str, Any] = {
@@ -59,18 +72,15 @@ def check_database(legacy: _legacy.Running, listeners: list[_listeners.Listener]
         "port": endpoint.port,
         "name": endpoint.database,
         "user": endpoint.user,
+        "origin": named.origin,
         "unit": service and service["unit"],
         "process": service and service["process"],
         "server": _native_server.seen(service["pid"]) if service else None,
     }
     found.facts["database"] = database
-    if service is None or endpoint.host not in ("127.0.0.1", "localhost", "::1"):
-        found.refuse(
-            "DATABASE_URL",
-            "points to %s:%d, where no PostgreSQL of this host listens"
-            % (endpoint.host, endpoint.port),
-            "an external database is not moved by this release",
-        )
+    elsewhere = _elsewhere(endpoint.host, endpoint.port, service)
+    if service is None or elsewhere:
+        found.refuse(subject, *elsewhere)
         return found
     if service["unit"] is None:
         found.refuse(
@@ -88,7 +98,7 @@ def check_database(legacy: _legacy.Running, listeners: list[_listeners.Listener]
         models = [row[0] or "{}" for row in _session.query(endpoint, _STORED_MODELS % stored)]
     except _session.PostgresError as error:
         remedy = "the migration needs the database that the proxy uses"
-        found.refuse("DATABASE_URL", str(error), remedy)
+        found.refuse(subject, str(error), remedy)
         return found
     if dump < database["major"]:
         found.refuse(
@@ -99,11 +109,31 @@ def check_database(legacy: _legacy.Running, listeners: list[_listeners.Listener]
         )
     database["stored_models"] = len(models)
     database["migrations"] = _migrations(endpoint)
-    tried = _try_salt_key(legacy.environment, models)
+    tried = _try_salt_key(legacy.effective, models)
     database["salt_key_proved"] = True in tried
     outcome = None if not tried or set(tried) == {None} else False not in tried
     found.problems += _requirements.check_salt(outcome, len(models))
     return found
+
+
+def _elsewhere(host: str, port: int, service: Optional[_legacy.Server]) -> tuple[str, ...]:
+    """Why a PostgreSQL is not moved, and what to do; empty for one of this host."""
+    if _endpoint.is_socket(host):
+        place = os.path.join(host or "/var/run/postgresql", ".s.PGSQL.%d" % port)
+        return () if service else ("names the socket %s, where nobody answers" % place, SILENT)
+    if host in ("127.0.0.1", "localhost", "::1"):
+        where = "points to %s:%d, where no PostgreSQL of this host listens" % (host, port)
+        return () if service else (where, SILENT)
+    if _servers.is_here(host):
+        return (
+            "points to %s:%d, which is this host itself" % (host, port),
+            "name it as 127.0.0.1, where alone the container is reached afterwards, and restart "
+            "the proxy",
+        )
+    return (
+        "points to %s:%d, where no PostgreSQL of this host listens" % (host, port),
+        "an external database is not moved by this release",
+    )
 
 
 def _try_salt_key(environment: dict[str, str], models: Sequence[str]) -> list[Optional[bool]]:
@@ -147,32 +177,49 @@ def _migrations(endpoint: Any) -> Optional[list[str]]:
 def check_redis(
     legacy: _legacy.Running, settings: dict, listeners: list[_listeners.Listener]
 ) -> Findings:
-    """Check the native Redis, which the environment or else the configuration names.
+    """Check the native Redis, by LiteLLM's own order of settings.
 
     Facts: ``redis``, ``None`` if the proxy uses none.
     """
-    found, environment = Findings(), legacy.environment
-    port = _legacy.redis_port(environment, legacy.configuration.texts)
-    if port is None:
+    found, stores = Findings(), legacy.stores
+    used = _redis_settings.distinct(list(stores.redis))
+    found.problems = _redis_faults(used)
+    if found.problems:
+        return found
+    if not used:
         found.facts["redis"] = None
         return found
-    if not port:
-        found.refuse("REDIS_PORT", "is not a number", "mend it in the legacy environment")
+    named = used[0]
+    try:
+        host, port = _redis_place(named, listeners)
+    except _redis.RedisError as error:
+        found.refuse(named.origin, str(error), BY_PORT)
         return found
-    service = _legacy.service_behind(port, listeners)
-    version = _process.run(["redis-server", "--version"])
-    major = re.search(r"v=(\d+)", version.out)
+    if not _rules.is_loopback(host):
+        return _external(named, found)
+    service = _legacy.service_behind(port, listeners, host)
+    if service is None and named.use == _redis_settings.FALLBACK:
+        found.facts["redis"] = None
+        found.warn(
+            named.origin,
+            "names a Redis at %s, where nobody listens; LiteLLM goes without one" % named.address,
+            "take it out of the environment, or start that server and restart the proxy",
+        )
+        return found
     # With this setting spend waits in Redis until it is written to the database.
     holds_spend = any(
         re.search(r"^\s+use_redis_transaction_buffer\s*:\s*[\"']?true", text, re.M | re.I)
         for text in legacy.configuration.texts
     )
     redis: dict[str, Any] = {
+        "host": host,
         "port": port,
+        "origin": named.origin,
+        "variables": sorted(_stores.variables(stores)),
         "unit": service and service["unit"],
         "process": service and service["process"],
-        "major": int(major.group(1)) if major else None,
-        "release": _release(version.out),
+        "major": None,
+        "release": None,
         "data": None,
         "holds_spend": holds_spend,
     }
@@ -184,21 +231,19 @@ def check_redis(
             ORPHANED,
         )
     elif settings["carry_redis"]:
-        user, password = (
-            environment.get("REDIS_USERNAME", ""),
-            environment.get("REDIS_PASSWORD", ""),
-        )
-        native = _redis.Native("127.0.0.1", port, user, password)
+        native = _redis.Native(host, port, named.user, named.password)
         try:
-            # of the server that runs, which need not be the program's that is installed now
-            redis["release"] = _release(native.ask("INFO", "server")) or redis["release"]
+            # of the server that runs, which need not be the program's that is installed
+            release = _formats.release(native.ask("INFO", "server"))
+            redis["release"] = release and str(release)
+            redis["major"] = release and release.number[0]
             redis["data"] = _native_data.data_of(native)
         except _redis.RedisError as error:
             found.refuse(
                 "port %d" % port,
-                str(error),
-                "give the proxy its password as REDIS_PASSWORD, or start empty with "
-                "litellm_carry_redis: false",
+                "%s (%s)" % (error, named.origin),
+                "give the proxy a login that works, which may read all keys, and restart it, or "
+                "start empty with litellm_carry_redis: false",
             )
         if redis["data"] and redis["data"]["refused"]:
             found.warn(
@@ -217,10 +262,65 @@ def check_redis(
     return found
 
 
-def _release(said: str) -> Optional[str]:
-    """Product and release, as text; ``None`` where they can't be told."""
-    found = _formats.release(said)
-    return str(found) if found else None
+def _redis_faults(used: Sequence[_redis_settings.Redis]) -> list[Problem]:
+    """What of the Redis that the proxy uses is not moved."""
+    found = [Problem(item.origin, item.fault, BY_PORT) for item in used if item.fault]
+    found += [
+        Problem(item.origin, "reaches Redis at %s by TLS" % item.address, BY_PORT)
+        for item in used
+        if item.tls and (item.path or _rules.is_loopback(item.host))
+    ]
+    here = [item for item in used if item.path or _rules.is_loopback(item.host)]
+    if len(used) > 1 and here and not found:
+        found.append(
+            Problem(
+                "Redis",
+                "the proxy uses more than one: %s"
+                % "; ".join("%s for %s (%s)" % (i.address, i.use, i.origin) for i in used),
+                "let its settings name one of them, and restart the proxy",
+            )
+        )
+    return found
+
+
+def _redis_place(
+    named: _redis_settings.Redis, listeners: Sequence[_listeners.Listener]
+) -> tuple[str, int]:
+    """Host and port of a Redis; of one that is named by a Unix socket, where it listens as well.
+
+    :raises RedisError: it listens nowhere else.
+    """
+    if not named.path:
+        everywhere = named.host in ("0.0.0.0", "::")
+        return _listeners.LOOPBACK if everywhere else named.host, named.port
+    pid = _servers.peer(named.path)
+    if pid is None:
+        raise _redis.RedisError("names the socket %s, where nobody answers" % named.path)
+    for listener in listeners:
+        if listener.pid == pid and _listeners.holder(listeners, listener.port) == listener:
+            return _listeners.LOOPBACK, listener.port
+    raise _redis.RedisError(
+        "names the socket %s of %s, which listens on no port of 127.0.0.1"
+        % (named.path, _process.describe(pid))
+    )
+
+
+def _external(named: _redis_settings.Redis, found: Findings) -> Findings:
+    """What is said of a Redis that the proxy reaches by another address than the loopback's."""
+    if _servers.is_here(named.host):
+        found.refuse(
+            named.origin,
+            "names %s, which is this host itself" % named.address,
+            "name it as 127.0.0.1, and restart the proxy",
+        )
+    else:
+        found.facts["redis"] = None
+        found.warn(
+            named.origin,
+            "names a Redis on another host, %s, which is not moved" % named.address,
+            "let that host's firewall take connections from this host's containers",
+        )
+    return found
 
 
 def check_model_servers(

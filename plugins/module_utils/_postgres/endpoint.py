@@ -21,12 +21,14 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from .._config import envfile as _envfile
 from .._host import process as _process
 from .._host import reader as _reader
-from .._host.account import Account
+from .._host.account import Account, AccountError
 from .._host.paths import UntrustedPath
 from .._host.process import PATH
 from .programs import PostgresError, find_bindir
 
 APPLICATION = "llmops.litellm"
+# In an env file beside a URL: who has to ask, where a server knows its clients by their account.
+ACCOUNT = "LLMOPS_LITELLM_ACCOUNT"
 SCRIPT = "--file=-"  # psql reads its statements from its standard input
 # Whose socket it has to be where every account can put one.
 SERVER_ACCOUNT = "postgres"
@@ -88,7 +90,8 @@ class Endpoint:
     ``host`` is a name, an address or the folder of a Unix socket. ``engine`` is the container
     engine's command. ``settings`` are server settings for every connection
     (``maintenance_work_mem=256MB``). ``schema`` is where LiteLLM's tables are, empty where nobody
-    says.
+    says. ``account``: as whom clients run on the host, in the word of :mod:`_host.reader`; empty
+    for us.
     """
 
     database: str
@@ -102,13 +105,14 @@ class Endpoint:
     engine: tuple[str, ...] = ("docker",)
     settings: tuple[str, ...] = ()
     schema: str = ""
+    account: str = ""
 
     @classmethod
-    def from_url(cls, url: str) -> Endpoint:
+    def from_url(cls, url: str, account: str = "") -> Endpoint:
         """An endpoint from a ``DATABASE_URL`` (see :func:`parse_url`), its client programs found on
         this host.
         """
-        found = cls(**parse_url(url), schema=schema_of(url))
+        found = cls(**parse_url(url), schema=schema_of(url), account=account)
         return replace(found, bindir=find_bindir(found.host, found.port))
 
     @classmethod
@@ -126,7 +130,7 @@ class Endpoint:
         values = read_env(path)
         if not values.get(variable):
             raise PostgresError("%s does not set %s" % (path, variable))
-        found = cls.from_url(values[variable])
+        found = cls.from_url(values[variable], values.get(ACCOUNT, ""))
         return replace(found, database=params.get("database") or found.database)
 
     def on(self, database: str) -> Endpoint:
@@ -187,9 +191,23 @@ class Endpoint:
         """
         # psql runs commands that stand in what it reads, and what a server has said goes into that
         reads = program == "psql" and SCRIPT in arguments
-        account = self._stranger() if reads and not self.container else None
+        account = None
+        if not self.container and (reads or self.account):
+            account = self._client() or self._stranger()
         argv = self.argv(program, *arguments, connect=connect)
         return started(self, argv, account, **options)
+
+    def _client(self) -> Optional[Account]:
+        """Who has to ask, ``None`` where anybody may.
+
+        :raises PostgresError: there is no such account any more.
+        """
+        if not self.account or os.geteuid() != 0:
+            return None
+        try:
+            return _reader.recall(self.account)
+        except (AccountError, ValueError) as error:
+            raise PostgresError("%s: %s" % (self, error)) from None
 
     def _stranger(self) -> Optional[Account]:
         """Who runs what a server may have a hand in, ``None`` where this process is not root: an
@@ -285,8 +303,28 @@ def schema_of(url: str) -> str:
     return dict(parse_qsl(urlsplit(url.strip()).query)).get("schema", "")
 
 
+def with_account(values: Mapping[str, str], account: str) -> dict[str, str]:
+    """Variables with who has to ask the database that DATABASE_URL names: where that is a Unix
+    socket and no password, its server may know its clients by their account only.
+
+    :param account: of the proxy, in the word of :mod:`_host.reader`.
+    """
+    try:
+        parts = parse_url(values.get("DATABASE_URL", ""))
+    except PostgresError:
+        return dict(values)
+    by_account = is_socket(parts["host"]) and not parts["password"]
+    return {**values, **({ACCOUNT: account} if by_account else {})}
+
+
+def is_socket(host: str) -> bool:
+    """Whether a client connects to a Unix socket: in a folder, or in its own default one."""
+    return not host or host.startswith("/")
+
+
 def parse_url(url: str) -> dict[str, Any]:
-    """User, password, host, port, database and sslmode of a PostgreSQL URL, percent-decoded.
+    """User, password, host, port, database and sslmode of a PostgreSQL URL, percent-decoded; a host
+    in its query comes before the one in its address, as the folder of a socket is given.
 
     Parameters that only other clients know (``connection_limit``, ``pool_timeout``, ``schema``,
     ``pgbouncer`` …) are left out.
@@ -303,7 +341,9 @@ def parse_url(url: str) -> dict[str, Any]:
         raise refuse("is malformed") from None
     if parts.scheme not in ("postgres", "postgresql"):
         raise refuse("does not begin with postgresql://")
-    userinfo, at, address = parts.netloc.rpartition("@")
+    userinfo, _at, address = parts.netloc.rpartition("@")
+    if "," in address:
+        raise refuse("names several servers; LiteLLM's own client takes one")
     place = re.fullmatch(r"(?:\[(?P<six>[^\]]+)\]|(?P<name>[^:,]*))(?::(?P<port>\d*))?", address)
     # A raw one of these ends the address early, so that the rest of the password is found in the
     # path or behind it
@@ -321,7 +361,7 @@ def parse_url(url: str) -> dict[str, Any]:
         "database": database,
         "user": unquote(user),
         "password": unquote(password) if colon else None,
-        "host": place["six"] or unquote(place["name"] or "") or query.get("host", ""),
+        "host": query.get("host") or place["six"] or unquote(place["name"] or ""),
         "port": int(place["port"] or query.get("port") or 5432),
         "sslmode": query["sslmode"] if query.get("sslmode") in SSL_MODES else "",
     }

@@ -8,10 +8,9 @@ from __future__ import annotations
 import glob
 import os
 import re
-import socket
-import struct
 from typing import Optional, Sequence
 
+from .._host import servers as _servers
 from .._host.listeners import holder, listeners
 from .._host.paths import weakness
 from .._host.problem import OperatorError
@@ -21,7 +20,6 @@ PROGRAMS = ("psql", "pg_dump", "pg_restore")
 SOCKET_FOLDERS = ("/var/run/postgresql", "/tmp")
 # Debian's packages, PostgreSQL's own for Red Hat, and its source without a choice.
 INSTALLED = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin")
-_PEER = struct.Struct("3i")  # process, account, group
 
 
 class PostgresError(OperatorError):
@@ -34,23 +32,10 @@ def postmaster(host: str, port: int, proc: str) -> Optional[int]:
     """The process that answers at a host and port, if it runs on this machine and can be seen."""
     if host.startswith("/") or not host:
         folders = (host,) if host else SOCKET_FOLDERS
-        found = (_peer(os.path.join(folder, ".s.PGSQL.%d" % port)) for folder in folders)
+        found = (_servers.peer(os.path.join(folder, ".s.PGSQL.%d" % port)) for folder in folders)
         return next(filter(None, found), None)
     listening = holder(listeners(proc), port, host)
     return listening.pid if listening else None
-
-
-def _peer(path: str) -> Optional[int]:
-    """The process that listens on a Unix socket, as the kernel has it: a lock file beside it, or
-    the path in ``/proc/net/unix``, is anybody's word."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.setblocking(False)  # somebody who accepts nothing is not waited for
-        try:
-            connection.connect(path)
-            told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
-        except OSError:
-            return None
-    return int(_PEER.unpack(told)[0]) or None
 
 
 def find_bindir(

@@ -227,9 +227,9 @@ class Session:
         self._errors.close()
 
 
-def from_url(url: str) -> Endpoint:
+def from_url(url: str, account: str = "") -> Endpoint:
     """:meth:`Endpoint.from_url`."""
-    return Endpoint.from_url(url)
+    return Endpoint.from_url(url, account)
 
 
 def query(

@@ -30,6 +30,9 @@ NOTHING = {"keys": 0, "expires": 0}
 _PASSWORD = '"${REDIS_PASSWORD-$(printf "$(sed -n \'s/^#auth //p\' /etc/redis.conf)")}"'
 _INSIDE = 'REDISCLI_AUTH=%s exec redis-cli "$@"' % _PASSWORD
 _CHUNK = 1 << 20
+# The clients of the host, either of which speaks to both, and where they take a password from.
+CLIENTS = ("redis-cli", "valkey-cli")
+AUTH = ("REDISCLI_AUTH", "VALKEYCLI_AUTH")
 
 
 class RedisError(OperatorError):
@@ -54,24 +57,20 @@ class Native(NamedTuple):
         :raises RedisError: it is not there, or says no.
         """
         login = ["--user", self.user] if self.user else []
-        answer = run(
-            [
-                "redis-cli",
-                "-h",
-                self.host,
-                "-p",
-                str(self.port),
-                *login,
-                "--no-auth-warning",
-                *words,
-            ],
-            env={"REDISCLI_AUTH": self.password} if self.password else None,
-            timeout=timeout,
-        )
-        if answer.rc == 127:
+        place = ["-h", self.host, "-p", str(self.port)]
+        password = dict.fromkeys(AUTH, self.password) if self.password else None
+        for client in CLIENTS:
+            answer = run(
+                [client, *place, *login, "--no-auth-warning", *words],
+                env=password,
+                timeout=timeout,
+            )
+            if answer.rc != 127:
+                break
+        else:
             raise RedisError(
-                "redis-cli is not installed on this host (Debian: redis-tools); it is needed "
-                "to read the native Redis."
+                "neither redis-cli nor valkey-cli is installed on this host (Debian: redis-tools, "
+                "valkey-tools); one is needed to read the native server."
             )
         return _answer("the native Redis on port %d" % self.port, answer)
 

@@ -160,7 +160,7 @@ def test_without_redis_conf_there_is_none(folder: Path, run: Run) -> None:
 @pytest.mark.parametrize(
     "text, absent",
     [
-        ("general_settings:\n  master_key: sk-hunter2\n", True),
+        ("general_settings:\n  master_key: sk-hunter2\n", False),
         ('general_settings:\n  "master_key": os.environ/OTHER\n', True),
         ("general_settings:\n  master_key: 'os.environ/LITELLM_MASTER_KEY'\n", False),
         ("general_settings:\n  # master_key: sk-hunter2\n", False),
@@ -251,14 +251,33 @@ def test_overrides_are_secret() -> None:
     assert basic.AnsibleModule is not None
 
 
-def test_master_key_of_an_included_file_is_known(folder: Path) -> None:
+def test_master_key_of_an_included_file_is_written_for_the_containers(
+    folder: Path, run: Run
+) -> None:
     (folder / "config.yaml").write_text("include: [sub.yaml]\n")
-    (folder / "sub.yaml").write_text(
-        "general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY\r\n"
+    (folder / "sub.yaml").write_text("general_settings:\n  master_key: os.environ/OTHER\r\n")
+    (folder / "legacy.env").write_text("OTHER=sk-hunter2\n")
+    run()
+    made = _envfile.loads((folder / ".env").read_text(), "compose")
+    assert made["LITELLM_MASTER_KEY"] == made["LITELLM_SALT_KEY"] == "sk-hunter2"
+
+
+def test_every_variable_that_names_a_store_names_the_containers(folder: Path, run: Run) -> None:
+    (folder / "config.yaml").write_text(
+        "general_settings: {database_url: os.environ/MY_DB}\n"
+        "router_settings: {redis_host: os.environ/RH, redis_port: os.environ/RP}\n"
+        "litellm_settings: {cache: true, cache_params: {type: redis, url: os.environ/CACHE}}\n"
     )
-    assert not env_file.has_master_key(str(folder / "config.yaml"), "")
-    (folder / "sub.yaml").write_text("general_settings:\n  master_key: os.environ/OTHER\n")
-    assert env_file.has_master_key(str(folder / "config.yaml"), "")
+    (folder / "legacy.env").write_text(
+        "MY_DB=postgresql://u:hunter2@localhost/x?host=/run/postgresql&schema=llm\n"
+        "CACHE=redis://:hunter2@127.0.0.1:6390/3\nRH=localhost\nRP=6390\n"
+    )
+    run()
+    made = _envfile.loads((folder / ".env").read_text(), "compose")
+    assert made["MY_DB"] == made["DATABASE_URL"]
+    assert made["MY_DB"].endswith("@postgres:5432/litellm?schema=llm")
+    assert made["CACHE"] == "redis://:%s@redis:6379/3" % made["REDIS_PASSWORD"]
+    assert (made["RH"], made["RP"]) == ("redis", "6379")
 
 
 def test_a_folder_of_another_account_is_refused(folder: Path, run: Run) -> None:

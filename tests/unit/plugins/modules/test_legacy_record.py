@@ -56,6 +56,23 @@ def test_environment_of_a_process_is_recorded_byte_for_byte(
     assert dest.stat().st_mode & 0o777 == 0o600
 
 
+def test_stores_and_keys_are_those_of_the_configuration(
+    run: Run, process: int, tmp_path: Path
+) -> None:
+    config, dest = tmp_path / "config.yaml", tmp_path / "state" / "legacy.env"
+    config.write_text(
+        "general_settings: {master_key: sk-x, database_url: 'postgresql://u@/d?host=/run/x'}\n"
+    )
+    result = run(legacy_record, pid=process, dest=str(dest), config=str(config))
+    kept = _envfile.loads(dest.read_text(), "compose")
+    assert kept["LITELLM_MASTER_KEY"] == "sk-x"
+    assert kept["DATABASE_URL"] == "postgresql://u@/d?host=/run/x"
+    assert "LLMOPS_LITELLM_ACCOUNT" in result["variables"]
+    config.unlink()
+    said = run(legacy_record, pid=process, dest=str(dest), config=str(config))["msg"]
+    assert "config.yaml" in said
+
+
 def test_process_that_is_gone_is_said(run: Run, tmp_path: Path) -> None:
     with subprocess.Popen(["true"]) as child:
         child.wait()

@@ -251,7 +251,7 @@ def test_nothing_that_is_shown_is_secret() -> None:
             "general_settings.database_url",
         ),
         (
-            "general_settings:\n  database_url: postgresql:///x?host=/run/postgresql\n",
+            "general_settings:\n  database_url: postgresql://127.0.0.1/x?host=db.example.com\n",
             2,
             "DATABASE_URL",
         ),

@@ -143,12 +143,6 @@ def find(config: str, environment: dict[str, str]) -> list[_redis_settings.Redis
             [("/run/redis.sock", "p", 3)],
             id="socket",
         ),
-        pytest.param(
-            "",
-            {"REDIS_HOST": "h", "REDIS_UNIX_SOCKET_PATH": "/s"},
-            [("/s", "", 0)],
-            id="socket of the environment",
-        ),
     ],
 )
 def test_redis_is_found_as_litellm_finds_it(
@@ -217,6 +211,12 @@ def test_tls_is_found(config: str, environment: dict[str, str], tls: bool) -> No
             "logs in to Redis with tokens of a cloud, which expire",
         ),
         (
+            "",
+            {"REDIS_HOST": "h", "REDIS_UNIX_SOCKET_PATH": "/s"},
+            "REDIS_UNIX_SOCKET_PATH of the environment",
+            "names a Unix socket where only half of LiteLLM's clients take one",
+        ),
+        (
             CACHE % "url: valkey://h",
             {},
             "litellm_settings.cache_params.url of /c.yaml",
@@ -236,7 +236,16 @@ def test_tls_is_found(config: str, environment: dict[str, str], tls: bool) -> No
             "is HIDDEN of a secret manager, which is not asked here",
         ),
     ],
-    ids=["cluster", "cluster of the environment", "sentinel", "tokens", "scheme", "URL", "manager"],
+    ids=[
+        "cluster",
+        "cluster of the environment",
+        "sentinel",
+        "tokens",
+        "socket",
+        "scheme",
+        "URL",
+        "manager",
+    ],
 )
 def test_what_is_no_single_server_is_named(
     config: str, environment: dict[str, str], origin: str, fault: str

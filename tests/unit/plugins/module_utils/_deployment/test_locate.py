@@ -226,14 +226,14 @@ def test_units_of_a_running_deployment_are_those_at_the_addresses_that_it_uses(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = "postgresql://u:p@localhost:5434/d"
-    running = deployment({"DATABASE_URL": url, "REDIS_PORT": "6379"})
+    running = deployment({"DATABASE_URL": url, "REDIS_HOST": "localhost"})
     asked: list[Any] = []
     monkeypatch.setattr(_legacy, "discover", lambda name, account, alone: running)
     monkeypatch.setattr(
         _legacy, "service_behind", lambda port, _found, host="": asked.append((port, host))
     )
     _locate.find(settings.where, "legacy")
-    assert asked[:2] == [(5434, "localhost"), (6379, "127.0.0.1")]
+    assert asked[:2] == [(5434, "localhost"), (6379, "localhost")]
 
 
 def test_what_is_not_found_is_said_and_hides_nothing(

@@ -17,9 +17,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import proces
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     process_unit as _process_unit,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._host import servers as _servers
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
-from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Unit
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import readiness as _readiness
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import salt_key as _salt_key
@@ -67,6 +67,7 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> list[Listener]:
         ),
     )
     monkeypatch.setattr(_systemd, "obstacle", lambda record, check: None)
+    monkeypatch.setattr(_servers, "of", lambda pids: [])
     monkeypatch.setattr(_process, "command_line", lambda pid, proc="/proc": programs.get(pid, []))
     monkeypatch.setattr(_process, "ancestors", lambda pid: [pid, 271] if pid == 272 else [pid])
     return [
@@ -125,13 +126,12 @@ def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def pings(monkeypatch: pytest.MonkeyPatch) -> list[_redis.Native]:
     """Every native Redis that was asked; those with a password of ``wrong`` refuse."""
     asked: list[_redis.Native] = []
-    run = _process.run
 
     def ask(self: _redis.Native, *words: str) -> str:
         asked.append(self)
         if self.password == "wrong":
             raise _redis.RedisError("native Redis on port %d: WRONGPASS" % self.port)
-        return "PONG"
+        return "redis_version:7.0.15\n" if words[0] == "INFO" else "PONG"
 
     monkeypatch.setattr(_redis.Native, "ask", ask)
     monkeypatch.setattr(
@@ -144,15 +144,6 @@ def pings(monkeypatch: pytest.MonkeyPatch) -> list[_redis.Native]:
             "account": "redis",
             "refused": "",
         },
-    )
-    monkeypatch.setattr(
-        _process,
-        "run",
-        lambda argv, **named: (
-            Result(0, "Redis server v=7.0.15 sha=00000000:0", "")
-            if argv[0] == "redis-server"
-            else run(argv, **named)
-        ),
     )
     return asked
 

@@ -233,19 +233,14 @@ def test_file_that_systemd_refuses_is_refused_with_its_line(tmp_path: Path) -> N
         (CONFIG, True, ""),
         (None, True, "config.yaml: the legacy unit names no --config"),
         (CONFIG, False, "does not exist any more"),
+        ("environment_variables:\n  LITELLM_SALT_KEY: %s\n" % SECRET, True, ""),
         (
-            "environment_variables:\n  LITELLM_SALT_KEY: %s\n" % SECRET,
+            "environment_variables:\n  LITELLM_SALT_KEY: short\n",
             True,
-            "sets LITELLM_SALT_KEY itself",
+            "LITELLM_SALT_KEY: the value that the running proxy has has 5 characters",
         ),
-        (
-            'environment_variables:\n  "LITELLM_SALT_KEY" : %s\n' % SECRET,
-            True,
-            "sets LITELLM_SALT_KEY itself",
-        ),
-        ("# LITELLM_SALT_KEY: x\n" + CONFIG, True, ""),
     ],
-    ids=["fine", "none", "gone", "salt key", "salt key in quotes", "salt key in a comment"],
+    ids=["fine", "none", "gone", "salt key", "weak salt key"],
 )
 def test_configuration_is_judged(tmp_path: Path, config: Any, there: bool, said: str) -> None:
     path = tmp_path / "config.yaml"
@@ -261,17 +256,56 @@ def test_configuration_is_judged(tmp_path: Path, config: Any, there: bool, said:
 
 
 @pytest.mark.parametrize(
-    "config",
-    ["", "general_settings:\n  master_key: os.environ/KEY\n"],
-    ids=["none", "in config.yaml"],
+    ("config", "environment", "said"),
+    [
+        ("", {}, "the running proxy has none"),
+        ("general_settings:\n  master_key: os.environ/KEY\n", {"KEY": "sk-" + SECRET}, ""),
+        ("general_settings:\n  master_key: sk-%s\n" % SECRET, {}, ""),
+        ("general_settings:\n  master_key: sk-1234\n", {}, "the value that the running proxy has"),
+        (
+            "general_settings:\n  master_key: os.environ/KEY\n",
+            {"LITELLM_MASTER_KEY": "sk-" + SECRET},
+            "the running proxy has none",
+        ),
+        (
+            "litellm_settings:\n  master_key: sk-%s\n" % SECRET,
+            {},
+            "the running proxy has none",
+        ),
+        (
+            "general_settings:\n  master_key: os.environ/KEY\n"
+            "  key_management_system: aws_secret_manager\n",
+            {},
+            "",
+        ),
+    ],
+    ids=[
+        "none",
+        "by reference",
+        "in plain text",
+        "weak in plain text",
+        "reference to nothing, which wins",
+        "where LiteLLM ignores it",
+        "in a secret manager",
+    ],
 )
-def test_master_key_may_be_in_the_configuration(tmp_path: Path, config: str) -> None:
+def test_master_key_may_be_in_the_configuration(
+    tmp_path: Path, config: str, environment: dict[str, str], said: str
+) -> None:
     (tmp_path / "config.yaml").write_text(config)
-    legacy = deployment({}, config, config=str(tmp_path / "config.yaml"))._replace(environment={})
-    assert (
-        "LITELLM_MASTER_KEY"
-        in texts(_preflight_source.check_legacy(legacy, settings(tmp_path)).problems)
-    ) == (not config)
+    legacy = deployment({}, config, config=str(tmp_path / "config.yaml"))
+    legacy = legacy._replace(environment=environment)
+    found = texts(_preflight_source.check_legacy(legacy, settings(tmp_path)).problems)
+    assert ("LITELLM_MASTER_KEY" in found) == bool(said)
+    assert said in found
+    assert SECRET not in found
+
+
+def test_of_a_configuration_that_cannot_be_read_nothing_is_concluded(tmp_path: Path) -> None:
+    legacy = deployment({}, "", config=str(tmp_path / "config.yaml"))
+    legacy = legacy._replace(environment={}, unread="does not exist any more")
+    found = texts(_preflight_source.check_legacy(legacy, settings(tmp_path)).problems)
+    assert "LITELLM_MASTER_KEY" not in found
 
 
 def test_project_folder_is_told_without_a_slash_at_its_end(tmp_path: Path) -> None:
@@ -306,13 +340,9 @@ def test_included_file_is_no_problem(including: Path, tmp_path: Path) -> None:
         (None, "config.yaml:1: includes models.yaml, and "),
         ("- %s\n" % SECRET, "models.yaml:1: is included and is not a mapping"),
         ("a: '%s\n" % SECRET, "models.yaml:1: a quote or a bracket is opened and never closed"),
-        (
-            "environment_variables:\n  LITELLM_SALT_KEY: %s\n" % SECRET,
-            "models.yaml: sets LITELLM_SALT_KEY itself",
-        ),
         ("include: more.yaml\n", "models.yaml:1: include: is not a list of file names"),
     ],
-    ids=["gone", "a list", "a quote", "salt key", "its own include"],
+    ids=["gone", "a list", "a quote", "its own include"],
 )
 def test_included_file_is_judged(including: Path, tmp_path: Path, text: Any, said: str) -> None:
     (tmp_path / "models.yaml").unlink()
@@ -328,7 +358,7 @@ def test_included_file_may_have_the_master_key(including: Path, tmp_path: Path) 
     (tmp_path / "models.yaml").write_text("general_settings:\n  master_key: os.environ/KEY\n")
     assert (
         _preflight_source.check_legacy(
-            read(including)._replace(environment={}), settings(tmp_path)
+            read(including)._replace(environment={"KEY": "sk-" + SECRET}), settings(tmp_path)
         ).problems
         == []
     )

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from legacy_host import CONFIG, SECRET, URL, deployment, read, settings, texts
 
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     process_unit as _process_unit,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._host import servers as _servers
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import Problem
@@ -55,6 +57,7 @@ def test_database_is_told_without_its_password(
         "port": 5434,
         "name": "llm_gateway",
         "user": "gateway",
+        "origin": "DATABASE_URL of the environment",
         "process": "postgres (process 15)",
         "server": {"argv": ["postgres", "-D", "x"], "process": 15},
         "server_version": "15.18",
@@ -129,7 +132,7 @@ def test_salt_key_is_proved_by_what_it_opens(
     [
         (None, "DATABASE_URL: the running proxy has none"),
         ("", "DATABASE_URL: the running proxy has none"),
-        ("mysql://x:%s@127.0.0.1/y" % SECRET, "mend it in the legacy environment"),
+        ("mysql://x:%s@127.0.0.1/y" % SECRET, "mend it there, and restart the proxy"),
         (
             URL.replace("5434", "5555"),
             "points to 127.0.0.1:5555, where no PostgreSQL of this host listens",
@@ -167,7 +170,7 @@ def test_servers_that_systemd_does_not_know_are_refused(
     monkeypatch.setattr(
         _process, "run", lambda argv: Result(0, "Redis server v=7.0.15 sha=00000000:0", "")
     )
-    legacy = deployment({"DATABASE_URL": URL, "REDIS_PORT": "6379"})
+    legacy = deployment({"DATABASE_URL": URL, **HERE})
     found = _preflight_stores.check_database(legacy, servers).problems
     found += _preflight_stores.check_redis(legacy, settings(tmp_path), servers).problems
     assert [item.subject for item in found] == ["port 5434", "port 6379"]
@@ -190,28 +193,48 @@ def test_database_that_does_not_answer_is_refused(
     )
 
 
-CACHE = "litellm_settings:\n  cache_params: {type: redis, host: localhost, port: 6380}\n"
+CACHE = (
+    "litellm_settings:\n  cache: true\n  cache_params: {type: redis, host: localhost, port: 6380}\n"
+)
+HERE = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": "6379"}
 
 
 @pytest.mark.parametrize(
     ("environment", "config", "port"),
     [
         ({}, CONFIG, None),
-        ({"REDIS_PORT": "6379"}, CACHE, 6379),
+        ({"REDIS_PORT": "6379"}, CONFIG, None),
+        ({"REDIS_HOST": "localhost"}, CONFIG, 6379),
+        (HERE, CACHE, 6380),
         ({}, CACHE, 6380),
         ({"REDIS_URL": "redis://127.0.0.1:6381/0"}, "", 6381),
         ({"REDIS_URL": "redis://u:12345@127.0.0.1:6381"}, "", 6381),
         ({"REDIS_URL": "redis://127.0.0.1:6381?db=0"}, "", 6381),
         ({"REDIS_URL": "redis://127.0.0.1"}, "", 6379),
+        (
+            {"REDIS_URL": "redis://127.0.0.1:6381", **HERE},
+            CACHE.replace("host: localhost, port: 6380", "url: os.environ/REDIS_URL"),
+            6381,
+        ),
+        (
+            {"CACHE_URL": "redis://127.0.0.1:6381", **HERE},
+            "router_settings: {redis_url: os.environ/CACHE_URL}\n"
+            + CACHE.replace("host: localhost, port: 6380", "url: os.environ/CACHE_URL"),
+            6381,
+        ),
     ],
     ids=[
         "none",
-        "environment first",
+        "a port alone",
+        "no port",
+        "configuration first",
         "configuration",
         "URL",
         "URL with a password of digits",
         "URL with a query",
         "URL without a port",
+        "another application's on the usual port",
+        "URL by another name",
     ],
 )
 def test_redis_is_found_where_the_proxy_finds_it(
@@ -222,25 +245,26 @@ def test_redis_is_found_where_the_proxy_finds_it(
     config: str,
     port: Any,
 ) -> None:
+    there = Listener("127.0.0.1", port or 1, 16, "redis-server (process 16)")
     found = _preflight_stores.check_redis(
-        deployment(environment, config), settings(tmp_path), servers
+        deployment(environment, config), settings(tmp_path), [there, *servers]
     )
-    assert found.problems == []
+    assert (found.problems, found.warnings) == ([], [])
     redis = found.facts["redis"]
     assert (redis and redis["port"]) == port
-    assert [item.port for item in pings] == ([] if port is None else [port])
-    assert redis is None or redis["major"] == 7
+    assert {item.port for item in pings} == ({port} if port else set())
+    assert redis is None or (redis["major"], redis["release"]) == (7, "Redis 7.0")
 
 
 def test_redis_is_asked_with_the_proxys_password(
     servers: list[Listener], pings: list[_redis.Native], tmp_path: Path
 ) -> None:
-    legacy = deployment({"REDIS_PORT": "6379", "REDIS_PASSWORD": "wrong"})
+    legacy = deployment({**HERE, "REDIS_PASSWORD": "wrong"})
     found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
     shown = texts(found.problems)
-    assert shown.startswith("port 6379: native Redis on port 6379: WRONGPASS -> ")
+    assert shown.startswith("port 6379: native Redis on port 6379: WRONGPASS (REDIS_HOST of the ")
     assert "wrong" not in shown + json.dumps(found.facts)
-    legacy = deployment({"REDIS_PORT": "6379", "REDIS_PASSWORD": SECRET, "REDIS_USERNAME": "u"})
+    legacy = deployment({**HERE, "REDIS_PASSWORD": SECRET, "REDIS_USERNAME": "u"})
     found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
     assert pings[-1] == _redis.Native("127.0.0.1", 6379, "u", SECRET)
     assert SECRET not in json.dumps(found.facts)
@@ -254,7 +278,7 @@ def test_redis_that_names_a_folder_of_others_is_a_warning(
 ) -> None:
     """Its keys cross another way; that they won't come back is said before."""
     data = {"folder": "", "file": "", "append_only": False, "account": "", "refused": "says /etc"}
-    legacy = deployment({"REDIS_PORT": "6379"})
+    legacy = deployment(HERE)
     honest = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
     monkeypatch.setattr(_native_data, "data_of", lambda _native: data)
     found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
@@ -266,10 +290,10 @@ def test_redis_that_names_a_folder_of_others_is_a_warning(
 def test_port_that_is_none_is_not_repeated(pings: list[_redis.Native], tmp_path: Path) -> None:
     found = texts(
         _preflight_stores.check_redis(
-            deployment({"REDIS_PORT": "redis://:%s@h" % SECRET}), settings(tmp_path), []
+            deployment({**HERE, "REDIS_PORT": "redis://:%s@h" % SECRET}), settings(tmp_path), []
         ).problems
     )
-    assert found.startswith("REDIS_PORT: ")
+    assert found.startswith("REDIS_HOST of the environment: REDIS_PORT of the environment, port: ")
     assert SECRET not in found
 
 
@@ -277,9 +301,7 @@ def test_port_that_is_none_is_not_repeated(pings: list[_redis.Native], tmp_path:
 def test_spend_that_only_redis_has_is_not_left_behind(
     servers: list[Listener], pings: list[_redis.Native], tmp_path: Path, value: str
 ) -> None:
-    legacy = deployment(
-        {"REDIS_PORT": "6379"}, "general_settings:\n  use_redis_transaction_buffer: %s\n" % value
-    )
+    legacy = deployment(HERE, "general_settings:\n  use_redis_transaction_buffer: %s\n" % value)
     found = texts(
         _preflight_stores.check_redis(
             legacy, settings(tmp_path, carry_redis=False), servers
@@ -345,7 +367,7 @@ def test_bridges_need_their_program(
 def test_servers_and_redis_of_an_included_file_are_found(
     servers: list[Listener], pings: list[_redis.Native], including: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "models.yaml").write_text(CONFIG + CACHE + "  use_redis_transaction_buffer: true\n")
+    (tmp_path / "models.yaml").write_text(CONFIG + "  use_redis_transaction_buffer: true\n" + CACHE)
     found = _preflight_stores.check_model_servers(
         read(including), {"legacy": {"port": 4000}}, servers
     )
@@ -356,3 +378,197 @@ def test_servers_and_redis_of_an_included_file_are_found(
     redis: Any = found.facts["redis"]
     assert redis["port"] == 6380
     assert redis["holds_spend"]
+
+
+SOCKET = "postgresql://gateway@localhost/llm_gateway?host=/run/pg"
+
+
+@pytest.mark.parametrize(
+    ("environment", "config"),
+    [
+        ({"DATABASE_URL": SOCKET}, CONFIG),
+        ({"DATABASE_URL": SOCKET.replace("localhost", "")}, CONFIG),
+        ({"DATABASE_URL": "postgres://gateway@%2Frun%2Fpg/llm_gateway"}, CONFIG),
+        ({"MY_DB": SOCKET}, "general_settings: {database_url: os.environ/MY_DB}"),
+        (
+            {
+                "DATABASE_HOST": "%2Frun%2Fpg",
+                "DATABASE_USERNAME": "gateway",
+                "DATABASE_NAME": "llm_gateway",
+            },
+            CONFIG,
+        ),
+    ],
+    ids=["host in the query", "no host", "percent-encoded", "configuration", "parts"],
+)
+def test_database_at_a_socket_is_found_by_it(
+    servers: list[Listener],
+    database: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    environment: Any,
+    config: str,
+) -> None:
+    at = Listener("/run/pg", 5432, 15, "postgres (process 15)")
+    monkeypatch.setattr(_legacy, "listener_at", lambda port, found, host: at)
+    found = _preflight_stores.check_database(deployment(environment, config), servers)
+    assert found.problems == []
+    told = found.facts["database"]
+    assert (told["host"], told["port"], told["name"]) == ("/run/pg", 5432, "llm_gateway")
+    assert told["unit"]["name"] == "postgresql@15-main.service"
+
+
+@pytest.mark.parametrize(
+    ("url", "here", "said"),
+    [
+        (
+            SOCKET.replace("/run/pg", "/nosuch"),
+            False,
+            "DATABASE_URL: names the socket /nosuch/.s.PGSQL.5432, where nobody answers",
+        ),
+        (
+            URL.replace("127.0.0.1", "gateway.lan"),
+            True,
+            "DATABASE_URL: points to gateway.lan:5434, which is this host itself -> name it as "
+            "127.0.0.1",
+        ),
+        (
+            URL.replace("127.0.0.1", "gateway.lan"),
+            False,
+            "DATABASE_URL: points to gateway.lan:5434, where no PostgreSQL of this host listens -> "
+            "an external database",
+        ),
+        (
+            URL.replace("127.0.0.1:5434", "a:1,b:2"),
+            False,
+            "DATABASE_URL: the database URL names several servers",
+        ),
+    ],
+    ids=["socket of nobody", "this host by another name", "another host", "several"],
+)
+def test_database_is_refused_for_what_was_seen(
+    servers: list[Listener],
+    database: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    url: str,
+    here: bool,
+    said: str,
+) -> None:
+    monkeypatch.setattr(_servers, "is_here", lambda host: here)
+    found = texts(
+        _preflight_stores.check_database(deployment({"DATABASE_URL": url}), servers).problems
+    )
+    assert found.startswith(said)
+
+
+ROUTER = "router_settings: {redis_host: 127.0.0.1, redis_port: 6390}\n"
+
+
+@pytest.mark.parametrize(
+    ("environment", "config", "said"),
+    [
+        (
+            {},
+            CACHE + ROUTER,
+            "Redis: the proxy uses more than one: localhost:6380 for the cache "
+            "(litellm_settings.cache_params.host of /nosuch/config.yaml); 127.0.0.1:6390 for the "
+            "router (router_settings.redis_host of /nosuch/config.yaml) -> let its settings",
+        ),
+        (
+            {"REDIS_CLUSTER_NODES": "[]"},
+            CACHE,
+            "REDIS_CLUSTER_NODES of the environment: names a Redis Cluster -> ",
+        ),
+        (
+            {"REDIS_HOST": "h", "REDIS_SENTINEL_NODES": "[]"},
+            CONFIG,
+            "REDIS_SENTINEL_NODES of the environment: names a Redis by its Sentinels -> ",
+        ),
+        (
+            {"REDIS_URL": "rediss://127.0.0.1:6379"},
+            CONFIG,
+            "REDIS_URL of the environment: reaches Redis at 127.0.0.1:6379 by TLS -> ",
+        ),
+        (
+            {"REDIS_URL": "unix:///nosuch/redis.sock"},
+            CONFIG,
+            "REDIS_URL of the environment: names the socket /nosuch/redis.sock, where nobody",
+        ),
+        (
+            {"REDIS_HOST": "gateway.lan"},
+            CONFIG,
+            "REDIS_HOST of the environment, with Redis' own port since none is given: names "
+            "gateway.lan:6379, which is this host itself -> name it as 127.0.0.1",
+        ),
+    ],
+    ids=["several", "cluster", "sentinel", "TLS", "socket", "this host by another name"],
+)
+def test_redis_that_is_not_moved_is_named(
+    servers: list[Listener],
+    pings: list[_redis.Native],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: Any,
+    config: str,
+    said: str,
+) -> None:
+    monkeypatch.setattr(_servers, "is_here", lambda host: True)
+    found = _preflight_stores.check_redis(
+        deployment(environment, config), settings(tmp_path), servers
+    )
+    assert texts(found.problems).startswith(said)
+    assert len(found.problems) == 1
+    assert "redis" not in found.facts
+    assert pings == []
+
+
+def test_redis_at_a_socket_is_the_one_of_its_port(
+    servers: list[Listener],
+    pings: list[_redis.Native],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_servers, "peer", lambda path: 16)
+    legacy = deployment({"REDIS_URL": "unix://:%s@/run/redis.sock?db=2" % SECRET})
+    found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    assert found.problems == []
+    assert pings[0] == _redis.Native("127.0.0.1", 6379, "", SECRET)
+    monkeypatch.setattr(_servers, "peer", lambda path: 15)
+    monkeypatch.setattr(_process, "describe", lambda pid: "redis-server (process %d)" % pid)
+    others = [item for item in servers if item.port != 5434]
+    said = texts(_preflight_stores.check_redis(legacy, settings(tmp_path), others).problems)
+    assert "/run/redis.sock of redis-server (process 15), which listens on no port of" in said
+
+
+@pytest.mark.parametrize(
+    ("environment", "config", "said"),
+    [
+        (
+            {},
+            CACHE.replace("localhost", "cache.example.com"),
+            "litellm_settings.cache_params.host of /nosuch/config.yaml: names a Redis on another "
+            "host, cache.example.com:6380, which is not moved",
+        ),
+        (
+            {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": "6390"},
+            CONFIG,
+            "REDIS_HOST of the environment: names a Redis at 127.0.0.1:6390, where nobody listens;"
+            " LiteLLM goes without one",
+        ),
+    ],
+    ids=["on another host", "left over in the environment"],
+)
+def test_redis_that_stays_is_said(
+    servers: list[Listener],
+    pings: list[_redis.Native],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: Any,
+    config: str,
+    said: str,
+) -> None:
+    monkeypatch.setattr(_servers, "is_here", lambda host: False)
+    found = _preflight_stores.check_redis(
+        deployment(environment, config), settings(tmp_path), servers
+    )
+    assert (found.problems, found.facts["redis"], pings) == ([], None, [])
+    assert texts(found.warnings).startswith(said)

@@ -7,6 +7,7 @@ import pwd
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -14,15 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.support import reachable
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host.account import Account
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import endpoint as _endpoint
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.endpoint import (
+    ACCOUNT,
     Endpoint,
     PostgresError,
     clean,
     conninfo,
     parse_url,
     read_env,
+    with_account,
 )
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
@@ -52,6 +56,14 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
             "postgresql://u:p@/d?host=/var/run/postgresql",
             ("u", "p", "/var/run/postgresql", 5432, "d", ""),
         ),
+        (
+            "postgresql://u@localhost/d?host=/run/postgresql",
+            ("u", None, "/run/postgresql", 5432, "d", ""),
+        ),
+        (
+            "postgres://u:p@127.0.0.1:5433/d?schema=x&host=%2Fs&sslmode=verify-full",
+            ("u", "p", "/s", 5433, "d", "verify-full"),
+        ),
         ("postgresql://u:p@%2Fvar%2FRun:5434/d", ("u", "p", "/var/Run", 5434, "d", "")),
         (" postgresql://u:p@h/a%20b%2Fc\n", ("u", "p", "h", 5432, "a b/c", "")),
     ],
@@ -78,6 +90,7 @@ def test_urls(url: str, expected: tuple[object, ...]) -> None:
         "postgresql://u:ses?ame@h/d",
         "postgresql://u:sesame@h:port/d",
         "postgresql://u:sesame@h1,h2/d",
+        "postgresql://u:sesame@h1:1,h2:2/d",
         "postgresql://u:sesame@[::1/d",
         "postgresql://u:sesame@h:1:2/d",
     ],
@@ -352,3 +365,45 @@ def test_parameters_of_a_container() -> None:
     assert Endpoint.from_params({"container": "c", "database": "d", "user": "u"}) == Endpoint(
         "d", "u", container="c"
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("postgresql://u@/d?host=/run/postgresql", True),
+        ("postgresql://u@localhost/d?host=/run/postgresql", True),
+        ("postgresql://u:p@/d?host=/run/postgresql", False),
+        ("postgresql://u@localhost/d", False),
+        ("", False),
+    ],
+)
+def test_account_is_noted_where_a_server_may_know_its_clients_by_it(url: str, asked: bool) -> None:
+    values = with_account({"DATABASE_URL": url, "A": "1"}, "litellm")
+    assert values.get(ACCOUNT) == ("litellm" if asked else None)
+    assert values["A"] == "1"
+
+
+def test_client_runs_as_the_account_that_the_server_knows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: list[Any] = []
+
+    def start(argv: list[str], env: Any, account: Any, **options: Any) -> None:
+        seen.append(account and account.name)
+
+    monkeypatch.setattr(_process, "start", start)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    Endpoint("d", "u", host="/run/x", bindir="/b", account="nobody").start("pg_dump")
+    Endpoint("d", "u", host="/run/x", bindir="/b").start("pg_dump")
+    Endpoint("d", "u", container="c", account="nobody").start("pg_dump")
+    assert seen == ["nobody", None, None]
+    with pytest.raises(PostgresError, match="there is no account llmops-nosuch"):
+        Endpoint("d", "u", host="/run/x", account="llmops-nosuch").start("pg_dump")
+
+
+def test_env_file_says_who_asks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(_endpoint, "find_bindir", lambda host, port: "/b")
+    path = tmp_path / "legacy.env"
+    path.write_text("DATABASE_URL=postgresql://u@/d?host=/run/x\n%s=nobody\n" % ACCOUNT)
+    found = Endpoint.from_params({"env_file": str(path), "variable": None, "container": None})
+    assert (found.account, found.host) == ("nobody", "/run/x")

@@ -38,7 +38,7 @@ def test_password_is_not_on_the_command_line(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(_redis, "run", run)
     _redis.Native("127.0.0.1", 6379, "gateway", "p@ss word").ask("PING")
     assert "p@ss word" not in " ".join(seen["argv"])
-    assert seen["env"] == {"REDISCLI_AUTH": "p@ss word"}
+    assert seen["env"] == {"REDISCLI_AUTH": "p@ss word", "VALKEYCLI_AUTH": "p@ss word"}
 
 
 @pytest.mark.parametrize(
