@@ -76,7 +76,7 @@ def connected_to(places: Collection[tuple[str, int]], proc: str = "/proc") -> li
     owners = socket_owners(proc)
     return [
         Connection(row.here[0], row.here[1], owners[row.inode], 0)
-        for row in _established(proc)
+        for row in established(proc)
         if row.there in places and row.inode in owners
     ]
 
