@@ -33,13 +33,17 @@ LOGS = CACHE / "logs"
 
 @dataclasses.dataclass(frozen=True)
 class Image:
-    """An image: a Debian root file system (`suite`) or a Dockerfile's folder with its arguments."""
+    """An image: a Debian root file system (`suite`) or a Dockerfile's folder with its arguments.
+
+    A `spare` one is built only where it is asked for by its name.
+    """
 
     name: str
     suite: str = ""
     folder: str = ""
     arguments: tuple[tuple[str, str], ...] = ()
     upon: tuple[tuple[str, str], ...] = ()  # argument of the Dockerfile, name of an image
+    spare: bool = False
 
 
 IMAGES = {
@@ -60,10 +64,46 @@ IMAGES = {
         ),
         Image("redis", folder="redis", upon=(("BASE", "base"),)),
         Image("registry", folder="registry", upon=(("BASE", "base"),)),
+        # with the contract of the official images
+        Image(
+            "postgres-alpine",
+            folder="postgres-alpine",
+            arguments=(("MAJOR", "17"),),
+            upon=(("BASE", "base"),),
+            spare=True,
+        ),
+        # the layout of 18 and later, which Debian has no packages of
+        Image(
+            "postgres-alpine-18",
+            folder="postgres-alpine",
+            arguments=(
+                ("MAJOR", "17"),
+                ("VOLUME", "/var/lib/postgresql"),
+                ("PGDATA", "/var/lib/postgresql/17/docker"),
+            ),
+            upon=(("BASE", "base"),),
+            spare=True,
+        ),
+        Image("redis-alpine", folder="redis-alpine", upon=(("BASE", "base"),), spare=True),
+        Image(
+            "litellm-root",
+            folder="litellm-official",
+            arguments=(("ACCOUNT", "0:0"),),
+            upon=(("BASE", "litellm"),),
+            spare=True,
+        ),
+        Image(
+            "litellm-nobody",
+            folder="litellm-official",
+            arguments=(("ACCOUNT", "65534:65534"),),
+            upon=(("BASE", "litellm"),),
+            spare=True,
+        ),
         # last, since it waits for litellm's environment while the others are built
         Image("host", folder="host", upon=(("BASE", "base"), ("LITELLM", "litellm"))),
     )
 }
+USUAL = tuple(name for name, image in IMAGES.items() if not image.spare)
 # Debian's own mirror as mmdebstrap knows it. No documentation, no recommended packages; a suite
 # that is no longer updated has a Release file past its date.
 MMDEBSTRAP = [

@@ -47,7 +47,7 @@ def up() -> None:
     """Have everything that a host needs."""
     engine.up()
     engine.select()
-    images.build(images.IMAGES)
+    images.build(images.USUAL)
     registry.up()
     facts = legacy.facts()
     # the registry compresses while the legacy host mostly waits for its proxy
@@ -162,7 +162,7 @@ def main() -> int:
             {"up": engine.up, "down": engine.down}[options.action]()
         elif options.command == "build":
             engine.select()
-            images.build(options.names or images.IMAGES)
+            images.build(options.names or images.USUAL)
         else:
             {"up": up, "down": down, "clean": clean}[options.command]()
         del held

@@ -49,6 +49,14 @@ def generate() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def images() -> Iterator[ModuleType]:
+    """images.py, which finds the test bed's other files beside it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(TESTBED))
+        yield load("images.py")
+
+
+@pytest.fixture(scope="session")
 def migrated() -> Iterator[ModuleType]:
     """migrated.py, which finds the test bed's other files beside it."""
     with pytest.MonkeyPatch.context() as patch:
