@@ -72,6 +72,20 @@ options:
         where it is empty.
     type: dict
     default: {}
+  publish:
+    description:
+      - Addresses beside loopback at which the proxy is published, as the inventory has them. A
+        C(compose.yaml) that publishes it at others differs from what this collection writes.
+    type: list
+    elements: str
+    default: []
+  mounts:
+    description:
+      - What of the host the proxy's container gets, as the inventory has it. A C(compose.yaml) that
+        mounts other places of the host differs from what this collection writes.
+    type: list
+    elements: raw
+    default: []
   network:
     description:
       - The proxy's network as the inventory has it. A proxy in the host's own network differs from
@@ -198,6 +212,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import settings as _settings
 from ansible_collections.llmops.litellm.plugins.module_utils._backup import signature as _signature
+from ansible_collections.llmops.litellm.plugins.module_utils._config import mounts as _mounts
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_file import (
     Expected,
 )
@@ -225,7 +240,8 @@ def order_of(params: dict[str, Any], now: datetime) -> _plan.AnyOrder:
     accepted = tuple(params["accept_files"])
     images = params["images"]
     here = {service: _loaded_images.same(str(image)) for service, image in images.items()}
-    expected = Expected(params["network"], images, here)
+    mounts = tuple(item.source for item in _mounts.parse(params["mounts"]))
+    expected = Expected(params["network"], images, here, tuple(params["publish"]), mounts)
     if os.path.exists(params["settings"]):
         settings = _settings.load(params["settings"])
         return _plan.order(
@@ -270,6 +286,8 @@ def main() -> None:
             "signed_by": {"type": "list", "elements": "str", "default": []},
             "accept_files": {"type": "list", "elements": "str", "default": []},
             "images": {"type": "dict", "default": {}},
+            "publish": {"type": "list", "elements": "str", "default": []},
+            "mounts": {"type": "list", "elements": "raw", "default": []},
             "network": {"type": "str", "choices": ["bridge", "host"], "default": "bridge"},
             "restore_point": {"type": "bool", "default": True},
             "wait": {"type": "int", "default": 240},

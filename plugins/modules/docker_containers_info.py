@@ -17,6 +17,12 @@ options:
     type: list
     elements: str
     required: true
+  exposed:
+    description:
+      - Addresses at which a container is to be reached from elsewhere, by its name. Others than
+        loopback and these are problems.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Only looks.
@@ -54,11 +60,15 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import docker
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
-        argument_spec={"containers": {"type": "list", "elements": "str", "required": True}},
+        argument_spec={
+            "containers": {"type": "list", "elements": "str", "required": True},
+            "exposed": {"type": "dict", "default": {}},
+        },
         supports_check_mode=True,
     )
+    exposed = module.params["exposed"]
     found = {name: _docker.container(name) for name in module.params["containers"]}
-    module.exit_json(changed=False, containers=found, problems=_docker.faults(found))
+    module.exit_json(changed=False, containers=found, problems=_docker.faults(found, exposed))
 
 
 if __name__ == "__main__":

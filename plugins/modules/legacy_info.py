@@ -71,7 +71,7 @@ def look(unit: str, account: str) -> tuple[str, dict[str, Any]]:
         found = _legacy.discover(unit, account, alone=True).facts
     except _legacy.LegacyError as error:
         return str(error), {}
-    listener = _listeners.holder(_listeners.listeners(), found["port"])
+    listener = _listeners.anywhere(_listeners.listeners(), found["port"])
     if listener is None:
         return "nobody listens on port %d" % found["port"], found
     if listener.pid is None or found["pid"] not in _process.ancestors(listener.pid):

@@ -35,6 +35,12 @@ options:
         description: Name of its copy.
         type: str
         required: true
+      account:
+        description:
+          - V(root) for a file that only root can have put there and that O(account) does not read.
+        type: str
+        choices: ['', root]
+        default: ''
   account:
     description:
       - Account that reads them, as C(legacy.reader) of M(llmops.litellm.legacy_info) names it.
@@ -109,6 +115,7 @@ ARGUMENTS: dict[str, Any] = {
             "source": {"type": "path", "required": True},
             "target": {"type": "str", "required": True},
             "name": {"type": "str", "required": True},
+            "account": {"type": "str", "choices": ["", "root"], "default": ""},
         },
     },
     "account": {"type": "str", "default": ""},
@@ -124,10 +131,16 @@ def run(params: dict[str, Any], check: bool) -> dict[str, Any]:
     """
     folder = params["folder"]
     _paths.require(folder, "keeps the proxy's keys there")
-    copies = [Copy(item["source"], item["target"], item["name"]) for item in params["files"]]
+    copies = [
+        Copy(item["source"], item["target"], item["name"], item["account"])
+        for item in params["files"]
+    ]
     odd = [copy.name for copy in copies if not OWN.fullmatch(copy.name)]
     if odd:
         raise OperatorError("name: %s is no name of a copy (needed.001-NAME)" % odd[0])
+    for copy in copies:
+        if copy.account and not _reader.settled(copy.source):
+            raise OperatorError("%s: another account than root can put it there" % copy.source)
     account = _reader.of(params["account"], copies[0].source if copies else folder)
     changes = _needs_copies.put(copies, folder, account, params["group"], check)
     places = {copy.name: copy for copy in copies}

@@ -92,6 +92,20 @@ options:
     type: list
     elements: str
     default: []
+  mounts:
+    description:
+      - What of the host the proxy's container gets besides, read-only, each C(source) with its
+        C(target), or V(source:target).
+    type: list
+    elements: raw
+    default: []
+  publish:
+    description:
+      - Addresses of this host at which the new proxy serves. If none is given, those at which the
+        legacy one listens.
+    type: list
+    elements: str
+    default: []
   run:
     description: This run, as the lookup P(llmops.litellm.controller_run#lookup) gives it.
     type: dict
@@ -160,6 +174,12 @@ facts:
           name.
       type: list
       elements: dict
+    address:
+      description:
+        - Addresses at which the legacy proxy listens (C(legacy)) and the new one is published
+          (C(publish)), the URLs for the host itself (C(legacy_url), C(url)), and those at which
+          the new one must answer besides (C(proofs)).
+      type: dict
     needs:
       description:
         - Files that the proxy needs besides its configuration, each C(source) with its C(target) in
@@ -206,6 +226,8 @@ ARGUMENTS: dict[str, Any] = {
     "adopt": {"type": "list", "elements": "str", "default": []},
     "accept_weak": {"type": "list", "elements": "str", "default": []},
     "accept_down": {"type": "list", "elements": "str", "default": []},
+    "mounts": {"type": "list", "elements": "raw", "default": []},
+    "publish": {"type": "list", "elements": "str", "default": []},
     "run": {"type": "dict", "required": True},
     "patience": {"type": "int", "default": 7200},
 }

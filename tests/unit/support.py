@@ -81,6 +81,11 @@ def compose_file(network: str = "bridge", **more: Any) -> str:
         "compose_needed_files": [
             {"name": "needed.001-sa.json", "source": "/home/x/sa.json", "target": "/home/x/sa.json"}
         ],
+        "compose_mounts": [],
+        "compose_publish": ["127.0.0.1"],
+        "compose_extra_hosts": {"gpu1": "10.0.0.7"},
+        "__compose_listen": "0.0.0.0",
+        "__compose_asked": "127.0.0.1",
         "compose_environment": {"AWS_CONFIG_FILE": "/home/x/.aws/config"},
         "__compose_inside": 4000,
         "__compose_gateway": "172.30.40.1",

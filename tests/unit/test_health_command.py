@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import jinja2
 import pytest
 import yaml
 
 VARIABLES = Path(__file__).resolve().parents[2] / "roles/compose/vars/main.yml"
 
 
-def verdict(port: int) -> int:
+def verdict(port: int, tls: bool = False) -> int:
     """The command's exit code at a proxy on this port."""
-    kind, _python, options, script = yaml.safe_load(VARIABLES.read_text())["__compose_health"]
+    kind, _python, options, text = yaml.safe_load(VARIABLES.read_text())["__compose_health"]
     assert kind == "CMD"
-    argv = [sys.executable, options, script.replace("PORT", str(port))]
+    script = jinja2.Template(text).render(compose_tls=tls)
+    script = script.replace("PORT", str(port)).replace("HOST", "127.0.0.1")
+    argv = [sys.executable, options, script]
     return subprocess.run(argv, capture_output=True, timeout=60, check=False).returncode
 
 
@@ -43,10 +48,34 @@ def test_proxy_is_healthy_with_its_database_only(status: str, body: str, healthy
                 told = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
                 client.sendall(told.encode())
 
-        thread = threading.Thread(target=serve)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         assert (verdict(server.getsockname()[1]) == 0) == healthy
-        thread.join()
+        thread.join(60)
+
+
+def test_proxy_that_speaks_tls_is_asked_by_it(tmp_path: Path) -> None:
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=gateway.lan -keyout".split()
+    subprocess.run([*words, str(key), "-out", str(cert)], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    answer = b'HTTP/1.1 200 OK\r\n\r\n{"db": "connected"}'
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for _time in range(2):
+                client, _address = server.accept()
+                with contextlib.suppress(OSError), context.wrap_socket(client, True) as spoken:
+                    spoken.recv(4096)
+                    spoken.sendall(answer)
+                    spoken.unwrap()
+
+        threading.Thread(target=serve, daemon=True).start()
+        assert [verdict(server.getsockname()[1], tls) == 0 for tls in (False, True)] == [
+            False,
+            True,
+        ]
 
 
 def test_proxy_that_is_not_there_is_not_healthy() -> None:

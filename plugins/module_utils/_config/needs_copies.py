@@ -51,6 +51,7 @@ def put(
 
 def _text(copy: Copy, account: Account) -> str:
     try:
+        account = _reader.ours() if copy.account == _reader.ROOT else account
         return account.text(copy.source, LIMIT)
     except OSError as error:
         raise OperatorError(

@@ -17,10 +17,13 @@ import re
 import stat
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
+from .._host import reader as _reader
 from .._host.account import Account, open_regular
 from .._host.files import size
 from .._host.problem import Problem
+from . import mounts as _mounts
 from . import needs_modules as _needs_modules
+from .mounts import Mount
 from .needs import FILE, GUESS, HOST, LIKELY, MODULE, PLACE, PROGRAM, SOCKET, SURE, Named
 
 INSIDE = "/app"  # where the container's LiteLLM works and has its configuration
@@ -46,19 +49,20 @@ class Place(NamedTuple):
 
 class Copy(NamedTuple):
     """A file of the host (``source``) that the container has at ``target``; ``name``: of its copy
-    in the project folder."""
+    in the project folder. ``account``: who reads it, empty for who the proxy is."""
 
     source: str
     target: str
     name: str
+    account: str = ""
 
 
 class Resolved(NamedTuple):
     """What the container gets, what it is asked for before the cutover, and what stands against it.
 
-    ``environment``: variables that name a place in the container. ``modules`` and ``programs``: to
-    be found there. ``hosts``: names to be looked up there; ``addresses``: of those that only
-    ``/etc/hosts`` knows.
+    ``mounts``: what is mounted itself. ``environment``: variables that name a place in the
+    container. ``modules`` and ``programs``: to be found there. ``hosts``: names to be looked up
+    there; ``addresses``: of those that only ``/etc/hosts`` knows.
     """
 
     files: list[Copy]
@@ -67,6 +71,7 @@ class Resolved(NamedTuple):
     programs: list[str]
     hosts: list[str]
     addresses: dict[str, str]
+    mounts: list[Mount]
     problems: list[Problem]
     warnings: list[Problem]
 
@@ -76,14 +81,16 @@ def resolve(
     place: Place,
     account: Account,
     hosts: Mapping[str, str],
-    taken: Iterable[str] = (),
+    given: Sequence[Mount] = (),
 ) -> Resolved:
     """Resolve everything that is needed, once, as the container will.
 
     :param hosts: names that only this host knows, with their addresses.
-    :param taken: targets that the operator mounts himself.
+    :param given: what the operator mounts himself.
     """
-    made = _Resolver(place, account, hosts, frozenset(taken))
+    made = _Resolver(place, account, hosts, frozenset(item.target for item in given))
+    for item in given:
+        made.give(item)
     return made.run(list(dict.fromkeys(named)))
 
 
@@ -93,7 +100,41 @@ class _Resolver:
     ) -> None:
         self.place, self.account, self.known, self.taken = place, account, hosts, taken
         self.targets: dict[str, str] = {}
-        self.made = Resolved([], {}, [], [], [], {}, [], [])
+        self.roots: set[str] = set()  # sources that root reads
+        self.made = Resolved([], {}, [], [], [], {}, [], [], [])
+
+    def give(self, mount: Mount) -> None:
+        """Something that the operator mounts: itself, or a copy."""
+        try:
+            why = _mounts.obstacle(mount.source)
+        except OSError as error:
+            self._refuse_given("%s: %s" % (mount.source, error.strerror))
+            return
+        if not why:
+            self.made.mounts.append(mount)
+            return
+        settled = _reader.settled(mount.source)
+        reader = _reader.ours() if settled else self.account
+        kind, ways = reader.ask(lambda: _given(mount.source), mount.source)
+        if kind not in ("file", "folder") or len(ways) > MOST:
+            self._refuse_given(
+                "%s can't be mounted (%s), and can't be copied" % (mount.source, why)
+            )
+            return
+        for way in ways if kind == "folder" else [""]:
+            source = os.path.join(mount.source, way) if way else mount.source
+            self.targets[os.path.join(mount.target, way) if way else mount.target] = source
+            self.roots |= {source} if settled else set()
+
+    def _refuse_given(self, problem: str) -> None:
+        self.made.problems.append(
+            Problem(
+                "litellm_mounts",
+                problem,
+                "name a file, or a folder of at most %d, that is there; a larger one or a socket in"
+                " a place that only root can change and everybody can read" % MOST,
+            )
+        )
 
     def run(self, named: Sequence[Named]) -> Resolved:
         kinds = self._look([self._path(item.name) for item in named if item.kind == FILE])
@@ -112,7 +153,9 @@ class _Resolver:
         self._count()
         for number, (target, source) in enumerate(sorted(self.targets.items()), 1):
             safe = _ODD.sub("_", os.path.basename(target))[-60:]
-            self.made.files.append(Copy(source, target, "%s%03d-%s" % (PREFIX, number, safe)))
+            who = _reader.ROOT if source in self.roots else ""
+            name = "%s%03d-%s" % (PREFIX, number, safe)
+            self.made.files.append(Copy(source, target, name, who))
         return self.made
 
     def _path(self, name: str) -> str:
@@ -281,12 +324,10 @@ class _Resolver:
 
     def _count(self) -> None:
         """Refuse what is too much for copies."""
+        reader = _reader.ours() if self.roots else self.account
+        places = list(self.targets.values())
         sizes = (
-            self.account.ask(
-                lambda: [os.stat(path).st_size for path in self.targets.values()], self.place.folder
-            )
-            if self.targets
-            else []
+            reader.ask(lambda: [os.stat(path).st_size for path in places], "/") if places else []
         )
         large = [path for path, each in zip(self.targets.values(), sizes) if each > LIMIT]
         for path in large:
@@ -325,6 +366,12 @@ def _seen(path: str) -> str:
         return ""
     readable = os.access(path, os.R_OK | (os.X_OK if kind == "folder" else 0))
     return kind if readable or kind == "socket" else "closed"
+
+
+def _given(path: str) -> tuple[str, list[str]]:
+    """What is at a path, and the files below it where it is a folder."""
+    kind = _seen(path)
+    return kind, _below(path, MOST + 1) if kind == "folder" else []
 
 
 def _below(folder: str, most: int) -> list[str]:

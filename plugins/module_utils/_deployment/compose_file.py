@@ -51,7 +51,7 @@ _SERVICE = (
     r"logging/driver=(?:local|json-file|journald|none)",
     r"security_opt/\d+=no-new-privileges:true",
     r"cap_drop/\d+=ALL",
-    r"ports/\d+=127\.0\.0\.1:\d+:\d+",
+    r"ports/\d+=(?:127(?:\.\d+){3}|\[::1\]):\d+:\d+",
     r"extra_hosts/\d+=" + _NAME + ":" + _ADDRESS,
     r"networks/default/ipv4_address=" + _ADDRESS,
     r"volumes/\d+=(?:postgres|redis):" + _INSIDE,
@@ -59,6 +59,7 @@ _SERVICE = (
     r"volumes/\d+/source=" + _FILE,
     r"volumes/\d+/target=" + _INSIDE,
     r"volumes/\d+/read_only=true",
+    r"volumes/\d+/bind/create_host_path=false",
     r"secrets/\d+=" + _NAME,
     r"secrets/\d+/(?:source|target|uid|gid|mode)=[^$]+",
 )
@@ -81,17 +82,22 @@ _TELLING = re.compile(
     r"(?:.*\.)?(?:image|volumes|ports|cap_add|network_mode|security_opt|devices)\b.*"
 )
 _HOST_NETWORK = "services/litellm/network_mode=host"
+_MOUNTED = re.compile(r"services/litellm/volumes/\d+/source=(/[^$]+)")
+_PUBLISHED = re.compile(r"services/litellm/ports/\d+=([0-9.]+|\[[0-9a-fA-F:.]+\]):\d+:\d+")
 _NEEDED = {"cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"]}
 
 
 class Expected(NamedTuple):
     """What the inventory says: the network of the proxy, ``bridge`` or ``host``; images by service,
     of which the repositories count; ``same``: by service, other references by which this host has
-    the image that the inventory names."""
+    the image that the inventory names; addresses beside loopback at which the proxy is published;
+    files and folders of the host that its container gets."""
 
     network: str = "bridge"
     images: Mapping[str, str] = {}
     same: Mapping[str, Sequence[str]] = {}
+    publish: Sequence[str] = ()
+    mounts: Sequence[str] = ()
 
 
 UNKNOWN = Expected()
@@ -104,7 +110,7 @@ def differences(text: str, expected: Expected = UNKNOWN) -> list[str]:
         found = read(text)
     except ValueError as error:
         return [str(error)]
-    return [*_unknown(found, expected.network), *_missing(found), *_others(found, expected)]
+    return [*_unknown(found, expected), *_missing(found), *_others(found, expected)]
 
 
 def steering(text: str) -> list[str]:
@@ -126,14 +132,24 @@ def images(text: str) -> dict[str, str]:
     }
 
 
-def _unknown(found: dict[str, Any], network: str) -> Iterator[str]:
+def _unknown(found: dict[str, Any], expected: Expected) -> Iterator[str]:
     for path, value in _leaves(found):
         said = "%s=%s" % ("/".join(path), value)
         # what begins with x- is for others; where a service takes it over, it is read there
         if path[0].startswith("x-") or _KNOWN.fullmatch(said):
             continue
-        if network == "host" and said == _HOST_NETWORK:
+        if expected.network == "host" and said == _HOST_NETWORK:
             continue
+        address = _PUBLISHED.fullmatch(said)
+        if address and address[1].strip("[]") in expected.publish:
+            continue
+        source = _MOUNTED.fullmatch(said)
+        if source and source[1] in expected.mounts:
+            continue
+        if source:
+            value += " (litellm_mounts does not name it)"
+        if address:
+            value += " (litellm_publish does not name it)"
         shown = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", ".".join(path))
         yield "%s: %s" % (shown, _shown(value)) if _TELLING.fullmatch(shown) else shown
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Optional, Sequence
 from .._host.problem import OperatorError
 from .._host.process import Result, run
 from .._postgres.session import Endpoint
+from . import addresses as _addresses
 from . import legacy as _legacy
 
 # The services, and what their containers are called after the project.
@@ -167,7 +168,7 @@ def _project(folder: str, found: dict[str, Any], engine: tuple[str, ...]) -> Pro
         {service: str(item["image"]) for service, item in services.items()},
         containers,
         sorted(str(item["name"]) for item in (found.get("volumes") or {}).values()),
-        "http://%s:%d" % address if address else "",
+        "%s://%s:%d" % (_scheme(services["litellm"]), *address) if address else "",
         Endpoint(
             str(inside["POSTGRES_DB"]),
             str(inside["POSTGRES_USER"]),
@@ -179,6 +180,14 @@ def _project(folder: str, found: dict[str, Any], engine: tuple[str, ...]) -> Pro
         tuple((containers[service], port) for service, port in published.items()),
         problem,
     )
+
+
+def _scheme(service: dict[str, Any]) -> str:
+    """Whether LiteLLM serves HTTPS."""
+    words = service.get("command") or []
+    words = shlex.split(words) if isinstance(words, str) else [str(word) for word in words]
+    found = _addresses.has_tls(words, service.get("environment") or {})
+    return "https" if found else "http"
 
 
 def _published(service: dict[str, Any]) -> tuple[Published, ...]:

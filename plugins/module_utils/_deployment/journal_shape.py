@@ -102,6 +102,7 @@ _REDIS = {
 }
 _NEEDS = {
     "files": Need([{"source": Need(str), "target": Need(str), "name": Need(str)}]),
+    "mounts": ([{"source": Need(str), "target": Need(str)}], None),
     "environment": Each(str),
     "addresses": Each(str),
     "modules": [str],
@@ -118,6 +119,15 @@ _IMAGE = {
     "gid": (int, None),
     "data": ({"mount": str, "folder": str}, None),
 }
+_ADDRESS = {
+    "legacy": [str],
+    "publish": Need([str]),
+    "listen": Need(str),
+    "tls": bool,
+    "legacy_url": Need(str),
+    "url": Need(str),
+    "proofs": [str],
+}
 _FOUND = {
     "project_dir": str,
     "legacy": (_LEGACY, None),
@@ -125,6 +135,7 @@ _FOUND = {
     "redis": (_REDIS, None),
     "model_hosts": ([{"port": Need(int), "unit": (_UNIT, None)}], None),
     "engine": ({"server": _MAYBE}, None),
+    "address": (_ADDRESS, None),
     "needs": (_NEEDS, None),
     "images": (dict, None),
     "space": ([{"path": str, "needed": float, "free": float}], None),
@@ -187,6 +198,7 @@ _STEP_FACTS: dict[str, Any] = {
     "verify": {
         "after": _SNAPSHOT,
         "containers": (list, dict, None),
+        "answers": ([str], None),
         "bridges": ({"proved": (list, None), "notes": (list, None)}, None),
     },
     "hand_over": {"backups": (Each(_PLAIN), None), "health": (Each(_PLAIN), None)},

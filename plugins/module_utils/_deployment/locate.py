@@ -24,6 +24,7 @@ from .._litellm import client as _client
 from .._postgres import endpoint as _endpoint
 from .._postgres import session as _session
 from .._redis import redis as _redis
+from . import addresses as _addresses
 from . import compose_project as _compose_project
 from . import journal as _journal
 from . import legacy as _legacy
@@ -80,7 +81,8 @@ class Deployed(NamedTuple):
 
     ``containers`` (the legacy deployment has none) and ``units`` (records, as
     :mod:`_host.systemd` makes them) are what runs it; ``published``: containers and the ports that
-    they must have on the host; ``proxy``: the proxy's container, from which model servers are
+    they must have on the host; ``exposed``: addresses at which others may reach the proxy;
+    ``proxy``: the proxy's container, from which model servers are
     asked; ``config``: path of the configuration that the proxy reads, and ``reader`` who reads it
     (``None``: who could have chosen it); ``redis``: ``None`` where the proxy uses none;
     ``lacking``: (part, why it could not be found)."""
@@ -94,6 +96,7 @@ class Deployed(NamedTuple):
     redis: Union[_redis.Container, _redis.Native, None] = None
     containers: tuple[str, ...] = ()
     published: tuple[tuple[str, int], ...] = ()
+    exposed: tuple[str, ...] = ()
     units: tuple[dict[str, str], ...] = ()
     proxy: str = ""
     models: tuple[ModelHost, ...] = ()
@@ -151,7 +154,9 @@ def _compose(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]]
     names = project.containers if project else _compose_project.container_names(where.project_name)
     url = project.url if project else ""
     if not url:
-        url = "http://%s:%d" % (HERE, (found.get("legacy") or {}).get("port") or PORT)
+        url = (found.get("address") or {}).get("url") or _url(
+            HERE, (found.get("legacy") or {}).get("port") or PORT
+        )
         why = project.unreachable if project else "the project does not say it"
         lacking.append((ADDRESS, "%s; it is asked at %s" % (why, url)))
     config = os.path.join(folder, "config.compose.yaml")
@@ -175,6 +180,7 @@ def _compose(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]]
         redis=_redis.Container(names["redis"]),
         containers=tuple(names.values()),
         published=project.published if project else (),
+        exposed=tuple((found.get("address") or {}).get("publish", ())),
         proxy=names["litellm"],
         models=_models(found.get("model_hosts") or [], ports, where.gateway_name),
         config=config,
@@ -241,7 +247,7 @@ def _recorded(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]
         lacking.append(("configuration", str(error)))
     deployed = Deployed(
         _steps.LEGACY,
-        "http://%s:%d" % (HERE, legacy["port"]),
+        (found.get("address") or {}).get("legacy_url") or _url(HERE, legacy["port"]),
         path,
         _client_key(environment, _configuration(config, reader) if reader else _includes.Tree()),
         environment,
@@ -262,7 +268,7 @@ def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
         legacy = _legacy.discover(where.legacy_unit, where.legacy_account, alone=True)
     except (_legacy.LegacyError, OSError) as error:
         lacking.append(("legacy unit", str(error)))
-        return Deployed(_steps.LEGACY, "http://%s:%d" % (HERE, PORT))
+        return Deployed(_steps.LEGACY, _url(HERE, PORT))
     environment, facts = legacy.effective, legacy.facts
     listeners = _listeners.listeners()
     database = _database(environment, lacking)
@@ -286,7 +292,7 @@ def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
     ]
     return Deployed(
         _steps.LEGACY,
-        "http://%s:%d" % (HERE, facts["port"]),
+        _running_url(legacy, listeners),
         "",
         _client_key(environment, legacy.configuration),
         environment,
@@ -305,6 +311,18 @@ def _redis_of(legacy: _legacy.Running) -> Optional[_redis.Native]:
         if not named.fault and not named.path and _rules.is_loopback(named.host):
             return _redis.Native(named.host, named.port, named.user, named.password)
     return None
+
+
+def _url(host: str, port: int) -> str:
+    return _addresses.url("http", host, port)
+
+
+def _running_url(legacy: _legacy.Running, listeners: list[_listeners.Listener]) -> str:
+    """Where this host reaches a legacy proxy that runs."""
+    facts = legacy.facts
+    found = _addresses.of_legacy(listeners, facts["pid"], facts["port"], HERE)
+    tls = _addresses.has_tls(facts.get("options", ()), legacy.effective)
+    return _addresses.url("https" if tls else "http", _addresses.reached(found), facts["port"])
 
 
 def _client_key(environment: dict[str, str], configuration: _includes.Tree) -> str:

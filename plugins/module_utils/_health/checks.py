@@ -13,7 +13,7 @@ import secrets
 import threading
 import time
 from datetime import datetime, timezone
-from typing import Callable, NamedTuple, Optional, Union
+from typing import Callable, Mapping, NamedTuple, Optional, Sequence, Union
 
 from .._deployment.locate import Deployed
 from .._host import docker as _docker
@@ -103,7 +103,9 @@ def checks(target: Target, now: datetime) -> dict[str, Callable[[], Said]]:
     url = deployed.url
     if deployed.containers:
         found["engine"] = lambda: engine(seconds)
-        found["containers"] = lambda: containers(deployed.containers, seconds, deployed.published)
+        found["containers"] = lambda: containers(
+            deployed.containers, seconds, deployed.published, {deployed.proxy: deployed.exposed}
+        )
     if deployed.units:
         found["units"] = lambda: units(deployed.units)
     if deployed.database is not None:
@@ -150,14 +152,17 @@ def engine(limit: float) -> Said:
 
 
 def containers(
-    names: tuple[str, ...], limit: float, published: tuple[tuple[str, int], ...] = ()
+    names: tuple[str, ...],
+    limit: float,
+    published: tuple[tuple[str, int], ...] = (),
+    exposed: Mapping[str, Sequence[str]] = {},
 ) -> Said:
     """Every container exists, runs, is healthy, and is published where it should be: on the
-    loopback address only."""
+    loopback address only, the proxy where the migration published it."""
     present = _docker.containers(names, limit)
     if isinstance(present, str):
         return UNKNOWN, "the engine does not answer: %s" % present
-    faults = _docker.faults(present)
+    faults = _docker.faults(present, exposed)
     for name, port in published:
         found = present.get(name)
         hosts = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Iterable, Optional, Union
+from typing import Any, Iterable, Mapping, Optional, Sequence, Union
 
 from . import engine_kind as _engine_kind
 from . import engine_socket as _engine_socket
@@ -153,9 +153,14 @@ def containers(names: Iterable[str], timeout: float = 60) -> Union[dict[str, Opt
     return {name: result.get(name) for name in wanted}
 
 
-def faults(containers: dict[str, Optional[dict]]) -> list[str]:
+def faults(
+    containers: dict[str, Optional[dict]], exposed: Mapping[str, Sequence[str]] = {}
+) -> list[str]:
     """What is wrong with containers, by name as :func:`container` tells them: gone, not healthy, or
-    reachable from elsewhere."""
+    reachable from elsewhere.
+
+    :param exposed: addresses at which one is to be reached from elsewhere, by its name.
+    """
     found = []
     for name, result in containers.items():
         if result is None:
@@ -168,10 +173,19 @@ def faults(containers: dict[str, Optional[dict]]) -> list[str]:
             )
         for port, hosts in sorted((result["ports"] or {}).items()):
             found += [
-                "container %s publishes %s on %s:%s, not on the loopback address alone"
-                % (name, port, host["HostIp"], host["HostPort"])
+                "container %s publishes %s on %s:%s, not %s alone"
+                % (
+                    name,
+                    port,
+                    host["HostIp"],
+                    host["HostPort"],
+                    "at %s" % ", ".join(exposed[name])
+                    if exposed.get(name)
+                    else "on the loopback address",
+                )
                 for host in hosts or []
-                if not host["HostIp"].startswith("127.") and host["HostIp"] != "::1"
+                if not host["HostIp"].startswith("127.")
+                and host["HostIp"] not in ("::1", *exposed.get(name, ()))
             ]
     return found
 

@@ -112,6 +112,17 @@ def listeners(proc: str = "/proc") -> list[Listener]:
     return found
 
 
+def is_here(address: str) -> bool:
+    """Whether this host has an address, by its number (every one: it has)."""
+    try:
+        family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def holder(found: Iterable[Listener], port: int, host: str = LOOPBACK) -> Optional[Listener]:
     """Who answers a client of this host: as the kernel has it, the listener on the very address,
     else the one on every address.
@@ -126,6 +137,12 @@ def holder(found: Iterable[Listener], port: int, host: str = LOOPBACK) -> Option
             if place in there:
                 return there[place]
     return None
+
+
+def anywhere(found: Iterable[Listener], port: int) -> Optional[Listener]:
+    """Who answers at a port of the loopback address; where nobody does, of another address."""
+    there = [item for item in found if item.port == port]
+    return holder(there, port) or next(iter(there), None)
 
 
 def _places(address: str) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from .._config import envfile as _envfile
 from .._host import files as _files
+from .._host import listeners as _listeners
 from .._host.problem import OperatorError
 
 LARGEST = 64 * 1024 * 1024  # bytes of an answer
@@ -30,6 +31,15 @@ MASTER_KEY = "LITELLM_MASTER_KEY"
 
 class ProxyError(OperatorError):
     """A request to the proxy failed; the message is plain and holds no secret."""
+
+
+def _unverified() -> ssl.SSLContext:
+    """TLS without a look at the certificate: of an address of this host, where nobody else answers,
+    and for which no certificate is."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -70,7 +80,13 @@ class Client:
         self.timeout = timeout
         self.until = until
         self._key = key
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
+        handlers: list[urllib.request.BaseHandler] = [
+            urllib.request.ProxyHandler({}),
+            _NoRedirects(),
+        ]
+        if parts.scheme == "https" and _listeners.is_here(parts.hostname):
+            handlers.append(urllib.request.HTTPSHandler(context=_unverified()))
+        self._opener = urllib.request.build_opener(*handlers)
 
     def with_key(self, key: str) -> "Client":
         """The same proxy with another key."""

@@ -20,6 +20,7 @@ from .._host import listeners as _listeners
 from .._host.problem import Problem
 from .._postgres import endpoint as _endpoint
 from . import neighbours as _neighbours
+from . import preflight_address as _address
 from . import preflight_connections as _connections
 from . import preflight_contents as _contents
 from . import preflight_needs as _needs
@@ -52,6 +53,7 @@ def preflight(settings: dict, now: Optional[datetime] = None) -> Findings:
     if legacy is not None:
         environment = legacy.effective
         found.add(_source.check_legacy(legacy, settings))
+        found.add(_address.check_address(legacy, settings, listeners))
         found.add(_stores.check_database(legacy, listeners))
         found.add(
             _contents.check_contents(

@@ -24,6 +24,7 @@ class Facts(TypedDict, total=False):
     database: dict[str, Any]
     redis: Optional[dict[str, Any]]
     model_hosts: list[dict[str, Any]]
+    address: dict[str, Any]
     needs: dict[str, Any]
     images: dict[str, dict[str, Any]]
     space: list[dict[str, Any]]

@@ -10,6 +10,7 @@ import os
 from typing import Any, Iterable, Mapping, Sequence
 
 from .._config import container_view as _container_view
+from .._config import mounts as _mounts
 from .._config import needs as _needs
 from .._config import needs_files as _needs_files
 from .._config.needs import HOST, REFERENCE, Named
@@ -39,26 +40,32 @@ def check_needs(
     """
     views = _views(legacy)
     stored = _stored(legacy, facts)
-    given = {name: value for name, value in planned.items() if name not in settings["overrides"]}
+    carried = {name: value for name, value in planned.items() if name not in settings["overrides"]}
     texts = [view.text for view in views] + [
         str(values.get("model", "")) for _name, values in stored
     ]
     named = [
         *(item for view in views for item in _needs.of_config(view.source, _as_source(view.text))),
-        *_needs.of_environment(given),
+        *_needs.of_environment(carried),
         *_needs.of_options(legacy.facts.get("options", [])),
         *(item for name, values in stored for item in _needs.of_stored(name, values)),
     ]
     account = legacy.reader.account
-    home = legacy.environment.get("HOME") or account.home
+    home = legacy.effective.get("HOME") or account.home
     named += _needs.of_home(home, planned, texts)
     found = Findings()
     _check_references(found, legacy, planned, named, texts)
+    try:
+        given = _mounts.parse(settings["mounts"])
+    except ValueError as error:
+        found.refuse("litellm_mounts", str(error), "")
+        given = []
     resolved = _needs_files.resolve(
         [item for item in named if item.kind != REFERENCE and not _ours(item)],
         _place(legacy),
         account,
         _known_hosts(),
+        given,
     )
     found.problems += resolved.problems
     found.warnings += resolved.warnings
@@ -70,6 +77,7 @@ def facts_of(resolved: _needs_files.Resolved) -> dict[str, Any]:
     """What the journal keeps of it."""
     return {
         "files": [item._asdict() for item in resolved.files],
+        "mounts": [item._asdict() for item in resolved.mounts],
         **{
             name: getattr(resolved, name)
             for name in ("environment", "modules", "programs", "hosts", "addresses")
@@ -93,7 +101,7 @@ def _as_source(view: str) -> str:
 def _place(legacy: _legacy.Running) -> _needs_files.Place:
     folder = legacy.facts["folder"]
     config = os.path.dirname(os.path.abspath(legacy.facts["config"] or folder + "/config.yaml"))
-    paths = legacy.environment.get("PYTHONPATH", "").split(os.pathsep)
+    paths = legacy.effective.get("PYTHONPATH", "").split(os.pathsep)
     return _needs_files.Place(
         folder, config, [os.path.join(folder, path) for path in paths if path]
     )
@@ -144,7 +152,7 @@ def _check_references(
     configured = [name for text in texts for name in _needs.configured(text)]
     secrets = any(_SECRETS in text for text in texts)
     for item in _needs.missing(named, planned, configured):
-        if item.name in legacy.environment:
+        if item.name in legacy.effective:
             found.refuse(
                 item.where,
                 "refers to %s, which the legacy proxy has and the new environment would not"

@@ -47,7 +47,11 @@ def check_ports(
         ours: Callable[[_listeners.Listener], Any],
         host: str = _listeners.LOOPBACK,
     ) -> None:
-        listener = _listeners.holder(listeners, number, host)
+        listener = (
+            _listeners.holder(listeners, number, host)
+            if host
+            else _listeners.anywhere(listeners, number)
+        )
         command = listener.command if listener else ""
         is_ours = bool(listener and ours(listener))
         ports.append(_requirements.Port(name, number, expected, command, is_ours))
@@ -58,6 +62,7 @@ def check_ports(
             legacy["port"],
             legacy["unit"]["name"],
             lambda item: item.pid and legacy["pid"] in _process.ancestors(item.pid),
+            "",
         )
     for name, program, known, store in (
         ("database", "postgres", "database" in facts, facts.get("database")),

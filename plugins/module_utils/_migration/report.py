@@ -6,7 +6,7 @@ Pure; the journal has no secrets."""
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 from .._deployment import steps as _steps
 from .._deployment.journal import (
@@ -172,7 +172,9 @@ def _proofs(journal: Journal) -> list[dict[str, Any]]:
     if verified.get("after"):
         proofs += _clients(journal["facts"].get("snapshot_before", {}), verified["after"])
         proofs += _able(facts_of(journal, "rehearse").get("capabilities", {}))
-        proofs.append(_published(verified["containers"]))
+        address = journal["facts"].get("found", {}).get("address") or {}
+        proofs.append(_published(verified["containers"], address.get("publish", [])))
+        proofs += _answering(verified.get("answers") or [])
         proofs += _bridged(verified.get("bridges", {}))
     backup = facts_of(journal, "backup")
     if backup:
@@ -331,17 +333,32 @@ def _able(capabilities: dict) -> list[dict[str, Any]]:
     return [_proof("models can do what they could", not lost, ", ".join(found))] if found else []
 
 
-def _published(containers: dict) -> dict[str, Any]:
-    """Where the containers can be reached, as the engine says."""
+def _answering(urls: list[str]) -> list[dict[str, Any]]:
+    """Where others reach the proxy, which was asked there."""
+    name = "the proxy answers where others reach it"
+    return [_proof(name, True, ", ".join(urls))] if urls else []
+
+
+def _published(containers: dict, wanted: Sequence[str] = ()) -> dict[str, Any]:
+    """Where the containers can be reached, as the engine says.
+
+    :param wanted: addresses at which the proxy shall be.
+    """
     hosts = [
         "%s:%s" % (host["HostIp"], host["HostPort"])
         for container in containers.values()
         for port in (container["ports"] or {}).values()
         for host in port or []
     ]
+    outer = [address for address in wanted if address not in ("127.0.0.1", "::1")]
     return _proof(
-        "published on loopback only",
-        all(host.startswith("127.") for host in hosts),
+        "published at %s, where the proxy was asked to be, and else on loopback only"
+        % ", ".join(outer)
+        if outer
+        else "published on loopback only",
+        all(
+            host.startswith("127.") or host.rpartition(":")[0] in ("::1", *outer) for host in hosts
+        ),
         ", ".join(hosts),
     )
 

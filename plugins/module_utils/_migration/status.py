@@ -378,7 +378,7 @@ def _proxy(
 ) -> dict[str, Any]:
     """Who answers at the proxy's port, and whether it is ready."""
     who = who_answers(
-        _listeners.holder(listeners, port),
+        _listeners.anywhere(listeners, port),
         status["legacy"]["units"],
         status["compose"]["containers"],
     )

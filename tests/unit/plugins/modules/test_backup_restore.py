@@ -76,6 +76,8 @@ def test_settings_of_the_host_say_what_is_restored(
         accept_files=["ab"],
         images={"litellm": "l"},
         network="host",
+        publish=["0.0.0.0"],
+        mounts=["/etc/own:/srv/own"],
         restore_point=False,
         wait=5,
     )
@@ -90,7 +92,13 @@ def test_settings_of_the_host_say_what_is_restored(
             5,
             ("ssh-ed25519 AAAA me",),
             ("ab",),
-            ("host", {"litellm": "l"}, {"litellm": ("sha256:1",)}),
+            (
+                "host",
+                {"litellm": "l"},
+                {"litellm": ("sha256:1",)},
+                ("0.0.0.0",),
+                ("/etc/own",),
+            ),
         ),
     )
     assert (result["changed"], result["messages"], result["loses"], result["stopped"]) == (
@@ -100,7 +108,8 @@ def test_settings_of_the_host_say_what_is_restored(
         1.5,
     )
     result = run(backup_restore, check=True, settings=path)
-    assert deployment[1][2:] == ("latest", "", "", "", True, 240, (), (), ("bridge", {}, {}))
+    given = ("bridge", {}, {}, (), ())
+    assert deployment[1][2:] == ("latest", "", "", "", True, 240, (), (), given)
     assert (result["changed"], result["problems"], result["messages"]) == (True, ["too full"], [])
 
 

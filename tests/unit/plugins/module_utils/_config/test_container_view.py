@@ -413,6 +413,7 @@ def compose(included: list[dict[str, str]], text: str = "") -> str:
         __compose_health=[],
         compose_engine_major=25,
         compose_images={},
+        compose_extra_hosts={},
     )
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.llmops.litellm.plugins.module_utils._config import mounts as _mounts
 from ansible_collections.llmops.litellm.plugins.module_utils._config import (
     needs_files as _needs_files,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._config.mounts import Mount
 from ansible_collections.llmops.litellm.plugins.module_utils._config.needs import (
     FILE,
     GUESS,
@@ -32,7 +34,8 @@ def resolve(
     home: Path, *named: Named, hosts: Any = None, taken: Any = (), account: Any = None
 ) -> _needs_files.Resolved:
     place = _needs_files.Place(str(home), str(home / "conf"))
-    return _needs_files.resolve(named, place, account or _reader.ours(), hosts or {}, taken)
+    given = [Mount(path, path) for path in taken]
+    return _needs_files.resolve(named, place, account or _reader.ours(), hosts or {}, given)
 
 
 @pytest.fixture
@@ -106,11 +109,15 @@ def test_one_that_the_account_cannot_read_is_refused(home: Path) -> None:
         {},
         [],
         [],
+        [],
     )
 
 
-def test_a_socket_is_refused_unless_the_operator_mounts_it(home: Path) -> None:
+def test_a_socket_is_refused_unless_the_operator_mounts_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = str(home / "s")
+    monkeypatch.setattr(_mounts, "obstacle", lambda source: "")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
         for item in (Named(SOCKET, path, "x"), Named(FILE, path, "x", GUESS)):
@@ -118,9 +125,38 @@ def test_a_socket_is_refused_unless_the_operator_mounts_it(home: Path) -> None:
             assert resolve(home, item, taken=[path]).problems == []
 
 
-def test_what_the_operator_mounts_is_left_to_him(home: Path) -> None:
+def test_what_the_operator_mounts_is_left_to_him(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_mounts, "obstacle", lambda source: "")
     found = resolve(home, Named(FILE, str(home / "sa.json"), "x"), taken=[str(home)])
-    assert found.files == []
+    assert (found.files, found.mounts) == ([], [Mount(str(home), str(home))])
+
+
+@pytest.mark.parametrize(("settled", "account"), [(True, "root"), (False, "")])
+def test_what_must_not_be_mounted_itself_is_copied(
+    home: Path, monkeypatch: pytest.MonkeyPatch, settled: bool, account: str
+) -> None:
+    monkeypatch.setattr(_mounts, "obstacle", lambda source: "account x can write there")
+    monkeypatch.setattr(_reader, "settled", lambda path: settled)
+    found = resolve(home, taken=[str(home / "prompts"), str(home / "sa.json")])
+    assert (found.mounts, found.problems) == ([], [])
+    assert sorted(targets(found, home)) == [
+        "HOME/prompts/a.prompt",
+        "HOME/prompts/deep/b.prompt",
+        "HOME/sa.json",
+    ]
+    assert {item.account for item in found.files} == {account}
+
+
+def test_a_mount_that_cannot_be_made_is_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "/nosuch/x: No such file" in str(resolve(home, taken=["/nosuch/x"]).problems[0])
+    monkeypatch.setattr(_mounts, "obstacle", lambda source: "account x can write there")
+    os.mkfifo(home / "pipe")
+    said = str(resolve(home, taken=[str(home / "pipe")]).problems[0])
+    assert "can't be mounted (account x can write there), and can't be copied" in said
 
 
 @pytest.mark.parametrize("name", ["a$b", "a\nb"])

@@ -92,6 +92,27 @@ def test_layout_of_postgresql_18_and_user_of_valkey_are_ours() -> None:
     assert _compose_file.differences(text) == []
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0", "10.0.0.5", "::"])
+def test_the_proxy_is_published_where_the_inventory_says(address: str) -> None:
+    text = support.compose_file(compose_publish=["127.0.0.1", address])
+    shown = "[%s]" % address if ":" in address else address
+    assert _compose_file.differences(text) == [
+        "services.litellm.ports[1]: %s:4000:4000 (litellm_publish does not name it)" % shown
+    ]
+    assert _compose_file.differences(text, Expected(publish=[address])) == []
+    other = text.replace("127.0.0.1:6379:", "%s:6379:" % shown)
+    assert len(_compose_file.differences(other, Expected(publish=[address]))) == 1
+
+
+def test_the_container_gets_what_the_inventory_says() -> None:
+    mounts = [{"source": "/etc/litellm/prompts", "target": "/app/prompts"}]
+    text = support.compose_file(compose_mounts=mounts)
+    (said,) = _compose_file.differences(text)
+    assert said.startswith("services.litellm.volumes[")
+    assert said.endswith("source: /etc/litellm/prompts (litellm_mounts does not name it)")
+    assert _compose_file.differences(text, Expected(mounts=["/etc/litellm/prompts"])) == []
+
+
 PROXY = "    container_name: litellm-proxy\n"
 
 

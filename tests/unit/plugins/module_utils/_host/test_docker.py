@@ -70,6 +70,24 @@ def test_faults_are_told(container: Any, said: list[str]) -> None:
     assert _docker.faults({"x": container}) == said
 
 
+@pytest.mark.parametrize(
+    ("address", "exposed", "said"),
+    [
+        ("0.0.0.0", ["0.0.0.0"], ""),
+        ("::", ["0.0.0.0", "::"], ""),
+        ("0.0.0.0", ["10.0.0.5"], "publishes 4000/tcp on 0.0.0.0:4000, not at 10.0.0.5 alone"),
+        ("0.0.0.0", [], "publishes 4000/tcp on 0.0.0.0:4000, not on the loopback address alone"),
+    ],
+)
+def test_a_port_may_be_where_it_was_asked_to_be(
+    address: str, exposed: list[str], said: str
+) -> None:
+    ports = {"4000/tcp": [{"HostIp": address, "HostPort": "4000"}]}
+    found = {"state": "running", "health": "healthy", "ports": ports}
+    told = _docker.faults({"x": found, "y": dict(found, ports={})}, {"x": exposed})
+    assert told == (["container x " + said] if said else [])
+
+
 def test_container_in_the_hosts_network_publishes_what_it_listens_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

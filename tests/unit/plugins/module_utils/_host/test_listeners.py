@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
+from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
 
 TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:0FA0 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1001        0 12345 1 0000000000000000 100 0 0 10 0
@@ -73,6 +74,22 @@ def test_who_answers_is_who_has_the_address_that_clients_use(
     found = _listeners.holder(listeners, 4000, host)
     assert (found and found.address) == answers
     assert _listeners.holder(listeners, 4001, host) is None
+
+
+def test_a_port_that_only_another_address_has_is_found() -> None:
+    outer = Listener("10.0.0.5", 4000, 1, "outer")
+    inner = Listener("127.0.0.1", 4000, 2, "inner")
+    assert _listeners.anywhere([outer, inner], 4000) == inner
+    assert _listeners.anywhere([outer], 4000) == outer
+    assert _listeners.anywhere([outer], 4001) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "wanted"),
+    [("127.0.0.1", True), ("0.0.0.0", True), ("192.0.2.1", False), ("gateway", False)],
+)
+def test_addresses_of_this_host(address: str, wanted: bool) -> None:
+    assert _listeners.is_here(address) is wanted
 
 
 def test_what_is_asked_where_nothing_is_said_is_the_first_loopback_address() -> None:

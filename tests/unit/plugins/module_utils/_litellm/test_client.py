@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import http.server
 import socket
 import ssl
+import subprocess
 import threading
 import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import fake_proxy
 import pytest
@@ -44,6 +47,45 @@ def raw_server(text: bytes, pause: float = 0) -> tuple[str, threading.Thread]:
     thread = threading.Thread(target=run)
     thread.start()
     return f"http://127.0.0.1:{listener.getsockname()[1]}", thread
+
+
+@pytest.fixture
+def own_certificate(tmp_path: Path) -> Iterator[int]:
+    """The port of a server that speaks TLS on every address, with a certificate of its own."""
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=gateway.lan -keyout".split()
+    subprocess.run([*words, str(key), "-out", str(cert)], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_words: object) -> None:
+            """Nothing."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted"),
+    [("127.0.0.1", 204), ("localhost", None)],  # a name may be anybody's
+)
+def test_certificate_counts_but_for_an_address_of_this_host(
+    own_certificate: int, host: str, wanted: Any
+) -> None:
+    answer = Client("https://%s:%d" % (host, own_certificate)).get("/")
+    assert answer.status == wanted
+    if wanted is None:
+        assert "certificate" in answer.body
 
 
 def test_an_error_is_an_answer_and_a_redirect_is_not_followed(proxy: fake_proxy.FakeProxy) -> None:

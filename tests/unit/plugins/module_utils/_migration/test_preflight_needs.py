@@ -138,6 +138,12 @@ def test_names_of_etc_hosts_are_carried(
     assert check(home, config).facts["needs"]["addresses"] == {}
 
 
+def test_mounts_of_the_operator(home: Path) -> None:
+    found = check(home, "", mounts=["/etc/hostname:/srv/name:ro"])
+    assert found.facts["needs"]["mounts"] == [{"source": "/etc/hostname", "target": "/srv/name"}]
+    assert "litellm_mounts: 'x' is no mount" in texts(check(home, "", mounts=["x"]).problems)
+
+
 def test_a_configuration_that_cannot_be_rendered_names_nothing(home: Path) -> None:
     assert check(home, "a: 'never closed\nb: os.environ/KEY\n").warnings == []
 
@@ -153,5 +159,13 @@ def test_places_are_those_of_the_process(home: Path) -> None:
 
 def test_every_fact_is_of_a_kind_that_the_journal_takes(home: Path) -> None:
     needs = check(home, "").facts["needs"]
-    assert set(needs) == {"files", "environment", "modules", "programs", "hosts", "addresses"}
+    assert set(needs) == {
+        "files",
+        "mounts",
+        "environment",
+        "modules",
+        "programs",
+        "hosts",
+        "addresses",
+    }
     assert _needs.SURE > _needs.LIKELY > _needs.GUESS

@@ -112,6 +112,22 @@ def test_published_elsewhere_is_not_a_proof() -> None:
     )["ok"]
 
 
+def test_published_where_it_was_asked_to_be_is_one() -> None:
+    made = journal()
+    verified = made["steps"][-2]["facts"]
+    verified["containers"]["litellm-proxy"]["ports"]["4000/tcp"][0]["HostIp"] = "0.0.0.0"
+    verified["answers"] = ["http://10.0.0.5:4000"]
+    made["facts"]["found"]["address"] = {"publish": ["0.0.0.0"]}
+    proofs = {item["name"]: item for item in _report.build(made, "/state")["proofs"]}
+    name = "published at 0.0.0.0, where the proxy was asked to be, and else on loopback only"
+    assert proofs[name]["ok"]
+    told = proofs["the proxy answers where others reach it"]
+    assert (told["ok"], told["figures"]) == (True, "http://10.0.0.5:4000")
+    made["facts"]["found"]["address"] = {"publish": ["10.0.0.5"]}
+    elsewhere = [item for item in _report.build(made, "/state")["proofs"] if not item["ok"]]
+    assert [item["name"][:21] for item in elsewhere] == ["published at 10.0.0.5"]
+
+
 def test_other_hash_is_not_a_proof() -> None:
     made = journal()
     copied = next(step for step in made["steps"] if step["name"] == "cutover")

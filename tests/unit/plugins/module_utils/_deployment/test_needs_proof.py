@@ -1,0 +1,99 @@
+"""Whether the proxy's container has what it needs: asked in Python, judged in words."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    compose_project as _compose_project,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    needs_proof as _needs_proof,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_project import (
+    DeploymentError,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
+
+
+@pytest.fixture
+def container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
+    """A container that is this host's Python in a folder of its own; what Compose was told."""
+    seen: list[list[str]] = []
+
+    def compose(folder: str, words: list[str], timeout: float = 0) -> Result:
+        seen.append(words)
+        argv = [sys.executable, *words[words.index("-c") :]]
+        done = subprocess.run(
+            argv, cwd=tmp_path, capture_output=True, text=True, timeout=timeout, check=False
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    monkeypatch.setattr(_compose_project, "compose", compose)
+    return seen
+
+
+def test_the_container_says_what_it_lacks(container: list[list[str]], tmp_path: Path) -> None:
+    (tmp_path / "hooks.py").write_text("raise SystemExit('never run')")
+    lost = _needs_proof.ask(
+        "/opt/litellm",
+        ["compose.yaml", "compose.stage.yaml"],
+        {
+            "files": [str(tmp_path), str(tmp_path / "hooks.py"), "/nosuch/key"],
+            "modules": ["hooks", "json", "nosuch_module.part"],
+            "programs": ["sh", "nosuch-program"],
+            "hosts": ["localhost", "nosuch.invalid"],
+        },
+    )
+    assert lost == {
+        "files": {"/nosuch/key": "No such file or directory"},
+        "modules": {"nosuch_module.part": "no module of that name"},
+        "programs": {"nosuch-program": "no program of that name"},
+        "hosts": {"nosuch.invalid": "not known"},
+    }
+    assert container[0][:5] == ["--file", "compose.yaml", "--file", "compose.stage.yaml", "run"]
+    assert "--no-deps" in container[0] and "--rm" in container[0]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Result(1, "", "x\nno such image"), Result(0, "", ""), Result(0, "[]", ""), Result(0, "x", "")],
+)
+def test_what_cannot_be_asked_is_said(monkeypatch: pytest.MonkeyPatch, answer: Result) -> None:
+    monkeypatch.setattr(_compose_project, "compose", lambda *_words, **_named: answer)
+    with pytest.raises(DeploymentError, match="can't be asked for what it needs"):
+        _needs_proof.ask("/opt/litellm", ["compose.yaml"], {})
+
+
+CASES: list[tuple[Any, list[str], list[str]]] = [
+    ({}, [], []),
+    ({"files": {"/srv/key": "Permission denied"}}, ["/srv/key: LiteLLM can't read it"], []),
+    ({"modules": {"presidio": ""}}, ["Python module presidio: the image has none"], []),
+    ({"programs": {"npx": ""}}, ["program npx: the image has none"], []),
+    ({"hosts": {"gpu1": ""}}, ["litellm_extra_hosts: {gpu1: 10.0.0.7}"], []),
+    ({"hosts": {"gone": ""}}, [], ["host gone is known to nobody here"]),
+    (
+        {"files": {"/b": "x", "/a": "x"}, "programs": {"npx": ""}},
+        ["/a: LiteLLM", "/b: LiteLLM", "program npx"],
+        [],
+    ),
+]
+
+
+@pytest.mark.parametrize(("lost", "problems", "notes"), CASES)
+def test_what_is_missing_is_said_at_once(lost: Any, problems: list[str], notes: list[str]) -> None:
+    found = _needs_proof.check(lost, {"gpu1": "10.0.0.7"})
+    assert len(found.problems) == len(problems)
+    assert all(wanted in said for wanted, said in zip(problems, found.problems))
+    assert found.notes == notes
+
+
+def test_addresses_are_those_that_this_host_knows() -> None:
+    assert _needs_proof.addresses(["localhost", "nosuch.invalid"]).keys() == {"localhost"}
+    assert json.dumps(_needs_proof.addresses([])) == "{}"
