@@ -99,6 +99,10 @@ options:
     type: list
     elements: raw
     default: []
+  extra_hosts:
+    description: Names of hosts that the proxy's container shall know, with their addresses.
+    type: dict
+    default: {}
   publish:
     description:
       - Addresses of this host at which the new proxy serves. If none is given, those at which the
@@ -227,6 +231,7 @@ ARGUMENTS: dict[str, Any] = {
     "accept_weak": {"type": "list", "elements": "str", "default": []},
     "accept_down": {"type": "list", "elements": "str", "default": []},
     "mounts": {"type": "list", "elements": "raw", "default": []},
+    "extra_hosts": {"type": "dict", "default": {}},
     "publish": {"type": "list", "elements": "str", "default": []},
     "run": {"type": "dict", "required": True},
     "patience": {"type": "int", "default": 7200},

@@ -285,6 +285,20 @@ def host_names(text: str) -> dict[str, str]:
     return found
 
 
+def odd_hosts(given: Mapping[str, Any]) -> list[str]:
+    """Names, of an operator's, that can't be a host's, or whose address is none."""
+    found = []
+    for name, address in given.items():
+        try:
+            ipaddress.ip_address(address if isinstance(address, str) else "")
+        except ValueError:
+            found.append(str(name))
+            continue
+        if not is_name(str(name)):
+            found.append(str(name))
+    return found
+
+
 def missing(
     named: Iterable[Named], environment: Mapping[str, str], configured: Iterable[str]
 ) -> list[Named]:

@@ -60,11 +60,19 @@ def check_needs(
     except ValueError as error:
         found.refuse("litellm_mounts", str(error), "")
         given = []
+    odd = _needs.odd_hosts(settings["extra_hosts"])
+    if odd:
+        found.refuse(
+            "litellm_extra_hosts",
+            "%s: not a host's name with a numeric address" % ", ".join(odd),
+            "write it as {gpu1: 10.0.0.7}",
+        )
     resolved = _needs_files.resolve(
         [item for item in named if item.kind != REFERENCE and not _ours(item)],
         _place(legacy),
         account,
-        _known_hosts(),
+        # what the operator says goes before the host's own file, which is carried in any case
+        {**_known_hosts(), **settings["extra_hosts"]},
         given,
     )
     found.problems += resolved.problems

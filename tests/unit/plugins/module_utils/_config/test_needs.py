@@ -193,6 +193,21 @@ def test_names_of_the_host() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"gpu1": "10.0.0.7", "gpu2.lan": "fd00::7"}, []),
+        ({"gpu1": "gpu2"}, ["gpu1"]),
+        ({"gpu1": 5}, ["gpu1"]),
+        ({"-x": "10.0.0.7"}, ["-x"]),
+        ({"localhost": "10.0.0.7"}, ["localhost"]),
+        ({5: "10.0.0.7"}, ["5"]),
+    ],
+)
+def test_hosts_of_an_operator(given: Any, wanted: list[str]) -> None:
+    assert _needs.odd_hosts(given) == wanted
+
+
 def test_references_that_nobody_answers() -> None:
     text = (
         "environment_variables: {SET: x, AGAIN: os.environ/THAT}\n"

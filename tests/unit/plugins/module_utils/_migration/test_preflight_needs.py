@@ -144,6 +144,18 @@ def test_mounts_of_the_operator(home: Path) -> None:
     assert "litellm_mounts: 'x' is no mount" in texts(check(home, "", mounts=["x"]).problems)
 
 
+def test_hosts_of_the_operator_go_before_those_of_the_file(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hosts").write_text("127.0.1.1 me\n")
+    monkeypatch.setattr(_preflight_needs, "HOSTS", str(tmp_path / "hosts"))
+    config = "a: {api_base: 'http://me/v1'}\n"
+    found = check(home, config, extra_hosts={"me": "10.0.0.7"})
+    assert (found.problems, found.facts["needs"]["addresses"]) == ([], {"me": "10.0.0.7"})
+    said = texts(check(home, "", extra_hosts={"gpu1": "gpu2", "a:b": "10.0.0.7"}).problems)
+    assert "litellm_extra_hosts: gpu1, a:b: not a host's name" in said
+
+
 def test_a_configuration_that_cannot_be_rendered_names_nothing(home: Path) -> None:
     assert check(home, "a: 'never closed\nb: os.environ/KEY\n").warnings == []
 
