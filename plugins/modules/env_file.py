@@ -46,10 +46,16 @@ options:
         type: path
         required: true
       dialect:
-        description: Who reads it.
+        description:
+          - Who reads it; V(dotenv) for a file that LiteLLM loads by itself, which sets what is not
+            set.
         type: str
-        choices: [compose, systemd, shell]
+        choices: [compose, systemd, shell, dotenv]
         default: systemd
+      late:
+        description: Whether LiteLLM's database client loads it, when LiteLLM has begun.
+        type: bool
+        default: false
       account:
         description:
           - Account that reads it, as C(legacy.reader) of M(llmops.litellm.legacy_info) names it.
@@ -223,6 +229,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import proble
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import reader as _reader
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
+    effective_environment as _effective_environment,
+)
 
 ARGUMENTS: dict[str, Any] = {
     "legacy_env": {"type": "path", "required": True},
@@ -232,7 +241,12 @@ ARGUMENTS: dict[str, Any] = {
         "default": [],
         "options": {
             "path": {"type": "path", "required": True},
-            "dialect": {"type": "str", "choices": list(_envfile.DIALECTS), "default": "systemd"},
+            "dialect": {
+                "type": "str",
+                "choices": [*_envfile.DIALECTS, _environment_files.DOTENV],
+                "default": "systemd",
+            },
+            "late": {"type": "bool", "default": False},
             "account": {"type": "str", "default": ""},
         },
     },
@@ -285,7 +299,9 @@ def read_legacy(
         try:
             with _reader.opened(item["account"], item["path"]) as handle:
                 text = handle.read().decode("utf-8", "surrogateescape")
-            files.append(_environment_files.LegacyFile(item["path"], item["dialect"], text))
+            files.append(
+                _environment_files.LegacyFile(item["path"], item["dialect"], text, item["late"])
+            )
         except OSError as error:
             missing.append(
                 {
@@ -295,6 +311,8 @@ def read_legacy(
                     "reason": "cannot be read: %s" % error.strerror,
                 }
             )
+    loaded = _effective_environment.effective(process, _effective_environment.of(files)).carried
+    process = {name: value for name, value in loaded.items() if not _envfile.fault(name, value)}
     return process, files, missing
 
 

@@ -28,6 +28,31 @@ options:
   config:
     description: The proxy's configuration, which O(account) reads. If it is not given, it has none.
     type: path
+  dotenv_files:
+    description: Files that LiteLLM loads by itself, as C(legacy.dotenv_files) of
+      M(llmops.litellm.legacy_info) names them; what they give the process counts as its own.
+    type: list
+    elements: dict
+    default: []
+    version_added: 0.2.0
+    suboptions:
+      path:
+        description: The file on the host.
+        type: path
+        required: true
+      dialect:
+        description: Who reads it.
+        type: str
+        choices: [dotenv]
+        default: dotenv
+      account:
+        description: Account that reads it, as O(account).
+        type: str
+        default: ''
+      late:
+        description: Whether LiteLLM's database client loads it, when LiteLLM has begun.
+        type: bool
+        default: false
   dest:
     description: The env file on the host. Its folder is made with mode 0700 where it is missing.
     type: path
@@ -63,7 +88,7 @@ left_out:
 """
 
 import os
-from typing import Optional
+from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -75,6 +100,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import proble
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import reader as _reader
 from ansible_collections.llmops.litellm.plugins.module_utils._host.account import Account
+from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
+    effective_environment as _effective_environment,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     endpoint as _endpoint,
 )
@@ -89,6 +117,19 @@ def environment_of(pid: int, account: str) -> dict[str, str]:
     if account not in ("", _reader.ROOT) and uid != _reader.recall(account).uid:
         raise OSError("process %d is another account's" % pid)
     return _process.process_environment(pid)
+
+
+def with_loaded(environment: dict[str, str], named: list[dict[str, Any]]) -> dict[str, str]:
+    """An environment with what LiteLLM loads by itself.
+
+    :raises OSError: a file can't be read, with who and why as its message.
+    """
+    files = []
+    for item in named:
+        with _reader.opened(item["account"], item["path"]) as handle:
+            text = handle.read().decode("utf-8", "surrogateescape")
+        files.append(_effective_environment.Dotenv(item["path"], text, item["late"]))
+    return _effective_environment.effective(environment, files).carried
 
 
 def with_settings(
@@ -111,6 +152,17 @@ def main() -> None:
             "account": {"type": "str", "default": ""},
             "config": {"type": "path"},
             "dest": {"type": "path", "required": True},
+            "dotenv_files": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "dialect": {"type": "str", "choices": ["dotenv"], "default": "dotenv"},
+                    "account": {"type": "str", "default": ""},
+                    "late": {"type": "bool", "default": False},
+                },
+            },
         },
         supports_check_mode=True,
     )
@@ -124,6 +176,10 @@ def main() -> None:
         )
     except _problem.OperatorError as error:
         module.fail_json(msg=str(error))
+    try:
+        environment = with_loaded(environment, module.params["dotenv_files"])
+    except (_problem.OperatorError, OSError) as error:
+        module.fail_json(msg=_problem.words(error))
     try:
         environment = with_settings(environment, module.params["config"], account)
     except (_problem.OperatorError, OSError) as error:

@@ -152,14 +152,8 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
 from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
-from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
-
-
-def is_proxy(pid: int) -> bool:
-    """Whether a process is LiteLLM itself."""
-    return _legacy.is_proxy(_process.command_line(pid))
 
 
 def bring_back(
@@ -192,7 +186,7 @@ def retire(params: dict[str, Any], check: bool, actions: dict[str, list[str]]) -
     """
     for unit in params["units"]:
         if unit["name"] == params["proxy"]:
-            done = _systemd.retire(unit, check=check, alone=is_proxy)
+            done = _systemd.retire(unit, check=check, first=_legacy.proxy_pid)
         else:
             done = _systemd.retire(unit, check=check)
         if done:

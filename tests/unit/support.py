@@ -1,14 +1,17 @@
-"""What tests of many modules need: a module that is run, a PostgreSQL and programs that are
-none.
+"""What tests of many modules need: a module that is run; a PostgreSQL, a proxy and programs that
+are none.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 import pytest
@@ -36,6 +39,50 @@ def run_module(
     shown = capsys.readouterr().out
     assert [secret for secret in secrets if secret in shown] == []
     return dict(json.loads(shown))
+
+
+class Listening(NamedTuple):
+    """A process that listens at a port of 127.0.0.1."""
+
+    pid: int
+    port: int
+
+
+# What a process runs that is known as LiteLLM by its command line, and does no more than listen.
+LISTENS = """import os, socket
+if USER: os.setgroups([]); os.setgid(USER); os.setuid(USER)
+with socket.create_server(("127.0.0.1", PORT)) as litellm_run_server:
+    print(litellm_run_server.getsockname()[1], flush=True); input()  # litellm: run_server
+"""
+
+
+@contextmanager
+def listening(
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    port: int = 0,
+    user: int = 0,
+) -> Iterator[Listening]:
+    """A process that is known as LiteLLM, with these arguments and no other variables.
+
+    :param port: at which it listens; 0: any. :param user: the account number that it becomes.
+    """
+    # /proc tells of a process only some moments after it was started; its first line says that it
+    # runs
+    code = LISTENS.replace("USER", str(user)).replace("PORT", str(port))
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=folder,
+        env=dict(environment),
+    ) as child:
+        assert child.stdout
+        try:
+            yield Listening(child.pid, int(child.stdout.readline()))
+        finally:
+            child.communicate(b"\n")
 
 
 def reachable(path: Path) -> Path:

@@ -12,19 +12,25 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from . import envfile as _envfile
+from . import envfile_dotenv as _envfile_dotenv
 from . import envfile_systemd as _envfile_systemd
 from .envfile_common import NAME, decode
 
+DOTENV = "dotenv"  # the dialect of what LiteLLM loads by itself
+
 
 class LegacyFile(NamedTuple):
-    """An env file of the legacy unit; ``text`` and ``dialect`` as in :func:`_config.envfile.loads`.
+    """An env file of the legacy unit; ``text`` and ``dialect`` as in :func:`_config.envfile.loads`;
+    or one that LiteLLM loads by itself (``dotenv``), for what is not set yet. ``late``: see
+    :class:`_litellm.effective_environment.Dotenv`.
 
-    Sequences of them are in the order in which systemd reads the files.
+    Sequences of them are in the order in which systemd, and then LiteLLM, reads the files.
     """
 
     path: str
     dialect: str
     text: str
+    late: bool = False
 
 
 class Finding(NamedTuple):
@@ -76,7 +82,12 @@ def _statements(file: LegacyFile) -> list[_Statement]:
 
 
 def compare(process: Mapping[str, str], files: Sequence[LegacyFile]) -> Comparison:
-    """Read every file in its dialect and compare it with the process."""
+    """Read every file in its dialect and compare it with the process.
+
+    :param process: with what LiteLLM has loaded by itself.
+    """
+    loaded = [file for file in files if file.dialect == DOTENV]
+    files = [file for file in files if file.dialect != DOTENV]
     findings: list[Finding] = []
     statements: list[_Statement] = []
     adoptable: dict[str, tuple[str, str]] = {}
@@ -86,6 +97,8 @@ def compare(process: Mapping[str, str], files: Sequence[LegacyFile]) -> Comparis
             if file.dialect == "systemd":
                 values = _envfile.adoptable(file.text)
                 for item in _envfile.dropped(file.text):
+                    if item.name in process and loaded:
+                        continue  # LiteLLM has read the line itself
                     findings.append(Finding(file.path, item.line, item.name, item.reason))
                     if item.name in values and item.name not in process:
                         place = "%s:%d" % (file.path, item.line)
@@ -101,9 +114,23 @@ def compare(process: Mapping[str, str], files: Sequence[LegacyFile]) -> Comparis
             findings.append(Finding(statement.path, statement.line, statement.name, reason))
         elif statement is final:
             origins[statement.name] = statement.place
+    for file in loaded:
+        for name, place in _loaded(process, file).items():
+            origins.setdefault(name, place)
     places = {file.path: index for index, file in enumerate(files)}
     findings.sort(key=lambda item: (places[item.path], item.line))
     return Comparison(findings, origins, adoptable)
+
+
+def _loaded(process: Mapping[str, str], file: LegacyFile) -> dict[str, str]:
+    """Where a file that LiteLLM loads has what the process has: place by name."""
+    text = decode(file.text)
+    values = _envfile_dotenv.loads(text, process)
+    return {
+        line.name: "%s:%d" % (file.path, text.count("\n", 0, line.start) + 1)
+        for line in _envfile_dotenv.assignments(text)
+        if line.name in values and process.get(line.name) == values[line.name]
+    }
 
 
 def _difference(process: Mapping[str, str], statement: _Statement, final: _Statement) -> str:

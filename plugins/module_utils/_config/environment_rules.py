@@ -39,7 +39,10 @@ _DROPPED = (
         r"|CONNECT_TIMEOUT|TARGETSESSIONATTRS|REQUIREPEER|CHANNELBINDING|GSS[A-Z]+|KRBSRVNAME|SSL[A-Z]+|SYSCONFDIR|LOCALEDIR)",
         "a setting of PostgreSQL's clients on the host",
     ),
-    (r"HOST|PORT|CONFIG_FILE_PATH", "the container's command says it"),
+    (
+        r"HOST|PORT|CONFIG_FILE_PATH|WORKER_CONFIG|WEB_CONCURRENCY|UVICORN_[A-Z_]+|GUNICORN_CMD_ARGS",
+        "the container's command says it",
+    ),
     (
         r"SEPARATE_HEALTH_(APP|PORT)|SUPERVISORD_STOPWAITSECS",
         "only the image's start script follows it: it would start a second server beside the proxy",

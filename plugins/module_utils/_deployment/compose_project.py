@@ -20,7 +20,7 @@ from .._host.problem import OperatorError
 from .._host.process import Result, run
 from .._postgres.session import Endpoint
 from . import addresses as _addresses
-from . import legacy as _legacy
+from . import proxy_command as _proxy_command
 
 # The services, and what their containers are called after the project.
 CONTAINERS = {"litellm": "proxy", "postgres": "postgres", "redis": "redis"}
@@ -229,7 +229,7 @@ def _address(
     environment = service.get("environment") or {}
     words = service.get("command") or []
     words = shlex.split(words) if isinstance(words, str) else [str(word) for word in words]
-    command = _legacy.parse_command(["litellm", *words])
+    command = _proxy_command.parse_words(words)
     port = int(command["port"] or environment.get("PORT") or INSIDE["litellm"])
     if service.get("network_mode") == "host":
         host = str(command["host"] or environment.get("HOST") or "")

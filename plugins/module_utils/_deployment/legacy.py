@@ -10,11 +10,9 @@ shell would read. :class:`Facts` holds no secret; secrets stay in :class:`Runnin
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import os
-import re
-from typing import NamedTuple, Optional, Sequence, TypedDict
+from typing import Any, NamedTuple, Optional, Sequence, TypedDict
 
 from .._config import addresses as _addresses
 from .._config import includes as _includes
@@ -25,55 +23,28 @@ from .._host import process_unit as _process_unit
 from .._host import reader as _reader
 from .._host.account import Account, AccountError
 from .._host.paths import UntrustedPath
-from .._host.problem import OperatorError
+from .._host.problem import Problem
 from .._host.systemd import (
     Manager,
     Unit,
     list_unit_files,
     managers,
     parse_environment_files,
-    parse_exec,
     show,
     unloadable,
 )
+from .._litellm import effective_environment as _effective_environment
 from .._postgres import endpoint as _endpoint
 from .._postgres import programs as _programs
+from . import proxy_command as _proxy_command
+from . import proxy_process as _proxy_process
+from . import proxy_settings as _proxy_settings
 from . import related_units as _related_units
 from .legacy_reader import Reader, system_paths
 
-# Options of LiteLLM's command line that belong to the address or the file, which the compose
-# deployment decides itself.
-OWN_OPTIONS = {"--host", "--port", "-p", "--config", "-c"}
-# How LiteLLM's command is called: its script, or ``python -m``, or ``python FILE``.
-PROGRAM = re.compile(r"(^|/)(litellm|litellm\.proxy\.proxy_cli|proxy_cli\.py)$")
-TRACES = ("litellm_init.pth", "cook.pth", "sitecustomize.py")
-
-
-class LegacyError(OperatorError):
-    """The legacy deployment can't be known from what is there: ``problem`` in words, ``remedy``
-    what to do."""
-
-    def __init__(self, problem: str, remedy: str) -> None:
-        super().__init__("%s %s" % (problem, remedy))
-        self.problem, self.remedy = problem, remedy
-
-
-class Command(TypedDict):
-    """What a LiteLLM command line says; ``None`` where it says nothing. ``options``: every other
-    option with its values, in order, as the container's command has to repeat them."""
-
-    host: Optional[str]
-    port: Optional[int]
-    config: Optional[str]
-    options: list[str]
-
-
-class Installed(TypedDict):
-    """LiteLLM in a Python environment: its version, and traces (paths) of the known malicious
-    releases."""
-
-    version: Optional[str]
-    traces: list[str]
+# What LiteLLM takes where nothing names a port; taken, it listens at a random one.
+PORT = 4000
+LegacyError = _proxy_process.LegacyError
 
 
 class Server(TypedDict):
@@ -94,9 +65,11 @@ class Facts(TypedDict):
     :meth:`_host.systemd.Unit.record`. ``folder``: in which it runs. ``config``: path of its
     configuration, ``included``: of what that includes. ``options``: see :class:`Command`.
     ``environment_files``: ``{path, account}``; ``optional_files`` of them need not be there.
-    ``variables``: names. ``python``: the interpreter whose environment has LiteLLM. ``hashes``:
-    SHA-256 by path. ``files``: ``{src, name, account}`` as a backup takes them. ``reader``: the
-    account that the proxy runs as, and each file's ``account``: in the word of
+    ``dotenv_files``: ``{path, dialect, late, account}`` of those that LiteLLM loads by itself, as
+    :mod:`_litellm.effective_environment` has them. ``variables``: names. ``python``: the
+    interpreter whose environment has LiteLLM, ``site`` the folder in which it is installed.
+    ``hashes``: SHA-256 by path. ``files``: ``{src, name, account}`` as a backup takes them.
+    ``reader``: the account that the proxy runs as, and each file's ``account``: in the word of
     :mod:`_host.reader`."""
 
     unit: dict[str, str]
@@ -110,8 +83,10 @@ class Facts(TypedDict):
     options: list[str]
     environment_files: list[dict[str, str]]
     optional_files: list[str]
+    dotenv_files: list[dict[str, Any]]
     variables: list[str]
     python: Optional[str]
+    site: Optional[str]
     litellm_version: Optional[str]
     litellm_traces: list[str]
     hashes: dict[str, str]
@@ -122,7 +97,11 @@ class Facts(TypedDict):
 class Running(NamedTuple):
     """The running proxy: its unit, its process, what it was started with. ``facts`` can be shown to
     anybody; the environment and the configuration, with what it includes, hold secrets. ``reader``
-    reads its files; ``unread``: why it can't read the configuration, empty where it can."""
+    reads its files; ``unread``: why it can't read the configuration, empty where it can.
+
+    ``environment``: what the process was started with and what LiteLLM loads by itself;
+    ``loaded``: the same at each moment of its start. ``problems``, ``warnings``: what was seen of
+    the process that a migration can't take along as it is."""
 
     unit: Unit
     environment: dict[str, str]
@@ -130,6 +109,9 @@ class Running(NamedTuple):
     facts: Facts
     reader: Reader = Reader(_reader.ours())
     unread: str = ""
+    loaded: _effective_environment.Effective = _effective_environment.effective({})
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def stores(self) -> _stores.Stores:
@@ -238,19 +220,19 @@ def _is_loaded(record: dict[str, str]) -> bool:
 
 def _proxy_marks(unit: Unit) -> Optional[_related_units.Marks]:
     """The marks of a unit that is a proxy of its own; ``None`` for any other."""
-    return _marks(unit) if _proxy_command(unit) else None
+    return _marks(unit) if _unit_command(unit) else None
 
 
-def _proxy_command(unit: Unit) -> list[str]:
+def _unit_command(unit: Unit) -> list[str]:
     """The command with which a unit starts a proxy; nothing where none of its commands is one."""
     lines = [line.split() for line in _related_units.commands(unit)]
-    return next((words for words in lines if any(map(PROGRAM.search, words))), [])
+    return next((words for words in lines if any(map(_proxy_command.PROGRAM.search, words))), [])
 
 
 def _marks(
     unit: Unit, port: Optional[int] = None, folder: str = "", config: Optional[str] = None
 ) -> _related_units.Marks:
-    command = parse_command(_proxy_command(unit))
+    command = _proxy_command.parse_command(_unit_command(unit))
     folder = folder or unit.properties.get("WorkingDirectory", "").lstrip("-!")
     config = config or (os.path.join(folder, command["config"]) if command["config"] else None)
     files = parse_environment_files(unit.properties.get("EnvironmentFiles", ""))
@@ -261,86 +243,6 @@ def _marks(
         [folder, os.path.dirname(config) if config else None],
         [config, *(path for path, _optional in files)],
     )
-
-
-def parse_command(argv: list[str]) -> Command:
-    """What a LiteLLM command line says."""
-    own: dict[str, Optional[str]] = {}
-    options: list[str] = []
-    start = next((i for i, word in enumerate(argv) if PROGRAM.search(word)), 0) + 1
-    words = [
-        part
-        for word in argv[start:]
-        for part in (word.split("=", 1) if word.startswith("--") and "=" in word else [word])
-    ]
-    position = 0
-    while position < len(words):
-        word = words[position]
-        values: list[str] = []
-        while position + 1 + len(values) < len(words) and not words[
-            position + 1 + len(values)
-        ].startswith("-"):
-            values.append(words[position + 1 + len(values)])
-        if word in OWN_OPTIONS:
-            key = {"-p": "port", "-c": "config"}.get(word, word.lstrip("-"))
-            own[key] = values[0] if values else None
-        else:
-            options += [word, *values]
-        position += 1 + len(values)
-    port = own.get("port")
-    return {
-        "host": own.get("host"),
-        "port": int(port) if port and port.isdigit() else None,
-        "config": own.get("config"),
-        "options": options,
-    }
-
-
-def is_proxy(argv: list[str]) -> bool:
-    """Whether a process is LiteLLM itself, and not a wrapper (a shell, ``conda run``) that has
-    started it."""
-    words = argv[1:] if argv and re.match(r"python[0-9.]*$", os.path.basename(argv[0])) else argv
-    words = words[1:] if words[:1] == ["-m"] else words
-    return bool(words and PROGRAM.search(words[0]))
-
-
-def parse_process_python(argv: list[str], account: Optional[Account] = None) -> Optional[str]:
-    """The Python that runs the proxy: the interpreter of its own environment, which holds
-    LiteLLM.
-
-    :param account: who looks for it; without one, we ourselves.
-    """
-    for word in argv[:2]:
-        if re.match(r"python[0-9.]*$", os.path.basename(word)):
-            return word
-        beside = os.path.join(os.path.dirname(word), "python")
-        if os.path.basename(word) == "litellm" and (account or _reader.ours()).exists(beside):
-            return beside
-    return None
-
-
-def installed(python: str, account: Optional[Account] = None) -> Installed:
-    """LiteLLM in a Python environment, without running any of it.
-
-    :param account: who looks at it; without one, who could have chosen it (see
-        :func:`_host.reader.of`).
-    :raises OSError, UntrustedPath: it can't be looked at.
-    """
-    found = (account or _reader.of("", python)).ask(lambda: _installed(python), python)
-    return Installed(version=found["version"], traces=found["traces"])
-
-
-def _installed(python: str) -> Installed:
-    root = os.path.dirname(os.path.dirname(python))
-    version: Optional[str] = None
-    traces: list[str] = []
-    for site in sorted(glob.glob(os.path.join(root, "lib", "python3*", "site-packages"))):
-        for path in glob.glob(os.path.join(site, "litellm-[0-9]*.dist-info")):
-            version = os.path.basename(path)[len("litellm-") : -len(".dist-info")]
-        traces += [
-            os.path.join(site, name) for name in TRACES if os.path.exists(os.path.join(site, name))
-        ]
-    return {"version": version, "traces": traces}
 
 
 def file_hash(path: str) -> str:
@@ -379,90 +281,106 @@ def discover(name: str, account: str = "", alone: bool = False) -> Running:
     """Find the legacy deployment as it runs now.
 
     :param alone: without the other units that belong to the proxy.
-    :raises LegacyError: no such unit, it does not run, it runs without what a migration needs, or
-        its manager calls another account's process its own.
+    :raises LegacyError: no such unit, it does not run, none of its processes is the proxy, it runs
+        without what a migration needs, or its manager calls another account's process its own.
     """
     unit = find_unit(name, account)
-    if unit.pid is None:
-        raise LegacyError(
-            "%s is %s; its environment can only be read while it runs." % (unit.name, unit.active),
-            "Start it: systemctl %sstart %s"
-            % (
-                "--user --machine=%s@ " % unit.manager.account if unit.manager.account else "",
-                unit.name,
-            ),
-        )
-    running = _process.command_line(unit.pid)
-    argv = next(
-        (
-            words
-            for words in (running, parse_exec(unit.properties.get("ExecStart", "")))
-            if any(map(PROGRAM.search, words))
-        ),
-        running,
-    )
-    command = parse_command(argv)
+    proxy = _proxy_process.find(unit)
     try:
-        folder = os.path.realpath(os.readlink("/proc/%d/cwd" % unit.pid))
-        config = os.path.join(folder, command["config"]) if command["config"] else None
-        who = account_of(unit, unit.pid, config)
-        environment = _process.process_environment(unit.pid)
+        who = account_of(unit, proxy.pid, _proxy_settings.named(unit, proxy))
+        found = _proxy_settings.inspect(unit, proxy, who)
     except OSError as error:
         raise LegacyError(
             "%s ended while it was inspected (%s)." % (unit.name, error.strerror),
             "Look why: systemctl %sstatus %s"
             % ("--user " if unit.manager.account else "", unit.name),
         ) from error
-    tree, unread = _read(config, who)
-    python = parse_process_python(running, who) or parse_process_python(argv, who)
-    release: Installed = installed(python, who) if python else {"version": None, "traces": []}
+    started, command = found.effective.started, found.served.command
+    metrics = _proxy_process.metrics_port(command["options"], started)
+    wanted = command["port"] or _number(started.get("PORT"))
+    at = _proxy_process.address(proxy, wanted or PORT, [metrics] if metrics else [])
     files = parse_environment_files(unit.properties.get("EnvironmentFiles", ""))
     facts: Facts = {
         "unit": unit.record(),
         "units": [unit.record()],
-        "pid": unit.pid,
-        "folder": folder,
-        "config": config,
-        "included": [part.path for part in tree.parts[1:]],
-        "host": command["host"] or environment.get("HOST") or "0.0.0.0",
-        "port": command["port"] or int(environment.get("PORT") or "4000"),
+        "pid": proxy.pid,
+        "folder": found.folder,
+        "config": found.config,
+        "included": [part.path for part in found.tree.parts[1:]],
+        "host": at.host,
+        "port": at.port,
         "options": command["options"],
         "environment_files": [{"path": path} for path, _optional in files],
         "optional_files": [path for path, optional in files if optional],
-        "variables": sorted(environment),
-        "python": python,
-        "litellm_version": release["version"],
-        "litellm_traces": release["traces"],
+        "dotenv_files": [
+            {"path": file.path, "dialect": "dotenv", "late": file.late} for file in found.dotenv
+        ],
+        "variables": sorted(found.effective.carried),
+        "python": found.python,
+        "site": found.release["site"],
+        "litellm_version": found.release["version"],
+        "litellm_traces": found.release["traces"],
         "hashes": {},
         "files": [],
         "reader": _reader.word(who),
     }
     if not alone:
-        related = related_units(unit, facts["port"], folder, config)
+        related = related_units(unit, facts["port"], found.folder, found.config)
         facts["units"] = [other.record() for other in related]
     reader = Reader(who, system_paths(facts))
-    for entry in facts["environment_files"]:
+    for entry in (*facts["environment_files"], *facts["dotenv_files"]):
         entry["account"] = _reader.word(reader.of(entry["path"]))
     _add_files(facts, unit.properties.get("FragmentPath", ""), reader)
-    return Running(unit, environment, tree, facts, reader, unread)
+    return Running(
+        unit,
+        found.effective.carried,
+        found.tree,
+        facts,
+        reader,
+        found.unread,
+        found.effective,
+        (*found.problems, *_misplaced(proxy, at, wanted or PORT)),
+        found.warnings,
+    )
 
 
-def _read(config: Optional[str], account: Account) -> tuple[_includes.Tree, str]:
-    """The configuration with all that it includes, and why it can't be read; empty where it can, or
-    where there is none."""
-    if config is None:
-        return _includes.Tree(), ""
+def _number(text: Optional[str]) -> Optional[int]:
+    return int(text) if text and text.isdigit() else None
+
+
+def _misplaced(
+    proxy: _proxy_process.Proxy, at: _proxy_process.Address, wanted: int
+) -> list[Problem]:
+    """A proxy that found its port taken, and listens at one that it chose by chance."""
+    if proxy.program.name != _proxy_command.LITELLM or at.port == wanted or wanted != PORT:
+        return []
+    holder = next((item for item in _listeners.listeners() if item.port == wanted), None)
+    return [
+        Problem(
+            "port %d" % wanted,
+            "was taken when process %d began, so LiteLLM chose port %d by chance; at %d listens %s"
+            % (proxy.pid, at.port, wanted, holder.command if holder else "nobody now"),
+            "free port %d, or name the one that clients use (--port); restart the unit, and run"
+            " again" % wanted,
+        )
+    ]
+
+
+def proxy_pid(unit: Unit) -> Optional[int]:
+    """The process that is LiteLLM in a unit; ``None`` where there is none, or it is not of the
+    unit's account."""
     try:
-        return _includes.follow(config, account), ""
-    except FileNotFoundError:
-        return _includes.Tree(), "does not exist any more"
-    except OSError as error:
-        return _includes.Tree(), account.cannot(error)
+        proxy = _proxy_process.find(unit)
+        account_of(unit, proxy.pid, None)
+    except (LegacyError, OSError):
+        return None
+    return proxy.pid
 
 
 def _add_files(facts: Facts, fragment: str, reader: Reader) -> None:
     """Add what is kept of the files; of those that can't be read, preflight says why."""
-    paths = [facts["config"], fragment, *(entry["path"] for entry in facts["environment_files"])]
+    named = (*facts["environment_files"], *facts["dotenv_files"])
+    paths = [facts["config"], fragment, *(entry["path"] for entry in named)]
     hashes = {path: reader.digest(path) for path in paths if path}
     # Of an own build of the database client, where somebody made one.
     schema = os.path.join(os.path.dirname(facts["config"] or facts["folder"]), "schema.prisma")

@@ -9,7 +9,6 @@ import time
 from typing import Mapping, NamedTuple, Optional
 
 from .._host import systemd as _systemd
-from .._host.process import command_line
 from .._litellm import client as _client
 from .._litellm import readiness as _readiness
 from .._postgres.session import Endpoint
@@ -62,7 +61,7 @@ class Service:
         unit = self._unit()
         if unit.active in ("active", "activating", "reloading", "deactivating"):
             # Its database client is a process of its own, which must not be told to end before it.
-            _systemd._stop(unit, unit.pid is not None and _legacy.is_proxy(command_line(unit.pid)))
+            _systemd.stop(unit, _legacy.proxy_pid)
 
     def start(self) -> None:
         """It runs.

@@ -13,8 +13,10 @@ from __future__ import annotations
 import functools
 import os
 import re
+import select
+import signal
 import subprocess
-from typing import Any, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Mapping, NamedTuple, Optional
 
 from . import display as _display
 from . import paths as _paths
@@ -120,6 +122,27 @@ def command_line(pid: int, proc: str = "/proc") -> list[str]:
     except OSError:
         return []
     return text.split("\0") if text else []
+
+
+def end(pid: int, sure: Callable[[], bool], seconds: float) -> bool:
+    """Tell a process to end, and wait; whether it has ended in time.
+
+    :param sure: asked when no other process can get its number any more: whether it is still the
+        one that is meant.
+    """
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError as error:
+        return isinstance(error, ProcessLookupError)  # else this kernel has no such handles
+    try:
+        if not sure():
+            return False
+        signal.pidfd_send_signal(handle, signal.SIGTERM)
+        return bool(select.select([handle], [], [], seconds)[0])
+    except ProcessLookupError:
+        return True
+    finally:
+        os.close(handle)
 
 
 def describe(pid: Optional[int], proc: str = "/proc") -> str:

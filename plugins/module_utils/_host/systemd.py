@@ -19,7 +19,7 @@ from typing import Any, Callable, NamedTuple, Optional
 from . import paths as _paths
 from .account import Account, AccountError
 from .problem import OperatorError, Problem
-from .process import Result, run
+from .process import Result, end, run
 
 # Conditions add up, so one that never holds keeps a unit down whatever wants it. Last in order: an
 # empty one resets those before it.
@@ -28,12 +28,15 @@ BLOCK_TEXT = (
     "# Written by llmops.litellm: this unit is retired. Its rollback removes this file.\n"
     "[Unit]\nConditionPathExists=!/\n"
 )
-# While a unit stops whose main process needs its children for what it does last.
+# While a unit stops one of whose processes needs its children for what it does last.
 STOP = "50-llmops-litellm-stop.conf"
 STOP_TEXT = (
     "# Written by llmops.litellm for one stop; gone with it, or with the next boot.\n"
     "[Service]\nKillMode=mixed\n"
 )
+# Of one that is not the main process: it is told first, and the unit must not start it again.
+STOP_WRAPPED = STOP_TEXT + "Restart=no\n"
+STOP_SECONDS = 90.0  # systemd's own default
 SHOWN = (
     "Id",
     "LoadState",
@@ -218,6 +221,10 @@ class Unit(NamedTuple):
     def blocked(self) -> bool:
         """Whether that drop-in is there."""
         return bool(self.manager.ask(lambda: os.path.exists(self.block), self.block))
+
+
+# Which of a unit's processes.
+First = Callable[[Unit], Optional[int]]
 
 
 def file_hash(manager: Manager, path: str) -> str:
@@ -407,18 +414,24 @@ def _remove(manager: Manager, path: str) -> None:
     _checked(manager, manager.systemctl("daemon-reload"), "systemctl daemon-reload")
 
 
-def _stop(unit: Unit, alone: bool) -> None:
-    """Stop a unit. With ``alone`` only its main process is told; its children, which it may still
-    need, end after it.
+def stop(unit: Unit, first: First = lambda unit: None) -> None:
+    """Stop a unit.
 
     systemd tells all processes of a service at once. LiteLLM's database client is one of them, and
     does not wait: what LiteLLM has not written by then is lost, and while it drains its requests
-    that is a lot.
+    that is a lot. A wrapper as main process ends before LiteLLM does.
+
+    :param first: which of its processes is told first and alone, ``None`` for none; its children,
+        which it may still need, end after it.
     """
     path = os.path.join(unit.manager.runtime, unit.name + ".d", STOP)
-    if alone and unit.properties.get("KillMode") == "control-group":
-        _put(unit.manager, path, STOP_TEXT)
+    told = first(unit)
+    wrapped = told is not None and told != unit.pid
+    if wrapped or (told and unit.properties.get("KillMode") == "control-group"):
+        _put(unit.manager, path, STOP_WRAPPED if wrapped else STOP_TEXT)
     try:
+        if told is not None and wrapped:
+            end(told, lambda: first(unit) == told, STOP_SECONDS)
         _must(unit.manager, unit.name, "stop")
     finally:
         if unit.manager.ask(lambda: os.path.lexists(path), path):
@@ -426,12 +439,11 @@ def _stop(unit: Unit, alone: bool) -> None:
 
 
 def retire(
-    record: dict[str, str], check: bool = False, alone: Callable[[int], bool] = lambda pid: False
+    record: dict[str, str], check: bool = False, first: First = lambda unit: None
 ) -> list[str]:
     """Stop a unit and keep it from starting at the next boot, without deleting anything of it.
 
-    :param alone: whether of its processes only the main one, whose id is given, is to be told to
-        stop.
+    :param first: see :func:`stop`.
     :returns: what was done or, with ``check``, would be; empty when the unit was retired already.
     """
     manager = Manager(record["account"] or None)
@@ -441,7 +453,7 @@ def retire(
     if unit.active in RUNS:
         done.append("stopped")
         if not check:
-            _stop(unit, unit.pid is not None and alone(unit.pid))
+            stop(unit, first)
     if unit.enabled in ("enabled", "alias"):
         done.append("disabled")
         if not check:

@@ -28,6 +28,7 @@ from typing import NamedTuple, Optional
 from .._config import envfile_dotenv as _envfile_dotenv
 from .._config import includes as _includes
 from .._config import yaml_values as _yaml_values
+from .._config.environment_files import DOTENV, LegacyFile
 from .._config.loopback import REFERENCE
 from .._host.account import Account
 
@@ -75,6 +76,11 @@ class Effective(NamedTuple):
     values: dict[str, str]
     carried: dict[str, str]
     origins: dict[str, str]
+
+
+def of(files: Sequence[LegacyFile]) -> list[Dotenv]:
+    """Those among env files that LiteLLM loads by itself."""
+    return [Dotenv(file.path, file.text, file.late) for file in files if file.dialect == DOTENV]
 
 
 def effective(

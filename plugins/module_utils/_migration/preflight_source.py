@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from typing import Iterable
+from typing import Iterable, Mapping
 
 from .._config import container_view as _container_view
 from .._config import envfile as _envfile
@@ -50,9 +50,13 @@ def check_legacy(legacy: _legacy.Running, settings: dict) -> Findings:
     found.problems += _requirements.check_keys(
         legacy.effective, _configured_keys(legacy), settings["accept_weak"]
     )
+    found.problems += legacy.problems
+    found.warnings += legacy.warnings
     for entry in facts["environment_files"]:
         optional = entry["path"] in facts["optional_files"]
-        found.add(check_environment_file(entry["path"], optional, legacy.reader))
+        found.add(
+            check_environment_file(entry["path"], optional, legacy.reader, legacy.environment)
+        )
     views = _container_view.names(legacy.configuration, CONFIG).values()
     found.add(check_project_folder(folder, facts["folder"], views))
     release, traces = facts["litellm_version"], facts["litellm_traces"]
@@ -75,8 +79,10 @@ def _check_config(legacy: _legacy.Running) -> list[Problem]:
         return [
             Problem(
                 "config.yaml",
-                "the legacy unit names no --config",
-                "a proxy without a configuration file is not supported",
+                "process %d was started without --config and CONFIG_FILE_PATH"
+                % legacy.facts["pid"],
+                "a proxy without a configuration file is not supported: give it one, which may have"
+                " no more than general_settings, and restart the unit",
             )
         ]
     if legacy.unread:
@@ -93,8 +99,14 @@ def _check_config(legacy: _legacy.Running) -> list[Problem]:
     ]
 
 
-def check_environment_file(path: str, optional: bool, reader: Reader) -> Findings:
-    """Check an EnvironmentFile= of the unit: it exists, is readable, and systemd drops no line."""
+def check_environment_file(
+    path: str, optional: bool, reader: Reader, environment: Mapping[str, str] = {}
+) -> Findings:
+    """Check an EnvironmentFile= of the unit: it exists, is readable, and systemd drops no line
+    whose variable the proxy does not have from elsewhere.
+
+    :param environment: what the proxy has.
+    """
     found = Findings()
     try:
         text = reader.text(path)
@@ -127,6 +139,8 @@ def check_environment_file(path: str, optional: bool, reader: Reader) -> Finding
         )
         return found
     for item in _envfile.dropped(text):
+        if item.name in environment:
+            continue
         remedy = "if it is wanted: env_file_adopt: [%s]" % item.name
         found.warn(
             "%s:%d" % (path, item.line),
@@ -199,12 +213,13 @@ def plan_environment(
 ) -> _environment.EnvironmentPlan:
     """Plan the new ``.env`` with the code of the role env_file. Its values are secret."""
     files = []
-    for entry in legacy.facts["environment_files"]:
+    named = [{"dialect": "systemd", **entry} for entry in legacy.facts["environment_files"]]
+    for entry in named + legacy.facts["dotenv_files"]:
         try:
             text = legacy.reader.text(entry["path"])
         except OSError:
             continue  # check_environment_file has said so
-        files.append(_environment_files.LegacyFile(entry["path"], "systemd", text))
+        files.append(_environment_files.LegacyFile(entry["path"], entry["dialect"], text))
     return _environment.plan(
         legacy.effective,
         files,

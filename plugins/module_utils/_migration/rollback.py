@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, Optional
 
 from .._backup import backup as _backup
 from .._deployment import journal as _journal
-from .._deployment import legacy as _legacy
 from .._deployment import legacy_reader as _legacy_reader
 from .._deployment import position as _position
+from .._deployment import python_environment as _python_environment
 from .._host import display as _display
 from .._host import files as _files
 from .._host import systemd as _systemd
@@ -219,7 +219,10 @@ def _legacy_problems(legacy: dict[str, Any]) -> list[Problem]:
         if not reader.is_file(path)
     ]
     python = legacy["python"]
-    version = _legacy.installed(python, reader.account)["version"] if python else None
+    extra = [site] if (site := legacy.get("site")) else []
+    version = (
+        _python_environment.installed(python, reader.account, extra)["version"] if python else None
+    )
     if python and not reader.exists(python):
         found.append(
             Problem(

@@ -305,9 +305,12 @@ def _discovered(settings: dict[str, Any], listeners: list[_listeners.Listener]) 
     """The legacy deployment of a host that has no record of it."""
     unit = _legacy.find_unit(settings["legacy_unit"], settings["legacy_account"])
     port, key, problem = PORT, None, None
-    if unit.pid is not None:
-        deployment = _legacy.discover(settings["legacy_unit"], settings["legacy_account"])
-        port, key = deployment.facts["port"], deployment.environment.get(_client.MASTER_KEY)
+    if unit.active in _systemd.RUNS:
+        try:
+            deployment = _legacy.discover(settings["legacy_unit"], settings["legacy_account"])
+            port, key = deployment.facts["port"], deployment.environment.get(_client.MASTER_KEY)
+        except _legacy.LegacyError as error:
+            problem = error.problem
     else:
         problem = "%s is %s" % (unit.name, unit.active)
     records = [

@@ -12,7 +12,7 @@ from typing import Any, Callable, Iterable, NamedTuple, Optional, Sequence
 
 from .._backup import backup as _backup
 from .._deployment import journal as _journal
-from .._deployment import legacy as _legacy
+from .._deployment import python_environment as _python_environment
 from .._deployment.service import Deployment
 from .._host import docker as _docker
 from .._host import reader as _reader
@@ -198,14 +198,12 @@ def offered(deployment: Deployment) -> tuple[Optional[list[str]], str]:
     if not deployment.python:
         raise ValueError("the proxy's Python is unknown")
     python = deployment.python
-    pattern = os.path.join(
-        os.path.dirname(os.path.dirname(python)),
-        "lib/python3*/site-packages/litellm_proxy_extras/migrations/*/",
-    )
     try:
         account = _reader.of("", python)
-        folders = account.ask(lambda: glob.glob(pattern), python)
-        version = str(_legacy.installed(python, account)["version"] or "")
+        found = _python_environment.installed(python, account)
+        pattern = os.path.join(found["site"] or "", "litellm_proxy_extras/migrations/*/")
+        folders = account.ask(lambda: glob.glob(pattern), python) if found["site"] else []
+        version = str(found["version"] or "")
     except (OperatorError, OSError) as error:
         raise ValueError("%s can't be looked at: %s" % (python, error)) from None
     names = sorted({os.path.basename(path.rstrip("/")) for path in folders})

@@ -1,20 +1,17 @@
-"""The legacy deployment: its command line, its unit, what is installed in its Python."""
+"""The legacy deployment: its unit, its process, its files."""
 
 from __future__ import annotations
 
 import os
-import subprocess
+import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from unit.support import reachable
+from unit.support import Listening, listening, reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import (
     container_view as _container_view,
@@ -29,75 +26,6 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import (
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Manager, Unit
-
-WORD = st.text("abcdefgh-/_.@0123456789", min_size=1, max_size=8).filter(
-    lambda word: not word.startswith("-")
-)
-NAMES = st.sampled_from(["--num_workers", "--request_timeout", "--detailed_debug", "--telemetry"])
-OPTIONS = st.lists(st.tuples(NAMES, st.lists(WORD, max_size=2)), max_size=5)
-
-
-@pytest.mark.parametrize(
-    ("argv", "host", "port", "config", "options"),
-    [
-        (
-            "litellm --config /a/c.yaml --host 127.0.0.1 --port 4000",
-            "127.0.0.1",
-            4000,
-            "/a/c.yaml",
-            [],
-        ),
-        (
-            "/v/bin/litellm -c c.yaml -p 4000 --num_workers 1",
-            None,
-            4000,
-            "c.yaml",
-            ["--num_workers", "1"],
-        ),
-        (
-            "/v/bin/python3 /v/bin/litellm --port=4001 --config=c.yaml --telemetry=False",
-            None,
-            4001,
-            "c.yaml",
-            ["--telemetry", "False"],
-        ),
-        ("litellm --detailed_debug --config c.yaml", None, None, "c.yaml", ["--detailed_debug"]),
-        ("litellm", None, None, None, []),
-        ("/v/bin/python -m litellm.proxy.proxy_cli --port 4000", None, 4000, None, []),
-        ("/v/bin/python /v/lib/litellm/proxy/proxy_cli.py --port 4000", None, 4000, None, []),
-        ("litellm --port x", None, None, None, []),
-    ],
-    ids=[
-        "plain",
-        "short",
-        "with equals signs",
-        "a switch",
-        "nothing",
-        "as a module",
-        "as a file",
-        "no number",
-    ],
-)
-def test_command_line_is_read(
-    argv: str, host: Any, port: Any, config: Any, options: list[str]
-) -> None:
-    assert _legacy.parse_command(argv.split()) == {
-        "host": host,
-        "port": port,
-        "config": config,
-        "options": options,
-    }
-
-
-@given(OPTIONS)
-def test_other_options_come_along_as_they_are(options: list[tuple[str, list[str]]]) -> None:
-    words = [part for name, values in options for part in (name, *values)]
-    assert (
-        _legacy.parse_command(["litellm", "--port", "4000", *words, "--config", "c.yaml"])[
-            "options"
-        ]
-        == words
-    )
 
 
 def unit(name: str, account: str = "") -> Unit:
@@ -246,37 +174,6 @@ def test_recorded_units_that_are_not_the_proxys_are_told(
     assert [each["name"] for each in _legacy.strangers(recorded)] == ["litellm-opencode.service"]
 
 
-@pytest.mark.parametrize(
-    ("files", "version", "traces"),
-    [
-        (["litellm-1.102.4.dist-info/METADATA"], "1.102.4", []),
-        (["litellm-1.82.8.dist-info/METADATA", "litellm_init.pth"], "1.82.8", ["litellm_init.pth"]),
-        (["litellm_proxy_extras-0.4.1.dist-info/METADATA"], None, []),
-    ],
-    ids=["plain", "with a trace", "only extras"],
-)
-def test_release_is_read_without_running_it(
-    tmp_path: Path, files: list[str], version: Any, traces: list[str]
-) -> None:
-    site = tmp_path / "lib/python3.13/site-packages"
-    for name in files:
-        (site / name).parent.mkdir(parents=True, exist_ok=True)
-        (site / name).write_text("")
-    found = _legacy.installed(str(tmp_path / "bin/python3"))
-    assert found == {"version": version, "traces": [str(site / name) for name in traces]}
-
-
-def test_python_of_the_process_is_found(tmp_path: Path) -> None:
-    (tmp_path / "python").write_text("")
-    assert (
-        _legacy.parse_process_python(["/v/bin/python3.13", "/v/bin/litellm"]) == "/v/bin/python3.13"
-    )
-    assert _legacy.parse_process_python([str(tmp_path / "litellm"), "--port", "4000"]) == str(
-        tmp_path / "python"
-    )
-    assert _legacy.parse_process_python(["/usr/bin/nginx"]) is None
-
-
 def test_service_behind_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
     unit = Unit("redis-server.service", Manager("ana"), "enabled", "active", {})
     monkeypatch.setattr(
@@ -312,39 +209,13 @@ def test_service_behind_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _legacy.service_behind(5434, found, "localhost") is not None
 
 
-@given(NAMES, st.text("ab=-/.1 ", max_size=8))
-def test_equals_sign_is_a_space_once(name: str, value: str) -> None:
-    assert _legacy.parse_command(
-        ["litellm", "--port=4000", "%s=%s" % (name, value), "--config=c=d.yaml"]
-    ) == {"host": None, "port": 4000, "config": "c=d.yaml", "options": [name, value]}
-
-
-@contextmanager
-def started(
-    words: list[str], environment: dict[str, str], folder: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that runs, with these last arguments and no other variables."""
-    # /proc tells of a process only some moments after it was started; its first line says that it
-    # runs
-    command = [sys.executable, "-c", "print(flush=True); input()", *words]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder, env=environment
-    ) as child:
-        assert child.stdout
-        assert child.stdout.readline()
-        try:
-            yield child
-        finally:
-            child.communicate(b"\n")
-
-
 @pytest.fixture
-def proxy(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def proxy(tmp_path: Path) -> Iterator[Listening]:
     """A process that was started as a proxy would be, in a folder with its configuration."""
     (tmp_path / "config.yaml").write_text("model_list: []\n")
     (tmp_path / "a.env").write_text("A=1\n")
-    with started(
-        ["litellm", "--config", "config.yaml", "--num_workers", "2"],
+    with listening(
+        ["--config", "config.yaml", "--num_workers", "2"],
         {"LITELLM_SALT_KEY": "hunter2", "PORT": "4007"},
         tmp_path,
     ) as child:
@@ -361,7 +232,7 @@ def running(
 
 
 def test_deployment_is_what_runs_not_what_the_files_say(
-    monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, proxy: Listening, tmp_path: Path
 ) -> None:
     (tmp_path / "schema.prisma").write_text("model a {}\n")
     files = "%s (ignore_errors=no)\n%s (ignore_errors=yes)" % (
@@ -379,7 +250,7 @@ def test_deployment_is_what_runs_not_what_the_files_say(
         str(tmp_path / "config.yaml"),
     )
     assert facts["options"] == ["--num_workers", "2"]
-    assert (facts["host"], facts["port"]) == ("0.0.0.0", 4007)  # no --port: LiteLLM takes PORT
+    assert (facts["host"], facts["port"]) == ("127.0.0.1", proxy.port)
     assert facts["environment_files"] == [
         {"path": str(tmp_path / "a.env"), "account": "root"},
         {"path": str(tmp_path / "gone.env"), "account": "root"},
@@ -398,7 +269,7 @@ def test_deployment_is_what_runs_not_what_the_files_say(
 
 
 def test_command_of_the_process_comes_before_that_of_the_unit(
-    monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, proxy: Listening, tmp_path: Path
 ) -> None:
     """A unit shows its variables unexpanded, and may have been edited since the process began."""
     text = (
@@ -413,51 +284,77 @@ def test_command_of_the_process_comes_before_that_of_the_unit(
     )
 
 
-def test_process_that_says_nothing_is_known_by_its_unit(
+@pytest.mark.parametrize(
+    ("words", "environment", "problems"),
+    [
+        (["--port", "PORT"], {}, 0),
+        ([], {"PORT": "PORT"}, 0),
+        (["--port", "4007"], {"HOST": "0.0.0.0"}, 0),
+        ([], {"PORT": ""}, 1),
+        ([], {}, 1),
+    ],
+    ids=["option", "variable", "other than it says", "empty variable", "taken"],
+)
+def test_address_is_where_it_listens(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    words: list[str],
+    environment: dict[str, str],
+    problems: int,
+) -> None:
+    """With its own port 4000 taken, LiteLLM takes any (proxy_cli.py of 1.102.4)."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    named = [word.replace("PORT", str(port)) for word in words]
+    given = {name: value.replace("PORT", str(port)) for name, value in environment.items()}
+    with listening(named, given, tmp_path, port) as child:
+        running(monkeypatch, {"MainPID": str(child.pid)})
+        found = _legacy.discover("litellm")
+        assert (found.facts["host"], found.facts["port"]) == ("127.0.0.1", port)
+        assert len(found.problems) == problems
+        for problem in found.problems:
+            assert "chose port %d by chance" % port in problem.problem
+
+
+def test_what_litellm_loads_by_itself_belongs_to_the_deployment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    with started([], {}, tmp_path) as child:
-        text = "{ path=/x ; argv[]=/v/bin/litellm --port 4001 --host ::1 ; ignore_errors=no }"
-        running(monkeypatch, {"MainPID": str(child.pid), "ExecStart": text})
-        found = _legacy.discover("litellm")
-        assert (
-            found.facts["port"],
-            found.facts["host"],
-            found.facts["config"],
-            found.configuration.texts,
-        ) == (4001, "::1", None, [])
-
-
-@pytest.mark.parametrize(
-    ("environment", "address"),
-    [
-        ({}, ("0.0.0.0", 4000)),
-        ({"HOST": "127.0.0.1", "PORT": "4007"}, ("127.0.0.1", 4007)),
-        ({"HOST": "", "PORT": ""}, ("0.0.0.0", 4000)),
-    ],
-    ids=["neither", "both", "empty"],
-)
-def test_address_is_that_of_the_environment_where_no_option_says_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: dict[str, str], address: Any
-) -> None:
-    """LiteLLM's options --host and --port have these variables, and an empty one counts as none
-    (proxy_cli.py of 1.102.4).
-    """
-    with started(["litellm"], environment, tmp_path) as child:
+    """Field report 2.2: a provider's key in a .env that no unit names."""
+    (tmp_path / ".env").write_text("OPENAI_API_KEY=hunter2\nHAD=file\nCONFIG_FILE_PATH=c.yaml\n")
+    (tmp_path / "c.yaml").write_text("environment_variables: {SET: hunter3}\n")
+    with listening([], {"HAD": "process"}, tmp_path) as child:
         running(monkeypatch, {"MainPID": str(child.pid)})
-        facts = _legacy.discover("litellm").facts
-        assert (facts["host"], facts["port"]) == address
+        found = _legacy.discover("litellm")
+        assert _legacy.proxy_pid(found.unit) == child.pid
+    path = str(tmp_path / ".env")
+    assert found.environment["OPENAI_API_KEY"] == "hunter2"
+    assert (found.environment["HAD"], "SET" in found.environment) == ("process", False)
+    assert found.loaded.values["SET"] == "hunter3"
+    assert found.facts["config"] == str(tmp_path / "c.yaml")
+    assert found.facts["dotenv_files"] == [
+        {"path": path, "dialect": "dotenv", "late": False, "account": "root"}
+    ]
+    assert "OPENAI_API_KEY" in found.facts["variables"]
+    assert path in found.facts["hashes"]
+    assert path in [item["src"] for item in found.facts["files"]]
+    (told,) = [item for item in found.warnings if item.subject == path]
+    assert "CONFIG_FILE_PATH, OPENAI_API_KEY comes from it" in told.problem
+    assert "hunter" not in str(found.facts) + str(found.warnings) + str(found.problems)
 
 
-def test_process_that_ends_meanwhile_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with subprocess.Popen(["true"]) as child:
-        child.wait()
-    running(monkeypatch, {"MainPID": str(child.pid)})
+def test_process_that_ends_meanwhile_is_refused(
+    monkeypatch: pytest.MonkeyPatch, proxy: Listening
+) -> None:
+    running(monkeypatch, {"MainPID": str(proxy.pid)})
+    found = _legacy._proxy_process.find(_legacy.find_unit("litellm", ""))
+    gone = found._replace(pid=2**22 + 1)  # no process has such a number
+    monkeypatch.setattr(_legacy._proxy_process, "find", lambda unit: gone)
     with pytest.raises(
         _legacy.LegacyError, match=r"litellm\.service ended while it was inspected"
     ) as caught:
         _legacy.discover("litellm")
     assert "systemctl status litellm.service" in caught.value.remedy
+    assert _legacy.proxy_pid(_legacy.find_unit("litellm", "")) is None
 
 
 @pytest.mark.parametrize(
@@ -478,42 +375,6 @@ def test_stopped_unit_is_refused_with_the_command_to_start_it(
     ) as caught:
         _legacy.discover("litellm")
     assert caught.value.remedy == "Start it: " + remedy
-
-
-@pytest.mark.parametrize(
-    ("argv", "is_proxy"),
-    [
-        (["/v/bin/python", "/v/bin/litellm", "--port", "4000"], True),
-        (["/v/bin/python3.12", "-m", "litellm", "--port", "4000"], True),
-        (["litellm", "--config", "x"], True),
-        (["/bin/bash", "-c", "exec litellm"], False),
-        (["/c/bin/python", "/c/bin/conda", "run", "litellm"], False),
-        (["uv", "run", "litellm"], False),
-        (["python3"], False),
-        ([], False),
-    ],
-)
-def test_proxy_is_told_from_what_has_started_it(argv: list[str], is_proxy: bool) -> None:
-    assert _legacy.is_proxy(argv) is is_proxy
-
-
-@contextmanager
-def of_nobody(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of account nobody that runs as a proxy would."""
-    command = "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534); "
-    words = [sys.executable, "-c", command + "print(flush=True); input()", "litellm"]
-    with subprocess.Popen(
-        [*words, "--config", "config.yaml"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=folder,
-    ) as child:
-        assert child.stdout
-        assert child.stdout.readline()
-        try:
-            yield child
-        finally:
-            child.communicate(b"\n")
 
 
 HOSTILE = ["link", "hard link", "fifo", "folder", "device", "large", "/etc/shadow", "/proc/kmsg"]
@@ -560,7 +421,7 @@ def test_what_the_proxy_cannot_read_is_not_read_for_it(
     (home / "more.yaml").write_text("b: 1\n")
     os.chown(home, 65534, 65534)
     began = time.monotonic()
-    with of_nobody(home) as child:
+    with listening(["--config", "config.yaml"], {}, home, user=65534) as child:
         running(monkeypatch, {"MainPID": str(child.pid), "User": "nobody"})
         found = _legacy.discover("litellm")
     assert time.monotonic() - began < 60
@@ -586,7 +447,7 @@ def test_a_configuration_that_the_proxy_cannot_read_is_said(
 ) -> None:
     hostile(home, kind)
     (home / "odd.yaml").rename(home / "config.yaml")
-    with of_nobody(home) as child:
+    with listening(["--config", "config.yaml"], {}, home, user=65534) as child:
         running(monkeypatch, {"MainPID": str(child.pid), "User": "nobody"})
         found = _legacy.discover("litellm")
     assert found.unread.startswith("account nobody can't read it: ")
@@ -597,14 +458,14 @@ def test_a_configuration_that_the_proxy_cannot_read_is_said(
 def test_the_proxy_is_who_its_unit_says(
     monkeypatch: pytest.MonkeyPatch, home: Path, user: str
 ) -> None:
-    with of_nobody(home) as child:
+    with listening(["--config", "config.yaml"], {}, home, user=65534) as child:
         running(monkeypatch, {"MainPID": str(child.pid), "User": user})
         assert _legacy.discover("litellm").reader.account.uid == 65534
 
 
 @pytest.mark.parametrize("manager", [None, "nobody"])
 def test_a_process_of_somebody_else_is_not_the_units(
-    monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], manager: Any
+    monkeypatch: pytest.MonkeyPatch, proxy: Listening, manager: Any
 ) -> None:
     """A user manager can call any process its own, root's too."""
     properties = {"MainPID": str(proxy.pid), "User": "nobody" if manager is None else ""}
@@ -617,7 +478,7 @@ def test_a_process_of_somebody_else_is_not_the_units(
 
 
 def test_a_proxy_of_root_reads_as_who_could_have_chosen(
-    monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, proxy: Listening, tmp_path: Path
 ) -> None:
     running(monkeypatch, {"MainPID": str(proxy.pid)})
     assert _legacy.discover("litellm").facts["reader"] == "root"
@@ -629,7 +490,7 @@ def test_a_proxy_of_root_reads_as_who_could_have_chosen(
 
 
 def test_included_files_belong_to_the_deployment(
-    monkeypatch: pytest.MonkeyPatch, proxy: subprocess.Popen[bytes], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, proxy: Listening, tmp_path: Path
 ) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "config.yaml").write_text("include: [sub/models.yaml, gone.yaml]\n")

@@ -149,17 +149,15 @@ def test_legacy_kind_is_stopped_by_its_own_manager(
     monkeypatch.setattr(
         _legacy, "find_unit", lambda name, account: asked.append((name, account)) or unit
     )
-    monkeypatch.setattr(
-        _service, "command_line", lambda pid: ["/venv/bin/python", "/venv/bin/litellm"]
-    )
-    monkeypatch.setattr(_systemd, "_stop", lambda unit, alone: stopped.append(alone))
+    monkeypatch.setattr(_legacy, "proxy_pid", lambda unit: 8)
+    monkeypatch.setattr(_systemd, "stop", lambda unit, first: stopped.append(first(unit)))
     service = _service.of(
         _service.Deployment("legacy", TARGET, unit="litellm.service", account="team"),
         "/x",
         1,
     )
     service.stop()
-    assert stopped == ([True] if stops else [])
+    assert stopped == ([8] if stops else [])
     service.start()
     assert asked == [("litellm.service", "team")] * 2
     assert manager.asked == [

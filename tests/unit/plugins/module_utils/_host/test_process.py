@@ -135,6 +135,33 @@ def test_root_runs_no_program_that_an_account_owns(tmp_path: Path) -> None:
     assert _process.run([str(theirs)], account=_account.Account.numbered(65534)).out == "run\n"
 
 
+@pytest.mark.parametrize(
+    ("sure", "code", "ended"),
+    [(True, "print(flush=True); input()", True), (False, "print(flush=True); input()", False)],
+)
+def test_process_that_is_meant_is_told_to_end(sure: bool, code: str, ended: bool) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout
+        assert child.stdout.readline() == b"\n"
+        assert _process.end(child.pid, lambda: sure, 30) is ended
+        child.communicate(b"\n")
+    assert child.returncode == (-15 if sure else 0)
+
+
+def test_process_that_does_not_end_is_not_waited_for_for_ever() -> None:
+    code = "import signal; signal.signal(15, signal.SIG_IGN); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout
+        child.stdout.readline()
+        assert not _process.end(child.pid, lambda: True, 0.1)
+        child.communicate(b"\n")
+    assert _process.end(child.pid, lambda: True, 0.1)
+
+
 def test_a_name_is_found_where_only_root_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

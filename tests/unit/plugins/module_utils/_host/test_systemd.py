@@ -5,6 +5,7 @@ fakes; the real ones are in the scenarios.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -323,26 +324,50 @@ def test_unit_that_cannot_be_masked_is_blocked(
 
 
 @pytest.mark.parametrize(
-    ("alone", "kill_mode", "told"),
+    ("first", "kill_mode", "told"),
     [
-        (True, "control-group", "KillMode=mixed"),
-        (False, "control-group", ""),
-        (True, "process", ""),
+        (271, "control-group", "KillMode=mixed"),
+        (None, "control-group", ""),
+        (271, "process", ""),
     ],
 )
 def test_only_the_main_process_is_told_where_it_needs_its_children(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, alone: bool, kill_mode: str, told: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first: Any, kill_mode: str, told: str
 ) -> None:
     fake = Fake(monkeypatch, tmp_path)
     fake.kill_mode = kill_mode
     asked = []
-    assert _systemd.retire(record(), alone=lambda pid: bool(asked.append(pid)) or alone) == [
-        "stopped",
-        "disabled",
-    ]
+
+    def which(unit: _systemd.Unit) -> Any:
+        asked.append(unit.pid)
+        return first
+
+    assert _systemd.retire(record(), first=which) == ["stopped", "disabled"]
     assert asked == [271]
     assert told in fake.at_stop
     assert bool(fake.at_stop) is bool(told)
+    assert not fake.drop_in.parent.exists()
+
+
+@pytest.mark.parametrize("kill_mode", ["control-group", "process", "mixed"])
+def test_process_below_a_wrapper_is_told_first_and_not_started_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kill_mode: str
+) -> None:
+    """A shell that is told to stop ends before LiteLLM does, which then is killed."""
+    fake = Fake(monkeypatch, tmp_path)
+    fake.kill_mode = kill_mode
+    told = []
+
+    def end(pid: int, sure: Callable[[], bool], seconds: float) -> bool:
+        told.append((pid, sure(), fake.drop_in.read_text(), fake.at_stop))
+        return True
+
+    monkeypatch.setattr(_systemd, "end", end)
+    assert _systemd.retire(record(), first=lambda unit: 300) == ["stopped", "disabled"]
+    ((pid, sure, drop_in, stopped),) = told
+    assert (pid, sure, stopped) == (300, True, "")
+    assert "KillMode=mixed\nRestart=no\n" in drop_in
+    assert fake.at_stop == drop_in
     assert not fake.drop_in.parent.exists()
 
 
@@ -352,7 +377,7 @@ def test_drop_in_of_one_stop_goes_also_when_it_fails(
     fake = Fake(monkeypatch, tmp_path)
     fake.refuse = "stop"
     with pytest.raises(_systemd.SystemdError, match="systemctl stop"):
-        _systemd.retire(record(), alone=lambda pid: True)
+        _systemd.retire(record(), first=lambda unit: unit.pid)
     assert fake.at_stop
     assert not fake.drop_in.parent.exists()
 
