@@ -40,6 +40,7 @@ def deployment(environment: Any = None, text: str = CONFIG, **facts: Any) -> _le
         "config": None,
         "environment_files": [],
         "optional_files": [],
+        "dotenv_files": [],
         "litellm_version": "1.102.4",
         "litellm_traces": [],
         **facts,

@@ -70,19 +70,14 @@ def processes(unit: Unit, proc: str = "/proc") -> dict[int, Process]:
     """The processes of a unit's control group; where its manager names none, its main process and
     those below it."""
     group = unit.properties.get("ControlGroup", "")
-    everybody = {}
-    for name in os.listdir(proc):
-        if name.isdigit() and (not group or _is_in(group, int(name), proc)):
-            found = _look(int(name), proc)
-            everybody.update({found.pid: found} if found else {})
+    everybody = [int(name) for name in os.listdir(proc) if name.isdigit()]
     if group:
-        return everybody
-    main = unit.pid or 0
-    return {
-        pid: process
-        for pid, process in everybody.items()
-        if pid == main or main in _above(process, everybody)
-    }
+        own = [pid for pid in everybody if _is_in(group, pid, proc)]
+    else:
+        parents = {pid: _parent(pid, proc) for pid in everybody}
+        own = [pid for pid in everybody if unit.pid in (pid, *_above(pid, parents))]
+    looked = (_look(pid, proc) for pid in own)
+    return {process.pid: process for process in looked if process}
 
 
 def _is_in(group: str, pid: int, proc: str) -> bool:
@@ -93,16 +88,26 @@ def _is_in(group: str, pid: int, proc: str) -> bool:
     return own == group or own.startswith(group + "/")
 
 
+def _parent(pid: int, proc: str) -> int:
+    """The parent of a process that runs; 0 where it has ended."""
+    try:
+        status = read(os.path.join(proc, str(pid), "status"))
+    except OSError:
+        return 0
+    parent = re.search(r"^PPid:\s+(\d+)$", status, re.M)
+    ended = re.search(r"^State:\s+[ZX]", status, re.M)
+    return int(parent[1]) if parent and not ended else 0
+
+
 def _look(pid: int, proc: str) -> Optional[Process]:
     """A process that runs; ``None`` where it has ended."""
     folder = os.path.join(proc, str(pid))
     try:
-        status = read(os.path.join(folder, "status"))
         handles = os.listdir(os.path.join(folder, "fd"))
     except OSError:
         return None
-    parent = re.search(r"^PPid:\s+(\d+)$", status, re.M)
-    if re.search(r"^State:\s+[ZX]", status, re.M) or parent is None:
+    parent = _parent(pid, proc)
+    if not parent:
         return None
     inodes = set()
     for handle in handles:
@@ -113,16 +118,16 @@ def _look(pid: int, proc: str) -> Optional[Process]:
         if target.startswith("socket:["):
             inodes.add(int(target[8:-1]))
     argv = _process.command_line(pid, proc)
-    return Process(pid, int(parent[1]), argv, frozenset(inodes))
+    return Process(pid, parent, argv, frozenset(inodes))
 
 
-def _above(process: Process, everybody: Mapping[int, Process]) -> list[int]:
+def _above(pid: int, parents: Mapping[int, int]) -> list[int]:
     """The parents of a process, the nearest one first."""
     found: list[int] = []
-    parent = process.parent
+    parent = parents.get(pid, 0)
     while parent and parent not in found:
         found.append(parent)
-        parent = everybody[parent].parent if parent in everybody else 0
+        parent = parents.get(parent, 0)
     return found
 
 
@@ -138,11 +143,12 @@ def find(unit: Unit, proc: str = "/proc") -> Proxy:
             "Start it: %s" % _systemctl(unit, "start"),
         )
     there = processes(unit, proc)
+    parents = {pid: one.parent for pid, one in there.items()}
     programs = {pid: _proxy_command.program(one.argv) for pid, one in there.items()}
     tops = [
         pid
         for pid, program in sorted(programs.items())
-        if program and not any(programs.get(above) for above in _above(there[pid], there))
+        if program and not any(programs.get(above) for above in _above(pid, parents))
     ]
     proxies = [_proxy(unit, pid, programs[pid], there, proc) for pid in tops]
     listening = [proxy for proxy in proxies if proxy.addresses]
@@ -159,7 +165,8 @@ def _proxy(
     proc: str,
 ) -> Proxy:
     assert program
-    below = tuple(sorted(other for other in there if pid in _above(there[other], there)))
+    parents = {other: one.parent for other, one in there.items()}
+    below = tuple(sorted(other for other in there if pid in _above(other, parents)))
     rows = _rows(pid, proc)
     # the database's client, a process of its own below it, listens too
     workers = [each for each in below if _is_python(there[each])]

@@ -377,6 +377,8 @@ def test_stopped_unit_is_refused_with_the_command_to_start_it(
     assert caught.value.remedy == "Start it: " + remedy
 
 
+# Its arguments and its environment. With a port named, nobody looks who has LiteLLM's own.
+OF_NOBODY = (["--config", "config.yaml"], {"PORT": "4007"})
 HOSTILE = ["link", "hard link", "fifo", "folder", "device", "large", "/etc/shadow", "/proc/kmsg"]
 
 
@@ -421,7 +423,7 @@ def test_what_the_proxy_cannot_read_is_not_read_for_it(
     (home / "more.yaml").write_text("b: 1\n")
     os.chown(home, 65534, 65534)
     began = time.monotonic()
-    with listening(["--config", "config.yaml"], {}, home, user=65534) as child:
+    with listening(*OF_NOBODY, home, user=65534) as child:
         running(monkeypatch, {"MainPID": str(child.pid), "User": "nobody"})
         found = _legacy.discover("litellm")
     assert time.monotonic() - began < 60
@@ -447,7 +449,7 @@ def test_a_configuration_that_the_proxy_cannot_read_is_said(
 ) -> None:
     hostile(home, kind)
     (home / "odd.yaml").rename(home / "config.yaml")
-    with listening(["--config", "config.yaml"], {}, home, user=65534) as child:
+    with listening(*OF_NOBODY, home, user=65534) as child:
         running(monkeypatch, {"MainPID": str(child.pid), "User": "nobody"})
         found = _legacy.discover("litellm")
     assert found.unread.startswith("account nobody can't read it: ")
@@ -458,7 +460,7 @@ def test_a_configuration_that_the_proxy_cannot_read_is_said(
 def test_the_proxy_is_who_its_unit_says(
     monkeypatch: pytest.MonkeyPatch, home: Path, user: str
 ) -> None:
-    with listening(["--config", "config.yaml"], {}, home, user=65534) as child:
+    with listening(*OF_NOBODY, home, user=65534) as child:
         running(monkeypatch, {"MainPID": str(child.pid), "User": user})
         assert _legacy.discover("litellm").reader.account.uid == 65534
 

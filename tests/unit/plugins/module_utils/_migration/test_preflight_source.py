@@ -231,7 +231,7 @@ def test_file_that_systemd_refuses_is_refused_with_its_line(tmp_path: Path) -> N
     ("config", "there", "said"),
     [
         (CONFIG, True, ""),
-        (None, True, "config.yaml: the legacy unit names no --config"),
+        (None, True, "config.yaml: process 271 was started without --config and CONFIG_FILE_PATH"),
         (CONFIG, False, "does not exist any more"),
         ("environment_variables:\n  LITELLM_SALT_KEY: %s\n" % SECRET, True, ""),
         (
