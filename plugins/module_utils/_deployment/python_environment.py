@@ -16,10 +16,11 @@ from typing import Any, Optional, TypedDict
 from urllib.parse import unquote, urlsplit
 
 from .._host import reader as _reader
-from .._host.account import Account
+from .._host.account import Account, open_regular
 
 PYTHON = re.compile(r"python[0-9.]*$")
 TRACES = ("litellm_init.pth", "cook.pth", "sitecustomize.py")
+_MOST = 1 << 16  # bytes of what is read
 _PACKAGES = re.compile(r"\s(/[^\n]*?/(?:site|dist)-packages)/")
 _HOME = re.compile(r"^home\s*=\s*(.+?)\s*$", re.M)
 _SYSTEM = re.compile(r"^include-system-site-packages\s*=\s*true\s*$", re.M | re.I)
@@ -143,17 +144,24 @@ def _patterns(prefix: str) -> list[str]:
 def _venv(prefix: str) -> Optional[str]:
     """The settings of a venv, ``None`` where there is none."""
     try:
-        with open(os.path.join(prefix, "pyvenv.cfg"), encoding="utf-8", errors="replace") as file:
-            return file.read(1 << 16)
+        return _text(os.path.join(prefix, "pyvenv.cfg"))
     except OSError:
         return None
+
+
+def _text(path: str) -> str:
+    """A small file's, as whoever we are."""
+    handle = open_regular(path)
+    try:
+        return os.read(handle, _MOST).decode("utf-8", "replace")
+    finally:
+        os.close(handle)
 
 
 def _editable(path: str) -> Optional[str]:
     """The source folder of an editable installation."""
     try:
-        with open(os.path.join(path, "direct_url.json"), encoding="utf-8") as file:
-            told = json.loads(file.read(1 << 16))
+        told = json.loads(_text(os.path.join(path, "direct_url.json")))
         if (told.get("dir_info") or {}).get("editable") is True:
             return unquote(urlsplit(told["url"]).path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -304,3 +304,18 @@ def test_legacy_files_are_read_as_their_account(folder: Path, run: Run, account:
     ]
     result = run(config=str(theirs), account=account)
     assert "Permission denied" in result["msg"]
+
+
+def test_what_litellm_loads_by_itself_comes_along(folder: Path, run: Run) -> None:
+    (folder / "loaded.env").write_text("A=hunter2\nexport PROVIDER_KEY=hunter2-${A}\n")
+    loaded = {"path": str(folder / "loaded.env"), "dialect": "dotenv"}
+    result = run(legacy_files=[{"path": str(folder / "old.env")}, loaded])
+    written = _envfile.loads((folder / ".env").read_text(), "systemd")
+    assert (written["A"], written["PROVIDER_KEY"]) == ("1", "hunter2-1")
+    (entry,) = [item for item in result["comparison"] if item["name"] == "PROVIDER_KEY"]
+    assert (entry["status"], entry["origin"]) == ("kept", "%s:2" % (folder / "loaded.env"))
+    late = {**loaded, "late": True}
+    (folder / "loaded.env").write_text("REDIS_SSL=hunter2\nPROVIDER_KEY=hunter2\n")
+    result = run(legacy_files=[late], check=True)
+    names = {item["name"] for item in result["comparison"]}
+    assert ("PROVIDER_KEY" in names, "REDIS_SSL" in names) == (True, False)

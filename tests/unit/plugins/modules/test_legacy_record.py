@@ -73,6 +73,25 @@ def test_stores_and_keys_are_those_of_the_configuration(
     assert "config.yaml" in said
 
 
+def test_what_litellm_loads_by_itself_is_recorded_with_it(
+    run: Run, process: int, tmp_path: Path
+) -> None:
+    dest, early, late = (tmp_path / name for name in ("state/legacy.env", ".env", "late.env"))
+    early.write_text("A=file\nB_KEY=${A}-%s\n" % "hunter2")
+    late.write_text("B_KEY=late\nC_KEY=hunter2\nREDIS_HOST=too_late\n")
+    files = [{"path": str(early), "dialect": "dotenv"}, {"path": str(late), "late": True}]
+    result = run(legacy_record, pid=process, dest=str(dest), dotenv_files=files)
+    assert {"B_KEY", "C_KEY"} <= set(result["variables"])
+    recorded = _envfile.loads(dest.read_text(), "systemd")
+    assert (recorded["A"], recorded["B_KEY"], recorded["C_KEY"]) == ("1", "1-hunter2", "hunter2")
+    assert "REDIS_HOST" not in recorded
+    assert not run(legacy_record, pid=process, dest=str(dest), dotenv_files=files)["changed"]
+    early.unlink()
+    refused = run(legacy_record, pid=process, dest=str(dest), dotenv_files=files)
+    assert refused["failed"]
+    assert str(early) in refused["msg"]
+
+
 def test_process_that_is_gone_is_said(run: Run, tmp_path: Path) -> None:
     with subprocess.Popen(["true"]) as child:
         child.wait()

@@ -95,3 +95,14 @@ def test_a_broken_file_is_named_with_its_line() -> None:
         ]
     )
     assert [(item.path, item.line) for item in found.findings] == [("/p/env", 2), ("/p/x", 1)]
+
+
+def test_line_that_systemd_drops_and_litellm_loads_is_no_finding() -> None:
+    """One .env that is the unit's EnvironmentFile and lies where LiteLLM looks."""
+    text = "A=1\nexport E='e f'\nexport N=\"n\n"
+    both = [LegacyFile("/p/.env", "systemd", text), LegacyFile("/p/.env", "dotenv", text)]
+    found = plan({**PROCESS, "A": "1", "E": "e f"}, both)
+    assert [item.name for item in found.findings] == ["N"]
+    assert [entry(found, name).origin for name in "AE"] == ["/p/.env:1", "/p/.env:2"]
+    alone = plan({**PROCESS, "A": "1", "E": "e f"}, both[:1])
+    assert [item.name for item in alone.findings] == ["E", "N"]
