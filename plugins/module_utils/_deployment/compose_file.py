@@ -132,6 +132,16 @@ def images(text: str) -> dict[str, str]:
     }
 
 
+def mounted(text: str) -> list[str]:
+    """Files and folders of the host, beside the project's, that the proxy's container gets."""
+    try:
+        found = read(text)
+    except ValueError:
+        return []
+    said = ["%s=%s" % ("/".join(path), value) for path, value in _leaves(found)]
+    return [match[1] for match in map(_MOUNTED.fullmatch, said) if match]
+
+
 def _unknown(found: dict[str, Any], expected: Expected) -> Iterator[str]:
     for path, value in _leaves(found):
         said = "%s=%s" % ("/".join(path), value)

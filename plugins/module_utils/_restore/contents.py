@@ -38,6 +38,10 @@ _RUNS = (
         re.compile(r"config\.compose.*\.yaml"),
         "LiteLLM runs by it, in its container, hooks included",
     ),
+    (
+        re.compile(r"needed\.[0-9]{3}-.*"),
+        "LiteLLM reads it in its container, where modules in Python run",
+    ),
     (re.compile(r"schema\.prisma"), "LiteLLM's schema, for the command's own checks"),
 )
 _ELSE = "nothing runs by it unless a file above names it"

@@ -220,6 +220,17 @@ def _unavailable(
     return [problem for problem in found if problem]
 
 
+def _lost_mounts(files: Sequence[_contents.File]) -> list[str]:
+    """What of the host the proxy's container gets, is in no backup, and is not here."""
+    compose = next((file.data for file in files if file.name == _contents.COMPOSE), b"")
+    return [
+        "the proxy's container gets %s, which this host does not have and no backup holds: bring it"
+        " (litellm_mounts named it)" % path
+        for path in _compose_file.mounted(compose.decode("utf-8", "replace"))
+        if not os.path.lexists(path)
+    ]
+
+
 def _untrusted(order: Order) -> list[str]:
     """Why root can't keep the deployment and its secrets where it is to be."""
     return [
@@ -255,6 +266,7 @@ def examine(order: Order) -> Examined:
             "needs its settings (/etc/llmops-litellm/ops.json); to build another one, name "
             "another folder" % order.folder
         )
+    problems += _lost_mounts(files)
     if not resumes(order):  # the folder that is there was made from what was accepted then
         problems += _unaccepted(order, files)
     return Examined(problems, manifest, files)

@@ -111,6 +111,8 @@ def test_the_container_gets_what_the_inventory_says() -> None:
     assert said.startswith("services.litellm.volumes[")
     assert said.endswith("source: /etc/litellm/prompts (litellm_mounts does not name it)")
     assert _compose_file.differences(text, Expected(mounts=["/etc/litellm/prompts"])) == []
+    assert _compose_file.mounted(text) == ["/etc/litellm/prompts"]
+    assert _compose_file.mounted(OURS) == _compose_file.mounted("no: [compose") == []
 
 
 PROXY = "    container_name: litellm-proxy\n"

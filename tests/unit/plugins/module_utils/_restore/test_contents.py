@@ -77,6 +77,11 @@ def test_each_file_is_named_with_what_becomes_of_it(backup: Path) -> None:
     assert "hunter2" not in str(lines)
 
 
+def test_a_copy_of_what_litellm_needs_is_named_as_such(backup: Path) -> None:
+    (backup / "needed.001-hooks.py").write_text("import os\n")
+    assert "where modules in Python run" in read(backup)["needed.001-hooks.py"].runs
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [

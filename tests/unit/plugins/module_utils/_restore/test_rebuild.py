@@ -27,6 +27,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
     service as _service,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_file import (
+    Expected,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
@@ -278,6 +281,21 @@ def test_what_root_would_run_is_named_and_must_be_ours_or_accepted(
         world.rebuild()
     assert not world.folder.exists()
     world.order = world.order._replace(accepted=("0" * 64, digest))
+    assert _rebuild.dry_run(world.order)["problems"] == []
+
+
+def test_what_the_container_gets_of_the_host_must_be_here(world: World, tmp_path: Path) -> None:
+    there, gone = tmp_path / "prompts", tmp_path / "gone"
+    there.mkdir()
+    mounts = [{"source": str(path), "target": "/srv/%s" % path.name} for path in (there, gone)]
+    world.write(compose__yaml=support.compose_file(compose_mounts=mounts))
+    expected = Expected(mounts=(str(there), str(gone)))
+    world.order = world.order._replace(expected=expected)
+    assert _rebuild.dry_run(world.order)["problems"] == [
+        "the proxy's container gets %s, which this host does not have and no backup holds: bring it"
+        " (litellm_mounts named it)" % gone
+    ]
+    gone.touch()
     assert _rebuild.dry_run(world.order)["problems"] == []
 
 
