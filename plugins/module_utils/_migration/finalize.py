@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import datetime, timedelta
-from typing import Any, Iterable, NamedTuple, Optional
+from typing import Any, Iterable, NamedTuple, Optional, Sequence
 
 from .._backup import backup as _backup
 from .._deployment import journal as _journal
@@ -34,6 +34,7 @@ from . import status as _status
 
 STEPS = _steps.of(_steps.FINALIZE)
 LAST_BACKUP, REMOVE_UNITS = STEPS[:2]
+SHOWN = 12  # names in one message
 AGAIN = "restore its folder from where backups are kept"
 _STRANGER = (
     "was stopped with the legacy deployment for its name, and is not of it: its files stay",
@@ -224,6 +225,20 @@ def check_units(units: Iterable[dict[str, Any]]) -> list[Problem]:
     ]
 
 
+def check_others(left: Sequence[str]) -> list[Problem]:
+    """What was in the legacy database beside LiteLLM's own, and went into no backup."""
+    if not left:
+        return []
+    more = " and %d more" % (len(left) - SHOWN) if len(left) > SHOWN else ""
+    return [
+        Problem(
+            "finalize_drop_database",
+            "would drop what is not LiteLLM's: %s%s" % (", ".join(left[:SHOWN]), more),
+            "leave it false: LiteLLM's tables in that database are small beside what is lost",
+        )
+    ]
+
+
 def check_contents(held: dict[str, Any], journal: _journal.Journal) -> list[Problem]:
     """Whether the legacy database holds what it held at the cutover."""
     if held["hash"] == _position.legacy_hash(journal):
@@ -361,6 +376,8 @@ def inspect(settings: dict[str, Any], journal: _journal.Journal, now: datetime) 
         now,
     )
     problems += check_proxy(status["proxy"])
+    if settings["drop_database"]:
+        problems += check_others(database.get("left_behind") or [])
     problems += check_units(status["legacy"]["units"] + status["legacy"]["servers"])
     if found.get("legacy"):
         facts["files"] = files_of(journal, settings["state_dir"])

@@ -167,8 +167,8 @@ def stays(there: Contents, subject: str) -> list[Problem]:
             Problem(
                 subject,
                 "lets other roles use LiteLLM's tables: %s" % _names(readers),
-                "they are not in the container: whoever connects as one of them sees the tables as"
-                " they were at the cutover",
+                "they are not in the container, and see the tables as they were at the cutover:"
+                " docs/operations.md has the statements that let them read the container's",
             )
         )
     places = sorted({item.name for item in there.of("tablespace")})

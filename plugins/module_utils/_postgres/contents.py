@@ -283,11 +283,9 @@ def read(session: Session, schema: str = "") -> Optional[Contents]:
 
     :param schema: of LiteLLM's tables; empty for the one that has them, ``public`` before others.
     """
+    schema = schema or home(session)
     if not schema:
-        schemas = session.query(_SCHEMAS % literal(PREFIX))
-        if not schemas:
-            return None
-        schema = str(schemas[0][0])
+        return None
     rows = session.query(
         _OWN
         % {
@@ -306,6 +304,12 @@ def read(session: Session, schema: str = "") -> Optional[Contents]:
         objects.setdefault(str(catalog), set()).add(str(oid))
     own = {catalog: frozenset(oids) for catalog, oids in objects.items()}
     return _sorted(session, Scope(schema, (schema,), own, classes, (), ())) if own else None
+
+
+def home(session: Session) -> str:
+    """The schema that has LiteLLM's tables, ``public`` before others; empty for none."""
+    schemas = session.query(_SCHEMAS % literal(PREFIX))
+    return str(schemas[0][0]) if schemas else ""
 
 
 def bypasses(session: Session) -> bool:

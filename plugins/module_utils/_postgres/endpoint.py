@@ -112,7 +112,12 @@ class Endpoint:
         """An endpoint from a ``DATABASE_URL`` (see :func:`parse_url`), its client programs found on
         this host.
         """
-        found = cls(**parse_url(url), schema=schema_of(url), account=account)
+        found = cls(
+            **parse_url(url),
+            schema=schema_of(url),
+            settings=_found_in(schema_of(url)),
+            account=account,
+        )
         return replace(found, bindir=find_bindir(found.host, found.port))
 
     @classmethod
@@ -320,6 +325,16 @@ def with_account(values: Mapping[str, str], account: str) -> dict[str, str]:
 def is_socket(host: str) -> bool:
     """Whether a client connects to a Unix socket: in a folder, or in its own default one."""
     return not host or host.startswith("/")
+
+
+def _found_in(schema: str) -> tuple[str, ...]:
+    """The setting with which tables of a schema are found by their names alone, as LiteLLM's own
+    client finds them; none where they are anyway.
+    """
+    if schema in ("", "public"):
+        return ()
+    quoted = '"%s"' % schema.replace('"', '""')
+    return ("search_path=" + re.sub(r"([\\\s])", r"\\\1", quoted),)
 
 
 def parse_url(url: str) -> dict[str, Any]:

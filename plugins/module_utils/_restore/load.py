@@ -179,7 +179,7 @@ def migrations(dump: Dump, target: Endpoint) -> Optional[list[str]]:
         return parse_ledger(_stream(dump, target, "pg_restore", *words, connect=False))
     with _placed(dump, target, ["toc.dat"]) as path:
         found = re.search(
-            r"^(\d+); \d+ \d+ TABLE DATA public %s " % LEDGER,
+            r"^(\d+); \d+ \d+ TABLE DATA \S+ %s " % LEDGER,
             _run(target, "pg_restore", "--list", path, connect=False),
             re.M,
         )

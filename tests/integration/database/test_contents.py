@@ -147,6 +147,7 @@ def test_schema_of_its_own_is_taken_without_public(native: Native, box: Endpoint
     with Session(box) as session:
         found = _contents.read(session)
     assert found is not None and found.scope.schema == "proxy" and found.behind == []
+    assert query(box, 'SELECT count(*) FROM "LiteLLM_SpendLogs"') == [["50"]]
 
 
 def test_partitions_of_its_spend_log_are_litellms(native: Native, box: Endpoint) -> None:

@@ -416,6 +416,17 @@ def test_check_mode_starts_no_server_and_says_so(host: dict[str, Any]) -> None:
     assert "is not looked at in check mode" in str(found.warnings[0])
 
 
+@pytest.mark.parametrize(("drop", "refused"), [(True, ["finalize_drop_database"]), (False, [])])
+def test_database_that_others_use_too_is_not_dropped(
+    host: dict[str, Any], drop: bool, refused: list[str]
+) -> None:
+    host["settings"]["drop_database"] = drop
+    host["journal"]["facts"]["found"]["database"]["left_behind"] = ["schema app"]
+    found = _finalize.inspect(host["settings"], host["journal"], NOW)
+    assert subjects(found.problems) == refused
+    assert not drop or "would drop what is not LiteLLM's: schema app" in found.problems[0].problem
+
+
 def test_run_that_goes_on_trusts_its_sound_backup(host: dict[str, Any], tmp_path: Path) -> None:
     host["journal"]["steps"] += [entry("last_backup", hash="h1"), entry("drop_databases", "begun")]
     host["journal"].update(state="running", phase="drop_databases")

@@ -407,3 +407,20 @@ def test_env_file_says_who_asks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     path.write_text("DATABASE_URL=postgresql://u@/d?host=/run/x\n%s=nobody\n" % ACCOUNT)
     found = Endpoint.from_params({"env_file": str(path), "variable": None, "container": None})
     assert (found.account, found.host) == ("nobody", "/run/x")
+
+
+@pytest.mark.parametrize(
+    ("query", "schema", "settings"),
+    [
+        ("", "", ()),
+        ("?schema=public", "public", ()),
+        ("?schema=proxy&sslmode=disable", "proxy", ('search_path="proxy"',)),
+        ("?schema=Pro%20x%22y", 'Pro x"y', ('search_path="Pro\\ x""y"',)),
+    ],
+)
+def test_schema_of_the_url_is_where_tables_are_found(
+    monkeypatch: pytest.MonkeyPatch, query: str, schema: str, settings: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(_endpoint, "find_bindir", lambda host, port: "/bin")
+    found = Endpoint.from_url("postgresql://u@127.0.0.1:5434/d" + query)
+    assert (found.schema, found.settings) == (schema, settings)

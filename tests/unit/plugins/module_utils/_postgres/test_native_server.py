@@ -167,6 +167,8 @@ def test_url_is_the_same_database_without_the_password() -> None:
         5434,
         "llm x",
     )
+    named = _native_server.private_url("postgresql://h/d?schema=pro%20xy", "postgres", "/run/look")
+    assert _endpoint.schema_of(named) == "pro xy"
     assert (
         _endpoint.parse_url(
             _native_server.private_url("postgresql://h/d", "postgres", "/run/look")
