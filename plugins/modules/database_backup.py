@@ -13,6 +13,7 @@ description:
     manifest, and reads all of it back.
   - The folder appears whole or not at all. A run that fails, or is killed, leaves nothing that
     looks like a backup.
+  - Of a native database that holds more than LiteLLM's own, LiteLLM's part is dumped.
   - Free space is checked first, against the size that the database has on disk.
 author: llmops.litellm contributors (@llmops)
 extends_documentation_fragment:

@@ -13,6 +13,7 @@ description:
     schema, in one snapshot.
   - Equal contents have equal hashes on every PostgreSQL from 13 to 18, whatever the order of the
     rows.
+  - Of a native database that holds more than LiteLLM's own, only LiteLLM's part counts.
 author: llmops.litellm contributors (@llmops)
 extends_documentation_fragment:
   - llmops.litellm.database.endpoint

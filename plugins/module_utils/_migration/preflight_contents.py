@@ -67,6 +67,11 @@ def check_contents(url: str, facts: Facts, accepted: Iterable[str], account: str
             "let the index, default or constraint that calls it do without it: LiteLLM makes none,"
             " and its role in the container is no superuser",
         )
+    try:
+        if not there.alone:
+            there.scope.options(_session.client_version(endpoint, "pg_dump"))
+    except _session.PostgresError as error:
+        found.refuse("pg_dump", str(error), "it is only used here, and changes no server")
     found.warnings += stays(there, subject)
     return found
 

@@ -15,8 +15,8 @@ from typing import NamedTuple, Optional
 
 from .archive import Entry
 from .programs import PostgresError
-from .role import contained
-from .session import Session, identifier, literal
+from .role import SETTINGS, contained
+from .session import Endpoint, Session, identifier, literal
 
 # A name with this in front is a table of LiteLLM's; the second is Prisma's.
 PREFIX, LEDGER = "LiteLLM_", "_prisma_migrations"
@@ -315,6 +315,19 @@ def home(session: Session) -> str:
 def bypasses(session: Session) -> bool:
     """Whether row security does not apply to a session's role."""
     return session.query(_BYPASSES) == [["t"]]
+
+
+def besides(endpoint: Endpoint) -> list[str]:
+    """What a native database holds beside LiteLLM's own, in words; nothing of one in a container of
+    ours, or that has no table of LiteLLM's.
+
+    :raises PostgresError: it can't be read.
+    """
+    if contained(endpoint):
+        return []
+    with Session(endpoint, SETTINGS) as session:
+        found = read(session, endpoint.schema)
+    return found.besides if found else []
 
 
 def scope(session: Session) -> Optional[Scope]:

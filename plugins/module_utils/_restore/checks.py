@@ -21,6 +21,7 @@ from .._host.files import device_of, free_bytes
 from .._host.problem import OperatorError, numbers
 from .._host.process import run
 from .._postgres import copy_back as _copy_back
+from .._postgres.contents import besides
 from .._postgres.endpoint import read_env
 from .._postgres.fingerprint import fingerprint
 from .._postgres.programs import postmaster
@@ -37,6 +38,8 @@ from . import contents as _contents
 from . import database as _database
 from . import load as _load
 from . import swap as _swap
+
+SHOWN = 12  # names in one message
 
 # A database that is loaded is about as large as it was; its WAL comes on top, up to what a
 # checkpoint takes away again.
@@ -105,6 +108,8 @@ def inspect(
     if not reason:
         gather(lambda: check_schema(manifest, path, identity, deployment, notes), problems)
         gather(lambda: check_space(manifest, target, points if exists else "", notes), problems)
+        if exists:
+            gather(lambda: check_others(target), problems)
         if compare and exists:
             gather(lambda: losses(manifest["fingerprint"], fingerprint(target)), loses)
     elif reason not in problems:
@@ -134,6 +139,20 @@ def _database_exists(target: Endpoint) -> tuple[bool, str]:
     except PostgresError as error:
         return exists, str(error)
     return exists, ""
+
+
+def check_others(target: Endpoint) -> list[str]:
+    """Refuse where the name would be taken from what is not LiteLLM's, with all that is in it."""
+    others = besides(target)
+    if not others:
+        return []
+    more = " and %d more" % (len(others) - SHOWN) if len(others) > SHOWN else ""
+    return [
+        "%s holds what is not LiteLLM's and is in no backup: %s%s. A restored database would take"
+        " its name. Restore under another name, and copy LiteLLM's rows from there (module"
+        " llmops.litellm.database: state restored, then copied_back)"
+        % (target, ", ".join(others[:SHOWN]), more)
+    ]
 
 
 def check_journal(state_dir: str) -> list[str]:

@@ -172,6 +172,15 @@ def test_what_only_a_superuser_can_make_is_refused_where_litellm_needs_it(
     assert "has function raw, which LiteLLM's tables need" in texts(found.problems)
 
 
+def test_pg_dump_that_can_not_take_one_extension_alone_is_refused(
+    database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_session, "client_version", lambda _endpoint, _program: 13)
+    found = check(holding(database, behind=BEHIND)).problems
+    assert "pg_dump: pg_dump of PostgreSQL 13 can't take extension pg_trgm" in texts(found)
+    assert check(holding(database)).problems == []
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [

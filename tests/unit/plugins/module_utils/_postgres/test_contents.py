@@ -158,3 +158,11 @@ def test_of_a_dump_is_kept_what_is_litellms(entry: Entry, kept: bool) -> None:
 def test_numbers_are_a_list_for_sql_and_never_empty() -> None:
     assert SCOPE.numbers("pg_class") == "5, 16400"
     assert SCOPE.numbers("pg_proc") == "0"
+
+
+def test_what_a_database_holds_besides_is_read_where_it_is_not_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_contents, "Session", session(large="2"))
+    assert _contents.besides(PLACE) == ["2 large objects"]
+    assert _contents.besides(Endpoint("litellm", "litellm", container="litellm-postgres")) == []

@@ -326,3 +326,15 @@ def test_everything_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         "is not of format 1"
         in _checks.inspect(deployment, path, "", str(tmp_path), "", True).problems[0]
     )
+
+
+@pytest.mark.parametrize("others", [[], ["schema app", "table app.orders"]])
+def test_database_that_others_use_too_keeps_its_name(
+    monkeypatch: pytest.MonkeyPatch, others: list[str]
+) -> None:
+    monkeypatch.setattr(_checks, "besides", lambda target: others)
+    found = _checks.check_others(TARGET)
+    assert len(found) == bool(others)
+    assert (
+        not others or "not LiteLLM's and is in no backup: schema app, table app.orders" in found[0]
+    )
