@@ -359,7 +359,7 @@ class _Encrypted(_Way):
                 finally:
                     pump.end()
             except PostgresError:
-                if pump.failure is None:
+                if pump.failure is None or isinstance(pump.failure, _archive.Truncated):
                     raise
         if pump.failure is not None:
             raise pump.failure

@@ -44,6 +44,7 @@ def check_contents(url: str, facts: Facts, accepted: Iterable[str], account: str
             there = _contents.read(session, endpoint.schema)
             beyond = _extensions.beyond(session, there.scope) if there else []
             bypasses = _contents.bypasses(session)
+            user = endpoint.user or str(session.query("SELECT current_user")[0][0])
     except _session.PostgresError as error:
         found.refuse(subject, str(error), "let the proxy's role read the system catalogs")
         return found
@@ -58,7 +59,7 @@ def check_contents(url: str, facts: Facts, accepted: Iterable[str], account: str
     database["schema"] = there.scope.schema
     database["extensions"] = list(there.scope.extensions)
     database["left_behind"] = there.besides
-    found.problems += obstacles(there, subject, endpoint.user, bypasses)
+    found.problems += obstacles(there, subject, user, bypasses)
     found.problems += _neighbours.check(acting(there), accepted)
     if beyond:
         found.refuse(

@@ -28,6 +28,10 @@ LONGEST = 64 << 20  # bytes of one text in it
 TOC = "toc.dat"
 
 
+class Truncated(PostgresError):
+    """It ended early: pg_dump says why."""
+
+
 class Entry(NamedTuple):
     """An entry of an archive: its number, its object's catalog and number there (``"0"``: it is
     about another entry), what it is (``TABLE``, ``TRIGGER``), its name, and the entries it needs.
@@ -60,7 +64,7 @@ class _Head:
                 break
             chunk += more
         if len(chunk) < count:
-            raise PostgresError("pg_dump's archive ends in its head")
+            raise Truncated("pg_dump's archive ends in its head")
         self.data += chunk
         return chunk
 

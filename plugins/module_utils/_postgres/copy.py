@@ -42,12 +42,17 @@ DUMP_OPTIONS = (
 
 
 def _pump(
-    out: IO[bytes], into: IO[bytes], counted: list[int], keep: Optional[_archive.Keep] = None
+    out: IO[bytes],
+    into: IO[bytes],
+    counted: list[int],
+    keep: Optional[_archive.Keep] = None,
+    failed: Optional[list[str]] = None,
 ) -> None:
     """Move bytes from one pipe to the other inside the kernel (where Python has splice), counting
     them, until either end closes.
 
     :param keep: what of pg_dump's archive, see :mod:`.archive`.
+    :param failed: is given why its head can't be read, where no program says it.
     """
     try:
         if keep is not None:
@@ -61,8 +66,11 @@ def _pump(
             if not moved:
                 break
             counted[0] += moved
-    except OSError:
-        pass  # the reader ended early: its exit code and standard error say why
+    except (OSError, _archive.Truncated):
+        pass  # a program ended early: its exit code and standard error say why
+    except PostgresError as error:
+        if failed is not None:
+            failed.append(str(error))
     finally:
         for pipe in (out, into):
             try:
@@ -73,11 +81,7 @@ def _pump(
 
 def _begin(out: IO[bytes], into: IO[bytes], keep: _archive.Keep) -> int:
     """Move the head of pg_dump's archive, without what is not kept; its bytes."""
-    try:
-        head = _archive.head(lambda count: os.read(out.fileno(), count), keep)
-    except PostgresError as error:
-        # pg_restore says that there is no archive, pg_dump why
-        raise OSError(str(error)) from None
+    head = _archive.head(lambda count: os.read(out.fileno(), count), keep)
     into.write(head)
     into.flush()
     return len(head)
@@ -100,6 +104,7 @@ def stream(
     :raises PostgresError: either program failed; what both said is in the message.
     """
     counted = [0]
+    failed: list[str] = []
     with ExitStack() as stack:
         errors = [stack.enter_context(tempfile.TemporaryFile()) for _program in range(2)]
         dump = source.start(
@@ -127,13 +132,12 @@ def stream(
         stack.callback(_end, restore)
         pump = threading.Thread(
             target=_pump,
-            args=(dump.stdout, restore.stdin, counted, scope and scope.keeps),
+            args=(dump.stdout, restore.stdin, counted, scope and scope.keeps, failed),
             daemon=True,
         )
         pump.start()
         held = take(meanwhile, scope)
         pump.join()
-        failed = []
         for name, endpoint, process, file in zip(
             ("pg_dump", "pg_restore"), (source, target), (dump, restore), errors
         ):

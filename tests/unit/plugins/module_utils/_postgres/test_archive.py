@@ -108,6 +108,14 @@ def test_what_is_no_archive_of_a_known_version_is_refused(data: bytes, said: str
         _archive.head(io.BytesIO(data).read, keep)
 
 
+def test_end_before_its_time_is_for_pg_dump_to_explain() -> None:
+    with pytest.raises(_archive.Truncated):
+        _archive.head(io.BytesIO(archive()[:60]).read, keep)
+    with pytest.raises(PostgresError) as caught:
+        _archive.head(io.BytesIO(archive(17)).read, keep)
+    assert not isinstance(caught.value, _archive.Truncated)
+
+
 def test_file_is_blanked_in_place(tmp_path: Path) -> None:
     path = tmp_path / _archive.TOC
     path.write_bytes(archive())

@@ -14,6 +14,7 @@ import pytest
 from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import copy as _copy
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.contents import Scope
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.database import Occupancy
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session import (
     Endpoint,
@@ -113,9 +114,10 @@ def script(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def stream(folder: Path) -> tuple[int, dict[str, Any]]:
+def stream(folder: Path, scope: Scope | None = None) -> tuple[int, dict[str, Any]]:
     place = Endpoint("litellm", host="/nosuch", bindir=str(folder))
-    return _copy.stream(place, place, "0001-1", support.Database())  # type: ignore[arg-type]
+    held: Any = support.Database()
+    return _copy.stream(place, place, "0001-1", held, (), scope)
 
 
 def test_every_byte_crosses_and_is_counted(programs: Path) -> None:
@@ -171,3 +173,22 @@ def test_fingerprint_that_fails_ends_both(programs: Path, monkeypatch: pytest.Mo
     with pytest.raises(PostgresError, match="lost"):
         stream(programs)
     assert [process.returncode for process in started] == [-9, -9]
+
+
+PART = Scope("public", ("public",), {}, {}, (), ())
+
+
+@pytest.mark.parametrize(
+    ("dump", "said"),
+    [
+        ("echo 'pg_dump: error: no table' >&2; exit 1", "pg_dump: .*no table"),
+        ("printf 'PGDMP\\001\\021\\000\\004\\010\\001'; cat /dev/zero", "archive of version 1.17"),
+    ],
+)
+def test_head_that_can_not_be_read_is_explained(
+    programs: Path, monkeypatch: pytest.MonkeyPatch, dump: str, said: str
+) -> None:
+    monkeypatch.setattr(_copy, "client_version", lambda _source, _program: 15)
+    script(programs / "pg_dump", dump)
+    with pytest.raises(PostgresError, match=said):
+        stream(programs, PART)
