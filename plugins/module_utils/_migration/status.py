@@ -16,6 +16,7 @@ from typing import Any, Callable, Optional
 from urllib.parse import urlsplit
 
 from .._backup import backup as _backup
+from .._deployment import addresses as _addresses
 from .._deployment import compose_project as _compose_project
 from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
@@ -223,7 +224,14 @@ def inspect(settings: dict[str, Any], now: Optional[datetime] = None) -> dict[st
         "error": None,
         **_guarded(
             lambda: _proxy(
-                status, port, listeners, folder, settings["state_dir"], key, settings["timeout"]
+                status,
+                found,
+                port,
+                listeners,
+                folder,
+                settings["state_dir"],
+                key,
+                settings["timeout"],
             ),
             {},
         ),
@@ -372,6 +380,7 @@ def _compose(project: str, folder: str) -> dict[str, Any]:
 
 def _proxy(
     status: dict[str, Any],
+    found: dict[str, Any],
     port: int,
     listeners: list[_listeners.Listener],
     folder: str,
@@ -380,8 +389,9 @@ def _proxy(
     timeout: float,
 ) -> dict[str, Any]:
     """Who answers at the proxy's port, and whether it is ready."""
+    listener = _listeners.anywhere(listeners, port)
     who = who_answers(
-        _listeners.anywhere(listeners, port),
+        listener,
         status["legacy"]["units"],
         status["compose"]["containers"],
     )
@@ -391,12 +401,14 @@ def _proxy(
     key = key or key_of(files if who["kind"] == "compose" else files[::-1])
     if who["kind"] == "other":
         key = None  # nobody knows who that is
-    return {
-        **who,
-        **_readiness.ask(
-            _client.Client("http://127.0.0.1:%d" % port, None, timeout), key
-        )._asdict(),
-    }
+    url = _url(listener, port, bool((found.get("address") or {}).get("tls")))
+    return {**who, **_readiness.ask(_client.Client(url, None, timeout), key)._asdict()}
+
+
+def _url(listener: Optional[_listeners.Listener], port: int, tls: bool) -> str:
+    """Where this host reaches who listens there."""
+    host = _addresses.reached([listener.address if listener else _listeners.LOOPBACK])
+    return _addresses.url("https" if tls else "http", host, port)
 
 
 # The screen

@@ -423,3 +423,17 @@ def test_host_with_nothing_at_all(
     shown = "\n".join(_status_text.text_lines(_status.inspect(host["settings"], NOW)))
     assert "no systemd unit named litellm.service" in shown
     assert "nobody listens on port 4000" in shown
+
+
+@pytest.mark.parametrize(
+    ("address", "tls", "url"),
+    [
+        ("127.0.0.1", False, "http://127.0.0.1:4000"),
+        ("0.0.0.0", True, "https://127.0.0.1:4000"),
+        ("10.0.0.5", False, "http://10.0.0.5:4000"),
+        ("::", False, "http://[::1]:4000"),
+    ],
+)
+def test_who_listens_is_asked_there(address: str, tls: bool, url: str) -> None:
+    assert _status._url(Listener(address, 4000, 1, "litellm"), 4000, tls) == url
+    assert _status._url(None, 4000, tls).endswith("://127.0.0.1:4000")
