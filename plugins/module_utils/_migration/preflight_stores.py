@@ -242,8 +242,8 @@ def check_redis(
             found.refuse(
                 "port %d" % port,
                 "%s (%s)" % (error, named.origin),
-                "give the proxy a login that works, which may read all keys, and restart it, or "
-                "start empty with litellm_carry_redis: false",
+                "give it a login that works and may read all keys, and restart the proxy, or start "
+                "empty with litellm_carry_redis: false",
             )
         if redis["data"] and redis["data"]["refused"]:
             found.warn(

@@ -121,7 +121,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     )
     monkeypatch.setattr(_clients, "who", who)
     monkeypatch.setattr(_others, "look", look)
-    monkeypatch.setattr(_session, "from_url", lambda url: Endpoint("llm", port=5434))
+    monkeypatch.setattr(_session, "from_url", lambda url, account: Endpoint("llm", port=5434))
     monkeypatch.setattr(_redis_clients, "clients", clients)
     return made
 
