@@ -32,11 +32,12 @@ class Who(NamedTuple):
 
 
 class Own(NamedTuple):
-    """Who is none of the others: processes with all that they have started, and units as (account,
-    name)."""
+    """Who is none of the others: processes with all that they have started, units as (account,
+    name), and a command with all that it has started."""
 
     pids: Collection[int]
     units: Collection[tuple[str, str]]
+    command: str = ""
 
 
 def who(connection: Connection, own: Own, proc: str = "/proc") -> Optional[Who]:
@@ -46,6 +47,8 @@ def who(connection: Connection, own: Own, proc: str = "/proc") -> Optional[Who]:
         return _from(connection.address)
     above = _process.ancestors(pid, proc)
     if os.getpid() in above or any(each in above for each in own.pids):
+        return None
+    if own.command and any(own.command in _process.command_line(each, proc) for each in above):
         return None
     try:
         account = Account.of_process(pid, proc).name

@@ -29,6 +29,8 @@ from .._redis import clients as _redis_clients
 from .._redis import redis as _redis
 
 CUTOVER, ROLLBACK = "at the cutover", "by the rollback"
+# This collection's own, whatever starts it.
+_COMMAND = "/usr/local/sbin/litellm-ops"
 # How what is published on every address is reached from the host itself.
 _ANY = {"0.0.0.0": _listeners.LOOPBACK, "": _listeners.LOOPBACK, "::": "::1"}
 # Kinds whose names could be accepted without the kind before there were others.
@@ -42,6 +44,7 @@ _SAID = {
     _unit_relations.AFTER: "is started after %s (After=), which is stopped %s",
 }
 _THROUGH = "%s %s, whose %s is stopped %s"
+_SHOWN = 5  # names in one message
 _LOOSER = "let it do without that unit"
 _LOOK = "who else uses its server has to be known: let the proxy's role read the system catalogs"
 
@@ -196,6 +199,21 @@ def of_databases(found: _others.Others, user: str, when: str = CUTOVER) -> list[
     return uses
 
 
+def of_contents(store: dict[str, Any], when: str = CUTOVER) -> list[Use]:
+    """What others keep in LiteLLM's own database, by preflight's facts of it."""
+    kept = store.get("left_behind") or []
+    if not kept or not store.get("unit"):
+        return []
+    more = " and %d more" % (len(kept) - _SHOWN) if len(kept) > _SHOWN else ""
+    return [
+        Use(
+            "contents of database %s" % store["name"],
+            "that are not LiteLLM's (%s%s) stay on the native PostgreSQL that is stopped %s"
+            % (", ".join(kept[:_SHOWN]), more, when),
+        )
+    ]
+
+
 def postgres_clients(sessions: Iterable[_others.Session], user: str) -> dict[Any, _Client]:
     """What PostgreSQL says of its clients, by the process of each session."""
     return {
@@ -297,10 +315,11 @@ def of_legacy(
     database, redis = found.get("database") or {}, found.get("redis") or {}
     servers = [store["unit"] for store in (database, redis) if store.get("unit")]
     units = {(unit["account"], unit["name"]) for unit in [*legacy["units"], *servers]}
-    own = _clients.Own([legacy["pid"]], units)
+    own = _clients.Own([legacy["pid"]], units, _COMMAND)
     uses = of_units(legacy["units"], [_unit_relations.NEEDS], servers, when)
     uses += of_units(servers, _SAID, legacy["units"], when)
     uses += _of_redis(redis, environment, listening, own, when)
+    uses += of_contents(database, when)
     unseen = []
     try:
         uses += _of_postgres(database, environment, listening, own, when)
@@ -324,7 +343,7 @@ def of_compose(project: str, accepted: Iterable[str], when: str = ROLLBACK) -> l
         )
         for name in sorted(set(_docker.members(project).values()) - set(ours.values()))
     ]
-    own = _clients.Own([], {("", unit)})
+    own = _clients.Own([], {("", unit)}, _COMMAND)
     for service in ("postgres", "redis"):
         server = Server("container %s" % ours[service], 0, record)
         connected = _connections.connected_to(_published(_docker.container(ours[service])))

@@ -21,6 +21,7 @@ from .._host.files import device_of, free_bytes
 from .._host.problem import OperatorError, numbers
 from .._host.process import run
 from .._postgres import copy_back as _copy_back
+from .._postgres import others as _others
 from .._postgres.contents import besides
 from .._postgres.endpoint import read_env
 from .._postgres.fingerprint import fingerprint
@@ -106,6 +107,7 @@ def inspect(
     gather(lambda: check_server(manifest, target), problems)
     exists, reason = _database_exists(target)
     if not reason:
+        gather(lambda: check_clients(target) if exists else [], problems)
         gather(lambda: check_schema(manifest, path, identity, deployment, notes), problems)
         gather(lambda: check_space(manifest, target, points if exists else "", notes), problems)
         if exists:
@@ -123,6 +125,18 @@ def inspect(
             % (manifest.get("source"), deployment.kind)
         )
     return Findings(problems, notes, loses, manifest, exists)
+
+
+def check_clients(target: Endpoint) -> list[str]:
+    """Who else is connected to the database that is to be replaced: a restore could not end, and
+    would have stopped the proxy by then."""
+    strangers = {
+        "role %s" % item.role + (" (%s)" % item.application if item.application else "")
+        for item in _others.sessions(target)
+        if item.database == target.database and item.role != (target.user or item.role)
+    }
+    told = "%s is still in use by others than the proxy: %s. Restore when they are done."
+    return [told % (target, ", ".join(sorted(strangers)))] if strangers else []
 
 
 def _database_exists(target: Endpoint) -> tuple[bool, str]:

@@ -16,7 +16,8 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host.connections i
 from ansible_collections.llmops.litellm.plugins.module_utils._host.systemd import Manager, Unit
 
 HELD = "ab" * 32
-OWN = _clients.Own([70], {("", "redis-server.service"), ("litellm", "litellm.service")})
+UNITS = {("", "redis-server.service"), ("litellm", "litellm.service")}
+OWN = _clients.Own([70], UNITS, "/usr/local/sbin/ops")
 
 
 @pytest.fixture
@@ -32,6 +33,8 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         (76, 1, "psql\0-d\0x", "/b.service"),
         (77, 1, "node\0/app/index.js", "/docker/%s" % HELD[::-1]),
         (78, 1, "x", "/c.service"),
+        (79, 1, "python3\0/usr/local/sbin/ops\0backup", "/ops.service"),
+        (80, 79, "psql\0-d\0x", "/ops.service"),
     ):
         (tmp_path / str(pid)).mkdir()
         (tmp_path / str(pid) / "status").write_text(
@@ -72,6 +75,7 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         (76, "unit litellm.service of account alice"),
         (77, "process node index.js"),
         (78, None),
+        (80, None),
         (99, None),
         (os.getpid(), None),
     ],
@@ -85,6 +89,7 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         "another account's unit of the proxy's name",
         "container of another engine",
         "proxy's own unit",
+        "what our command has started",
         "gone",
         "ourselves",
     ],

@@ -194,6 +194,18 @@ def test_application_on_the_same_postgresql_is_named(host: Host) -> None:
     )
 
 
+def test_what_others_keep_in_litellms_own_database_is_named(host: Host) -> None:
+    host.found["database"]["left_behind"] = ["table public.orders"] * 7
+    (said,) = host.said()
+    assert said.startswith(
+        "contents of database llm: that are not LiteLLM's (table public.orders, "
+    )
+    assert "and 2 more) stay on the native PostgreSQL that is stopped at the cutover -> " in said
+    assert host.said("contents of database llm") == []
+    host.found["database"]["unit"] = None
+    assert host.said() == []
+
+
 def test_sessions_of_this_collection_and_those_that_only_the_proxy_can_have_are_none(
     host: Host,
 ) -> None:

@@ -18,6 +18,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment.service
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host.account import AccountError
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import others as _others
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
     checks as _checks,
@@ -26,6 +27,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._restore import loa
 
 NOW = datetime(2026, 11, 24, tzinfo=timezone.utc)
 TARGET = _session.Endpoint("litellm", "litellm", "litellm-postgres")
+WRONG = ["migration", "salt key", "old", "in use", "new", "full"]
 A, B, C = "20250101000000_a", "20260101000000_b", "20261201000000_c"
 
 
@@ -168,6 +170,27 @@ def test_server_must_not_be_older_than_the_dump(monkeypatch: pytest.MonkeyPatch)
     )
 
 
+def test_who_else_is_connected_is_told_before_anything_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By another role: of the proxy's own nobody knows here who has it, and the swap waits."""
+    rows = [
+        (TARGET.database, TARGET.user, ""),
+        (TARGET.database, "reader", "grafana"),
+        (TARGET.database, "reader", "grafana"),
+        (TARGET.database, "ana", ""),
+        ("other", "bob", ""),
+    ]
+    sessions = [_others.Session(7, database, role, name, "") for database, role, name in rows]
+    monkeypatch.setattr(_others, "sessions", lambda endpoint: sessions)
+    assert _checks.check_clients(TARGET) == [
+        "%s is still in use by others than the proxy: role ana, role reader (grafana). Restore when"
+        " they are done." % TARGET
+    ]
+    sessions[1:4] = []
+    assert _checks.check_clients(TARGET) == []
+
+
 def test_only_a_migration_that_runs_stands_against_it(tmp_path: Path) -> None:
     assert _checks.check_journal(str(tmp_path)) == []
     journal = _journal.create("x", {}, NOW)
@@ -292,16 +315,14 @@ def test_everything_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(_checks, "check_server", lambda told, target: ["too old"])
     monkeypatch.setattr(_checks, "query", lambda endpoint, statement: [["1"]])
     monkeypatch.setattr(_checks._swap, "check_rights", lambda target: None)
+    monkeypatch.setattr(_checks, "check_clients", lambda target: ["in use"])
     monkeypatch.setattr(_checks, "check_schema", lambda *_all: ["too new"])
     monkeypatch.setattr(_checks, "check_space", lambda *_all: ["too full"])
     monkeypatch.setattr(_checks, "fingerprint", lambda endpoint: side(x=(2, "b")))
     deployment = Deployment("compose", TARGET, salt_key_file=str(tmp_path / "env"))
     folder = os.path.dirname(path)
     found = _checks.inspect(deployment, path, "", str(tmp_path), "", True)
-    assert [
-        next(word for word in ("migration", "salt key", "old", "new", "full") if word in problem)
-        for problem in found.problems
-    ] == ["migration", "salt key", "old", "new", "full"]
+    assert [next(word for word in WRONG if word in problem) for problem in found.problems] == WRONG
     assert found.loses == ["x: 2 rows now, 1 in the backup: 1 or more are newer and will be lost"]
     assert found.notes[0].endswith(
         "whoever can write to %s decides what the database holds" % folder
