@@ -69,7 +69,8 @@ class Server(NamedTuple):
 
 class _Client(NamedTuple):
     """What a server says of one of its clients: in words; whether it is this collection at work;
-    and whether it has LiteLLM's own role, which counts where nothing else tells who it is."""
+    and whether it has LiteLLM's role and database, which counts where nothing else tells who it
+    is."""
 
     words: str
     ours: bool = False
@@ -145,9 +146,14 @@ def of_clients(
         all of them, by address and port.
     """
     groups: dict[str, list[str]] = {}
+    known: dict[Any, Optional[_clients.Who]] = {}
     for each in connected:
+        # a pool has many connections
+        place = each.client or each.address
+        if place not in known:
+            known[place] = _clients.who(each, own)
         client = told.get(each.server) or told.get((each.address, each.port)) or _Client("")
-        who = None if client.ours else _clients.who(each, own)
+        who = None if client.ours else known[place]
         if who is not None and not (client.same and who.name == _clients.BY_SOCKET):
             words = [word for word in (client.words, who.seen) if word]
             groups.setdefault(who.name, []).append(", ".join(words))
@@ -214,8 +220,13 @@ def of_contents(store: dict[str, Any], when: str = CUTOVER) -> list[Use]:
     ]
 
 
-def postgres_clients(sessions: Iterable[_others.Session], user: str) -> dict[Any, _Client]:
-    """What PostgreSQL says of its clients, by the process of each session."""
+def postgres_clients(
+    sessions: Iterable[_others.Session], user: str, database: str
+) -> dict[Any, _Client]:
+    """What PostgreSQL says of its clients, by the process of each session.
+
+    :param user: LiteLLM's role, ``database``: its database.
+    """
     return {
         item.pid: _Client(
             ", ".join(
@@ -228,7 +239,7 @@ def postgres_clients(sessions: Iterable[_others.Session], user: str) -> dict[Any
                 if word
             ),
             item.role == user and item.application == _endpoint.APPLICATION,
-            item.role == user,
+            (item.role, item.database) == (user, database),
         )
         for item in sessions
     }
@@ -389,7 +400,9 @@ def _of_postgres(
     return [
         *of_listeners(server, found, when),
         *of_databases(others, user, when),
-        *of_clients(server, connected, postgres_clients(others.sessions, user), own, when),
+        *of_clients(
+            server, connected, postgres_clients(others.sessions, user, store["name"]), own, when
+        ),
     ]
 
 

@@ -212,15 +212,18 @@ def test_sessions_of_this_collection_and_those_that_only_the_proxy_can_have_are_
     ours = _others.Session(151, "llm", "gateway", "llmops.litellm", "")
     proxys = _others.Session(152, "llm", "gateway", "", "")
     theirs = _others.Session(153, "llm", "reader", "llmops.litellm", "")
-    host.others = _others.Others([ours, proxys, theirs], [], [], [])
+    second = _others.Session(154, "other", "gateway", "", "")
+    host.others = _others.Others([ours, proxys, theirs, second], [], [], [])
     host.clients = [
         Connection("127.0.0.1", 40000, 80, 151),
         Connection("", 0, None, 152),
         Connection("", 0, None, 153),
+        Connection("", 0, None, 154),
     ]
     host.names = {80: "process psql", None: _clients.BY_SOCKET}
     assert [text.split(":")[0] for text in host.said()] == [_clients.BY_SOCKET]
-    assert "1 connection to PostgreSQL on port 5434 (role reader" in host.said()[0]
+    assert "2 connections to PostgreSQL on port 5434 (role reader" in host.said()[0]
+    assert "role gateway, database other" in host.said()[0]
 
 
 def test_units_that_need_want_or_follow_a_server_are_named_and_those_that_need_the_proxy(
