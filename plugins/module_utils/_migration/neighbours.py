@@ -44,6 +44,8 @@ _SAID = {
     _unit_relations.AFTER: "is started after %s (After=), which is stopped %s",
 }
 _THROUGH = "%s %s, whose %s is stopped %s"
+# What is in a database and is no use of it by itself, or is named on its own.
+_NOBODYS = ("extension ", "trigger ", "rule ", "policy ", "child ")
 _SHOWN = 5  # names in one message
 _LOOSER = "let it do without that unit"
 _LOOK = "who else uses its server has to be known: let the proxy's role read the system catalogs"
@@ -207,7 +209,7 @@ def of_databases(found: _others.Others, user: str, when: str = CUTOVER) -> list[
 
 def of_contents(store: dict[str, Any], when: str = CUTOVER) -> list[Use]:
     """What others keep in LiteLLM's own database, by preflight's facts of it."""
-    kept = store.get("left_behind") or []
+    kept = [item for item in store.get("left_behind") or [] if not item.startswith(_NOBODYS)]
     if not kept or not store.get("unit"):
         return []
     more = " and %d more" % (len(kept) - _SHOWN) if len(kept) > _SHOWN else ""
