@@ -73,7 +73,7 @@ def check_ports(
         add(
             name,
             store["port"] if store else settings[name + "_port"],
-            "the legacy %s" % program,
+            "the legacy %s" % program if store else _requirements.NOBODY,
             _runs(program) if store else lambda _item: False,
             (store or {}).get("host") or _listeners.LOOPBACK,
         )
@@ -81,7 +81,7 @@ def check_ports(
     add(
         _requirements.STAGING,
         settings["stage_port"],
-        "nobody",
+        _requirements.NOBODY,
         lambda item: "docker-proxy" in item.command and _is_staged(settings),
     )
     return _requirements.check_ports(ports) + _requirements.check_stage_port(

@@ -54,6 +54,10 @@ PLACEHOLDER = re.compile(
 LEAST_LENGTH = 16
 # What the port of the rehearsal is called.
 STAGING = "staging"
+# Who should hold a port that the legacy deployment does not use.
+NOBODY = "nobody"
+# How another port is chosen, by what the port is called.
+_CHOOSE = {STAGING: "litellm_stage_port", "redis": "litellm_redis_port"}
 LEAST_DIFFERENT = 8
 
 
@@ -158,9 +162,11 @@ def check_ports(ports: Iterable[Port]) -> list[Problem]:
     return [
         Problem(
             "port %d (%s)" % (port.number, port.name),
-            "is held by %s, not by %s" % (port.holder, port.expected),
-            "set another litellm_stage_port"
-            if port.name == STAGING
+            "is held by %s, not by %s" % (port.holder, port.expected)
+            if port.expected != NOBODY
+            else "is held by %s, and is to be the new deployment's" % port.holder,
+            "it stays as it is: set another %s" % _CHOOSE[port.name]
+            if port.expected == NOBODY and port.name in _CHOOSE
             else "it stays as it is: see whose it is, and run again once it has another port",
         )
         for port in ports

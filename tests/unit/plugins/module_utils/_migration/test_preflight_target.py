@@ -111,9 +111,13 @@ def test_unused_native_server_must_not_hold_a_port_of_ours(
         "redis": {"port": 6379},
         name: None,
     }
-    assert [
-        item.subject for item in _preflight_target.check_ports(settings(tmp_path), facts, servers)
-    ] == ["port %d (%s)" % (number, name)]
+    (found,) = _preflight_target.check_ports(settings(tmp_path), facts, servers)
+    assert found.subject == "port %d (%s)" % (number, name)
+    assert found.problem.endswith(", and is to be the new deployment's")
+    if name == "redis":
+        assert found.remedy == "it stays as it is: set another litellm_redis_port"
+        chosen = settings(tmp_path, redis_port=6380)
+        assert _preflight_target.check_ports(chosen, facts, servers) == []
 
 
 def test_nothing_is_concluded_of_servers_that_are_not_known(
