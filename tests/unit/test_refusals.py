@@ -76,6 +76,8 @@ CHECKS: dict[str, Callable[[], list[Any]]] = {
 TAKES = re.compile(r"\b(stop|drop|kill|end them|remove|rm|restart|disable|uninstall)\b", re.I)
 OWN = {
     "restart the proxy": "the proxy that is migrated",
+    "restart the unit": "the proxy's own",
+    "EnvironmentFile= of the unit, restart it": "the same",
     "give the proxy a login that works, which may read all keys, and restart it": "the same",
     "as at every restart so far": "no advice",
     "git rm --cached": "a file of our own project folder, which stays on the disk",

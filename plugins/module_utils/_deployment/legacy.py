@@ -360,8 +360,7 @@ def _misplaced(
             "port %d" % wanted,
             "was taken when process %d began, so LiteLLM chose port %d by chance; at %d listens %s"
             % (proxy.pid, at.port, wanted, holder.command if holder else "nobody now"),
-            "free port %d, or name the one that clients use (--port); restart the unit, and run"
-            " again" % wanted,
+            "name the port that clients use (--port), restart the proxy, and run again",
         )
     ]
 
