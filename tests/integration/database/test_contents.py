@@ -5,6 +5,7 @@ servers.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Optional
@@ -141,6 +142,7 @@ def test_what_a_table_of_litellms_needs_comes_along(native: Native, box: Endpoin
 
 def test_schema_of_its_own_is_taken_without_public(native: Native, box: Endpoint) -> None:
     place = native.new("CREATE SCHEMA proxy; SET search_path TO proxy;" + LITELLM)
+    place = replace(place, schema="proxy")  # as its URL would say
     native.run(place, "CREATE TABLE public.orders (a int)")
     done = _copy.copy(place, box, "ours", NOW)
     assert done.differences == []
