@@ -71,7 +71,9 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _settings.Setti
     )
     monkeypatch.setattr(_compose_project, "read", lambda folder, engine: project)
     monkeypatch.setattr(
-        _session.Endpoint, "from_url", classmethod(lambda cls, url: cls("llm", host="127.0.0.1"))
+        _session.Endpoint,
+        "from_url",
+        classmethod(lambda cls, _url, _account: cls("llm", host="127.0.0.1")),
     )
     make(tmp_path / "backups")
     return _settings.load(str(tmp_path / "ops.json"), (tmp_path / "ops.json").stat().st_uid)
