@@ -292,3 +292,25 @@ def test_problems(text: str, line: int, word: str) -> None:
 )
 def test_no_problems(text: str) -> None:
     assert _addresses.problems(text) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("postgresql://u@localhost/d", True),
+        ("postgres://u:p@[::1]:5433/d?schema=x", True),
+        ("postgresql://u@/d?host=/run/postgresql", True),
+        ("postgresql://u@localhost/d?host=/run/postgresql", True),
+        ("postgresql://u@%2Frun%2Fpostgresql/d", True),
+        ("postgresql:///d", True),
+        ("postgresql://u@localhost/d?host=db.example.com", False),
+        ("postgresql://u@db.example.com/d", False),
+        ("redis://localhost", False),
+        ("postgresql://[", False),
+    ],
+)
+def test_database_is_here_by_address_or_socket(url: str, here: bool) -> None:
+    assert _addresses.is_database_here(url) == here
+    text = "general_settings:\n  database_url: '%s'\n" % url
+    moved = "general_settings:\n  database_url: 'os.environ/DATABASE_URL'\n"
+    assert (_addresses.rewrite(text, "host.docker.internal")[0] == moved) == here

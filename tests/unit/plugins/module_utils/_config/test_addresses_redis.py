@@ -261,3 +261,28 @@ def test_several_servers_of_the_host_are_found(text: str, names: list[str]) -> N
     assert [
         name for _offset, name in _addresses_redis.clusters(text, _yaml_values.scan(text))
     ] == names
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            "    host: os.environ/MY_HOST\n    port: 6390\n    password: x\n",
+            "    host: os.environ/MY_HOST\n    port: 6379\n"
+            "    password: os.environ/REDIS_PASSWORD\n",
+        ),
+        (
+            "    url: os.environ/MY_URL\n    username: bob\n",
+            "    url: os.environ/MY_URL\n    username: default\n",
+        ),
+        ("    url: unix:///run/redis.sock?db=3\n", "    host: redis\n    port: 6379\n    db: 3\n"),
+    ],
+    ids=["host", "URL", "socket"],
+)
+def test_redis_by_a_name_of_the_operators_is_the_containers(old: str, new: str) -> None:
+    assert rewrite(CACHE + old, redis_variables=["MY_HOST", "MY_URL"]) == CACHE + new
+
+
+def test_redis_by_a_name_that_is_not_known_is_left_alone() -> None:
+    text = CACHE + "    host: os.environ/MY_HOST\n    port: 6390\n    password: x\n"
+    assert rewrite(text) == text
