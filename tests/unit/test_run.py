@@ -44,6 +44,13 @@ def test_what_took_longest_is_started_first(
     assert run.seconds_of_last_run() == {}
 
 
+def test_order_of_a_first_run_knows_every_long_step() -> None:
+    scenarios = [path.parent.name for path in run.ROOT.glob("molecule/*/molecule.yml")]
+    names = {task.name for task in run.tasks_of(list(run.STEPS), scenarios)}
+    built = {"testbed", "migrated host"}  # others wait for them, so they come first
+    assert set(run.USUAL) == {name for name in names - built if not name.startswith("lint ")}
+
+
 def test_only_scenarios_of_a_migrated_host_wait_for_it() -> None:
     tasks = {task.name: task for task in run.tasks_of(["molecule"], ["migrate", "health"])}
     assert tasks["migrated host"].after == tasks["molecule migrate"].after == "testbed"
