@@ -283,7 +283,7 @@ def _revert(order: Order, service: Service, state: dict[str, Any], log: Log, why
     try:
         if _swap.swapped(target, state["fresh"]):
             log("the database that was in service comes back")
-            service.stop()
+            service.end()
             _swap.wait_alone(target)
             _swap.unswap(target, state["fresh"], state["kept"], datetime.now(timezone.utc))
         if service.redis is not None:
