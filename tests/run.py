@@ -317,12 +317,14 @@ class Run:
             print("-----", flush=True)
 
     def has_turn(self, task: Task, running: list[Task]) -> bool:
-        """Whether a task may start beside those that run: hosts take longest in all.
+        """Whether a task may start beside those that run.
 
-        As long as some wait for their turn, one place alone is for the others.
+        As long as tasks of both kinds wait, one place is for those that do not work on hosts, which
+        have what processor time the hosts leave, and all the others are for hosts.
         """
-        others = sum(not other.hosts for other in running)
-        return task.hosts or not others or not any(other.hosts for other in self.waiting)
+        alike = sum(other.hosts == task.hosts for other in running)
+        places = max(1, self.jobs - 1) if task.hosts else 1
+        return alike < places or not any(other.hosts != task.hosts for other in self.waiting)
 
     def step(self) -> None:
         """Start what may start, finish what ended or took too long."""
@@ -509,9 +511,8 @@ def main() -> int:
     parser.add_argument(
         "--jobs",
         type=int,
-        # not more than there are processors: a proxy that starts takes 10 s of one, and what waits
-        # for it has a limit
-        default=max(2, os.cpu_count() or 2),
+        # a host waits for a third of its time, for a proxy that starts or a limit that passes
+        default=1 + max(2, os.cpu_count() or 2),
         help="how many tasks at a time (%(default)s)",
     )
     parser.add_argument(

@@ -82,14 +82,23 @@ def test_all_but_what_works_on_hosts_gives_way() -> None:
     assert hosts == {"testbed", "migrated host", "molecule health"}
 
 
-def test_one_place_alone_is_for_others_while_hosts_wait() -> None:
-    tasks = run.tasks_of(["lint", "unit", "sanity", "molecule"], ["health"])
+def test_one_place_is_for_what_needs_no_host_as_long_as_both_wait() -> None:
+    tasks = run.tasks_of(["lint", "unit", "sanity", "molecule"], ["health", "backup", "migrate"])
     by_name = {task.name: task for task in tasks}
+    health, backup, migrate, unit, sanity = (
+        by_name[name]
+        for name in (*map("molecule {}".format, ("health", "backup", "migrate")), "unit", "sanity")
+    )
     whole = run.Run(tasks, 3)
-    whole.waiting = [task for task in tasks if task.name != "unit"]
-    running = [by_name["unit"]]
-    assert whole.has_turn(by_name["testbed"], running)
-    assert not whole.has_turn(by_name["sanity"], running)
-    assert whole.has_turn(by_name["sanity"], [by_name["testbed"]])
-    whole.waiting = [by_name["sanity"]]
-    assert whole.has_turn(by_name["sanity"], running)
+    whole.waiting = [migrate, sanity]
+    assert whole.has_turn(migrate, [unit, health])
+    assert not whole.has_turn(migrate, [health, backup])
+    assert whole.has_turn(sanity, [health, backup])
+    assert not whole.has_turn(sanity, [unit, health])
+    whole.waiting = [migrate]
+    assert whole.has_turn(migrate, [health, backup])
+    whole.waiting = [sanity]
+    assert whole.has_turn(sanity, [unit, health])
+    alone = run.Run(tasks, 1)
+    alone.waiting = tasks
+    assert alone.has_turn(health, []) and alone.has_turn(unit, [])
