@@ -34,7 +34,15 @@ from .state import RefusedError, RestoreError
 
 POINT = "before-restore-"
 START_TIMEOUT = 240.0  # seconds that the proxy may take to serve
-_FAILURES = (DeploymentError, PostgresError, _backup.BackupError, RedisError, SystemdError, OSError)
+_FAILURES = (
+    DeploymentError,
+    RestoreError,
+    PostgresError,
+    _backup.BackupError,
+    RedisError,
+    SystemdError,
+    OSError,
+)
 Log = Callable[[str], None]
 
 
