@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What accounts of the host try, and what has to come of it.
 
-``defence`` is what stands against an attempt: without it, its row fails.
+``defence`` is what stands against an attempt, by its names below module_utils: without it (where
+there are several, without all of them) its row fails, or its run. README.md says how that was seen.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Row(NamedTuple):
 
     ``said``: what the operator must be told, a pattern; nothing where it is harmless. ``unsaid``:
     what he must not be told. ``traps``: programs planted, of which each is seen to work when the
-    account itself runs it; what root has run of them is a failure, whichever they are.
+    account itself runs it; what anybody else has run of them is a failure, whichever they are.
     """
 
     name: str
@@ -65,10 +66,15 @@ for each in psql pg_dump pg_restore; do trap_at ~/pg/bin/$each a1b; done
 ~/pg/bin/psql || :
 serve() { unit "$1" "$(called ~/pg/bin/$2)" /srv/hostile/hostile.py listen 127.0.0.2 "$3"; }
 serve postgresql@15-main postgres 5434
-serve redis-server redis-server 6379
 serve llama-embeddings llama-server 8082
 serve litellm-proxy litellm 4000
-listening 127.0.0.2:5434 127.0.0.2:6379 127.0.0.2:8082 127.0.0.2:4000
+listening 127.0.0.2:5434 127.0.0.2:8082 127.0.0.2:4000
+"""
+NAMESAKES = """
+unit docker sleep infinity
+unit litellm-compose sleep infinity
+unit ufw "$(called ~/pg/bin/redis-server)" /srv/hostile/hostile.py listen 127.0.0.2 6379
+listening 127.0.0.2:6379
 """
 OWN_REDIS = """
 mkdir -p ~/redis ~/.config/systemd/user
@@ -130,12 +136,13 @@ echo '{"credsStore": "attack", "currentContext": "attack"}' > ~/.docker/config.j
 ~/.docker/cli-plugins/docker-compose || :
 """
 GIT_HERE = """
-for each in fsmonitor hook filter; do trap_at ~/attack/bin/$each git; done
-git config core.fsmonitor ~/attack/bin/fsmonitor
-git config core.hooksPath ~/attack/hooks
-git config core.pager ~/attack/bin/hook
-git config filter.attack.clean ~/attack/bin/filter
-for each in post-checkout post-index-change pre-commit; do trap_at ~/attack/hooks/$each git; done
+for each in fsmonitor pager filter hooks/post-checkout hooks/post-index-change hooks/pre-commit; do
+  trap_at ~/attack/$NAME/$each $NAME
+done
+git config core.fsmonitor ~/attack/$NAME/fsmonitor
+git config core.hooksPath ~/attack/$NAME/hooks
+git config core.pager ~/attack/$NAME/pager
+git config filter.attack.clean ~/attack/$NAME/filter
 git status > /dev/null 2>&1
 """
 MANAGER = """
@@ -166,39 +173,33 @@ STANDING = (
         "A1b any account listens on 127.0.0.2, its own psql beside its postgres",
         MALLORY,
         LISTENERS,
-        "_host.listeners.holder; _postgres.endpoint",
+        "_host.listeners.holder; _postgres.programs.find_bindir",
         traps=("a1b",),
     ),
     Row(
-        "A1b units of an account with names of the system's",
+        "A1b units of any account with names of the system's, one with a Redis on 127.0.0.2",
         MALLORY,
-        "unit ufw sleep infinity; unit docker sleep infinity; unit litellm-compose sleep infinity",
-        "_host.process.unit_of",
+        NAMESAKES,
+        "_host.listeners.holder; _host.process_unit.of",
     ),
     Row(
         "a socket in /tmp where PostgreSQL could have one",
         MALLORY,
         "unit socket python3 /srv/hostile/hostile.py local /tmp/.s.PGSQL.5434",
-        "_postgres.endpoint",
-    ),
-    Row(
-        "C a file in /var/tmp with the name of a restore's",
-        MALLORY,
-        ": > /var/tmp/llmops-litellm-restore-x",
-        "_restore.load",
+        "_migration.preflight_stores.check_database; _postgres.endpoint.Endpoint.argv",
     ),
     Row(
         "A3 Redis in a user unit that is called like the host's firewall",
         LITELLM,
         OWN_REDIS,
-        "_host.process.unit_of: a unit is one of its manager",
+        "_host.process_unit.of",
     ),
     Row(
         "A2 links in Redis' folder where root could write",
         LITELLM,
         "ln -s /etc/ld.so.preload ~/redis/.llmops-litellm-copied; "
         "ln -s /etc/ld.so.preload ~/redis/.llmops-litellm-earlier",
-        "_redis.transfer: written as the account of Redis",
+        "_redis.native_data.Place.put",
     ),
     Row(
         "PATH, LD_PRELOAD, LD_DEBUG, PYTHONPATH, BASH_ENV, PG… and DOCKER_… in an env file",
@@ -218,7 +219,7 @@ STANDING = (
         ".psqlrc, .pgpass and .pg_service.conf in the account's home",
         LITELLM,
         CLIENTS,
-        "_postgres.endpoint.Endpoint.environment",
+        "_postgres.endpoint.Endpoint.environment; _postgres.endpoint.Endpoint.start",
         traps=("psqlrc",),
     ),
     Row(
@@ -231,7 +232,7 @@ STANDING = (
     Row(
         "core.fsmonitor, hooks and filters of git in the legacy folder",
         LITELLM,
-        "cd $P\n" + GIT_HERE,
+        "cd $P; NAME=git\n" + GIT_HERE,
         "_host.git",
         traps=("git",),
     ),
@@ -246,7 +247,7 @@ STANDING = (
         "B1 functions of the legacy database that a superuser would run a program by",
         LITELLM,
         SUPERUSER,
-        "_restore.load: restored by a role that is no superuser",
+        "_postgres.role",
     ),
 )
 # Asked of the proxy, when it serves again.
@@ -255,7 +256,7 @@ NAMED = Row(
     LITELLM,
     "key=$(sed -n 's/^LITELLM_MASTER_KEY=//p' $P/secrets.env)\n"
     'python3 /srv/hostile/hostile.py names "$key"',
-    "one function per medium that shows",
+    "_host.display",
 )
 
 # --- Made for one run -----------------------------------------------------------------------------
@@ -284,6 +285,7 @@ systemctl --user stop %s.service
 rm -r ~/.config/systemd/user/%s.service ~/.config/systemd/user/%s.service.d
 systemctl --user daemon-reload
 """
+CLOSED = "account litellm can't read it: Permission denied"
 INCLUDES = r"""
 cd ~/attack
 python3 /srv/hostile/hostile.py files .
@@ -329,21 +331,23 @@ FILES = Stage(
             "ln /root/canary /home/litellm/attack/hard.yaml",
             "_host.account.Account.read",
             "rm /home/litellm/attack/hard.yaml",
-            said=r"hard\.yaml",
+            said=rf"hard\.yaml: {CLOSED}",
         ),
         Row(
             "A4 root's files included, by name, link and /proc",
             LITELLM,
             INCLUDES,
-            "_config.includes: read as the account",
-            said=r"/root/canary\b.*/etc/shadow\b.*link\.yaml",
+            "_host.account.Account.read",
+            said=rf"/root/canary: {CLOSED}.*/etc/shadow: {CLOSED}.*link\.yaml: {CLOSED}",
         ),
         Row(
             "B3 FIFO, devices, 20 GiB, nested brackets and aliases included",
             LITELLM,
             ":",
-            "_host.account.open_regular; _config.yaml_values",
-            said=r"fifo\.yaml.*sparse\.yaml",
+            "_host.account.open_regular; _host.account.LIMIT; _config.yaml_values.scan",
+            said=r"fifo\.yaml: [^:]*: not a regular file.*sparse\.yaml: [^:]*: larger than.*"
+            r"/dev/zero: [^:]*: not a regular file.*deep\.yaml:1: is nested deeper than.*"
+            r"aliases\.yaml:\d+: uses more than",
         ),
         Row(
             "A4 a file and a link to root's exchange their names, over and over",
@@ -355,12 +359,20 @@ FILES = Stage(
         Row(
             "A4 env files that are a link to root's, and a FIFO",
             LITELLM,
-            PROXY + "cd ~/attack; sed /DATABASE_URL/d $P/env.litellm > files.env; : > fifo.env; "
+            PROXY + "cd ~/attack; sed s,@127.0.0.1:5434/,@/, $P/env.litellm > files.env; "
+            "sed -i 's,?connection,?host=/tmp\\&port=5434\\&connection,' files.env; : > fifo.env; "
             "proxy attack-files 4998 ~/attack/config.yaml ~/attack/files.env ~/attack/fifo.env; "
             "ln -sf /root/canary.env files.env; rm fifo.env; mkfifo fifo.env\n",
             "_host.account.Account.read",
             PROXY_AWAY.replace("%s", "attack-files"),
-            said=r"files\.env.*fifo\.env",
+            said=rf"files\.env: {CLOSED}.*fifo\.env: [^:]*: not a regular file",
+        ),
+        Row(
+            "a proxy whose database is a socket in /tmp, which any account has",
+            LITELLM,
+            ":",
+            "_migration.preflight_stores.check_database; _postgres.endpoint.Endpoint.argv",
+            said="DATABASE_URL: points to /tmp:5434, where no PostgreSQL of this host listens",
         ),
         Row(
             "A4 a unit's file and drop-in that became links to root's",
@@ -368,19 +380,20 @@ FILES = Stage(
             "cd ~/.config/systemd/user; ln -sf /root/canary attack-files.service; "
             "ln -sf /root/canary attack-files.service.d/nice.conf",
             "_host.account.Account.read",
+            said=r"unit attack-files\.service: its file /root/canary is gone",
         ),
         Row(
             "git in the folder around the project's",
             LITELLM,
-            "cd ~/attack; git init --quiet\n" + GIT_HERE,
+            "cd ~/attack; git init --quiet; NAME=around\n" + GIT_HERE,
             "_host.git",
-            traps=("git",),
+            traps=("around",),
         ),
         Row(
             "B5 a name with lines and colours included",
             LITELLM,
             ":",
-            "Lost, shown on one line",
+            "_host.display",
             said=r"FORGED\.yaml",
         ),
     ),
@@ -389,7 +402,10 @@ SERVERS = Stage(
     "servers of the account",
     "migrate",
     options=("--check",),
-    variables={"legacy_unit": "attack-servers"},
+    variables={
+        "legacy_unit": "attack-servers",
+        "litellm_project_dir": "/home/litellm/llm@team/compose",
+    },
     refused=True,
     rows=(
         Row(
@@ -398,7 +414,7 @@ SERVERS = Stage(
             "for each in psql pg_dump pg_restore; do trap_at ~/pg/bin/$each a1; done\n"
             "~/pg/bin/psql || :\n"
             'unit forward "$(called ~/pg/bin/postgres)" /srv/hostile/hostile.py forward 5544 5434',
-            "_postgres.endpoint",
+            "_postgres.programs.find_bindir; _postgres.endpoint.Endpoint.start",
             "systemctl --user stop forward.service",
             traps=("a1",),
         ),
@@ -408,7 +424,7 @@ SERVERS = Stage(
             "unit redis-server redis-server --port 6390 --bind 127.0.0.1 --dir /etc "
             "--dbfilename ld.so.preload --save ''\n"
             "listening 127.0.0.1:6390",
-            "_redis.redis.data_of",
+            "_redis.native_data.data_of",
             "systemctl --user stop redis-server.service",
             said=r"account litellm, says .* /etc as ld\.so\.preload",
         ),
@@ -422,7 +438,7 @@ SERVERS = Stage(
             "$P/secrets.env",
             "_host.account.Account.read",
             PROXY_AWAY.replace("%s", "attack-servers"),
-            said=r"servers\.yaml",
+            said=rf"servers\.yaml: {CLOSED}",
         ),
         Row(
             "B5 a process title with lines and colours on a port that is needed",
@@ -431,7 +447,7 @@ SERVERS = Stage(
             'unit title bash -c \'exec -a "$0" ~/title /srv/hostile/hostile.py '
             "listen 127.0.0.1 14000' $'x\\e[31m\\n2.\\tFORGED\\tall\\tis\\twell'\n"
             "listening 127.0.0.1:14000",
-            "one function per medium that shows",
+            "_host.display",
             "systemctl --user stop title.service",
             said=r"14000 \(staging\): is held by",
         ),
@@ -474,7 +490,7 @@ DEEP = Stage(
             ROOT,
             f"install -d -m 700 {STATE}; python3 -c "
             f"\"print('[' * 200000 + ']' * 200000)\" > {STATE}/journal.json",
-            "_deployment.journal.load",
+            "_deployment.journal_shape.parsed",
             f"rm -r {STATE}",
             said=r"journal\.json",
             unsaid="Traceback|RecursionError",
@@ -493,7 +509,7 @@ TYPES = Stage(
             f"install -d -m 700 {STATE}; "
             """printf '{"format": 1, "id": 7, "state": "migrated", "phase": [], "steps": 3, """
             f""""facts": [], "runs": {{}}}}' > {STATE}/journal.json""",
-            "_deployment.journal.load",
+            "_deployment.journal.nonsense",
             f"rm -r {STATE}",
             said=r"journal\.json",
             unsaid="Traceback|AttributeError|TypeError",
@@ -509,7 +525,7 @@ OPEN = Stage(
             "A5 root's umask lets everybody write",
             ROOT,
             ":",
-            "_ops.install; _host.files.make_folder",
+            "_host.files.make_folder",
         ),
     ),
 )
@@ -523,7 +539,7 @@ LEGACY_BACKUP = Stage(
             LITELLM,
             "cp -p $P/config.yaml ~/attack/true.yaml; ln -s /root/canary $P/root.yaml\n"
             "sed -i '1i include: [root.yaml]' $P/config.yaml",
-            "_backup.entry",
+            "_host.account.Account.read",
             "rm $P/root.yaml; mv ~/attack/true.yaml $P/config.yaml",
             said=r"not in it: .*root\.yaml: account litellm can't read it",
         ),
@@ -538,7 +554,7 @@ MIGRATE = Stage(
             "B2 root's umask lets nobody read what is installed anew",
             ROOT,
             "rm -r /usr/local/lib/llmops-litellm",
-            "_ops.install",
+            "_host.files.make_folder; _ops.install.prove",
         ),
     ),
 )
@@ -557,7 +573,8 @@ CHANGED = Stage(
             "_host.account.Account.read",
             "mv ~/attack/litellm-backup.timer ~/.config/systemd/user/; "
             "mv ~/attack/true.yaml $P/config.yaml",
-            said=r"litellm-backup\.timer.*|config\.yaml",
+            said=r"(?=.*litellm-backup\.timer: its file \S+ is gone)"
+            r"(?=.*/config\.yaml: is gone)",
         ),
         Row(
             "B4 a unit that can't be loaded, and one that is masked",
@@ -583,7 +600,7 @@ BACK = Stage(
             "A2 Redis' file became a link",
             LITELLM,
             "cd ~/redis; rm -f dump.rdb; ln -s /etc/ld.so.preload dump.rdb",
-            "_redis.transfer: written as the account of Redis",
+            "_redis.native_data.Place.put",
         ),
     ),
 )

@@ -8,12 +8,14 @@ at.
 from __future__ import annotations
 
 import ast
+import pkgutil
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import attempts
 import generate
 import pytest
 import sanity
@@ -202,6 +204,21 @@ def test_playbooks_can_be_called_by_name(path: Path) -> None:
 def test_scenarios_test_something(path: Path) -> None:
     # molecule's verify step only warns when it finds no test
     assert list(path.glob("tests/**/test_*.py"))
+
+
+HOSTILE = [*attempts.STANDING, attempts.NAMED, *(row for s in attempts.STAGES for row in s.rows)]
+
+
+@pytest.mark.parametrize("row", HOSTILE, ids=lambda row: row.name)
+def test_defences_of_attempts_are_there(row: attempts.Row) -> None:
+    for name in row.defence.split("; "):
+        pkgutil.resolve_name("ansible_collections.llmops.litellm.plugins.module_utils." + name)
+
+
+def test_each_attempt_was_seen_to_succeed_without_its_defence() -> None:
+    page = (ROOT / "molecule/hostile/README.md").read_text(encoding="utf-8")
+    seen = re.findall(r"^\| ([^|]+) \|", page, re.M)[1:]
+    assert seen == [row.name for row in HOSTILE]
 
 
 def test_dependencies_are_those_that_are_used() -> None:

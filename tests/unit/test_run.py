@@ -44,6 +44,13 @@ def test_what_took_longest_is_started_first(
     assert run.seconds_of_last_run() == {}
 
 
+def test_order_of_a_first_run_knows_every_long_step() -> None:
+    scenarios = [path.parent.name for path in run.ROOT.glob("molecule/*/molecule.yml")]
+    names = {task.name for task in run.tasks_of(list(run.STEPS), scenarios)}
+    built = {"testbed", "migrated host"}  # others wait for them, so they come first
+    assert set(run.USUAL) == {name for name in names - built if not name.startswith("lint ")}
+
+
 def test_only_scenarios_of_a_migrated_host_wait_for_it() -> None:
     tasks = {task.name: task for task in run.tasks_of(["molecule"], ["migrate", "health"])}
     assert tasks["migrated host"].after == tasks["molecule migrate"].after == "testbed"
@@ -75,14 +82,23 @@ def test_all_but_what_works_on_hosts_gives_way() -> None:
     assert hosts == {"testbed", "migrated host", "molecule health"}
 
 
-def test_one_place_alone_is_for_others_while_hosts_wait() -> None:
-    tasks = run.tasks_of(["lint", "unit", "sanity", "molecule"], ["health"])
+def test_one_place_is_for_what_needs_no_host_as_long_as_both_wait() -> None:
+    tasks = run.tasks_of(["lint", "unit", "sanity", "molecule"], ["health", "backup", "migrate"])
     by_name = {task.name: task for task in tasks}
+    health, backup, migrate, unit, sanity = (
+        by_name[name]
+        for name in (*map("molecule {}".format, ("health", "backup", "migrate")), "unit", "sanity")
+    )
     whole = run.Run(tasks, 3)
-    whole.waiting = [task for task in tasks if task.name != "unit"]
-    running = [by_name["unit"]]
-    assert whole.has_turn(by_name["testbed"], running)
-    assert not whole.has_turn(by_name["sanity"], running)
-    assert whole.has_turn(by_name["sanity"], [by_name["testbed"]])
-    whole.waiting = [by_name["sanity"]]
-    assert whole.has_turn(by_name["sanity"], running)
+    whole.waiting = [migrate, sanity]
+    assert whole.has_turn(migrate, [unit, health])
+    assert not whole.has_turn(migrate, [health, backup])
+    assert whole.has_turn(sanity, [health, backup])
+    assert not whole.has_turn(sanity, [unit, health])
+    whole.waiting = [migrate]
+    assert whole.has_turn(migrate, [health, backup])
+    whole.waiting = [sanity]
+    assert whole.has_turn(sanity, [unit, health])
+    alone = run.Run(tasks, 1)
+    alone.waiting = tasks
+    assert alone.has_turn(health, []) and alone.has_turn(unit, [])

@@ -4,7 +4,8 @@
 # ran them.
 umask 077
 word=canary-$(openssl rand -hex 16)
-printf 'model_list: []\n# %s\n' "$word" > /root/canary
+# whoever takes it for a configuration says that this file is not there, by its name
+printf 'include: [%s.yaml]\n' "$word" > /root/canary
 printf 'CANARY=%s\n' "$word" > /root/canary.env
 install -d -m 1733 /srv/runner
 

@@ -55,10 +55,12 @@ def take_away(host: Any, rows: tuple[Row, ...]) -> None:
     )
 
 
-def look(host: Any) -> dict[str, list[str]]:
-    """The canaries."""
-    script = "python3 -B /root/observer/canaries.py look"
-    return dict(json.loads(host.check_output(script)))
+def look(host: Any, run: Run) -> dict[str, list[str]]:
+    """The canaries, after a run."""
+    seen = dict(json.loads(host.check_output("python3 -B /root/observer/canaries.py look")))
+    if any(word in run.stdout for word in seen.pop("words")):
+        seen["read"].append("what the run has printed")
+    return seen
 
 
 def made(host: Any, stage: Stage) -> Run:
@@ -80,7 +82,7 @@ def outcome(host: Any, stage: Stage) -> Outcome:
         plant(host, stage.rows)
         try:
             run = made(host, stage)
-            seen = look(host)
+            seen = look(host, run)
             served = client(host, "read", "first") if stage.serves else {}
             DONE[stage.name] = Outcome(run, seen, served)
         finally:
@@ -104,7 +106,7 @@ def honest(host: Any) -> dict[str, Any]:
 def note(row: Row, where: str) -> None:
     """A line of the table at the end, of an attempt that has gained nothing."""
     verdict = "named to the operator" if row.said else "harmless"
-    canaries = "%s not run by root" % ", ".join(row.traps) if row.traps else "untouched, unread"
+    canaries = "%s not run" % ", ".join(row.traps) if row.traps else "untouched, unread"
     TABLE.append((row.name, where, canaries, verdict))
 
 
@@ -145,5 +147,5 @@ def test_attempt_that_stands_all_the_time_is_harmless(host: Any, row: Row) -> No
     for stage in STAGES:
         _run, seen, _served = outcome(host, stage)
         assert set(row.traps) <= set(seen["fired"])
-        assert not set(row.traps) & set(seen["run by root"])
+        assert not set(row.traps) & set(seen["run"])
     note(row, "each of %d runs" % len(STAGES))

@@ -391,20 +391,25 @@ def test_host_comes_back_after_a_reboot(host: Any) -> None:
     assert "changed=0" in run.stdout
 
 
+def role(name: str, entry: str) -> subprocess.CompletedProcess[str]:
+    """An entry point of a role alone: what it says."""
+    return subprocess.run(
+        [
+            *("ansible", "litellm", "-i", str(SCENARIO / "inventory.yml"), "--become"),
+            *("-m", "ansible.builtin.include_role"),
+            *("-a", f"name=llmops.litellm.{name} tasks_from={entry}"),
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
 def test_command_stays_with_bridges_and_model_servers_when_the_timers_go(host: Any) -> None:
-    for role in ("backup", "health"):
-        done = subprocess.run(
-            [
-                *("ansible", "litellm", "-i", str(SCENARIO / "inventory.yml"), "--become"),
-                *("-m", "ansible.builtin.include_role"),
-                *("-a", f"name=llmops.litellm.{role} tasks_from=remove"),
-            ],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+    for name in ("backup", "health"):
+        done = role(name, "remove")
         assert done.returncode == 0, done.stdout
     assert host.run("ls /etc/systemd/system/litellm-ops-* /etc/llmops-litellm/*.json").stdout == ""
     assert host.file("/usr/local/sbin/litellm-ops").exists
@@ -412,26 +417,11 @@ def test_command_stays_with_bridges_and_model_servers_when_the_timers_go(host: A
     host.check_output(f"systemctl restart {units} && systemctl is-active {units}")
 
 
-def test_rollback_takes_the_bridges_those_of_earlier_code_too(host: Any) -> None:
-    socket = (
-        "[Socket]\\nListenStream=172.30.40.1:9999\\nFreeBind=true\\n"
-        "[Install]\\nWantedBy=sockets.target\\n"
-    )
-    service = "[Service]\\nExecStart=/usr/lib/systemd/systemd-socket-proxyd 127.0.0.1:8082\\n"
-    host.check_output(
-        f"cd /etc/systemd/system && printf '{socket}' > litellm-bridge-9999.socket"
-        f" && printf '{service}' > litellm-bridge-9999.service"
-        " && systemctl daemon-reload && systemctl enable --now litellm-bridge-9999.socket"
-    )
-    run = play("rollback")
-    assert run.returncode == 0, run.stdout
-    assert (
-        host.run(
-            "ls /etc/systemd/system/litellm-bridge-* "
-            "/etc/systemd/system/sockets.target.wants/litellm-bridge-*"
-        ).stdout
-        == ""
-    )
+def test_managed_servers_stay_when_the_bridges_go(host: Any) -> None:
+    """As a rollback removes them, which the scenario rollback makes."""
+    done = role("model_host", "unbridge")
+    assert done.returncode == 0, done.stdout
+    assert host.run("ls /etc/systemd/system/litellm-bridge-*").stdout == ""
     assert host.check_output("ss -Hltn").count(GATEWAY) == 0
     host.check_output("sha256sum --quiet -c /root/observer/units")
     # managed servers are none of a migration's affair, and their command stays with them

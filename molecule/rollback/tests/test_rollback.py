@@ -115,9 +115,19 @@ def test_all_reasons_come_at_once(host: Any, migrated: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def rolled_back(migrated: dict[str, Any]) -> Run:
-    """The run that brings the host back."""
+def rolled_back(host: Any, migrated: dict[str, Any]) -> Run:
+    """The run that brings the host back, with a bridge on it that earlier code has left."""
     assert migrated
+    socket = (
+        "[Socket]\\nListenStream=172.30.40.1:9999\\nFreeBind=true\\n"
+        "[Install]\\nWantedBy=sockets.target\\n"
+    )
+    service = "[Service]\\nExecStart=/usr/lib/systemd/systemd-socket-proxyd 127.0.0.1:8082\\n"
+    host.check_output(
+        f"cd /etc/systemd/system && printf '{socket}' > litellm-bridge-9999.socket"
+        f" && printf '{service}' > litellm-bridge-9999.service"
+        " && systemctl daemon-reload && systemctl enable --now litellm-bridge-9999.socket"
+    )
     return play("rollback", "-vvv")
 
 
@@ -157,6 +167,18 @@ def test_log_report_and_journal_hold_no_secret(host: Any, rolled_back: Run) -> N
 def test_host_is_what_it_was(host: Any, before: dict[str, Any], rolled_back: Run) -> None:
     assert rolled_back.returncode == 0
     assert state(host) == before
+
+
+def test_bridges_are_gone_those_of_earlier_code_too(host: Any, rolled_back: Run) -> None:
+    assert rolled_back.returncode == 0
+    assert (
+        host.run(
+            "ls /etc/systemd/system/litellm-bridge-* "
+            "/etc/systemd/system/sockets.target.wants/litellm-bridge-*"
+        ).stdout
+        == ""
+    )
+    assert host.check_output("ss -Hltn").count("172.30.40.1") == 0
 
 
 def test_legacy_proxy_itself_serves(host: Any, rolled_back: Run) -> None:

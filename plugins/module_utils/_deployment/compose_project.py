@@ -29,6 +29,7 @@ VOLUMES = ("postgres", "redis")
 # The ports inside the containers; the proxy's is only what LiteLLM takes where nothing says more.
 INSIDE = {"litellm": 4000, "postgres": 5432, "redis": 6379}
 STOP = 90  # seconds in which the proxy drains and writes its last spend
+HUNG = 10  # seconds for one that does not serve, and so has nothing to write
 CONFIG = 20.0  # seconds for reading a project; it takes about 0.2
 # Every address of the host, and how such a port is reached from the host itself.
 EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}
@@ -239,13 +240,14 @@ def _address(
     return at, "" if at else problem
 
 
-def stop_proxy(folder: str, engine: Sequence[str]) -> None:
-    """Stop the proxy alone, with time to write its last spend.
+def stop_proxy(folder: str, engine: Sequence[str], patience: int = STOP) -> None:
+    """Stop the proxy alone.
 
+    :param patience: seconds after which it is killed.
     :raises DeploymentError: it does not stop.
     """
     must(
-        compose(folder, ["stop", "--timeout", str(STOP), "litellm"], engine, STOP + 60),
+        compose(folder, ["stop", "--timeout", str(patience), "litellm"], engine, patience + 60),
         "the proxy does not stop",
     )
 

@@ -50,18 +50,26 @@ class Service:
         if deployment.kind == "compose":
             self.redis = _snapshot.aside(deployment.project_name, state_dir, self.engine)
 
-    def stop(self) -> None:
+    def stop(self, patience: int = _compose_project.STOP) -> None:
         """It does not run any more, and has written what it had to.
 
+        :param patience: seconds after which a container is killed; a unit has its own time.
         :raises DeploymentError, SystemdError: it does not stop.
         """
         if self.deployment.kind == "compose":
-            _compose_project.stop_proxy(self.deployment.project_folder, self.engine)
+            _compose_project.stop_proxy(self.deployment.project_folder, self.engine, patience)
             return
         unit = self._unit()
         if unit.active in ("active", "activating", "reloading", "deactivating"):
             # Its database client is a process of its own, which must not be told to end before it.
             _systemd.stop(unit, _legacy.proxy_pid)
+
+    def end(self) -> None:
+        """As :meth:`stop`, where nobody is served: a proxy that hangs is not waited for.
+
+        :raises DeploymentError, SystemdError: it does not stop.
+        """
+        self.stop(_compose_project.STOP if self.serves() else _compose_project.HUNG)
 
     def start(self) -> None:
         """It runs.

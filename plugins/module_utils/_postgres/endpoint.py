@@ -372,12 +372,15 @@ def parse_url(url: str) -> dict[str, Any]:
         raise refuse("names no database")
     user, colon, password = userinfo.partition(":")
     query = dict(parse_qsl(parts.query))
+    port = place["port"] or query.get("port") or "5432"
+    if not re.fullmatch("[0-9]{1,5}", port):
+        raise refuse("has a port that is none")
     return {
         "database": database,
         "user": unquote(user),
         "password": unquote(password) if colon else None,
         "host": query.get("host") or place["six"] or unquote(place["name"] or ""),
-        "port": int(place["port"] or query.get("port") or 5432),
+        "port": int(port),
         "sslmode": query["sslmode"] if query.get("sslmode") in SSL_MODES else "",
     }
 

@@ -50,7 +50,14 @@ NEEDED = ("env", "compose.yaml", "config.compose.yaml", "redis.conf")
 MODES = {".env": 0o600, "compose.yaml": 0o644, "redis.conf": 0o400, "schema.prisma": 0o644}
 SERVERS, DATABASE, PROXY, DONE = "servers", "database", "proxy", "done"
 PULL = 3600.0  # seconds for an image
-_FAILURES = (DeploymentError, PostgresError, _backup.BackupError, OSError, ValueError)
+_FAILURES = (
+    DeploymentError,
+    RestoreError,
+    PostgresError,
+    _backup.BackupError,
+    OSError,
+    ValueError,
+)
 
 
 class Order(NamedTuple):

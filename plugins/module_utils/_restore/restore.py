@@ -34,7 +34,15 @@ from .state import RefusedError, RestoreError
 
 POINT = "before-restore-"
 START_TIMEOUT = 240.0  # seconds that the proxy may take to serve
-_FAILURES = (DeploymentError, PostgresError, _backup.BackupError, RedisError, SystemdError, OSError)
+_FAILURES = (
+    DeploymentError,
+    RestoreError,
+    PostgresError,
+    _backup.BackupError,
+    RedisError,
+    SystemdError,
+    OSError,
+)
 Log = Callable[[str], None]
 
 
@@ -283,7 +291,7 @@ def _revert(order: Order, service: Service, state: dict[str, Any], log: Log, why
     try:
         if _swap.swapped(target, state["fresh"]):
             log("the database that was in service comes back")
-            service.stop()
+            service.end()
             _swap.wait_alone(target)
             _swap.unswap(target, state["fresh"], state["kept"], datetime.now(timezone.utc))
         if service.redis is not None:

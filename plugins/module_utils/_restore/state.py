@@ -19,9 +19,9 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any, Iterator, Optional
 
-from .._deployment.compose_project import DeploymentError
 from .._host import files as _files
 from .._host.files import write_atomically
+from .._host.problem import OperatorError
 
 FORMAT = 1
 # In their order. Before "stopping" the deployment is not touched; from "swapping" on the server
@@ -47,7 +47,7 @@ _LOOK = "Check which databases exist before you move it away."
 _TEXTS = ("id", "stage", "backup", "name", "database", "fresh", "kept", "point", "begun", "updated")
 
 
-class RestoreError(DeploymentError):
+class RestoreError(OperatorError):
     """A restore failed; the message says why, and how the deployment is left."""
 
 

@@ -109,6 +109,9 @@ class Proxy:
         self.running.unlink(missing_ok=True)
         self.did("stop")
 
+    def end(self) -> None:
+        self.stop()
+
     def start(self) -> None:
         self.tick()
         self.running.touch()

@@ -102,6 +102,17 @@ def test_key_that_is_not_there_is_said(service: _service.Service) -> None:
         service.verify()
 
 
+@pytest.mark.parametrize(("serves", "patience"), [(True, 90), (False, 10)])
+def test_only_a_proxy_that_serves_has_time_to_write(
+    service: _service.Service, monkeypatch: pytest.MonkeyPatch, serves: bool, patience: int
+) -> None:
+    done: list[int] = []
+    monkeypatch.setattr(_compose_project, "stop_proxy", lambda *words: done.append(words[-1]))
+    monkeypatch.setattr(_service.Service, "serves", lambda _self: serves)
+    service.end()
+    assert done == [patience]
+
+
 def test_compose_kind_is_stopped_by_compose_and_has_a_redis(
     service: _service.Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +126,7 @@ def test_compose_kind_is_stopped_by_compose_and_has_a_redis(
     service.stop()
     service.start()
     assert done == [
-        ("stop", "/opt/litellm", ("docker",)),
+        ("stop", "/opt/litellm", ("docker",), 90),
         ("start", "/opt/litellm", ("docker",), 0.3),
     ]
     assert service.redis is not None and service.redis.container.name == "litellm-redis"

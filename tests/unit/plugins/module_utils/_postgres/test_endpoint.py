@@ -93,6 +93,8 @@ def test_urls(url: str, expected: tuple[object, ...]) -> None:
         "postgresql://u:sesame@h1:1,h2:2/d",
         "postgresql://u:sesame@[::1/d",
         "postgresql://u:sesame@h:1:2/d",
+        "postgresql://u:sesame@/d?host=/tmp&port=543x",
+        "postgresql://u:sesame@h:543234/d",
     ],
 )
 def test_bad_urls_are_refused_without_being_quoted(url: str) -> None:

@@ -86,6 +86,10 @@ class Host:
         self.act("stop")
         self.serves = False
 
+    def end(self) -> None:
+        self.act("end")
+        self.serves = False
+
     def start(self) -> None:
         self.act("start")
         self.serves = True
@@ -142,6 +146,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     service = SimpleNamespace(
         redis=redis,
         stop=host.stop,
+        end=host.end,
         start=host.start,
         verify=host.verify,
         serves=lambda: host.serves,
