@@ -511,7 +511,7 @@ def main() -> int:
     parser.add_argument(
         "--jobs",
         type=int,
-        # a host waits for a third of its time, for a proxy that starts or a limit that passes
+        # two scenarios side by side leave a quarter of two processors idle (vmstat, 2026-11-29)
         default=1 + max(2, os.cpu_count() or 2),
         help="how many tasks at a time (%(default)s)",
     )
