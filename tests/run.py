@@ -33,22 +33,22 @@ STEPS = ("lint", "sanity", "unit", "integration", "molecule")
 HEARTBEAT = 20.0  # seconds between signs of life
 TAIL = 60  # lines shown of a failed task's log
 SECONDS = ROOT / ".cache" / "seconds.json"
-# What took longest where nothing had ever run, 2026-11-29; only the order counts.
+# What took longest on a machine with two processors, 2026-11-30; only the order counts.
 USUAL = {
-    "molecule faults": 1000,
-    "molecule backup": 900,
-    "molecule model_host": 800,
-    "molecule failed_cutover": 741,
-    "integration": 734,
-    "molecule rollback": 550,
-    "molecule hostile": 475,
-    "molecule migrate": 435,
-    "molecule health": 348,
-    "molecule preflight": 324,
-    "sanity": 235,
-    "molecule finalize": 184,
-    "unit": 122,
-    "molecule env_file": 88,
+    "molecule faults": 1996,
+    "molecule backup": 981,
+    "molecule failed_cutover": 976,
+    "integration": 912,
+    "molecule model_host": 746,
+    "molecule rollback": 655,
+    "molecule hostile": 591,
+    "molecule migrate": 440,
+    "molecule health": 416,
+    "sanity": 290,
+    "molecule preflight": 275,
+    "molecule finalize": 222,
+    "unit": 180,
+    "molecule env_file": 109,
 }
 TESTBED = [sys.executable, "tests/testbed/testbed.py"]
 
@@ -511,7 +511,7 @@ def main() -> int:
     parser.add_argument(
         "--jobs",
         type=int,
-        # a host waits for a third of its time, for a proxy that starts or a limit that passes
+        # two scenarios side by side leave a quarter of two processors idle (vmstat, 2026-11-29)
         default=1 + max(2, os.cpu_count() or 2),
         help="how many tasks at a time (%(default)s)",
     )

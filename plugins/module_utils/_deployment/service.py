@@ -69,7 +69,8 @@ class Service:
 
         :raises DeploymentError, SystemdError: it does not stop.
         """
-        self.stop(_compose_project.STOP if self.serves() else _compose_project.HUNG)
+        hangs = self.deployment.kind == "compose" and not self.serves()
+        self.stop(_compose_project.HUNG if hangs else _compose_project.STOP)
 
     def start(self) -> None:
         """It runs.

@@ -17,7 +17,7 @@ from typing import Mapping, NamedTuple, Sequence
 from .._host import files as _files
 from .._host import unit_files as _unit_files
 from .._host.problem import OperatorError
-from .._host.process import ENVIRONMENT, run
+from .._host.process import run
 from . import declaration as _declaration
 
 # Of 0.1.0, beside the unit: what a declaration's `settings` are now part of.
@@ -101,11 +101,7 @@ def install(
             ]
             for server in servers
         ],
-        # the records last: by them the next run finds what a killed one has left
-        obsolete=[
-            *(_drop_in(name, project, places) for name in [*records, *gone]),
-            *(os.path.join(places.records, name + ".json") for name in gone),
-        ],
+        obsolete=[_drop_in(name, project, places) for name in [*records, *gone]],
         # systemd is the one that ends a start which takes too long
         in_turn=max((server.timeout for server in servers), default=0) + SLACK,
         check=check,
@@ -132,14 +128,20 @@ def _drop_in(name: str, project: str, places: Places) -> str:
 def _clear(
     gone: Sequence[str], servers: Sequence[Planned], project: str, check: bool, places: Places
 ) -> list[str]:
-    """Remove what servers that are gone had for themselves, and folders that are left empty."""
+    """Remove what servers that are gone had for themselves, and folders that are left empty.
+
+    Their records go last: by them the next run finds what one that was killed has left.
+    """
     above = os.path.join(places.state, "%s-model" % project)
     caches = [
         path for path in (os.path.join(above, name) for name in gone) if os.path.lexists(path)
     ]
+    records = [os.path.join(places.records, name + ".json") for name in gone]
     if not check:
         for path in caches:
             _files.remove_tree(path)
+        for path in records:
+            os.unlink(path)
         left = [
             os.path.dirname(_drop_in(name, project, places))
             for name in [*gone, *(server.name for server in servers)]
@@ -147,7 +149,7 @@ def _clear(
         for path in [*left, *([above, places.records] if not servers else [])]:
             with contextlib.suppress(OSError):  # not there, or somebody's
                 os.rmdir(path)
-    return ["%s: removed" % path for path in caches]
+    return ["%s: removed" % path for path in [*caches, *records]]
 
 
 def _verify(servers: Sequence[Planned], shared: Mapping[str, str]) -> None:
@@ -157,7 +159,7 @@ def _verify(servers: Sequence[Planned], shared: Mapping[str, str]) -> None:
     """
     if not servers:
         return
-    folder = _files.temporary_folder("units-", "/run")
+    folder = _files.temporary_folder("llmops-litellm-units-", "/run")
     try:
         units = {**shared, **{k: text for server in servers for k, text in server.units.items()}}
         for name, text in units.items():
@@ -169,7 +171,7 @@ def _verify(servers: Sequence[Planned], shared: Mapping[str, str]) -> None:
                 *(os.path.join(folder, name) for server in servers for name in server.units),
             ],
             # its own folders too: what a unit refers to must be there
-            env={**ENVIRONMENT, "SYSTEMD_UNIT_PATH": folder + ":"},
+            env={"SYSTEMD_UNIT_PATH": folder + ":"},
             timeout=_unit_files.TIMEOUT,
         )
     finally:

@@ -84,6 +84,18 @@ def on_demand(name: str) -> _installation.Planned:
     )
 
 
+def fails_on(path: Path) -> Any:
+    """As the removal of folders, which is killed at this one."""
+    real = _installation._files.remove_tree
+
+    def remove(folder: str) -> None:
+        if folder == str(path):
+            raise KeyboardInterrupt
+        real(folder)
+
+    return remove
+
+
 def test_servers_are_installed_and_started_one_after_the_other(host: Host) -> None:
     servers = planned("a"), on_demand("b"), planned("c", entry="")
     foreseen = host.install(*servers, check=True)
@@ -143,6 +155,21 @@ def test_what_is_not_given_goes_with_all_that_it_had(host: Host) -> None:
     assert list(host.units.iterdir()) == [theirs]
     assert not host.records.exists() and not cache.parent.exists()
     assert host.install() == []
+
+
+def test_run_that_is_killed_before_a_cache_is_gone_is_ended_by_the_next(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.install(planned("a"), planned("b"))
+    cache = host.state / "litellm-model/b"
+    cache.mkdir(parents=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(_installation._files, "remove_tree", fails_on(cache))
+        with pytest.raises(KeyboardInterrupt):
+            host.install(planned("a"))
+    assert cache.exists()
+    host.install(planned("a"))
+    assert not cache.exists() and _installation.recorded(str(host.records)) == ["a"]
 
 
 def test_drop_in_of_an_earlier_release_goes(host: Host) -> None:
