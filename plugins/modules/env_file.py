@@ -376,7 +376,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         _paths.require(os.path.dirname(path), "writes secrets there")
     process, files, missing = read_legacy(params)
     tree = tree_of(params["config"], params["account"])
-    stores = _stores.variables(_stores.find(process, tree))
+    stores = _stores.find(process, tree)
     hidden, process = _stores.hides_key(process, tree), _stores.effective(process, tree)
     before = read_own(params)
     settings = _environment.Settings(
@@ -389,7 +389,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         native_ports=params["native_ports"],
         bridged_ports=params["bridged_ports"],
         master_key_in_config=hidden,
-        stores=stores,
+        stores=_stores.variables(stores),
+        redis_is_here=_stores.is_redis_here(stores),
         overrides=params["overrides"],
         adopt=params["adopt"],
         existing=_envfile.loads(before, "systemd"),

@@ -36,6 +36,8 @@ class Settings(NamedTuple):
     - ``existing``: the ``.env`` of an earlier run, whose passwords stay.
     - ``stores``: other variables by which the configuration names them (see
       :func:`_config.stores.variables`).
+    - ``redis_is_here``: whether every Redis that the proxy uses is this host's, whatever REDIS_HOST
+      and REDIS_URL name: its configuration comes before them.
     """
 
     database: str = "litellm"
@@ -53,6 +55,7 @@ class Settings(NamedTuple):
     adopt: Sequence[str] = ()
     existing: Mapping[str, str] = {}
     stores: Mapping[str, str] = {}
+    redis_is_here: bool = False
     generate: Callable[[], str] = lambda: secrets.token_urlsafe(32)
 
 
@@ -286,6 +289,8 @@ class _Planner:
             url_host = ""
         for name, named in (("REDIS_HOST", host), ("REDIS_URL", url_host)):
             if name in self.entries or not named or rules.is_loopback(named):
+                continue
+            if given.redis_is_here:
                 continue
             self.problems.append(
                 "%s: names a Redis on another host, which this release does not copy. "

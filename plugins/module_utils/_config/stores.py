@@ -94,6 +94,13 @@ def variables(stores: Stores) -> dict[str, str]:
     return named
 
 
+def is_redis_here(stores: Stores) -> bool:
+    """Whether every Redis that the proxy uses is this host's, and it uses one."""
+    return bool(stores.redis) and all(
+        not redis.fault and (redis.path or is_loopback(redis.host)) for redis in stores.redis
+    )
+
+
 def _with_variables(configured: Configured, environment: Mapping[str, str]) -> dict[str, str]:
     """The environment with what the configuration sets in it, as LiteLLM does."""
     given = configured.at(*VARIABLES)

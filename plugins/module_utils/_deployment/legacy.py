@@ -163,12 +163,16 @@ def find_unit(name: str, account: str = "") -> Unit:
 
 
 def candidate_units() -> list[str]:
-    """Services that may be a LiteLLM proxy, as ``name`` or ``name (account)``."""
-    found = []
+    """Services that may be a LiteLLM proxy, as ``name`` or ``name (account)``: those that run one,
+    whatever starts it, and those that look like it."""
+    found = {
+        label.replace(" of account ", " (") + ")" * (" of account " in label)
+        for label in _proxy_process.running()
+    }
     for manager in managers():
         for unit in show(manager, list_unit_files(manager, "*.service")):
             if "litellm" in unit.name or "litellm" in unit.properties.get("ExecStart", ""):
-                found.append(
+                found.add(
                     "%s (%s)" % (unit.name, manager.account) if manager.account else unit.name
                 )
     return sorted(found)

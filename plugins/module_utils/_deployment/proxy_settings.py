@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
@@ -28,6 +29,8 @@ from .server_options import Served
 CONFIG_PATH, WORKER = "CONFIG_FILE_PATH", "WORKER_CONFIG"
 _SPAWNED = "multiprocessing.spawn"
 _DELETED = " (deleted)"
+# Python environments that uvx and `pipx run` make for one run, and clean up by themselves.
+_CACHES = re.compile(r"/uv/(archive|environments)-v\d+/|/pipx/\.cache/|/\.cache/(pipx|uv)/")
 
 
 class Settings(NamedTuple):
@@ -166,17 +169,28 @@ def _python(
         release = _python_environment.installed(python or program, who, extra)
     except OSError as error:
         why = who.cannot(error)
+    cached = [_cached(python)] if python and _CACHES.search(python) else []
     if release["editable"]:
-        return python, release, [_editable(release)]
+        return python, release, [*cached, _editable(release)]
     if release["version"]:
-        return python, release, []
+        return python, release, cached
     told = Problem(
         python or program,
         "does not tell which release of LiteLLM runs: %s" % why,
         "what is known of releases (bad ones, and that the image must not be older) could not be"
         " checked: compare litellm --version of process %d with the image yourself" % proxy.pid,
     )
-    return python, release, [told]
+    return python, release, [*cached, told]
+
+
+def _cached(python: str) -> Problem:
+    return Problem(
+        python,
+        "is an environment in a cache (of uvx or pipx run): once that is cleaned, or another"
+        " release is out, the way back has no LiteLLM of this release",
+        "let the unit run one that is installed (uv tool install, pipx install, a venv) and name"
+        " its release; or keep that cache until finalize.yml",
+    )
 
 
 def _editable(release: _python_environment.Installed) -> Problem:

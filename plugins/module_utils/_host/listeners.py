@@ -132,7 +132,7 @@ def holder(found: Iterable[Listener], port: int, host: str = LOOPBACK) -> Option
         counts.
     """
     there = {item.address: item for item in reversed(list(found)) if item.port == port}
-    for address in NAMES.get(host, (host,)):
+    for address in NAMES.get(host.lower(), (host,)):
         for place in _places(address):
             if place in there:
                 return there[place]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Callable, NamedTuple, Optional, Sequence
 
@@ -70,7 +71,7 @@ def compare(
 
     def is_named(connection: Connection) -> bool:
         return any(
-            _VAR_RUN.sub("/run/", connection.path) == _VAR_RUN.sub("/run/", item.path)
+            _spelled(connection.path) == _spelled(item.path)
             if item.path
             else (connection.port == item.port and connection.address in places)
             for item, places in meant
@@ -84,6 +85,11 @@ def compare(
         ],
         any(map(is_named, found)),
     )
+
+
+def _spelled(path: str) -> str:
+    """A socket's path in one spelling: the kernel has it as its server wrote it."""
+    return _VAR_RUN.sub("/run/", os.path.realpath(path)) if path else ""
 
 
 def check(kind: str, named: Sequence[Named], found: Sequence[Connection]) -> Findings:

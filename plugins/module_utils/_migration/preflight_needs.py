@@ -24,8 +24,7 @@ from .preflight_findings import Facts, Findings
 HOSTS = "/etc/hosts"
 # Names that the project's own network has.
 OURS = {"postgres", "redis", _container_view.Addresses().gateway_name}
-_STORED = """SELECT litellm_params::text, model_name FROM "LiteLLM_ProxyModelTable"
-  ORDER BY model_id"""
+_STORED = "SELECT litellm_params::text, model_name FROM %s ORDER BY model_id"
 _SECRETS = "key_management_system"
 
 
@@ -134,7 +133,8 @@ def _stored(legacy: _legacy.Running, facts: Facts) -> list[tuple[str, dict[str, 
     try:
         account = environment.get(_endpoint.ACCOUNT, "")
         endpoint = _session.from_url(environment.get("DATABASE_URL", ""), account)
-        rows = _session.query(endpoint, _STORED)
+        table = _session.identifier(endpoint.schema or "public", "LiteLLM_ProxyModelTable")
+        rows = _session.query(endpoint, _STORED % table)
     except _session.PostgresError:
         return []  # said by check_database
     key = environment.get("LITELLM_SALT_KEY", environment.get("LITELLM_MASTER_KEY", ""))

@@ -25,6 +25,8 @@ from .preflight_findings import Facts, Findings
 
 # What the roles write into the project folder; the first two hold secrets.
 SECRET_FILES = (".env", "redis.conf")
+# Copies of what the proxy needs besides, keys among them, by git's patterns.
+SECRET_PATTERNS = (*SECRET_FILES, "needed.*")
 CONFIG = "config.compose.yaml"
 OWN_FILES = (*SECRET_FILES, "compose.yaml", "compose.stage.yaml", CONFIG)
 OWN_MARK = "# Written by llmops.litellm"
@@ -190,7 +192,7 @@ def check_project_folder(folder: str, legacy: str, views: Iterable[str] = ()) ->
 def _check_tracked(folder: str) -> list[Problem]:
     """Refuse a project folder whose secret files git tracks."""
     try:
-        tracked = _git.tracked(folder, SECRET_FILES) if _git.in_work_tree(folder) else []
+        tracked = _git.tracked(folder, SECRET_PATTERNS) if _git.in_work_tree(folder) else []
     except OperatorError as error:
         return [Problem(folder, str(error), "")]
     return [
@@ -228,6 +230,7 @@ def plan_environment(
             native_ports=native_ports(facts),
             master_key_in_config=bool(_configured_keys(legacy)),
             stores=_stores.variables(legacy.stores),
+            redis_is_here=_stores.is_redis_here(legacy.stores),
             overrides=settings["overrides"],
             adopt=settings["adopt"],
         ),

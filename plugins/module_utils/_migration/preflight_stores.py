@@ -27,12 +27,17 @@ from .._postgres import session as _session
 from .._redis import formats as _formats
 from .._redis import native_data as _native_data
 from .._redis import redis as _redis
+from . import preflight_programs as _programs
 from . import requirements as _requirements
 from .preflight_findings import Facts, Findings
 
 BY_PORT = (
     "let its settings name one server of this host, without TLS, by host and port (REDIS_HOST: "
     "127.0.0.1), and restart the proxy"
+)
+PORTLESS = (
+    "let it listen at 127.0.0.1 as well, which changes nothing for who uses the socket (bind and"
+    " port in its configuration; from Redis 7 on CONFIG SET does it while it runs), and run again"
 )
 SILENT = "start its server, or mend the setting and restart the proxy"
 PROXYD = "/usr/lib/systemd/systemd-socket-proxyd"
@@ -67,6 +72,10 @@ def check_database(legacy: _legacy.Running, listeners: list[_listeners.Listener]
         found.refuse(subject, str(error), "mend it there, and restart the proxy")
         return found
     service = _legacy.service_behind(endpoint.port, listeners, endpoint.host)
+    instead = _programs.instead(_programs.DATABASE, service)
+    if instead:
+        found.refuse(subject, *instead)
+        return found  # of what it is before, nothing is known
     database: dict[str, Any] = {
         "host": endpoint.host,
         "port": endpoint.port,
@@ -121,9 +130,8 @@ def _elsewhere(host: str, port: int, service: Optional[_legacy.Server]) -> tuple
     if _endpoint.is_socket(host):
         place = os.path.join(host or "/var/run/postgresql", ".s.PGSQL.%d" % port)
         return () if service else ("names the socket %s, where nobody answers" % place, SILENT)
-    if host in ("127.0.0.1", "localhost", "::1"):
-        where = "points to %s:%d, where no PostgreSQL of this host listens" % (host, port)
-        return () if service else (where, SILENT)
+    if host.lower() in ("127.0.0.1", "localhost", "::1"):
+        return () if service else _silent(_programs.DATABASE, host, port)
     if _servers.is_here(host):
         return (
             "points to %s:%d, which is this host itself" % (host, port),
@@ -133,6 +141,18 @@ def _elsewhere(host: str, port: int, service: Optional[_legacy.Server]) -> tuple
     return (
         "points to %s:%d, where no PostgreSQL of this host listens" % (host, port),
         "an external database is not moved by this release",
+    )
+
+
+def _silent(kind: str, host: str, port: int) -> tuple[str, str]:
+    """What is said of a port of the loopback address where no process listens: where something
+    answers all the same, the engine forwards it to a container."""
+    where = "points to %s:%d, where no %s of this host listens" % (host, port, kind)
+    if not _answers(port):
+        return where, SILENT
+    return (
+        where + ", and something answers: a container's published port does so",
+        _programs.REMEDY % kind,
     )
 
 
@@ -192,8 +212,8 @@ def check_redis(
     named = used[0]
     try:
         host, port = _redis_place(named, listeners)
-    except _redis.RedisError as error:
-        found.refuse(named.origin, str(error), BY_PORT)
+    except _Unplaced as error:
+        found.refuse(named.origin, str(error), error.remedy)
         return found
     if not _rules.is_loopback(host):
         return _external(named, found)
@@ -206,6 +226,10 @@ def check_redis(
             "take it out of the environment, or start that server and restart the proxy",
         )
         return found
+    instead = _programs.instead(_programs.REDIS, service)
+    if instead or service is None:
+        found.refuse(named.origin, *(instead or _silent(_programs.REDIS, host, port)))
+        return found
     # With this setting spend waits in Redis until it is written to the database.
     holds_spend = any(
         re.search(r"^\s+use_redis_transaction_buffer\s*:\s*[\"']?true", text, re.M | re.I)
@@ -216,15 +240,15 @@ def check_redis(
         "port": port,
         "origin": named.origin,
         "variables": sorted(_stores.variables(stores)),
-        "unit": service and service["unit"],
-        "process": service and service["process"],
+        "unit": service["unit"],
+        "process": service["process"],
         "major": None,
         "release": None,
         "data": None,
         "holds_spend": holds_spend,
     }
     found.facts["redis"] = redis
-    if service is not None and service["unit"] is None:
+    if service["unit"] is None:
         found.refuse(
             "port %d" % port,
             "Redis (%s) %s" % (service["process"], service["seen"]),
@@ -283,25 +307,34 @@ def _redis_faults(used: Sequence[_redis_settings.Redis]) -> list[Problem]:
     return found
 
 
+class _Unplaced(_redis.RedisError):
+    """A Redis that is not reached by a port, and what to do."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.remedy = remedy
+
+
 def _redis_place(
     named: _redis_settings.Redis, listeners: Sequence[_listeners.Listener]
 ) -> tuple[str, int]:
     """Host and port of a Redis; of one that is named by a Unix socket, where it listens as well.
 
-    :raises RedisError: it listens nowhere else.
+    :raises _Unplaced: it listens nowhere else.
     """
     if not named.path:
         everywhere = named.host in ("0.0.0.0", "::")
         return _listeners.LOOPBACK if everywhere else named.host, named.port
     pid = _servers.peer(named.path)
     if pid is None:
-        raise _redis.RedisError("names the socket %s, where nobody answers" % named.path)
+        raise _Unplaced("names the socket %s, where nobody answers" % named.path, SILENT)
     for listener in listeners:
         if listener.pid == pid and _listeners.holder(listeners, listener.port) == listener:
             return _listeners.LOOPBACK, listener.port
-    raise _redis.RedisError(
+    raise _Unplaced(
         "names the socket %s of %s, which listens on no port of 127.0.0.1"
-        % (named.path, _process.describe(pid))
+        % (named.path, _process.describe(pid)),
+        PORTLESS,
     )
 
 

@@ -19,6 +19,7 @@ from .._host import process as _process
 from .._host.problem import Problem
 from .._postgres import image_layout as _image_layout
 from .._redis import formats as _formats
+from . import preflight_programs as _programs
 from . import requirements as _requirements
 from .preflight_findings import Facts, Findings
 
@@ -64,17 +65,17 @@ def check_ports(
             lambda item: item.pid and legacy["pid"] in _process.ancestors(item.pid),
             "",
         )
-    for name, program, known, store in (
-        ("database", "postgres", "database" in facts, facts.get("database")),
-        ("redis", "redis-server", "redis" in facts, facts.get("redis")),
+    for name, kind, known, store in (
+        ("database", _programs.DATABASE, "database" in facts, facts.get("database")),
+        ("redis", _programs.REDIS, "redis" in facts, facts.get("redis")),
     ):
         if not known:
             continue
         add(
             name,
             store["port"] if store else settings[name + "_port"],
-            "the legacy %s" % program if store else _requirements.NOBODY,
-            _runs(program) if store else lambda _item: False,
+            "the legacy %s" % kind if store else _requirements.NOBODY,
+            _runs(kind) if store else lambda _item: False,
             (store or {}).get("host") or _listeners.LOOPBACK,
         )
     serving = [port.number for port in ports]
@@ -101,14 +102,8 @@ def _is_staged(settings: dict) -> bool:
     )
 
 
-def _runs(program: str) -> Callable[[_listeners.Listener], bool]:
-    return lambda item: _program(item.pid) == program
-
-
-def _program(pid: Any) -> str:
-    """The name of a process's program; PostgreSQL writes more than that into its first word."""
-    words = _process.command_line(pid) if pid else []
-    return os.path.basename(words[0].split(" ")[0]) if words else ""
+def _runs(kind: str) -> Callable[[_listeners.Listener], bool]:
+    return lambda item: _programs.is_server(kind, item.pid)
 
 
 def check_images(settings: dict, facts: Facts, engine: dict) -> Findings:

@@ -362,6 +362,8 @@ def test_a_redis_elsewhere_is_refused_unless_the_operator_decides(process: dict[
     name = next(iter(process))
     assert name in plan(process).problems[0]
     assert plan(process, overrides={name: None if name == "REDIS_URL" else "redis"}).problems == []
+    found = plan(process, redis_is_here=True)  # the configuration names another, which is used
+    assert (found.problems, found.values["REDIS_HOST"]) == ([], "redis")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.llmops.litellm.plugins.module_utils._config import stores as _stores
 from ansible_collections.llmops.litellm.plugins.module_utils._config.includes import Part, Tree
 
@@ -60,3 +62,22 @@ def test_password_that_is_not_used_is_not_in_effect() -> None:
 def test_environment_of_a_proxy_without_settings_is_as_it_was() -> None:
     environment = {"LITELLM_MASTER_KEY": "sk-x", "HOME": "/x"}
     assert _stores.effective(environment, Tree()) == environment
+
+
+@pytest.mark.parametrize(
+    ("cache", "environment", "here"),
+    [
+        ("{type: redis, host: 127.0.0.1}", {"REDIS_HOST": "cache.example.com"}, True),
+        ("{type: redis, host: cache.example.com}", {"REDIS_HOST": "127.0.0.1"}, False),
+        ("{type: redis, url: unix:///run/redis.sock}", {}, True),
+        ("{type: redis, redis_startup_nodes: [{host: 127.0.0.1}]}", {}, False),
+        ("{type: local}", {"REDIS_HOST": "cache.example.com"}, False),
+        ("{type: local}", {}, False),
+    ],
+    ids=["settings first", "elsewhere", "socket", "cluster", "environment", "none"],
+)
+def test_redis_is_here_where_all_that_is_used_is(
+    cache: str, environment: dict[str, str], here: bool
+) -> None:
+    tree = Tree((Part("/c.yaml", "litellm_settings: {cache: true, cache_params: %s}" % cache),))
+    assert _stores.is_redis_here(_stores.find(environment, tree)) is here

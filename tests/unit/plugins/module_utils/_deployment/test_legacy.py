@@ -90,6 +90,16 @@ def test_unknown_unit_comes_with_the_candidates(monkeypatch: pytest.MonkeyPatch)
     assert caught.value.remedy == "Set legacy_unit to one of: litellm.service (litellm)."
 
 
+def test_candidates_are_units_that_run_it_whatever_starts_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a start script's unit neither name nor command says so."""
+    managers(monkeypatch, {"": ["sshd.service", "gateway.service"], "ana": []})
+    running = ["gateway.service", "llm.service of account ana"]
+    monkeypatch.setattr(_legacy._proxy_process, "running", lambda: running)
+    assert _legacy.candidate_units() == ["gateway.service", "llm.service (ana)"]
+
+
 def test_no_candidate_at_all_says_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
     managers(monkeypatch, {"": ["sshd.service"]})
     with pytest.raises(_legacy.LegacyError) as caught:

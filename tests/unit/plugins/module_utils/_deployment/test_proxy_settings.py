@@ -111,6 +111,29 @@ def test_release_that_is_not_known_is_said(tmp_path: Path) -> None:
     assert "could not be checked" in told.remedy
 
 
+@pytest.mark.parametrize(
+    ("python", "cached"),
+    [
+        ("/home/a/.cache/uv/archive-v0/Xy/bin/python", True),
+        ("/var/cache/uv/environments-v2/litellm-12ab/bin/python", True),
+        ("/home/a/.local/pipx/.cache/12ab/bin/python", True),
+        ("/home/a/.cache/pipx/12ab/bin/python3", True),
+        ("/home/a/.local/share/uv/tools/litellm/bin/python", False),
+        ("/home/a/.local/share/pipx/venvs/litellm/bin/python", False),
+        ("/srv/gateway/.venv/bin/python", False),
+        ("/opt/miniconda3/envs/litellm/bin/python3.11", False),
+    ],
+)
+def test_environment_of_one_run_is_said_to_be_no_way_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, python: str, cached: bool
+) -> None:
+    known = {"version": "1.102.4", "traces": [], "site": None, "package": None, "editable": None}
+    monkeypatch.setattr(_proxy_settings._python_environment, "interpreter", lambda *_args: python)
+    monkeypatch.setattr(_proxy_settings._python_environment, "installed", lambda *_args: known)
+    said = [item.problem for item in seen(tmp_path, [], {}).warnings]
+    assert any("is an environment in a cache" in words for words in said) is cached
+
+
 def test_release_of_an_editable_installation_is_known_and_said(tmp_path: Path) -> None:
     place = tmp_path / "lib/litellm-1.102.4.dist-info"
     place.mkdir(parents=True)

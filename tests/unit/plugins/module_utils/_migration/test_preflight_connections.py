@@ -69,6 +69,15 @@ def test_connections_are_compared_with_settings(
     assert _connections.compare(kind, named, found) == (strangers, connected)
 
 
+def test_socket_has_one_place_in_every_spelling(tmp_path: Path) -> None:
+    """PostgreSQL's own folder by a link, and with a slash too many."""
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    seen = AT_SOCKET._replace(path=str(tmp_path / "folder/.s.PGSQL.5432"))
+    for folder in ("link", "folder/", "link/../folder"):
+        named = Named("x", "", 5432, "%s/%s/.s.PGSQL.5432" % (tmp_path, folder))
+        assert _connections.compare(DATABASE, [named], [seen]) == ([], True)
+
+
 def test_both_are_named_where_they_differ() -> None:
     found = _connections.check(REDIS, [HERE], [OTHER])
     assert texts(found.problems) == (

@@ -96,20 +96,29 @@ def test_references(
         assert "config.yaml:1: refers to KEY" in said and "env_file_overrides: {KEY: …}" in said
 
 
+@pytest.mark.parametrize("schema", ["", "proxy"])
 def test_stored_models_are_read_where_the_key_is_at_hand(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, monkeypatch: pytest.MonkeyPatch, schema: str
 ) -> None:
     values = {"model": "vertex_ai/x", "vertex_credentials": "box", "api_key": "os.environ/K"}
-    monkeypatch.setattr(_session, "query", lambda *_words: [[json.dumps(values), "mine"]])
+    asked: list[str] = []
+    monkeypatch.setattr(
+        _session,
+        "query",
+        lambda _endpoint, words: asked.append(words) or [[json.dumps(values), "mine"]],
+    )
     monkeypatch.setattr(
         _salt_key,
         "decrypted",
         lambda value, key: str(home / "sa.json") if (value, key) == ("box", "salt") else None,
     )
-    environment = {"DATABASE_URL": URL, "LITELLM_SALT_KEY": "salt"}
+    url = URL + ("?schema=%s" % schema if schema else "")
+    environment = {"DATABASE_URL": url, "LITELLM_SALT_KEY": "salt"}
     found = check(home, "", environment, found={"database": {"stored_models": 1}})
     assert targets(found, home) == ["HOME/sa.json"]
     assert "model mine of the database: refers to K" in texts(found.warnings)
+    # in the very schema, whatever the role's own search path says
+    assert '"%s"."LiteLLM_ProxyModelTable"' % (schema or "public") in asked[0]
 
 
 def test_a_database_that_does_not_answer_is_said_elsewhere(

@@ -93,6 +93,7 @@ def test_tracked_secret_is_refused(open_folder: Path, owner: int) -> None:
     folder = open_folder
     git(folder, "init")
     (folder / ".env").write_text("")
+    (folder / "needed.001-key.pem").write_text("")
     (folder / "compose.yaml").write_text(_preflight_source.OWN_MARK)
     assert look(folder)[0] == []
     git(folder, "add", "--all")
@@ -101,7 +102,8 @@ def test_tracked_secret_is_refused(open_folder: Path, owner: int) -> None:
         os.chown(path, owner, owner)
     problems = _preflight_source.check_project_folder(str(folder), "/nosuch/legacy").problems
     assert [item.subject for item in problems] == [
-        str(folder / ".env")
+        str(folder / ".env"),
+        str(folder / "needed.001-key.pem"),
     ]  # compose.yaml may be tracked
     assert "git rm --cached .env" in problems[0].remedy
 

@@ -373,7 +373,8 @@ def test_servers_and_redis_of_an_included_file_are_found(
     )
     assert found.problems == []
     assert [item["port"] for item in found.facts["model_hosts"]] == [8082]
-    found = _preflight_stores.check_redis(read(including), settings(tmp_path), servers)
+    there = Listener("127.0.0.1", 6380, 16, "redis-server (process 16)")
+    found = _preflight_stores.check_redis(read(including), settings(tmp_path), [there, *servers])
     assert found.problems == []
     redis: Any = found.facts["redis"]
     assert redis["port"] == 6380
@@ -537,6 +538,61 @@ def test_redis_at_a_socket_is_the_one_of_its_port(
     others = [item for item in servers if item.port != 5434]
     said = texts(_preflight_stores.check_redis(legacy, settings(tmp_path), others).problems)
     assert "/run/redis.sock of redis-server (process 15), which listens on no port of" in said
+    assert said.endswith(_preflight_stores.PORTLESS)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+@pytest.mark.parametrize("kind", ["PostgreSQL", "Redis"])
+def test_port_that_no_process_has_is_told_by_whether_it_answers(
+    servers: list[Listener],
+    database: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    answers: bool,
+) -> None:
+    """Without its userland proxy an engine publishes a container's port by rules alone."""
+    monkeypatch.setattr(_preflight_stores, "_answers", lambda port: answers)
+    legacy = deployment({"DATABASE_URL": URL}, CACHE)
+    if kind == "Redis":
+        found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    else:
+        found = _preflight_stores.check_database(legacy, servers[1:])
+    (problem,) = found.problems
+    assert ("a container's published port does so" in problem.problem) is answers
+    assert (problem.remedy == _preflight_stores.SILENT) is not answers
+    assert kind in problem.problem
+
+
+@pytest.mark.parametrize("program", ["pgbouncer", "docker-proxy"])
+def test_what_is_before_a_store_is_no_store(
+    servers: list[Listener],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    program: str,
+) -> None:
+    """Its unit (docker.service!) is not the store's, and nothing is concluded of it."""
+    monkeypatch.setattr(
+        _process, "command_line", lambda pid, proc="/proc": ["/usr/bin/%s" % program]
+    )
+    legacy = deployment({"DATABASE_URL": URL, **HERE})
+    for kind, found in (
+        ("PostgreSQL", _preflight_stores.check_database(legacy, servers)),
+        ("Redis", _preflight_stores.check_redis(legacy, settings(tmp_path), servers)),
+    ):
+        (problem,) = found.problems
+        assert "which is no %s of this host's own" % kind in problem.problem
+        assert ("for a container" in problem.problem) is (program == "docker-proxy")
+        assert "stays as it is" in problem.remedy
+        assert not {"database", "redis"} & set(found.facts)
+
+
+@pytest.mark.parametrize("host", ["LOCALHOST", "Localhost"])
+def test_name_of_this_host_has_no_case(
+    servers: list[Listener], database: dict[str, Any], host: str
+) -> None:
+    legacy = deployment({"DATABASE_URL": URL.replace("127.0.0.1", host)})
+    assert _preflight_stores.check_database(legacy, servers).problems == []
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,27 @@ def test_unused_native_server_must_not_hold_a_port_of_ours(
         assert _preflight_target.check_ports(chosen, facts, servers) == []
 
 
+@pytest.mark.parametrize(
+    ("port", "words"),
+    [
+        (6379, "/usr/bin/valkey-server 127.0.0.1:6379"),
+        (6379, "/opt/redis/bin/redis-server *:6379"),
+        (5434, "/usr/pgsql-16/bin/postmaster"),
+        (5434, "/usr/lib/edb-as/15/bin/edb-postgres"),
+        (5434, "postgres: 16/main"),
+    ],
+)
+def test_server_by_another_name_of_its_program_is_the_legacy_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int, words: str
+) -> None:
+    monkeypatch.setattr(
+        _preflight_target._programs._process, "command_line", lambda pid, proc="/proc": [words]
+    )
+    facts: Any = {"database": {"port": 5434}, "redis": {"port": 6379}}
+    there = Listener("127.0.0.1", port, 9, "a server")
+    assert _preflight_target.check_ports(settings(tmp_path), facts, [there]) == []
+
+
 def test_nothing_is_concluded_of_servers_that_are_not_known(
     servers: list[Listener], tmp_path: Path
 ) -> None:
