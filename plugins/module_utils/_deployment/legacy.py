@@ -157,7 +157,8 @@ def find_unit(name: str, account: str = "") -> Unit:
         ),
         "Set legacy_unit to one of: %s." % ", ".join(candidates)
         if candidates
-        else "No unit that looks like LiteLLM was found. Is its user manager running (loginctl "
+        else _proxy_process.homeless()
+        or "No unit that looks like LiteLLM was found. Is its user manager running (loginctl "
         "enable-linger ACCOUNT)?",
     )
 

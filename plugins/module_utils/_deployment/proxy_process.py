@@ -23,6 +23,8 @@ from . import proxy_command as _proxy_command
 from .python_environment import PYTHON
 
 _ACCEPTS = "00010000"  # of a unix socket that listens, in /proc/net/unix
+# Where engines have their containers among the control groups.
+_CONTAINER = re.compile(r"\b(docker|libpod|cri-containerd|crio|lxc)[-/.]|/kubepods|machine\.slice")
 _SHOWN = 5  # processes in a message
 
 
@@ -247,22 +249,44 @@ def _stranger(unit: Unit, there: Mapping[int, Process], proc: str) -> LegacyErro
     more = len(told) - _SHOWN
     words = "; ".join(told[:_SHOWN]) + ("; and %d more" % more if more > 0 else "")
     elsewhere = running(proc)
+    if elsewhere:
+        remedy = "LiteLLM runs in %s: set legacy_unit to that unit." % ", ".join(elsewhere)
+    else:
+        remedy = homeless(proc) or (
+            "Let the unit start LiteLLM by its command litellm, or by uvicorn, gunicorn, hypercorn"
+            " or granian with litellm.proxy.proxy_server:app, and run again."
+        )
     return LegacyError(
         "%s runs %s. None of them is known as LiteLLM by its command line." % (unit.name, words),
-        "LiteLLM runs in %s: set legacy_unit to that unit." % ", ".join(elsewhere)
-        if elsewhere
-        else "Let the unit start LiteLLM by its command litellm, or by uvicorn, gunicorn, hypercorn"
-        " or granian with litellm.proxy.proxy_server:app, and run again.",
+        remedy,
     )
+
+
+def _proxies(proc: str) -> list[int]:
+    """All processes of this host that are LiteLLM."""
+    pids = (int(name) for name in os.listdir(proc) if name.isdigit())
+    return [
+        pid for pid in sorted(pids) if _proxy_command.is_proxy(_process.command_line(pid, proc))
+    ]
 
 
 def running(proc: str = "/proc") -> list[str]:
     """The units that run LiteLLM, as people call them."""
-    found = set()
-    for name in os.listdir(proc):
-        if name.isdigit() and _proxy_command.is_proxy(_process.command_line(int(name), proc)):
-            found.add(_process_unit.of(int(name), proc).label)
-    return sorted(found - {""})
+    return sorted({_process_unit.of(pid, proc).label for pid in _proxies(proc)} - {""})
+
+
+def homeless(proc: str = "/proc") -> str:
+    """What there is to do about the LiteLLM that runs, where no unit does: in a terminal, by cron,
+    in a container already; empty where none runs."""
+    for pid in _proxies(proc):
+        seen = "%s is LiteLLM and %s" % (
+            _process.describe(pid, proc),
+            _process_unit.of(pid, proc).reason or "of a unit",
+        )
+        if _CONTAINER.search(seen):
+            return "%s: a proxy that is in a container already is not moved." % seen
+        return "%s: let a systemd unit of its own start it, and set legacy_unit to that." % seen
+    return ""
 
 
 def _unix(proxy: Proxy, there: Mapping[int, Process], proc: str) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any, Iterable, NamedTuple, Optional
 
 from .._deployment import compose_project as _compose_project
 from .._deployment import legacy as _legacy
+from .._deployment import unit_processes as _unit_processes
 from .._host import clients as _clients
 from .._host import connections as _connections
 from .._host import docker as _docker
@@ -111,6 +112,24 @@ def of_removed(records: Iterable[dict[str, str]]) -> list[Use]:
 def _label(unit: Unit) -> str:
     account = unit.manager.account
     return "%s of account %s" % (unit.name, account) if account else unit.name
+
+
+def of_processes(
+    record: dict[str, str], found: Iterable[_unit_processes.Beside], when: str = CUTOVER
+) -> list[Use]:
+    """What runs in the proxy's unit beside it."""
+    words: dict[str, list[str]] = {}
+    for each in found:
+        words.setdefault(each.name, []).append(each.seen)
+    return [
+        Use(
+            "process %s of %s" % (name, record["name"]),
+            "runs in the proxy's unit beside it (%s), and ends when that is stopped %s"
+            % (", ".join(seen[:_SHOWN]), when),
+            "give it a unit of its own",
+        )
+        for name, seen in sorted(words.items())
+    ]
 
 
 def of_listeners(
@@ -330,6 +349,8 @@ def of_legacy(
     units = {(unit["account"], unit["name"]) for unit in [*legacy["units"], *servers]}
     own = _clients.Own([legacy["pid"]], units, _COMMAND)
     uses = of_units(legacy["units"], [_unit_relations.NEEDS], servers, when)
+    unit = legacy["unit"]
+    uses += of_processes(unit, _unit_processes.beside(unit, legacy["pid"]), when)
     uses += of_units(servers, _SAID, legacy["units"], when)
     uses += _of_redis(redis, environment, listening, own, when)
     uses += of_contents(database, when)

@@ -51,6 +51,9 @@ def managers(monkeypatch: pytest.MonkeyPatch, units: dict[str, list[str]]) -> No
             if name in units[manager.account or ""]
         ],
     )
+    # whatever runs on the machine that tests this
+    monkeypatch.setattr(_legacy._proxy_process, "running", list)
+    monkeypatch.setattr(_legacy._proxy_process, "homeless", lambda: "")
     monkeypatch.setattr(
         _legacy, "list_unit_files", lambda manager, *_patterns: units[manager.account or ""]
     )
@@ -105,6 +108,9 @@ def test_no_candidate_at_all_says_where_to_look(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(_legacy.LegacyError) as caught:
         _legacy.find_unit("nosuch")
     assert "loginctl enable-linger" in caught.value.remedy
+    monkeypatch.setattr(_legacy._proxy_process, "homeless", lambda: "litellm runs in a terminal")
+    with pytest.raises(_legacy.LegacyError, match="nosuch.service.* litellm runs in a terminal"):
+        _legacy.find_unit("nosuch")
 
 
 def test_two_units_of_one_name_need_the_account(monkeypatch: pytest.MonkeyPatch) -> None:

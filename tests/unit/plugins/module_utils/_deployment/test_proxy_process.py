@@ -274,6 +274,29 @@ def test_where_litellm_runs_nowhere_it_is_said_how_it_is_known(tmp_path: Path) -
     assert told.value.remedy.startswith("Let the unit start LiteLLM by its command litellm, or by")
 
 
+@pytest.mark.parametrize(
+    ("group", "said"),
+    [
+        ("/user.slice/user-0.slice/session-3.scope", "let a systemd unit of its own start it"),
+        ("/system.slice/docker-12ab.scope", "is in a container already is not moved"),
+        ("/docker/12ab", "is in a container already is not moved"),
+        ("/machine.slice/libpod-12ab.scope/container", "is in a container already is not moved"),
+        ("/kubepods/besteffort/pod1/12ab", "is in a container already is not moved"),
+    ],
+    ids=["tmux", "docker", "docker with cgroup v1", "podman", "kubernetes"],
+)
+def test_proxy_that_no_unit_runs_is_named(tmp_path: Path, group: str, said: str) -> None:
+    """By the unit's own processes nothing would be known of it."""
+    init, other = P(1, 0, ["init"], group="/init.scope"), P(90, 1, LITELLM, (), group)
+    there = proc(tmp_path, init, P(10, 1, ["/usr/bin/docker", "run", "litellm"]), other)
+    with pytest.raises(_proxy_process.LegacyError) as told:
+        _proxy_process.find(unit(), there)
+    assert "litellm.service runs docker (process 10). None of" in told.value.problem
+    assert told.value.remedy.startswith("python3 litellm (process 90) is LiteLLM and belongs to no")
+    assert group in told.value.remedy
+    assert said in told.value.remedy
+
+
 def test_unix_socket_is_named(tmp_path: Path) -> None:
     there = proc(tmp_path, P(10, 1, UVICORN, (77,)), unix=(77,))
     with pytest.raises(_proxy_process.LegacyError, match="unix socket /run/litellm.sock, and at"):

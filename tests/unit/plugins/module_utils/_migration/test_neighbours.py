@@ -6,6 +6,9 @@ from typing import Any, Iterable, Optional
 
 import pytest
 
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    unit_processes as _unit_processes,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import clients as _clients
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     connections as _connections,
@@ -63,8 +66,13 @@ class Host:
         self.redis: list[_redis_clients.Client] = []
         self.listens = list(LISTENS)
         self.own: Any = None
+        self.beside: list[_unit_processes.Beside] = []
         self.found: dict[str, Any] = {
-            "legacy": {"pid": 70, "units": [record("litellm-backup.timer"), record(PROXY)]},
+            "legacy": {
+                "pid": 70,
+                "unit": record(PROXY),
+                "units": [record("litellm-backup.timer"), record(PROXY)],
+            },
             "database": {
                 "name": "llm",
                 "user": "gateway",
@@ -95,6 +103,10 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
         assert {each["name"] for each in own} | names >= {PROXY, "litellm-backup.timer"}
         return [each for each in made.relations if each.needed in names and each.verb in verbs]
 
+    def beside(unit: dict[str, str], pid: int) -> list[_unit_processes.Beside]:
+        assert (unit["name"], pid) == (PROXY, 70)
+        return made.beside
+
     def who(each: Connection, own: _clients.Own) -> Optional[_clients.Who]:
         made.own = own
         name = made.names.get(each.client)
@@ -113,6 +125,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
         return made.others
 
     monkeypatch.setattr(_unit_relations, "relations", relations)
+    monkeypatch.setattr(_unit_processes, "beside", beside)
     monkeypatch.setattr(_listeners, "listeners", lambda: made.listens)
     monkeypatch.setattr(
         _connections,
@@ -133,6 +146,22 @@ def test_host_of_nobody_else_is_not_refused(host: Host) -> None:
     assert host.own.units == {
         ("", name) for name in (PROXY, "litellm-backup.timer", POSTGRES, REDIS)
     }
+
+
+def test_programs_in_the_proxys_own_unit_are_named(host: Host) -> None:
+    """What its start script starts besides, or all that a supervisor has."""
+    host.beside = [
+        _unit_processes.Beside("ollama", "ollama (process 31)"),
+        _unit_processes.Beside("n8n", "n8n (process 32)"),
+        _unit_processes.Beside("n8n", "n8n (process 33)"),
+    ]
+    (n8n, ollama) = host.said()
+    assert n8n == (
+        "process n8n of litellm.service: runs in the proxy's unit beside it (n8n (process 32), n8n "
+        "(process 33)), and ends when that is stopped at the cutover -> give it a unit of its own, "
+        "or accept it with preflight_accept_down: [process n8n of litellm.service]"
+    )
+    assert host.said("process n8n of litellm.service") == [ollama]
 
 
 def test_application_on_the_same_redis_is_named(host: Host) -> None:
