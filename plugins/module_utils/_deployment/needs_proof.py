@@ -10,6 +10,7 @@ and removed after it; nothing of LiteLLM starts.
 from __future__ import annotations
 
 import json
+import os
 import socket
 from typing import Any, Mapping, NamedTuple, Sequence
 
@@ -69,7 +70,8 @@ def ask(folder: str, files: Sequence[str], wanted: Mapping[str, Sequence[str]]) 
         container), ``modules``, ``programs`` and ``hosts``.
     :raises DeploymentError: it can't be asked.
     """
-    words = [word for name in files for word in ("--file", name)]
+    # Compose takes a name that it is given from where it works, not from the project's folder
+    words = [word for name in files for word in ("--file", os.path.join(folder, name))]
     words += ["run", "--rm", "--no-deps", "--no-TTY", "--entrypoint", "python3", "litellm"]
     asked = {kind: list(wanted.get(kind, ())) for kind in ("files", "modules", "programs", "hosts")}
     answer = _compose_project.compose(

@@ -35,6 +35,7 @@ TRIGGERS = ("litellm_mcp_catalog_revision",)
 NOT_KEPT = ("POLICY", "ROW SECURITY", "SUBSCRIPTION", "PUBLICATION", "PUBLICATION TABLE")
 FIRST_WITH_EXTENSIONS = 14  # whose pg_dump knows --extension
 RELATIONS = ("r", "p", "v", "m", "f", "S")  # pg_dump's tables, with views and sequences
+_ROUTINES = ("function", "procedure", "aggregate")
 _USERS = 16384  # below are the server's own objects
 
 _SCHEMAS = """SELECT DISTINCT n.nspname, n.nspname <> 'public'
@@ -382,7 +383,9 @@ def _behind(session: Session, own: Scope, others: Iterable[_Found]) -> list[str]
             and not (catalog == "pg_namespace" and name in own.schemas)
         ]
     for item in others:
-        place = "" if item.schema in ("public", own.schema) else item.schema + "."
+        # a function's identity has its schema
+        named = item.type in _ROUTINES or item.schema in ("public", own.schema)
+        place = "" if named else item.schema + "."
         words.append("%s %s%s" % (item.type, place, item.name))
     large = int(session.query(_LARGE_OBJECTS)[0][0] or 0)
     return words + (["%d large object%s" % (large, "s"[large == 1 :])] if large else [])

@@ -55,6 +55,10 @@ def read(**more: Any) -> _contents.Contents:
             {"others": [["1255", "5", "public", "", "", "function", "public.f()"]]},
             ["function public.f()"],
         ),
+        (
+            {"others": [["1255", "5", "audit", "", "", "function", "audit.note()"]]},
+            ["function audit.note()"],
+        ),
         ({"large": "1"}, ["1 large object"]),
         ({"large": "3"}, ["3 large objects"]),
         ({"installed": [["9", "pg_stat_statements"]]}, ["extension pg_stat_statements"]),
