@@ -115,8 +115,10 @@ def _by_unix(owners: dict[int, int], proc: str) -> Iterator[Connection]:
     taken = {inode: name for inode, name in accepted.items() if name in listens}
     peers = unix_peers() if taken else {}
     for inode in taken:
-        if inode in owners:
-            yield Connection("", 0, owners.get(peers.get(inode, 0)), owners[inode])
+        peer = peers.get(inode)
+        # the kernel's 0: the client has closed its end, and the server hasn't yet
+        if inode in owners and peer != 0:
+            yield Connection("", 0, owners.get(peer or 0), owners[inode])
 
 
 def parse_unix(text: str) -> tuple[set[str], dict[int, str]]:

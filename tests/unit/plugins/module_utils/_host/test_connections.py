@@ -84,6 +84,21 @@ def test_client_by_a_unix_socket_is_its_process(tmp_path: Path) -> None:
             other.communicate()
 
 
+def test_client_that_has_closed_its_end_is_gone(tmp_path: Path) -> None:
+    path = str(tmp_path / ".s.PGSQL.5432")
+    with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as ours:
+        server.bind(path)
+        server.listen()
+        ours.connect(path)
+        taken, _nobody = server.accept()
+        with taken:
+            before = len(_connections.connections(os.getpid(), []))
+            ours.close()
+            after = _connections.connections(os.getpid(), [])
+            assert len(after) == before - 1
+            assert [item for item in after if item.client is None] == []
+
+
 def test_client_from_elsewhere_is_its_address(tmp_path: Path) -> None:
     """And one that a forked process serves is the server's too; another server's is not."""
     net = tmp_path / "net"
