@@ -7,71 +7,42 @@ The hosts are those of people who run LiteLLM; what each check finds wrong is te
 from __future__ import annotations
 
 import ast
+import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pytest
-
-from ansible_collections.llmops.litellm.plugins.module_utils._host.images import Image
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
-    neighbours as _neighbours,
-)
-from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
-    requirements as _requirements,
-)
+from refusal_rows import RELAYED, ROWS, TESTED, WARNINGS, Row
 
 ROOT = Path(__file__).resolve().parents[2]
-STRONG = "sk-9f3Kq7Lz2Xw8Vb4N"
-AMD64 = Image("r", True, ("linux/arm64", "linux/amd64"), {}, {}, 0, "")
-CHECKS: dict[str, Callable[[], list[Any]]] = {
-    "master key in the configuration alone": lambda: _requirements.check_keys(
-        {}, ["LITELLM_MASTER_KEY"], []
+UTILS = ROOT / "plugins/module_utils"
+MAKERS = {"Problem", "Use", "refuse", "_refuse", "_refuse_given", "LegacyError", "_Unplaced"}
+FIRST = {"LegacyError", "_Unplaced", "_refuse_given"}  # their problem is the first argument
+# What a preflight, a rollback, a finalize.yml or a restore refuses by.
+LOOKED_AT = (
+    *sorted((UTILS / "_migration").glob("*.py")),
+    *(
+        UTILS / name
+        for name in (
+            "_config/needs_files.py",
+            "_deployment/legacy.py",
+            "_deployment/proxy_process.py",
+            "_deployment/proxy_settings.py",
+            "_host/docker.py",
+            "_host/engine_kind.py",
+            "_host/systemd.py",
+            "_postgres/endpoint.py",
+            "_restore/checks.py",
+            "_restore/rebuild.py",
+        )
     ),
-    "key with a word of a placeholder inside": lambda: _requirements.check_keys(
-        {"LITELLM_MASTER_KEY": STRONG, "LITELLM_SALT_KEY": STRONG}, [], []
-    ),
-    "salt key that is weak and accepted": lambda: _requirements.check_keys(
-        {"LITELLM_MASTER_KEY": STRONG, "LITELLM_SALT_KEY": "salt"}, [], ["LITELLM_SALT_KEY"]
-    ),
-    "no stored model that could prove a salt key": lambda: _requirements.check_salt(None, 3),
-    "variable of the operator's that is no secret": lambda: _requirements.check_overrides(
-        {"LITELLM_LOG": "admin"}
-    ),
-    "port that nobody holds": lambda: _requirements.check_ports(
-        [_requirements.Port("redis", 6379, "the legacy redis-server", "", False)]
-    ),
-    "image for several platforms": lambda: _requirements.check_image("x", AMD64, "linux/amd64"),
-    "release with another spelling": lambda: _requirements.check_release("x", "v1.98.0", "1.98.0"),
-    "release that is not known on the host": lambda: _requirements.check_release(
-        "x", "1.98.0", None
-    ),
-    "release that the image does not say": lambda: _requirements.check_release("x", None, "1.98.0"),
-    "schema without a ledger": lambda: _requirements.check_migrations("x", ["a"], None),
-    "database that is ahead of the image": lambda: _requirements.check_migrations(
-        "x", ["a"], ["a", "b"]
-    ),
-    "sitecustomize of the operator's": lambda: _requirements.check_traces(
-        "1.98.0", ["/v/sitecustomize.py"]
-    ),
-    "disk with exactly enough": lambda: _requirements.check_disk(
-        [("/a", 1, 5, 10), ("/b", 1, 5, 10)]
-    ),
-    "volume and container of our own": lambda: _requirements.check_names({"v": True}, {"c": True}),
-    "network beside ours": lambda: _requirements.check_subnet(
-        "x", "172.30.40.0/24", [("172.30.41.0/24", "network other"), ("172.30.0.0/19", "vpn")]
-    ),
-    "neighbour that is accepted": lambda: _neighbours.check(
-        [_neighbours.Use("database reports", "is there")], ["reports"]
-    ),
-    "nobody beside the proxy": lambda: _neighbours.check([], []),
-    "legacy unit that is down": lambda: _finalize.check_units(
-        [{"name": "redis-server.service", "active": state} for state in ("inactive", "failed")]
-    ),
-    "room for the last backup": lambda: _finalize.check_room("/b", 10, 10),
-}
+)
+# Of a restore, the functions that return what is wrong as texts.
+TELLS = re.compile(
+    r"checks\.(check_\w+|newer)|rebuild\.(examine|_unaccepted|_lost_mounts|_untrusted)"
+)
 # Advice to take something away, by a piece of it, and whose that is.
 TAKES = re.compile(r"\b(stop|drop|kill|end them|remove|rm|restart|disable|uninstall)\b", re.I)
 OWN = {
@@ -88,9 +59,114 @@ OWN = {
 }
 
 
-@pytest.mark.parametrize("name", CHECKS)
-def test_nothing_is_refused_where_nothing_is_wrong(name: str) -> None:
-    assert CHECKS[name]() == []
+class Refusal(NamedTuple):
+    """A place that makes one: ``module.function``, and the words that are written there."""
+
+    where: str
+    words: tuple[str, ...]
+
+
+def constants(node: ast.AST) -> tuple[str, ...]:
+    """Texts of at least two words, or with something to fill in."""
+    found = (part.value for part in ast.walk(node) if isinstance(part, ast.Constant))
+    return tuple(text for text in found if isinstance(text, str) and re.search(r"\S \S|%s", text))
+
+
+@functools.lru_cache(maxsize=None)
+def functions(path: Path) -> list[tuple[str, ast.FunctionDef]]:
+    """Functions of a module by their names, the inner ones of another after it."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return [
+        ("%s.%s" % (path.stem, node.name), node)
+        for node in nodes
+        if isinstance(node, ast.FunctionDef)
+    ]
+
+
+def refusals(path: Path) -> Iterator[Refusal]:
+    """All that a module makes."""
+    for where, function in functions(path):
+        for node in ast.walk(function):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if name in MAKERS and not isinstance(node.args[0], ast.Starred):
+                told = node.args[0 if name in FIRST or len(node.args) == 1 else 1]
+                yield Refusal(where, constants(told))
+
+
+def keyed(where: str, words: tuple[str, ...]) -> bool:
+    """Whether a row or a test is about one of these words."""
+    keys = [key.split(": ", 1) for key in [*(row.key for row in ROWS), *TESTED]]
+    return any(place == where and any(piece in text for text in words) for place, piece in keys)
+
+
+def is_warning(where: str, words: tuple[str, ...]) -> bool:
+    """Whether it stops nothing, by its function or by its words there."""
+    keys = [key.split(": ", 1) for key in WARNINGS]
+    return any(
+        place == where and (not piece or any(piece[0] in text for text in words))
+        for place, *piece in keys
+    )
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key.replace(" ", "-"))
+def test_refusal_is_where_it_fits_and_nowhere_else(row: Row) -> None:
+    assert row.shown in " | ".join(map(str, row.right()))
+    assert [text for text in map(str, row.wrong()) if text] == []
+
+
+@pytest.mark.parametrize("path", LOOKED_AT, ids=lambda path: path.stem)
+def test_every_refusal_has_a_host_on_which_it_would_be_wrong(path: Path) -> None:
+    """One without needs a row, or a test that has such a host (``tests/refusal_rows.py``)."""
+    missing = [
+        refusal
+        for refusal in refusals(path)
+        if not is_warning(*refusal)
+        and not (keyed(*refusal) if refusal.words else refusal.where in RELAYED)
+    ]
+    assert missing == []
+
+
+def test_every_text_of_a_restore_has_one() -> None:
+    told = [name for path in LOOKED_AT for name, _node in functions(path) if TELLS.fullmatch(name)]
+    keys = {key.split(": ")[0] for key in [*(row.key for row in ROWS), *TESTED]}
+    assert sorted(set(told) - keys) == []
+
+
+@pytest.mark.parametrize("key", [*(row.key for row in ROWS), *TESTED])
+def test_key_is_of_a_refusal_that_there_is(key: str) -> None:
+    where, piece = key.split(": ", 1)
+    texts = [
+        text
+        for path in LOOKED_AT
+        for name, node in functions(path)
+        if name == where
+        for text in constants(node)
+    ]
+    assert any(piece in text for text in texts)
+
+
+@pytest.mark.parametrize("test", sorted(set(TESTED.values())))
+def test_test_of_a_refusal_is_there(test: str) -> None:
+    path, name = test.split("::")
+    there = [node.name for _name, node in functions(ROOT / "tests/unit" / path)]
+    assert there.count(name) == 1
+
+
+def test_refusals_are_found_in_every_way_in_which_they_are_made(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text(
+        "def one():\n    return Problem('a', 'is %s' if x else 'is not', 'do it')\n"
+        "def two(found):\n    found.refuse('a', str(error), 'mend it')\n"
+        "    raise LegacyError('it is gone', 'look')\n"
+    )
+    assert list(refusals(path)) == [
+        Refusal("module.one", ("is %s", "is not")),
+        Refusal("module.two", ()),
+        Refusal("module.two", ("it is gone",)),
+    ]
+    assert not keyed("module.one", ("is %s", "is not"))
 
 
 def advice(tree: ast.AST) -> Iterator[tuple[int, str]]:

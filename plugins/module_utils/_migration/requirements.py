@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Iterable, NamedTuple, Optional
+from typing import Iterable, Mapping, NamedTuple, Optional
 
 from .._host.files import size
 from .._host.image_reference import is_id
@@ -91,6 +91,27 @@ def weakness(value: str) -> Optional[str]:
     return None
 
 
+_SALT = (
+    "a salt key cannot be changed without losing what it encrypts; accept it with"
+    " preflight_accept_weak: [LITELLM_SALT_KEY]"
+)
+_MASTER = (
+    "%sset a strong one (openssl rand -hex 24) where the legacy proxy has it (its environment, or"
+    " general_settings.master_key), restart the proxy, and run again"
+)
+
+
+def _before(environment: dict[str, str]) -> str:
+    """What has to be done before a master key is changed: without a salt key, it is the one with
+    which LiteLLM has encrypted what is stored."""
+    if "LITELLM_SALT_KEY" in environment:
+        return ""
+    return (
+        "name the key that it has now as LITELLM_SALT_KEY first, since stored credentials are"
+        " encrypted with it (and accept that: preflight_accept_weak: [LITELLM_SALT_KEY]), then "
+    )
+
+
 def check_keys(
     environment: dict[str, str], configured: Iterable[str], accepted: Iterable[str]
 ) -> list[Problem]:
@@ -113,22 +134,17 @@ def check_keys(
     for name in ("LITELLM_MASTER_KEY", "LITELLM_SALT_KEY"):
         fault = weakness(environment[name]) if name in environment else None
         if fault and name not in accepted:
-            remedy = (
-                "a salt key cannot be changed without losing what it encrypts; accept it "
-                "with preflight_accept_weak: [LITELLM_SALT_KEY]"
-                if name == "LITELLM_SALT_KEY"
-                else "set a strong one (openssl rand -hex 24) in the legacy environment, restart "
-                "the proxy, and run again"
-            )
+            remedy = _SALT if name == "LITELLM_SALT_KEY" else _MASTER % _before(environment)
             found.append(Problem(name, "the value that the running proxy has %s" % fault, remedy))
     return found
 
 
-def check_overrides(overrides: dict[str, str]) -> list[Problem]:
-    """Secrets that the operator gives must be better than ``changeme``."""
+def check_overrides(overrides: Mapping[str, Optional[str]]) -> list[Problem]:
+    """Secrets that the operator gives must be better than ``changeme``; ``None`` is none."""
     found = []
     for name, value in sorted(overrides.items()):
-        fault = weakness(str(value)) if re.search(r"PASSWORD|MASTER_KEY|SALT_KEY", name) else None
+        secret = value is not None and re.search(r"PASSWORD|MASTER_KEY|SALT_KEY", name)
+        fault = weakness(str(value)) if secret else None
         if fault:
             found.append(
                 Problem(

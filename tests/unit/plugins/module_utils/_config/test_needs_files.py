@@ -244,3 +244,20 @@ def test_what_is_too_much_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_programs_are_asked_for(home: Path) -> None:
     assert resolve(home, *[Named(PROGRAM, "npx", "x")] * 2).programs == ["npx"]
+
+
+@pytest.mark.parametrize(
+    ("name", "weight", "refused"),
+    [
+        ("pipe", SURE, True),
+        ("pipe", LIKELY, True),
+        ("pipe", GUESS, False),
+        ("sa.json", SURE, False),
+    ],
+)
+def test_what_is_no_file_is_refused_where_one_is_due(
+    home: Path, name: str, weight: int, refused: bool
+) -> None:
+    os.mkfifo(home / "pipe")
+    found = resolve(home, Named(FILE, str(home / name), "KEY_FILE", weight)).problems
+    assert ["is no regular file" in str(item) for item in found] == [True] * refused

@@ -62,6 +62,21 @@ def test_title_that_nothing_explains_is_refused(told: str, wrapped: bool) -> Non
     assert "Uninstall setproctitle" in refused.value.remedy
 
 
+@pytest.mark.parametrize(("argv", "refused"), [(TITLE, True), (["litellm"], False)])
+def test_title_without_an_environment_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: list[str], refused: bool
+) -> None:
+    """A process may have none, which the title has not written over."""
+    monkeypatch.setattr(_proxy_settings._process, "process_environment", lambda *_words: {})
+    started = proxy(argv)._replace(pid=os.getpid())
+    told = ""
+    try:
+        _proxy_settings.inspect(unit(), started, _reader.ours())
+    except _proxy_process.LegacyError as error:
+        told = error.problem
+    assert ("shows a title instead of its environment" in told) is refused
+
+
 @pytest.mark.parametrize(
     ("words", "environment", "config", "problems"),
     [

@@ -67,6 +67,21 @@ CHECKS: list[tuple[str, Any, list[str]]] = [
         ],
     ),
     (
+        "keys: weak master key, which encrypts what is stored",
+        lambda: _requirements.check_keys({"LITELLM_MASTER_KEY": "sk-1234"}, [], []),
+        [
+            "-> name the key that it has now as LITELLM_SALT_KEY first",
+            "general_settings.master_key",
+        ],
+    ),
+    (
+        "keys: weak master key beside a salt key",
+        lambda: _requirements.check_keys(
+            {"LITELLM_MASTER_KEY": "sk-1234", "LITELLM_SALT_KEY": STRONG}, [], []
+        ),
+        ["-> set a strong one (openssl rand -hex 24) where the legacy proxy has it"],
+    ),
+    (
         "keys: weak and accepted",
         lambda: _requirements.check_keys(
             {"LITELLM_MASTER_KEY": STRONG, "LITELLM_SALT_KEY": "salt"}, [], ["LITELLM_SALT_KEY"]
