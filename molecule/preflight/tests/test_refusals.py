@@ -193,7 +193,7 @@ FAULTS = {
         "timeout 20 sh -c 'until ss -Hltn sport = :6379 | grep -q . && "
         "ss -Hltn sport = :14000 | grep -q .; do :; done'",
         "systemctl stop stranger stranger2 && systemctl start redis-server",
-        ("port 6379 (redis): is held by python3", "port 14000 (staging): is held by python3"),
+        ("leads to port 6379, where python3 (process ", "port 14000 (staging): is held by python3"),
     ),
     "images are missing": Fault(
         "true",
