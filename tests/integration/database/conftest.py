@@ -125,6 +125,9 @@ class Contained(Server):
         return replace(self.endpoint.on(database), user=self.role)
 
 
+ROOM = 4 << 30  # bytes
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -143,6 +146,14 @@ def _debian() -> str:
     return os.path.dirname(folders[-1])
 
 
+def _memory() -> str:
+    """Where clusters are, in memory if it has room: a database is hundreds of files, and hundreds
+    of databases are made and dropped.
+    """
+    shared = "/dev/shm"
+    return shared if os.path.isdir(shared) and shutil.disk_usage(shared).free > ROOM else "/tmp"
+
+
 @contextmanager
 def started(superuser: str = "postgres") -> Iterator[Endpoint]:
     """A running cluster whose hosts log in by password; the maintenance database as its
@@ -150,7 +161,7 @@ def started(superuser: str = "postgres") -> Iterator[Endpoint]:
     """
     binaries, folder, port = (
         _debian(),
-        tempfile.mkdtemp(prefix="llmops-pg-", dir="/tmp"),
+        tempfile.mkdtemp(prefix="llmops-pg-", dir=_memory()),
         free_port(),
     )
     account = (
@@ -269,6 +280,8 @@ def containers() -> Iterator[Callable[[str], Contained]]:
                     "POSTGRES_PASSWORD=x",
                     "--network",
                     "none",
+                    "--tmpfs",
+                    "/var/lib/postgresql/data",
                     image,
                     "postgres",
                     "-c",
