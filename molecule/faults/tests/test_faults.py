@@ -1,7 +1,4 @@
-"""Runs that are killed and a proxy that answers wrongly.
-
-All of it under a client that remembers what was acknowledged.
-"""
+"""Runs that are killed, under a client that remembers what was acknowledged."""
 
 from __future__ import annotations
 
@@ -34,4 +31,4 @@ def test_every_run_that_was_killed_comes_to_a_good_end(tmp_path: Path) -> None:
     )
     print(run.stdout)
     assert run.returncode == 0
-    assert "5 cases, 5 good, 0 acknowledged rows lost." in run.stdout
+    assert "2 cases, 2 good, 0 acknowledged rows lost." in run.stdout
