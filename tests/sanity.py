@@ -3,9 +3,10 @@
 ansible-test wants the collection at .../ansible_collections/llmops/litellm, and no symbolic link
 will do, so what git knows or would add is copied to a temporary folder. It also wants to download a
 bootstrap for pip; a few lines that use Python's own ensurepip take its place, so that only the
-package index is needed. Both live in a home of their own (.cache/ansible-test), never in the
-caller's. Only the running Python's version is tried: others on the PATH may be shims without an
-interpreter, which ansible-test takes for broken ones.
+package index is needed. That bootstrap and the environments that ansible-test makes for its tools
+live in a home of their own, never in the caller's; it is in the test bed's cache, so that a fresh
+clone does not make them again. Only the running Python's version is tried: others on the PATH may
+be shims without an interpreter, which ansible-test takes for broken ones.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-HOME = ROOT / ".cache" / "ansible-test"
+CACHE = os.environ.get("LLMOPS_CACHE") or Path.home() / ".cache" / "llmops-litellm"
+HOME = Path(CACHE).absolute() / "ansible-test"
 
 # ensurepip changes os.environ of its process (it drops PIP_CONFIG_FILE, for one): it gets a process
 # of its own.
