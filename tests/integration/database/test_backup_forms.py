@@ -300,7 +300,7 @@ def test_age_that_dies_midway_is_said(
 def test_failing_fingerprint_stops_the_dump(
     native: Native, tmp_path: Path, key: Key, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(session: object) -> Any:
+    def fail(*given: object) -> Any:
         raise PostgresError("the connection is gone")
 
     monkeypatch.setattr(_fingerprint, "take", fail)
