@@ -42,7 +42,8 @@ _SCHEMAS = """SELECT DISTINCT n.nspname, n.nspname <> 'public'
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND pg_catalog.starts_with(c.relname, %s) ORDER BY 2, 1"""
 # Down: what an object needs, relations aside, each of which is LiteLLM's by name or not at all. Up:
-# the parts of one. Triggers, rules and policies are somebody's decision, not a part.
+# the parts of one. Triggers, rules and policies are somebody's decision, not a part. The server
+# records no function that a function's body calls, so one whose name stands there is needed.
 _OWN = """WITH RECURSIVE member AS (
   SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'
 ), edge AS (
@@ -62,6 +63,11 @@ _OWN = """WITH RECURSIVE member AS (
   UNION ALL SELECT 'pg_catalog.pg_class'::regclass, i.inhparent, 'pg_catalog.pg_class'::regclass,
     i.inhrelid FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
   WHERE c.relispartition
+  UNION ALL SELECT 'pg_catalog.pg_proc'::regclass, p.oid, 'pg_catalog.pg_proc'::regclass, q.oid
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_proc q ON p.prosrc
+    ~ ('\\m' || pg_catalog.regexp_replace(q.proname, '(\\W)', '\\\\\\1', 'g') || '\\M')
+  WHERE p.oid >= %(users)d AND q.oid >= %(users)d AND p.oid <> q.oid
+    AND ('pg_catalog.pg_proc'::regclass, q.oid) NOT IN (SELECT classid, objid FROM member)
 ), own(class, id) AS (
   SELECT 'pg_catalog.pg_class'::regclass::oid, c.oid FROM pg_catalog.pg_class c
   WHERE c.relnamespace = %(schema)s::regnamespace

@@ -127,8 +127,12 @@ def test_what_a_table_of_litellms_needs_comes_along(native: Native, box: Endpoin
     place = litellm(
         native,
         "CREATE SCHEMA tools; CREATE EXTENSION pg_trgm SCHEMA tools; CREATE TABLE tools.other ();"
-        "CREATE FUNCTION tools.slug(text) RETURNS text IMMUTABLE LANGUAGE sql AS"
+        "GRANT USAGE ON SCHEMA tools TO public;"
+        # one is called by a needed one, which the server records nowhere
+        'CREATE FUNCTION tools."low-er"(text) RETURNS text IMMUTABLE LANGUAGE sql AS'
         " 'SELECT lower($1)';"
+        "CREATE FUNCTION tools.slug(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS"
+        """ 'BEGIN RETURN tools."low-er"($1); END';"""
         'CREATE INDEX i ON "LiteLLM_SpendLogs" USING gin (model tools.gin_trgm_ops);'
         'CREATE INDEX j ON "LiteLLM_SpendLogs" (tools.slug(model))',
     )
