@@ -320,6 +320,13 @@ def test_what_is_wrong_is_named(host: Any, names: tuple[str, ...]) -> None:
     serving(host)
 
 
+def test_python_of_the_host_is_too_old(host: Any) -> None:
+    """Before any module of ours is loaded. The host has no other one: the limit is what moves."""
+    run = play("migrate", deployment_least_python=9900)
+    assert run.returncode
+    assert "and this collection needs 3.9 or newer. Nothing was touched." in words(run)
+
+
 def test_docker_is_missing(host: Any) -> None:
     with changed(
         host, "mv /usr/bin/docker /usr/bin/docker.real", "mv /usr/bin/docker.real /usr/bin/docker"
