@@ -62,7 +62,8 @@ def assignments(text: str) -> list[Line]:
 def _match(pattern: re.Pattern[str], text: str, position: int) -> re.Match[str]:
     """Of an expression that matches anywhere."""
     match = pattern.match(text, position)
-    assert match
+    if match is None:
+        raise AssertionError("%s has to match anywhere" % pattern.pattern)
     return match
 
 

@@ -146,13 +146,16 @@ def find(unit: Unit, proc: str = "/proc") -> Proxy:
         )
     there = processes(unit, proc)
     parents = {pid: one.parent for pid, one in there.items()}
-    programs = {pid: _proxy_command.program(one.argv) for pid, one in there.items()}
-    tops = [
-        pid
-        for pid, program in sorted(programs.items())
-        if program and not any(programs.get(above) for above in _above(pid, parents))
+    programs = {
+        pid: program
+        for pid, one in sorted(there.items())
+        if (program := _proxy_command.program(one.argv))
+    }
+    proxies = [
+        _proxy(unit, pid, program, there, proc)
+        for pid, program in programs.items()
+        if not any(above in programs for above in _above(pid, parents))
     ]
-    proxies = [_proxy(unit, pid, programs[pid], there, proc) for pid in tops]
     listening = [proxy for proxy in proxies if proxy.addresses]
     if len(listening) == 1:
         return listening[0]
@@ -162,11 +165,10 @@ def find(unit: Unit, proc: str = "/proc") -> Proxy:
 def _proxy(
     unit: Unit,
     pid: int,
-    program: Optional[_proxy_command.Program],
+    program: _proxy_command.Program,
     there: Mapping[int, Process],
     proc: str,
 ) -> Proxy:
-    assert program
     parents = {other: one.parent for other, one in there.items()}
     below = tuple(sorted(other for other in there if pid in _above(other, parents)))
     rows = _rows(pid, proc)

@@ -155,7 +155,7 @@ def containers(
     names: tuple[str, ...],
     limit: float,
     published: tuple[tuple[str, int], ...] = (),
-    exposed: Mapping[str, Sequence[str]] = {},
+    exposed: Optional[Mapping[str, Sequence[str]]] = None,
 ) -> Said:
     """Every container exists, runs, is healthy, and is published where it should be: on the
     loopback address only, the proxy where the migration published it."""

@@ -154,13 +154,14 @@ def containers(names: Iterable[str], timeout: float = 60) -> Union[dict[str, Opt
 
 
 def faults(
-    containers: dict[str, Optional[dict]], exposed: Mapping[str, Sequence[str]] = {}
+    containers: dict[str, Optional[dict]], exposed: Optional[Mapping[str, Sequence[str]]] = None
 ) -> list[str]:
     """What is wrong with containers, by name as :func:`container` tells them: gone, not healthy, or
     reachable from elsewhere.
 
     :param exposed: addresses at which one is to be reached from elsewhere, by its name.
     """
+    outside = exposed or {}
     found = []
     for name, result in containers.items():
         if result is None:
@@ -179,13 +180,13 @@ def faults(
                     port,
                     host["HostIp"],
                     host["HostPort"],
-                    "at %s" % ", ".join(exposed[name])
-                    if exposed.get(name)
+                    "at %s" % ", ".join(outside[name])
+                    if outside.get(name)
                     else "on the loopback address",
                 )
                 for host in hosts or []
                 if not host["HostIp"].startswith("127.")
-                and host["HostIp"] not in ("::1", *exposed.get(name, ()))
+                and host["HostIp"] not in ("::1", *outside.get(name, ()))
             ]
     return found
 

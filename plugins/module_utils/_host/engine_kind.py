@@ -42,7 +42,7 @@ def podman(server: Mapping[str, Any], info: Mapping[str, Any], said: str) -> boo
 
 def names(info: Mapping[str, Any]) -> set[str]:
     """What security options of ``docker info`` are called (``rootless``, ``userns``)."""
-    found = (str(option).split(",")[0] for option in info.get("SecurityOptions") or [])
+    found = (str(option).partition(",")[0] for option in info.get("SecurityOptions") or [])
     return {option.partition("name=")[2] for option in found}
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from typing import Iterable, Mapping
+from typing import Iterable, Mapping, Optional
 
 from .._config import container_view as _container_view
 from .._config import envfile as _envfile
@@ -102,7 +102,7 @@ def _check_config(legacy: _legacy.Running) -> list[Problem]:
 
 
 def check_environment_file(
-    path: str, optional: bool, reader: Reader, environment: Mapping[str, str] = {}
+    path: str, optional: bool, reader: Reader, environment: Optional[Mapping[str, str]] = None
 ) -> Findings:
     """Check an EnvironmentFile= of the unit: it exists, is readable, and systemd drops no line
     whose variable the proxy does not have from elsewhere.
@@ -141,7 +141,7 @@ def check_environment_file(
         )
         return found
     for item in _envfile.dropped(text):
-        if item.name in environment:
+        if item.name in (environment or {}):
             continue
         remedy = "if it is wanted: env_file_adopt: [%s]" % item.name
         found.warn(

@@ -27,6 +27,13 @@ ENGINE = {"platform": "linux/amd64", "socket": "/docker.sock"}
 TOLD = Told(("linux/amd64",), {"PG_MAJOR": "17"}, {"version": "1.0.0"}, ("/data",), 123)
 
 
+def answered(told: Any) -> Any:
+    """What a stand-in tells, or is to raise."""
+    if isinstance(told, Exception):
+        raise told
+    return told
+
+
 class Asked:
     """The engine and a registry that answer so; what they were asked."""
 
@@ -53,9 +60,7 @@ class Asked:
         return self.told
 
     def find(self, registry: str) -> Any:
-        if isinstance(self.login, Exception):
-            raise self.login
-        return self.login
+        return answered(self.login)
 
 
 @pytest.fixture

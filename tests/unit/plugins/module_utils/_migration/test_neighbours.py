@@ -46,6 +46,13 @@ PROXY, POSTGRES, REDIS = "litellm.service", "postgresql@15-main.service", "redis
 LISTENS = [Listener("127.0.0.1", 5434, 15, "postgres"), Listener("127.0.0.1", 6379, 16, "redis")]
 
 
+def answered(told: Any) -> Any:
+    """What a stand-in tells, or is to raise."""
+    if isinstance(told, Exception):
+        raise told
+    return told
+
+
 def record(name: str, account: str = "") -> dict[str, str]:
     return {"name": name, "account": account}
 
@@ -120,9 +127,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
 
     def look(endpoint: Endpoint) -> _others.Others:
         assert (endpoint.database, endpoint.port) == ("llm", 5434)
-        if isinstance(made.others, Exception):
-            raise made.others
-        return made.others
+        return answered(made.others)
 
     monkeypatch.setattr(_unit_relations, "relations", relations)
     monkeypatch.setattr(_unit_processes, "beside", beside)

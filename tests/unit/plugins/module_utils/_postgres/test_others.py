@@ -11,6 +11,13 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres.endpoint 
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.programs import PostgresError
 
 
+def answered(told: Any) -> Any:
+    """What a stand-in tells, or is to raise."""
+    if isinstance(told, Exception):
+        raise told
+    return told
+
+
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What a server answers, by the catalog that is asked; the databases that are connected to."""
@@ -19,9 +26,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def query(endpoint: Endpoint, statement: str) -> list[list[Any]]:
         told["asked"].append(endpoint.database)
         if "pg_largeobject" in statement:
-            if isinstance(told["holds"], Exception):
-                raise told["holds"]
-            return [[what] for what in told["holds"]]
+            return [[what] for what in answered(told["holds"])]
         names = ("pg_stat_activity", "pg_replication_slots", "pg_roles", "pg_database")
         return list(told.get(next(name for name in names if name in statement), []))
 
