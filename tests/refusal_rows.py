@@ -208,6 +208,12 @@ ROWS = [
         port("", False, _requirements.NOBODY),
     ),
     Row(
+        "requirements.check_downtime: is less than no time",
+        "litellm_max_downtime: -1 is less than no time",
+        lambda: _requirements.check_downtime(-1),
+        lambda: [*_requirements.check_downtime(0), *_requirements.check_downtime(30)],
+    ),
+    Row(
         "requirements.check_stage_port: a port of the deployment itself",
         "4000 is a port of the deployment itself",
         lambda: _requirements.check_stage_port(4000, [4000]),

@@ -114,6 +114,11 @@ options:
     description: This run, as the lookup P(llmops.litellm.controller_run#lookup) gives it.
     type: dict
     required: true
+  max_downtime:
+    description:
+      - Seconds for which clients may be refused, 0 for no limit.
+    type: int
+    default: 0
   patience:
     description:
       - Seconds without a sign of life after which another controller's run is taken for dead.
@@ -234,6 +239,7 @@ ARGUMENTS: dict[str, Any] = {
     "extra_hosts": {"type": "dict", "default": {}},
     "publish": {"type": "list", "elements": "str", "default": []},
     "run": {"type": "dict", "required": True},
+    "max_downtime": {"type": "int", "default": 0},
     "patience": {"type": "int", "default": 7200},
 }
 

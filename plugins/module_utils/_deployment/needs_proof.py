@@ -9,6 +9,7 @@ and removed after it; nothing of LiteLLM starts.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import socket
@@ -18,6 +19,10 @@ from . import compose_project as _compose_project
 from .compose_project import DeploymentError
 
 SECONDS = 120.0
+_ITSELF = (
+    "it knows %s as itself (%s): write 127.0.0.1 instead of the name, which is rewritten for the"
+    " container, restart the proxy, and run again"
+)
 # As LiteLLM's own process looks for modules: beside its program, and where it works.
 _INSIDE = """import importlib.util, json, os, shutil, socket, sys, threading
 wanted = json.loads(sys.argv[1])
@@ -109,8 +114,9 @@ def check(lost: Mapping[str, Mapping[str, str]], known: Mapping[str, str]) -> Ve
     ]
     hosts = sorted(lost.get("hosts", {}))
     problems += [
-        "host %s: the container does not know it, and this host does; litellm_extra_hosts: {%s: %s}"
-        % (name, name, known[name])
+        "host %s: the container does not know it, and this host does; " % name
+        + (_ITSELF if _is_itself(known[name]) else "litellm_extra_hosts: {%s: %s}")
+        % (name, known[name])
         for name in hosts
         if name in known
     ]
@@ -118,12 +124,20 @@ def check(lost: Mapping[str, Mapping[str, str]], known: Mapping[str, str]) -> Ve
     return Verdict(problems, notes)
 
 
+def _is_itself(address: str) -> bool:
+    """Whether an address means another machine to whoever asks."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    return found.is_loopback or found.is_link_local
+
+
 def addresses(names: Sequence[str]) -> dict[str, str]:
     """The addresses of hosts as this host knows them, of those that it knows."""
     found = {}
     for name in names:
         try:
-            found[name] = str(socket.getaddrinfo(name, None)[0][4][0])
+            told = [str(item[4][0]) for item in socket.getaddrinfo(name, None)]
         except OSError:
             continue
+        # a name of the host's own may be known by its loopback address too
+        found[name] = min(told, key=lambda address: (_is_itself(address), ":" in address))
     return found

@@ -49,6 +49,7 @@ def preflight(settings: dict, now: Optional[datetime] = None) -> Findings:
         found.refuse("legacy_unit", error.problem, error.remedy)
     listeners = _listeners.listeners()
     found.problems += _requirements.check_overrides(settings["overrides"])
+    found.problems += _requirements.check_downtime(settings["max_downtime"])
     found.problems += _target.check_folders(settings)
     if legacy is not None:
         environment = legacy.effective

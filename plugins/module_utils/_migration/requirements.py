@@ -190,6 +190,19 @@ def check_ports(ports: Iterable[Port]) -> list[Problem]:
     ]
 
 
+def check_downtime(seconds: int) -> list[Problem]:
+    """How long clients may be refused is some time, or no limit."""
+    if seconds >= 0:
+        return []
+    return [
+        Problem(
+            "litellm_max_downtime",
+            "%d is less than no time" % seconds,
+            "give the seconds for which clients may be refused, or 0 for no limit",
+        )
+    ]
+
+
 def check_stage_port(number: int, taken: Iterable[int]) -> list[Problem]:
     """The port of the rehearsal is one, and none that the deployment itself serves."""
     if 0 < number < 65536 and number not in taken:

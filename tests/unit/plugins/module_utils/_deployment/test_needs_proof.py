@@ -99,3 +99,33 @@ def test_what_is_missing_is_said_at_once(lost: Any, problems: list[str], notes: 
 def test_addresses_are_those_that_this_host_knows() -> None:
     assert _needs_proof.addresses(["localhost", "nosuch.invalid"]).keys() == {"localhost"}
     assert json.dumps(_needs_proof.addresses([])) == "{}"
+
+
+@pytest.mark.parametrize(
+    ("address", "remedy"),
+    [
+        ("10.0.0.7", "litellm_extra_hosts: {gpu1: 10.0.0.7}"),
+        ("fd00::7", "litellm_extra_hosts: {gpu1: fd00::7}"),
+        ("127.0.1.1", "it knows gpu1 as itself (127.0.1.1): write 127.0.0.1 instead"),
+        ("::1", "it knows gpu1 as itself (::1): write 127.0.0.1 instead"),
+        ("fe80::1%eth0", "it knows gpu1 as itself (fe80::1%eth0): write 127.0.0.1 instead"),
+    ],
+)
+def test_remedy_for_a_name_is_an_address_that_means_the_same_inside(
+    address: str, remedy: str
+) -> None:
+    (problem,) = _needs_proof.check({"hosts": {"gpu1": "not known"}}, {"gpu1": address}).problems
+    assert remedy in problem
+
+
+def test_of_several_addresses_one_that_others_reach_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A host's own name, as systemd's resolver knows it."""
+    told = ["127.0.0.2", "fe80::1%eth0", "fd00::5", "10.0.0.5"]
+    monkeypatch.setattr(
+        _needs_proof.socket,
+        "getaddrinfo",
+        lambda *_words: [(0, 0, 0, "", (each,)) for each in told],
+    )
+    assert _needs_proof.addresses(["me"]) == {"me": "10.0.0.5"}

@@ -98,6 +98,12 @@ CHECKS: list[tuple[str, Any, list[str]]] = [
         lambda: _requirements.check_overrides({"POSTGRES_PASSWORD": "change" + "me"}),
         ["env_file_overrides.POSTGRES_PASSWORD: the value given is a placeholder"],
     ),
+    ("downtime: no limit", lambda: _requirements.check_downtime(0), []),
+    (
+        "downtime: less than none",
+        lambda: _requirements.check_downtime(-30),
+        ["litellm_max_downtime: -30 is less than no time", "or 0 for no limit"],
+    ),
     ("salt: proved", lambda: _requirements.check_salt(True, 3), []),
     ("salt: nothing stored", lambda: _requirements.check_salt(None, 0), []),
     (
