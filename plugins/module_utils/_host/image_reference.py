@@ -11,6 +11,10 @@ from typing import NamedTuple, Sequence
 
 HUB = "docker.io"
 _ALIASES = ("", HUB, "index." + HUB)
+_REFERENCE = re.compile(
+    r"^(?:(?P<registry>[^/]*[.:][^/]*|localhost)/)?(?P<repository>[a-z0-9][a-z0-9._/-]*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]*))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?\Z"
+)
 _ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
 
 
@@ -40,18 +44,23 @@ def parse_reference(text: str) -> Reference:
 
     :raises ValueError: it is none.
     """
-    match = re.match(
-        r"^(?:(?P<registry>[^/]*[.:][^/]*|localhost)/)?(?P<repository>[a-z0-9][a-z0-9._/-]*)"
-        r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]*))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$",
-        text,
-    )
+    match = _REFERENCE.match(text)
     if match is None:
         raise ValueError(
-            "%r is not an image reference ([registry/]name[:tag]@sha256:digest)" % text
+            "%r is not an image reference ([registry/]name[:tag]@sha256:digest)%s"
+            % (text, _meant(text))
         )
     return Reference(
         *(match.group(name) or "" for name in ("registry", "repository", "tag", "digest"))
     )
+
+
+def _meant(text: str) -> str:
+    """What people mean who copy a name from a web page: a repository's address, or its name as its
+    owner writes it, in words; empty where nobody can tell."""
+    bare = re.sub(r"^[a-z]+://", "", text.strip(), flags=re.I)
+    found = next((each for each in (bare, bare.lower()) if _REFERENCE.match(each)), "")
+    return ": did you mean %s?" % found if found else ""
 
 
 def is_id(text: str) -> bool:

@@ -36,6 +36,28 @@ def test_what_is_no_reference_is_named(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("ghcr.io/BerriAI/litellm:main-v1.98.0", "ghcr.io/berriai/litellm:main-v1.98.0"),
+        ("https://ghcr.io/berriai/litellm", "ghcr.io/berriai/litellm"),
+        ("docker://postgres:17", "postgres:17"),
+        (" redis:8", "redis:8"),
+        ("postgres:17\n", "postgres:17"),
+    ],
+)
+def test_name_that_was_copied_from_a_page_is_understood_and_not_taken(
+    text: str, meant: str
+) -> None:
+    with pytest.raises(ValueError, match="did you mean %s[?]$" % meant):
+        _image_reference.parse_reference(text)
+
+
+def test_of_what_is_no_name_at_all_nothing_is_guessed() -> None:
+    with pytest.raises(ValueError, match=r"digest\)$"):
+        _image_reference.parse_reference("redis:17:18")
+
+
+@pytest.mark.parametrize(
     ("text", "host", "path"),
     [
         ("postgres:17", "docker.io", "library/postgres"),
