@@ -10,6 +10,7 @@ shell would read. :class:`Facts` holds no secret; secrets stay in :class:`Runnin
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 from typing import Any, NamedTuple, Optional, Sequence, TypedDict
@@ -304,7 +305,7 @@ def discover(name: str, account: str = "", alone: bool = False) -> Running:
     metrics = _proxy_process.metrics_port(command["options"], started)
     wanted = command["port"] or _number(started.get("PORT"))
     at = _proxy_process.address(proxy, wanted or PORT, [metrics] if metrics else [])
-    files = parse_environment_files(unit.properties.get("EnvironmentFiles", ""))
+    files = environment_files(unit)
     facts: Facts = {
         "unit": unit.record(),
         "units": [unit.record()],
@@ -347,6 +348,23 @@ def discover(name: str, account: str = "", alone: bool = False) -> Running:
         (*found.problems, *_misplaced(proxy, at, wanted or PORT)),
         found.warnings,
     )
+
+
+def environment_files(unit: Unit) -> list[tuple[str, bool]]:
+    """The env files of a unit as its manager finds them, with whether each may be missing: a
+    pattern is what it fits, in the order of names; one that fits nothing stays as it is written.
+    """
+    named = parse_environment_files(unit.properties.get("EnvironmentFiles", ""))
+    return [(each, optional) for path, optional in named for each in _fitting(unit.manager, path)]
+
+
+def _fitting(manager: Manager, path: str) -> list[str]:
+    if not glob.has_magic(path):
+        return [path]
+    try:
+        return manager.ask(lambda: sorted(glob.glob(path)), path) or [path]
+    except OSError:
+        return [path]  # its owner does not get there either, which is said where it is read
 
 
 def _number(text: Optional[str]) -> Optional[int]:

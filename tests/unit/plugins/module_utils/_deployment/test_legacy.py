@@ -190,6 +190,28 @@ def test_recorded_units_that_are_not_the_proxys_are_told(
     assert [each["name"] for each in _legacy.strangers(recorded)] == ["litellm-opencode.service"]
 
 
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ("a.env (ignore_errors=no)", [("a.env", False)]),
+        ("*.env (ignore_errors=no)", [("a.env", False), ("b.env", False)]),
+        ("[b]*.env (ignore_errors=yes)", [("b.env", True)]),
+        ("*.conf (ignore_errors=no)", [("*.conf", False)]),
+    ],
+    ids=["a name", "a pattern", "an optional one", "one that fits nothing"],
+)
+def test_pattern_of_env_files_is_what_it_fits(
+    tmp_path: Path, named: str, found: list[tuple[str, bool]]
+) -> None:
+    """EnvironmentFile=/etc/litellm/*.env, which systemctl shows as it is written."""
+    for name in ("b.env", "a.env", "c.txt"):
+        (tmp_path / name).write_text("")
+    shown = {"EnvironmentFiles": "%s/%s" % (tmp_path, named)}
+    unit = Unit("litellm.service", Manager(None), "enabled", "active", shown)
+    expected = [("%s/%s" % (tmp_path, name), optional) for name, optional in found]
+    assert _legacy.environment_files(unit) == expected
+
+
 def test_service_behind_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
     unit = Unit("redis-server.service", Manager("ana"), "enabled", "active", {})
     monkeypatch.setattr(
