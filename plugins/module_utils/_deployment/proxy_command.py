@@ -87,7 +87,7 @@ def _first(argv: list[str]) -> tuple[int, str]:
             position += 1
         elif not word.startswith("--"):
             letter = next((each for each in word[1:] if each in _VALUED + _LAST), "")
-            joined = bool(letter) and not word.endswith(letter)
+            joined = bool(letter) and word.index(letter) < len(word) - 1
             if letter and letter in _LAST:
                 if joined:
                     argv[position : position + 1] = word.split(letter, 1)

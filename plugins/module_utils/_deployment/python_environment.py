@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 from .._host import reader as _reader
 from .._host.account import Account, open_regular
 
-PYTHON = re.compile(r"python[0-9.]*$")
+PYTHON = re.compile(r"python[0-9.]*t?$")  # t: without its global lock
 TRACES = ("litellm_init.pth", "cook.pth", "sitecustomize.py")
 _MOST = 1 << 16  # bytes of what is read
 _PACKAGES = re.compile(r"\s(/[^\n]*?/(?:site|dist)-packages)/")

@@ -158,3 +158,19 @@ def test_title_of_gunicorn_is_known(role: str) -> None:
 def test_wrapper_is_none(argv: str) -> None:
     assert _proxy_command.program(argv.split()) is None
     assert not _proxy_command.is_proxy(argv.split())
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "python -mlitellm --config c",
+        "python -Bumlitellm --config c",
+        "python -Wignore -m litellm --config c",
+        "python -X dev -mlitellm --config c",
+        "/v/bin/python3.13t /v/bin/litellm --config c",
+    ],
+)
+def test_litellm_is_found_behind_every_option_of_the_interpreter(argv: str) -> None:
+    """Its name ends like the option -m; Python without its lock has another name."""
+    found = _proxy_command.program(argv.split())
+    assert found and (found.name, found.words) == ("litellm", ("--config", "c"))
