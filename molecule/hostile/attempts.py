@@ -372,7 +372,7 @@ FILES = Stage(
             LITELLM,
             ":",
             "_migration.preflight_stores.check_database; _postgres.endpoint.Endpoint.argv",
-            said="DATABASE_URL: points to /tmp:5434, where no PostgreSQL of this host listens",
+            said=r"DATABASE_URL: leads to .*hostile\.py .* which is no PostgreSQL of this host",
         ),
         Row(
             "A4 a unit's file and drop-in that became links to root's",

@@ -33,6 +33,10 @@ ONLY_COMPOSE_V1 = (
 )
 
 
+# until the proxy is back at its port
+LISTENS = "timeout 240 sh -c 'until ss -Hltn sport = :4000 | grep -q .; do sleep 0.3; done'"
+
+
 def migrate(**variables: Any) -> Run:
     """The operator's own command."""
     return play("migrate", **variables)
@@ -156,7 +160,8 @@ FAULTS = {
         f"printf '[Service]\\nEnvironmentFile={DROP_IN}/wrong\\n' > {DROP_IN}/wrong.conf && "
         "printf 'LITELLM_MASTER_KEY=sk-short\\n"
         f"LITELLM_SALT_KEY=another-salt-key-than-the-one-of-the-rows\\n' > {DROP_IN}/wrong && "
-        f"{USER} daemon-reload && {USER} restart litellm.service",
+        # the state that is compared has its listener
+        f"{USER} daemon-reload && {USER} restart litellm.service && {LISTENS}",
         f"rm -r {DROP_IN} && {USER} daemon-reload && {USER} restart litellm.service",
         (
             "LITELLM_MASTER_KEY: the value that the running proxy has has 5 characters; "

@@ -94,8 +94,9 @@ def facts_of(resolved: _needs_files.Resolved) -> dict[str, Any]:
 
 def _views(legacy: _legacy.Running) -> list[_container_view.View]:
     """The configuration as the container reads it; none where there can be none."""
-    if _container_view.problems(legacy.configuration):
-        return []  # said by check_legacy
+    # what can't be read has no parts; check_legacy has said both
+    if not legacy.configuration.parts or _container_view.problems(legacy.configuration):
+        return []
     addresses = _container_view.Addresses(own_ports=[legacy.facts["port"]])
     return _container_view.views(legacy.configuration, "config.compose.yaml", addresses)
 

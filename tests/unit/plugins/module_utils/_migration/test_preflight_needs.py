@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from legacy_host import URL, read, settings, texts
 
+from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
 from ansible_collections.llmops.litellm.plugins.module_utils._config import needs as _needs
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
     journal_shape as _journal_shape,
@@ -167,6 +168,14 @@ def test_hosts_of_the_operator_go_before_those_of_the_file(
 
 def test_a_configuration_that_cannot_be_rendered_names_nothing(home: Path) -> None:
     assert check(home, "a: 'never closed\nb: os.environ/KEY\n").warnings == []
+
+
+def test_a_configuration_that_could_not_be_read_names_nothing(home: Path) -> None:
+    (home / "config.yaml").write_text("")
+    legacy = read(home / "config.yaml")._replace(configuration=_includes.Tree())
+    legacy.facts["folder"] = str(home)
+    found = _preflight_needs.check_needs(legacy, settings(home), {}, {})
+    assert found.facts["needs"]["files"] == []
 
 
 def test_places_are_those_of_the_process(home: Path) -> None:
