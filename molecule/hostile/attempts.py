@@ -423,22 +423,18 @@ SERVERS = Stage(
             LITELLM,
             "unit redis-server redis-server --port 6390 --bind 127.0.0.1 --dir /etc "
             "--dbfilename ld.so.preload --save ''\n"
-            "listening 127.0.0.1:6390",
-            "_redis.native_data.data_of",
-            "systemctl --user stop redis-server.service",
-            said=r"account litellm, says .* /etc as ld\.so\.preload",
-        ),
-        Row(
-            "A4 a configuration that is a link to root's file, of a proxy that names those servers",
-            LITELLM,
-            PROXY + "ln -sf /root/canary ~/attack/servers.yaml\n"
-            "sed 's/127.0.0.1:5434/127.0.0.1:5544/' $P/env.litellm > ~/attack/servers.env\n"
+            "listening 127.0.0.1:6390\n"
+            # the proxy that names both
+            + PROXY
+            + "sed 's/127.0.0.1:5434/127.0.0.1:5544/' $P/env.litellm > ~/attack/servers.env\n"
             "printf 'REDIS_HOST=127.0.0.1\\nREDIS_PORT=6390\\n' >> ~/attack/servers.env\n"
+            "echo 'model_list: []' > ~/attack/servers.yaml\n"
             "proxy attack-servers 4997 ~/attack/servers.yaml ~/attack/servers.env "
             "$P/secrets.env",
-            "_host.account.Account.read",
-            PROXY_AWAY.replace("%s", "attack-servers"),
-            said=rf"servers\.yaml: {CLOSED}",
+            "_redis.native_data.data_of",
+            PROXY_AWAY.replace("%s", "attack-servers")
+            + "systemctl --user stop redis-server.service",
+            said=r"account litellm, says .* /etc as ld\.so\.preload",
         ),
         Row(
             "B5 a process title with lines and colours on a port that is needed",
@@ -458,6 +454,24 @@ SERVERS = Stage(
             "_host.docker.routes",
             "ip route flush table 51820",
             said=r"172\.30\.40\.0/24 overlaps with 172\.30\.40\.128/25",
+        ),
+    ),
+)
+LINKED = Stage(
+    "configuration of root's",
+    "migrate",
+    options=("--check",),
+    variables={"legacy_unit": "attack-linked"},
+    refused=True,
+    rows=(
+        Row(
+            "A4 a configuration that is a link to root's file",
+            LITELLM,
+            PROXY + "ln -sf /root/canary ~/attack/linked.yaml\n"
+            "proxy attack-linked 4997 ~/attack/linked.yaml $P/env.litellm $P/secrets.env",
+            "_host.account.Account.read",
+            PROXY_AWAY.replace("%s", "attack-linked"),
+            said=rf"linked\.yaml: {CLOSED}",
         ),
     ),
 )
@@ -607,6 +621,7 @@ BACK = Stage(
 STAGES = (
     FILES,
     SERVERS,
+    LINKED,
     SAME_NAME,
     DEEP,
     TYPES,
