@@ -17,6 +17,13 @@ CONTAINER = f"{PREFIX}-registry"
 # How the hosts call it; their engine's daemon.json names it as one without TLS.
 ADDRESS = "registry.test:5000"
 SERVED = ("litellm", "postgres", "postgres13", "redis")
+# Images with the contract of the official ones, under names as people have them. Docker Hub's are
+# in `library/`, for hosts whose mirror of Docker Hub this registry is; one tag has moved on since.
+OFFICIAL = {
+    "litellm-root": "litellm:1.102.4",
+    "postgres-alpine": "library/postgres:17-alpine",
+}
+MOVED_ON = {"litellm": "litellm:main-stable"}
 MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json, "
     "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
@@ -67,7 +74,12 @@ def answers() -> bool:
 
 def digest(name: str) -> str | None:
     """The digest under which the registry has the current image of this name."""
-    version = tag(name).rsplit(":", maxsplit=1)[1]
+    return manifest(f"{name}:{tag(name).rsplit(':', maxsplit=1)[1]}")
+
+
+def manifest(reference: str) -> str | None:
+    """The digest that the registry has for a repository's tag."""
+    name, _colon, version = reference.partition(":")
     request = urllib.request.Request(
         f"http://127.0.0.1:{port()}/v2/{name}/manifests/{version}", method="HEAD"
     )
@@ -78,20 +90,33 @@ def digest(name: str) -> str | None:
     except urllib.error.HTTPError as error:
         if error.code == 404:
             return None
-        raise TestbedError(f"the registry answered {error.code} for {name}") from error
+        raise TestbedError(f"the registry answered {error.code} for {reference}") from error
 
 
 def push() -> None:
     """Push what the registry does not have yet."""
     for name in SERVED:
         if digest(name) is None:
-            started = time.monotonic()
-            target = f"127.0.0.1:{port()}/{name}:{tag(name).rsplit(':', maxsplit=1)[1]}"
-            run(["docker", "tag", tag(name), target])
-            run(["docker", "push", "--quiet", target], capture=True)
-            # the registry holds it now; the name of its port is good for nothing else
-            run(["docker", "rmi", "--no-prune", target], capture=True)
-            say(f"pushed {name} in {time.monotonic() - started:.0f} s")
+            push_as(name, f"{name}:{tag(name).rsplit(':', maxsplit=1)[1]}")
+
+
+def push_as(name: str, reference: str) -> None:
+    """Push an image under a name of the registry's."""
+    started = time.monotonic()
+    target = f"127.0.0.1:{port()}/{reference}"
+    run(["docker", "tag", tag(name), target])
+    run(["docker", "push", "--quiet", target], capture=True)
+    # the registry holds it now; the name of its port is good for nothing else
+    run(["docker", "rmi", "--no-prune", target], capture=True)
+    say(f"pushed {name} as {reference} in {time.monotonic() - started:.0f} s")
+
+
+def official() -> dict[str, str]:
+    """Have the images with the contract of the official ones under their names: their digests."""
+    for name, reference in {**OFFICIAL, **MOVED_ON}.items():
+        # a push of what is there moves the tag, if it is another image's, and nothing else
+        push_as(name, reference)
+    return {name: str(manifest(reference)) for name, reference in OFFICIAL.items()}
 
 
 def references() -> dict[str, str]:

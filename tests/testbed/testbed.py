@@ -4,13 +4,20 @@
 """The test bed: a Docker engine, images from Debian's packages, PyPI and npm, a registry, a legacy
 host.
 
-testbed.py up               all of it; quick when it is there testbed.py down             remove
-hosts, registry and network, stop the engine if it is ours; images stay testbed.py engine up|down
-the engine alone testbed.py engine env       shell line for eval, so that docker and Ansible find
-the engine testbed.py build [NAME…]    images alone, all without a name testbed.py kept KIND
-[VOLUME]   a host that was migrated, or an engine that has pulled: have it, print its image, and
-give a new host's volume a copy of its engine's data testbed.py images           the images that
-hosts pull, as JSON testbed.py clean            remove images of earlier inputs
+testbed.py up               all of it; quick when it is there
+testbed.py down             remove hosts, registry and network, stop the engine if it is ours;
+                            images stay
+testbed.py engine up|down   the engine alone
+testbed.py engine env       shell line for eval, so that docker and Ansible find the engine
+testbed.py build [NAME…]    images alone, all without a name
+testbed.py kept KIND [VOLUME]
+                            a host that was migrated, or an engine that has pulled: have it, print
+                            its image, and give a new host's volume a copy of its engine's data
+testbed.py official HOST    images with the contract of official ones, under names as people have
+                            them: two in the registry, whose digests are kept for the inventory,
+                            one loaded on the host
+testbed.py images           the images that hosts pull, as JSON
+testbed.py clean            remove images of earlier inputs
 """
 
 from __future__ import annotations
@@ -20,6 +27,7 @@ import fcntl
 import json
 import os
 import shlex
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -29,6 +37,11 @@ import legacy
 import migrated
 import registry
 from common import CACHE, TestbedError, run, say
+
+# Came to the host as a file: no registry has it.
+LOADED, LOADED_AS = "redis-alpine", "redis:8-alpine"
+# Digests of those in the registry, where an inventory looks.
+OFFICIAL = legacy.STATE.with_name("official.json")
 
 
 def lock() -> object:
@@ -125,6 +138,23 @@ def kept(kind: str, volume: str) -> None:
     print(migrated.image(kind))
 
 
+def official(host: str) -> None:
+    """Have the images with the contract of the official ones where a host finds them."""
+    engine.select()
+    names = (*registry.OFFICIAL, LOADED)
+    if not all(images.present(images.tag(name)) for name in names):
+        held = lock()
+        images.build(names)
+        del held
+    digests = registry.official()
+    inside, ours = ["docker", "exec", "--interactive", host, "docker"], images.tag(LOADED)
+    with subprocess.Popen(["docker", "save", ours], stdout=subprocess.PIPE) as saved:
+        run([*inside, "load", "--quiet"], capture=True, stdin=saved.stdout)
+    run([*inside, "tag", ours, LOADED_AS])
+    run([*inside, "rmi", ours], capture=True)
+    OFFICIAL.write_text(json.dumps(digests) + "\n", encoding="utf-8")
+
+
 def environment() -> None:
     """Print what makes docker find the engine."""
     engine.select()
@@ -145,6 +175,7 @@ def main() -> int:
     keeping = commands.add_parser("kept")
     keeping.add_argument("kind", choices=migrated.KINDS)
     keeping.add_argument("volume", nargs="?", default="")
+    commands.add_parser("official").add_argument("host")
     options = parser.parse_args()
     try:
         if options.command == "engine" and options.action == "env":
@@ -153,6 +184,9 @@ def main() -> int:
         if options.command == "images":
             engine.select()
             print(json.dumps(registry.references(), indent=2))
+            return 0
+        if options.command == "official":
+            official(options.host)
             return 0
         if options.command == "kept":
             kept(options.kind, options.volume)
