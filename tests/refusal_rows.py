@@ -121,8 +121,9 @@ def compose(**others: Any) -> Says:
     return lambda: _finalize.check_proxy({**SERVES, **others})
 
 
-def way_back(unread: str = "", held: Any = HELD, left: Any = LEFT, choice: str = "carry") -> Says:
-    return lambda: _rollback.check(choice, unread, held, left, {})
+def way_back(unread: str = "", choice: str = "carry", **others: Any) -> Says:
+    given = {"held": HELD, "left": LEFT, **others}
+    return lambda: _rollback.check(choice, unread, given["held"], given["left"], {})
 
 
 def attached(kind: str, name: str = "x", counts: bool = True, **others: Any) -> Says:

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # activates and starts; no exec, as such scripts are
 cd "$(dirname "$0")/.." || exit 1
 source /home/litellm/venv/bin/activate
