@@ -253,9 +253,10 @@ def test_keys_are_refused_before_anything(
     secret = next(
         line for line in Path(key.identity).read_text().splitlines() if not line.startswith("#")
     )
+    mistyped = key.public[:-1] + ("q" if key.public.endswith("x") else "x")
     for keys, words in (
         ((secret,), "is a secret key"),
-        ((key.public[:-1] + "x",), "age does not take age1"),
+        ((mistyped,), "age does not take age1"),
         ((key.public, "x"), "is no public key"),
     ):
         for act in (_backup.backup, _backup.foresee):
