@@ -34,7 +34,6 @@ TRIGGERS = ("litellm_mcp_catalog_revision",)
 # Of a dump's entries; the role of a policy is not in another server.
 NOT_KEPT = ("POLICY", "ROW SECURITY", "SUBSCRIPTION", "PUBLICATION", "PUBLICATION TABLE")
 FIRST_WITH_EXTENSIONS = 14  # whose pg_dump knows --extension
-RELATIONS = ("r", "p", "v", "m", "f", "S")  # pg_dump's tables, with views and sequences
 _ROUTINES = ("function", "procedure", "aggregate")
 _USERS = 16384  # below are the server's own objects
 
@@ -46,7 +45,7 @@ WHERE c.relkind IN ('r', 'p') AND pg_catalog.starts_with(c.relname, %s) ORDER BY
 # records no function that a function's body calls, so one whose name stands there is needed.
 _OWN = """WITH RECURSIVE member AS (
   SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'
-), edge AS (
+), edge AS MATERIALIZED (
   SELECT d.classid, d.objid, d.refclassid AS toclass, d.refobjid AS toid
   FROM pg_catalog.pg_depend d LEFT JOIN pg_catalog.pg_class r
     ON d.refclassid = 'pg_catalog.pg_class'::regclass AND r.oid = d.refobjid
@@ -63,11 +62,6 @@ _OWN = """WITH RECURSIVE member AS (
   UNION ALL SELECT 'pg_catalog.pg_class'::regclass, i.inhparent, 'pg_catalog.pg_class'::regclass,
     i.inhrelid FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
   WHERE c.relispartition
-  UNION ALL SELECT 'pg_catalog.pg_proc'::regclass, p.oid, 'pg_catalog.pg_proc'::regclass, q.oid
-  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_proc q ON p.prosrc
-    ~ ('\\m' || pg_catalog.regexp_replace(q.proname, '(\\W)', '\\\\\\1', 'g') || '\\M')
-  WHERE p.oid >= %(users)d AND q.oid >= %(users)d AND p.oid <> q.oid
-    AND ('pg_catalog.pg_proc'::regclass, q.oid) NOT IN (SELECT classid, objid FROM member)
 ), own(class, id) AS (
   SELECT 'pg_catalog.pg_class'::regclass::oid, c.oid FROM pg_catalog.pg_class c
   WHERE c.relnamespace = %(schema)s::regnamespace
@@ -79,28 +73,43 @@ _OWN = """WITH RECURSIVE member AS (
   WHERE NOT g.tgisinternal AND g.tgname IN (%(triggers)s)
     AND c.relnamespace = %(schema)s::regnamespace
     AND pg_catalog.starts_with(c.relname, %(prefix)s)
-  UNION SELECT edge.toclass, edge.toid
-  FROM own JOIN edge ON edge.classid = own.class AND edge.objid = own.id
+  UNION SELECT needed.class, needed.id FROM own CROSS JOIN LATERAL (
+    SELECT edge.toclass, edge.toid FROM edge
+    WHERE edge.classid = own.class AND edge.objid = own.id
+    UNION ALL SELECT 'pg_catalog.pg_proc'::regclass::oid, q.oid
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_proc q ON p.prosrc ~*
+      ('(^|\\W)' || pg_catalog.regexp_replace(q.proname, '(\\W)', '\\\\\\1', 'g') || '(\\W|$)')
+    WHERE own.class = 'pg_catalog.pg_proc'::regclass AND p.oid = own.id
+      AND q.oid >= %(users)d AND q.oid <> p.oid
+      AND ('pg_catalog.pg_proc'::regclass, q.oid) NOT IN (SELECT classid, objid FROM member)
+  ) needed(class, id)
   WHERE (own.class, own.id) NOT IN (SELECT classid, objid FROM member)
-    OR edge.toclass = 'pg_catalog.pg_extension'::regclass
+    OR needed.class = 'pg_catalog.pg_extension'::regclass
 )
 SELECT c.relname, own.class, own.id FROM own JOIN pg_catalog.pg_class c ON c.oid = own.class"""
 
-# Whatever is in a schema, extensions' own parts and the parts of others aside.
-_IN_SCHEMAS = """SELECT d.classid, d.objid, n.nspname, c.relname, coalesce(c.relkind, ''), i.type,
+# Whatever is in a schema, extensions' own parts and the parts of others aside. A partitioned table
+# depends on columns of its own.
+_IN_SCHEMAS = """SELECT d.classid, d.objid, n.nspname, i.type,
   CASE WHEN d.classid = 'pg_catalog.pg_proc'::regclass THEN i.identity ELSE i.name END
 FROM pg_catalog.pg_depend d
 JOIN pg_catalog.pg_namespace n ON n.oid = d.refobjid
   AND d.refclassid = 'pg_catalog.pg_namespace'::regclass
-LEFT JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::regclass AND c.oid = d.objid
 CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, 0) i
 WHERE d.deptype = 'n' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND d.classid NOT IN ('pg_catalog.pg_extension'::regclass, 'pg_catalog.pg_default_acl'::regclass)
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = d.classid
-    AND e.objid = d.objid AND e.deptype IN ('e', 'a', 'i'))
-ORDER BY n.nspname, i.type, 7"""
+    AND e.objid = d.objid AND e.deptype IN ('e', 'a', 'i')
+    AND (e.refclassid, e.refobjid) <> (e.classid, e.objid))
+ORDER BY n.nspname, i.type, 5"""
 _NO_MEMBER = """NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.deptype = 'e'
   AND e.classid = 'pg_catalog.%s'::regclass AND e.objid = %s.oid)"""
+# What pg_dump would take besides: its tables, with views and sequences. Partitions and a column's
+# sequence are parts of something, and no less read.
+_RELATIONS = """SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname IN (%%s)
+  AND c.oid NOT IN (%%s) AND %s ORDER BY 1, 2""" % (_NO_MEMBER % ("pg_class", "c"))
 _ANYWHERE = (
     ("pg_extension", "extension", "extname", "extname <> 'plpgsql'"),
     ("pg_namespace", "schema", "nspname", "nspname !~ '^pg_' AND oid >= %d" % _USERS),
@@ -248,14 +257,11 @@ class Scope(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """An object of a schema: numbers of its catalog and of itself, ``relation`` and ``kind`` as
-    ``pg_class`` has them, and what PostgreSQL calls it."""
+    """An object of a schema: numbers of its catalog and of itself, and what PostgreSQL calls it."""
 
     catalog: str
     oid: str
     schema: str
-    relation: str
-    kind: str
     type: str
     name: str
 
@@ -362,13 +368,10 @@ def _sorted(session: Session, own: Scope) -> Contents:
     schemas = {own.schema} | {item.schema for item in found if own.has(item.catalog, item.oid)}
     schemas |= {schema for _name, schema in needed if schema != "pg_catalog"}
     others = [item for item in found if not own.has(item.catalog, item.oid)]
+    relations = session.query(_RELATIONS % (_listed(sorted(schemas)), own.numbers("pg_class")))
     taken = own._replace(
         schemas=tuple(sorted(schemas)),
-        excluded=tuple(
-            (item.schema, item.relation)
-            for item in others
-            if item.schema in schemas and item.kind in RELATIONS
-        ),
+        excluded=tuple((str(schema), str(name)) for schema, name in relations),
         extensions=tuple(name for name, _schema in needed),
     )
     return Contents(taken, _behind(session, taken, others), _attached(session, taken))

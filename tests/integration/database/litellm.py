@@ -58,6 +58,16 @@ OTHERS = {
         """CREATE TABLE "in""voice.x *" (id int)""",
         ['table "in""voice.x *"'],
     ),
+    "a column's sequence that is closed": (
+        "CREATE TABLE jobs (id serial PRIMARY KEY); INSERT INTO jobs DEFAULT VALUES",
+        ["table jobs"],
+    ),
+    "a table in partitions": (
+        "CREATE TABLE events (day int, word text) PARTITION BY LIST (day);"
+        "CREATE TABLE events_1 PARTITION OF events FOR VALUES IN (1);"
+        "INSERT INTO events VALUES (1, 'theirs')",
+        ["table events"],
+    ),
     "a table nobody else reads": ("CREATE TABLE secret (a int)", ["table secret"]),
     "a view of LiteLLM's tables": (
         'CREATE VIEW spend_by_day AS SELECT sum(spend) FROM "LiteLLM_SpendLogs"',

@@ -131,8 +131,9 @@ def test_what_a_table_of_litellms_needs_comes_along(native: Native, box: Endpoin
         # one is called by a needed one, which the server records nowhere
         'CREATE FUNCTION tools."low-er"(text) RETURNS text IMMUTABLE LANGUAGE sql AS'
         " 'SELECT lower($1)';"
+        "CREATE FUNCTION tools.trim_it(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';"
         "CREATE FUNCTION tools.slug(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS"
-        """ 'BEGIN RETURN tools."low-er"($1); END';"""
+        """ 'BEGIN RETURN tools.TRIM_IT(tools."low-er"($1)); END';"""
         'CREATE INDEX i ON "LiteLLM_SpendLogs" USING gin (model tools.gin_trgm_ops);'
         'CREATE INDEX j ON "LiteLLM_SpendLogs" (tools.slug(model))',
     )

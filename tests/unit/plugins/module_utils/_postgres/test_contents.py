@@ -21,7 +21,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session i
 
 PLACE = Endpoint("litellm", "litellm", host="127.0.0.1")
 OWN = [["pg_class", "1259", "16400"], ["pg_class", "1259", "16401"], ["pg_trigger", "2620", "17"]]
-TABLE = ["1259", "16400", "public", "LiteLLM_SpendLogs", "r", "table", "LiteLLM_SpendLogs"]
+TABLE = ["1259", "16400", "public", "table", "LiteLLM_SpendLogs"]
 
 
 def session(**more: Any) -> support.Database:
@@ -32,6 +32,7 @@ def session(**more: Any) -> support.Database:
         "extnamespace": more.get("extensions", []),
         "pg_extension o": more.get("installed", []),
         "i.identity": [TABLE, *more.get("others", [])],
+        "c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')": more.get("relations", []),
         "pg_policy": more.get("attached", []),
     }
     return support.Database(answers)(PLACE)
@@ -48,15 +49,15 @@ def read(**more: Any) -> _contents.Contents:
     [
         ({}, []),
         (
-            {"others": [["1259", "5", "app", "orders", "r", "table", "orders"]]},
+            {"others": [["1259", "5", "app", "table", "orders"]]},
             ["table app.orders"],
         ),
         (
-            {"others": [["1255", "5", "public", "", "", "function", "public.f()"]]},
+            {"others": [["1255", "5", "public", "function", "public.f()"]]},
             ["function public.f()"],
         ),
         (
-            {"others": [["1255", "5", "audit", "", "", "function", "audit.note()"]]},
+            {"others": [["1255", "5", "audit", "function", "audit.note()"]]},
             ["function audit.note()"],
         ),
         ({"large": "1"}, ["1 large object"]),
@@ -70,6 +71,14 @@ def test_what_is_not_litellms_is_named_and_stays(more: dict[str, Any], behind: l
     assert found.alone == (not behind)
     taken = _contents.scope(session(**more))  # type: ignore[arg-type]
     assert taken == (found.scope if behind else None)
+
+
+def test_every_relation_of_others_is_left_out() -> None:
+    found = read(relations=[["public", "jobs"], ["public", "jobs_id_seq"]])
+    assert found.scope.options(15)[1:] == [
+        '--exclude-table="public"."jobs"',
+        '--exclude-table="public"."jobs_id_seq"',
+    ]
 
 
 def test_extension_that_a_table_of_litellms_needs_is_taken() -> None:
