@@ -81,6 +81,7 @@ class Service:
             _compose_project.start_proxy(self.deployment.project_folder, self.engine, self.timeout)
             return
         unit = self._unit()
+        _systemd.forget_stop(unit.manager, unit.name)
         unit.manager.systemctl("reset-failed", "--", unit.name)
         _compose_project.must(
             unit.manager.systemctl("start", "--", unit.name), "%s does not start" % unit.name

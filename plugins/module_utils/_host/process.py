@@ -16,6 +16,7 @@ import re
 import select
 import signal
 import subprocess
+import time
 from typing import Any, Callable, Mapping, NamedTuple, Optional
 
 from . import display as _display
@@ -132,8 +133,10 @@ def end(pid: int, sure: Callable[[], bool], seconds: float) -> bool:
     """
     try:
         handle = os.pidfd_open(pid)
-    except OSError as error:
-        return isinstance(error, ProcessLookupError)  # else this kernel has no such handles
+    except ProcessLookupError:
+        return True
+    except (AttributeError, OSError):
+        return _end_by_number(pid, sure, seconds)  # this kernel or this Python has no such handles
     try:
         if not sure():
             return False
@@ -143,6 +146,21 @@ def end(pid: int, sure: Callable[[], bool], seconds: float) -> bool:
         return True
     finally:
         os.close(handle)
+
+
+def _end_by_number(pid: int, sure: Callable[[], bool], seconds: float) -> bool:
+    """:func:`end` where another process could get the number between question and signal."""
+    if not sure():
+        return False
+    limit = time.monotonic() + seconds
+    try:
+        os.kill(pid, signal.SIGTERM)
+        while time.monotonic() < limit:
+            os.kill(pid, 0)
+            time.sleep(0.1)  # nothing tells of the end of a process that is no child
+    except ProcessLookupError:
+        return True
+    return False
 
 
 def describe(pid: Optional[int], proc: str = "/proc") -> str:

@@ -28,10 +28,11 @@ BLOCK_TEXT = (
     "# Written by llmops.litellm: this unit is retired. Its rollback removes this file.\n"
     "[Unit]\nConditionPathExists=!/\n"
 )
-# While a unit stops one of whose processes needs its children for what it does last.
+# While a unit stops one of whose processes needs its children for what it does last. One that a
+# killed stop has left goes before the unit is started again.
 STOP = "50-llmops-litellm-stop.conf"
 STOP_TEXT = (
-    "# Written by llmops.litellm for one stop; gone with it, or with the next boot.\n"
+    "# Written by llmops.litellm for one stop; gone with it, the next start, or the next boot.\n"
     "[Service]\nKillMode=mixed\n"
 )
 # Of one that is not the main process: it is told first, and the unit must not start it again.
@@ -424,7 +425,7 @@ def stop(unit: Unit, first: First = lambda unit: None) -> None:
     :param first: which of its processes is told first and alone, ``None`` for none; its children,
         which it may still need, end after it.
     """
-    path = os.path.join(unit.manager.runtime, unit.name + ".d", STOP)
+    path = _stop_path(unit.manager, unit.name)
     told = first(unit)
     wrapped = told is not None and told != unit.pid
     if wrapped or (told and unit.properties.get("KillMode") == "control-group"):
@@ -434,8 +435,21 @@ def stop(unit: Unit, first: First = lambda unit: None) -> None:
             end(told, lambda: first(unit) == told, STOP_SECONDS)
         _must(unit.manager, unit.name, "stop")
     finally:
-        if unit.manager.ask(lambda: os.path.lexists(path), path):
-            _remove(unit.manager, path)
+        forget_stop(unit.manager, unit.name)
+
+
+def _stop_path(manager: Manager, name: str) -> str:
+    return os.path.join(manager.runtime, name + ".d", STOP)
+
+
+def forget_stop(manager: Manager, name: str, check: bool = False) -> bool:
+    """Take away what :func:`stop` puts in place for its own time: whether it is, or with ``check``
+    would be, there to take."""
+    path = _stop_path(manager, name)
+    there = bool(manager.ask(lambda: os.path.lexists(path), path))
+    if there and not check:
+        _remove(manager, path)
+    return there
 
 
 def retire(
@@ -509,6 +523,8 @@ def restore(record: dict[str, str], check: bool = False) -> list[str]:
             return done
         _must(manager, record["path"], "link")
         unit = _of(record)
+    if forget_stop(manager, unit.name, check):
+        done.append("cleaned")
     if unit.blocked:
         done.append("unblocked")
         if not check:

@@ -161,6 +161,8 @@ def test_legacy_kind_is_stopped_by_its_own_manager(
         _legacy, "find_unit", lambda name, account: asked.append((name, account)) or unit
     )
     monkeypatch.setattr(_legacy, "proxy_pid", lambda unit: 8)
+    cleaned: list[Any] = []
+    monkeypatch.setattr(_systemd, "forget_stop", lambda *place: cleaned.append(place))
     monkeypatch.setattr(_systemd, "stop", lambda unit, first: stopped.append(first(unit)))
     service = _service.of(
         _service.Deployment("legacy", TARGET, unit="litellm.service", account="team"),
@@ -175,6 +177,7 @@ def test_legacy_kind_is_stopped_by_its_own_manager(
         ("reset-failed", "--", "litellm.service"),
         ("start", "--", "litellm.service"),
     ]
+    assert cleaned == [(manager, "litellm.service")]
     assert service.redis is None
     manager.rc = 1
     with pytest.raises(DeploymentError, match="litellm.service does not start: Job failed"):

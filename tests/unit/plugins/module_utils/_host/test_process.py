@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,33 @@ def test_process_that_is_meant_is_told_to_end(sure: bool, code: str, ended: bool
         assert _process.end(child.pid, lambda: sure, 30) is ended
         child.communicate(b"\n")
     assert child.returncode == (-15 if sure else 0)
+
+
+@pytest.mark.parametrize(("sure", "patient"), [(True, True), (True, False), (False, True)])
+def test_process_ends_where_the_kernel_has_no_handles(
+    monkeypatch: pytest.MonkeyPatch, sure: bool, patient: bool
+) -> None:
+    def refuse(_pid: int) -> int:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    ignores = "" if patient else "import signal; signal.signal(15, signal.SIG_IGN); "
+    with subprocess.Popen(
+        [sys.executable, "-c", ignores + "print(flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as child:
+        assert child.stdout
+        child.stdout.readline()
+        reaper = threading.Thread(target=child.wait)
+        reaper.start()
+        seconds = 30 if patient else 0.3
+        assert _process.end(child.pid, lambda: sure, seconds) is (sure and patient)
+        if not (sure and patient):
+            assert child.stdin
+            child.stdin.close()
+        reaper.join()
+    assert (child.returncode == -15) is (sure and patient)
 
 
 def test_process_that_does_not_end_is_not_waited_for_for_ever() -> None:

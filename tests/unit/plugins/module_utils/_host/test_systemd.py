@@ -382,6 +382,20 @@ def test_drop_in_of_one_stop_goes_also_when_it_fails(
     assert not fake.drop_in.parent.exists()
 
 
+def test_drop_in_that_a_killed_stop_has_left_goes_before_the_next_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake = Fake(monkeypatch, tmp_path)
+    assert _systemd.retire(record(), first=lambda unit: unit.pid) == ["stopped", "disabled"]
+    fake.drop_in.parent.mkdir()
+    fake.drop_in.write_text(_systemd.STOP_WRAPPED)
+    assert _systemd.restore(record(), check=True)[0] == "cleaned"
+    assert fake.drop_in.exists()
+    assert _systemd.restore(record()) == ["cleaned", "enabled", "started"]
+    assert not fake.drop_in.parent.exists()
+    assert _systemd.restore(record()) == []
+
+
 def test_runtime_folder_is_the_managers() -> None:
     assert _systemd.Manager(None).runtime == "/run/systemd/system"
     assert _systemd.Manager("nobody").runtime == "/run/user/65534/systemd/user"
