@@ -64,7 +64,8 @@ def form(source: Endpoint, how: How, size: int) -> str:
     on disk in the clear first."""
     if how.recipients:
         return ENCRYPTED
-    large = how.jobs > 1 and 0 < how.parallel_from <= size
+    # where another account has to ask, it could not write into a folder of root's
+    large = how.jobs > 1 and 0 < how.parallel_from <= size and not source.account
     # A container's goes into its own temporary folder first.
     return (
         DIRECTORY
@@ -209,7 +210,7 @@ class _Folder(_Way):
 
     @contextmanager
     def running(self, words: Sequence[str], **options: Any) -> Iterator[None]:
-        # Its files are synced by pg_dump itself.
+        # Its files are synced by pg_dump itself, but for what is blanked afterwards.
         with super().running(
             [*words, "--jobs=%d" % self.how.jobs, "--file=" + self._target()],
             stdout=subprocess.DEVNULL,

@@ -13,6 +13,7 @@ The format is the same from PostgreSQL 12 to 18, but for two numbers (1.15: how 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import NamedTuple, Optional
 
@@ -159,3 +160,4 @@ def blank(path: str, keep: Keep) -> None:
         data = head(file.read, keep)
         file.seek(0)
         file.write(data)
+        os.fsync(file.fileno())

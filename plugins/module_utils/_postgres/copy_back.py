@@ -264,11 +264,11 @@ def _without_triggers(session: Session, tables: Sequence[str]) -> Iterator[None]
     triggers = session.query(asked)
     _check_words(session, triggers)
     for table, name, _state in triggers:
-        session.execute("ALTER TABLE %s DISABLE TRIGGER %s" % (table, identifier(str(name))))
+        session.execute("ALTER TABLE ONLY %s DISABLE TRIGGER %s" % (table, identifier(str(name))))
     yield
     for table, name, state in triggers:
         how = _ENABLED[str(state)]
-        session.execute("ALTER TABLE %s %s %s" % (table, how, identifier(str(name))))
+        session.execute("ALTER TABLE ONLY %s %s %s" % (table, how, identifier(str(name))))
     if session.query(asked) != triggers:
         raise PostgresError("%s: its triggers would not be what they were" % session.endpoint)
 

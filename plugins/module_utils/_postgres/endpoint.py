@@ -197,7 +197,7 @@ class Endpoint:
         # psql runs commands that stand in what it reads, and what a server has said goes into that
         reads = program == "psql" and SCRIPT in arguments
         account = None
-        if not self.container and (reads or self.account):
+        if not self.container and (reads or (self.account and connect)):
             account = self._client() or self._stranger()
         argv = self.argv(program, *arguments, connect=connect)
         return started(self, argv, account, **options)

@@ -152,6 +152,11 @@ def load(dump: Dump, target: Endpoint, jobs: int = 2, options: Sequence[str] = (
     if not dump.folder:
         _stream(dump, target, "pg_restore", *LOAD_OPTIONS, *options, "--single-transaction")
         return
+    if target.account and not target.container:
+        raise BackupError(
+            "%s is a folder, which the account that logs in to %s without a password could not "
+            "read: give its role a password, and name it in the URL" % (dump.path, target)
+        )
     with _placed(dump, target, None) as path:
         _run(target, "pg_restore", *LOAD_OPTIONS, *options, "--jobs=%d" % jobs, path)
 
@@ -178,29 +183,30 @@ def migrations(dump: Dump, target: Endpoint) -> Optional[list[str]]:
     if not dump.folder:
         return parse_ledger(_stream(dump, target, "pg_restore", *words, connect=False))
     with _placed(dump, target, ["toc.dat"]) as path:
-        found = re.search(
+        found = re.findall(
             r"^(\d+); \d+ \d+ TABLE DATA \S+ %s " % LEDGER,
             _run(target, "pg_restore", "--list", path, connect=False),
             re.M,
         )
-    if found is None:
+    if not found:
         return None
-    names = [
-        name
-        for name in sorted(os.listdir(dump.path))
-        if name.startswith(("toc.dat", found[1] + ".dat"))
-    ]
+    wanted = ("toc.dat", *(number + ".dat" for number in found))
+    names = [name for name in sorted(os.listdir(dump.path)) if name.startswith(wanted)]
     with _placed(dump, target, names) as path:
         return parse_ledger(_run(target, "pg_restore", *words, path, connect=False))
 
 
 def parse_ledger(text: str) -> Optional[list[str]]:
-    """The finished migrations in pg_restore's output of the ledger: one COPY with its rows."""
-    found = re.search(r"^COPY [^\n]*?\(([^\n]*)\) FROM stdin;\n(.*?)^\\\.$", text, re.M | re.S)
-    if found is None:
+    """The finished migrations in pg_restore's output of the ledger: a COPY with its rows. Where
+    another application has one in another schema, LiteLLM's is in ``public``."""
+    copies = re.findall(
+        r"^COPY (public\.)?[^\n]*?\(([^\n]*)\) FROM stdin;\n(.*?)^\\\.$", text, re.M | re.S
+    )
+    if not copies:
         return None
-    columns = [name.strip('" ') for name in found[1].split(",")]
-    rows = [dict(zip(columns, row)) for row in parse_rows(found[2].splitlines())]
+    _public, names, lines = max(copies, key=lambda copy: bool(copy[0]))
+    columns = [name.strip('" ') for name in names.split(",")]
+    rows = [dict(zip(columns, row)) for row in parse_rows(lines.splitlines())]
     return sorted(
         str(row["migration_name"])
         for row in rows

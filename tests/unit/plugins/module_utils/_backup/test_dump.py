@@ -77,6 +77,13 @@ def test_form_follows_from_settings_and_size(how: _dump.How, size: int, form: st
     assert _dump.form(Endpoint("litellm", host="h"), how, size) == form
 
 
+def test_account_that_has_to_ask_gets_no_folder_of_roots_to_write_into() -> None:
+    how = _dump.How(jobs=4, parallel_from=LARGE)
+    assert _dump.form(Endpoint("litellm", host="/run/postgresql", account="bob"), how, LARGE) == (
+        "custom"
+    )
+
+
 @pytest.mark.parametrize(("free", "form"), [(LARGE + 1, "directory"), (LARGE, "custom")])
 def test_folder_of_a_container_needs_room_within_it(
     monkeypatch: pytest.MonkeyPatch, free: int, form: str

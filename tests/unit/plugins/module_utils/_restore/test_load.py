@@ -71,6 +71,18 @@ def test_ledger_is_read() -> None:
     )
 
 
+def test_ledger_of_another_application_is_not_litellms() -> None:
+    theirs = LEDGER.replace("public.", "app.").replace("0_init", "of_theirs")
+    assert _load.parse_ledger(theirs + LEDGER) == _load.parse_ledger(LEDGER)
+    assert _load.parse_ledger(theirs) == ["20250101000000_first one", "of_theirs"]
+
+
+def test_folder_that_the_account_could_not_read_is_refused() -> None:
+    target = _session.Endpoint("litellm", "litellm", host="/run/postgresql", account="bob")
+    with pytest.raises(BackupError, match="is a folder, which the account .* could not read"):
+        _load.load(_load.Dump("/backup/database.dir", True, ""), target)
+
+
 def test_an_age_that_somebody_else_could_have_put_there_is_not_run(
     tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
