@@ -13,6 +13,7 @@ from typing import Any, Iterable, Mapping, Optional, Sequence, Union
 from . import engine_kind as _engine_kind
 from . import engine_socket as _engine_socket
 from . import image_reference as _image_reference
+from . import registry as _registry
 from . import registry_login as _registry_login
 from .listeners import parse_listeners
 from .problem import Problem, numbers
@@ -94,7 +95,7 @@ def describe() -> dict:
         "mirrors": _engine_kind.mirrors(info),
         "proxies": _engine_kind.proxies(info),
         "kind": _engine_kind.kind(server, info, result.err + asked.err, address),
-        "remapped": _engine_kind.remapped(info),
+        "remapped": any(_engine_kind.remapped(info)),
         "address": address,
         "socket": address.partition("unix://")[2],
     }
@@ -306,7 +307,7 @@ def identity(image: str, user: str, python: bool = False) -> dict:
         "user": name,
         "volumes": sorted(config.get("Volumes") or {}),
         "environment": {
-            key: value for key, value in _pairs(config.get("Env")).items() if key in TOLD
+            key: value for key, value in _registry.pairs(config.get("Env")).items() if key in TOLD
         },
         **numbers,
     }
@@ -357,22 +358,19 @@ def _user(image: str, user: str) -> tuple[str, dict[str, int]]:
         asked = run([*_ONCE, "id", image, *([name] if name else [])])
         numbers = dict(word.split("=", 1) for word in asked.out.split() if "=" in word)
         if asked.rc == 0 and "uid" in numbers:
-            first = remapped()
-            return name, {key: int(numbers[key].split("(")[0]) + first for key in ("uid", "gid")}
+            first = dict(zip(("uid", "gid"), remapped()))
+            return name, {key: int(numbers[key].split("(")[0]) + first[key] for key in first}
         said = said or asked.err.strip()
     raise ValueError(
         "image %s cannot say who %s is: %s" % (image, user.split(" ")[0] or "its user", said)
     )
 
 
-def remapped() -> int:
-    """Which account of the host root of containers is: 0, unless the engine remaps them."""
+def remapped() -> tuple[int, int]:
+    """Which account and group of the host root of containers is: 0, unless the engine remaps
+    them."""
     options = run(["docker", "info", "--format", "{{json .}}"])
     return _engine_kind.remapped(_object(options.out))
-
-
-def _pairs(items: Optional[list[str]]) -> dict[str, str]:
-    return dict(item.split("=", 1) for item in items or [] if "=" in item)
 
 
 LEAST_ENGINE = (20, 10)

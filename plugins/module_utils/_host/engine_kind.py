@@ -155,13 +155,12 @@ def _containerd_root() -> str:
     return found[1] if found else CONTAINERD_ROOT
 
 
-def remapped(info: Mapping[str, Any]) -> int:
-    """With ``userns-remap``, which account of the host root of containers is; else 0. The engine
-    then keeps its data in a folder of that name."""
-    if "userns" not in names(info):
-        return 0
-    uid = os.path.basename(str(info.get("DockerRootDir", ""))).partition(".")[0]
-    return int(uid) if uid.isdigit() else 0
+def remapped(info: Mapping[str, Any]) -> tuple[int, int]:
+    """With ``userns-remap``, which account and group of the host root of containers is; else 0. The
+    engine then keeps its data in a folder of that name."""
+    folder = os.path.basename(str(info.get("DockerRootDir", "")))
+    found = re.fullmatch(r"(\d+)\.(\d+)", folder) if "userns" in names(info) else None
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def proxies(info: Mapping[str, Any]) -> dict[str, str]:

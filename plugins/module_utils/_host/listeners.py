@@ -113,14 +113,18 @@ def listeners(proc: str = "/proc") -> list[Listener]:
 
 
 def is_here(address: str) -> bool:
-    """Whether this host has an address, by its number (every one: it has)."""
+    """Whether this host has an address, by its number (every one: it has): it would be the
+    sender's, too. Nothing is sent. What can be bound need not be here (``ip_nonlocal_bind``)."""
     try:
-        family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
+        number = ipaddress.ip_address(address)
+        if number.is_unspecified or number.is_loopback:
+            return True
+        family = socket.AF_INET6 if number.version == 6 else socket.AF_INET
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind((address, 0))
+            probe.connect((address, 9))
+            return bool(probe.getsockname()[0] == str(number))
     except (OSError, ValueError):
         return False
-    return True
 
 
 def holder(found: Iterable[Listener], port: int, host: str = LOOPBACK) -> Optional[Listener]:

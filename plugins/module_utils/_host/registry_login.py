@@ -61,7 +61,8 @@ def login(registry: str, config: str = CONFIG) -> Optional[Login]:
     if not isinstance(held, dict):
         raise LoginUnknown("%s is not as docker login writes it" % config)
     key = _key(registry)
-    helper = _of(held.get("credHelpers"), registry) or held.get("credsStore")
+    # by the same name as the logins
+    helper = _of(held.get("credHelpers"), key) or held.get("credsStore")
     if isinstance(helper, str) and helper:
         return _asked(helper, key)
     return _stored(_of(held.get("auths"), key) or _of(held.get("auths"), registry))

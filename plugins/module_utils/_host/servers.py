@@ -8,7 +8,6 @@ process of this host.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import socket
@@ -16,6 +15,7 @@ import struct
 from typing import Iterable, Iterator, Mapping, NamedTuple, Optional
 
 from . import connections as _connections
+from . import listeners as _listeners
 from .files import read
 from .listeners import Socket, parse_listeners, socket_owners
 from .process import describe
@@ -164,21 +164,7 @@ def is_here(host: str) -> bool:
         found = {item[4][0] for item in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError):
         return False
-    return bool(found) and all(map(_is_ours, map(str, found)))
-
-
-def _is_ours(address: str) -> bool:
-    """Whether a numeric address is one of this host's: it would be the sender's, too. Nothing is
-    sent."""
-    kind = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        if ipaddress.ip_address(_connections.plain(address)).is_loopback:
-            return True
-        with socket.socket(kind, socket.SOCK_DGRAM) as probe:
-            probe.connect((address, 9))
-            return bool(probe.getsockname()[0] == address)
-    except (OSError, ValueError):
-        return False
+    return bool(found) and all(_listeners.is_here(_connections.plain(str(each))) for each in found)
 
 
 def addresses(host: str) -> set[str]:

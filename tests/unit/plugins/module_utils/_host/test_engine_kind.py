@@ -225,14 +225,14 @@ def test_containerd_says_where_it_keeps_images(
 @pytest.mark.parametrize(
     ("options", "root", "first"),
     [
-        (["name=userns"], "/var/lib/docker/231072.231072", 231072),
-        (["name=userns"], "/srv/docker/100000.100000", 100000),
-        (["name=seccomp,profile=builtin"], "/var/lib/docker/231072.231072", 0),
-        (["name=userns"], "/var/lib/docker", 0),
-        (None, "/var/lib/docker", 0),
+        (["name=userns"], "/var/lib/docker/231072.231072", (231072, 231072)),
+        (["name=userns"], "/srv/docker/100000.165536", (100000, 165536)),
+        (["name=seccomp,profile=builtin"], "/var/lib/docker/231072.231072", (0, 0)),
+        (["name=userns"], "/var/lib/docker", (0, 0)),
+        (None, "/var/lib/docker", (0, 0)),
     ],
 )
-def test_remapped_accounts_are_found(options: Any, root: str, first: int) -> None:
+def test_remapped_accounts_are_found(options: Any, root: str, first: tuple[int, int]) -> None:
     info = {"SecurityOptions": options, "DockerRootDir": root}
     assert _engine_kind.remapped(info) == first
 

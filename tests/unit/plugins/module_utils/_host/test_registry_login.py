@@ -90,6 +90,18 @@ def test_helper_is_asked(
     assert asked == [(["docker-credential-pass", "get"], "ghcr.io")]
 
 
+def test_helper_for_the_hub_is_known_by_its_key(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answer = Result(0, '{"Username": "robot", "Secret": "hunter2"}', "")
+    monkeypatch.setattr(_registry_login._process, "run", lambda *_words, **_more: answer)
+    held = {"credHelpers": {"https://index.docker.io/v1/": "pass"}}
+    (tmp_path / "config.json").write_text(json.dumps(held))
+    assert _registry_login.login("docker.io", str(tmp_path / "config.json")) == (
+        Login("robot", "hunter2")
+    )
+
+
 @pytest.mark.parametrize(
     ("helper", "answer"),
     [("pass", Result(127, "", "not found")), ("../../x", Result(0, "{}", ""))],
