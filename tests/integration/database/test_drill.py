@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
@@ -29,9 +30,10 @@ def docker(*words: str) -> str:
 
 
 def left() -> tuple[list[str], list[str]]:
-    """Containers of drills, and volumes."""
+    """Containers of drills, and volumes without a name of somebody's, as scenarios beside have."""
+    volumes = docker("volume", "ls", "--quiet").split()
     return docker("ps", "--all", "--quiet", "--filter", "label=" + _drill.LABEL).split(), sorted(
-        docker("volume", "ls", "--quiet").split()
+        name for name in volumes if re.fullmatch("[0-9a-f]{64}", name)
     )
 
 
