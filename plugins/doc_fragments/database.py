@@ -43,6 +43,16 @@ options:
       user:
         description: Role to connect as. Needed with O(endpoint.container).
         type: str
+      image:
+        description:
+          - Image of PostgreSQL, of its server's major version or newer, which is on the host. With
+            it the client programs run in containers of their own. For a server on another host.
+        type: str
+      rootcert:
+        description:
+          - File of the host with the certificates by which the URL has the server verified, where
+            it is at another place than the URL says.
+        type: path
 """
 
     SOURCE = r"""
@@ -75,6 +85,16 @@ options:
       user:
         description: Role to connect as. Needed with O(source.container).
         type: str
+      image:
+        description:
+          - Image of PostgreSQL, of its server's major version or newer, which is on the host. With
+            it the client programs run in containers of their own. For a server on another host.
+        type: str
+      rootcert:
+        description:
+          - File of the host with the certificates by which the URL has the server verified, where
+            it is at another place than the URL says.
+        type: path
 """
 
     TARGET = r"""
@@ -107,4 +127,14 @@ options:
       user:
         description: Role to connect as. Needed with O(target.container).
         type: str
+      image:
+        description:
+          - Image of PostgreSQL, of its server's major version or newer, which is on the host. With
+            it the client programs run in containers of their own. For a server on another host.
+        type: str
+      rootcert:
+        description:
+          - File of the host with the certificates by which the URL has the server verified, where
+            it is at another place than the URL says.
+        type: path
 """

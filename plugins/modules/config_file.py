@@ -88,6 +88,12 @@ options:
     type: list
     elements: str
     default: []
+  elsewhere:
+    description: Of PostgreSQL and Redis, what is on another host. What names it stays as it is.
+    type: list
+    elements: str
+    choices: [database, redis]
+    default: []
   owner:
     description:
       - Name or number of the user who owns O(dest) and the copies beside it. If it is not given,
@@ -164,7 +170,7 @@ import os
 import pwd
 import re
 import stat
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Mapping, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -172,6 +178,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import (
     container_view as _container_view,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
+from ansible_collections.llmops.litellm.plugins.module_utils._config.environment_rules import (
+    ELSEWHERE,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._config.includes import MARK
 from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
@@ -190,6 +199,12 @@ ARGUMENTS: dict[str, Any] = {
     "redis_host": {"type": "str", "default": "redis"},
     "redis_port": {"type": "int", "default": 6379},
     "redis_variables": {"type": "list", "elements": "str", "default": []},
+    "elsewhere": {
+        "type": "list",
+        "elements": "str",
+        "choices": ["database", "redis"],
+        "default": [],
+    },
     "owner": {"type": "str"},
     "group": {"type": "str"},
     "mode": {"type": "str", "default": "0640"},
@@ -242,9 +257,10 @@ def permissions(mode: str) -> int:
     return int(mode, 8)
 
 
-def tree_of(src: str, account: str) -> _includes.Tree:
+def tree_of(src: str, account: str, where: Mapping[str, str]) -> _includes.Tree:
     """The configuration with all that it includes.
 
+    :param where: where the stores are (see :func:`_config.stores.where`).
     :raises Refusal: something of it can't be read or rewritten.
     """
     who = _reader.of(account, src)
@@ -256,7 +272,7 @@ def tree_of(src: str, account: str) -> _includes.Tree:
         raise Refusal(
             "src: %s: %s. Let it be a file that LiteLLM can read." % (src, who.cannot(error))
         ) from None
-    problems = _container_view.problems(tree)
+    problems = _container_view.problems(tree, where)
     if problems:
         raise Refusal(" ".join("%s, line %d: %s." % item for item in problems))
     return tree
@@ -271,7 +287,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         number(params["group"], "group", os.getegid(), lambda name: grp.getgrnam(name).gr_gid),
     )
     _paths.require(folder, "writes there")
-    tree = tree_of(src, params["account"])
+    where = dict.fromkeys(params["elsewhere"], ELSEWHERE)
+    tree = tree_of(src, params["account"], where)
     views = _container_view.views(
         tree,
         dest,
@@ -282,6 +299,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             params["redis_host"],
             params["redis_port"],
             params["redis_variables"],
+            where,
         ),
     )
     sources = [view.source for view in views]

@@ -19,6 +19,12 @@ options:
       - Images of the services V(litellm), V(postgres) and V(redis), as they are named on this host.
     type: dict
     required: true
+  services:
+    description: The servers that need an image beside LiteLLM. Of others one may be given.
+    type: list
+    elements: str
+    choices: [postgres, redis]
+    default: [postgres, redis]
   postgres_volume:
     description:
       - Volume of PostgreSQL's data. Data that it has already stay where they are in it.
@@ -118,7 +124,10 @@ def inspected(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
     found = {
         service: _docker.identity(params["images"][service], user, python=service == "litellm")
         for service, user in USERS.items()
+        if service in params["images"]
     }
+    if "postgres" not in found:
+        return found
     postgres = found["postgres"]
     volume = params["postgres_volume"]
     there = (
@@ -142,21 +151,24 @@ def refusals(params: dict[str, Any], found: dict[str, dict[str, Any]]) -> list[A
         for service, each in found.items()
     }
     native = _formats.release(params["native_redis"])
-    target = _formats.of_image(
-        images["redis"].environment, found["redis"]["name"], _images.tag(images["redis"])
-    )
-    return [
+    refused = [
         *_requirements.check_release(
             litellm, found["litellm"]["litellm_version"], params["legacy_release"] or None
         ),
         *_requirements.check_migrations(
             litellm, found["litellm"].pop("migrations"), params["applied_migrations"]
         ),
-        *_requirements.check_majors(
-            postgres, "PostgreSQL", images["postgres"], "PG_MAJOR", params["native_postgres"]
-        ),
-        *_requirements.check_formats(redis, target, native, params["holds_spend"])[0],
     ]
+    if "postgres" in images:
+        refused += _requirements.check_majors(
+            postgres, "PostgreSQL", images["postgres"], "PG_MAJOR", params["native_postgres"]
+        )
+    if "redis" in images:
+        target = _formats.of_image(
+            images["redis"].environment, found["redis"]["name"], _images.tag(images["redis"])
+        )
+        refused += _requirements.check_formats(redis, target, native, params["holds_spend"])[0]
+    return refused
 
 
 def main() -> None:
@@ -164,6 +176,12 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "images": {"type": "dict", "required": True},
+            "services": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["postgres", "redis"],
+                "default": ["postgres", "redis"],
+            },
             "postgres_volume": {"type": "str", "default": ""},
             "native_postgres": {"type": "int"},
             "native_redis": {"type": "str", "default": ""},
@@ -173,7 +191,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    missing = sorted(set(USERS) - set(module.params["images"]))
+    missing = sorted({"litellm", *module.params["services"]} - set(module.params["images"]))
     if missing:
         module.fail_json(msg="images: no image is given for %s." % ", ".join(missing))
     try:

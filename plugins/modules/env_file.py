@@ -218,6 +218,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import (
     environment_files as _environment_files,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._config import (
+    environment_rules as _environment_rules,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._config import (
     environment_text as _environment_text,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._config import includes as _includes
@@ -378,7 +381,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     tree = tree_of(params["config"], params["account"])
     stores = _stores.find(process, tree)
     hidden, process = _stores.hides_key(process, tree), _stores.effective(process, tree)
-    before = read_own(params)
+    before, where = read_own(params), _stores.where(stores)
     settings = _environment.Settings(
         database=params["database"],
         user=params["user"],
@@ -391,6 +394,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         master_key_in_config=hidden,
         stores=_stores.variables(stores),
         redis_is_here=_stores.is_redis_here(stores),
+        where=where,
         overrides=params["overrides"],
         adopt=params["adopt"],
         existing=_envfile.loads(before, "systemd"),
@@ -406,7 +410,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         module.fail_json(msg=_display.plain(" ".join(planned.problems)), **common)
     after = _environment_text.env_text(planned.values)
     wanted = [(params["dest"], after, 0o600, (os.geteuid(), os.getegid()))]
-    if params["redis_conf"]:
+    if params["redis_conf"] and where["redis"] != _environment_rules.ELSEWHERE:
         wanted.append(
             (
                 params["redis_conf"],

@@ -54,29 +54,40 @@ legacy:
       its environment. Empty where it does not run.
   returned: success
   type: dict
+places:
+  description:
+    - Where its C(database) and its C(redis) are, each V(here), V(elsewhere) or V(nowhere). Empty
+      where it does not run.
+  returned: success
+  type: dict
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.llmops.litellm.plugins.module_utils._config import stores as _stores
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 
 
-def look(unit: str, account: str) -> tuple[str, dict[str, Any]]:
-    """Why the unit does not serve, empty where it does; and what it is."""
+def look(unit: str, account: str) -> tuple[str, dict[str, Any], dict[str, str]]:
+    """Why the unit does not serve, empty where it does; what it is; and where its stores are."""
     try:
-        found = _legacy.discover(unit, account, alone=True).facts
+        running = _legacy.discover(unit, account, alone=True)
     except _legacy.LegacyError as error:
-        return str(error), {}
+        return str(error), {}, {}
+    return (_reason(running.facts), dict(running.facts), _stores.where(running.stores))
+
+
+def _reason(found: _legacy.Facts) -> str:
     listener = _listeners.anywhere(_listeners.listeners(), found["port"])
     if listener is None:
-        return "nobody listens on port %d" % found["port"], found
+        return "nobody listens on port %d" % found["port"]
     if listener.pid is None or found["pid"] not in _process.ancestors(listener.pid):
-        return "port %d is held by %s" % (found["port"], listener.command), found
-    return "", found
+        return "port %d is held by %s" % (found["port"], listener.command)
+    return ""
 
 
 def main() -> None:
@@ -89,10 +100,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        reason, found = look(module.params["unit"], module.params["account"])
+        reason, found, places = look(module.params["unit"], module.params["account"])
     except OSError as error:  # the process ended while we looked
-        reason, found = str(error), {}
-    module.exit_json(changed=False, serves=not reason, reason=reason, legacy=found)
+        reason, found, places = str(error), {}, {}
+    module.exit_json(changed=False, serves=not reason, reason=reason, legacy=found, places=places)
 
 
 if __name__ == "__main__":

@@ -195,7 +195,9 @@ from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.llmops.litellm.plugins.module_utils._config.environment_rules import HERE
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import places as _places
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     neighbours as _neighbours,
@@ -215,7 +217,8 @@ def rollback(params: dict[str, Any], journal: Optional[dict], _check: bool) -> d
             "%s does not exist: there was no migration to roll back."
             % _journal.path_of(params["state_dir"])
         )
-    source = _session.Endpoint.from_params(params["source"])
+    moved = _places.of(_journal.found_in(journal)).database == HERE
+    source = _session.Endpoint.from_params(params["source"]) if moved else None
     found = _rollback.inspect(journal, source, params["data"])
     others = _neighbours.of_compose(params["project_name"], params["accept_down"])
     return _result(found._replace(problems=[*found.problems, *others]))

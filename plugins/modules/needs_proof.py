@@ -11,7 +11,8 @@ version_added: 0.2.0
 author: llmops.litellm contributors (@llmops)
 description:
   - Runs one container of the proxy's service, with its mounts, network and user, and asks it for
-    files, Python modules, programs and names of hosts. Fails with everything that it lacks.
+    files, Python modules, programs, names of hosts and servers. Fails with everything that it
+    lacks.
   - The container is removed after the question, so that the module never returns C(changed) as
     true. Of LiteLLM nothing starts.
   - A host that this host does not know either is no reason to fail; RV(notes) names it.
@@ -42,6 +43,11 @@ options:
     default: []
   hosts:
     description: Names of hosts.
+    type: list
+    elements: str
+    default: []
+  servers:
+    description: Servers that it has to reach, each as C(host:port).
     type: list
     elements: str
     default: []
@@ -95,11 +101,12 @@ def main() -> None:
             "modules": NAMES,
             "programs": NAMES,
             "hosts": NAMES,
+            "servers": NAMES,
         },
         supports_check_mode=True,
     )
     params = module.params
-    wanted = {kind: params[kind] for kind in ("files", "modules", "programs", "hosts")}
+    wanted = {kind: params[kind] for kind in ("files", "modules", "programs", "hosts", "servers")}
     try:
         lost = _needs_proof.ask(params["folder"], params["compose_files"], wanted)
     except OperatorError as error:

@@ -56,7 +56,7 @@ options:
     default: 14000
   database_port:
     description:
-      - Loopback port of the database container where the legacy deployment's cannot be found out.
+      - Has no effect any more. A proxy without a database gets none.
     type: int
     default: 5434
   redis_port:

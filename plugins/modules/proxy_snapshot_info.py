@@ -70,6 +70,10 @@ options:
         model does not always do what it can.
     type: bool
     default: false
+  database:
+    description: Whether the proxy has one. Without it there are no keys, teams and users.
+    type: bool
+    default: true
   compare:
     description: RV(snapshot) of an earlier run, to compare with.
     type: dict
@@ -260,6 +264,7 @@ def main() -> None:
             "own_ports": {"type": "list", "elements": "int", "default": [4000]},
             "bogus": {"type": "bool", "default": True},
             "capabilities": {"type": "bool", "default": False},
+            "database": {"type": "bool", "default": True},
             "compare": {"type": "dict"},
             "state_dir": {"type": "path"},
             "must_match": {"type": "bool", "default": False},
@@ -286,6 +291,7 @@ def main() -> None:
             local_hosts=params["local_hosts"],
             own_ports=params["own_ports"],
             capabilities=params["capabilities"],
+            database=params["database"],
             earlier=earlier,
         )
         result = (

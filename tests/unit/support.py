@@ -136,6 +136,7 @@ def compose_file(network: str = "bridge", **more: Any) -> str:
         "compose_environment": {"AWS_CONFIG_FILE": "/home/x/.aws/config"},
         "__compose_inside": 4000,
         "__compose_gateway": "172.30.40.1",
+        "__compose_stores": ["postgres", "redis"],
         "__compose_addresses": {"postgres": "172.30.40.2", "redis": "172.30.40.3"},
         "__compose_command": ["--config", "/app/config.yaml", "--host", "127.0.0.1"],
         "__compose_options": ["--num_workers", "4", "--x", 'ä: "b" #c $$d'],

@@ -64,8 +64,10 @@ def form(source: Endpoint, how: How, size: int) -> str:
     on disk in the clear first."""
     if how.recipients:
         return ENCRYPTED
-    # where another account has to ask, it could not write into a folder of root's
-    large = how.jobs > 1 and 0 < how.parallel_from <= size and not source.account
+    if source.image or source.account:
+        # Its pg_dump has no folder of this host; another account could not write into root's.
+        return CUSTOM
+    large = how.jobs > 1 and 0 < how.parallel_from <= size
     # A container's goes into its own temporary folder first.
     return (
         DIRECTORY

@@ -10,14 +10,14 @@ port, never more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from . import addresses_redis as _addresses_redis
 from . import yaml_values as _yaml_values
 from .addresses_redis import ENVIRONMENT
-from .environment_rules import is_loopback
+from .environment_rules import ELSEWHERE, is_loopback
 from .includes import INCLUDE
 from .loopback import (
     BARE_ADDRESS,
@@ -121,8 +121,11 @@ def unreachable(
     return sorted(item for item in [*left, *config.bare] if item.port not in own_ports)
 
 
-def problems(text: str, path: str = "") -> list[Rejected]:
-    """Why a config.yaml cannot be rewritten as a whole."""
+def problems(text: str, path: str = "", where: Mapping[str, str] = {}) -> list[Rejected]:
+    """Why a config.yaml cannot be rewritten as a whole.
+
+    :param where: where the stores are (see :func:`_config.stores.where`).
+    """
     config = _Config(text)
     found = [
         (offset, "a quote or a bracket is opened and never closed") for offset in config.scan.faults
@@ -144,7 +147,7 @@ def problems(text: str, path: str = "") -> list[Rejected]:
             % (".".join(value.path), REFERENCE),
         )
         for value in config.databases
-        if not is_database_here(config.of(value))
+        if where.get("database") != ELSEWHERE and not is_database_here(config.of(value))
     ]
     return [Rejected(path, line_of(text, offset), message) for offset, message in sorted(found)]
 
@@ -158,6 +161,7 @@ def rewrite(
     redis_port: int = 6379,
     redis_variables: Sequence[str] = (),
     database_url: str = "os.environ/DATABASE_URL",
+    where: Mapping[str, str] = {},
     more: Sequence[Edit] = (),
 ) -> tuple[str, list[Rewritten]]:
     """A config.yaml for a container; all other bytes, comments and order stay.
@@ -167,11 +171,13 @@ def rewrite(
     :param ports: the ports that containers reach at ``gateway_name``; ``None``: all.
     :param redis_variables: names of variables that say where the host's Redis is.
     :param database_url: what ``general_settings.database_url`` becomes if it holds a loopback URL.
+    :param where: where the stores are (see :func:`_config.stores.where`); what names one that is
+        elsewhere stays as it is.
     :param more: other replacements, of names below ``include:``.
     """
     config = _Config(text, redis_variables)
     edits = [*more, *_database_edits(config, database_url)]
-    for place in config.redis:
+    for place in config.redis if where.get("redis") != ELSEWHERE else ():
         edits += _addresses_redis.edits(text, place, redis_host, redis_port)
     for item in config.urls:
         match = URL.match(text, item.start, item.end)

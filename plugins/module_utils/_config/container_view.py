@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Optional
 
 from . import addresses as _addresses
@@ -27,7 +27,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Addresses(NamedTuple):
-    """The container's names for other servers (see :func:`_config.addresses.rewrite`)."""
+    """The container's names for other servers (see :func:`_config.addresses.rewrite`).
+
+    ``where``: where the stores are (see :func:`_config.stores.where`)."""
 
     gateway_name: str = "host.docker.internal"
     own_ports: Sequence[int] = (4000,)
@@ -35,6 +37,7 @@ class Addresses(NamedTuple):
     redis_host: str = "redis"
     redis_port: int = 6379
     redis_variables: Sequence[str] = ()
+    where: Mapping[str, str] = {}
 
 
 class View(NamedTuple):
@@ -51,14 +54,17 @@ class View(NamedTuple):
     unreachable: list[Found]
 
 
-def problems(tree: Tree) -> list[Rejected]:
-    """Why there can be no views: everything that stands against it, file by file."""
+def problems(tree: Tree, where: Mapping[str, str] = {}) -> list[Rejected]:
+    """Why there can be no views: everything that stands against it, file by file.
+
+    :param where: where the stores are (see :func:`_config.stores.where`).
+    """
     found = []
     for number, part in enumerate(tree.parts):
         misnamed = list(_misnamed(part.text))
         broken = [
             *_unreadable(part.text),
-            *((item.line, item.message) for item in _addresses.problems(part.text)),
+            *((item.line, item.message) for item in _addresses.problems(part.text, where=where)),
             *misnamed,
         ]
         if number and not broken:
@@ -177,7 +183,7 @@ def views(tree: Tree, dest: str, addresses: Addresses) -> list[View]:
             )
             for value, place in part.entries
         ]
-        text, rewritten = _addresses.rewrite(part.text, *addresses, more=edits)
+        text, rewritten = _addresses.rewrite(part.text, **addresses._asdict(), more=edits)
         text = "%s, from %s: change that file and run again.\n%s" % (
             MARK,
             part.path.replace("\n", " "),

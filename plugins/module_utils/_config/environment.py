@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 from . import environment_rules as rules
 from .envfile import fault
 from .environment_files import Finding, LegacyFile, compare
+from .environment_rules import ELSEWHERE, HERE
 from .loopback import BARE_ADDRESS, URL, moved, port_of
 
 PROCESS = "legacy process"
@@ -38,6 +39,8 @@ class Settings(NamedTuple):
       :func:`_config.stores.variables`).
     - ``redis_is_here``: whether every Redis that the proxy uses is this host's, whatever REDIS_HOST
       and REDIS_URL name: its configuration comes before them.
+    - ``where``: where ``database`` and ``redis`` are (see :func:`_config.stores.where`); one that
+      is elsewhere stays there.
     """
 
     database: str = "litellm"
@@ -56,6 +59,7 @@ class Settings(NamedTuple):
     existing: Mapping[str, str] = {}
     stores: Mapping[str, str] = {}
     redis_is_here: bool = False
+    where: Mapping[str, str] = {}
     generate: Callable[[], str] = lambda: secrets.token_urlsafe(32)
 
 
@@ -256,8 +260,18 @@ class _Planner:
                     "Take it off the list unless none are stored." % OVERRIDES
                 )
 
+    def _stays(self, name: str) -> None:
+        """What names a server that stays where it is: it may have been made of other variables, or
+        be the configuration's."""
+        if name in self.process:
+            reason = "names a server that stays where it is"
+            self._set(name, self.process[name], "kept", self._origin(name), reason)
+
     def _postgres(self) -> None:
         given = self.settings
+        if given.where.get("database", HERE) != HERE:
+            self._stays("DATABASE_URL")
+            return
         self._replace("POSTGRES_USER", given.user, "the role in the container")
         self._replace("POSTGRES_DB", given.database, "the database in the container")
         self._generated(
@@ -281,6 +295,13 @@ class _Planner:
 
     def _redis(self) -> None:
         given, process = self.settings, self.process
+        if given.where.get("redis") == ELSEWHERE:
+            if self.values.get("REDIS_HOST") == given.redis_host:
+                self.problems.append(
+                    "%s: REDIS_HOST: there is no Redis in a container, since the proxy's is on "
+                    "another host and stays there. Take it off the list." % OVERRIDES
+                )
+            return
         url = process.get("REDIS_URL")
         host = process.get("REDIS_HOST")
         try:
@@ -327,10 +348,11 @@ class _Planner:
         )
 
     def _carry_over(self) -> None:
+        elsewhere = [store for store, place in self.settings.where.items() if place == ELSEWHERE]
         for name, value in self.process.items():
             if name in self.entries:
                 continue
-            why = rules.why_dropped(name)
+            why = rules.why_dropped(name, elsewhere)
             wrong = fault(name, value)
             if why:
                 self._note(name, "dropped", self._origin(name), why)

@@ -8,7 +8,7 @@ which ones the compose deployment adds.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional
+from typing import Iterable, NamedTuple, Optional
 
 # (names, why they are dropped). A name is matched whole; what is not listed is kept.
 _DROPPED = (
@@ -154,11 +154,23 @@ URL_PARAMETERS = {
     "max_idle_connection_lifetime",
 }
 
+# Where a store is. One of this host is moved into the Compose project; one elsewhere stays there.
+HERE, ELSEWHERE, NOWHERE = "here", "elsewhere", "nowhere"
+
 LOOPBACK_HOST = r"127(?:\.[0-9]{1,3}){3}|localhost|\[::1\]|::1|0\.0\.0\.0"
 
 
-def why_dropped(name: str) -> Optional[str]:
-    """Why a variable is dropped, ``None`` for one that is kept."""
+# What speaks of a store that is moved, by the store: one that is elsewhere is still what it says.
+_OF_STORES = {"redis": re.compile(r"REDIS_"), "database": re.compile(r"DATABASE_URL_READ_REPLICA")}
+
+
+def why_dropped(name: str, elsewhere: Iterable[str] = ()) -> Optional[str]:
+    """Why a variable is dropped, ``None`` for one that is kept.
+
+    :param elsewhere: stores (``database``, ``redis``) that stay where they are.
+    """
+    if any(_OF_STORES[store].match(name) for store in elsewhere):
+        return None
     for pattern, why in DROPPED:
         if pattern.match(name):
             return why

@@ -16,6 +16,7 @@ import ipaddress
 import json
 import re
 from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Optional, Sequence
+from urllib.parse import parse_qsl
 
 from . import includes as _includes
 from . import yaml_values as _yaml_values
@@ -72,6 +73,11 @@ _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,31})://(?:[^\s/@?#'\"]*@)?"
     r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/@?#'\":,\[\]]*)"
 )
+_STORE = re.compile(r"(?:postgres(?:ql)?|rediss?)://[^?\s]*\?(?P<query>\S*)\Z", re.I)
+_CERTIFICATES = {
+    *("sslrootcert", "sslcert", "sslkey", "sslidentity"),
+    *("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"),
+}
 # Their "host" is a bucket, or nothing.
 _NO_HOSTS = {"s3", "gs", "gcs", "os", "file", "unix", "data"}
 _UNIX = re.compile(r"(?:[a-z]+\+)?unix://(?P<path>/[^?#\s]*)|unix:(?P<bare>/[^?#\s]*)", re.I)
@@ -109,18 +115,23 @@ def of_config(path: str, text: str) -> list[Named]:
     return list(dict.fromkeys(found))
 
 
-def of_environment(environment: Mapping[str, str]) -> list[Named]:
-    """What variables name; those that no container gets are left out."""
+def of_environment(environment: Mapping[str, str], elsewhere: Iterable[str] = ()) -> list[Named]:
+    """What variables name; those that no container gets are left out.
+
+    :param elsewhere: stores that stay where they are.
+    """
     found: list[Named] = []
     for name, value in environment.items():
-        if why_dropped(name):
+        if why_dropped(name, elsewhere):
             continue
         where = "%s of the environment" % name
         if name == "LITELLM_WORKER_STARTUP_HOOKS":
             found += [Named(MODULE, item, where) for item in _HOOK.findall(value)]
             continue
         found += [
-            item._replace(variable=name) if item.kind in (FILE, PLACE) else item
+            item._replace(variable=name)
+            if item.kind in (FILE, PLACE) and item.where == where
+            else item
             for item in _of_value((name,), value, where)
         ]
     return found
@@ -168,6 +179,15 @@ def _of_value(keys: tuple[str, ...], value: str, where: str) -> Iterator[Named]:
     else:
         yield from _hosts(key, value, where)
         yield from _files(key, value, where)
+        yield from _of_store(value, where)
+
+
+def _of_store(value: str, where: str) -> Iterator[Named]:
+    """Files that the URL of a database or a Redis names, whose client looks for them there."""
+    match = _STORE.match(value)
+    for name, path in parse_qsl(match["query"]) if match else ():
+        if name in _CERTIFICATES and path != "system":
+            yield Named(FILE, path, "%s, %s" % (where, name))
 
 
 def _reference(value: str) -> str:

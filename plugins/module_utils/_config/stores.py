@@ -16,7 +16,7 @@ from . import database_settings as _database_settings
 from . import redis_settings as _redis_settings
 from .addresses import is_database_here
 from .configured import Configured
-from .environment_rules import is_loopback
+from .environment_rules import ELSEWHERE, HERE, NOWHERE, is_loopback
 from .includes import Tree
 
 VARIABLES = ("environment_variables",)
@@ -58,7 +58,8 @@ def effective(environment: Mapping[str, str], tree: Tree) -> dict[str, str]:
     stores = find(environment, tree)
     if stores.database and stores.database.url:
         made[_database_settings.URL] = stores.database.url
-    for redis in _redis_settings.distinct(list(stores.redis))[:1]:
+    # of one elsewhere every part of LiteLLM goes on reading its own settings
+    for redis in filter(_is_here, _redis_settings.distinct(list(stores.redis))[:1]):
         for name, value in (("REDIS_USERNAME", redis.user), ("REDIS_PASSWORD", redis.password)):
             made.pop(name, None)
             made.update({name: value} if value else {})
@@ -78,13 +79,40 @@ def hides_key(environment: Mapping[str, str], tree: Tree) -> bool:
     return bool(key and not key.text and is_managed(configured))
 
 
+def _is_here(redis: _redis_settings.Redis) -> bool:
+    """Whether a Redis is one of this host: by the loopback address or a Unix socket."""
+    return bool(redis.path) or is_loopback(redis.host)
+
+
+def where(stores: Stores) -> dict[str, str]:
+    """Where ``database`` and ``redis`` are: :data:`HERE`, :data:`ELSEWHERE` or :data:`NOWHERE`. Of
+    what can't be known nothing is said: it counts as one of this host, which is refused."""
+    database = stores.database
+    elsewhere = [item for item in stores.redis if not (item.fault or _is_here(item))]
+    return {
+        "database": NOWHERE
+        if database is None
+        else HERE
+        if database.fault or is_database_here(database.url) or not _is_url(database.url)
+        else ELSEWHERE,
+        "redis": NOWHERE
+        if not stores.redis
+        else ELSEWHERE
+        if len(elsewhere) == len(stores.redis)
+        else HERE,
+    }
+
+
+def _is_url(url: str) -> bool:
+    return url.strip().startswith(("postgres://", "postgresql://"))
+
+
 def variables(stores: Stores) -> dict[str, str]:
     """Variables by which the configuration names the stores of this host, other than those that
     LiteLLM reads by itself: by name, what of Redis they give, or ``database``."""
     named = {
         name: field
-        for redis in stores.redis
-        if redis.path or is_loopback(redis.host)
+        for redis in filter(_is_here, stores.redis)
         for name, field in redis.variables
     }
     database = stores.database
@@ -97,7 +125,7 @@ def variables(stores: Stores) -> dict[str, str]:
 def is_redis_here(stores: Stores) -> bool:
     """Whether every Redis that the proxy uses is this host's, and it uses one."""
     return bool(stores.redis) and all(
-        not redis.fault and (redis.path or is_loopback(redis.host)) for redis in stores.redis
+        not redis.fault and _is_here(redis) for redis in stores.redis
     )
 
 

@@ -50,10 +50,11 @@ class Published(NamedTuple):
 
 
 class Project(NamedTuple):
-    """A project. ``images`` and ``containers``: by service; ``volumes``: names; ``url``: where the
-    proxy is reached, empty where that can't be known, and then ``unreachable`` says why;
-    ``database``: as its container's clients see it; ``ports``: all that the project takes of the
-    host; ``published``: containers and the port at which each one's server must be on the host."""
+    """A project. ``images`` and ``containers``: by service, of those that it has: a database or a
+    Redis on another host has none; ``volumes``: names; ``url``: where the proxy is reached, empty
+    where that can't be known, and then ``unreachable`` says why; ``database``: as its container's
+    clients see it, ``None`` where it has none; ``ports``: all that the project takes of the host;
+    ``published``: containers and the port at which each one's server must be on the host."""
 
     name: str
     folder: str
@@ -61,7 +62,7 @@ class Project(NamedTuple):
     containers: dict[str, str]
     volumes: list[str]
     url: str
-    database: Endpoint
+    database: Optional[Endpoint]
     redis_user: str
     ports: tuple[int, ...] = ()
     published: tuple[tuple[str, int], ...] = ()
@@ -120,7 +121,7 @@ def read(folder: str, engine: Sequence[str] = ("docker",)) -> Project:
         return _project(folder, json.loads(result.out), tuple(engine))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         raise DeploymentError(
-            "%s does not describe litellm, postgres and redis as this collection does" % path
+            "%s does not describe its services as this collection does" % path
         ) from None
 
 
@@ -142,7 +143,8 @@ def _reason(folder: str, result: Result) -> str:
 
 def _project(folder: str, found: dict[str, Any], engine: tuple[str, ...]) -> Project:
     name = str(found["name"])
-    services = {service: found["services"][service] for service in SERVICES}
+    listed = found["services"]
+    services = {name: listed[name] for name in SERVICES if name == "litellm" or name in listed}
     containers = {
         service: str(item.get("container_name") or "%s-%s-1" % (name, service))
         for service, item in services.items()
@@ -151,8 +153,7 @@ def _project(folder: str, found: dict[str, Any], engine: tuple[str, ...]) -> Pro
     # Of the proxy, whose environment is .env; the server's own superuser is another than its role.
     inside = services["litellm"]["environment"]
     address, problem = _address(services["litellm"], ports["litellm"])
-    targets = {"postgres": INSIDE["postgres"], "redis": INSIDE["redis"]}
-    servers = {service: _reached(ports[service], target) for service, target in targets.items()}
+    servers = {name: _reached(ports[name], INSIDE[name]) for name in services if name != "litellm"}
     published = {
         **({"litellm": address[1]} if address else {}),
         **{service: at[1] for service, at in servers.items() if at},
@@ -175,8 +176,10 @@ def _project(folder: str, found: dict[str, Any], engine: tuple[str, ...]) -> Pro
             str(inside["POSTGRES_USER"]),
             containers["postgres"],
             engine=engine,
-        ),
-        str(services["redis"].get("user") or ""),
+        )
+        if "postgres" in services
+        else None,
+        str((services.get("redis") or {}).get("user") or ""),
         tuple(sorted(every | ({address[1]} if address else set()))),
         tuple((containers[service], port) for service, port in published.items()),
         problem,

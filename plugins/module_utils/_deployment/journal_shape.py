@@ -85,6 +85,11 @@ _LEGACY = {
     "litellm_version": _MAYBE,
 }
 _DATABASE = {
+    "where": _MAYBE,
+    "variable": _MAYBE,
+    "rootcert": _MAYBE,
+    "image": _MAYBE,
+    "rehearse_without": ([str], None),
     "unit": (_UNIT, None),
     "server": (_SERVER, None),
     "port": (int, None),
@@ -99,6 +104,7 @@ _DATABASE = {
     "left_behind": ([str], None),
 }
 _REDIS = {
+    "where": _MAYBE,
     "unit": (_UNIT, None),
     "port": (int, None),
     "data": ({"folder": _MAYBE, "file": _MAYBE}, None),
@@ -116,6 +122,7 @@ _NEEDS = {
     "modules": [str],
     "programs": [str],
     "hosts": [str],
+    "servers": ([str], None),
 }
 _IMAGE = {
     "reference": str,
@@ -125,6 +132,7 @@ _IMAGE = {
     "user": _MAYBE,
     "uid": (int, None),
     "gid": (int, None),
+    "entrypoint": ([str], None),
     "data": ({"mount": str, "folder": str}, None),
 }
 _ADDRESS = {
@@ -148,6 +156,7 @@ _FOUND = {
     "images": (dict, None),
     "space": ([{"path": str, "needed": float, "free": float}], None),
     "host": _MAYBE,
+    "places": ({"database": str, "redis": str}, None),
 }
 _NAMED = [dict]
 _SNAPSHOT = (

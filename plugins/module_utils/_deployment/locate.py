@@ -18,6 +18,7 @@ from .._config import includes as _includes
 from .._config import redis_settings as _redis_settings
 from .._config import stores as _stores
 from .._config import yaml_values as _yaml_values
+from .._config.environment_rules import ELSEWHERE, NOWHERE
 from .._host import listeners as _listeners
 from .._host.problem import OperatorError
 from .._litellm import client as _client
@@ -29,6 +30,7 @@ from . import compose_project as _compose_project
 from . import journal as _journal
 from . import legacy as _legacy
 from . import legacy_reader as _legacy_reader
+from . import places as _places
 from . import position as _position
 from . import steps as _steps
 from .legacy_reader import Reader
@@ -84,7 +86,8 @@ class Deployed(NamedTuple):
     they must have on the host; ``exposed``: addresses at which others may reach the proxy;
     ``proxy``: the proxy's container, from which model servers are
     asked; ``config``: path of the configuration that the proxy reads, and ``reader`` who reads it
-    (``None``: who could have chosen it); ``redis``: ``None`` where the proxy uses none;
+    (``None``: who could have chosen it); ``redis``: ``None`` where the proxy uses none, or one that
+    is elsewhere; ``places``: where both are;
     ``lacking``: (part, why it could not be found)."""
 
     kind: str
@@ -102,6 +105,7 @@ class Deployed(NamedTuple):
     models: tuple[ModelHost, ...] = ()
     config: str = ""
     reader: Optional[Reader] = None
+    places: _places.Places = _places.Places()
     lacking: tuple[tuple[str, str], ...] = ()
 
     def master_key(self) -> str:
@@ -128,9 +132,9 @@ def find(where: Where, kind: str = "") -> Deployed:
     found = _journal.found_in(journal)
     lacking = [("journal", problem)] if problem else []
     if kind == _steps.COMPOSE:
-        deployed = _compose(where, found, lacking)
+        deployed = _compose(where, journal, lacking)
     elif found.get("legacy"):
-        deployed = _recorded(where, found, lacking)
+        deployed = _recorded(where, journal, lacking)
     else:
         deployed = _running(where, lacking)
     given = where.deployments.get(kind, Given())
@@ -144,14 +148,22 @@ def _configuration(path: str, reader: Optional[Reader] = None) -> _includes.Tree
         return _includes.Tree()
 
 
-def _compose(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]]) -> Deployed:
+def _compose(
+    where: Where, journal: Optional[_journal.Journal], lacking: list[tuple[str, str]]
+) -> Deployed:
+    found = _journal.found_in(journal)
     folder = found.get("project_dir") or where.project_dir
     path = os.path.join(folder, ".env")
     environment = _environment(path, lacking)
     project, problem = _project(folder)
     if project is None:
         lacking.append(("compose project", problem))
-    names = project.containers if project else _compose_project.container_names(where.project_name)
+    planned = _compose_project.container_names(where.project_name)
+    names = (
+        project.containers
+        if project
+        else {service: planned[service] for service in _places.services(found)}
+    )
     url = project.url if project else ""
     if not url:
         url = (found.get("address") or {}).get("url") or _url(
@@ -162,11 +174,18 @@ def _compose(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]]
     config = os.path.join(folder, "config.compose.yaml")
     ports = _gateway_ports(_configuration(config).texts, where.gateway_name)
     database = None
+    if "postgres" not in names:
+        database = _elsewhere(journal, path, lacking)
     try:
         # As the proxy logs in: by network and password. The container's own socket would let
         # anybody in.
-        database = _session.Endpoint(
-            **_endpoint.parse_url(environment.get("DATABASE_URL", "")), container=names["postgres"]
+        database = database or (
+            _session.Endpoint(
+                **_endpoint.parse_url(environment.get("DATABASE_URL", "")),
+                container=names["postgres"],
+            )
+            if "postgres" in names
+            else None
         )
     except _session.PostgresError as error:
         if environment:
@@ -177,7 +196,8 @@ def _compose(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]]
         path,
         environment=environment,
         database=database,
-        redis=_redis.Container(names["redis"]),
+        redis=_redis.Container(names["redis"]) if "redis" in names else None,
+        places=_places.of(found),
         containers=tuple(names.values()),
         published=project.published if project else (),
         exposed=tuple((found.get("address") or {}).get("publish", ())),
@@ -230,8 +250,25 @@ def _models(known: list[dict[str, Any]], ports: set[int], host: str) -> tuple[Mo
     return tuple(found)
 
 
-def _recorded(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]]) -> Deployed:
+def _elsewhere(
+    journal: Optional[_journal.Journal], path: str, lacking: list[tuple[str, str]]
+) -> Optional[_session.Endpoint]:
+    """A database on another host; ``None`` where there is none, or nothing says how to ask it."""
+    facts: dict[str, Any] = dict(journal["facts"]) if journal else {}
+    if _places.of(facts.get("found") or {}).database != ELSEWHERE:
+        return None
+    try:
+        return _session.Endpoint.from_params(_places.database(facts, path))
+    except _session.PostgresError as error:
+        lacking.append(("postgresql", str(error)))
+        return None
+
+
+def _recorded(
+    where: Where, journal: Optional[_journal.Journal], lacking: list[tuple[str, str]]
+) -> Deployed:
     """The legacy deployment that the journal has on record, stopped or not."""
+    found = _journal.found_in(journal)
     legacy, path = found["legacy"], os.path.join(where.state_dir, "legacy.env")
     environment = _environment(path, lacking)
     config = legacy.get("config") or ""
@@ -239,7 +276,7 @@ def _recorded(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]
         legacy["unit"],
         *((found.get(name) or {}).get("unit") for name in ("database", "redis")),
     ]
-    redis = found.get("redis") or {}
+    redis = _places.here(found, "redis")
     reader: Optional[Reader] = None
     try:
         reader = _legacy_reader.recorded(legacy)
@@ -251,12 +288,15 @@ def _recorded(where: Where, found: dict[str, Any], lacking: list[tuple[str, str]
         path,
         _client_key(environment, _configuration(config, reader) if reader else _includes.Tree()),
         environment,
-        _database(environment, lacking),
+        _database(environment, lacking)
+        if _places.here(found, "database")
+        else _elsewhere(journal, path, lacking),
         _native_redis(environment, redis.get("port"), redis.get("host") or HERE),
         units=tuple(unit for unit in services if unit),
         models=_models(found.get("model_hosts") or [], set(), HERE),
         config=config,
         reader=reader,
+        places=_places.of(found),
     )
     # A unit that was down when it was inspected is not what serves.
     return deployed._replace(units=tuple({**unit, "active": "active"} for unit in deployed.units))
@@ -271,7 +311,8 @@ def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
         return Deployed(_steps.LEGACY, _url(HERE, PORT))
     environment, facts = legacy.effective, legacy.facts
     listeners = _listeners.listeners()
-    database = _database(environment, lacking)
+    places = _places.Places(**_stores.where(legacy.stores))
+    database = _database(environment, lacking) if places.database != NOWHERE else None
     texts = legacy.configuration.texts
     redis = _redis_of(legacy)
     port = redis.port if redis else None
@@ -302,6 +343,7 @@ def _running(where: Where, lacking: list[tuple[str, str]]) -> Deployed:
         models=_models(known, set(), HERE),
         config=facts["config"] or "",
         reader=legacy.reader,
+        places=places,
     )
 
 

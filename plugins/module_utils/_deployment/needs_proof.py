@@ -27,7 +27,7 @@ _ITSELF = (
 _INSIDE = """import importlib.util, json, os, shutil, socket, sys, threading
 wanted = json.loads(sys.argv[1])
 sys.path.append(os.getcwd())
-lost = {"files": {}, "modules": {}, "programs": {}, "hosts": {}}
+lost = {"files": {}, "modules": {}, "programs": {}, "hosts": {}, "servers": {}}
 for path in wanted["files"]:
     try:
         os.listdir(path) if os.path.isdir(path) else open(path, "rb").close()
@@ -49,8 +49,18 @@ def ask(name):
         lost["hosts"].pop(name)
     except OSError:
         pass
+def connect(name):
+    host, port = name.rsplit(":", 1)
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), 15).close()
+        lost["servers"].pop(name)
+    except OSError as error:
+        lost["servers"][name] = str(error)
 lost["hosts"] = dict.fromkeys(wanted["hosts"], "not known")
-threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in wanted["hosts"]]
+lost["servers"] = dict.fromkeys(wanted["servers"], "no answer")
+jobs = [(ask, name) for name in wanted["hosts"]]
+jobs += [(connect, name) for name in wanted["servers"]]
+threads = [threading.Thread(target=job, args=(name,), daemon=True) for job, name in jobs]
 for thread in threads:
     thread.start()
 for thread in threads:
@@ -72,13 +82,14 @@ def ask(folder: str, files: Sequence[str], wanted: Mapping[str, Sequence[str]]) 
     """What the container lacks: for each kind, names with the reason.
 
     :param files: of Compose, in the project's folder. ``wanted``: ``files`` (places in the
-        container), ``modules``, ``programs`` and ``hosts``.
+        container), ``modules``, ``programs``, ``hosts`` and ``servers`` (``host:port``).
     :raises DeploymentError: it can't be asked.
     """
     # Compose takes a name that it is given from where it works, not from the project's folder
     words = [word for name in files for word in ("--file", os.path.join(folder, name))]
     words += ["run", "--rm", "--no-deps", "--no-TTY", "--entrypoint", "python3", "litellm"]
-    asked = {kind: list(wanted.get(kind, ())) for kind in ("files", "modules", "programs", "hosts")}
+    kinds = ("files", "modules", "programs", "hosts", "servers")
+    asked = {kind: list(wanted.get(kind, ())) for kind in kinds}
     answer = _compose_project.compose(
         folder, [*words, "-c", _INSIDE, json.dumps(asked)], timeout=SECONDS
     )
@@ -119,6 +130,11 @@ def check(lost: Mapping[str, Mapping[str, str]], known: Mapping[str, str]) -> Ve
         % (name, known[name])
         for name in hosts
         if name in known
+    ]
+    problems += [
+        "server %s: the container does not reach it (%s); let its firewall, and this host's, take"
+        " connections from the containers' subnet" % item
+        for item in sorted(lost.get("servers", {}).items())
     ]
     notes = ["host %s is known to nobody here" % name for name in hosts if name not in known]
     return Verdict(problems, notes)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 from typing import Any, Optional
 
+from .._config.environment_rules import HERE
+from . import places as _places
 from . import steps as _steps
-from .journal import DONE, Journal, StepEntry, facts_of, half_staged, step
+from .journal import DONE, Journal, StepEntry, facts_of, found_in, half_staged, step
 
 
 def _begun(journal: Journal, group: str) -> bool:
@@ -85,7 +87,9 @@ def refused_since(journal: Journal) -> Optional[str]:
 
 def rows_stay(journal: Journal) -> bool:
     """Whether the new proxy has served, and what it wrote was not proved to be in the legacy
-    database."""
+    database. Where no database was moved, it is the same one."""
+    if _places.of(found_in(journal)).database != HERE:
+        return False
     since = _since_it_served(journal)
     return bool(since) and not any(
         entry["name"] == _steps.of(_steps.STOP)[-1]

@@ -15,6 +15,7 @@ import time
 from datetime import datetime, timezone
 from typing import Callable, Mapping, NamedTuple, Optional, Sequence, Union
 
+from .._config.environment_rules import NOWHERE
 from .._deployment.locate import Deployed
 from .._host import docker as _docker
 from .._litellm import client as _client
@@ -115,7 +116,10 @@ def checks(target: Target, now: datetime) -> dict[str, Callable[[], Said]]:
         server = deployed.redis
         found["redis"] = lambda: redis(server, seconds)
     found["liveness"] = lambda: liveness(url, seconds)
-    found["readiness"] = lambda: readiness(url, deployed.key_file, seconds, deployed.key)
+    wanted = (
+        _readiness.NOT_CONFIGURED if deployed.places.database == NOWHERE else _readiness.CONNECTED
+    )
+    found["readiness"] = lambda: readiness(url, deployed.key_file, seconds, deployed.key, wanted)
     found["bogus key"] = lambda: bogus_key(url, seconds)
     if deployed.models:
         found["model hosts"] = lambda: _host_checks.model_hosts(
@@ -218,8 +222,17 @@ def liveness(url: str, limit: float) -> Said:
     )
 
 
-def readiness(url: str, key_file: str, limit: float, key: Optional[str] = "") -> Said:
-    """The proxy is ready, and its database and cache are proved to work."""
+def readiness(
+    url: str,
+    key_file: str,
+    limit: float,
+    key: Optional[str] = "",
+    wanted: str = _readiness.CONNECTED,
+) -> Said:
+    """The proxy is ready, and its database and cache are proved to work.
+
+    :param wanted: what its database has to be.
+    """
     try:
         key = key or (_client.key_from_file(key_file) if key_file else None)
     except _client.ProxyError as error:
@@ -232,8 +245,7 @@ def readiness(url: str, key_file: str, limit: float, key: Optional[str] = "") ->
     )
     if verdict.database == _readiness.UNKNOWN and verdict.version is not None:
         return UNKNOWN, detail
-    # A deployment of ours has a database, whatever its proxy knows of.
-    if not verdict.ready or verdict.database != _readiness.CONNECTED:
+    if not verdict.ready or verdict.database != wanted:
         return FAILED, detail
     return (DEGRADED if verdict.cache == _readiness.DISCONNECTED else OK), detail
 

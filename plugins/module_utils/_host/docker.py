@@ -286,8 +286,8 @@ def identity(image: str, user: str, python: bool = False) -> dict:
     :returns: ``reference`` (by digest; the id where no registry ever had it, and then ``local`` is
         true), ``name`` (as given), ``id``, ``user``, ``uid``, ``gid`` (the container's as the host
         has them), ``volumes`` (folders that the image declares), ``environment`` (of these
-        :data:`TOLD`) and, with ``python``, ``litellm_version`` and ``migrations`` (names of the
-        schema migrations it brings, ``None`` where it brings none).
+        :data:`TOLD`) and, with ``python``, ``litellm_version``, ``migrations`` (names of the
+        schema migrations it brings, ``None`` where it brings none) and ``entrypoint`` (its words).
     :raises ValueError: the image is not present or cannot say.
     """
     if not is_reference(image):
@@ -319,6 +319,7 @@ def identity(image: str, user: str, python: bool = False) -> dict:
                 % (image, answer.err.strip()[-300:])
             )
         found["litellm_version"], found["migrations"] = json.loads(answer.out)
+        found["entrypoint"] = list(config.get("Entrypoint") or [])
     return found
 
 

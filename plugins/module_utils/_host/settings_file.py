@@ -16,7 +16,7 @@ from .problem import OperatorError
 FORMAT = 1
 KINDS = ("compose", "legacy")
 OTHER = "%d; it was written by another release of this collection" % FORMAT
-DATABASE = ("container", "env_file", "variable", "database", "user")
+DATABASE = ("container", "env_file", "variable", "database", "user", "image", "rootcert")
 FORMS = {str: "a text", int: "a whole number", dict: "an object", list: "a list"}
 Settings = TypeVar("Settings")
 

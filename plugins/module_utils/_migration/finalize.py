@@ -15,9 +15,11 @@ from datetime import datetime, timedelta
 from typing import Any, Iterable, NamedTuple, Optional, Sequence
 
 from .._backup import backup as _backup
+from .._config.environment_rules import ELSEWHERE, HERE, NOWHERE
 from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
 from .._deployment import legacy_reader as _legacy_reader
+from .._deployment import places as _places
 from .._deployment import position as _position
 from .._deployment import steps as _steps
 from .._deployment import unit_removal as _unit_removal
@@ -39,6 +41,16 @@ AGAIN = "restore its folder from where backups are kept"
 _STRANGER = (
     "was stopped with the legacy deployment for its name, and is not of it: its files stay",
     "enable and start it again if it is wanted",
+)
+WITHOUT = Problem(
+    "database",
+    "the deployment has none, and the last backup, which is to hold its files, is a database's",
+    "remove the legacy unit's file by hand; nothing else of the legacy deployment is left running",
+)
+STAYS = Problem(
+    "finalize_drop_database",
+    "would drop the database that the proxy uses: it was not moved",
+    "leave it false",
 )
 FINALIZED, REFUSED, READY = "finalized", "refused", "ready"
 
@@ -107,9 +119,14 @@ def steps_left(journal: _journal.Journal, drop: bool) -> list[str]:
     entries = {name: _journal.step(journal, name) for name in STEPS}
     done = {name for name, entry in entries.items() if entry and entry["state"] == _journal.DONE}
     held = _journal.facts_of(journal, LAST_BACKUP).get("hash")
-    if LAST_BACKUP in done and held != _position.legacy_hash(journal):
+    if LAST_BACKUP in done and _is_moved(journal) and held != _position.legacy_hash(journal):
         done = set()
     return [name for name in (STEPS if drop else STEPS[:2]) if name not in done]
+
+
+def _is_moved(journal: _journal.Journal) -> bool:
+    """Whether the database was moved, so that the legacy one is left behind."""
+    return _places.of(_journal.found_in(journal)).database == HERE
 
 
 def check_journal(journal: _journal.Journal, days: float, now: datetime) -> list[Problem]:
@@ -138,7 +155,8 @@ def check_journal(journal: _journal.Journal, days: float, now: datetime) -> list
             )
         )
     cutover = _journal.facts_of(journal, "cutover")
-    if cutover.get("equal") is not True or not _position.legacy_hash(journal):
+    moved = _is_moved(journal)
+    if moved and (cutover.get("equal") is not True or not _position.legacy_hash(journal)):
         found.append(
             Problem(
                 "journal",
@@ -154,7 +172,7 @@ def check_journal(journal: _journal.Journal, days: float, now: datetime) -> list
                 "it was edited, or written by another release",
             )
         )
-    elif not ((journal["facts"]["found"].get("database") or {}).get("server")):
+    elif moved and not (journal["facts"]["found"].get("database") or {}).get("server"):
         found.append(
             Problem(
                 "journal",
@@ -189,9 +207,12 @@ def check_backup(facts: dict[str, Any]) -> list[Problem]:
     )
 
 
-def check_proxy(proxy: dict[str, Any]) -> list[Problem]:
+def check_proxy(proxy: dict[str, Any], wanted: str = _readiness.CONNECTED) -> list[Problem]:
     """Whether the compose deployment serves with its database, by what :mod:`_migration.status`
-    told of it."""
+    told of it.
+
+    :param wanted: what its database has to be.
+    """
     if proxy["kind"] != "compose":
         return [
             Problem(
@@ -200,7 +221,7 @@ def check_proxy(proxy: dict[str, Any]) -> list[Problem]:
                 "bring it up: systemctl start the compose unit",
             )
         ]
-    if not proxy["ready"] or proxy["database"] != _readiness.CONNECTED:
+    if not proxy["ready"] or proxy["database"] != wanted:
         return [
             Problem(
                 "compose deployment",
@@ -355,6 +376,7 @@ def inspect(settings: dict[str, Any], journal: _journal.Journal, now: datetime) 
         "dump": dump_name(journal),
         "dump_path": path,
         "expect": _position.legacy_hash(journal),
+        "source": {},
         "server": database.get("server"),
         "server_unit": _system_unit(database),
         "database": database.get("name", ""),
@@ -363,7 +385,9 @@ def inspect(settings: dict[str, Any], journal: _journal.Journal, now: datetime) 
         "kept": kept_databases(settings["state_dir"]),
         "litellm_version": (found.get("legacy") or {}).get("litellm_version"),
     }
-    problems += check_backup(_journal.facts_of(journal, "backup"))
+    place = _places.of(found).database
+    if place != NOWHERE:
+        problems += check_backup(_journal.facts_of(journal, "backup"))
     status = _status.inspect(
         {
             **settings,
@@ -375,9 +399,10 @@ def inspect(settings: dict[str, Any], journal: _journal.Journal, now: datetime) 
         },
         now,
     )
-    problems += check_proxy(status["proxy"])
+    without = _readiness.NOT_CONFIGURED if place == NOWHERE else _readiness.CONNECTED
+    problems += check_proxy(status["proxy"], without)
     if settings["drop_database"]:
-        problems += check_others(database.get("left_behind") or [])
+        problems += check_others(database.get("left_behind") or []) if place == HERE else [STAYS]
     problems += check_units(status["legacy"]["units"] + status["legacy"]["servers"])
     if found.get("legacy"):
         facts["files"] = files_of(journal, settings["state_dir"])
@@ -387,6 +412,11 @@ def inspect(settings: dict[str, Any], journal: _journal.Journal, now: datetime) 
         uses = _neighbours.of_removed(facts["units"]) if REMOVE_UNITS in left else []
         problems += _neighbours.check(uses, settings["accept_down"])
         problems += _unit_removal.plan(facts["units"], None).problems
+    if place == ELSEWHERE:
+        env_file = os.path.join(settings["state_dir"], "legacy.env")
+        facts["source"] = _places.database(dict(journal["facts"]), env_file)
+        return Look(facts, problems, warnings)
+    problems += [WITHOUT] if place == NOWHERE else []
     problems += (
         check_dump(path, facts["expect"]) if LAST_BACKUP in left and os.path.exists(path) else []
     )

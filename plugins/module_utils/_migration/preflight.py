@@ -15,10 +15,10 @@ from typing import Optional
 from .._deployment import compose_project as _compose_project
 from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
+from .._deployment import places as _places
 from .._host import docker as _docker
 from .._host import listeners as _listeners
 from .._host.problem import Problem
-from .._postgres import endpoint as _endpoint
 from . import neighbours as _neighbours
 from . import preflight_address as _address
 from . import preflight_connections as _connections
@@ -52,23 +52,17 @@ def preflight(settings: dict, now: Optional[datetime] = None) -> Findings:
     found.problems += _requirements.check_downtime(settings["max_downtime"])
     found.problems += _target.check_folders(settings)
     if legacy is not None:
-        environment = legacy.effective
         found.add(_source.check_legacy(legacy, settings))
         found.add(_address.check_address(legacy, settings, listeners))
-        found.add(_stores.check_database(legacy, listeners))
         found.add(
-            _contents.check_contents(
-                environment.get("DATABASE_URL", ""),
-                found.facts,
-                settings["accept_down"],
-                environment.get(_endpoint.ACCOUNT, ""),
-            )
+            _stores.check_database(legacy, listeners, settings["images"].get("postgres") or "")
         )
+        found.add(_contents.check_contents(legacy, found.facts, settings["accept_down"]))
         found.add(_stores.check_redis(legacy, settings, listeners))
         found.add(_connections.check_stores(legacy))
         found.problems += _stores.check_units(found.facts)
         found.problems += _neighbours.of_legacy(
-            dict(found.facts), environment, settings["accept_down"]
+            dict(found.facts), legacy.effective, settings["accept_down"]
         )
         found.add(_stores.check_model_servers(legacy, found.facts, listeners))
         planned = _source.plan_environment(legacy, settings, found.facts)
@@ -79,6 +73,8 @@ def preflight(settings: dict, now: Optional[datetime] = None) -> Findings:
         found.add(_target.check_images(settings, found.facts, engine))
         found.problems += _target.check_names(settings, found.facts)
     found.add(_target.check_space(settings, found.facts, engine))
+    places = _places.of(found.facts)
+    found.facts["places"] = {"database": places.database, "redis": places.redis}
     return found
 
 

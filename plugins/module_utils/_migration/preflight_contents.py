@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from .._deployment import legacy as _legacy
+from .._deployment import places as _places
 from .._host.problem import Problem
 from .._postgres import contents as _contents
 from .._postgres import extensions as _extensions
@@ -16,6 +18,7 @@ from .._postgres import session as _session
 from .._postgres.contents import Attached, Contents
 from .._postgres.role import SETTINGS
 from . import neighbours as _neighbours
+from . import preflight_stores as _preflight_stores
 from .preflight_findings import Facts, Findings
 
 SHOWN = 12  # names in one message; the journal has all of them
@@ -25,25 +28,27 @@ ASK = (
 )
 
 
-def check_contents(url: str, facts: Facts, accepted: Iterable[str], account: str = "") -> Findings:
+def check_contents(legacy: _legacy.Running, facts: Facts, accepted: Iterable[str]) -> Findings:
     """Look into the database of the running proxy, as far as it has answered.
+
+    Of one that stays where it is, only whether all of LiteLLM's can be read.
 
     Facts: more of ``database``: ``schema`` of LiteLLM's tables, ``extensions`` that they need,
     ``left_behind``: what stays, in words.
 
     :param accepted: what the operator can do without, see :mod:`.neighbours`.
-    :param account: who has to ask it (see :class:`_postgres.endpoint.Endpoint`).
     """
-    found, database = Findings(), facts.get("database", {})
+    found, database = Findings(), facts.get("database") or {}
     if "major" not in database:
         return found  # which is said elsewhere
-    endpoint = _session.from_url(url, account)
+    endpoint = _preflight_stores.endpoint(database, legacy.effective)
     subject = "database %s" % endpoint.database
     try:
         with _session.Session(endpoint, SETTINGS) as session:
             there = _contents.read(session, endpoint.schema)
             beyond = _extensions.beyond(session, there.scope) if there else []
             bypasses = _contents.bypasses(session)
+            closed = _closed(session, there.scope.schema) if there else []
             user = endpoint.user or str(session.query("SELECT current_user")[0][0])
     except _session.PostgresError as error:
         found.refuse(subject, str(error), "let the proxy's role read the system catalogs")
@@ -56,10 +61,18 @@ def check_contents(url: str, facts: Facts, accepted: Iterable[str], account: str
             "the migration needs the database that the proxy uses",
         )
         return found
+    found.problems += unread(there, subject, user, bypasses, closed)
     database["schema"] = there.scope.schema
     database["extensions"] = list(there.scope.extensions)
     database["left_behind"] = there.besides
-    found.problems += obstacles(there, subject, user, bypasses)
+    try:
+        if not there.alone:
+            there.scope.options(_session.client_version(endpoint, "pg_dump"))
+    except _session.PostgresError as error:
+        found.refuse("pg_dump", str(error), "it is only used here, and changes no server")
+    if not _places.here(facts, "database"):
+        return found
+    found.problems += obstacles(there, subject, user)
     found.problems += _neighbours.check(acting(there), accepted)
     if beyond:
         found.refuse(
@@ -68,11 +81,6 @@ def check_contents(url: str, facts: Facts, accepted: Iterable[str], account: str
             "let the index, default or constraint that calls it do without it: LiteLLM makes none,"
             " and its role in the container is no superuser",
         )
-    try:
-        if not there.alone:
-            there.scope.options(_session.client_version(endpoint, "pg_dump"))
-    except _session.PostgresError as error:
-        found.refuse("pg_dump", str(error), "it is only used here, and changes no server")
     found.warnings += stays(there, subject)
     return found
 
@@ -101,20 +109,27 @@ def acting(there: Contents) -> list[_neighbours.Use]:
     ]
 
 
-def obstacles(there: Contents, subject: str, user: str, bypasses: bool) -> list[Problem]:
-    """What would stand in the way: of reading everything, of taking it along, of writing rows back.
+_CLOSED = """SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace =
+  (SELECT oid FROM pg_namespace WHERE nspname = %s)
+  AND (relname LIKE 'LiteLLM\\_%%' OR relname = '_prisma_migrations')
+  AND NOT has_table_privilege(oid, 'SELECT') ORDER BY 1"""
+
+
+def _closed(session: _session.Session, schema: str) -> list[str]:
+    """Tables of LiteLLM's that its role may not read."""
+    return [str(row[0]) for row in session.query(_CLOSED % _session.literal(schema))]
+
+
+def unread(
+    there: Contents, subject: str, user: str, bypasses: bool, closed: Sequence[str] = ()
+) -> list[Problem]:
+    """What would stand in the way of reading everything.
 
     :param user: LiteLLM's role.
     :param bypasses: whether row security does not apply to it.
+    :param closed: tables that it may not read.
     """
-    found = [
-        Problem(
-            subject,
-            "%s needs %s, which is not LiteLLM's and is not taken along" % (item.table, item.name),
-            "let LiteLLM's table do without it: LiteLLM makes no such thing",
-        )
-        for item in there.of("needs")
-    ]
+    found = []
     hidden = [item.table for item in there.of("row security") if item.counts]
     if hidden and not bypasses:
         found.append(
@@ -126,6 +141,32 @@ def obstacles(there: Contents, subject: str, user: str, bypasses: bool) -> list[
                 " rollback.yml" % _session.identifier(user),
             )
         )
+    if closed:
+        found.append(
+            Problem(
+                subject,
+                "does not let role %s read %s: no backup of it would be whole"
+                % (user, _names(closed)),
+                "GRANT SELECT ON %s TO %s as their owner"
+                % (_session.identifier(closed[0]), _session.identifier(user)),
+            )
+        )
+    return found
+
+
+def obstacles(there: Contents, subject: str, user: str) -> list[Problem]:
+    """What would stand in the way: of taking it along, of writing rows back.
+
+    :param user: LiteLLM's role.
+    """
+    found = [
+        Problem(
+            subject,
+            "%s needs %s, which is not LiteLLM's and is not taken along" % (item.table, item.name),
+            "let LiteLLM's table do without it: LiteLLM makes no such thing",
+        )
+        for item in there.of("needs")
+    ]
     found += _owned(there.of("owner"), subject, user, "LiteLLM's own")
     keys = [item for item in there.of("foreign key") if not item.counts]
     return found + _owned(keys, subject, user, "they refer to LiteLLM's")

@@ -21,13 +21,14 @@ class Facts(TypedDict, total=False):
     engine: dict[str, Any]
     legacy: _legacy.Facts
     project_dir: str
-    database: dict[str, Any]
+    database: Optional[dict[str, Any]]
     redis: Optional[dict[str, Any]]
     model_hosts: list[dict[str, Any]]
     address: dict[str, Any]
     needs: dict[str, Any]
     images: dict[str, dict[str, Any]]
     space: list[dict[str, Any]]
+    places: dict[str, str]
 
 
 @dataclass

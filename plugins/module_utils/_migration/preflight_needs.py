@@ -13,12 +13,14 @@ from .._config import container_view as _container_view
 from .._config import mounts as _mounts
 from .._config import needs as _needs
 from .._config import needs_files as _needs_files
+from .._config import stores as _stores
 from .._config.needs import HOST, REFERENCE, Named
 from .._deployment import legacy as _legacy
+from .._deployment import places as _places
 from .._host import files as _files
 from .._litellm import salt_key as _salt_key
-from .._postgres import endpoint as _endpoint
 from .._postgres import session as _session
+from . import preflight_stores as _preflight_stores
 from .preflight_findings import Facts, Findings
 
 HOSTS = "/etc/hosts"
@@ -33,7 +35,8 @@ def check_needs(
 ) -> Findings:
     """Find what is needed, and resolve it as the container will.
 
-    Facts: ``needs``, as :class:`_config.needs_files.Resolved` has it.
+    Facts: ``needs``, as :class:`_config.needs_files.Resolved` has it, and ``servers``: host and
+    port of stores that are elsewhere.
 
     :param planned: the new environment.
     """
@@ -45,7 +48,7 @@ def check_needs(
     ]
     named = [
         *(item for view in views for item in _needs.of_config(view.source, _as_source(view.text))),
-        *_needs.of_environment(carried),
+        *_needs.of_environment(carried, _places.elsewhere(facts)),
         *_needs.of_options(legacy.facts.get("options", [])),
         *(item for name, values in stored for item in _needs.of_stored(name, values)),
     ]
@@ -76,7 +79,8 @@ def check_needs(
     )
     found.problems += resolved.problems
     found.warnings += resolved.warnings
-    found.facts["needs"] = facts_of(resolved)
+    servers = _preflight_stores.servers(legacy, facts)
+    found.facts["needs"] = {**facts_of(resolved), "servers": servers}
     return found
 
 
@@ -94,10 +98,11 @@ def facts_of(resolved: _needs_files.Resolved) -> dict[str, Any]:
 
 def _views(legacy: _legacy.Running) -> list[_container_view.View]:
     """The configuration as the container reads it; none where there can be none."""
+    where = _stores.where(legacy.stores)
     # what can't be read has no parts; check_legacy has said both
-    if not legacy.configuration.parts or _container_view.problems(legacy.configuration):
+    if not legacy.configuration.parts or _container_view.problems(legacy.configuration, where):
         return []
-    addresses = _container_view.Addresses(own_ports=[legacy.facts["port"]])
+    addresses = _container_view.Addresses(own_ports=[legacy.facts["port"]], where=where)
     return _container_view.views(legacy.configuration, "config.compose.yaml", addresses)
 
 
@@ -128,12 +133,12 @@ def _known_hosts() -> dict[str, str]:
 
 def _stored(legacy: _legacy.Running, facts: Facts) -> list[tuple[str, dict[str, Any]]]:
     """Models of the database with their parameters, as far as the key in use decrypts them."""
-    if not facts.get("database", {}).get("stored_models"):
+    database = facts.get("database") or {}
+    if not database.get("stored_models"):
         return []
     environment = legacy.effective
     try:
-        account = environment.get(_endpoint.ACCOUNT, "")
-        endpoint = _session.from_url(environment.get("DATABASE_URL", ""), account)
+        endpoint = _preflight_stores.endpoint(database, environment)
         table = _session.identifier(endpoint.schema or "public", "LiteLLM_ProxyModelTable")
         rows = _session.query(endpoint, _STORED % table)
     except _session.PostgresError:

@@ -15,6 +15,7 @@ from .._config import environment_files as _environment_files
 from .._config import environment_text as _environment_text
 from .._config import stores as _stores
 from .._deployment import legacy as _legacy
+from .._deployment import places as _places
 from .._deployment.legacy_reader import Reader
 from .._host import files as _files
 from .._host import git as _git
@@ -97,7 +98,7 @@ def _check_config(legacy: _legacy.Running) -> list[Problem]:
         ]
     return [
         Problem("%s:%d" % (item.path, item.line), item.message, "")
-        for item in _container_view.problems(legacy.configuration)
+        for item in _container_view.problems(legacy.configuration, _stores.where(legacy.stores))
     ]
 
 
@@ -231,6 +232,7 @@ def plan_environment(
             master_key_in_config=bool(_configured_keys(legacy)),
             stores=_stores.variables(legacy.stores),
             redis_is_here=_stores.is_redis_here(legacy.stores),
+            where=_stores.where(legacy.stores),
             overrides=settings["overrides"],
             adopt=settings["adopt"],
         ),
@@ -247,4 +249,5 @@ def check_environment(planned: _environment.EnvironmentPlan) -> Findings:
 
 def native_ports(facts: Facts) -> list[int]:
     """The ports of the legacy database and Redis, which no container reaches."""
-    return [store["port"] for store in (facts.get("database"), facts.get("redis")) if store]
+    stores = (_places.here(facts, store) for store in _places.STORES)
+    return [store["port"] for store in stores if store]

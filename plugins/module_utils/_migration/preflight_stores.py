@@ -9,12 +9,14 @@ import json
 import os
 import re
 import socket
-from typing import Any, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence
 
+from .._config import database_settings as _database_settings
 from .._config import environment_rules as _rules
 from .._config import redis_settings as _redis_settings
 from .._config import stores as _stores
 from .._deployment import legacy as _legacy
+from .._deployment import places as _places
 from .._host import listeners as _listeners
 from .._host import process as _process
 from .._host import servers as _servers
@@ -45,20 +47,52 @@ ORPHANED = (
     "run it first as a systemd unit of its own, which runs as its account (User=), so that it can "
     "be stopped and brought back"
 )
+DIRECT, REPLICA = "DIRECT_URL", "DATABASE_URL_READ_REPLICA"
+_BRING = "; its client programs can be an image's: docker pull what litellm_images.postgres names"
+# Passwords that a cloud makes for a quarter of an hour: of AWS, and of Azure and Google.
+_TOKEN = re.compile(r"X-Amz-(?:Signature|Expires|Credential)=|\AeyJ[\w-]{20,}\.[\w-]+\.|\Aya29\.")
+_POOLED = re.compile(r"[?&]pgbouncer=true", re.I)
 _STORED_MODELS = "SELECT litellm_params::text FROM %s ORDER BY model_id"
 
 
-def check_database(legacy: _legacy.Running, listeners: list[_listeners.Listener]) -> Findings:
-    """Check the native PostgreSQL that the running process uses.
+def endpoint(database: Mapping[str, Any], environment: Mapping[str, str]) -> _session.Endpoint:
+    """The database of the running proxy, by its fact and the environment.
 
-    Facts: ``database``, as far as the URL could be read and the server answered.
+    :raises PostgresError: the URL can't be read, or nothing here can ask it.
+    """
+    return _session.from_url(
+        environment.get(str(database.get("variable") or _database_settings.URL), ""),
+        environment.get(_endpoint.ACCOUNT, ""),
+        str(database.get("image") or ""),
+    )
+
+
+def servers(legacy: _legacy.Running, facts: Facts) -> list[str]:
+    """Host and port of the stores that are elsewhere: the container is asked whether it reaches
+    them."""
+    away = _places.elsewhere(facts)
+    found = [_places.address(facts["database"] or {})] if "database" in away else []
+    found += [item.address for item in legacy.stores.redis if "redis" in away]
+    return list(dict.fromkeys(found))
+
+
+def check_database(
+    legacy: _legacy.Running, listeners: list[_listeners.Listener], image: str = ""
+) -> Findings:
+    """Check the PostgreSQL that the running process uses: of this host, or elsewhere.
+
+    :param image: of PostgreSQL, whose client programs ask one that is elsewhere.
+    Facts: ``database``, as far as the URL could be read and the server answered; ``None`` for a
+    proxy without one.
     """
     found, named = Findings(), legacy.stores.database
     if named is None:
-        found.refuse(
+        found.facts["database"] = None
+        found.warn(
             "DATABASE_URL",
-            "the running proxy has none, and nothing else names a database",
-            "a proxy without a database is not moved by this release",
+            "the running proxy has none, and nothing else names a database: there are no keys, no "
+            "budgets and no spend, and no backups are made",
+            "if that is not what you have, look at the proxy's configuration and environment",
         )
         return found
     subject = named.origin.replace(" of the environment", "")
@@ -66,63 +100,131 @@ def check_database(legacy: _legacy.Running, listeners: list[_listeners.Listener]
         found.refuse(subject, named.fault, "name the database by a URL, and restart the proxy")
         return found
     try:
-        account = legacy.effective.get(_endpoint.ACCOUNT, "")
-        endpoint = _session.from_url(named.url, account)
+        parts = _endpoint.parse_url(named.url)
     except _session.PostgresError as error:
         found.refuse(subject, str(error), "mend it there, and restart the proxy")
         return found
-    service = _legacy.service_behind(endpoint.port, listeners, endpoint.host)
+    database: dict[str, Any] = {
+        "where": _stores.where(legacy.stores)["database"],
+        "host": parts["host"],
+        "port": parts["port"],
+        "name": parts["database"],
+        "user": parts["user"],
+        "origin": named.origin,
+        "unit": None,
+        "process": None,
+        "server": None,
+    }
+    database["rehearse_without"] = _unset(named) if database["where"] == _rules.ELSEWHERE else []
+    away = database["where"] == _rules.ELSEWHERE and not _servers.is_here(parts["host"])
+    service = None if away else _legacy.service_behind(parts["port"], listeners, parts["host"])
     instead = _programs.instead(_programs.DATABASE, service)
     if instead:
         found.refuse(subject, *instead)
         return found  # of what it is before, nothing is known
-    database: dict[str, Any] = {
-        "host": endpoint.host,
-        "port": endpoint.port,
-        "name": endpoint.database,
-        "user": endpoint.user,
-        "origin": named.origin,
-        "unit": service and service["unit"],
-        "process": service and service["process"],
-        "server": _native_server.seen(service["pid"]) if service else None,
-    }
     found.facts["database"] = database
-    elsewhere = _elsewhere(endpoint.host, endpoint.port, service)
+    if away:
+        found.problems += _away(database, subject, legacy.effective, image)
+    else:
+        found.problems += _native(database, subject, service)
+    if all(problem.subject != subject for problem in found.problems):
+        found.problems += _look(database, subject, legacy.effective)
+    return found
+
+
+def _native(
+    database: dict[str, Any], subject: str, service: Optional[_legacy.Server]
+) -> list[Problem]:
+    """What stands against moving a server of this host. More facts of it.
+
+    :param service: who answers there.
+    """
+    host, port = database["host"], database["port"]
+    elsewhere = _elsewhere(host, port, service)
     if service is None or elsewhere:
-        found.refuse(subject, *elsewhere)
-        return found
-    if service["unit"] is None:
-        found.refuse(
-            "port %d" % endpoint.port,
-            "PostgreSQL (%s) %s" % (service["process"], service["seen"]),
-            ORPHANED,
-        )
+        return [Problem(subject, *elsewhere)]
+    database["unit"], database["process"] = service["unit"], service["process"]
+    database["server"] = _native_server.seen(service["pid"])
+    if service["unit"]:
+        return []
+    said = "PostgreSQL (%s) %s" % (service["process"], service["seen"])
+    return [Problem("port %d" % port, said, ORPHANED)]
+
+
+def _away(
+    database: dict[str, Any], subject: str, environment: Mapping[str, str], image: str
+) -> list[Problem]:
+    """What stands against a server on another host. More facts of it: ``variable`` that names it
+    for the client programs, and the ``image`` that has them."""
+    direct = environment.get(DIRECT, "")
+    database["variable"] = DIRECT if _is_elsewhere(direct) else _database_settings.URL
+    url = environment.get(database["variable"], "")
+    password = _endpoint.parse_url(url)["password"] or ""
+    if _TOKEN.search(password):
+        remedy = "give LiteLLM's role a password of its own, and restart the proxy"
+        return [Problem(subject, "has a password that is a token, which expires", remedy)]
+    if _POOLED.search(url):
+        return [
+            Problem(
+                subject,
+                "goes through PgBouncer (pgbouncer=true): a backup by that way would change the"
+                " settings of connections that others get",
+                "name the server itself in DIRECT_URL, as Prisma takes it, and restart the proxy",
+            )
+        ]
+    if image and _process.run(["docker", "image", "inspect", image]).rc == 0:
+        database["image"] = image
+    return []
+
+
+def _unset(named: _database_settings.Database) -> list[str]:
+    """Variables without which the proxy has no database; none where its configuration has it
+    written out."""
+    in_environment = named.variable or named.origin.endswith("of the environment")
+    names = [_database_settings.URL, DIRECT, REPLICA, named.variable]
+    return list(dict.fromkeys(filter(None, names))) if in_environment else []
+
+
+def _is_elsewhere(url: str) -> bool:
+    named = _stores.Stores(_database_settings.Database(url, ""), ())
+    return bool(url) and _stores.where(named)["database"] == _rules.ELSEWHERE
+
+
+def _look(database: dict[str, Any], subject: str, environment: dict[str, str]) -> list[Problem]:
+    """Ask the server itself. More facts of it."""
+    away, image = database["where"] == _rules.ELSEWHERE, database.get("image")
     try:
-        database["server_version"], database["major"] = _session.server_version(endpoint)
-        dump = _session.client_version(endpoint, "pg_dump")
-        database["bytes"] = _session.database_size(endpoint)
-        connections = _session.query(endpoint, "SHOW max_connections")[0][0]
+        where = endpoint(database, environment)
+        database["rootcert"] = where.rootcert
+        database["server_version"], database["major"] = _session.server_version(where)
+        dump = _session.client_version(where, "pg_dump")
+        database["bytes"] = _session.database_size(where)
+        connections = _session.query(where, "SHOW max_connections")[0][0]
         database["max_connections"] = int(connections or 0)
-        stored = _session.identifier(endpoint.schema or "public", "LiteLLM_ProxyModelTable")
-        models = [row[0] or "{}" for row in _session.query(endpoint, _STORED_MODELS % stored)]
+        stored = _session.identifier(where.schema or "public", "LiteLLM_ProxyModelTable")
+        models = [row[0] or "{}" for row in _session.query(where, _STORED_MODELS % stored)]
+        database["migrations"] = _migrations(where)
     except _session.PostgresError as error:
         remedy = "the migration needs the database that the proxy uses"
-        found.refuse(subject, str(error), remedy)
-        return found
+        return [Problem(subject, str(error), remedy + (_BRING if away and not image else ""))]
+    found = []
     if dump < database["major"]:
-        found.refuse(
-            "pg_dump",
-            "is of PostgreSQL %d and can't read a server of %d" % (dump, database["major"]),
-            "install the client programs of PostgreSQL %d (postgresql-client-%d)"
-            % (database["major"], database["major"]),
+        program = "litellm_images.postgres" if image else "pg_dump"
+        remedy = (
+            "take an image of PostgreSQL %d or newer: its client programs are used"
+            % database["major"]
+            if image
+            else "install the client programs of PostgreSQL %d (postgresql-client-%d)"
+            % (database["major"], database["major"])
+            + (_BRING if away else "")
         )
+        said = "is of PostgreSQL %d and can't read a server of %d" % (dump, database["major"])
+        found.append(Problem(program, said, remedy))
     database["stored_models"] = len(models)
-    database["migrations"] = _migrations(endpoint)
-    tried = _try_salt_key(legacy.effective, models)
+    tried = _try_salt_key(environment, models)
     database["salt_key_proved"] = True in tried
     outcome = None if not tried or set(tried) == {None} else False not in tried
-    found.problems += _requirements.check_salt(outcome, len(models))
-    return found
+    return found + _requirements.check_salt(outcome, len(models))
 
 
 def _elsewhere(host: str, port: int, service: Optional[_legacy.Server]) -> tuple[str, ...]:
@@ -138,10 +240,7 @@ def _elsewhere(host: str, port: int, service: Optional[_legacy.Server]) -> tuple
             "name it as 127.0.0.1, where alone the container is reached afterwards, and restart "
             "the proxy",
         )
-    return (
-        "points to %s:%d, where no PostgreSQL of this host listens" % (host, port),
-        "an external database is not moved by this release",
-    )
+    return _silent(_programs.DATABASE, host, port)
 
 
 def _silent(kind: str, host: str, port: int) -> tuple[str, str]:
@@ -169,7 +268,7 @@ def _try_salt_key(environment: dict[str, str], models: Sequence[str]) -> list[Op
 
 def check_units(facts: Facts) -> list[Problem]:
     """Units that could not be brought back once they were stopped."""
-    stores = [store for store in (facts.get("database"), facts.get("redis")) if store]
+    stores = [store for name in _places.STORES if (store := _places.here(facts, name))]
     units = facts["legacy"]["units"] + [store["unit"] for store in stores if store["unit"]]
     obstacles = [_systemd.obstacle(unit, check=True) for unit in units]
     return [obstacle for obstacle in obstacles if obstacle]
@@ -197,7 +296,7 @@ def _migrations(endpoint: Any) -> Optional[list[str]]:
 def check_redis(
     legacy: _legacy.Running, settings: dict, listeners: list[_listeners.Listener]
 ) -> Findings:
-    """Check the native Redis, by LiteLLM's own order of settings.
+    """Check the Redis, by LiteLLM's own order of settings: of this host, or elsewhere.
 
     Facts: ``redis``, ``None`` if the proxy uses none.
     """
@@ -216,7 +315,7 @@ def check_redis(
         found.refuse(named.origin, str(error), error.remedy)
         return found
     if not _rules.is_loopback(host):
-        return _external(named, found)
+        return _external(named, found, legacy)
     service = _legacy.service_behind(port, listeners, host)
     if service is None and named.use == _redis_settings.FALLBACK:
         found.facts["redis"] = None
@@ -230,12 +329,8 @@ def check_redis(
     if instead or service is None:
         found.refuse(named.origin, *(instead or _silent(_programs.REDIS, host, port)))
         return found
-    # With this setting spend waits in Redis until it is written to the database.
-    holds_spend = any(
-        re.search(r"^\s+use_redis_transaction_buffer\s*:\s*[\"']?true", text, re.M | re.I)
-        for text in legacy.configuration.texts
-    )
     redis: dict[str, Any] = {
+        "where": _rules.HERE,
         "host": host,
         "port": port,
         "origin": named.origin,
@@ -245,7 +340,7 @@ def check_redis(
         "major": None,
         "release": None,
         "data": None,
-        "holds_spend": holds_spend,
+        "holds_spend": _holds_spend(legacy),
     }
     found.facts["redis"] = redis
     if service["unit"] is None:
@@ -276,7 +371,7 @@ def check_redis(
                 "its keys are copied as to a replica, and a rollback does not copy them back;"
                 " mend its dir and dbfilename if it is to",
             )
-    elif holds_spend:
+    elif redis["holds_spend"]:
         found.refuse(
             "litellm_carry_redis",
             "is false, and the proxy keeps spend in Redis that is not in the database yet "
@@ -338,7 +433,13 @@ def _redis_place(
     )
 
 
-def _external(named: _redis_settings.Redis, found: Findings) -> Findings:
+def _holds_spend(legacy: _legacy.Running) -> bool:
+    """Whether spend waits in Redis until it is written to the database."""
+    pattern = re.compile(r"^\s+use_redis_transaction_buffer\s*:\s*[\"']?true", re.M | re.I)
+    return any(pattern.search(text) for text in legacy.configuration.texts)
+
+
+def _external(named: _redis_settings.Redis, found: Findings, legacy: _legacy.Running) -> Findings:
     """What is said of a Redis that the proxy reaches by another address than the loopback's."""
     if _servers.is_here(named.host):
         found.refuse(
@@ -346,12 +447,26 @@ def _external(named: _redis_settings.Redis, found: Findings) -> Findings:
             "names %s, which is this host itself" % named.address,
             "name it as 127.0.0.1, and restart the proxy",
         )
-    else:
-        found.facts["redis"] = None
+        return found
+    found.facts["redis"] = {
+        "where": _rules.ELSEWHERE,
+        "host": named.host,
+        "port": named.port,
+        "origin": named.origin,
+        "unit": None,
+    }
+    if _holds_spend(legacy) and _stores.where(legacy.stores)["database"] == _rules.HERE:
+        found.refuse(
+            "use_redis_transaction_buffer",
+            "keeps spend in a Redis that stays where it is, and the database is moved: the new "
+            "proxy's rehearsal would write that spend into the copy",
+            "switch it off, restart the proxy, and switch it on again after the migration",
+        )
+    if not _answers(named.port, named.host):
         found.warn(
             named.origin,
-            "names a Redis on another host, %s, which is not moved" % named.address,
-            "let that host's firewall take connections from this host's containers",
+            "names a Redis on another host, %s, which takes no connection now" % named.address,
+            "LiteLLM goes without one meanwhile; see whether it runs, and who may reach it",
         )
     return found
 
@@ -366,7 +481,7 @@ def check_model_servers(
     found = Findings()
     own = {
         facts["legacy"]["port"],
-        *(store["port"] for store in (facts.get("database"), facts.get("redis")) if store),
+        *(store["port"] for name in _places.STORES if (store := _places.here(facts, name))),
     }
     ports = _legacy.model_ports(legacy.environment, legacy.configuration.texts)
     servers = [_model_server(port, listeners) for port in sorted(ports) if port not in own]
@@ -400,10 +515,10 @@ def _model_server(port: int, listeners: list[_listeners.Listener]) -> dict[str, 
     }
 
 
-def _answers(port: int) -> bool:
-    """Whether something accepts connections on a loopback port."""
+def _answers(port: int, host: str = _listeners.LOOPBACK) -> bool:
+    """Whether something accepts connections on a port."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=3):
+        with socket.create_connection((host, port), timeout=3):
             return True
     except OSError:
         return False

@@ -10,6 +10,7 @@ from typing import Any, Callable, Optional, Sequence
 
 from .._deployment import compose_project as _compose_project
 from .._deployment import journal as _journal
+from .._deployment import places as _places
 from .._host import docker as _docker
 from .._host import files as _files
 from .._host import images as _images
@@ -65,18 +66,19 @@ def check_ports(
             lambda item: item.pid and legacy["pid"] in _process.ancestors(item.pid),
             "",
         )
-    for name, kind, known, store in (
-        ("database", _programs.DATABASE, "database" in facts, facts.get("database")),
-        ("redis", _programs.REDIS, "redis" in facts, facts.get("redis")),
+    for name, service, kind in (
+        ("database", "postgres", _programs.DATABASE),
+        ("redis", "redis", _programs.REDIS),
     ):
-        if not known:
+        if name not in facts or service not in _places.services(facts):
             continue
+        store = _places.here(facts, name)
         add(
             name,
             store["port"] if store else settings[name + "_port"],
             "the legacy %s" % kind if store else _requirements.NOBODY,
             _runs(kind) if store else lambda _item: False,
-            (store or {}).get("host") or _listeners.LOOPBACK,
+            store.get("host") or _listeners.LOOPBACK,
         )
     serving = [port.number for port in ports]
     add(
@@ -107,14 +109,14 @@ def _runs(kind: str) -> Callable[[_listeners.Listener], bool]:
 
 
 def check_images(settings: dict, facts: Facts, engine: dict) -> Findings:
-    """Check the three images: there or to be had, for this platform, new enough, not of a bad
+    """Check the images: there or to be had, for this platform, new enough, not of a bad
     release.
 
     Facts: ``images``, by service.
     """
     images: dict[str, dict[str, Any]] = {}
     found = Findings({"images": images})
-    for service in _compose_project.SERVICES:
+    for service in _places.images(facts):
         variable = "litellm_images.%s" % service
         reference = settings["images"].get(service) or ""
         try:
@@ -228,7 +230,9 @@ def check_names(settings: dict, facts: Facts) -> list[Problem]:
     project = settings["project_name"]
     known = os.path.exists(_journal.path_of(settings["state_dir"]))
     volumes = {}
-    for name in _compose_project.volume_names(project).values():
+    for service, name in _compose_project.volume_names(project).items():
+        if service not in _places.services(facts):
+            continue
         labels = _docker.volume_labels(name)
         if labels is not None:
             volumes[name] = known and _docker.OWN_LABEL in labels
@@ -278,11 +282,12 @@ def check_folders(settings: dict) -> list[Problem]:
 
 def check_space(settings: dict, facts: Facts, engine: dict) -> Findings:
     """Check the free space for the images, the copy and the backup. Facts: ``space``."""
-    database = facts.get("database", {}).get("bytes", 0)
+    database = (facts.get("database") or {}).get("bytes", 0)
+    copied = database if _places.here(facts, "database") else 0
     missing = [image["bytes"] for image in facts.get("images", {}).values() if not image["present"]]
     # A layer takes about three times its compressed size once it is unpacked.
     wanted = {engine["images_root"]: sum(missing) * 4}
-    wanted[engine["root"]] = wanted.get(engine["root"], 0) + database + RESERVE
+    wanted[engine["root"]] = wanted.get(engine["root"], 0) + copied + RESERVE
     wanted[settings["backup_dir"]] = wanted.get(settings["backup_dir"], 0) + database
     needs = [
         (path, _files.device_of(path), needed, _files.free_bytes(path))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Optional, Sequence
 
+from .._config.environment_rules import ELSEWHERE, HERE
+from .._deployment import places as _places
 from .._deployment import steps as _steps
 from .._deployment.journal import (
     DONE,
@@ -26,7 +28,7 @@ from . import snapshot as _snapshot
 # By state: the outcome of a run that went well, and of one that failed.
 OUTCOMES = {
     MIGRATED: (
-        "The host is migrated: LiteLLM, PostgreSQL and Redis run in Docker Compose.",
+        "The host is migrated: %s in Docker Compose.",
         "The rollback failed. Nothing was lost: the host is migrated as before,"
         " and the compose deployment serves.",
     ),
@@ -41,6 +43,8 @@ OUTCOMES = {
         " The legacy deployment was not touched and serves.",
     ),
 }
+
+_NAMES = {"litellm": "LiteLLM", "postgres": "PostgreSQL", "redis": "Redis"}
 
 
 def build(journal: Journal, folder: str) -> dict:
@@ -75,7 +79,11 @@ def build(journal: Journal, folder: str) -> dict:
 
 def _outcome(journal: Journal) -> str:
     well, failed = OUTCOMES.get(journal["state"], ("The run has not ended.",) * 2)
-    return failed if journal["facts"].get("failure") else well
+    if journal["facts"].get("failure"):
+        return failed
+    names = [_NAMES[service] for service in _places.services(journal["facts"].get("found", {}))]
+    runs = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+    return well % (runs + (" run" if names[1:] else " runs")) if "%s" in well else well
 
 
 def is_back(journal: Journal) -> bool:
@@ -92,19 +100,27 @@ def stuck(journal: Journal) -> list[str]:
         "systemctl --user --machine=%s@" % unit["account"] if unit.get("account") else "systemctl"
     )
     volume = "the compose deployment's rows are in its PostgreSQL volume, untouched"
+    moved = _is_moved(journal)
+    stays = "No database was moved, so all rows are where they always were."
     again = "When what is named is mended, rollback.yml ends it, and so does migrate.yml."
     if journal["phase"] in _steps.of(_steps.REVERT):
-        lines = [
+        held = [
             "The legacy database holds what the step copy_back proved"
             if step(journal, "copy_back")
             else "The legacy database was never written to",
             "and %s." % volume,
+        ]
+        lines = [
+            *(held if moved else [stays]),
             "Look at the legacy proxy: %s status %s."
             % (manager, unit.get("name", "litellm.service")),
             again,
         ]
     elif journal["phase"] in _steps.of(_steps.PAUSE):
         lines = ["The compose deployment was not stopped: it serves as before the way back.", again]
+    elif not moved:
+        look = "Look at the engine: docker ps --all; systemctl status docker."
+        lines = ["Nobody serves now.", stays, look, again]
     else:
         lines = [
             "Nobody serves now: %s, the legacy database is as it was left." % volume,
@@ -116,13 +132,27 @@ def stuck(journal: Journal) -> list[str]:
     return lines
 
 
+# What steps mean where there is no database that is moved.
+_STAYS = {
+    "rehearse": "new proxy tried without its database",
+    "cutover": "legacy stopped; no database was copied",
+    "copy_back": "no database was moved, so no rows were copied back",
+}
+
+
+def _is_moved(journal: Journal) -> bool:
+    """Whether the database is in a container, or was."""
+    return _places.of(journal["facts"].get("found", {})).database == HERE
+
+
 def _phases(journal: Journal) -> list[dict[str, Any]]:
     """The last attempt at each step, in the order in which they were begun."""
     last = {entry["name"]: entry for entry in journal["steps"]}
+    moved = _is_moved(journal)
     return [
         {
             "name": name,
-            "meaning": _steps.MEANINGS.get(name, ""),
+            "meaning": ({} if moved else _STAYS).get(name) or _steps.MEANINGS.get(name, ""),
             "state": entry["state"],
             "seconds": round(seconds_between(entry["begun"], entry["ended"]), 1)
             if entry["ended"]
@@ -170,6 +200,10 @@ def _proofs(journal: Journal) -> list[dict[str, Any]]:
         )
     verified = facts_of(journal, "verify")
     if verified.get("after"):
+        proofs += [
+            _proof("not moved, and used by the new proxy", True, line)
+            for line in _places.stay(journal["facts"].get("found", {}))
+        ]
         proofs += _clients(journal["facts"].get("snapshot_before", {}), verified["after"])
         proofs += _able(facts_of(journal, "rehearse").get("capabilities", {}))
         address = journal["facts"].get("found", {}).get("address") or {}
@@ -238,7 +272,8 @@ def _proofs_back(journal: Journal) -> list[dict[str, Any]]:
         )
     if checked.get("after"):
         facts = journal["facts"]
-        before = facts.get("snapshot_after") if carried.get("data") == "carry" else None
+        same = carried.get("data") == "carry" or not _is_moved(journal)
+        before = facts.get("snapshot_after") if same else None
         proofs += _clients(before or facts.get("snapshot_before", {}), checked["after"])
         proofs += _able(
             {
@@ -413,17 +448,17 @@ def _found(found: dict) -> list[str]:
     database = found.get("database")
     if database:
         lines.append(
-            "PostgreSQL %s on port %d, database %s, %s%s"
+            "PostgreSQL %s %s, database %s, %s%s"
             % (
                 database["server_version"],
-                database["port"],
+                _at(found, "database"),
                 database["name"],
                 size(database["bytes"]),
                 "; a stored row proves the salt key" if database.get("salt_key_proved") else "",
             )
         )
     if found.get("redis"):
-        lines.append("Redis on port %d" % found["redis"]["port"])
+        lines.append("Redis %s" % _at(found, "redis"))
     for host in found.get("model_hosts", []):
         lines.append(
             "model server on port %d: %s%s"
@@ -434,6 +469,12 @@ def _found(found: dict) -> list[str]:
             )
         )
     return lines
+
+
+def _at(found: dict, store: str) -> str:
+    about = found[store]
+    away = store in _places.elsewhere(found)
+    return "at %s" % _places.address(about) if away else "on port %d" % about["port"]
 
 
 def _environment(journal: Journal) -> dict:
@@ -457,8 +498,12 @@ def _changes(journal: Journal, folder: str) -> list[str]:
     images = _images(journal["facts"].get("images", {}))
     views = ["config.compose.yaml", *(item["view"] for item in staged.get("included", []))]
     lines = [
-        "new in %s: compose.yaml, compose.stage.yaml, %s, .env, redis.conf, .dockerignore"
-        % (project, ", ".join(views)),
+        "new in %s: compose.yaml, compose.stage.yaml, %s, .env%s, .dockerignore"
+        % (
+            project,
+            ", ".join(views),
+            "" if _places.of(found).redis == ELSEWHERE else ", redis.conf",
+        ),
         *images,
     ]
     if journal["state"] == ROLLED_BACK:
@@ -486,9 +531,8 @@ def _changes(journal: Journal, folder: str) -> list[str]:
         for item in facts_of(journal, "serve").get("models", [])
     ]
     names = [entry["name"] for entry in found["legacy"]["units"]]
-    names += [
-        found[server]["unit"]["name"] for server in ("database", "redis") if found.get(server)
-    ]
+    stores = [found.get(store) or {} for store in _places.STORES]
+    names += [store["unit"]["name"] for store in stores if store.get("unit")]
     lines.append("stopped and disabled, not deleted: %s" % ", ".join(names))
     if staged.get("bridges"):
         lines.append(
@@ -533,6 +577,12 @@ def _undo(journal: Journal) -> list[str]:
         return [
             "there is no way back but to restore the last backup of the legacy deployment,"
             " which finalized.md names"
+        ]
+    if journal["state"] == MIGRATED and not _is_moved(journal):
+        return [
+            "rollback.yml brings the legacy proxy back, with all that was written since: the"
+            " database was not moved",
+            "what it would do, without doing it: rollback.yml --check",
         ]
     if journal["state"] == MIGRATED:
         return [

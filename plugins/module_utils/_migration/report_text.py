@@ -11,6 +11,7 @@ import shlex
 from typing import Any
 
 from .._deployment import journal as _journal
+from .._deployment import places as _places
 from .._deployment import steps as _steps
 from .._deployment.journal import MIGRATED
 from .._host import display as _display
@@ -30,13 +31,14 @@ def retirement(journal: _journal.Journal) -> list[str]:
         % (_display.markdown(journal.get("ended")), _display.markdown(journal["id"])),
         "**There is no way back from here except to restore a backup.**",
         "",
-        "Last backup: %s, pinned: %s rows in %d tables, content hash %s, as at the cutover;"
+        "Last backup: %s, pinned: %s rows in %d tables, content hash %s%s;"
         " with its unit files, configuration and env files."
         % (
             _display.code(dumped.get("path")),
             "{:,}".format(dumped.get("rows", 0)),
             dumped.get("tables", 0),
             _display.markdown(str(dumped.get("hash"))[:12]),
+            ", as at the cutover" if _places.here(found, "database") else "",
         ),
         "",
     ]

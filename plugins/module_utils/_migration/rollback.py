@@ -43,11 +43,12 @@ class Look(NamedTuple):
     warnings: list[Problem]
 
 
-def inspect(journal: _journal.Journal, database: _session.Endpoint, choice: str) -> Look:
+def inspect(journal: _journal.Journal, database: Optional[_session.Endpoint], choice: str) -> Look:
     """Look at a host that shall come back.
 
     :param journal: of a migration that began.
-    :param database: the compose deployment's.
+    :param database: the compose deployment's, ``None`` where none was moved: there is nothing to
+        copy back then, whatever the choice.
     :param choice: one of :data:`CHOICES`.
     :returns: facts: ``carries`` (whether there may be rows that the legacy database does not have),
         ``since`` (``keys``, ``requests``, ``spend`` since the cutover; ``None`` where they can't be
@@ -56,7 +57,7 @@ def inspect(journal: _journal.Journal, database: _session.Endpoint, choice: str)
     """
     found = journal["facts"].get("found", {})
     facts: dict[str, Any] = {
-        "carries": _position.copies_back(journal),
+        "carries": database is not None and _position.copies_back(journal),
         "since": None,
         "tables": [],
         "summary": "",
@@ -65,7 +66,7 @@ def inspect(journal: _journal.Journal, database: _session.Endpoint, choice: str)
     problems = _legacy_problems(found.get("legacy", {}))
     problems += _unit_problems(found)
     warnings = _changed_files(found.get("legacy", {}))
-    if not facts["carries"]:
+    if database is None or not facts["carries"]:
         return Look(facts, problems, warnings)
     cutover, backup = (_journal.step(journal, name) for name in ("cutover", "backup"))
     left, kept = (_journal.facts_of(journal, name) for name in ("cutover", "backup"))

@@ -136,6 +136,7 @@ def snapshot(
     local_hosts: Sequence[str] = (),
     own_ports: Sequence[int] = (),
     capabilities: bool = False,
+    database: bool = True,
     earlier: Optional[Snapshot] = None,
 ) -> Snapshot:
     """What clients of this proxy see; ``client`` has its master key.
@@ -152,6 +153,7 @@ def snapshot(
         on this host.
     :param capabilities: also ask the exercised models that answer what else they can do, as the
         probe does.
+    :param database: whether the proxy has one; without it there are no keys, teams and users.
     :param earlier: a snapshot that this one will be compared with; what its models could do is
         asked for too.
     :raises ProxyError: the proxy does not answer, or not to this key.
@@ -163,9 +165,9 @@ def snapshot(
     could = earlier.get("capabilities", []) if earlier else []
     found: Snapshot = {
         "models": models,
-        "keys": _keys(client),
-        "teams": _teams(client),
-        "users": {"count": _users(client)},
+        "keys": _keys(client) if database else {"count": 0, "listed": []},
+        "teams": _teams(client) if database else [],
+        "users": {"count": _users(client) if database else 0},
         "bogus": client.with_key("sk-" + secrets.token_urlsafe(24)).get("/v1/models").status
         if bogus
         else None,

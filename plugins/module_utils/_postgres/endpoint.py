@@ -24,6 +24,7 @@ from .._host import reader as _reader
 from .._host.account import Account, AccountError
 from .._host.paths import UntrustedPath
 from .._host.process import PATH
+from . import image_client as _image_client
 from .programs import PostgresError, find_bindir
 
 APPLICATION = "llmops.litellm"
@@ -42,9 +43,16 @@ ENDPOINT_OPTIONS: dict[str, Any] = {
     "container": {"type": "str"},
     "database": {"type": "str"},
     "user": {"type": "str"},
+    "image": {"type": "str"},
+    "rootcert": {"type": "path"},
 }
 ENDPOINT_RULES: dict[str, Any] = {
-    "mutually_exclusive": [("env_file", "container"), ("env_file", "user")],
+    "mutually_exclusive": [
+        ("env_file", "container"),
+        ("env_file", "user"),
+        ("image", "container"),
+        ("rootcert", "container"),
+    ],
     "required_one_of": [("env_file", "container")],
     "required_by": {"container": ("database", "user")},
 }
@@ -84,8 +92,10 @@ def _open_to_all(host: str) -> bool:
 class Endpoint:
     """A database.
 
-    ``container`` empty: clients run on the host, from ``bindir``; else by the engine's ``exec`` on
-    its local socket or, with a ``host``, as the container knows that.
+    ``container`` empty: clients run on the host, from ``bindir``, or with an ``image`` from that,
+    see :mod:`.image_client`; else by the engine's ``exec`` on its local socket or, with a ``host``,
+    as the container knows that. ``rootcert``: file of this host with the certificates by which a
+    server is known, empty where it is not verified.
 
     ``host`` is a name, an address or the folder of a Unix socket. ``engine`` is the container
     engine's command. ``settings`` are server settings for every connection
@@ -106,18 +116,29 @@ class Endpoint:
     settings: tuple[str, ...] = ()
     schema: str = ""
     account: str = ""
+    image: str = ""
+    rootcert: str = ""
 
     @classmethod
-    def from_url(cls, url: str, account: str = "") -> Endpoint:
-        """An endpoint from a ``DATABASE_URL`` (see :func:`parse_url`), its client programs found on
-        this host.
+    def from_url(cls, url: str, account: str = "", image: str = "", rootcert: str = "") -> Endpoint:
+        """An endpoint from a ``DATABASE_URL`` (see :func:`parse_url`), its client programs from an
+        image, or found on this host.
+
+        :param rootcert: where this host has the certificates that the URL names, empty where they
+            are at their own path.
         """
         found = cls(
             **parse_url(url),
             schema=schema_of(url),
             settings=_found_in(schema_of(url)),
             account=account,
+            image=image,
         )
+        if found.rootcert:
+            found = replace(found, rootcert=rootcert or found.rootcert)
+            _image_client.check(found.rootcert)
+        if image:
+            return found
         return replace(found, bindir=find_bindir(found.host, found.port))
 
     @classmethod
@@ -135,7 +156,12 @@ class Endpoint:
         values = read_env(path)
         if not values.get(variable):
             raise PostgresError("%s does not set %s" % (path, variable))
-        found = cls.from_url(values[variable], values.get(ACCOUNT, ""))
+        found = cls.from_url(
+            values[variable],
+            values.get(ACCOUNT, ""),
+            params.get("image") or "",
+            params.get("rootcert") or "",
+        )
         return replace(found, database=params.get("database") or found.database)
 
     def on(self, database: str) -> Endpoint:
@@ -160,16 +186,23 @@ class Endpoint:
             }
             if self.host or not self.container:
                 words.update(host=self.host, port=str(self.port), sslmode=self.sslmode)
-            if not self.container and _open_to_all(self.host):
+                words.update(sslrootcert=self._rootcert_there())
+            if not (self.container or self.image) and _open_to_all(self.host):
                 words.update(requirepeer=SERVER_ACCOUNT)
             arguments = ("--dbname=" + conninfo(**words), "--no-password") + arguments
-        if not self.container:
+        if not (self.container or self.image):
             return [os.path.join(self.bindir, program), *arguments]
         values = ["%s=%s" % item for item in sorted(_CLIENT.items())] + (
             ["PGPASSWORD"] if self.password is not None else []
         )
+        if self.image:
+            prefix = _image_client.command(self.engine, self.image, program, values, self.rootcert)
+            return [*prefix, *arguments]
         flags = [word for value in values for word in ("--env", value)]
         return [*self.engine, "exec", "--interactive", *flags, self.container, program, *arguments]
+
+    def _rootcert_there(self) -> str:
+        return _image_client.INSIDE if self.rootcert and self.image else self.rootcert
 
     def environment(self) -> dict[str, str]:
         """The whole environment of a client program: nothing of the caller's own, so that no PG…
@@ -197,7 +230,7 @@ class Endpoint:
         # psql runs commands that stand in what it reads, and what a server has said goes into that
         reads = program == "psql" and SCRIPT in arguments
         account = None
-        if not self.container and (reads or (self.account and connect)):
+        if not (self.container or self.image) and (reads or (self.account and connect)):
             account = self._client() or self._stranger()
         argv = self.argv(program, *arguments, connect=connect)
         return started(self, argv, account, **options)
@@ -338,8 +371,9 @@ def _found_in(schema: str) -> tuple[str, ...]:
 
 
 def parse_url(url: str) -> dict[str, Any]:
-    """User, password, host, port, database and sslmode of a PostgreSQL URL, percent-decoded; a host
-    in its query comes before the one in its address, as the folder of a socket is given.
+    """User, password, host, port, database, sslmode and rootcert of a PostgreSQL URL,
+    percent-decoded; a host in its query comes before the one in its address, as the folder of a
+    socket is given.
 
     Parameters that only other clients know (``connection_limit``, ``pool_timeout``, ``schema``,
     ``pgbouncer`` …) are left out.
@@ -375,13 +409,16 @@ def parse_url(url: str) -> dict[str, Any]:
     port = place["port"] or query.get("port") or "5432"
     if not re.fullmatch("[0-9]{1,5}", port):
         raise refuse("has a port that is none")
+    known = query["sslmode"] if query.get("sslmode") in SSL_MODES else ""
+    sslmode, rootcert = _image_client.verification(query, known)
     return {
         "database": database,
         "user": unquote(user),
         "password": unquote(password) if colon else None,
         "host": query.get("host") or place["six"] or unquote(place["name"] or ""),
         "port": int(port),
-        "sslmode": query["sslmode"] if query.get("sslmode") in SSL_MODES else "",
+        "sslmode": sslmode,
+        "rootcert": rootcert,
     }
 
 

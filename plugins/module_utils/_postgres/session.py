@@ -227,9 +227,9 @@ class Session:
         self._errors.close()
 
 
-def from_url(url: str, account: str = "") -> Endpoint:
+def from_url(url: str, account: str = "", image: str = "") -> Endpoint:
     """:meth:`Endpoint.from_url`."""
-    return Endpoint.from_url(url, account)
+    return Endpoint.from_url(url, account, image)
 
 
 def query(

@@ -118,6 +118,11 @@ def inspect(
         problems.append(reason)
     if not exists:
         notes.append("there is no database %s now, so none is kept" % target.database)
+    if deployment.images and "redis" not in deployment.images:
+        notes.append(
+            "the Redis is on another host and is not emptied: what it has counted belongs to the"
+            " database as it is now, until it expires"
+        )
     if manifest.get("source") != deployment.kind:
         notes.append(
             "the backup was made of the %s deployment: models that are stored in its database may "
@@ -298,6 +303,8 @@ def data_space(target: Endpoint) -> Optional[tuple[int, Optional[int]]]:
     """Bytes that are free where the server has its data, and the device where that is one of this
     host's; ``None`` where it does not tell.
     """
+    if target.image:
+        return None  # it is on another host
     if not target.container:
         pid = postmaster(target.host, target.port, "/proc")
         return _room(pid) if pid else None

@@ -254,6 +254,11 @@ def _stream(dump: Dump, target: Endpoint, program: str, *words: str, connect: bo
 @contextmanager
 def _placed(dump: Dump, target: Endpoint, names: Optional[list[str]]) -> Iterator[str]:
     """A folder where the target's pg_restore can read the dump's files (``None``: all of them)."""
+    if target.image:
+        raise BackupError(
+            "%s is a folder, of a database that was in a container: the client programs of an image"
+            " can't read one" % dump.path
+        )
     if not target.container and not dump.identity:
         yield dump.path
         return

@@ -227,6 +227,18 @@ def _unavailable(
     return [problem for problem in found if problem]
 
 
+def _without_database(files: Sequence[_contents.File]) -> list[str]:
+    """Why a deployment whose database is on another host is not built anew."""
+    if "postgres" in (_images(files) or {"postgres": ""}):
+        return []
+    return [
+        "its database is on another host, where it still is or has backups of its own: a new host"
+        " for it is no restore. Write its files from the backup by hand (compose.yaml, env as .env,"
+        " config.compose.yaml), start it with docker compose up, and run your playbooks; then"
+        " restore.yml restores a backup into that database"
+    ]
+
+
 def _lost_mounts(files: Sequence[_contents.File]) -> list[str]:
     """What of the host the proxy's container gets, is in no backup, and is not here."""
     compose = next((file.data for file in files if file.name == _contents.COMPOSE), b"")
@@ -255,7 +267,10 @@ def examine(order: Order) -> Examined:
     if problems:
         return Examined(problems)
     names = {_restore_load.plain(entry["name"]) for entry in manifest["files"]}
-    missing = [name for name in NEEDED if name not in names]
+    # of a Redis on another host there is nothing
+    there = _images(files)
+    needed = [name for name in NEEDED if name != "redis.conf" or "redis" in there or not there]
+    missing = [name for name in needed if name not in names]
     if missing:
         problems.append(
             "%s has no %s: a host is built anew from a backup of the compose deployment "
@@ -273,6 +288,7 @@ def examine(order: Order) -> Examined:
             "needs its settings (/etc/llmops-litellm/ops.json); to build another one, name "
             "another folder" % order.folder
         )
+    problems += _without_database(files)
     problems += _lost_mounts(files)
     if not resumes(order):  # the folder that is there was made from what was accepted then
         problems += _unaccepted(order, files)
@@ -399,7 +415,9 @@ def _write_files(files: Sequence[_contents.File], folder: str) -> None:
 
 def _set_owners(folder: str, project: _compose_project.Project) -> None:
     """Give the files to the accounts of their containers."""
-    redis = _docker.identity(project.images["redis"], project.redis_user)
+    redis = {"uid": 0, "gid": 0}
+    if "redis" in project.images:
+        redis = _docker.identity(project.images["redis"], project.redis_user)
     proxy = _docker.identity(project.images["litellm"], "")
     owners = {
         ".env": (0, 0),
@@ -480,6 +498,8 @@ def _start(
     :returns: notes for the operator.
     """
     notes: list[str] = []
+    if project.database is None:
+        raise RestoreError("the project has no database of its own")
     deployment = Deployment(
         "compose",
         project.database,
@@ -497,11 +517,11 @@ def _start(
             "what an earlier run left can't be removed",
         )
     if stage in ("", SERVERS):
-        log("PostgreSQL and Redis start")
-        _start_servers(order)
+        log("its servers start")
+        _start_servers(order, project)
         _save(order, DATABASE)
     if stage != PROXY:
-        _restore_database(order, project, deployment, manifest, now, log, notes)
+        _restore_database(order, deployment, manifest, now, log, notes)
         _save(order, PROXY)
     log("the proxy starts")
     service = _service.of(deployment, order.state_dir, order.timeout)
@@ -510,18 +530,18 @@ def _start(
     return notes
 
 
-def _start_servers(order: Order) -> None:
+def _start_servers(order: Order, project: _compose_project.Project) -> None:
     words = ["up", "--detach", "--wait", "--wait-timeout", "%d" % order.timeout]
-    words += ["--no-build", "--pull", "never", "postgres", "redis"]
+    words += ["--no-build", "--pull", "never"]
+    words += [service for service in project.images if service != "litellm"]
     _compose_project.must(
         _compose_project.compose(order.folder, words, order.engine, order.timeout + 60),
-        "PostgreSQL and Redis do not start",
+        "its servers do not start",
     )
 
 
 def _restore_database(
     order: Order,
-    project: _compose_project.Project,
     deployment: Deployment,
     manifest: _backup.Manifest,
     now: datetime,
@@ -530,17 +550,17 @@ def _restore_database(
 ) -> None:
     """:raises RestoreError: the backup does not fit, or the restored database differs from it."""
     reasons = _checks.check_salt(manifest, deployment, notes)
-    reasons += _checks.check_server(manifest, project.database)
+    reasons += _checks.check_server(manifest, deployment.database)
     reasons += _checks.check_schema(manifest, order.path, order.identity, deployment, notes)
-    reasons += _checks.check_space(manifest, project.database, "", notes)
+    reasons += _checks.check_space(manifest, deployment.database, "", notes)
     if reasons:
         raise RestoreError("; ".join(reasons))
     _role.secure(
-        project.database, read_env(deployment.salt_key_file).get("POSTGRES_PASSWORD") or None
+        deployment.database, read_env(deployment.salt_key_file).get("POSTGRES_PASSWORD") or None
     )
     log("the database is restored")
     done = _database.restore(
-        order.path, project.database, now, order.identity, order.jobs, manifest
+        order.path, deployment.database, now, order.identity, order.jobs, manifest
     )
     if done.differences:
         raise RestoreError(

@@ -65,6 +65,15 @@ def test_images_are_told_and_refused(run: Run, identities: list[tuple[str, str]]
     )
 
 
+def test_images_of_what_is_elsewhere_need_not_be_given(run: Run) -> None:
+    result = run(docker_images_info, images={"litellm": "l"}, services=[])
+    assert set(result["images"]) == {"litellm"}
+    # of a database elsewhere the client programs are used
+    images = {"litellm": "l", "postgres": "p"}
+    result = run(docker_images_info, images=images, services=[], native_postgres=19)
+    assert "image p is PostgreSQL 18, the native server is 19" in result["refused"][0]
+
+
 @pytest.mark.parametrize(
     ("native", "said"),
     [

@@ -7,6 +7,7 @@ from typing import Any, Callable
 
 import pytest
 
+from ansible_collections.llmops.litellm.plugins.module_utils._config import stores as _stores
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.modules import (
@@ -35,7 +36,8 @@ Run = Callable[..., dict[str, Any]]
 def test_serving_means_that_the_units_process_holds_the_port(
     run: Run, monkeypatch: pytest.MonkeyPatch, listener: Any, reason: str
 ) -> None:
-    deployment = type("Deployment", (), {"facts": {"pid": os.getpid(), "port": 4000}})
+    told = {"facts": {"pid": os.getpid(), "port": 4000}, "stores": _stores.Stores(None, ())}
+    deployment = type("Deployment", (), told)
     monkeypatch.setattr(_legacy, "discover", lambda unit, account, alone: deployment)
     monkeypatch.setattr(_listeners, "listeners", lambda: [listener] if listener else [])
     result = run(legacy_info, unit="litellm.service")
@@ -44,6 +46,7 @@ def test_serving_means_that_the_units_process_holds_the_port(
         reason,
         deployment.facts,
     )  # type: ignore[attr-defined]
+    assert result["places"] == {"database": "nowhere", "redis": "nowhere"}
 
 
 def test_unit_that_does_not_run_does_not_serve(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

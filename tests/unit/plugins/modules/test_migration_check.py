@@ -41,13 +41,14 @@ def test_rollback_is_checked_with_the_rows_since_the_cutover(
     assert "source" in run(migration_check, **rollback)["msg"]
     assert "there was no migration" in run(migration_check, **rollback, source=SOURCE)["msg"]
     asked: list[Any] = []
+    migrated: dict[str, Any] = {"state": "migrated", "facts": {}}
 
     def look(journal: Any, database: Any, choice: str) -> Any:
         asked.append((journal, str(database), choice))
         problem = _rollback.Problem("x", "is wrong", "mend it")
         return _rollback.Look({"carries": True}, [problem], [])
 
-    monkeypatch.setattr(_journal, "load", lambda folder: {"state": "migrated"})
+    monkeypatch.setattr(_journal, "load", lambda folder: migrated)
 
     def others(project: str, accepted: list[str]) -> list[Any]:
         assert project == "gateway"
@@ -64,7 +65,11 @@ def test_rollback_is_checked_with_the_rows_since_the_cutover(
     assert result["problems"] == wrong
     asked.pop()
     database = "database litellm (container litellm-postgres)"
-    assert asked == [({"state": "migrated"}, database, "none")]
+    assert asked == [(migrated, database, "none")]
+    # one that stays elsewhere has nothing that could be copied back
+    migrated["facts"] = {"found": {"database": {"where": "elsewhere"}}}
+    run(migration_check, **rollback)
+    assert asked[1:] == [(migrated, "None", "none")]
 
 
 def test_who_uses_the_servers_is_asked_again_before_the_cutover(

@@ -46,7 +46,13 @@ def test_module_says_the_truth(
         (
             "/opt/litellm",
             ["compose.yaml"],
-            {"files": ["/srv/key"], "modules": [], "programs": [], "hosts": ["gone"]},
+            {
+                "files": ["/srv/key"],
+                "modules": [],
+                "programs": [],
+                "hosts": ["gone"],
+                "servers": [],
+            },
         )
     ]
 

@@ -314,3 +314,17 @@ def test_database_is_here_by_address_or_socket(url: str, here: bool) -> None:
     text = "general_settings:\n  database_url: '%s'\n" % url
     moved = "general_settings:\n  database_url: 'os.environ/DATABASE_URL'\n"
     assert (_addresses.rewrite(text, "host.docker.internal")[0] == moved) == here
+
+
+def test_what_names_a_store_elsewhere_stays_as_it_is() -> None:
+    text = (
+        "general_settings: {database_url: 'postgresql://u:p@db.example.com/x'}\n"
+        "litellm_settings:\n  cache: true\n  cache_params:\n    type: redis\n"
+        "    host: os.environ/REDIS_HOST\n    port: 6390\n    password: os.environ/OTHER\n"
+    )
+    elsewhere = {"database": "elsewhere", "redis": "elsewhere"}
+    assert rewrite(text, where=elsewhere) == text
+    assert _addresses.problems(text, where=elsewhere) == []
+    # of this host it is moved, and a literal that names another database wins over its URL
+    assert "port: 6379" in rewrite(text)
+    assert [item.line for item in _addresses.problems(text)] == [1]

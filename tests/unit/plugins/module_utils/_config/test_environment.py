@@ -542,3 +542,38 @@ def test_nothing_that_can_be_shown_holds_a_value(text: str) -> None:
         adopt=["C"],
     )
     assert secret not in repr(found[1:])
+
+
+def test_database_elsewhere_keeps_its_url_and_nothing_of_the_container_is_named() -> None:
+    url = "postgresql://u:p@db.example.com/x?sslmode=verify-full&sslrootcert=/etc/ca.pem"
+    process = {**PROCESS, "DATABASE_URL": url, "DIRECT_URL": url}
+    found = plan(process, where={"database": "elsewhere"})
+    assert found.values["DATABASE_URL"] == found.values["DIRECT_URL"] == url
+    assert entry(found, "DATABASE_URL").reason == "names a server that stays where it is"
+    assert status(found, "DATABASE_URL") == "kept"
+    assert not {name for name in found.values if name.startswith("POSTGRES_")}
+    assert found.problems == found.warnings == []
+
+
+def test_proxy_without_a_database_gets_none() -> None:
+    process = {name: value for name, value in PROCESS.items() if name != "DATABASE_URL"}
+    found = plan(process, where={"database": "nowhere"})
+    assert not {"DATABASE_URL", "POSTGRES_USER", "POSTGRES_PASSWORD"} & set(found.values)
+    assert found.values["REDIS_HOST"] == "redis"
+
+
+def test_redis_elsewhere_is_named_as_it_was() -> None:
+    process = {
+        **PROCESS,
+        "REDIS_HOST": "cache.example.com",
+        "REDIS_PORT": "6380",
+        "REDIS_PASSWORD": "secret",
+        "REDIS_SSL": "true",
+    }
+    found = plan(process, where={"database": "here", "redis": "elsewhere"})
+    assert {name: found.values[name] for name in process if name.startswith("REDIS_")} == {
+        name: value for name, value in process.items() if name.startswith("REDIS_")
+    }
+    assert found.problems == []
+    wrong = plan(process, where={"redis": "elsewhere"}, overrides={"REDIS_HOST": "redis"})
+    assert "env_file_overrides: REDIS_HOST: there is no Redis" in wrong.problems[0]

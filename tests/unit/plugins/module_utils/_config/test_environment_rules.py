@@ -19,3 +19,12 @@ def test_rules_are_consistent() -> None:
 )
 def test_second_server_of_the_start_script_does_not_come_along(name: str) -> None:
     assert "start script" in str(_environment_rules.why_dropped(name))
+
+
+def test_what_speaks_of_a_store_that_stays_is_kept() -> None:
+    for name in ("REDIS_SSL", "REDIS_CLUSTER_NODES", "REDIS_USERNAME"):
+        assert _environment_rules.why_dropped(name)
+        assert _environment_rules.why_dropped(name, ["redis"]) is None
+        assert _environment_rules.why_dropped(name, ["database"])
+    assert _environment_rules.why_dropped("DATABASE_URL_READ_REPLICA", ["database"]) is None
+    assert _environment_rules.why_dropped("DATABASE_HOST", ["database"])

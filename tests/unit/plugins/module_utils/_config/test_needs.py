@@ -227,3 +227,23 @@ def test_parameters_that_are_none(text: Any) -> None:
 def test_whatever_is_written_has_some_answer(text: str) -> None:
     for item in _needs.of_config("/c", "a: %s" % text) + _needs.of_environment({"A_FILE": text}):
         assert item.kind and item.where
+
+
+def test_certificates_in_the_url_of_a_store_are_files() -> None:
+    url = "postgresql://u:p@db.example.com/x?sslmode=verify-full&sslrootcert=/etc/pki/ca.pem"
+    cache = "rediss://cache.example.com:6380/0?ssl_ca_certs=/etc/pki/cache.pem"
+    found = _needs.of_environment({"DATABASE_URL": url, "REDIS_URL": cache, "REDIS_SSL": "true"})
+    assert [item for item in found if item.kind == _needs.FILE] == [
+        _needs.Named(
+            _needs.FILE, "/etc/pki/ca.pem", "DATABASE_URL of the environment, sslrootcert"
+        ),
+        _needs.Named(
+            _needs.FILE, "/etc/pki/cache.pem", "REDIS_URL of the environment, ssl_ca_certs"
+        ),
+    ]
+
+
+def test_variables_of_a_store_that_stays_name_files_too() -> None:
+    named = {"REDIS_SSL_CA_CERTS": "/etc/pki/ca.pem"}
+    assert _needs.of_environment(named) == []
+    assert [item.name for item in _needs.of_environment(named, ["redis"])] == ["/etc/pki/ca.pem"]

@@ -81,3 +81,58 @@ def test_redis_is_here_where_all_that_is_used_is(
 ) -> None:
     tree = Tree((Part("/c.yaml", "litellm_settings: {cache: true, cache_params: %s}" % cache),))
     assert _stores.is_redis_here(_stores.find(environment, tree)) is here
+
+
+LOCAL, REMOTE = "postgresql://u:p@127.0.0.1/x", "postgresql://u:p@db.example.com/x"
+
+
+@pytest.mark.parametrize(
+    ("environment", "config", "database", "redis"),
+    [
+        ({}, "", "nowhere", "nowhere"),
+        ({"DATABASE_URL": LOCAL}, "", "here", "nowhere"),
+        ({"DATABASE_URL": "postgresql:///x?host=/run/postgresql"}, "", "here", "nowhere"),
+        ({"DATABASE_URL": REMOTE + "?sslmode=require"}, "", "elsewhere", "nowhere"),
+        ({"DATABASE_URL": "postgresql://u@localhost/x?host=10.0.0.7"}, "", "elsewhere", "nowhere"),
+        (
+            {"DATABASE_URL": LOCAL},
+            "general_settings: {database_url: '%s'}" % REMOTE,
+            "elsewhere",
+            "nowhere",
+        ),
+        (
+            {"DATABASE_HOST": "db:5433", "DATABASE_USERNAME": "u", "DATABASE_NAME": "x"},
+            "",
+            "elsewhere",
+            "nowhere",
+        ),
+        # what can't be known is refused, and said to be nowhere else
+        ({"DATABASE_URL": "mysql://db/x"}, "", "here", "nowhere"),
+        ({"DATABASE_URL": REMOTE, "IAM_TOKEN_DB_AUTH": "true"}, "", "here", "nowhere"),
+        ({"REDIS_HOST": "cache.example.com"}, "", "nowhere", "elsewhere"),
+        ({"REDIS_URL": "rediss://:p@cache.example.com:6380"}, "", "nowhere", "elsewhere"),
+        ({"REDIS_HOST": "127.0.0.1"}, "", "nowhere", "here"),
+        ({"REDIS_URL": "unix:///run/redis.sock"}, "", "nowhere", "here"),
+        # one of several is this host's
+        (
+            {"REDIS_HOST": "c"},
+            "router_settings: {redis_host: localhost, redis_port: 6379}",
+            "nowhere",
+            "here",
+        ),
+    ],
+)
+def test_where_a_store_is(
+    environment: dict[str, str], config: str, database: str, redis: str
+) -> None:
+    found = _stores.find(environment, Tree((Part("/c.yaml", config),)))
+    assert _stores.where(found) == {"database": database, "redis": redis}
+
+
+def test_settings_of_a_redis_elsewhere_are_in_effect_as_they_are() -> None:
+    environment = {
+        "REDIS_URL": "rediss://cache.example.com",
+        "REDIS_PASSWORD": "of another part",
+        "REDIS_USERNAME": "x",
+    }
+    assert _stores.effective(environment, Tree()) == environment

@@ -191,7 +191,7 @@ def test_service_that_drops_what_it_takes_over_is_named() -> None:
         "services.litellm.cap_drop: is not ALL",
         "services.litellm.security_opt: is not no-new-privileges:true",
     ]
-    assert "services.redis: is missing" in _compose_file.differences("name: litellm\n")
+    assert "services.litellm: is missing" in _compose_file.differences("name: litellm\n")
 
 
 @pytest.mark.parametrize(
@@ -288,3 +288,20 @@ def test_variables_that_steer_compose_are_named(text: str, names: list[str]) -> 
 )
 def test_files_that_compose_finds_by_itself(name: str, read: bool) -> None:
     assert bool(_compose_file.FOUND.fullmatch(name)) is read
+
+
+@pytest.mark.parametrize("network", ["bridge", "host"])
+@pytest.mark.parametrize("stores", [["redis"], ["postgres"], []])
+def test_project_without_what_is_elsewhere_is_ours(network: str, stores: list[str]) -> None:
+    text = support.compose_file(network, __compose_stores=stores)
+    expected = _compose_file.UNKNOWN._replace(network=network)
+    assert _compose_file.differences(text, expected) == []
+    assert set(_compose_file.images(text)) == {"litellm", *stores}
+    read = _compose_file.read(text)
+    assert set(read["services"]["litellm"].get("depends_on", {})) == set(stores)
+    assert set(read.get("volumes", {})) == set(stores)
+
+
+def test_project_without_a_proxy_is_none_of_ours() -> None:
+    text = support.compose_file().replace("\n  litellm:\n", "\n  redis2:\n")
+    assert "services.litellm: is missing" in _compose_file.differences(text)

@@ -318,3 +318,44 @@ def test_included_files_are_read_with_the_configuration(settings: Settings, tmp_
     (project / "config.compose.1-more.yaml").write_text("general_settings: {a: 1}\n")
     configuration = _locate._configuration(str(project / "config.compose.yaml"))
     assert _locate._client_key({"LITELLM_MASTER_KEY": "sk-env"}, configuration) == "sk-env"
+
+
+AWAY = {"where": "elsewhere", "host": "db.example.com", "port": 5433, "image": "pg:17"}
+
+
+def test_stores_elsewhere_are_asked_by_an_image_and_by_the_proxy(
+    settings: Settings, tmp_path: Path, compose: Compose
+) -> None:
+    only = json.loads(BRIDGE)
+    del only["services"]["postgres"], only["services"]["redis"]
+    compose.answer = _process.Result(0, json.dumps(only), "")
+    (tmp_path / "project/.env").write_text(ENV.replace("postgres:5432", "db.example.com:5433"))
+    found = {**FOUND, "database": AWAY, "redis": {**AWAY, "host": "cache.example.com"}}
+    journal(tmp_path, "migrated", found=found)
+    deployed = _locate.find(settings.where)
+    assert deployed.containers == ("litellm-proxy",)
+    assert deployed.database is not None and deployed.redis is None
+    assert (deployed.database.image, deployed.database.host) == ("pg:17", "db.example.com")
+    assert deployed.places == ("elsewhere", "elsewhere")
+    assert deployed.lacking == ()
+
+
+def test_legacy_deployment_with_stores_elsewhere(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "legacy.env").write_text(ENV.replace("postgres:5432", "db.example.com:5433"))
+    journal(tmp_path, "rolled back", found={**FOUND, "database": AWAY, "redis": AWAY})
+    deployed = _locate.find(settings.where)
+    assert deployed.database is not None and deployed.redis is None
+    assert deployed.database.image == "pg:17"
+
+
+def test_deployment_without_a_database_lacks_nothing(
+    settings: Settings, tmp_path: Path, compose: Compose
+) -> None:
+    only = json.loads(BRIDGE)
+    del only["services"]["postgres"]
+    compose.answer = _process.Result(0, json.dumps(only), "")
+    (tmp_path / "project/.env").write_text("LITELLM_MASTER_KEY=sk-master\n")
+    journal(tmp_path, "migrated", found={**FOUND, "database": None})
+    deployed = _locate.find(settings.where)
+    assert (deployed.database, deployed.lacking) == (None, ())
+    assert deployed.places.database == "nowhere"

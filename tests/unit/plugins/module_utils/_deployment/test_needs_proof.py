@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,21 @@ def container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]
     return seen
 
 
-def test_the_container_says_what_it_lacks(container: list[list[str]], tmp_path: Path) -> None:
+@pytest.fixture
+def open_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_the_container_says_what_it_lacks(
+    container: list[list[str]], tmp_path: Path, open_port: int, closed_port: int
+) -> None:
     (tmp_path / "hooks.py").write_text("raise SystemExit('never run')")
     lost = _needs_proof.ask(
         "/opt/litellm",
@@ -49,8 +65,10 @@ def test_the_container_says_what_it_lacks(container: list[list[str]], tmp_path: 
             "modules": ["hooks", "json", "nosuch_module.part"],
             "programs": ["sh", "nosuch-program"],
             "hosts": ["localhost", "nosuch.invalid"],
+            "servers": ["127.0.0.1:%d" % open_port, "127.0.0.1:%d" % closed_port],
         },
     )
+    assert list(lost.pop("servers")) == ["127.0.0.1:%d" % closed_port]
     assert lost == {
         "files": {"/nosuch/key": "No such file or directory"},
         "modules": {"nosuch_module.part": "no module of that name"},
@@ -79,6 +97,11 @@ CASES: list[tuple[Any, list[str], list[str]]] = [
     ({"modules": {"presidio": ""}}, ["Python module presidio: the image has none"], []),
     ({"programs": {"npx": ""}}, ["program npx: the image has none"], []),
     ({"hosts": {"gpu1": ""}}, ["litellm_extra_hosts: {gpu1: 10.0.0.7}"], []),
+    (
+        {"servers": {"db.example.com:5432": "timed out"}},
+        ["server db.example.com:5432: the container does not reach it (timed out); let its"],
+        [],
+    ),
     ({"hosts": {"gone": ""}}, [], ["host gone is known to nobody here"]),
     (
         {"files": {"/b": "x", "/a": "x"}, "programs": {"npx": ""}},

@@ -203,3 +203,12 @@ def test_journal_of_the_former_release_that_ended(
     assert {"snapshot_before", "snapshot_after", "legacy_hash"} <= set(journal["facts"])
     assert _position.legacy_hash(journal) == "left"
     assert not {"before", "before_back", "left_hash"} & set(journal["facts"])
+
+
+def test_rows_of_a_database_that_was_not_moved_stay_nowhere() -> None:
+    served = [*FORWARD, "pause_timers", "stop_new"]
+    assert _position.rows_stay(reached(*served))
+    away = {"found": {"database": {"where": "elsewhere"}}}
+    assert not _position.rows_stay(reached(*served, **away))
+    # the way back is the same all the same: one proxy stops before the other starts
+    assert _position.steps_back(reached(*served, **away)) == BACK

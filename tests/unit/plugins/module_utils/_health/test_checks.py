@@ -260,6 +260,9 @@ def test_readiness_is_what_is_proved(
     assert found[0] == state
     assert asked == [KEY]
     assert KEY not in found[1]
+    # of a deployment that has none the same is well, and another one is not
+    without = _checks.readiness("http://127.0.0.1:1", str(path), 5, "", "not configured")
+    assert (without[0] == OK) == (verdict[0] and verdict[1] == "not configured")
     assert _checks.readiness("http://127.0.0.1:1", str(tmp_path / "nosuch"), 5) == (
         UNKNOWN,
         "%s: No such file or directory" % (tmp_path / "nosuch"),

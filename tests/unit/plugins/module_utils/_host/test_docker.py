@@ -236,6 +236,7 @@ def test_release_and_migrations_are_asked_of_the_image(monkeypatch: pytest.Monke
         "1.102.4",
         ["20250326162113_baseline"],
     )
+    assert found["entrypoint"] == []
 
 
 def test_of_two_digests_the_one_that_the_tag_means_now_is_taken(

@@ -409,6 +409,30 @@ def test_database_that_cannot_be_read_is_a_reason(host: dict[str, Any]) -> None:
     )
 
 
+def test_database_that_was_not_moved_is_backed_up_where_it_is(
+    host: dict[str, Any], tmp_path: Path
+) -> None:
+    found = host["journal"]["facts"]["found"]
+    found["database"] = {"where": "elsewhere", "host": "db", "port": 5432, "image": "pg:17"}
+    for done in host["journal"]["steps"]:
+        if done["name"] == "cutover":
+            done["facts"] = {}
+    seen = _finalize.inspect(host["settings"], host["journal"], NOW)
+    assert (seen.problems, host["started"]) == ([], [])
+    assert seen.facts["source"]["env_file"] == str(tmp_path / "legacy.env")
+    assert (seen.facts["source"]["image"], seen.facts["server"]) == ("pg:17", None)
+    host["settings"]["drop_database"] = True
+    (problem,) = _finalize.inspect(host["settings"], host["journal"], NOW).problems
+    assert "would drop the database that the proxy uses" in str(problem)
+
+
+def test_deployment_without_a_database_is_not_finalized(host: dict[str, Any]) -> None:
+    host["journal"]["facts"]["found"]["database"] = None
+    host["proxy"]["database"] = "not configured"
+    (problem,) = _finalize.inspect(host["settings"], host["journal"], NOW).problems
+    assert str(problem).startswith("database: the deployment has none")
+
+
 def test_check_mode_starts_no_server_and_says_so(host: dict[str, Any]) -> None:
     host["settings"]["check"] = True
     found = _finalize.inspect(host["settings"], host["journal"], NOW)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from legacy_host import SECRET, URL, texts
+from legacy_host import SECRET, URL, deployment, texts
 
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     preflight_contents as _preflight_contents,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    preflight_stores as _preflight_stores,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._migration.preflight_findings import (
     Findings,
@@ -20,6 +23,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres.contents 
     Scope,
 )
 
+ENDPOINT = _session.Endpoint("gateway", "gateway", host="db.example.com", image="pg:17")
 SCOPE = Scope("public", ("public",), {}, {}, (), ("pg_trgm",))
 
 
@@ -30,7 +34,7 @@ def attached(kind: str, name: str = "audit", counts: bool = True, **more: Any) -
 
 def check(database: dict[str, Any], *accepted: str, facts: Any = None, url: str = URL) -> Findings:
     known: Any = {"database": {"major": 15}} if facts is None else facts
-    return _preflight_contents.check_contents(url, known, accepted)
+    return _preflight_contents.check_contents(deployment({"DATABASE_URL": url}), known, accepted)
 
 
 def holding(database: dict[str, Any], *items: Attached, behind: Any = ()) -> dict[str, Any]:
@@ -211,3 +215,28 @@ def test_catalogs_that_cannot_be_read_are_refused(
     found = check(database)
     assert "permission denied for pg_trigger -> let the proxy's role read" in texts(found.problems)
     assert SECRET not in texts(found.problems)
+
+
+def test_tables_that_the_role_may_not_read_are_refused() -> None:
+    there = Contents(SCOPE, [], [])
+    (problem,) = _preflight_contents.unread(
+        there, "database x", "gateway", True, ["LiteLLM_SpendLogs"]
+    )
+    assert str(problem) == (
+        "database x: does not let role gateway read LiteLLM_SpendLogs: no backup of it would be "
+        'whole -> GRANT SELECT ON "LiteLLM_SpendLogs" TO "gateway" as their owner'
+    )
+    assert _preflight_contents.unread(there, "database x", "gateway", True) == []
+
+
+def test_of_a_database_elsewhere_only_what_can_be_read_counts(
+    database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_preflight_stores, "endpoint", lambda database, environment: ENDPOINT)
+    holding(database, attached("trigger"), attached("owner", owner="boss"), behind=BEHIND)
+    facts: Any = {"database": {"major": 15, "where": "elsewhere"}}
+    found = check(database, facts=facts)
+    assert (found.problems, found.warnings) == ([], [])
+    assert facts["database"]["schema"] == "public"
+    database["contents"] = None
+    assert "has no tables of LiteLLM's" in texts(check(database, facts=facts).problems)

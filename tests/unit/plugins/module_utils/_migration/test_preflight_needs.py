@@ -197,5 +197,6 @@ def test_every_fact_is_of_a_kind_that_the_journal_takes(home: Path) -> None:
         "programs",
         "hosts",
         "addresses",
+        "servers",
     }
     assert _needs.SURE > _needs.LIKELY > _needs.GUESS

@@ -23,6 +23,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host.process impor
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     preflight_stores as _preflight_stores,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import endpoint as _endpoint
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import (
     native_data as _native_data,
@@ -53,6 +54,8 @@ def test_database_is_told_without_its_password(
     assert found.problems == []
     assert found.facts["database"].pop("unit")["name"] == "postgresql@15-main.service"
     assert found.facts["database"] == {
+        "where": "here",
+        "rootcert": "",
         "host": "127.0.0.1",
         "port": 5434,
         "name": "llm_gateway",
@@ -130,27 +133,19 @@ def test_salt_key_is_proved_by_what_it_opens(
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        (None, "DATABASE_URL: the running proxy has none"),
-        ("", "DATABASE_URL: the running proxy has none"),
         ("mysql://x:%s@127.0.0.1/y" % SECRET, "mend it there, and restart the proxy"),
         (
             URL.replace("5434", "5555"),
             "points to 127.0.0.1:5555, where no PostgreSQL of this host listens",
         ),
-        (
-            URL.replace("127.0.0.1", "db.example.com"),
-            "points to db.example.com:5434, where no PostgreSQL of this host listens",
-        ),
     ],
-    ids=["none", "empty", "another program", "nobody listens", "another host"],
+    ids=["another program", "nobody listens"],
 )
 def test_database_that_cannot_be_moved_is_refused(
-    servers: list[Listener], database: dict[str, Any], url: Any, said: str
+    servers: list[Listener], database: dict[str, Any], url: str, said: str
 ) -> None:
     found = texts(
-        _preflight_stores.check_database(
-            deployment({} if url is None else {"DATABASE_URL": url}), servers
-        ).problems
+        _preflight_stores.check_database(deployment({"DATABASE_URL": url}), servers).problems
     )
     assert said in found
     assert SECRET not in found
@@ -433,18 +428,12 @@ def test_database_at_a_socket_is_found_by_it(
             "127.0.0.1",
         ),
         (
-            URL.replace("127.0.0.1", "gateway.lan"),
-            False,
-            "DATABASE_URL: points to gateway.lan:5434, where no PostgreSQL of this host listens -> "
-            "an external database",
-        ),
-        (
             URL.replace("127.0.0.1:5434", "a:1,b:2"),
             False,
             "DATABASE_URL: the database URL names several servers",
         ),
     ],
-    ids=["socket of nobody", "this host by another name", "another host", "several"],
+    ids=["socket of nobody", "this host by another name", "several"],
 )
 def test_database_is_refused_for_what_was_seen(
     servers: list[Listener],
@@ -595,36 +584,180 @@ def test_name_of_this_host_has_no_case(
     assert _preflight_stores.check_database(legacy, servers).problems == []
 
 
+def test_redis_that_is_only_named_is_said(
+    servers: list[Listener], pings: list[_redis.Native], tmp_path: Path
+) -> None:
+    legacy = deployment({"REDIS_HOST": "127.0.0.1", "REDIS_PORT": "6390"})
+    found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    assert (found.problems, found.facts["redis"], pings) == ([], None, [])
+    assert texts(found.warnings).startswith(
+        "REDIS_HOST of the environment: names a Redis at 127.0.0.1:6390, where nobody listens;"
+        " LiteLLM goes without one"
+    )
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """No name is this host's. Images that are here, and the client programs of this host, which
+    are none."""
+    there = ["pg:17"]
+
+    def run(argv: list[str]) -> Result:
+        return Result(0 if argv[-1] in there else 1, "", "")
+
+    def find_bindir(host: str, port: int) -> str:
+        raise _session.PostgresError("psql was not found")
+
+    monkeypatch.setattr(_servers, "is_here", lambda host: False)
+    monkeypatch.setattr(_process, "run", run)
+    monkeypatch.setattr(_endpoint, "find_bindir", find_bindir)
+    monkeypatch.setattr(_preflight_stores, "_answers", lambda port, host: host != "gone")
+    return there
+
+
+AWAY = URL.replace("127.0.0.1", "db.example.com")
+
+
+def test_database_elsewhere_stays_there(
+    servers: list[Listener], database: dict[str, Any], away: list[str]
+) -> None:
+    legacy = deployment({"DATABASE_URL": AWAY, "LITELLM_SALT_KEY": "salt"})
+    found = _preflight_stores.check_database(legacy, servers, "pg:17")
+    assert (found.problems, found.warnings) == ([], [])
+    told = found.facts["database"]
+    assert told is not None
+    assert (told["where"], told["host"], told["port"]) == ("elsewhere", "db.example.com", 5434)
+    assert (told["unit"], told["server"], told["image"]) == (None, None, "pg:17")
+    assert (told["variable"], told["major"]) == ("DATABASE_URL", 15)
+    assert told["salt_key_proved"] and told["migrations"] == ["a", "b"]
+    assert SECRET not in json.dumps(found.facts)
+    assert _preflight_stores.servers(legacy, found.facts) == ["db.example.com:5434"]
+
+
+def test_database_elsewhere_needs_client_programs(
+    servers: list[Listener], database: dict[str, Any], away: list[str]
+) -> None:
+    away.clear()
+    found = _preflight_stores.check_database(deployment({"DATABASE_URL": AWAY}), servers, "pg:17")
+    assert texts(found.problems) == (
+        "DATABASE_URL: psql was not found -> the migration needs the database that the proxy uses;"
+        " its client programs can be an image's: docker pull what litellm_images.postgres names"
+    )
+
+
+def test_image_older_than_the_server_elsewhere_is_refused(
+    servers: list[Listener],
+    database: dict[str, Any],
+    away: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_session, "client_version", lambda _endpoint, _program: 14)
+    found = _preflight_stores.check_database(deployment({"DATABASE_URL": AWAY}), servers, "pg:17")
+    assert texts(found.problems) == (
+        "litellm_images.postgres: is of PostgreSQL 14 and can't read a server of 15 -> take an"
+        " image of PostgreSQL 15 or newer: its client programs are used"
+    )
+
+
 @pytest.mark.parametrize(
-    ("environment", "config", "said"),
+    ("environment", "said"),
     [
         (
-            {},
-            CACHE.replace("localhost", "cache.example.com"),
-            "litellm_settings.cache_params.host of /nosuch/config.yaml: names a Redis on another "
-            "host, cache.example.com:6380, which is not moved",
+            {
+                "DATABASE_URL": AWAY.replace(
+                    SECRET, "db%2F%3FX-Amz-Credential%3Dx%26X-Amz-Expires%3D900"
+                )
+            },
+            "DATABASE_URL: has a password that is a token, which expires -> give LiteLLM's role",
         ),
         (
-            {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": "6390"},
-            CONFIG,
-            "REDIS_HOST of the environment: names a Redis at 127.0.0.1:6390, where nobody listens;"
-            " LiteLLM goes without one",
+            {
+                "DATABASE_URL": AWAY.replace(
+                    SECRET, "eyJhbGciOiJSUzI1NiIsInR5cCI.eyJzdWIiOiJ4In0.c2ln"
+                )
+            },
+            "DATABASE_URL: has a password that is a token",
+        ),
+        (
+            {"DATABASE_URL": AWAY + "?pgbouncer=true"},
+            "DATABASE_URL: goes through PgBouncer (pgbouncer=true): a backup by that way",
+        ),
+        (
+            {"DATABASE_URL": AWAY, "IAM_TOKEN_DB_AUTH": "true"},
+            "IAM_TOKEN_DB_AUTH: logs in to PostgreSQL with tokens of a cloud, which expire",
         ),
     ],
-    ids=["on another host", "left over in the environment"],
+    ids=["AWS", "Azure", "pooled", "by LiteLLM itself"],
 )
-def test_redis_that_stays_is_said(
+def test_database_elsewhere_is_refused_for_what_was_seen(
     servers: list[Listener],
-    pings: list[_redis.Native],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    environment: Any,
-    config: str,
+    database: dict[str, Any],
+    away: list[str],
+    environment: dict[str, str],
     said: str,
 ) -> None:
-    monkeypatch.setattr(_servers, "is_here", lambda host: False)
-    found = _preflight_stores.check_redis(
-        deployment(environment, config), settings(tmp_path), servers
-    )
-    assert (found.problems, found.facts["redis"], pings) == ([], None, [])
-    assert texts(found.warnings).startswith(said)
+    found = _preflight_stores.check_database(deployment(environment), servers, "pg:17")
+    assert texts(found.problems).startswith(said)
+    assert database["asked"] == []
+
+
+def test_server_behind_a_pooler_is_asked_itself(
+    servers: list[Listener], database: dict[str, Any], away: list[str]
+) -> None:
+    pooled = AWAY.replace("db.", "pool.") + "?pgbouncer=true"
+    legacy = deployment({"DATABASE_URL": pooled, "DIRECT_URL": AWAY})
+    found = _preflight_stores.check_database(legacy, servers, "pg:17")
+    told = found.facts["database"]
+    assert found.problems == [] and told is not None
+    assert told["variable"] == "DIRECT_URL"
+    assert _preflight_stores.endpoint(told, legacy.effective).host == "db.example.com"
+    # what the container has to reach is what LiteLLM names
+    assert _preflight_stores.servers(legacy, found.facts) == ["pool.example.com:5434"]
+
+
+@pytest.mark.parametrize("environment", [{}, {"DATABASE_URL": ""}], ids=["none", "empty"])
+def test_proxy_without_a_database_has_none(
+    servers: list[Listener], environment: dict[str, str]
+) -> None:
+    found = _preflight_stores.check_database(deployment(environment), servers)
+    assert (found.problems, found.facts["database"]) == ([], None)
+    assert "no keys, no budgets and no spend, and no backups" in texts(found.warnings)
+
+
+@pytest.mark.parametrize(("host", "silent"), [("cache.example.com", False), ("gone", True)])
+def test_redis_elsewhere_stays_there(
+    servers: list[Listener],
+    pings: list[_redis.Native],
+    away: list[str],
+    tmp_path: Path,
+    host: str,
+    silent: bool,
+) -> None:
+    legacy = deployment({}, CACHE.replace("localhost", host))
+    found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    assert (found.problems, pings) == ([], [])
+    assert found.facts["redis"] == {
+        "where": "elsewhere",
+        "host": host,
+        "port": 6380,
+        "origin": "litellm_settings.cache_params.host of /nosuch/config.yaml",
+        "unit": None,
+    }
+    assert bool(found.warnings) == silent
+    assert _preflight_stores.servers(legacy, found.facts) == ["%s:6380" % host]
+
+
+@pytest.mark.parametrize(("url", "refused"), [(URL, True), (AWAY, False)])
+def test_spend_in_a_redis_elsewhere_is_not_written_into_a_copy(
+    servers: list[Listener],
+    pings: list[_redis.Native],
+    away: list[str],
+    tmp_path: Path,
+    url: str,
+    refused: bool,
+) -> None:
+    config = CACHE.replace("localhost", "cache.example.com")
+    config += "general_settings:\n  use_redis_transaction_buffer: true\n"
+    legacy = deployment({"DATABASE_URL": url}, config)
+    found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    assert [item.subject for item in found.problems] == ["use_redis_transaction_buffer"] * refused

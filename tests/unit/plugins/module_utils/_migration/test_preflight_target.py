@@ -100,24 +100,30 @@ def test_server_is_looked_for_at_the_address_that_clients_use(
     assert found.subject == "port 5434 (database)"
 
 
-@pytest.mark.parametrize(("name", "number"), [("database", 5434), ("redis", 6379)])
 def test_unused_native_server_must_not_hold_a_port_of_ours(
-    servers: list[Listener], tmp_path: Path, name: str, number: int
+    servers: list[Listener], tmp_path: Path
 ) -> None:
     """The deployment does not use it, so nobody will stop it."""
-    facts = {
-        "legacy": deployment().facts,
-        "database": {"port": 5434},
-        "redis": {"port": 6379},
-        name: None,
-    }
+    facts: Any = {"legacy": deployment().facts, "database": {"port": 5434}, "redis": None}
     (found,) = _preflight_target.check_ports(settings(tmp_path), facts, servers)
-    assert found.subject == "port %d (%s)" % (number, name)
+    assert found.subject == "port 6379 (redis)"
     assert found.problem.endswith(", and is to be the new deployment's")
-    if name == "redis":
-        assert found.remedy == "it stays as it is: set another litellm_redis_port"
-        chosen = settings(tmp_path, redis_port=6380)
-        assert _preflight_target.check_ports(chosen, facts, servers) == []
+    assert found.remedy == "it stays as it is: set another litellm_redis_port"
+    chosen = settings(tmp_path, redis_port=6380)
+    assert _preflight_target.check_ports(chosen, facts, servers) == []
+
+
+def test_stores_elsewhere_take_no_port_of_this_host(
+    servers: list[Listener], tmp_path: Path
+) -> None:
+    away = {"where": "elsewhere", "host": "x", "port": 5434}
+    facts: Any = {"legacy": deployment().facts, "database": away, "redis": {**away, "port": 6379}}
+    others = [Listener("127.0.0.1", port, 9, "nginx (process 9)") for port in (5434, 6379)]
+    assert _preflight_target.check_ports(settings(tmp_path), facts, [*others, servers[2]]) == []
+    assert (
+        _preflight_target.check_ports(settings(tmp_path), {**facts, "database": None}, servers)
+        == []
+    )
 
 
 @pytest.mark.parametrize(

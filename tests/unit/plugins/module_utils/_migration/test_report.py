@@ -183,3 +183,54 @@ def test_views_of_included_files_are_told_with_their_lines() -> None:
         "config.compose.yaml line 36: http://localhost:8082 is http://host.docker.internal:8082",
         "config.compose.1-models.yaml line 3: http://[::1]:1 is http://h:1",
     ]
+
+
+AWAY = {"where": "elsewhere", "host": "db.example.com", "port": 5432, "unit": None}
+
+
+def away(made: dict[str, Any]) -> dict[str, Any]:
+    """The same of a host whose stores are both elsewhere: nothing was copied."""
+    found = made["facts"]["found"]
+    found["database"] = {**found["database"], **AWAY}
+    found["redis"] = {**AWAY, "host": "cache.example.com", "port": 6380}
+    for entry in made["steps"]:
+        if entry["name"] in ("cutover", "copy_back"):
+            entry["facts"] = {}
+    return made
+
+
+def test_report_of_stores_that_stay_says_where() -> None:
+    told = _report.build(away(journal()), "/state")
+    assert told["outcome"] == "The host is migrated: LiteLLM runs in Docker Compose."
+    stays = [item["figures"] for item in told["proofs"] if item["name"].startswith("not moved")]
+    assert stays == [
+        "database: stays at db.example.com:5432, nothing copied",
+        "Redis: stays at cache.example.com:6380, nothing copied",
+    ]
+    assert "PostgreSQL 15.18 at db.example.com:5432, database llm_gateway, 86.5 MiB" in str(
+        told["found"]
+    )
+    assert "Redis at cache.example.com:6380" in told["found"]
+    meanings = {phase["name"]: phase["meaning"] for phase in told["phases"]}
+    assert meanings["cutover"] == "legacy stopped; no database was copied"
+    assert "redis.conf" not in told["changes"][0]
+    assert not any("rollback_data" in line for line in told["undo"])
+    assert any("litellm.service" in line for line in told["changes"])
+
+
+def test_report_of_a_moved_database_is_as_it_was() -> None:
+    told = _report.build(journal(), "/state")
+    assert told["outcome"] == (
+        "The host is migrated: LiteLLM, PostgreSQL and Redis run in Docker Compose."
+    )
+    assert "redis.conf" in told["changes"][0]
+    assert "PostgreSQL 15.18 on port 5434" in told["found"][2]
+
+
+@pytest.mark.parametrize("phase", ["stop_new", "start_legacy"])
+def test_dead_end_without_a_moved_database_names_no_volume(phase: str) -> None:
+    made = away(rolled_back())
+    made["phase"] = phase
+    told = " ".join(_report.stuck(made))
+    assert "No database was moved" in told
+    assert "volume" not in told

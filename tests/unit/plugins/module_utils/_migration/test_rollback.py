@@ -154,6 +154,16 @@ def test_killed_cutover_has_nothing_to_carry(tmp_path: Path, database: dict[str,
     assert database["asked"] == []
 
 
+def test_database_that_was_not_moved_has_nothing_to_carry(
+    tmp_path: Path, database: dict[str, Any]
+) -> None:
+    told = legacy(tmp_path)
+    for choice in _rollback.CHOICES:
+        found = _rollback.inspect(journal({"legacy": told}), None, choice)
+        assert (found.facts["carries"], found.problems) == (False, [])
+    assert database["asked"] == []
+
+
 def test_everything_that_is_gone_is_named_at_once(tmp_path: Path, database: dict[str, Any]) -> None:
     told = legacy(tmp_path, version="1.103.0")
     for name in ("config.yaml", "litellm.service"):

@@ -443,6 +443,16 @@ def test_a_snapshot_is_not_changed_by_comparing(proxy: fake_proxy.FakeProxy) -> 
     assert before == kept
 
 
+def test_proxy_without_a_database_is_not_asked_for_what_is_in_one(
+    proxy: fake_proxy.FakeProxy,
+) -> None:
+    found = look(proxy, database=False)
+    assert found["keys"] == {"count": 0, "listed": []}
+    assert (found["teams"], found["users"]) == ([], {"count": 0})
+    assert found["models"]
+    assert not any(path.startswith(("/key", "/team", "/user")) for path in asked(proxy))
+
+
 def test_nothing_is_asked_that_nobody_wants_to_know(proxy: fake_proxy.FakeProxy) -> None:
     assert able(proxy)["capabilities"] == []
 

@@ -18,6 +18,9 @@ from unit.support import reachable
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host.account import Account
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import endpoint as _endpoint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    image_client as _image_client,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.endpoint import (
     ACCOUNT,
     Endpoint,
@@ -426,3 +429,71 @@ def test_schema_of_the_url_is_where_tables_are_found(
     monkeypatch.setattr(_endpoint, "find_bindir", lambda host, port: "/bin")
     found = Endpoint.from_url("postgresql://u@127.0.0.1:5434/d" + query)
     assert (found.schema, found.settings) == (schema, settings)
+
+
+REMOTE = "postgresql://u:p%40ss@db.example.com:5433/d"
+
+
+def test_program_of_an_image_is_a_container_of_its_own() -> None:
+    endpoint = Endpoint("d", "u", host="db.example.com", password="secret", image="pg@sha256:0")
+    argv = endpoint.argv("psql", "--quiet")
+    assert argv[:2] == ["docker", "run"]
+    assert argv[-5:-1] == [
+        "psql",
+        "pg@sha256:0",
+        "--dbname=dbname='d' user='u' host='db.example.com' port='5432'",
+        "--no-password",
+    ]
+    assert "secret" not in " ".join(argv)
+    assert argv[argv.index("PGPASSWORD") - 1] == "--env"
+    assert endpoint.environment()["PGPASSWORD"] == "secret"
+    # rows that it prints are in no log of the engine's
+    assert argv[argv.index("--log-driver") + 1] == "none"
+    assert argv[argv.index("--user") + 1] == "65534:65534"
+    assert "--mount" not in argv
+
+
+def test_program_of_this_host_has_the_certificate_where_it_is() -> None:
+    argv = Endpoint("d", host="h", sslmode="verify-ca", bindir="/b", rootcert="/ca.pem").argv(
+        "psql"
+    )
+    assert "sslmode='verify-ca' sslrootcert='/ca.pem'" in argv[1]
+
+
+def test_program_of_an_image_needs_no_account_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def start(_argv: Any, _env: Any, account: Account | None, **_options: Any) -> None:
+        seen.append(account)
+
+    monkeypatch.setattr(_process, "start", start)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    Endpoint("d", "u", host="h", image="pg").start("psql", _endpoint.SCRIPT)
+    assert seen == [None]
+
+
+def test_certificate_is_one_that_root_has_chosen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = REMOTE + "?sslmode=verify-full&sslrootcert="
+    with pytest.raises(PostgresError, match="by no absolute path"):
+        Endpoint.from_url(url + "ca.pem", image="pg")
+    monkeypatch.setattr(_image_client, "weakness", lambda path: "account eve can write there")
+    with pytest.raises(PostgresError, match=r"\(account eve can write there\): copy it to"):
+        Endpoint.from_url(url + "/home/eve/ca.pem", image="pg")
+    monkeypatch.setattr(_image_client, "weakness", lambda path: "eve" if "eve" in path else "")
+    found = Endpoint.from_url(url + "/home/eve/ca.pem", image="pg", rootcert="/opt/x/needed.pem")
+    assert found.rootcert == "/opt/x/needed.pem"
+
+
+def test_settings_name_image_and_certificate(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_image_client, "weakness", lambda path: "")
+    path = tmp_path / "x.env"
+    path.write_text("DIRECT_URL=%s?sslmode=verify-ca&sslrootcert=/app/ca.pem\n" % REMOTE)
+    found = Endpoint.from_params(
+        {"env_file": str(path), "variable": "DIRECT_URL", "image": "pg:17", "rootcert": "/o/ca.pem"}
+    )
+    assert (found.image, found.rootcert, found.port) == ("pg:17", "/o/ca.pem", 5433)
+    assert found.on("other").image == "pg:17"

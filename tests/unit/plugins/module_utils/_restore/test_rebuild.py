@@ -299,6 +299,17 @@ def test_what_the_container_gets_of_the_host_must_be_here(world: World, tmp_path
     assert _rebuild.dry_run(world.order)["problems"] == []
 
 
+def test_deployment_whose_database_is_elsewhere_is_not_built_anew(world: World) -> None:
+    world.write(compose__yaml=support.compose_file(__compose_stores=["redis"]))
+    (problem,) = _rebuild.dry_run(world.order)["problems"]
+    assert problem.startswith("its database is on another host")
+
+
+def test_deployment_whose_redis_is_elsewhere_has_no_file_of_it(world: World) -> None:
+    world.write(compose__yaml=support.compose_file(__compose_stores=["postgres"]), redis__conf=None)
+    assert _rebuild.dry_run(world.order)["problems"] == []
+
+
 def test_accepted_file_is_used(world: World) -> None:
     world.write(**{"compose.override.yaml": OVERRIDE})
     digest = hashlib.sha256(OVERRIDE.encode()).hexdigest()
