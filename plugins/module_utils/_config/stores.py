@@ -111,9 +111,7 @@ def variables(stores: Stores) -> dict[str, str]:
     """Variables by which the configuration names the stores of this host, other than those that
     LiteLLM reads by itself: by name, what of Redis they give, or ``database``."""
     named = {
-        name: field
-        for redis in filter(_is_here, stores.redis)
-        for name, field in redis.variables
+        name: field for redis in filter(_is_here, stores.redis) for name, field in redis.variables
     }
     database = stores.database
     if database and database.variable not in ("", _database_settings.URL):
@@ -124,9 +122,7 @@ def variables(stores: Stores) -> dict[str, str]:
 
 def is_redis_here(stores: Stores) -> bool:
     """Whether every Redis that the proxy uses is this host's, and it uses one."""
-    return bool(stores.redis) and all(
-        not redis.fault and _is_here(redis) for redis in stores.redis
-    )
+    return bool(stores.redis) and all(not redis.fault and _is_here(redis) for redis in stores.redis)
 
 
 def _with_variables(configured: Configured, environment: Mapping[str, str]) -> dict[str, str]:
