@@ -129,7 +129,10 @@ def way_back(unread: str = "", choice: str = "carry", **others: Any) -> Says:
 def attached(kind: str, name: str = "x", counts: bool = True, **others: Any) -> Says:
     made = Attached(kind, "t", name, counts, "dba", False)._replace(**others)
     there: Any = _Contents([made])
-    return lambda: _contents.obstacles(there, "database", "gateway", False)
+    return lambda: (
+        _contents.unread(there, "database", "gateway", False)
+        + _contents.obstacles(there, "database", "gateway")
+    )
 
 
 class _Contents:
@@ -347,7 +350,7 @@ ROWS = [
         attached("trigger"),
     ),
     Row(
-        "preflight_contents.obstacles: by row security",
+        "preflight_contents.unread: by row security",
         "hides rows of t from role gateway",
         attached("row security"),
         attached("row security", counts=False),
@@ -609,18 +612,18 @@ TESTED = {
     + "test_only_our_own_files_are_replaced",
     "preflight_source._check_tracked: is tracked by git": _SOURCE
     + "test_tracked_secret_is_refused",
-    "preflight_stores.check_database: the running proxy has none": _STORES
-    + "test_database_at_a_socket_is_found_by_it",
-    "preflight_stores.check_database: PostgreSQL (%s) %s": _STORES
+    "preflight_stores._native: PostgreSQL (%s) %s": _STORES
     + "test_servers_that_systemd_does_not_know_are_refused",
-    "preflight_stores.check_database: can't read a server of": _STORES
+    "preflight_stores._look: can't read a server of": _STORES
     + "test_client_programs_older_than_the_server_are_refused",
+    "preflight_stores._away: is a token, which expires": _STORES
+    + "test_database_elsewhere_stays_there",
+    "preflight_stores._away: goes through PgBouncer": _STORES
+    + "test_server_behind_a_pooler_is_asked_itself",
     "preflight_stores._elsewhere: where nobody answers": _STORES
     + "test_database_at_a_socket_is_found_by_it",
     "preflight_stores._elsewhere: which is this host itself": _STORES
     + "test_name_of_this_host_has_no_case",
-    "preflight_stores._elsewhere: where no PostgreSQL of this host listens": _STORES
-    + "test_database_is_refused_for_what_was_seen",
     "preflight_stores._silent: where no %s of this host listens": _STORES
     + "test_port_that_no_process_has_is_told_by_whether_it_answers",
     "preflight_programs.instead: where %s listens": _STORES
@@ -639,7 +642,11 @@ TESTED = {
     "preflight_stores._redis_place: which listens on no port": _STORES
     + "test_redis_at_a_socket_is_the_one_of_its_port",
     "preflight_stores._external: which is this host itself": _STORES
-    + "test_redis_that_stays_is_said",
+    + "test_redis_elsewhere_stays_there",
+    "preflight_stores._external: keeps spend in a Redis that stays where it is": _STORES
+    + "test_spend_in_a_redis_elsewhere_is_not_written_into_a_copy",
+    "preflight_contents.unread: does not let role %s read": _HERE
+    + "_migration/test_preflight_contents.py::test_tables_that_the_role_may_not_read_are_refused",
     "preflight_stores.check_model_servers: is not installed": _STORES
     + "test_bridges_need_their_program",
     "preflight_target._check_extensions: has no extension": _HERE
@@ -714,6 +721,8 @@ RELAYED = {
     "preflight_source._check_tracked": "_host.git",
     "preflight_source.check_environment": "_config.environment",
     "preflight_stores.check_database": "_config.database_settings, and functions below it",
+    "preflight_stores._native": "functions below it",
+    "preflight_stores._look": "PostgreSQL",
     "preflight_stores.check_redis": "functions below it",
     "preflight_stores._redis_faults": "_config.redis_settings",
     "preflight_target.check_images": "_host.image_reference",

@@ -45,7 +45,7 @@ _STRANGER = (
 WITHOUT = Problem(
     "database",
     "the deployment has none, and the last backup, which is to hold its files, is a database's",
-    "remove the legacy unit's file by hand; nothing else of the legacy deployment is left running",
+    "leave its files: the unit is disabled, and nothing of the legacy deployment runs",
 )
 STAYS = Problem(
     "finalize_drop_database",

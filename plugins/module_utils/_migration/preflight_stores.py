@@ -10,6 +10,7 @@ import os
 import re
 import socket
 from typing import Any, Mapping, Optional, Sequence
+from urllib.parse import unquote
 
 from .._config import database_settings as _database_settings
 from .._config import environment_rules as _rules
@@ -48,9 +49,10 @@ ORPHANED = (
     "be stopped and brought back"
 )
 DIRECT, REPLICA = "DIRECT_URL", "DATABASE_URL_READ_REPLICA"
+_URLS = (_database_settings.URL, DIRECT)
 _BRING = "; its client programs can be an image's: docker pull what litellm_images.postgres names"
 # Passwords that a cloud makes for a quarter of an hour: of AWS, and of Azure and Google.
-_TOKEN = re.compile(r"X-Amz-(?:Signature|Expires|Credential)=|\AeyJ[\w-]{20,}\.[\w-]+\.|\Aya29\.")
+_TOKEN = re.compile(r"X-Amz-(?:Signature|Expires|Credential)=|:eyJ[\w-]{20,}\.[\w-]+\.|:ya29\.")
 _POOLED = re.compile(r"[?&]pgbouncer=true", re.I)
 _STORED_MODELS = "SELECT litellm_params::text FROM %s ORDER BY model_id"
 
@@ -115,7 +117,6 @@ def check_database(
         "process": None,
         "server": None,
     }
-    database["rehearse_without"] = _unset(named) if database["where"] == _rules.ELSEWHERE else []
     away = database["where"] == _rules.ELSEWHERE and not _servers.is_here(parts["host"])
     service = None if away else _legacy.service_behind(parts["port"], listeners, parts["host"])
     instead = _programs.instead(_programs.DATABASE, service)
@@ -124,6 +125,7 @@ def check_database(
         return found  # of what it is before, nothing is known
     found.facts["database"] = database
     if away:
+        database["rehearse_without"] = _unset(named)
         found.problems += _away(database, subject, legacy.effective, image)
     else:
         found.problems += _native(database, subject, service)
@@ -147,8 +149,13 @@ def _native(
     database["server"] = _native_server.seen(service["pid"])
     if service["unit"]:
         return []
-    said = "PostgreSQL (%s) %s" % (service["process"], service["seen"])
-    return [Problem("port %d" % port, said, ORPHANED)]
+    return [
+        Problem(
+            "port %d" % port,
+            "PostgreSQL (%s) %s" % (service["process"], service["seen"]),
+            ORPHANED,
+        )
+    ]
 
 
 def _away(
@@ -159,8 +166,7 @@ def _away(
     direct = environment.get(DIRECT, "")
     database["variable"] = DIRECT if _is_elsewhere(direct) else _database_settings.URL
     url = environment.get(database["variable"], "")
-    password = _endpoint.parse_url(url)["password"] or ""
-    if _TOKEN.search(password):
+    if any(_TOKEN.search(unquote(environment.get(name, ""))) for name in _URLS):
         remedy = "give LiteLLM's role a password of its own, and restart the proxy"
         return [Problem(subject, "has a password that is a token, which expires", remedy)]
     if _POOLED.search(url):
@@ -218,8 +224,13 @@ def _look(database: dict[str, Any], subject: str, environment: dict[str, str]) -
             % (database["major"], database["major"])
             + (_BRING if away else "")
         )
-        said = "is of PostgreSQL %d and can't read a server of %d" % (dump, database["major"])
-        found.append(Problem(program, said, remedy))
+        found.append(
+            Problem(
+                program,
+                "is of PostgreSQL %d and can't read a server of %d" % (dump, database["major"]),
+                remedy,
+            )
+        )
     database["stored_models"] = len(models)
     tried = _try_salt_key(environment, models)
     database["salt_key_proved"] = True in tried
