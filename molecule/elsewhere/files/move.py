@@ -42,7 +42,7 @@ def main() -> None:
         for part in ("database", "cache"):
             handle.write("%s %s.elsewhere.test\n" % (told[part], part))
     subprocess.run((*USER, "stop", "litellm.service"), check=True)
-    place = "host=database.elsewhere.test user=gateway dbname=gateway sslmode=verify-full"
+    place = "host=database.elsewhere.test port=5432 user=gateway dbname=gateway sslmode=verify-full"
     dump = subprocess.Popen(
         ("runuser", "-u", "postgres", "--", "pg_dump", "-p", "5434", "-O", "-x", "llm_gateway"),
         stdout=subprocess.PIPE,
