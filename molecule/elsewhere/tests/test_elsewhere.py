@@ -14,7 +14,7 @@ ASK = """
 import subprocess, sys
 from urllib.parse import urlsplit, unquote
 line = next(l for l in open("/var/lib/llmops-litellm/legacy.env") if l.startswith("DATABASE_URL"))
-url = urlsplit(line.partition("=")[2].strip().strip('"'))
+url = urlsplit(line.partition("=")[2].strip().strip("'"))
 place = "host=%s port=5432 user=gateway dbname=gateway sslmode=require" % url.hostname
 print(subprocess.run(["psql", "-XAtc", sys.argv[1], place], check=True, text=True,
     stdout=subprocess.PIPE, env={"PGPASSWORD": unquote(url.password), "PATH": "/usr/bin"}).stdout)
