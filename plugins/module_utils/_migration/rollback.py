@@ -28,6 +28,10 @@ from .._postgres import session as _session
 CARRY, BACKUP, NONE = "carry", "backup", "none"
 CHOICES = (CARRY, BACKUP, NONE)
 SPARE = 256 << 20
+NOT_MOVED = (
+    "No database was moved: the legacy proxy goes on with all that was written since, whatever"
+    " rollback_data says."
+)
 # What an operator thinks of first. Both columns are in every release that this collection moves.
 _SINCE = """SELECT
   (SELECT count(*) FROM "LiteLLM_VerificationToken" WHERE created_at >= TIMESTAMP %(time)s),
@@ -66,6 +70,8 @@ def inspect(journal: _journal.Journal, database: Optional[_session.Endpoint], ch
     problems = _legacy_problems(found.get("legacy", {}))
     problems += _unit_problems(found)
     warnings = _changed_files(found.get("legacy", {}))
+    if database is None and _position.copies_back(journal):
+        facts["summary"] = NOT_MOVED
     if database is None or not facts["carries"]:
         return Look(facts, problems, warnings)
     cutover, backup = (_journal.step(journal, name) for name in ("cutover", "backup"))

@@ -161,6 +161,7 @@ def test_database_that_was_not_moved_has_nothing_to_carry(
     for choice in _rollback.CHOICES:
         found = _rollback.inspect(journal({"legacy": told}), None, choice)
         assert (found.facts["carries"], found.problems) == (False, [])
+        assert found.facts["summary"].startswith("No database was moved")
     assert database["asked"] == []
 
 
