@@ -90,13 +90,11 @@ def database(facts: Mapping[str, Any], env_file: str) -> dict[str, Any]:
 
 
 def stay(found: Mapping[str, Any]) -> list[str]:
-    """What is said of each store that is not moved, in words."""
-    said = [
+    """What is said of each store that is on another host, in words."""
+    return [
         "%s: stays at %s, nothing copied" % (_NAMES[store], address(found[store]))
         for store in elsewhere(found)
     ]
-    without = of(found).database == NOWHERE
-    return (["database: none, as before: models are the configuration's"] if without else []) + said
 
 
 def address(store: Mapping[str, Any]) -> str:

@@ -120,7 +120,9 @@ def checks(target: Target, now: datetime) -> dict[str, Callable[[], Said]]:
         _readiness.NOT_CONFIGURED if deployed.places.database == NOWHERE else _readiness.CONNECTED
     )
     found["readiness"] = lambda: readiness(url, deployed.key_file, seconds, deployed.key, wanted)
-    found["bogus key"] = lambda: bogus_key(url, seconds)
+    # without a database LiteLLM can't look a key up, and says so
+    refusals = (400, 401, 403) if deployed.places.database == NOWHERE else (401, 403)
+    found["bogus key"] = lambda: bogus_key(url, seconds, refusals)
     if deployed.models:
         found["model hosts"] = lambda: _host_checks.model_hosts(
             deployed.models, deployed.proxy, seconds
@@ -250,12 +252,15 @@ def readiness(
     return (DEGRADED if verdict.cache == _readiness.DISCONNECTED else OK), detail
 
 
-def bogus_key(url: str, limit: float) -> Said:
-    """A key that nobody has is refused: an open proxy is the worst failure of all."""
+def bogus_key(url: str, limit: float, refusals: Sequence[int] = (401, 403)) -> Said:
+    """A key that nobody has is refused: an open proxy is the worst failure of all.
+
+    :param refusals: statuses that refuse.
+    """
     answer = _client.Client(url, "sk-nobody-has-%s" % secrets.token_hex(12), limit).get(LOCKED)
     if answer.status == 200:
         return FAILED, "the proxy is open: a key that does not exist was let in"
-    if answer.status in (401, 403):
+    if answer.status in refusals:
         return OK, "refused"
     return (
         UNKNOWN,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Optional, Sequence
 
-from .._config.environment_rules import ELSEWHERE, HERE
+from .._config.environment_rules import ELSEWHERE, HERE, NOWHERE
 from .._deployment import places as _places
 from .._deployment import steps as _steps
 from .._deployment.journal import (
@@ -140,6 +140,13 @@ _STAYS = {
 }
 
 
+_WITHOUT = {
+    "rehearse": "new proxy tried, which has no database either",
+    "backup": "no backup: there is no database",
+    "hand_over": "start at boot, health by timer; no backups, as there is no database",
+}
+
+
 def _is_moved(journal: Journal) -> bool:
     """Whether the database is in a container, or was."""
     return _places.of(journal["facts"].get("found", {})).database == HERE
@@ -148,11 +155,12 @@ def _is_moved(journal: Journal) -> bool:
 def _phases(journal: Journal) -> list[dict[str, Any]]:
     """The last attempt at each step, in the order in which they were begun."""
     last = {entry["name"]: entry for entry in journal["steps"]}
-    moved = _is_moved(journal)
+    place = _places.of(journal["facts"].get("found", {})).database
+    meant = {HERE: {}, NOWHERE: {**_STAYS, **_WITHOUT}}.get(place, _STAYS)
     return [
         {
             "name": name,
-            "meaning": ({} if moved else _STAYS).get(name) or _steps.MEANINGS.get(name, ""),
+            "meaning": meant.get(name) or _steps.MEANINGS.get(name, ""),
             "state": entry["state"],
             "seconds": round(seconds_between(entry["begun"], entry["ended"]), 1)
             if entry["ended"]
@@ -457,6 +465,8 @@ def _found(found: dict) -> list[str]:
                 "; a stored row proves the salt key" if database.get("salt_key_proved") else "",
             )
         )
+    if "database" in found and not database:
+        lines.append("no database: models are the configuration's")
     if found.get("redis"):
         lines.append("Redis %s" % _at(found, "redis"))
     for host in found.get("model_hosts", []):

@@ -49,7 +49,7 @@ CACHE = {"where": "elsewhere", "host": "fd00::7", "port": 6380}
             {"database": None, "redis": HERE},
             ("nowhere", "here"),
             ["litellm", "redis"],
-            ["database: none, as before: models are the configuration's"],
+            [],
         ),
     ],
 )

@@ -275,3 +275,9 @@ def test_open_proxy_is_the_worst(proxy: Any, status: int, state: str) -> None:
     assert _checks.bogus_key(proxy.url, 5)[0] == state
     assert _checks.bogus_key(proxy.url, 5)[0] == state
     assert len(set(proxy.keys)) == 2  # a proxy may remember a key; nobody has this one
+
+
+def test_proxy_without_a_database_refuses_a_key_in_its_own_way(proxy: Any) -> None:
+    proxy.answers[_checks.LOCKED] = 400
+    assert _checks.bogus_key(proxy.url, 5)[0] == UNKNOWN
+    assert _checks.bogus_key(proxy.url, 5, (400, 401, 403))[0] == OK

@@ -234,3 +234,13 @@ def test_dead_end_without_a_moved_database_names_no_volume(phase: str) -> None:
     told = " ".join(_report.stuck(made))
     assert "No database was moved" in told
     assert "volume" not in told
+
+
+def test_report_of_a_proxy_without_a_database_says_so() -> None:
+    made = away(journal())
+    made["facts"]["found"]["database"] = None
+    told = _report.build(made, "/state")
+    assert "no database: models are the configuration's" in told["found"]
+    meanings = {phase["name"]: phase["meaning"] for phase in told["phases"]}
+    assert meanings["backup"] == "no backup: there is no database"
+    assert meanings["cutover"] == "legacy stopped; no database was copied"

@@ -56,6 +56,11 @@ def test_server_is_verified_as_its_url_says(
     assert (found["sslmode"], found["rootcert"]) == (sslmode, rootcert)
 
 
-def test_certificate_in_a_folder_of_everybodys_is_not_taken(tmp_path: Path) -> None:
+def test_certificate_that_another_account_may_replace_is_not_taken(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text("x")
+    file.chmod(0o666)
     with pytest.raises(PostgresError, match="which root does not take"):
-        _image_client.check(str(tmp_path / "ca.pem"))
+        _image_client.check(str(file))
+    with pytest.raises(PostgresError, match="by no absolute path"):
+        _image_client.check("ca.pem")
