@@ -46,6 +46,7 @@ USUAL = {
     "molecule migrate": 440,
     "molecule health": 416,
     "sanity": 290,
+    "molecule elsewhere": 270,
     "molecule preflight": 275,
     "molecule finalize": 222,
     "unit": 180,
