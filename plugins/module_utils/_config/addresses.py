@@ -121,7 +121,9 @@ def unreachable(
     return sorted(item for item in [*left, *config.bare] if item.port not in own_ports)
 
 
-def problems(text: str, path: str = "", where: Mapping[str, str] = {}) -> list[Rejected]:
+def problems(
+    text: str, path: str = "", where: Optional[Mapping[str, str]] = None
+) -> list[Rejected]:
     """Why a config.yaml cannot be rewritten as a whole.
 
     :param where: where the stores are (see :func:`_config.stores.where`).
@@ -147,7 +149,7 @@ def problems(text: str, path: str = "", where: Mapping[str, str] = {}) -> list[R
             % (".".join(value.path), REFERENCE),
         )
         for value in config.databases
-        if where.get("database") != ELSEWHERE and not is_database_here(config.of(value))
+        if (where or {}).get("database") != ELSEWHERE and not is_database_here(config.of(value))
     ]
     return [Rejected(path, line_of(text, offset), message) for offset, message in sorted(found)]
 
@@ -161,7 +163,7 @@ def rewrite(
     redis_port: int = 6379,
     redis_variables: Sequence[str] = (),
     database_url: str = "os.environ/DATABASE_URL",
-    where: Mapping[str, str] = {},
+    where: Optional[Mapping[str, str]] = None,
     more: Sequence[Edit] = (),
 ) -> tuple[str, list[Rewritten]]:
     """A config.yaml for a container; all other bytes, comments and order stay.
@@ -177,7 +179,7 @@ def rewrite(
     """
     config = _Config(text, redis_variables)
     edits = [*more, *_database_edits(config, database_url)]
-    for place in config.redis if where.get("redis") != ELSEWHERE else ():
+    for place in config.redis if (where or {}).get("redis") != ELSEWHERE else ():
         edits += _addresses_redis.edits(text, place, redis_host, redis_port)
     for item in config.urls:
         match = URL.match(text, item.start, item.end)

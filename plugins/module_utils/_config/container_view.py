@@ -54,7 +54,7 @@ class View(NamedTuple):
     unreachable: list[Found]
 
 
-def problems(tree: Tree, where: Mapping[str, str] = {}) -> list[Rejected]:
+def problems(tree: Tree, where: Optional[Mapping[str, str]] = None) -> list[Rejected]:
     """Why there can be no views: everything that stands against it, file by file.
 
     :param where: where the stores are (see :func:`_config.stores.where`).
