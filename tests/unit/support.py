@@ -176,6 +176,13 @@ def fails(error: BaseException) -> Callable[..., Any]:
     return call
 
 
+def answered(told: Any) -> Any:
+    """What a stand-in tells; an exception is raised."""
+    if isinstance(told, Exception):
+        raise told
+    return told
+
+
 class Programs:
     """Programs that are none, in place of ``_process.run``: ``seen`` is what was called.
 

@@ -91,8 +91,9 @@ def _by_tcp(ports: set[int], owners: dict[int, int], proc: str) -> Iterator[Conn
 
 
 def established(proc: str) -> Iterator[Row]:
-    """Every connected TCP socket; of another network than ours where ``proc`` is a process' own
-    folder."""
+    """Every connected TCP socket, once; of another network than ours where ``proc`` is a process'
+    own folder."""
+    seen: set[Row] = set()
     for table in ("tcp", "tcp6"):
         try:
             text = read(os.path.join(proc, "net", table))
@@ -101,7 +102,11 @@ def established(proc: str) -> Iterator[Row]:
         for fields in rows(text):
             if fields[3] == _ESTABLISHED:
                 (here, port), (there, other) = place(fields[1]), place(fields[2])
-                yield Row((plain(here), port), (plain(there), other), int(fields[9]))
+                row = Row((plain(here), port), (plain(there), other), int(fields[9]))
+                # the kernel repeats a row where the table changes while it is read
+                if row not in seen:
+                    seen.add(row)
+                    yield row
 
 
 def _by_unix(owners: dict[int, int], proc: str) -> Iterator[Connection]:

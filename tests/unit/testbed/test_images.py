@@ -7,9 +7,8 @@ from types import ModuleType
 
 import pytest
 
-SHARED = ["postgres-alpine/busybox.sh", "redis-alpine/busybox.sh"]
 SCRIPTS = [
-    *SHARED,
+    "postgres-alpine/busybox.sh",
     "postgres-alpine/docker-entrypoint.sh",
     "redis-alpine/docker-entrypoint.sh",
     "litellm-official/prod_entrypoint.sh",
@@ -36,10 +35,6 @@ def test_every_argument_is_one_of_the_dockerfile(images: ModuleType) -> None:
         declared = {line.split("=")[0] for line in text.splitlines() if line.startswith("ARG ")}
         given = {"ARG " + argument for argument, _value in (*image.arguments, *image.upon)}
         assert given <= declared, image.name
-
-
-def test_both_make_their_tools_busyboxs_in_the_same_way(images: ModuleType) -> None:
-    assert len({(images.HERE / "images" / name).read_text() for name in SHARED}) == 1
 
 
 @pytest.mark.parametrize("path", SCRIPTS)

@@ -100,7 +100,10 @@ def test_client_that_has_closed_its_end_is_gone(tmp_path: Path) -> None:
 
 
 def test_client_from_elsewhere_is_its_address(tmp_path: Path) -> None:
-    """And one that a forked process serves is the server's too; another server's is not."""
+    """And one that a forked process serves is the server's too; another server's is not.
+
+    The kernel repeats a row where the table changes while it is read.
+    """
     net = tmp_path / "net"
     net.mkdir()
     row = "%4d: %s:%04X %s:%04X %s 0:0 0:0 0 105 0 %d 1"
@@ -109,6 +112,7 @@ def test_client_from_elsewhere_is_its_address(tmp_path: Path) -> None:
         "\n".join(
             [
                 "  sl ...",
+                row % (0, here, 5434, away, 40000, "01", 11),
                 row % (0, here, 5434, away, 40000, "01", 11),
                 row % (1, here, 5434, away, 40001, "01", 12),
                 row % (2, here, 5434, away, 40002, "06", 13),

@@ -8,6 +8,7 @@ import json
 from typing import Any, Optional
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     engine_socket as _engine_socket,
@@ -25,13 +26,6 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host.registry_logi
 DIGEST = "sha256:" + "a" * 64
 ENGINE = {"platform": "linux/amd64", "socket": "/docker.sock"}
 TOLD = Told(("linux/amd64",), {"PG_MAJOR": "17"}, {"version": "1.0.0"}, ("/data",), 123)
-
-
-def answered(told: Any) -> Any:
-    """What a stand-in tells, or is to raise."""
-    if isinstance(told, Exception):
-        raise told
-    return told
 
 
 class Asked:
@@ -60,7 +54,7 @@ class Asked:
         return self.told
 
     def find(self, registry: str) -> Any:
-        return answered(self.login)
+        return support.answered(self.login)
 
 
 @pytest.fixture

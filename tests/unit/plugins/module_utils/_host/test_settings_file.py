@@ -13,6 +13,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     settings_file as _settings_file,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._host.settings_file import Reader
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres.endpoint import (
+    ENDPOINT_OPTIONS,
+)
 
 
 def written(folder: Path, text: str | bytes, mode: int = 0o600) -> str:
@@ -145,13 +148,7 @@ def test_database_is_in_a_container_or_where_an_env_file_says(
 
 def test_database_has_the_fields_of_the_modules_argument() -> None:
     top = reader(env_file="/b")
-    assert top.database() == {
-        "container": None,
-        "env_file": "/b",
-        "variable": None,
-        "database": None,
-        "user": None,
-    }
+    assert top.database() == {**dict.fromkeys(ENDPOINT_OPTIONS), "env_file": "/b"}
     assert top.problems == []
 
 

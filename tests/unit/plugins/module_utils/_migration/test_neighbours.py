@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Iterable, Optional
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
     unit_processes as _unit_processes,
@@ -44,13 +45,6 @@ ENVIRONMENT = {
 }
 PROXY, POSTGRES, REDIS = "litellm.service", "postgresql@15-main.service", "redis-server.service"
 LISTENS = [Listener("127.0.0.1", 5434, 15, "postgres"), Listener("127.0.0.1", 6379, 16, "redis")]
-
-
-def answered(told: Any) -> Any:
-    """What a stand-in tells, or is to raise."""
-    if isinstance(told, Exception):
-        raise told
-    return told
 
 
 def record(name: str, account: str = "") -> dict[str, str]:
@@ -127,7 +121,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
 
     def look(endpoint: Endpoint) -> _others.Others:
         assert (endpoint.database, endpoint.port) == ("llm", 5434)
-        return answered(made.others)
+        return support.answered(made.others)
 
     monkeypatch.setattr(_unit_relations, "relations", relations)
     monkeypatch.setattr(_unit_processes, "beside", beside)

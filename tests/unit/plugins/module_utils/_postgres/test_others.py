@@ -5,17 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import others as _others
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.endpoint import Endpoint
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.programs import PostgresError
-
-
-def answered(told: Any) -> Any:
-    """What a stand-in tells, or is to raise."""
-    if isinstance(told, Exception):
-        raise told
-    return told
 
 
 @pytest.fixture
@@ -26,7 +20,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def query(endpoint: Endpoint, statement: str) -> list[list[Any]]:
         told["asked"].append(endpoint.database)
         if "pg_largeobject" in statement:
-            return [[what] for what in answered(told["holds"])]
+            return [[what] for what in support.answered(told["holds"])]
         names = ("pg_stat_activity", "pg_replication_slots", "pg_roles", "pg_database")
         return list(told.get(next(name for name in names if name in statement), []))
 
