@@ -58,14 +58,17 @@ class _Head:
 
     def take(self, count: int) -> bytes:
         """The next bytes."""
-        chunk = self._read(count) if count <= LONGEST else b""
-        while len(chunk) < count <= LONGEST:
+        if count > LONGEST:
+            raise PostgresError(
+                "pg_dump wrote an archive with a text of %d bytes in its head; at most %d are read"
+                % (count, LONGEST)
+            )
+        chunk = self._read(count)
+        while len(chunk) < count:
             more = self._read(count - len(chunk))
             if not more:
-                break
+                raise Truncated("pg_dump's archive ends in its head")
             chunk += more
-        if len(chunk) < count:
-            raise Truncated("pg_dump's archive ends in its head")
         self.data += chunk
         return chunk
 

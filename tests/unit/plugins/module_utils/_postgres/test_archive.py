@@ -116,6 +116,15 @@ def test_end_before_its_time_is_for_pg_dump_to_explain() -> None:
     assert not isinstance(caught.value, _archive.Truncated)
 
 
+def test_text_that_is_too_long_to_read_is_no_early_end() -> None:
+    begin = archive()
+    zone = begin.index(b"litellm")  # the database's name
+    data = begin[: zone - 4] + (65 << 20).to_bytes(4, "little") + begin[zone:]
+    with pytest.raises(PostgresError, match="a text of 68157440 bytes in its head") as caught:
+        _archive.head(io.BytesIO(data).read, keep)
+    assert not isinstance(caught.value, _archive.Truncated)
+
+
 def test_file_is_blanked_in_place(tmp_path: Path) -> None:
     path = tmp_path / _archive.TOC
     path.write_bytes(archive())
