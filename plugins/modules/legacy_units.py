@@ -122,8 +122,9 @@ actions:
 notes:
   description:
     - What the operator should know, in words. Units whose files are not as they were recorded; and
-      with O(proxy), those that could not be brought back.
-  returned: with V(recorded)
+      with O(proxy), those that could not be brought back. With V(retired), a proxy that did not end
+      by itself.
+  returned: with V(retired) and V(recorded)
   type: list
   elements: str
   sample: ["litellm.service: /etc/systemd/system/litellm.service was changed since it was recorded"]
@@ -156,6 +157,12 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import system
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 
 
+HUNG = (
+    "%s: LiteLLM had not ended %d s after it was told to, and was killed: spend of requests that"
+    " were still answered may not be in the database"
+)
+
+
 def bring_back(
     params: dict[str, Any], check: bool, actions: dict[str, list[str]], notes: list[str]
 ) -> None:
@@ -179,7 +186,9 @@ def bring_back(
         raise _systemd.SystemdError("; ".join(failed))
 
 
-def retire(params: dict[str, Any], check: bool, actions: dict[str, list[str]]) -> None:
+def retire(
+    params: dict[str, Any], check: bool, actions: dict[str, list[str]], notes: list[str]
+) -> None:
     """Retire the units, and note what was done to each in ``actions``.
 
     :raises SystemdError: one of them could not be; those before it were.
@@ -191,6 +200,8 @@ def retire(params: dict[str, Any], check: bool, actions: dict[str, list[str]]) -
             done = _systemd.retire(unit, check=check)
         if done:
             actions[unit["name"]] = done
+        if _systemd.KILLED in done:
+            notes.append(HUNG % (unit["name"], _systemd.STOP_SECONDS))
 
 
 def remove(params: dict[str, Any], check: bool) -> dict[str, Any]:
@@ -267,7 +278,7 @@ def main() -> None:
         elif module.params["state"] == "recorded":
             bring_back(module.params, module.check_mode, actions, notes)
         else:
-            retire(module.params, module.check_mode, actions)
+            retire(module.params, module.check_mode, actions, notes)
     except OperatorError as error:
         module.fail_json(msg=str(error), actions=actions)
     except OSError as error:

@@ -38,6 +38,7 @@ STOP_TEXT = (
 # Of one that is not the main process: it is told first, and the unit must not start it again.
 STOP_WRAPPED = STOP_TEXT + "Restart=no\n"
 STOP_SECONDS = 90.0  # systemd's own default
+KILLED = "killed"
 SHOWN = (
     "Id",
     "LoadState",
@@ -415,7 +416,7 @@ def _remove(manager: Manager, path: str) -> None:
     _checked(manager, manager.systemctl("daemon-reload"), "systemctl daemon-reload")
 
 
-def stop(unit: Unit, first: First = lambda unit: None) -> None:
+def stop(unit: Unit, first: First = lambda unit: None) -> bool:
     """Stop a unit.
 
     systemd tells all processes of a service at once. LiteLLM's database client is one of them, and
@@ -424,18 +425,21 @@ def stop(unit: Unit, first: First = lambda unit: None) -> None:
 
     :param first: which of its processes is told first and alone, ``None`` for none; its children,
         which it may still need, end after it.
+    :returns: whether it came to its end; ``False``: it was killed with the rest.
     """
     path = _stop_path(unit.manager, unit.name)
     told = first(unit)
     wrapped = told is not None and told != unit.pid
     if wrapped or (told and unit.properties.get("KillMode") == "control-group"):
         _put(unit.manager, path, STOP_WRAPPED if wrapped else STOP_TEXT)
+    ended = True
     try:
         if told is not None and wrapped:
-            end(told, lambda: first(unit) == told, STOP_SECONDS)
+            ended = end(told, lambda: first(unit) == told, STOP_SECONDS) or first(unit) is None
         _must(unit.manager, unit.name, "stop")
     finally:
         forget_stop(unit.manager, unit.name)
+    return ended
 
 
 def _stop_path(manager: Manager, name: str) -> str:
@@ -458,7 +462,8 @@ def retire(
     """Stop a unit and keep it from starting at the next boot, without deleting anything of it.
 
     :param first: see :func:`stop`.
-    :returns: what was done or, with ``check``, would be; empty when the unit was retired already.
+    :returns: what was done or, with ``check``, would be; empty when the unit was retired already;
+        :data:`KILLED` beside it where what is told first did not end by itself.
     """
     manager = Manager(record["account"] or None)
     if not manager.is_running:
@@ -466,8 +471,8 @@ def retire(
     unit, done = _of(record), []
     if unit.active in RUNS:
         done.append("stopped")
-        if not check:
-            stop(unit, first)
+        if not check and not stop(unit, first):
+            done.append(KILLED)
     if unit.enabled in ("enabled", "alias"):
         done.append("disabled")
         if not check:

@@ -158,3 +158,12 @@ def test_every_reason_against_stopping_is_told_at_once(
     assert (told["failed"], told["msg"]) == (True, "a: is bad; c: is bad")
     told = run(legacy_units, check=True, units=units[1:2], state="restorable")
     assert (told["changed"], checks) == (False, [False] * 3 + [True])
+
+
+def test_proxy_that_was_killed_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = {"litellm.service": ["stopped", "killed", "disabled"], "b.timer": ["stopped"]}
+    monkeypatch.setattr(_systemd, "retire", lambda unit, **_how: done[unit["name"]])
+    units = [{**UNITS[0], "name": name} for name in done]
+    told = run(legacy_units, units=units, state="retired", proxy="litellm.service")
+    (note,) = told["notes"]
+    assert note.startswith("litellm.service: LiteLLM had not ended 90 s after it was told to")

@@ -371,6 +371,23 @@ def test_process_below_a_wrapper_is_told_first_and_not_started_again(
     assert not fake.drop_in.parent.exists()
 
 
+@pytest.mark.parametrize(
+    ("later", "done"),
+    [
+        (300, ["stopped", "killed", "disabled"]),  # it hangs
+        (301, ["stopped", "killed", "disabled"]),  # its wrapper has started another one
+        (None, ["stopped", "disabled"]),  # it ended by itself before it was told
+    ],
+)
+def test_process_that_does_not_end_in_time_is_said_to_be_killed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, later: Any, done: list[str]
+) -> None:
+    Fake(monkeypatch, tmp_path)
+    there = iter([300, later])
+    monkeypatch.setattr(_systemd, "end", lambda pid, sure, seconds: False)
+    assert _systemd.retire(record(), first=lambda unit: next(there)) == done
+
+
 def test_drop_in_of_one_stop_goes_also_when_it_fails(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
