@@ -234,13 +234,19 @@ BACKUPS = "/var/backups/llmops-litellm"
 
 
 def order_of(params: dict[str, Any], now: datetime) -> _plan.AnyOrder:
-    """The module's arguments as an order."""
+    """The module's arguments as an order.
+
+    :raises OperatorError: they are none.
+    """
     identity, signers = params["identity"] or "", tuple(params["signed_by"])
     _signature.check_keys(signers)
     accepted = tuple(params["accept_files"])
     images = params["images"]
     here = {service: _loaded_images.same(str(image)) for service, image in images.items()}
-    mounts = tuple(item.source for item in _mounts.parse(params["mounts"]))
+    try:
+        mounts = tuple(item.source for item in _mounts.parse(params["mounts"]))
+    except ValueError as error:
+        raise OperatorError("litellm_mounts: %s." % error) from None
     expected = Expected(params["network"], images, here, tuple(params["publish"]), mounts)
     if os.path.exists(params["settings"]):
         settings = _settings.load(params["settings"])

@@ -69,7 +69,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.llmops.litellm.plugins.module_utils._config import stores as _stores
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
+from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 
 
 def look(unit: str, account: str) -> tuple[str, dict[str, Any], dict[str, str]]:
@@ -101,8 +103,8 @@ def main() -> None:
     )
     try:
         reason, found, places = look(module.params["unit"], module.params["account"])
-    except OSError as error:  # the process ended while we looked
-        reason, found, places = str(error), {}, {}
+    except (OperatorError, OSError) as error:  # the process ended while we looked
+        reason, found, places = _problem.words(error), {}, {}
     module.exit_json(changed=False, serves=not reason, reason=reason, legacy=found, places=places)
 
 

@@ -198,6 +198,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.llmops.litellm.plugins.module_utils._config.environment_rules import HERE
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import places as _places
+from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     neighbours as _neighbours,
@@ -285,8 +287,8 @@ def main() -> None:
     try:
         journal = _journal.load(module.params["state_dir"])
         result = check(module.params, journal, module.check_mode)
-    except (_journal.JournalError, _session.PostgresError) as error:
-        module.fail_json(msg=str(error))
+    except (OperatorError, OSError) as error:
+        module.fail_json(msg=_problem.words(error))
     module.exit_json(changed=False, **result)
 
 

@@ -213,6 +213,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     preflight as _preflight,
 )
@@ -247,7 +249,10 @@ ARGUMENTS: dict[str, Any] = {
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    found = _preflight.preflight(module.params)
+    try:
+        found = _preflight.preflight(module.params)
+    except (OperatorError, OSError) as error:  # no check has said more of it
+        module.fail_json(msg=_problem.words(error))
     module.exit_json(
         changed=False,
         facts=found.facts,

@@ -152,7 +152,7 @@ def addresses(names: Sequence[str]) -> dict[str, str]:
     for name in names:
         try:
             told = [str(item[4][0]) for item in socket.getaddrinfo(name, None)]
-        except OSError:
+        except (OSError, UnicodeError):  # the latter of what is no host's name
             continue
         # a name of the host's own may be known by its loopback address too
         found[name] = min(told, key=lambda address: (_is_itself(address), ":" in address))

@@ -255,10 +255,10 @@ def _elsewhere(host: str, port: int, service: Optional[_legacy.Server]) -> tuple
 
 
 def _silent(kind: str, host: str, port: int) -> tuple[str, str]:
-    """What is said of a port of the loopback address where no process listens: where something
+    """What is said of a port of a loopback address where no process listens: where something
     answers all the same, the engine forwards it to a container."""
     where = "points to %s:%d, where no %s of this host listens" % (host, port, kind)
-    if not _answers(port):
+    if not _answers(port, host):
         return where, SILENT
     return (
         where + ", and something answers: a container's published port does so",
@@ -328,7 +328,8 @@ def check_redis(
     if not _rules.is_loopback(host):
         return _external(named, found, legacy)
     service = _legacy.service_behind(port, listeners, host)
-    if service is None and named.use == _redis_settings.FALLBACK:
+    fallback = named.use == _redis_settings.FALLBACK
+    if service is None and fallback and not _answers(port, host):
         found.facts["redis"] = None
         found.warn(
             named.origin,
@@ -531,5 +532,5 @@ def _answers(port: int, host: str = _listeners.LOOPBACK) -> bool:
     try:
         with socket.create_connection((host, port), timeout=3):
             return True
-    except OSError:
+    except (OSError, UnicodeError):  # the latter of what is no host's name
         return False

@@ -113,6 +113,12 @@ def test_settings_of_the_host_say_what_is_restored(
     assert (result["changed"], result["problems"], result["messages"]) == (True, ["too full"], [])
 
 
+def test_mounts_that_are_none_are_refused(run: Run, deployment: list[Any], tmp_path: Path) -> None:
+    told = run(backup_restore, settings=str(tmp_path / "ops.json"), mounts=["relative:/x"])
+    assert told["msg"].startswith("litellm_mounts: source 'relative' is no absolute path")
+    assert deployment == []
+
+
 def test_refusal_says_what_was_done_before(
     run: Run, deployment: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

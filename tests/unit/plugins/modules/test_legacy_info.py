@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.llmops.litellm.plugins.module_utils._config import stores as _stores
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 from ansible_collections.llmops.litellm.plugins.modules import (
     legacy_info,
 )
@@ -56,3 +57,18 @@ def test_unit_that_does_not_run_does_not_serve(run: Run, monkeypatch: pytest.Mon
     monkeypatch.setattr(_legacy, "discover", discover)
     told = run(legacy_info, unit="litellm.service")
     assert (told["reason"], told["legacy"]) == ("litellm.service is inactive Start it", {})
+
+
+@pytest.mark.parametrize(
+    "error", [ProcessLookupError(3, "No such process", "/proc/7/stat"), OperatorError("it ended")]
+)
+def test_what_cannot_be_looked_at_does_not_serve(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def discover(unit: str, account: str, alone: bool) -> Any:
+        raise error
+
+    monkeypatch.setattr(_legacy, "discover", discover)
+    told = run(legacy_info, unit="litellm.service")
+    assert told["reason"] in ("/proc/7/stat: No such process", "it ended")
+    assert (told["serves"], told["places"]) == (False, {})

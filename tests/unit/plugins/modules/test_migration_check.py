@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     neighbours as _neighbours,
@@ -118,6 +119,18 @@ def test_host_is_judged_only_where_it_is_migrated(
         run(migration_check, **FINALIZE, state_dir=str(tmp_path), backup_dir="/b")["msg"]
         == "broken"
     )
+
+
+@pytest.mark.parametrize(
+    "error", [_systemd.SystemdError("no answer"), OSError(5, "no answer", "/x")]
+)
+def test_host_that_cannot_be_looked_at_is_said(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception
+) -> None:
+    monkeypatch.setattr(_journal, "load", lambda folder: {"state": "migrated", "facts": {}})
+    monkeypatch.setattr(_rollback, "inspect", fails(error))
+    told = run(migration_check, **{"for": "rollback"}, state_dir=str(tmp_path), source=SOURCE)
+    assert told["failed"] and told["msg"].endswith("no answer")
 
 
 def test_finalize_needs_the_folder_of_the_backups(run: Run, tmp_path: Path) -> None:

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import Problem
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import (
+    OperatorError,
+    Problem,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     preflight as _preflight,
 )
@@ -50,6 +53,26 @@ def test_problems_are_told_and_are_no_failure(
     assert told["facts"] == {"engine": {}}
     assert told["problems"] == ["port 4000: nginx has it -> stop nginx"]
     assert told["warnings_found"] == ["room: is short"]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(110, "Connection timed out", "/mnt/dead"), "/mnt/dead: Connection timed out"),
+        (OperatorError("there is no account x"), "there is no account x"),
+    ],
+)
+def test_host_that_cannot_be_looked_at_is_said(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    """A file of the proxy's on a server that is gone, for example."""
+
+    def survey(settings: dict[str, Any]) -> Any:
+        raise error
+
+    monkeypatch.setattr(_preflight, "preflight", survey)
+    told = run(preflight_info, **NEEDED)
+    assert (told["failed"], told["msg"]) == (True, said)
 
 
 def test_defaults_are_those_of_the_documentation(run: Run, asked: list[dict[str, Any]]) -> None:

@@ -120,7 +120,8 @@ def test_what_is_missing_is_said_at_once(lost: Any, problems: list[str], notes: 
 
 
 def test_addresses_are_those_that_this_host_knows() -> None:
-    assert _needs_proof.addresses(["localhost", "nosuch.invalid"]).keys() == {"localhost"}
+    names = ["localhost", "nosuch.invalid", "no..name", "x" * 64]
+    assert _needs_proof.addresses(names).keys() == {"localhost"}
     assert json.dumps(_needs_proof.addresses([])) == "{}"
 
 

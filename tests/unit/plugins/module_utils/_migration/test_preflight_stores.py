@@ -530,6 +530,7 @@ def test_redis_at_a_socket_is_the_one_of_its_port(
     assert said.endswith(_preflight_stores.PORTLESS)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("answers", [True, False])
 @pytest.mark.parametrize("kind", ["PostgreSQL", "Redis"])
 def test_port_that_no_process_has_is_told_by_whether_it_answers(
@@ -539,14 +540,18 @@ def test_port_that_no_process_has_is_told_by_whether_it_answers(
     monkeypatch: pytest.MonkeyPatch,
     kind: str,
     answers: bool,
+    host: str,
 ) -> None:
     """Without its userland proxy an engine publishes a container's port by rules alone."""
-    monkeypatch.setattr(_preflight_stores, "_answers", lambda port: answers)
-    legacy = deployment({"DATABASE_URL": URL}, CACHE)
+    monkeypatch.setattr(
+        _preflight_stores, "_answers", lambda port, there="127.0.0.1": answers and there == host
+    )
     if kind == "Redis":
+        legacy = deployment({}, CACHE.replace("localhost", "'%s'" % host))
         found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
     else:
-        found = _preflight_stores.check_database(legacy, servers[1:])
+        url = URL.replace("127.0.0.1", "[%s]" % host if ":" in host else host)
+        found = _preflight_stores.check_database(deployment({"DATABASE_URL": url}), servers[1:])
     (problem,) = found.problems
     assert ("a container's published port does so" in problem.problem) is answers
     assert (problem.remedy == _preflight_stores.SILENT) is not answers
@@ -584,10 +589,21 @@ def test_name_of_this_host_has_no_case(
     assert _preflight_stores.check_database(legacy, servers).problems == []
 
 
+def test_host_that_is_no_name_answers_nothing() -> None:
+    assert not _preflight_stores._answers(1, "no..name")
+
+
 def test_redis_that_is_only_named_is_said(
-    servers: list[Listener], pings: list[_redis.Native], tmp_path: Path
+    servers: list[Listener],
+    pings: list[_redis.Native],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     legacy = deployment({"REDIS_HOST": "127.0.0.1", "REDIS_PORT": "6390"})
+    monkeypatch.setattr(_preflight_stores, "_answers", lambda port, host: True)
+    said = texts(_preflight_stores.check_redis(legacy, settings(tmp_path), servers).problems)
+    assert "a container's published port does so" in said
+    monkeypatch.setattr(_preflight_stores, "_answers", lambda port, host: False)
     found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
     assert (found.problems, found.facts["redis"], pings) == ([], None, [])
     assert texts(found.warnings).startswith(
