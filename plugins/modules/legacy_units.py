@@ -156,7 +156,6 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import proble
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 
-
 HUNG = (
     "%s: LiteLLM had not ended %d s after it was told to, and was killed: spend of requests that"
     " were still answered may not be in the database"
