@@ -1,7 +1,7 @@
 """Every refusal with a host on which it is right, and one on which it would be wrong.
 
 ``ROWS`` holds those that a pure function decides. The hosts of the others take more than a line:
-``TESTED`` names the tests that have both. A key is ``module.function: words of the refusal``.
+``TESTED`` names the tests that have them. A key is ``module.function: words of the refusal``.
 """
 
 from __future__ import annotations
@@ -504,195 +504,357 @@ ROWS = [
     ),
 ]
 
-_HERE = "plugins/module_utils/"
-_STORES = _HERE + "_migration/test_preflight_stores.py::"
-_SOURCE = _HERE + "_migration/test_preflight_source.py::"
-_ADDRESS = _HERE + "_migration/test_preflight_address.py::"
-_HOLDS = _HERE + "_migration/test_preflight_contents.py::"
-_OTHERS = _HERE + "_migration/test_neighbours.py::"
-_NEEDS = _HERE + "_config/test_needs_files.py::"
-_PROCESS = _HERE + "_deployment/test_proxy_process.py::"
-_SETTINGS = _HERE + "_deployment/test_proxy_settings.py::"
-_LEGACY = _HERE + "_deployment/test_legacy.py::"
-_ROLLBACK = _HERE + "_migration/test_rollback.py::"
-_FINALIZE = _HERE + "_migration/test_finalize.py::"
-_CHECKS = _HERE + "_restore/test_checks.py::"
-_REBUILD = _HERE + "_restore/test_rebuild.py::"
-TESTED = {
-    "needs_files.give: %s: %s": _NEEDS + "test_a_mount_that_cannot_be_made_is_refused",
-    "needs_files.give: can't be mounted": _NEEDS + "test_a_mount_that_cannot_be_made_is_refused",
-    "needs_files.run: a unix socket of this host": _NEEDS
-    + "test_a_socket_is_refused_unless_the_operator_mounts_it",
-    "needs_files._file: closed to account": _NEEDS
-    + "test_one_that_the_account_cannot_read_is_refused",
-    "needs_files._file: a unix socket of this host": _NEEDS
-    + "test_a_socket_is_refused_unless_the_operator_mounts_it",
-    "needs_files._file: a path that Compose can't carry": _NEEDS
-    + "test_a_name_that_compose_cannot_carry_is_refused",
-    "needs_files._file: no regular file": _NEEDS
-    + "test_what_is_no_file_is_refused_where_one_is_due",
-    "needs_files._folder: a folder of more than": _NEEDS + "test_what_is_too_much_is_refused",
-    "needs_files._host: the host itself": _NEEDS + "test_names_of_hosts",
-    "needs_files._place: can't write to": _NEEDS + "test_a_folder_to_write_to_is_another",
-    "needs_files._modules: in need of a file": _NEEDS + "test_a_broken_module_is_refused",
-    "needs_files._count: is larger than": _NEEDS + "test_what_is_too_much_is_refused",
-    "needs_files._count: are copied at the most": _NEEDS + "test_what_is_too_much_is_refused",
-    "legacy.find_unit: exists more than once": _LEGACY
-    + "test_two_units_of_one_name_need_the_account",
-    "legacy.find_unit: %s %s.": _LEGACY + "test_unit_that_cannot_be_loaded_says_so",
-    "legacy.find_unit: no systemd unit named": _LEGACY
-    + "test_unknown_unit_comes_with_the_candidates",
-    "legacy.account_of: %s: %s.": _LEGACY + "test_a_process_of_somebody_else_is_not_the_units",
-    "legacy.discover: ended while it was inspected": _LEGACY
-    + "test_process_that_ends_meanwhile_is_refused",
-    "legacy._misplaced: by chance": _LEGACY + "test_address_is_where_it_listens",
-    "proxy_process.find: can only be read while it runs": _PROCESS
-    + "test_unit_that_does_not_run_comes_with_the_command_to_start_it",
-    "proxy_process._several: runs more than one proxy": _PROCESS
-    + "test_refusal_says_what_was_seen",
-    "proxy_process._none: no process of it is left": _PROCESS + "test_refusal_says_what_was_seen",
-    "proxy_process._none: at the unix socket": _PROCESS + "test_unix_socket_is_named",
-    "proxy_process._none: does not listen at any port": _PROCESS
-    + "test_refusal_says_what_was_seen",
-    "proxy_process._stranger: None of them is known as LiteLLM": _PROCESS
-    + "test_refusal_says_what_was_seen",
-    "proxy_process.address: its command line names": _PROCESS
-    + "test_socket_is_the_truth_about_the_address",
-    "proxy_settings.served: instead of its arguments": _SETTINGS
-    + "test_arguments_of_a_title_are_those_of_its_unit",
-    "proxy_settings.inspect: instead of its environment": _SETTINGS
-    + "test_title_without_an_environment_is_refused",
-    "proxy_settings._left_behind: which every account can read": _SETTINGS
-    + "test_what_a_server_is_given_beside_is_said",
-    "proxy_settings._dotenv: LiteLLM loads it by itself": _SETTINGS
-    + "test_files_that_litellm_loads_are_named_and_read",
-    "proxy_settings.configuration: from which the proxy takes its models": _SETTINGS
-    + "test_configuration_is_the_one_that_the_application_loads",
-    "engine_kind.absent: only the snap of Docker": _HERE
-    + "_host/test_engine_kind.py::test_snap_alone_is_named",
-    "engine_kind.silent: what is here is a rootless one": _HERE
-    + "_host/test_engine_kind.py::test_rootless_engine_of_an_account_is_named",
-    "systemd.obstacle: its file %s is gone": _HERE
-    + "_host/test_systemd.py::test_what_could_not_come_back_is_known_before_anything_stops",
-    "neighbours.of_removed: it could not start any more": _OTHERS
-    + "test_unit_that_needs_one_that_is_removed_is_named",
-    "neighbours.of_clients: which is stopped": _OTHERS
-    + "test_sessions_of_this_collection_and_those_that_only_the_proxy_can_have_are_none",
-    "neighbours.of_compose: is in the network": _OTHERS
-    + "test_who_uses_the_containers_is_named_before_a_rollback",
-    "preflight.check_lock: may hold rows of the failed migration": _HERE
-    + "_migration/test_preflight.py::test_rows_that_are_nowhere_else_lock_the_host",
-    "preflight_address.check_address: is no address of this host": _ADDRESS
-    + "test_the_address_is_kept_and_proved",
-    "preflight_address.check_address: listens at one address": _ADDRESS
-    + "test_the_address_is_kept_and_proved",
-    "preflight_address._say_exposed: does not hold what Docker publishes": _ADDRESS
-    + "test_without_ufw_there_is_none",
-    "preflight_contents.check_contents: has no tables of LiteLLM's": _HOLDS
-    + "test_database_of_litellms_alone_has_nothing_to_say",
-    "preflight_contents.check_contents: only a superuser can make": _HOLDS
-    + "test_what_only_a_superuser_can_make_is_refused_where_litellm_needs_it",
-    "preflight_needs.check_needs: not a host's name": _HERE
-    + "_config/test_needs.py::test_hosts_of_an_operator",
-    "preflight_needs._check_references: which the legacy proxy has": _HERE
-    + "_migration/test_preflight_needs.py::test_references",
-    "preflight_source.check_legacy: from an object store": _SOURCE
-    + "test_configuration_in_a_bucket_is_refused",
-    "preflight_source._check_config: was started without --config": _SOURCE
-    + "test_configuration_is_judged",
-    "preflight_source.check_environment_file: is missing": _SOURCE
-    + "test_missing_environment_file_counts_only_where_it_is_needed",
-    "preflight_source.check_environment_file: has a quote that never ends": _SOURCE
-    + "test_readable_environment_file_is_fine",
-    "preflight_source.check_project_folder: is the folder that the legacy proxy runs in": _SOURCE
-    + "test_free_folder_is_fine_whether_it_exists_or_not",
-    "preflight_source.check_project_folder: does not exist": _SOURCE
-    + "test_free_folder_is_fine_whether_it_exists_or_not",
-    "preflight_source.check_project_folder: was not written by this collection": _SOURCE
-    + "test_only_our_own_files_are_replaced",
-    "preflight_source._check_tracked: is tracked by git": _SOURCE
-    + "test_tracked_secret_is_refused",
-    "preflight_stores._native: PostgreSQL (%s) %s": _STORES
-    + "test_servers_that_systemd_does_not_know_are_refused",
-    "preflight_stores._look: can't read a server of": _STORES
-    + "test_client_programs_older_than_the_server_are_refused",
-    "preflight_stores._away: is a token, which expires": _STORES
-    + "test_database_elsewhere_stays_there",
-    "preflight_stores._away: goes through PgBouncer": _STORES
-    + "test_server_behind_a_pooler_is_asked_itself",
-    "preflight_stores._elsewhere: where nobody answers": _STORES
-    + "test_database_at_a_socket_is_found_by_it",
-    "preflight_stores._elsewhere: which is this host itself": _STORES
-    + "test_name_of_this_host_has_no_case",
-    "preflight_stores._silent: where no %s of this host listens": _STORES
-    + "test_port_that_no_process_has_is_told_by_whether_it_answers",
-    "preflight_programs.instead: where %s listens": _STORES
-    + "test_what_is_before_a_store_is_no_store",
-    "preflight_stores.check_redis: Redis (%s) %s": _STORES
-    + "test_servers_that_systemd_does_not_know_are_refused",
-    "preflight_stores.check_redis: %s (%s)": _STORES
-    + "test_redis_is_asked_with_the_proxys_password",
-    "preflight_stores.check_redis: is false, and the proxy keeps spend in Redis": _STORES
-    + "test_spend_that_only_redis_has_is_not_left_behind",
-    "preflight_stores._redis_faults: by TLS": _STORES + "test_redis_that_is_not_moved_is_named",
-    "preflight_stores._redis_faults: uses more than one": _STORES
-    + "test_redis_is_found_where_the_proxy_finds_it",
-    "preflight_stores._redis_place: where nobody answers": _STORES
-    + "test_redis_at_a_socket_is_the_one_of_its_port",
-    "preflight_stores._redis_place: which listens on no port": _STORES
-    + "test_redis_at_a_socket_is_the_one_of_its_port",
-    "preflight_stores._external: which is this host itself": _STORES
-    + "test_redis_elsewhere_stays_there",
-    "preflight_stores._external: keeps spend in a Redis that stays where it is": _STORES
-    + "test_spend_in_a_redis_elsewhere_is_not_written_into_a_copy",
-    "preflight_contents.unread: does not let role %s read": _HERE
-    + "_migration/test_preflight_contents.py::test_tables_that_the_role_may_not_read_are_refused",
-    "preflight_stores.check_model_servers: is not installed": _STORES
-    + "test_bridges_need_their_program",
-    "preflight_target._check_extensions: has no extension": _HERE
-    + "_migration/test_preflight_target.py::test_image_that_lacks_an_extension_is_refused",
-    "preflight_target.check_folders: %s: %s, and root %s": _HERE
-    + "_migration/test_preflight_target.py::test_folder_of_another_account_is_refused",
-    "finalize.check_journal: is watched for": _FINALIZE
-    + "test_host_is_watched_for_as_long_as_was_said",
-    "finalize.check_backup: is not named in the journal": _FINALIZE
-    + "test_backup_from_before_is_looked_at",
-    "finalize.check_backup: is not sound": _FINALIZE + "test_backup_from_before_is_looked_at",
-    "finalize.check_contents: is not what it was at the cutover": _FINALIZE
-    + "test_rows_that_somebody_wrote_are_named",
-    "finalize.check_dump: holds something else": _FINALIZE
-    + "test_last_backup_of_another_state_is_not_taken",
-    "finalize._contents: can't be looked at": _FINALIZE + "test_host_with_nothing_against_it",
-    "rollback._legacy_problems: does not say what the legacy deployment was": _ROLLBACK
-    + "test_everything_is_there_and_comes_along",
-    "rollback._legacy_problems: is gone": _ROLLBACK + "test_everything_is_there_and_comes_along",
-    "rollback._legacy_problems: the legacy proxy cannot start": _ROLLBACK
-    + "test_everything_is_there_and_comes_along",
-    "rollback._legacy_problems: has LiteLLM %s now": _ROLLBACK
-    + "test_everything_is_there_and_comes_along",
-    "rollback._room: the rows may need": _ROLLBACK
-    + "test_room_for_the_rows_is_looked_at_with_numbers",
-    "checks.check_clients: is still in use by others": _CHECKS
-    + "test_who_else_is_connected_is_told_before_anything_stops",
-    "checks.check_others: holds what is not LiteLLM's": _CHECKS
-    + "test_database_that_others_use_too_keeps_its_name",
-    "checks.check_journal: a migration is under way": _CHECKS
-    + "test_only_a_migration_that_runs_stands_against_it",
-    "checks.check_salt: could not be read": _CHECKS
-    + "test_salt_key_is_compared_by_its_fingerprint",
-    "checks.check_server: a dump does not load into an older server": _CHECKS
-    + "test_server_must_not_be_older_than_the_dump",
-    "checks.check_schema: must not work on a newer schema": _CHECKS
-    + "test_schema_that_cannot_be_compared_is_a_note",
-    "checks.check_space: the restore needs": _CHECKS + "test_room_for_two_databases",
-    "rebuild._unaccepted: root would run what it says": _REBUILD + "test_accepted_file_is_used",
-    "rebuild._lost_mounts: which this host does not have": _REBUILD
-    + "test_what_the_container_gets_of_the_host_must_be_here",
-    "rebuild._untrusted: and root would run what lies there": _REBUILD
-    + "test_nothing_is_built_where_another_account_can_write",
-    "rebuild.examine: a host is built anew": _REBUILD
-    + "test_everything_that_is_missing_is_told_at_once",
-    "rebuild.examine: is there and not empty": _REBUILD + "test_next_run_goes_on",
+# Tests of a refusal, by their file: between them they have a host on which it is right, and one on
+# which it would be wrong.
+_TESTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "_config/test_needs_files.py": {
+        "needs_files.give: %s: %s": ("test_a_mount_that_cannot_be_made_is_refused",),
+        "needs_files.give: can't be mounted": ("test_a_mount_that_cannot_be_made_is_refused",),
+        "needs_files.run: a unix socket of this host": (
+            "test_a_socket_is_refused_unless_the_operator_mounts_it",
+        ),
+        "needs_files._file: closed to account": (
+            "test_one_that_the_account_cannot_read_is_refused",
+            "test_a_file_comes_along",
+        ),
+        "needs_files._file: a unix socket of this host": (
+            "test_a_socket_is_refused_unless_the_operator_mounts_it",
+            "test_a_file_comes_along",
+        ),
+        "needs_files._file: a path that Compose can't carry": (
+            "test_a_name_that_compose_cannot_carry_is_refused",
+        ),
+        "needs_files._file: no regular file": ("test_what_is_no_file_is_refused_where_one_is_due",),
+        "needs_files._folder: a folder of more than": (
+            "test_what_is_too_much_is_refused",
+            "test_a_file_comes_along",
+        ),
+        "needs_files._host: the host itself": ("test_names_of_hosts",),
+        "needs_files._place: can't write to": ("test_a_folder_to_write_to_is_another",),
+        "needs_files._modules: in need of a file": (
+            "test_a_broken_module_is_refused",
+            "test_modules_with_what_they_import",
+        ),
+        "needs_files._count: is larger than": (
+            "test_what_is_too_much_is_refused",
+            "test_a_file_comes_along",
+        ),
+        "needs_files._count: are copied at the most": (
+            "test_what_is_too_much_is_refused",
+            "test_a_file_comes_along",
+        ),
+    },
+    "_deployment/test_legacy.py": {
+        "legacy.find_unit: exists more than once": ("test_two_units_of_one_name_need_the_account",),
+        "legacy.find_unit: %s %s.": (
+            "test_unit_that_cannot_be_loaded_says_so",
+            "test_unknown_unit_comes_with_the_candidates",
+        ),
+        "legacy.find_unit: no systemd unit named": (
+            "test_unknown_unit_comes_with_the_candidates",
+            "test_two_units_of_one_name_need_the_account",
+        ),
+        "legacy.account_of: %s: %s.": (
+            "test_a_process_of_somebody_else_is_not_the_units",
+            "test_address_is_where_it_listens",
+        ),
+        "legacy.discover: ended while it was inspected": (
+            "test_process_that_ends_meanwhile_is_refused",
+            "test_address_is_where_it_listens",
+        ),
+        "legacy._misplaced: by chance": ("test_address_is_where_it_listens",),
+    },
+    "_deployment/test_proxy_process.py": {
+        "proxy_process.find: can only be read while it runs": (
+            "test_unit_that_does_not_run_comes_with_the_command_to_start_it",
+            "test_proxy_is_the_process_that_is_litellm_and_listens",
+        ),
+        "proxy_process._several: runs more than one proxy": (
+            "test_refusal_says_what_was_seen",
+            "test_proxy_is_the_process_that_is_litellm_and_listens",
+        ),
+        "proxy_process._none: no process of it is left": ("test_refusal_says_what_was_seen",),
+        "proxy_process._none: at the unix socket": (
+            "test_unix_socket_is_named",
+            "test_refusal_says_what_was_seen",
+        ),
+        "proxy_process._none: does not listen at any port": ("test_refusal_says_what_was_seen",),
+        "proxy_process._stranger: None of them is known as LiteLLM": (
+            "test_refusal_says_what_was_seen",
+        ),
+        "proxy_process.address: its command line names": (
+            "test_several_ports_of_which_none_is_named_are_refused",
+            "test_socket_is_the_truth_about_the_address",
+        ),
+    },
+    "_deployment/test_proxy_settings.py": {
+        "proxy_settings.served: instead of its arguments": (
+            "test_title_that_nothing_explains_is_refused",
+            "test_arguments_of_a_title_are_those_of_its_unit",
+        ),
+        "proxy_settings.inspect: instead of its environment": (
+            "test_title_without_an_environment_is_refused",
+        ),
+        "proxy_settings._left_behind: which every account can read": (
+            "test_what_a_server_is_given_beside_is_said",
+        ),
+        "proxy_settings._dotenv: LiteLLM loads it by itself": (
+            "test_file_that_cannot_be_read_any_more_is_refused",
+            "test_files_that_litellm_loads_are_named_and_read",
+        ),
+        "proxy_settings.configuration: from which the proxy takes its models": (
+            "test_configuration_is_the_one_that_the_application_loads",
+        ),
+    },
+    "_host/test_engine_kind.py": {
+        "engine_kind.absent: only the snap of Docker": ("test_snap_alone_is_named",),
+        "engine_kind.silent: what is here is a rootless one": (
+            "test_rootless_engine_of_an_account_is_named",
+        ),
+    },
+    "_host/test_systemd.py": {
+        "systemd.obstacle: its file %s is gone": (
+            "test_what_could_not_come_back_is_known_before_anything_stops",
+        ),
+    },
+    "_migration/test_finalize.py": {
+        "finalize.check_journal: is watched for": ("test_host_is_watched_for_as_long_as_was_said",),
+        "finalize.check_backup: is not named in the journal": (
+            "test_backup_from_before_is_looked_at",
+        ),
+        "finalize.check_backup: is not sound": ("test_backup_from_before_is_looked_at",),
+        "finalize.check_contents: is not what it was at the cutover": (
+            "test_rows_that_somebody_wrote_are_named",
+        ),
+        "finalize.check_dump: holds something else": (
+            "test_last_backup_of_another_state_is_not_taken",
+        ),
+        "finalize._contents: can't be looked at": (
+            "test_database_that_cannot_be_read_is_a_reason",
+            "test_host_with_nothing_against_it",
+        ),
+    },
+    "_migration/test_neighbours.py": {
+        "neighbours.of_removed: it could not start any more": (
+            "test_unit_that_needs_one_that_is_removed_is_named",
+        ),
+        "neighbours.of_clients: which is stopped": (
+            "test_sessions_of_this_collection_and_those_that_only_the_proxy_can_have_are_none",
+        ),
+        "neighbours.of_compose: is in the network": (
+            "test_who_uses_the_containers_is_named_before_a_rollback",
+        ),
+    },
+    "_migration/test_preflight.py": {
+        "preflight.check_lock: may hold rows of the failed migration": (
+            "test_rows_that_are_nowhere_else_lock_the_host",
+        ),
+    },
+    "_migration/test_preflight_address.py": {
+        "preflight_address.check_address: is no address of this host": (
+            "test_an_address_that_is_none_of_this_host_is_refused",
+            "test_the_address_is_kept_and_proved",
+        ),
+        "preflight_address.check_address: listens at one address": (
+            "test_two_addresses_are_too_many_in_the_hosts_network",
+            "test_the_address_is_kept_and_proved",
+        ),
+        "preflight_address._say_exposed: does not hold what Docker publishes": (
+            "test_a_firewall_that_docker_passes_by",
+            "test_without_ufw_there_is_none",
+        ),
+    },
+    "_migration/test_preflight_contents.py": {
+        "preflight_contents.check_contents: has no tables of LiteLLM's": (
+            "test_database_without_litellms_tables_is_refused",
+            "test_database_of_litellms_alone_has_nothing_to_say",
+        ),
+        "preflight_contents.check_contents: only a superuser can make": (
+            "test_what_only_a_superuser_can_make_is_refused_where_litellm_needs_it",
+            "test_database_of_litellms_alone_has_nothing_to_say",
+        ),
+        "preflight_contents.unread: does not let role %s read": (
+            "test_tables_that_the_role_may_not_read_are_refused",
+        ),
+    },
+    "_migration/test_preflight_needs.py": {
+        "preflight_needs.check_needs: not a host's name": (
+            "test_hosts_of_the_operator_go_before_those_of_the_file",
+        ),
+        "preflight_needs._check_references: which the legacy proxy has": ("test_references",),
+    },
+    "_migration/test_preflight_source.py": {
+        "preflight_source.check_legacy: from an object store": (
+            "test_configuration_in_a_bucket_is_refused",
+            "test_configuration_is_judged",
+        ),
+        "preflight_source._check_config: was started without --config": (
+            "test_configuration_is_judged",
+        ),
+        "preflight_source.check_environment_file: is missing": (
+            "test_missing_environment_file_counts_only_where_it_is_needed",
+        ),
+        "preflight_source.check_environment_file: has a quote that never ends": (
+            "test_quote_that_never_ends_is_refused_with_its_line",
+            "test_readable_environment_file_is_fine",
+        ),
+        "preflight_source.check_project_folder: is the folder that the legacy proxy runs in": (
+            "test_folder_of_the_legacy_proxy_is_refused_by_whatever_name",
+            "test_free_folder_is_fine_whether_it_exists_or_not",
+        ),
+        "preflight_source.check_project_folder: does not exist": (
+            "test_folder_without_a_parent_is_named",
+            "test_free_folder_is_fine_whether_it_exists_or_not",
+        ),
+        "preflight_source.check_project_folder: was not written by this collection": (
+            "test_only_our_own_files_are_replaced",
+        ),
+        "preflight_source._check_tracked: is tracked by git": ("test_tracked_secret_is_refused",),
+    },
+    "_migration/test_preflight_stores.py": {
+        "preflight_stores._native: PostgreSQL (%s) %s": (
+            "test_servers_that_systemd_does_not_know_are_refused",
+            "test_database_is_told_without_its_password",
+        ),
+        "preflight_stores._look: can't read a server of": (
+            "test_client_programs_older_than_the_server_are_refused",
+            "test_database_is_told_without_its_password",
+        ),
+        "preflight_stores._away: is a token, which expires": (
+            "test_database_elsewhere_is_refused_for_what_was_seen",
+            "test_database_elsewhere_stays_there",
+        ),
+        "preflight_stores._away: goes through PgBouncer": (
+            "test_database_elsewhere_is_refused_for_what_was_seen",
+            "test_server_behind_a_pooler_is_asked_itself",
+        ),
+        "preflight_stores._elsewhere: where nobody answers": (
+            "test_database_is_refused_for_what_was_seen",
+            "test_database_at_a_socket_is_found_by_it",
+        ),
+        "preflight_stores._elsewhere: which is this host itself": (
+            "test_database_is_refused_for_what_was_seen",
+            "test_name_of_this_host_has_no_case",
+        ),
+        "preflight_stores._silent: where no %s of this host listens": (
+            "test_port_that_no_process_has_is_told_by_whether_it_answers",
+            "test_database_is_told_without_its_password",
+        ),
+        "preflight_programs.instead: where %s listens": (
+            "test_what_is_before_a_store_is_no_store",
+            "test_database_is_told_without_its_password",
+        ),
+        "preflight_stores.check_redis: Redis (%s) %s": (
+            "test_servers_that_systemd_does_not_know_are_refused",
+            "test_redis_is_found_where_the_proxy_finds_it",
+        ),
+        "preflight_stores.check_redis: %s (%s)": ("test_redis_is_asked_with_the_proxys_password",),
+        "preflight_stores.check_redis: is false, and the proxy keeps spend in Redis": (
+            "test_spend_that_only_redis_has_is_not_left_behind",
+            "test_servers_and_redis_of_an_included_file_are_found",
+        ),
+        "preflight_stores._redis_faults: by TLS": (
+            "test_redis_that_is_not_moved_is_named",
+            "test_redis_elsewhere_may_be_what_none_of_this_host_may",
+        ),
+        "preflight_stores._redis_faults: uses more than one": (
+            "test_redis_that_is_not_moved_is_named",
+            "test_redis_elsewhere_may_be_what_none_of_this_host_may",
+        ),
+        "preflight_stores._redis_place: where nobody answers": (
+            "test_redis_that_is_not_moved_is_named",
+            "test_redis_at_a_socket_is_the_one_of_its_port",
+        ),
+        "preflight_stores._redis_place: which listens on no port": (
+            "test_redis_at_a_socket_is_the_one_of_its_port",
+        ),
+        "preflight_stores._external: which is this host itself": (
+            "test_redis_that_is_not_moved_is_named",
+            "test_redis_elsewhere_stays_there",
+        ),
+        "preflight_stores._external: keeps spend in a Redis that stays where it is": (
+            "test_spend_in_a_redis_elsewhere_is_not_written_into_a_copy",
+        ),
+        "preflight_stores.check_model_servers: is not installed": (
+            "test_bridges_need_their_program",
+        ),
+    },
+    "_migration/test_preflight_target.py": {
+        "preflight_target._check_extensions: has no extension": (
+            "test_image_that_lacks_an_extension_is_refused",
+        ),
+        "preflight_target.check_folders: %s: %s, and root %s": (
+            "test_folder_of_another_account_is_refused",
+        ),
+    },
+    "_migration/test_rollback.py": {
+        "rollback._legacy_problems: does not say what the legacy deployment was": (
+            "test_journal_without_the_legacy_deployment_is_refused",
+            "test_everything_is_there_and_comes_along",
+        ),
+        "rollback._legacy_problems: is gone": (
+            "test_everything_that_is_gone_is_named_at_once",
+            "test_everything_is_there_and_comes_along",
+        ),
+        "rollback._legacy_problems: the legacy proxy cannot start": (
+            "test_everything_that_is_gone_is_named_at_once",
+            "test_everything_is_there_and_comes_along",
+        ),
+        "rollback._legacy_problems: has LiteLLM %s now": (
+            "test_everything_that_is_gone_is_named_at_once",
+            "test_everything_is_there_and_comes_along",
+        ),
+        "rollback._room: the rows may need": ("test_room_for_the_rows_is_looked_at_with_numbers",),
+    },
+    "_restore/test_checks.py": {
+        "checks.check_clients: is still in use by others": (
+            "test_who_else_is_connected_is_told_before_anything_stops",
+        ),
+        "checks.check_others: holds what is not LiteLLM's": (
+            "test_database_that_others_use_too_keeps_its_name",
+        ),
+        "checks.check_journal: a migration is under way": (
+            "test_only_a_migration_that_runs_stands_against_it",
+        ),
+        "checks.check_salt: could not be read": ("test_salt_key_is_compared_by_its_fingerprint",),
+        "checks.check_server: a dump does not load into an older server": (
+            "test_server_must_not_be_older_than_the_dump",
+        ),
+        "checks.check_schema: must not work on a newer schema": (
+            "test_schema_that_cannot_be_compared_is_a_note",
+        ),
+        "checks.check_space: the restore needs": ("test_room_for_two_databases",),
+    },
+    "_restore/test_rebuild.py": {
+        "rebuild._unaccepted: root would run what it says": (
+            "test_what_root_would_run_is_named_and_must_be_ours_or_accepted",
+            "test_accepted_file_is_used",
+        ),
+        "rebuild._without_database: a new host for it is no restore": (
+            "test_deployment_whose_database_is_elsewhere_is_not_built_anew",
+            "test_host_is_built_from_the_backup_alone",
+        ),
+        "rebuild._lost_mounts: which this host does not have": (
+            "test_what_the_container_gets_of_the_host_must_be_here",
+        ),
+        "rebuild._untrusted: and root would run what lies there": (
+            "test_nothing_is_built_where_another_account_can_write",
+            "test_host_is_built_from_the_backup_alone",
+        ),
+        "rebuild.examine: a host is built anew": (
+            "test_everything_that_is_missing_is_told_at_once",
+            "test_host_is_built_from_the_backup_alone",
+        ),
+        "rebuild.examine: is there and not empty": (
+            "test_everything_that_is_missing_is_told_at_once",
+            "test_host_is_built_from_the_backup_alone",
+        ),
+    },
+}
+TESTED: dict[str, tuple[str, ...]] = {
+    key: tuple("plugins/module_utils/%s::%s" % (path, name) for name in names)
+    for path, refused in _TESTS.items()
+    for key, names in refused.items()
 }
 # What only passes on what is said elsewhere, and where that is.
 RELAYED = {

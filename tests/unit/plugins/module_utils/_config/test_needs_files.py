@@ -154,15 +154,17 @@ def test_a_mount_that_cannot_be_made_is_refused(
 ) -> None:
     assert "/nosuch/x: No such file" in str(resolve(home, taken=["/nosuch/x"]).problems[0])
     monkeypatch.setattr(_mounts, "obstacle", lambda source: "account x can write there")
+    assert resolve(home, taken=[str(home / "sa.json")]).problems == []
     os.mkfifo(home / "pipe")
     said = str(resolve(home, taken=[str(home / "pipe")]).problems[0])
     assert "can't be mounted (account x can write there), and can't be copied" in said
 
 
-@pytest.mark.parametrize("name", ["a$b", "a\nb"])
-def test_a_name_that_compose_cannot_carry_is_refused(home: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "refused"), [("a$b", True), ("a\nb", True), ("ä 'b' #c", False)])
+def test_a_name_that_compose_cannot_carry_is_refused(home: Path, name: str, refused: bool) -> None:
     (home / name).write_text("")
-    assert "Compose can't carry" in str(resolve(home, Named(FILE, name, "x")).problems[0])
+    found = resolve(home, Named(FILE, name, "x")).problems
+    assert ["Compose can't carry" in str(item) for item in found] == [True] * refused
 
 
 def test_modules_with_what_they_import(home: Path) -> None:
@@ -171,7 +173,7 @@ def test_modules_with_what_they_import(home: Path) -> None:
         "/app/cb.py": "HOME/conf/cb.py",
         "/app/helper.py": "HOME/helper.py",
     }
-    assert found.modules == ["bought", "needs_it"]
+    assert (found.modules, found.problems) == (["bought", "needs_it"], [])
 
 
 def test_a_broken_module_is_refused(home: Path) -> None:
@@ -240,6 +242,10 @@ def test_what_is_too_much_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch
     item = Named(FILE, "prompts", "x")
     assert "a folder of more than 1 files" in str(resolve(home, item).problems[0])
     assert resolve(home, item._replace(weight=GUESS)).problems == []
+    two = [Named(FILE, "prompts/" + name, "x") for name in ("a.prompt", "deep/b.prompt")]
+    assert "are 2 of 0 B together; 1 of 32.0 MiB are copied at the most" in str(
+        resolve(home, *two).problems[0]
+    )
 
 
 def test_programs_are_asked_for(home: Path) -> None:

@@ -175,6 +175,7 @@ def test_files_that_litellm_loads_are_named_and_read(tmp_path: Path, mode: Any) 
     # without a database nothing of its client's is loaded
     assert read == ([] if mode else [(".env", False), ("prisma/.env", True)])
     assert ("B_KEY" in found.effective.carried) is (mode is None)
+    assert found.problems == ()
     assert "hunter2" not in str(found.warnings)
 
 
@@ -198,6 +199,11 @@ def test_what_a_server_is_given_beside_is_said(monkeypatch: pytest.MonkeyPatch) 
         "is given --timeout, which LiteLLM's own command in the container does not have"
     ]
     assert "hunter2" not in str(problems)
+    started = proxy(["python", "/v/bin/uvicorn", APP, "--port", "4000"])
+    assert _proxy_settings._left_behind(started, _proxy_settings.served(unit(), started, {})) == (
+        [],
+        [],
+    )
 
 
 def test_configuration_that_is_gone_is_said(tmp_path: Path) -> None:

@@ -262,6 +262,7 @@ def test_redis_is_asked_with_the_proxys_password(
     legacy = deployment({**HERE, "REDIS_PASSWORD": SECRET, "REDIS_USERNAME": "u"})
     found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
     assert pings[-1] == _redis.Native("127.0.0.1", 6379, "u", SECRET)
+    assert found.problems == []
     assert SECRET not in json.dumps(found.facts)
 
 
@@ -761,6 +762,34 @@ def test_redis_elsewhere_stays_there(
     }
     assert bool(found.warnings) == silent
     assert _preflight_stores.servers(legacy, found.facts) == ["%s:6380" % host]
+
+
+@pytest.mark.parametrize(
+    ("environment", "config", "reached"),
+    [
+        ({"REDIS_URL": "rediss://cache.example.com"}, CONFIG, ["cache.example.com:6379"]),
+        (
+            {},
+            CACHE.replace("localhost", "a.example.com")
+            + ROUTER.replace("127.0.0.1", "b.example.com"),
+            ["a.example.com:6380", "b.example.com:6390"],
+        ),
+    ],
+    ids=["TLS", "several"],
+)
+def test_redis_elsewhere_may_be_what_none_of_this_host_may(
+    servers: list[Listener],
+    pings: list[_redis.Native],
+    away: list[str],
+    tmp_path: Path,
+    environment: Any,
+    config: str,
+    reached: list[str],
+) -> None:
+    legacy = deployment(environment, config)
+    found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    assert (found.problems, pings) == ([], [])
+    assert _preflight_stores.servers(legacy, found.facts) == reached
 
 
 @pytest.mark.parametrize(("url", "refused"), [(URL, True), (AWAY, False)])

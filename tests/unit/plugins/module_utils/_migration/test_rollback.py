@@ -184,6 +184,11 @@ def test_everything_that_is_gone_is_named_at_once(tmp_path: Path, database: dict
     )
 
 
+def test_journal_without_the_legacy_deployment_is_refused(database: dict[str, Any]) -> None:
+    (problem,) = _rollback.inspect(journal({}), ENDPOINT, "none").problems
+    assert str(problem).startswith("journal: does not say what the legacy deployment was")
+
+
 def test_units_that_cannot_be_brought_back_are_named(
     tmp_path: Path, database: dict[str, Any], loads: dict[str, str]
 ) -> None:

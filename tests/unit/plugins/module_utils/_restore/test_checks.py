@@ -138,6 +138,8 @@ def test_schema_that_cannot_be_compared_is_a_note(monkeypatch: pytest.MonkeyPatc
         "an older LiteLLM must not work on a newer schema"
         in _checks.check_schema({}, "/b", "", Deployment("compose", TARGET), notes)[0]
     )
+    monkeypatch.setattr(_checks, "offered", lambda deployment: ([A, B], "1.80.0"))
+    assert _checks.check_schema({}, "/b", "", Deployment("compose", TARGET), notes) == []
 
 
 def test_salt_key_is_compared_by_its_fingerprint(tmp_path: Path) -> None:
