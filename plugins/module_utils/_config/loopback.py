@@ -12,9 +12,12 @@ from typing import NamedTuple, Optional
 
 from .environment_rules import LOOPBACK_HOST
 
+# What stands before a URL's host. A password may have an apostrophe, which no rule encodes, and
+# its last @ is the one that counts.
+LOGIN = r"(?:[^\s/?#\"]*@)?"
 URL = re.compile(
-    r"(?P<head>\b(?P<scheme>[a-z][a-z0-9+.-]{0,31})://(?:[^\s/@?#'\"]*@)?)(?P<host>%s)(?::(?P<port>[0-9]{1,5}))?(?![\w.:-])"
-    % LOOPBACK_HOST,
+    r"(?P<head>\b(?P<scheme>[a-z][a-z0-9+.-]{0,31})://%s)(?P<host>%s)(?::(?P<port>[0-9]{1,5}))?(?![\w.:-])"
+    % (LOGIN, LOOPBACK_HOST),
     re.I,
 )
 BARE_ADDRESS = re.compile(r"(?:%s)(?::([0-9]{1,5}))?\Z" % LOOPBACK_HOST, re.I)

@@ -21,8 +21,8 @@ from urllib.parse import parse_qsl
 from . import includes as _includes
 from . import yaml_values as _yaml_values
 from .environment_rules import is_loopback, why_dropped
+from .loopback import LOGIN, line_of
 from .loopback import REFERENCE as MARK
-from .loopback import line_of
 
 FILE, MODULE, PROGRAM, SOCKET = "file", "module", "program", "socket"
 HOST, REFERENCE, PLACE = "host", "reference", "place"
@@ -70,8 +70,8 @@ _NAME = re.compile(
     r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*\.?"
 )
 _URL = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,31})://(?:[^\s/@?#'\"]*@)?"
-    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/@?#'\":,\[\]]*)"
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,31})://%s"
+    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/@?#'\":,\[\]]*)" % LOGIN
 )
 _STORE = re.compile(r"(?:postgres(?:ql)?|rediss?)://[^?\s]*\?(?P<query>\S*)\Z", re.I)
 _CERTIFICATES = {

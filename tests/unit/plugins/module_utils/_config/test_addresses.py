@@ -303,6 +303,8 @@ def test_no_problems(text: str) -> None:
         ("postgresql://u@localhost/d?host=/run/postgresql", True),
         ("postgresql://u@%2Frun%2Fpostgresql/d", True),
         ("postgresql:///d", True),
+        ("postgresql://u:it''s@localhost:5434/d", True),
+        ("postgresql://u:p@w@127.0.0.1/d", True),
         ("postgresql://u@localhost/d?host=db.example.com", False),
         ("postgresql://u@db.example.com/d", False),
         ("redis://localhost", False),

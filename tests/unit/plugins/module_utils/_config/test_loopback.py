@@ -21,6 +21,8 @@ def found(text: str) -> list[tuple[int, int, str, str]]:
         ("WSS://[::1]/x", 443, "model", "WSS://[::1]"),
         ("redis://:hunter2@127.0.0.1/0", 6379, "redis", "redis://127.0.0.1"),
         ("valkeys://localhost:6380", 6380, "redis", "valkeys://localhost:6380"),
+        ("redis://:hunter's@localhost:6379/0", 6379, "redis", "redis://localhost:6379"),
+        ("postgres://u:hunter@2@127.0.0.1/d", 5432, "database", "postgres://127.0.0.1"),
         (
             "postgresql://u:hunter2@localhost/db?sslkey=hunter2",
             5432,
@@ -43,6 +45,7 @@ def test_address_is_known_by_scheme_and_port_and_shown_without_secrets(
         "http://127.0.0.1.example.org/",
         "http://example.org/?to=localhost:80",
         "localhost:8082",
+        "redis://:it's@cache.example.org/localhost",
     ],
 )
 def test_what_is_no_address_of_the_host(text: str) -> None:

@@ -40,6 +40,7 @@ CONFIG: list[tuple[str, set[tuple[str, str]]]] = [
     (MODEL % "azure_ad_token: oidc/env_path/TOKEN_FILE", {(REFERENCE, "TOKEN_FILE")}),
     (MODEL % "api_base: http://gpu1:8000/v1", {(HOST, "gpu1")}),
     (MODEL % "api_base: http://user@GPU1.lan.:8000", {(HOST, "gpu1.lan")}),
+    (MODEL % "api_base: http://user:it's@gpu1:8000", {(HOST, "gpu1")}),
     (MODEL % "api_base: http://10.0.0.7:8000/v1", set()),
     (MODEL % "api_base: http://[fd00::7]:8000/v1", set()),
     (MODEL % "api_base: http://127.0.0.1:8000/v1", set()),
