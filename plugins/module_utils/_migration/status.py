@@ -200,6 +200,7 @@ def inspect(settings: dict[str, Any], now: Optional[datetime] = None) -> dict[st
     )
     status["legacy"] = {"port": PORT, "units": [], "servers": [], "error": None, **legacy}
     key = status["legacy"].pop("key", None)
+    tls = status["legacy"].pop("tls", False) or bool((found.get("address") or {}).get("tls"))
     folder = found.get("project_dir") or settings["project_dir"]
     status["compose"] = {
         "engine": {},
@@ -225,7 +226,7 @@ def inspect(settings: dict[str, Any], now: Optional[datetime] = None) -> dict[st
         **_guarded(
             lambda: _proxy(
                 status,
-                found,
+                tls,
                 port,
                 listeners,
                 folder,
@@ -312,28 +313,32 @@ def _recorded(found: dict[str, Any], listeners: list[_listeners.Listener]) -> di
 def _discovered(settings: dict[str, Any], listeners: list[_listeners.Listener]) -> dict[str, Any]:
     """The legacy deployment of a host that has no record of it."""
     unit = _legacy.find_unit(settings["legacy_unit"], settings["legacy_account"])
-    port, key, problem = PORT, None, None
+    told: dict[str, Any] = {"port": PORT, "key": None, "tls": False, "error": None}
+    units: Optional[list[tuple[str, str]]] = None  # names and accounts
     if unit.active in _systemd.RUNS:
         try:
             deployment = _legacy.discover(settings["legacy_unit"], settings["legacy_account"])
-            port, key = deployment.facts["port"], deployment.environment.get(_client.MASTER_KEY)
+            facts, environment = deployment.facts, deployment.effective
+            # by its configuration too, which alone may have the key
+            told.update(port=facts["port"], key=environment.get(_client.MASTER_KEY))
+            told["tls"] = _addresses.has_tls(facts["options"], environment)
+            units = [(each["name"], each["account"]) for each in facts["units"]]
         except _legacy.LegacyError as error:
-            problem = error.problem
+            told["error"] = error.problem
     else:
-        problem = "%s is %s" % (unit.name, unit.active)
-    records = [
-        {"name": other.name, "account": other.manager.account or ""}
-        for other in _legacy.related_units(unit)
+        told["error"] = "%s is %s" % (unit.name, unit.active)
+    if units is None:
+        related = _legacy.related_units(unit)
+        units = [(each.name, each.manager.account or "") for each in related]
+    told["units"] = [
+        unit_state(
+            {"name": name, "account": account},
+            told["port"] if name == unit.name else None,
+            listeners,
+        )
+        for name, account in units
     ]
-    return {
-        "port": port,
-        "key": key,
-        "error": problem,
-        "units": [
-            unit_state(record, port if record["name"] == unit.name else None, listeners)
-            for record in records
-        ],
-    }
+    return told
 
 
 def _compose(project: str, folder: str) -> dict[str, Any]:
@@ -380,7 +385,7 @@ def _compose(project: str, folder: str) -> dict[str, Any]:
 
 def _proxy(
     status: dict[str, Any],
-    found: dict[str, Any],
+    tls: bool,
     port: int,
     listeners: list[_listeners.Listener],
     folder: str,
@@ -401,7 +406,7 @@ def _proxy(
     key = key or key_of(files if who["kind"] == "compose" else files[::-1])
     if who["kind"] == "other":
         key = None  # nobody knows who that is
-    url = _url(listener, port, bool((found.get("address") or {}).get("tls")))
+    url = _url(listener, port, tls)
     return {**who, **_readiness.ask(_client.Client(url, None, timeout), key)._asdict()}
 
 

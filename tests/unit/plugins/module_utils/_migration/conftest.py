@@ -169,9 +169,11 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
         "labels": {},
     }
     asked: list[Optional[str]] = []
+    urls: list[str] = []
 
     def readiness(public: Any, key: Optional[str]) -> Any:
         asked.append(key)
+        urls.append(public.url)
         return _readiness.Verdict(
             True, "connected", "connected", "1.102.4", "1.100", ["a reason", "another", "a third"]
         )
@@ -209,4 +211,10 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
         "patience": 7200,
         "timeout": 1,
     }
-    return {"settings": settings, "engine": engine, "asked": asked, "container": container}
+    return {
+        "settings": settings,
+        "engine": engine,
+        "asked": asked,
+        "urls": urls,
+        "container": container,
+    }

@@ -383,11 +383,15 @@ def test_host_that_nobody_migrated(
 ) -> None:
     (tmp_path / "journal.json").unlink()
     unit = Unit("litellm.service", Manager("litellm"), "enabled", "active", {"MainPID": "7"})
+    key = "general_settings: {master_key: '%s'}\n" % SECRET  # in the configuration alone
+    files = {"SSL_CERTFILE_PATH": "/c.pem", "SSL_KEYFILE_PATH": "/k.pem"}
     deployment = _legacy.Running(
-        unit, {"LITELLM_MASTER_KEY": SECRET}, _includes.Tree(), {"port": 4005}
+        unit,
+        files,
+        _includes.Tree((_includes.Part("/c/config.yaml", key),)),
+        {"port": 4005, "options": [], "units": [unit.record()]},
     )
     monkeypatch.setattr(_legacy, "find_unit", lambda name, account: unit)
-    monkeypatch.setattr(_legacy, "related_units", lambda found: [unit])
     monkeypatch.setattr(_legacy, "discover", lambda name, account: deployment)
     monkeypatch.setattr(_systemd, "show", lambda manager, names: [unit])
     monkeypatch.setattr(
@@ -404,6 +408,8 @@ def test_host_that_nobody_migrated(
     assert told["legacy"]["units"][0]["recorded_enabled"] is None
     assert "has port 4005" in "\n".join(_status_text.text_lines(told))
     assert SECRET not in json.dumps(told)
+    assert host["urls"] == ["https://127.0.0.1:4005"]
+    monkeypatch.setattr(_legacy, "related_units", lambda found: [found])
     monkeypatch.setattr(
         _legacy, "find_unit", lambda name, account: unit._replace(active="failed", properties={})
     )
