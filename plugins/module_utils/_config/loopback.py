@@ -12,8 +12,8 @@ from typing import NamedTuple, Optional
 
 from .environment_rules import LOOPBACK_HOST
 
-# What stands before a URL's host: a password may hold an apostrophe, which encoders leave alone, and
-# the last @ ends it.
+# What stands before a URL's host: a password may hold an apostrophe, which encoders leave alone,
+# and the last @ ends it.
 LOGIN = r"(?:[^\s/?#\"]*@)?"
 URL = re.compile(
     r"(?P<head>\b(?P<scheme>[a-z][a-z0-9+.-]{0,31})://%s)(?P<host>%s)(?::(?P<port>[0-9]{1,5}))?(?![\w.:-])"
