@@ -53,6 +53,13 @@ USUAL = {
     "molecule env_file": 109,
 }
 TESTBED = [sys.executable, "tests/testbed/testbed.py"]
+CACHE = os.environ.get("LLMOPS_CACHE") or Path.home() / ".cache" / "llmops-litellm"
+# Runs of playbooks share what Ansible builds of modules.
+BUILT_MODULES = {
+    "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests" / "callbacks"),
+    "ANSIBLE_CALLBACKS_ENABLED": "built_modules",
+    "LLMOPS_BUILT_MODULES": str(Path(CACHE).absolute() / "built-modules"),
+}
 
 # Debian packages by step: (a file that shows the package is there, the package). The test bed
 # installs its own.
@@ -261,8 +268,8 @@ class Run:
             MOLECULE_GLOB="molecule/*/molecule.yml",
             ANSIBLE_NOCOLOR="1",
             NO_COLOR="1",
+            **BUILT_MODULES,
         )
-
         self.engine_ran = True  # before this run
         self.begun = time.monotonic()
 
