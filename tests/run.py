@@ -223,10 +223,9 @@ def look_at_hosts(task: Task) -> None:
         return
     for path in sorted(task.evidence.glob("*/runs.json")):
         runs = json.loads(path.read_text(encoding="utf-8"))
-        task.migrations += runs["migrations"]
+        kept = min(runs["migrations"], int(task.after == "migrated host"))
+        task.migrations += runs["migrations"] - kept
         task.rollbacks += runs["rollbacks"]
-    if task.after == "migrated host":
-        task.migrations = max(0, task.migrations - 1)
     if not task.failed and task.name.startswith("molecule "):
         shutil.rmtree(task.evidence, ignore_errors=True)
 

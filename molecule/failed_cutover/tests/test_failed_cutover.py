@@ -5,12 +5,15 @@ What must be true then, after the next run without the saboteur, and when that i
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from play import (
     BACK,
+    BACKUPS,
     NATIVE,
     PREPARE,
     REDIS_AUTH,
@@ -39,9 +42,39 @@ def written(host: Any) -> dict[str, Any]:
     return dict(made)
 
 
-def test_failure_before_the_cutover_touches_nothing(host: Any, written: dict[str, Any]) -> None:
+def listed(host: Any) -> list[str]:
+    """Names of the legacy deployment's backups that no migration has pinned."""
+    found = json.loads(host.check_output("litellm-ops list --json"))["backups"]
+    return [entry["name"] for entry in found if not entry["pinned"]]
+
+
+@pytest.fixture(scope="module")
+def backed_up(host: Any, written: dict[str, Any]) -> dict[str, Any]:
+    """Backups set up for the legacy deployment: the host's state then."""
     assert written["chat"] == 200
+    run = play("backup")
+    assert run.returncode == 0, run.stdout
+    assert re.search(r"is made and verified: [0-9]+ rows in", words(run))
+    return state(host)
+
+
+def test_legacy_deployment_is_backed_up_by_the_same_playbook(
+    host: Any, backed_up: dict[str, Any]
+) -> None:
+    (name,) = listed(host)
+    made = json.loads(host.check_output(f"cat {BACKUPS}/{name}/manifest.json"))
+    assert (made["source"], made["facts"]["litellm_version"]) == ("legacy", "1.102.4")
+    assert {"1-config.yaml", "legacy.env"} <= {entry["name"] for entry in made["files"]}
+    assert "litellm-ops-backup.timer" in backed_up["units"]["system active"]
+    run = play("backup")
+    assert re.search(r"changed=1 ", run.stdout), run.stdout  # the backup itself
+    # retention keeps the newer one of a day
+    assert len(listed(host)) == 1 and listed(host) != [name]
+
+
+def test_failure_before_the_cutover_touches_nothing(host: Any, backed_up: dict[str, Any]) -> None:
     before = state(host)
+    assert before == backed_up
     pid = host.check_output(f"{USER} show --property MainPID --value litellm.service")
     # seconds; PostgreSQL may make its first data folder in that time, no LiteLLM starts in it
     run = play("migrate", litellm_wait=1)
@@ -135,6 +168,13 @@ def test_next_run_migrates_and_starts_with_an_empty_redis(
     )
 
 
+def test_compose_deployment_is_backed_up_in_its_place(host: Any, next_run: None) -> None:
+    settings = json.loads(host.check_output("cat /etc/llmops-litellm/ops.json"))
+    assert list(settings["deployments"]) == ["compose"]
+    report = host.check_output(f"cat {STATE}/report.md")
+    assert r"backups by litellm-ops: \*-\*-\* 02:30:00" in report
+
+
 def test_proxy_is_in_the_hosts_network_and_needs_no_bridge(host: Any, next_run: None) -> None:
     mode = "docker inspect --format '{{.HostConfig.NetworkMode}}' litellm-proxy"
     assert host.check_output(mode) == "host"
@@ -172,3 +212,5 @@ def test_backup_from_before_the_migration_comes_back(
     kept = journal(host)["facts"]["kept_database"]
     assert kept in host.check_output(f"cat {STATE}/report.md")
     assert state(host) == sabotaged["before"]
+    # and the backups that it had
+    assert json.loads(host.check_output("litellm-ops backup --json"))["source"] == "legacy"

@@ -75,7 +75,7 @@ RestartSec=2
 WantedBy=multi-user.target
 U
 
-# --- LiteLLM: a Redis of its own with a password, and all that config.py does ----------------------
+# --- LiteLLM: a Redis of its own with a password, all that config.py does, an included file --------
 (umask 077 && openssl rand -hex 16 > redis-password)
 sed -e 's/^port .*/port 6390/' -e 's/^dbfilename .*/dbfilename litellm.rdb/' \
   -e 's|^pidfile .*|pidfile /run/redis-litellm/redis-server.pid|' \
@@ -86,6 +86,7 @@ chown redis:redis /etc/redis/redis-litellm.conf
 chmod 0640 /etc/redis/redis-litellm.conf
 systemctl enable --quiet --now redis-server@litellm.service
 python3 -B config.py
+(cd '/home/litellm/llm@team' && python3 -B /root/observer/include.py)
 REDISCLI_AUTH=$(cat redis-password) redis-cli -p 6390 SET gateway:kept yes > /dev/null
 
 systemctl daemon-reload
@@ -95,5 +96,6 @@ systemctl enable --quiet --now reporting.service shop.service
 user start litellm.service
 python3 wait.py 120 http://127.0.0.1:4000/health/readiness http://127.0.0.1:4010/
 umask 077
+sha256sum '/home/litellm/llm@team/'{config,local-models}.yaml > configuration
 python3 -B others.py > others.json
 python3 -B host_state.py > legacy.json

@@ -41,10 +41,21 @@ BESIDE = (
 )
 # They share nothing with it, so no message has their names.
 APART = ("shop", "opencode", "4010", "5435", "6379", "team-chat", "15-other")
+LEGACY, PROJECT = "/home/litellm/llm@team", "/opt/litellm"
 OTHERS = "python3 -B /root/observer/others.py"
 NATIVE_KEYS = "REDISCLI_AUTH=$(cat /root/observer/redis-password) redis-cli -p 6390 --raw"
 KEYS = f"docker exec litellm-redis sh -c '{REDIS_AUTH} redis-cli --scan'"
 FROM_A_CONTAINER = "docker exec team-chat busybox wget -q -O- http://172.17.0.1:4000/health/%s"
+
+# An embedding by the model of the included file, through the proxy that serves now.
+EMBEDDING = """
+import json, urllib.request
+key = json.load(open("/root/testbed/secrets.json"))["LITELLM_MASTER_KEY"]
+body = json.dumps({"model": "embed", "input": "word"}).encode()
+headers = {"Content-Type": "application/json", "Authorization": "Bearer " + key}
+request = urllib.request.Request("http://127.0.0.1:4000/v1/embeddings", body, headers)
+print(len(json.load(urllib.request.urlopen(request, timeout=120))["data"][0]["embedding"]))
+"""
 
 
 def others(host: Any) -> dict[str, Any]:
@@ -165,6 +176,33 @@ def test_operators_callback_is_called(host: Any, made: dict[str, Any]) -> None:
     until(host, "docker logs litellm-proxy 2>&1 | grep -q 'price note: [0-9]'")
 
 
+def test_included_file_has_a_view_with_the_bridge(host: Any, made: dict[str, Any]) -> None:
+    host.check_output("sha256sum --quiet -c /root/observer/configuration")
+    old, view = (
+        host.file(f"{LEGACY}/local-models.yaml"),
+        host.file(f"{PROJECT}/config.compose.1-local-models.yaml"),
+    )
+    native, bridged = "http://localhost:8082/v1", "http://host.docker.internal:8082/v1"
+    assert native in old.content_string
+    assert view.content_string.partition("\n")[2] == old.content_string.replace(native, bridged)
+    first = host.file(f"{PROJECT}/config.compose.yaml")
+    assert (view.user, view.group, view.mode) == (first.user, first.group, first.mode)
+    assert "- config.compose.1-local-models.yaml  # of this machine" in first.content_string
+    mounts = json.loads(
+        host.check_output("docker inspect --format '{{json .Mounts}}' litellm-proxy")
+    )
+    views = [mount for mount in mounts if mount["Source"].startswith(f"{PROJECT}/config.")]
+    assert {mount["Destination"]: mount["RW"] for mount in views} == {
+        "/app/config.yaml": False,
+        "/app/config.compose.1-local-models.yaml": False,
+    }
+    assert (
+        "config.compose.1-local-models.yaml line 6: http\\://localhost:8082 is "
+        "http\\://host.docker.internal:8082" in host.file(f"{STATE}/report.md").content_string
+    )
+    assert int(host.check_output("python3 -c %s", EMBEDDING)) > 0
+
+
 def test_credential_is_read_by_the_container_and_by_nobody_else(
     host: Any, made: dict[str, Any]
 ) -> None:
@@ -262,3 +300,5 @@ def test_legacy_proxy_serves_as_it_did(host: Any, rolled_back: Run) -> None:
     assert "alive" in host.check_output(FROM_A_CONTAINER % "liveliness")
     assert host.check_output(f"{NATIVE_KEYS} GET gateway:kept") == "yes"
     assert host.check_output(f"{USER} is-active litellm.service") == "active"
+    host.check_output("sha256sum --quiet -c /root/observer/configuration")
+    assert int(host.check_output("python3 -c %s", EMBEDDING)) > 0

@@ -1,21 +1,18 @@
-"""There and back: what was written after the cutover comes home, and the host is what it was."""
+"""What was written after the cutover comes home, or stays away, and the host is what it was."""
 
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from play import (
     BACK,
-    BACKUPS,
     NATIVE,
     PSQL,
     REDIS_AUTH,
     STATE,
-    USER,
     Run,
     client,
     journal,
@@ -25,21 +22,14 @@ from play import (
     stand,
     state,
     states,
+    until,
     wait_for_spend,
     words,
 )
 
-LEGACY, PROJECT = "/home/litellm/llm@team", "/opt/litellm"
+# Migrated like the first; its operator doesn't want what was written since.
+OTHER = "llmops-rollback-none"
 HOME = {"api_base": "http://127.0.0.1:8082/v1"}  # the address is the native proxy's again
-# An embedding by the model of the included file, through the proxy that serves now.
-ASK = """
-import json, urllib.request
-key = json.load(open("/root/testbed/secrets.json"))["LITELLM_MASTER_KEY"]
-body = json.dumps({"model": "embed", "input": "word"}).encode()
-headers = {"Content-Type": "application/json", "Authorization": "Bearer " + key}
-request = urllib.request.Request("http://127.0.0.1:4000/v1/embeddings", body, headers)
-print(len(json.load(urllib.request.urlopen(request, timeout=120))["data"][0]["embedding"]))
-"""
 
 
 def redis(host: Any, command: str) -> str:
@@ -115,9 +105,27 @@ def test_all_reasons_come_at_once(host: Any, migrated: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def rolled_back(host: Any, migrated: dict[str, Any]) -> Run:
-    """The run that brings the host back, with a bridge on it that earlier code has left."""
-    assert migrated
+def other(host: Any) -> Any:
+    """The other host, when its proxy serves."""
+    found = type(host).get_host(f"docker://{OTHER}")
+    healthy = "docker inspect --format '{{.State.Health.Status}}' litellm-proxy"
+    until(found, f"{healthy} | grep -qx healthy", 240)
+    return found
+
+
+@pytest.fixture(scope="module")
+def unwanted(other: Any) -> dict[str, Any]:
+    """What its client made there."""
+    client(other, "write", "first")
+    made = client(other, "read", "first")
+    wait_for_spend(other, made)
+    return dict(made)
+
+
+@pytest.fixture(scope="module")
+def rolled_back(host: Any, migrated: dict[str, Any], unwanted: dict[str, Any]) -> Run:
+    """The run that brings both hosts back, the first with a bridge that earlier code has left."""
+    assert migrated and unwanted
     socket = (
         "[Socket]\\nListenStream=172.30.40.1:9999\\nFreeBind=true\\n"
         "[Install]\\nWantedBy=sockets.target\\n"
@@ -128,7 +136,7 @@ def rolled_back(host: Any, migrated: dict[str, Any]) -> Run:
         f" && printf '{service}' > litellm-bridge-9999.service"
         " && systemctl daemon-reload && systemctl enable --now litellm-bridge-9999.socket"
     )
-    return play("rollback", "-vvv")
+    return play("rollback", "-vvv", inventory="files/both.yml")
 
 
 def test_rows_come_home(host: Any, migrated: dict[str, Any], rolled_back: Run) -> None:
@@ -229,129 +237,12 @@ def test_second_rollback_changes_nothing(
     assert state(host) == before
 
 
-def again(host: Any, name: str, *options: str) -> dict[str, Any]:
-    """Forward once more, and used: what the client made."""
-    run = play("migrate", *options)
-    assert run.returncode == 0, run.stdout
-    client(host, "write", name)
-    made = client(host, "read", name)
-    wait_for_spend(host, made)
-    return dict(made)
-
-
-# The second time the legacy deployment is another one: its configuration includes a file, and the
-# same roles back it up.
-
-
-@pytest.fixture(scope="module")
-def includes(host: Any, rolled_back: Run) -> None:
-    """One model is in a file that the configuration includes, and the legacy proxy reads both."""
-    assert rolled_back.returncode == 0
-    host.check_output(
-        f"umask 077 && cd '{LEGACY}' && python3 -B /root/observer/include.py && "
-        f"{USER} restart litellm.service && "
-        'sha256sum "$PWD/config.yaml" "$PWD/local-models.yaml" > /root/observer/configuration'
-    )
-    answers = "import urllib.request as r; r.urlopen('http://127.0.0.1:4000/health/readiness')"
-    host.check_output(
-        "timeout 120 sh -c 'until python3 -c \"$0\" 2> /dev/null; do sleep 0.3; done' %s", answers
-    )
-    assert int(host.check_output("python3 -c %s", ASK)) > 0
-
-
-def listed(host: Any) -> list[str]:
-    """Names of the legacy deployment's backups that no migration has pinned."""
-    found = json.loads(host.check_output("litellm-ops list --json"))["backups"]
-    return [entry["name"] for entry in found if not entry["pinned"]]
-
-
-@pytest.fixture(scope="module")
-def backed_up(host: Any, includes: None) -> dict[str, Any]:
-    """Backups set up for the legacy deployment: the host's state then."""
-    run = play("backup")
-    assert run.returncode == 0, run.stdout
-    assert re.search(r"is made and verified: [0-9]+ rows in", words(run))
-    return state(host)
-
-
-def test_legacy_deployment_is_backed_up_by_the_same_playbook(
-    host: Any, backed_up: dict[str, Any]
-) -> None:
-    (name,) = listed(host)
-    made = json.loads(host.check_output(f"cat {BACKUPS}/{name}/manifest.json"))
-    assert (made["source"], made["facts"]["litellm_version"]) == ("legacy", "1.102.4")
-    assert {"1-config.yaml", "legacy.env"} <= {entry["name"] for entry in made["files"]}
-    assert "litellm-ops-backup.timer" in backed_up["units"]["system active"]
-    run = play("backup")
-    assert re.search(r"changed=1 ", run.stdout), run.stdout  # the backup itself
-    # retention keeps the newer one of a day
-    assert len(listed(host)) == 1 and listed(host) != [name]
-
-
-@pytest.fixture(scope="module")
-def second(host: Any, backed_up: dict[str, Any]) -> dict[str, Any]:
-    """That one is migrated: what the client made."""
-    assert backed_up
-    return again(host, "second")
-
-
-def test_included_file_has_a_view_with_the_bridge(host: Any, second: dict[str, Any]) -> None:
-    assert second["chat"] == 200
-    host.check_output("sha256sum --quiet -c /root/observer/configuration")
-    old, view = (
-        host.file(f"{LEGACY}/local-models.yaml"),
-        host.file(f"{PROJECT}/config.compose.1-local-models.yaml"),
-    )
-    native, bridged = "http://localhost:8082/v1", "http://host.docker.internal:8082/v1"
-    assert native in old.content_string
-    assert view.content_string.partition("\n")[2] == old.content_string.replace(native, bridged)
-    first = host.file(f"{PROJECT}/config.compose.yaml")
-    assert (view.user, view.group, view.mode) == (first.user, first.group, first.mode)
-    assert "- config.compose.1-local-models.yaml  # of this machine" in first.content_string
-    mounts = json.loads(
-        host.check_output("docker inspect --format '{{json .Mounts}}' litellm-proxy")
-    )
-    assert {
-        mount["Destination"]: mount["RW"] for mount in mounts if mount["Source"].startswith(PROJECT)
-    } == {"/app/config.yaml": False, "/app/config.compose.1-local-models.yaml": False}
-    assert (
-        "config.compose.1-local-models.yaml line 6: http\\://localhost:8082 is "
-        "http\\://host.docker.internal:8082" in host.file(f"{STATE}/report.md").content_string
-    )
-    assert int(host.check_output("python3 -c %s", ASK)) > 0
-
-
-def test_compose_deployment_is_backed_up_in_its_place(host: Any, second: dict[str, Any]) -> None:
-    assert second
-    settings = json.loads(host.check_output("cat /etc/llmops-litellm/ops.json"))
-    assert list(settings["deployments"]) == ["compose"]
-    report = host.check_output(f"cat {STATE}/report.md")
-    assert r"backups by litellm-ops: \*-\*-\* 02:30:00" in report
-
-
-@pytest.fixture(scope="module")
-def second_back(second: dict[str, Any]) -> Run:
-    """And brought back, without the rows that were written meanwhile."""
-    assert second
-    return play("rollback", "-e", "rollback_data=none")
-
-
 def test_rows_that_are_not_wanted_stay_in_the_volume(
-    host: Any, migrated: dict[str, Any], second: dict[str, Any], second_back: Run
+    other: Any, unwanted: dict[str, Any], rolled_back: Run
 ) -> None:
-    assert second_back.returncode == 0, second_back.stdout
-    assert (spend_rows(host, NATIVE, migrated), spend_rows(host, NATIVE, second)) == (1, 0)
-    kept = journal(host)["facts"]["kept_database"]
+    assert rolled_back.returncode == 0, rolled_back.stdout
+    assert spend_rows(other, NATIVE, unwanted) == 0
+    kept = journal(other)["facts"]["kept_database"]
     assert kept.startswith("litellm_")
-    assert kept in host.check_output(f"cat {STATE}/report.md")
-    host.check_output("sha256sum --quiet -c /root/observer/configuration")
-    assert int(host.check_output("python3 -c %s", ASK)) > 0
-
-
-def test_legacy_backups_come_back_too(
-    host: Any, second_back: Run, backed_up: dict[str, Any]
-) -> None:
-    assert second_back.returncode == 0
-    assert state(host) == backed_up
-    made = json.loads(host.check_output("litellm-ops backup --json"))
-    assert made["source"] == "legacy"
+    assert kept in other.check_output(f"cat {STATE}/report.md")
+    assert state(other) == legacy_state(other)
