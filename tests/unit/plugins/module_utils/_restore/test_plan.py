@@ -73,7 +73,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _settings.Setti
     monkeypatch.setattr(
         _session.Endpoint,
         "from_url",
-        classmethod(lambda cls, _url, _account: cls("llm", host="127.0.0.1")),
+        classmethod(lambda cls, *_given: cls("llm", host="127.0.0.1")),
     )
     make(tmp_path / "backups")
     return _settings.load(str(tmp_path / "ops.json"), (tmp_path / "ops.json").stat().st_uid)
