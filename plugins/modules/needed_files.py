@@ -141,8 +141,7 @@ def run(params: dict[str, Any], check: bool) -> dict[str, Any]:
     for copy in copies:
         if copy.account and not _reader.settled(copy.source):
             raise OperatorError("%s: another account than root can put it there" % copy.source)
-    account = _reader.of(params["account"], copies[0].source if copies else folder)
-    changes = _needs_copies.put(copies, folder, account, params["group"], check)
+    changes = _needs_copies.put(copies, folder, params["account"], params["group"], check)
     places = {copy.name: copy for copy in copies}
     return {
         "changed": any(changes),

@@ -12,7 +12,6 @@ from typing import Iterable, NamedTuple, Sequence
 
 from .._host import files as _files
 from .._host import reader as _reader
-from .._host.account import Account
 from .._host.problem import OperatorError
 from .needs_files import LIMIT, OWN, Copy
 
@@ -28,10 +27,12 @@ class Changes(NamedTuple):
 
 
 def put(
-    copies: Sequence[Copy], folder: str, account: Account, gid: int, check: bool = False
+    copies: Sequence[Copy], folder: str, account: str, gid: int, check: bool = False
 ) -> Changes:
     """Let there be exactly these copies in the project folder, root's and readable for a group.
 
+    :param account: the proxy's, as :func:`_host.reader.word` has it; each copy is read by it, or by
+        whoever could have chosen what lies there (see :func:`_host.reader.one`).
     :param check: only say what would change.
     :raises OperatorError: a source can't be read, with its name; nothing is written then.
     """
@@ -49,13 +50,18 @@ def put(
     return Changes(written, removed)
 
 
-def _text(copy: Copy, account: Account) -> str:
+def _text(copy: Copy, account: str) -> str:
     try:
-        account = _reader.ours() if copy.account == _reader.ROOT else account
-        return account.text(copy.source, LIMIT)
+        reader = _reader.one(copy.account or account, copy.source)
     except OSError as error:
         raise OperatorError(
-            "%s, which the proxy needs: %s" % (copy.source, account.cannot(error))
+            "%s, which the proxy needs: %s" % (copy.source, error.strerror)
+        ) from None
+    try:
+        return reader.text(copy.source, LIMIT)
+    except OSError as error:
+        raise OperatorError(
+            "%s, which the proxy needs: %s" % (copy.source, reader.cannot(error))
         ) from None
 
 

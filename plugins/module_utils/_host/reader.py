@@ -68,20 +68,23 @@ def settled(path: str) -> bool:
     return not _paths.weakness(path) or not (os.path.islink(path) or _paths.weakness(folder))
 
 
-def _one(text: str, path: str) -> Account:
-    """Who reads one file, of which nothing else follows."""
+def one(text: str, path: str) -> Account:
+    """Who reads one file, of which nothing else follows: where the word is root's, or empty, root
+    if the path is :func:`settled`, else as :func:`of`.
+
+    :raises OSError, UntrustedPath, AccountError: see :func:`of`.
+    """
     return ours() if text in ("", ROOT) and settled(path) else of(text, path)
 
 
 def opened(text: str, path: str) -> IO[bytes]:
-    """A regular file, open for reading as the account of this word; where it is root's, or empty,
-    as root if that is :func:`settled`, else as :func:`of`. An account's with what it holds now, and
-    no larger than a configuration may be.
+    """A regular file, open for reading as :func:`one` has it. An account's with what it holds now,
+    and no larger than a configuration may be.
 
     :raises OSError: who reads it can't, with who and why as its message. :raises UntrustedPath,
         AccountError: see :func:`of`.
     """
-    account = _one(text, path)
+    account = one(text, path)
     try:
         if account.uid == os.geteuid():
             return os.fdopen(open_regular(path), "rb")
@@ -97,7 +100,7 @@ def size(text: str, path: str) -> int:
 
     :raises OSError, UntrustedPath, AccountError: see :func:`opened`.
     """
-    account = _one(text, path)
+    account = one(text, path)
     try:
         return int(account.ask(lambda: os.stat(path).st_size, path))
     except FileNotFoundError:

@@ -6,19 +6,19 @@ import os
 from pathlib import Path
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import (
     needs_copies as _needs_copies,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._config.needs_files import Copy
-from ansible_collections.llmops.litellm.plugins.module_utils._host import reader as _reader
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 
 NAME = "needed.001-key"
 
 
 def put(folder: Path, *copies: Copy, check: bool = False) -> _needs_copies.Changes:
-    return _needs_copies.put(copies, str(folder), _reader.ours(), 65532, check)
+    return _needs_copies.put(copies, str(folder), "root", 65532, check)
 
 
 @pytest.fixture
@@ -65,6 +65,27 @@ def test_a_source_that_is_gone_is_named_and_nothing_written(tmp_path: Path, copy
     with pytest.raises(OperatorError, match="/nosuch/key, which the proxy needs"):
         put(tmp_path, copy, gone)
     assert not (tmp_path / NAME).exists()
+
+
+def test_of_a_proxy_that_is_root_each_file_is_read_by_who_could_have_put_it(
+    tmp_path: Path, copy: Copy
+) -> None:
+    """Root reads what only root can have put there, and follows nobody's link to it."""
+    Path(copy.source).chmod(0o600)
+    theirs = support.reachable(tmp_path / "theirs")
+    theirs.mkdir(mode=0o755)
+    (theirs / "key").symlink_to(copy.source)
+    os.chown(theirs, 65534, 65534)
+    trap = Copy(str(theirs / "key"), "/srv/theirs", "needed.002-theirs")
+    for given in ((copy, trap), (trap, copy)):
+        with pytest.raises(
+            OperatorError, match="theirs/key, which the proxy needs: account nobody"
+        ):
+            put(tmp_path, *given)
+    (theirs / "key").unlink()
+    (theirs / "key").write_text("own")
+    os.chown(theirs / "key", 65534, 65534)
+    assert put(tmp_path, trap, copy).written == ["needed.002-theirs", NAME]
 
 
 def test_without_a_folder_nothing_is_stale(tmp_path: Path) -> None:
