@@ -97,7 +97,7 @@ def describe() -> dict:
         "kind": _engine_kind.kind(server, info, result.err + asked.err, address),
         "remapped": any(_engine_kind.remapped(info)),
         "address": address,
-        "socket": address.partition("unix://")[2],
+        "socket": _engine_socket.path_of(address),
     }
 
 
@@ -341,12 +341,9 @@ def _current(image: str) -> str:
     """The digest that an image's tag has now, empty where nobody says: one that was replaced since
     need not stay in its registry for ever."""
     parts = _image_reference.parse_reference(image)
-    socket = _engine_socket.address().partition("unix://")[2]
-    try:
-        login = _registry_login.login(parts.host)
-    except _registry_login.LoginUnknown:
-        login = None
-    return _engine_socket.distribution(image, login, parts.host, socket).digest if socket else ""
+    login, _unsure = _registry_login.known(parts.host)
+    path = _engine_socket.path_of(_engine_socket.address())
+    return _engine_socket.distribution(image, login, parts.host, path).digest
 
 
 def _user(image: str, user: str) -> tuple[str, dict[str, int]]:

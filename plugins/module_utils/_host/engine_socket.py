@@ -35,8 +35,8 @@ class Answer(NamedTuple):
 
 
 class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=TIMEOUT)
         self._path = path
 
     def connect(self) -> None:
@@ -52,15 +52,20 @@ def address() -> str:
     return told.out.strip() if told.rc == 0 else ""
 
 
-def distribution(
-    reference: str, login: Optional[Login], registry: str, path: str, timeout: float = TIMEOUT
-) -> Answer:
+def path_of(where: str) -> str:
+    """The socket of an :func:`address`; empty for another kind of address."""
+    return where.partition("unix://")[2]
+
+
+def distribution(reference: str, login: Optional[Login], registry: str, path: str) -> Answer:
     """Ask the engine for an image that it need not have.
 
-    :param registry: the login's. ``path``: the engine's socket.
+    :param registry: the login's. ``path``: the engine's socket, empty where it is not known.
     """
+    if not path:
+        return Answer(0, said="its socket is not known")
     headers = {"X-Registry-Auth": login.header(registry)} if login else {}
-    connection = _Connection(path, timeout)
+    connection = _Connection(path)
     place = "/distribution/%s/json" % quote(reference, safe="/:@")
     try:
         connection.request("GET", place, headers=headers)

@@ -19,7 +19,7 @@ from typing import Any, Mapping, NamedTuple, Optional
 from . import engine_socket as _engine_socket
 from . import registry as _registry
 from . import registry_login as _registry_login
-from .image_reference import HUB, Reference, is_id, parse_reference
+from .image_reference import HUB, is_id, parse_reference
 from .process import run
 
 # Of the engine's answers those that a pull would get as well: there is no such image, or it is not
@@ -78,8 +78,8 @@ def look(reference: str, engine: Mapping[str, Any]) -> Image:
     access = _registry.Access(
         engine.get("insecure") or (), engine.get("mirrors") or (), engine.get("proxies") or {}
     )
-    login, unsure = _login(parts)
-    asked = _engine(reference, parts, login, engine)
+    login, unsure = _registry_login.known(parts.host)
+    asked = _engine_socket.distribution(reference, login, parts.host, engine.get("socket") or "")
     if asked.status in REFUSALS and not unsure and not (access.mirrors and parts.host == HUB):
         return nothing._replace(error="the engine can't get it (%s)" % asked.said)
     told = _registry.describe(parts, engine["platform"], access, login)
@@ -94,25 +94,6 @@ def look(reference: str, engine: Mapping[str, Any]) -> Image:
         note="; ".join(notes),
         volumes=told.volumes,
     )
-
-
-def _login(parts: Reference) -> tuple[Optional[_registry_login.Login], str]:
-    try:
-        return _registry_login.login(parts.host), ""
-    except _registry_login.LoginUnknown as error:
-        return None, str(error)
-
-
-def _engine(
-    reference: str,
-    parts: Reference,
-    login: Optional[_registry_login.Login],
-    engine: Mapping[str, Any],
-) -> _engine_socket.Answer:
-    path = engine.get("socket") or ""
-    if not path:
-        return _engine_socket.Answer(0, said="its socket is not known")
-    return _engine_socket.distribution(reference, login, parts.host, path)
 
 
 def version(image: Image) -> Optional[str]:
@@ -131,16 +112,8 @@ def tag(image: Image) -> str:
     return "" if is_id(image.reference) else parse_reference(image.reference).tag
 
 
-def declared(image: Image, *variables: str) -> str:
-    """The version that an image declares in the first of these variables of its own, else in its
-    tag; empty where neither tells."""
-    values = [image.environment[name] for name in variables if image.environment.get(name)]
-    found = (re.match(r"\d+(?:\.\d+)*", text) for text in [*values[:1], tag(image)])
-    return next((match.group(0) for match in found if match), "")
-
-
 def major(image: Image, variable: str) -> Optional[int]:
     """The major version that an image declares in a variable of its own (``PG_MAJOR``,
-    ``REDIS_VERSION``), else in its tag."""
-    told = declared(image, variable)
-    return int(told.split(".")[0]) if told else None
+    ``REDIS_VERSION``), else in its tag; ``None`` where neither tells."""
+    told = (re.match(r"\d+", text) for text in (image.environment.get(variable, ""), tag(image)))
+    return next((int(match.group(0)) for match in told if match), None)

@@ -97,10 +97,10 @@ def _tls(host: str) -> ssl.SSLContext:
 
 class _Registry:
     def __init__(
-        self, base: str, reference: Reference, login: Optional[Login], access: Access, wait: float
+        self, base: str, reference: Reference, login: Optional[Login], access: Access
     ) -> None:
         self.base = "%s/v2/%s/" % (base.rstrip("/"), reference.path)
-        self.login, self.wait = login, wait
+        self.login = login
         self.tokens: dict[str, str] = {}
         host = urllib.parse.urlsplit(base).netloc
         self.own = host
@@ -147,7 +147,7 @@ class _Registry:
         request = urllib.request.Request("%s?%s" % (realm, query))
         if basic and (realm.startswith("https:") or _place(realm) == place):
             request.add_unredirected_header("Authorization", basic)
-        with self.opener.open(request, timeout=self.wait) as answer:
+        with self.opener.open(request, timeout=TIMEOUT) as answer:
             granted = json.loads(answer.read(LIMIT))
         token = granted.get("token") or granted.get("access_token") or ""
         return "Bearer " + token if token else ""
@@ -160,7 +160,7 @@ class _Registry:
     def _get(self, path: str, accept: str) -> dict:
         request = urllib.request.Request(self.base + path, headers={"Accept": accept})
         _authorise(request, self.tokens)
-        with self.opener.open(request, timeout=self.wait) as answer:
+        with self.opener.open(request, timeout=TIMEOUT) as answer:
             return json.loads(answer.read(LIMIT))
 
 
@@ -192,11 +192,7 @@ def _told(registry: _Registry, reference: Reference, platform: str) -> Told:
 
 
 def describe(
-    reference: Reference,
-    platform: str,
-    access: Access,
-    login: Optional[Login] = None,
-    timeout: float = TIMEOUT,
+    reference: Reference, platform: str, access: Access, login: Optional[Login] = None
 ) -> Told:
     """Ask the registry, or the first of its mirrors that tells; whatever goes wrong becomes
     ``error``."""
@@ -204,7 +200,7 @@ def describe(
     for base in _bases(reference, access):
         # a mirror is another place, which has no business with the login
         own = login if base not in access.mirrors else None
-        told = _asked(base, reference, own, access, timeout, platform)
+        told = _asked(base, reference, own, access, platform)
         if not told.error:
             break
     return told
@@ -222,11 +218,10 @@ def _asked(
     reference: Reference,
     login: Optional[Login],
     access: Access,
-    timeout: float,
     platform: str,
 ) -> Told:
     try:
-        return _told(_Registry(base, reference, login, access, timeout), reference, platform)
+        return _told(_Registry(base, reference, login, access), reference, platform)
     except urllib.error.HTTPError as error:
         return Told(error="the registry answered %d %s" % (error.code, error.reason))
     except (OSError, http.client.HTTPException) as error:

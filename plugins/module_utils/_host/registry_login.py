@@ -68,6 +68,14 @@ def login(registry: str, config: str = CONFIG) -> Optional[Login]:
     return _stored(_of(held.get("auths"), key) or _of(held.get("auths"), registry))
 
 
+def known(registry: str) -> tuple[Optional[Login], str]:
+    """Root's login for a registry, and why it may have another one; empty where that is sure."""
+    try:
+        return login(registry), ""
+    except LoginUnknown as error:
+        return None, str(error)
+
+
 def _key(registry: str) -> str:
     return _HUB_KEY if registry == HUB else registry
 

@@ -61,20 +61,15 @@ def family(pid: int, proc: str = "/proc") -> list[int]:
     return found
 
 
-def of(
-    pids: Iterable[int], proc: str = "/proc", ends: Optional[Mapping[int, int]] = None
-) -> list[Connection]:
-    """The servers that processes which share a network, at least one, are connected to; each once.
-
-    :param ends: which Unix socket belongs to which, by inode; without it, the kernel is asked.
-    """
+def of(pids: Iterable[int], proc: str = "/proc") -> list[Connection]:
+    """The servers that processes which share a network, at least one, are connected to; each
+    once."""
     pids, owners = list(pids), socket_owners(proc)
     ours = {inode for pid in pids for inode in sockets_of(pid, proc)}
     base = os.path.join(proc, str(pids[0]))
     ports = {item.port for item in _listening(base) if item.inode in ours}
-    ends = _connections.unix_peers() if ends is None else ends
     found = [Connection(*item[:2], pid=item[2]) for item in _tcp(base, ours, ports, owners)]
-    found += [Connection("", 0, path, pid) for path, pid in _unix(base, ours, owners, ends)]
+    found += [Connection("", 0, path, pid) for path, pid in _unix(base, ours, owners)]
     return sorted(
         {_with_program(item, proc) for item in found},
         key=lambda item: (*item[:3], item.pid or 0),
@@ -118,9 +113,10 @@ def _tcp(
 
 
 def _unix(
-    base: str, ours: Iterable[int], owners: Mapping[int, int], ends: Mapping[int, int]
+    base: str, ours: Iterable[int], owners: Mapping[int, int]
 ) -> Iterator[tuple[str, Optional[int]]]:
     """The path of each server's Unix socket, and its process."""
+    ends = _connections.unix_peers()
     try:
         _listens, accepted = _connections.parse_unix(read(os.path.join(base, "net", "unix")))
     except OSError:

@@ -109,14 +109,20 @@ def test_engine_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "address"),
+    ("answer", "address", "path"),
     [
-        (Result(0, "unix:///var/run/docker.sock\n", ""), "unix:///var/run/docker.sock"),
-        (Result(1, "", "unknown command"), ""),
+        (
+            Result(0, "unix:///var/run/docker.sock\n", ""),
+            "unix:///var/run/docker.sock",
+            "/var/run/docker.sock",
+        ),
+        (Result(0, "tcp://10.0.0.9:2376\n", ""), "tcp://10.0.0.9:2376", ""),
+        (Result(1, "", "unknown command"), "", ""),
     ],
 )
 def test_address_is_the_one_of_roots_client(
-    monkeypatch: pytest.MonkeyPatch, answer: Result, address: str
+    monkeypatch: pytest.MonkeyPatch, answer: Result, address: str, path: str
 ) -> None:
     monkeypatch.setattr(_engine_socket, "run", lambda argv: answer)
     assert _engine_socket.address() == address
+    assert _engine_socket.path_of(address) == path

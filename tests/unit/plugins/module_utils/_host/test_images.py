@@ -36,6 +36,7 @@ class Asked:
         self.engine, self.told = Answer(200, DIGEST, ("linux/amd64", "linux/arm64")), TOLD
         self.login: Any = Login("robot", "hunter2")
         self.seen: list[Any] = []
+        self.unknown = _engine_socket.distribution
         monkeypatch.setattr(_images, "run", self.run)
         monkeypatch.setattr(_engine_socket, "distribution", self.distribution)
         monkeypatch.setattr(_registry, "describe", self.describe)
@@ -47,7 +48,7 @@ class Asked:
 
     def distribution(self, reference: str, login: Any, registry: str, path: str) -> Answer:
         self.seen.append((reference, login, registry, path))
-        return self.engine
+        return self.engine if path else self.unknown(reference, login, registry, path)
 
     def describe(self, parts: Any, platform: str, access: Any, login: Any) -> Told:
         self.seen.append((parts.path, parts.digest, access))

@@ -133,13 +133,12 @@ def ask(
     reference: str,
     platform: str = "linux/amd64",
     login: Optional[Login] = None,
-    timeout: float = 10,
     **access: Any,
 ) -> _registry.Told:
     """Ask a registry that has no TLS."""
     parts = parse_reference(reference)
     way = _registry.Access(insecure=[parts.registry], **access)
-    return _registry.describe(parts, platform, way, login, timeout)
+    return _registry.describe(parts, platform, way, login)
 
 
 @pytest.mark.parametrize("manifest", [MANIFEST, INDEX], ids=["one platform", "index"])
@@ -180,7 +179,7 @@ def test_what_a_registry_does_not_tell_is_an_error(registry: str, manifest: Any,
 
 
 def test_registry_that_is_not_there_is_an_error() -> None:
-    assert "cannot be asked" in ask("127.0.0.1:9/team/litellm:1", timeout=2).error
+    assert "cannot be asked" in ask("127.0.0.1:9/team/litellm:1").error
 
 
 def test_token_stays_with_the_registry(registry: str) -> None:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import (
+    connections as _connections,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._host import servers as _servers
 
 # Connects to a port and to a Unix socket, says so, and waits.
@@ -91,8 +94,11 @@ def proc(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_tables_are_read_as_the_kernel_writes_them(proc: Path) -> None:
-    found = _servers.of(_servers.family(7, str(proc)), str(proc), {22: 21, 21: 22})
+def test_tables_are_read_as_the_kernel_writes_them(
+    proc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_connections, "unix_peers", lambda: {22: 21, 21: 22})
+    found = _servers.of(_servers.family(7, str(proc)), str(proc))
     assert [(item.place, item.program) for item in found] == [
         ("/run/x/.s.PGSQL.5432, postgres (process 10)", "postgres"),
         ("10.0.0.6:5432", ""),
@@ -100,8 +106,11 @@ def test_tables_are_read_as_the_kernel_writes_them(proc: Path) -> None:
     ]
 
 
-def test_unix_socket_whose_other_end_is_not_told_is_left_out(proc: Path) -> None:
-    assert [item.path for item in _servers.of([8], str(proc), {})] == []
+def test_unix_socket_whose_other_end_is_not_told_is_left_out(
+    proc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_connections, "unix_peers", dict)
+    assert [item.path for item in _servers.of([8], str(proc))] == []
 
 
 def test_process_that_is_gone_has_no_sockets(tmp_path: Path) -> None:
