@@ -290,6 +290,11 @@ class Contents(NamedTuple):
         """Whether all of it is LiteLLM's, so that all of it can be taken as it is."""
         return not self.behind and not self.of("trigger", "rule", "policy", "row security", "child")
 
+    @property
+    def part(self) -> Optional[Scope]:
+        """What of it is to be taken, ``None``: all."""
+        return None if self.alone else self.scope
+
 
 def read(session: Session, schema: str = "") -> Optional[Contents]:
     """What a session's database holds, ``None`` where LiteLLM has no tables in it.
@@ -347,10 +352,14 @@ def scope(session: Session) -> Optional[Scope]:
     """LiteLLM's part of a session's database; ``None`` where all of it is to be taken: nothing else
     is in it, no table is LiteLLM's, or it is in a container of ours.
     """
-    if contained(session.endpoint):
-        return None
-    found = read(session, session.endpoint.schema)
-    return None if found is None or found.alone else found.scope
+    found = native(session)
+    return found.part if found else None
+
+
+def native(session: Session) -> Optional[Contents]:
+    """What a session's database holds; ``None`` for one in a container of ours, or where no table
+    is LiteLLM's."""
+    return None if contained(session.endpoint) else read(session, session.endpoint.schema)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -185,9 +185,9 @@ def look(endpoint: Endpoint, expect: str) -> Held:
     """What a database holds: its hash, of LiteLLM's part where it has this one, and the rest."""
     with Session(endpoint, _fingerprint.SETTINGS) as session:
         _fingerprint.begin(session)
-        scope, held = _fingerprint.recognize(session, expect)
-        found = _contents.read(session, endpoint.schema) if scope else None
-        return Held(held["hash"], found.besides if found else [])
+        there = _contents.native(session)
+        scope, held = _fingerprint.among(session, there.part if there else None, expect)
+        return Held(held["hash"], there.besides if there and scope else [])
 
 
 def refusal(

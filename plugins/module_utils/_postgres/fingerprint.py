@@ -265,7 +265,13 @@ def recognize(
     :param expect: a hash that it may have had. Release 0.1.0 took all of a database, and so does
         this where LiteLLM's part has another.
     """
-    scope = _contents.scope(session)
+    return among(session, _contents.scope(session), expect)
+
+
+def among(
+    session: Session, scope: Optional[_contents.Scope], expect: Optional[str]
+) -> tuple[Optional[_contents.Scope], dict[str, Any]]:
+    """As :func:`recognize`, where LiteLLM's part is known."""
     found = take(session, scope)
     if scope is not None and expect and found["hash"] != expect:
         whole = take(session)

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Any, Optional
 
 import pytest
+from unit import support
 
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import contents as _contents
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import database as _database
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
+    fingerprint as _fingerprint,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.database import (
     Held,
     Occupancy,
@@ -166,3 +171,32 @@ def test_the_working_name_fits_and_differs() -> None:
     assert growing("litellm") == "litellm__copying"
     assert len(growing("ü" * 31 + "x").encode()) <= 63
     assert growing("x" * 63) != "x" * 63
+
+
+@pytest.mark.parametrize(
+    ("behind", "expect", "found"),
+    [
+        (["table shop"], "part", Held("part", ["table shop"])),
+        (["table shop"], "whole", Held("whole", [])),  # release 0.1.0 backed all of it up
+        (["table shop"], "other", Held("part", ["table shop"])),
+        ([], "whole", Held("whole", [])),
+    ],
+)
+def test_what_it_holds_is_read_once(
+    monkeypatch: pytest.MonkeyPatch, behind: list[str], expect: str, found: Held
+) -> None:
+    scope = _contents.Scope("public", ("public",), {}, {}, (), ())
+    read: list[str] = []
+
+    def contents(session: Any, schema: str) -> _contents.Contents:
+        read.append(schema)
+        return _contents.Contents(scope, behind, [])
+
+    monkeypatch.setattr(_database, "Session", support.Database())
+    monkeypatch.setattr(_fingerprint, "begin", lambda session: None)
+    monkeypatch.setattr(
+        _fingerprint, "take", lambda session, part=None: {"hash": "part" if part else "whole"}
+    )
+    monkeypatch.setattr(_contents, "read", contents)
+    assert _database.look(PLACE, expect) == found
+    assert read == [""]
