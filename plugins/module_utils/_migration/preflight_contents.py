@@ -148,7 +148,10 @@ def unread(
                 "does not let role %s read %s: no backup of it would be whole"
                 % (user, _names(closed)),
                 "GRANT SELECT ON %s TO %s as their owner"
-                % (_session.identifier(closed[0]), _session.identifier(user)),
+                % (
+                    ", ".join(_session.identifier(there.scope.schema, table) for table in closed),
+                    _session.identifier(user),
+                ),
             )
         )
     return found
@@ -176,15 +179,16 @@ def _owned(items: Sequence[Attached], subject: str, user: str, why: str) -> list
     """Tables of other roles, which alone may change them: those of a role at once."""
     found = []
     for owner, superuser in dict.fromkeys((item.owner, item.superuser) for item in items):
-        tables = [item.table for item in items if item.owner == owner]
-        first, role = _session.identifier(tables[0]), _session.identifier(user)
+        theirs = [item for item in items if item.owner == owner]
+        tables, role = [item.table for item in theirs], _session.identifier(user)
+        first = _session.identifier(theirs[0].schema, theirs[0].table)
         remedy = "GRANT %s TO %s as a superuser; REVOKE it after finalize.yml or rollback.yml" % (
             _session.identifier(owner),
             role,
         )
         if superuser:
             remedy = "give each to LiteLLM's role, which takes nothing from anybody: ALTER TABLE"
-            remedy += " %s OWNER TO %s" % (first, role)
+            remedy += " %s OWNER TO %s, as a superuser" % (first, role)
         found.append(
             Problem(
                 subject,

@@ -136,42 +136,44 @@ FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = extname
 _LARGE_OBJECTS = "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata"
 # What others have hung on LiteLLM's tables: words, table, its own name, whether the role that asks
 # may change it, its table's owner, whether that is a superuser.
-_ATTACHED = """SELECT 'trigger', g.tgrelid, c.relname, g.tgname, g.tgenabled <> 'D', '', false
+_ATTACHED = """SELECT 'trigger', '', c.relname, g.tgname, g.tgenabled <> 'D', '', false
 FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid
 WHERE NOT g.tgisinternal AND g.tgparentid = 0 AND g.oid NOT IN (%(triggers)s)
   AND g.tgrelid IN (%(tables)s)
-UNION ALL SELECT 'rule', r.ev_class, c.relname, r.rulename, r.ev_enabled <> 'D', '', false
+UNION ALL SELECT 'rule', '', c.relname, r.rulename, r.ev_enabled <> 'D', '', false
 FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
 WHERE r.rulename <> '_RETURN' AND r.ev_class IN (%(tables)s)
-UNION ALL SELECT 'policy', p.polrelid, c.relname, p.polname, c.relrowsecurity, '', false
+UNION ALL SELECT 'policy', '', c.relname, p.polname, c.relrowsecurity, '', false
 FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
 WHERE p.polrelid IN (%(tables)s)
-UNION ALL SELECT 'row security', c.oid, c.relname, '', c.relforcerowsecurity
+UNION ALL SELECT 'row security', '', c.relname, '', c.relforcerowsecurity
   OR NOT pg_catalog.pg_has_role(c.relowner, 'USAGE'), '', false
 FROM pg_catalog.pg_class c WHERE c.relrowsecurity AND c.oid IN (%(tables)s)
-UNION ALL SELECT 'foreign key', k.confrelid, c.relname, k.conname,
+UNION ALL SELECT 'foreign key', n.nspname, c.relname, k.conname,
   pg_catalog.pg_has_role(c.relowner, 'USAGE'), o.rolname, o.rolsuper
 FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
 JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid IN (%(tables)s)
   AND k.conrelid NOT IN (%(tables)s)
-UNION ALL SELECT 'child', i.inhparent, c.relname, '', true, '', false
+UNION ALL SELECT 'child', '', c.relname, '', true, '', false
 FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent IN (%(tables)s) AND i.inhrelid NOT IN (%(tables)s)
-UNION ALL SELECT 'owner', c.oid, c.relname, '', false, o.rolname, o.rolsuper
+UNION ALL SELECT 'owner', n.nspname, c.relname, '', false, o.rolname, o.rolsuper
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid IN (%(tables)s) AND c.relkind IN ('r', 'p', 'S')
   AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')
-UNION ALL SELECT 'tablespace', c.oid, c.relname, t.spcname, true, '', false
+UNION ALL SELECT 'tablespace', '', c.relname, t.spcname, true, '', false
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_tablespace t ON t.oid = c.reltablespace
 WHERE c.oid IN (%(tables)s)
-UNION ALL SELECT 'reader', 0, pg_catalog.string_agg(DISTINCT a.privilege_type, ', '), o.rolname,
+UNION ALL SELECT 'reader', '', pg_catalog.string_agg(DISTINCT a.privilege_type, ', '), o.rolname,
   true, '', false
 FROM pg_catalog.pg_class c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a
 JOIN pg_catalog.pg_roles o ON o.oid = a.grantee
 WHERE c.oid IN (%(tables)s) AND a.grantee <> c.relowner AND o.rolname <> current_user
 GROUP BY o.rolname
-UNION ALL SELECT DISTINCT 'needs', 0::oid, pg_catalog.pg_describe_object(r.classid, r.objid, 0),
+UNION ALL SELECT DISTINCT 'needs', '', pg_catalog.pg_describe_object(r.classid, r.objid, 0),
   pg_catalog.pg_describe_object(r.refclassid, r.refobjid, 0), true, '', false
 FROM pg_catalog.pg_depend r JOIN pg_catalog.pg_class c
   ON r.refclassid = 'pg_catalog.pg_class'::regclass AND c.oid = r.refobjid
@@ -188,6 +190,7 @@ class Attached(NamedTuple):
     the one that refers to LiteLLM's), ``child``, ``owner``, ``tablespace``, ``reader`` (``table``
     has the privileges), ``needs`` (``table`` in words needs ``name`` in words). ``counts``:
     whether it is enabled, stands against reading, or may be changed by the role that asks.
+    ``schema``: the table's, where its ``owner`` is said.
     """
 
     kind: str
@@ -196,6 +199,7 @@ class Attached(NamedTuple):
     counts: bool
     owner: str
     superuser: bool
+    schema: str = ""
 
     @property
     def label(self) -> str:
@@ -425,6 +429,14 @@ def _attached(session: Session, own: Scope) -> list[Attached]:
         }
     )
     return [
-        Attached(str(kind), str(table), str(name), counts == "t", str(owner), superuser == "t")
-        for kind, _number, table, name, counts, owner, superuser in rows
+        Attached(
+            str(kind),
+            str(table),
+            str(name),
+            counts == "t",
+            str(owner),
+            superuser == "t",
+            str(schema),
+        )
+        for kind, schema, table, name, counts, owner, superuser in rows
     ]

@@ -29,7 +29,8 @@ SCOPE = Scope("public", ("public",), {}, {}, (), ("pg_trgm",))
 
 def attached(kind: str, name: str = "audit", counts: bool = True, **more: Any) -> Attached:
     table = more.get("table", "LiteLLM_SpendLogs")
-    return Attached(kind, table, name, counts, more.get("owner", ""), more.get("superuser", False))
+    owner, schema = more.get("owner", ""), more.get("schema", "public")
+    return Attached(kind, table, name, counts, owner, more.get("superuser", False), schema)
 
 
 def check(database: dict[str, Any], *accepted: str, facts: Any = None, url: str = URL) -> Findings:
@@ -113,7 +114,14 @@ def test_trigger_that_is_disabled_acts_on_nothing(database: dict[str, Any]) -> N
         (
             attached("owner", "", False, owner="postgres", superuser=True),
             "has tables of role postgres",
-            'ALTER TABLE "LiteLLM_SpendLogs" OWNER TO "gateway"',
+            'ALTER TABLE "public"."LiteLLM_SpendLogs" OWNER TO "gateway", as a superuser',
+        ),
+        (
+            attached(
+                "foreign key", "fk", False, table="extra", owner="postgres", superuser=True
+            )._replace(schema="Shop"),
+            "has tables of role postgres (extra; they refer to LiteLLM's)",
+            'ALTER TABLE "Shop"."extra" OWNER TO "gateway", as a superuser',
         ),
         (
             attached("foreign key", "fk", False, table="extra", owner="shop"),
@@ -220,11 +228,12 @@ def test_catalogs_that_cannot_be_read_are_refused(
 def test_tables_that_the_role_may_not_read_are_refused() -> None:
     there = Contents(SCOPE, [], [])
     (problem,) = _preflight_contents.unread(
-        there, "database x", "gateway", True, ["LiteLLM_SpendLogs"]
+        there, "database x", "gateway", True, ["LiteLLM_SpendLogs", "LiteLLM_TeamTable"]
     )
     assert str(problem) == (
-        "database x: does not let role gateway read LiteLLM_SpendLogs: no backup of it would be "
-        'whole -> GRANT SELECT ON "LiteLLM_SpendLogs" TO "gateway" as their owner'
+        "database x: does not let role gateway read LiteLLM_SpendLogs, LiteLLM_TeamTable: no backup"
+        ' of it would be whole -> GRANT SELECT ON "public"."LiteLLM_SpendLogs",'
+        ' "public"."LiteLLM_TeamTable" TO "gateway" as their owner'
     )
     assert _preflight_contents.unread(there, "database x", "gateway", True) == []
 

@@ -97,9 +97,9 @@ def test_extension_that_a_table_of_litellms_needs_is_taken() -> None:
     [("trigger", False), ("rule", False), ("policy", False), ("child", False), ("reader", True)],
 )
 def test_what_hangs_on_a_table_of_litellms_is_told(kind: str, alone: bool) -> None:
-    found = read(attached=[[kind, "16400", "LiteLLM_SpendLogs", "audit", "t", "", "f"]])
+    found = read(attached=[[kind, "app", "LiteLLM_SpendLogs", "audit", "t", "", "f"]])
     assert found.attached == [
-        _contents.Attached(kind, "LiteLLM_SpendLogs", "audit", True, "", False)
+        _contents.Attached(kind, "LiteLLM_SpendLogs", "audit", True, "", False, "app")
     ]
     assert found.attached[0].label == "LiteLLM_SpendLogs.audit"
     assert found.alone == alone
