@@ -17,6 +17,7 @@ import re
 import stat
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
+from .._host import paths as _paths
 from .._host import reader as _reader
 from .._host.account import Account, open_regular
 from .._host.files import size
@@ -113,16 +114,22 @@ class _Resolver:
         if not why:
             self.made.mounts.append(mount)
             return
-        settled = _reader.settled(mount.source)
-        reader = _reader.ours() if settled else self.account
+        # a folder that only root can have put there may still be an account's, with all in it
+        theirs = os.path.isdir(mount.source) and _paths.weakness(mount.source)
+        ours = _reader.settled(mount.source) and not theirs
+        reader = _reader.ours() if ours else self.account
         kind, ways = reader.ask(lambda: _given(mount.source), mount.source)
         if kind not in ("file", "folder") or len(ways) > MOST:
             self._refuse_given(
                 "%s can't be mounted (%s), and can't be copied" % (mount.source, why)
             )
             return
-        for way in ways if kind == "folder" else [""]:
+        for way, readable in ways if kind == "folder" else [("", True)]:
             source = os.path.join(mount.source, way) if way else mount.source
+            settled = _reader.settled(source)
+            if not (readable or settled):
+                self._refuse_given("%s is closed to account %s" % (source, self.account.name))
+                continue
             self.targets[os.path.join(mount.target, way) if way else mount.target] = source
             self.roots |= {source} if settled else set()
 
@@ -131,8 +138,9 @@ class _Resolver:
             Problem(
                 "litellm_mounts",
                 problem,
-                "name a file, or a folder of at most %d, that is there; a larger one or a socket in"
-                " a place that only root can change and everybody can read" % MOST,
+                "name a file, or a folder of at most %d, that is there and account %s can read; a"
+                " larger one or a socket in a place that only root can change and everybody can"
+                " read" % (MOST, self.account.name),
             )
         )
 
@@ -256,7 +264,12 @@ class _Resolver:
             else:
                 self._refuse(item, "a folder of more than %d files" % MOST, _MOUNT)
             return
-        for way in listed:
+        for way, readable in listed:
+            if not readable:
+                if item.weight >= LIKELY:
+                    words = "a folder with %s, which is closed to account %s now"
+                    self._refuse(item, words % (way, self.account.name), _READABLE)
+                continue
             if _UNSAFE.search(way):
                 self._warn(
                     item,
@@ -368,21 +381,28 @@ def _seen(path: str) -> str:
     return kind if readable or kind == "socket" else "closed"
 
 
-def _given(path: str) -> tuple[str, list[str]]:
-    """What is at a path, and the files below it where it is a folder."""
+def _given(path: str) -> tuple[str, list[tuple[str, bool]]]:
+    """What is at a path, and the files below it where it is a folder, as :func:`_below`."""
     kind = _seen(path)
     return kind, _below(path, MOST + 1) if kind == "folder" else []
 
 
-def _below(folder: str, most: int) -> list[str]:
-    """Regular files below a folder, by their way from there."""
-    found: list[str] = []
-    for here, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in ("__pycache__", ".git"))
+def _below(folder: str, most: int) -> list[tuple[str, bool]]:
+    """Regular files below a folder, by their way from there, and whether we can read them. Links
+    are followed, as LiteLLM does, but for those to a folder above."""
+    found: list[tuple[str, bool]] = []
+    for here, folders, names in os.walk(folder, followlinks=True):
+        above = os.path.realpath(here) + "/"
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name not in ("__pycache__", ".git")
+            and not above.startswith(os.path.realpath(os.path.join(here, name)) + "/")
+        )
         for name in sorted(names):
             path = os.path.join(here, name)
             if os.path.isfile(path):
-                found.append(os.path.relpath(path, folder))
+                found.append((os.path.relpath(path, folder), os.access(path, os.R_OK)))
             if len(found) >= most:
                 return found
     return found

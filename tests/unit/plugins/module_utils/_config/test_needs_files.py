@@ -149,6 +149,42 @@ def test_what_must_not_be_mounted_itself_is_copied(
     assert {item.account for item in found.files} == {account}
 
 
+@pytest.fixture
+def theirs(home: Path) -> Account:
+    """An account whose folder the prompts are, with a link to a secret of root's among them."""
+    (home / "secret").write_text("hunter2")
+    (home / "secret").chmod(0o600)
+    (home / "prompts/link").symlink_to(home / "secret")
+    for folder in (home, *home.parents):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    os.chown(home / "prompts", 65534, 65534)
+    return Account.numbered(65534)
+
+
+def test_root_reads_nothing_that_an_account_has_chosen(home: Path, theirs: Account) -> None:
+    found = resolve(home, taken=[str(home / "prompts")], account=theirs)
+    assert [item.account for item in found.files] == ["", ""]
+    assert "prompts/link is closed to account nobody" in str(found.problems[0])
+
+
+def test_what_is_closed_in_a_folder_is_said_before(home: Path, theirs: Account) -> None:
+    sure = resolve(home, Named(FILE, "prompts", "x"), account=theirs)
+    assert "a folder with link, which is closed to account nobody now" in str(sure.problems[0])
+    guess = resolve(home, Named(FILE, "prompts", "x", GUESS), account=theirs)
+    assert guess.problems == []
+    assert sorted(targets(guess, home)) == sorted(FILES[4][2])
+
+
+def test_links_to_folders_are_followed_and_circles_are_not(home: Path) -> None:
+    (home / "live").mkdir()
+    (home / "live/cert.pem").write_text("")
+    (home / "prompts/live").symlink_to(home / "live")
+    (home / "prompts/deep/up").symlink_to(home / "prompts")
+    found = resolve(home, Named(FILE, "prompts", "x"))
+    assert "HOME/prompts/live/cert.pem" in targets(found, home).values()
+    assert (len(found.files), found.problems) == (3, [])
+
+
 def test_a_mount_that_cannot_be_made_is_refused(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
