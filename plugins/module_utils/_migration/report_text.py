@@ -16,6 +16,9 @@ from .._deployment import steps as _steps
 from .._deployment.journal import MIGRATED
 from .._host import display as _display
 
+# Prefixes of interpreters that are the system's, and where package managers have each of theirs.
+_SYSTEM, _PACKAGES = ("", "/", "/usr", "/usr/local"), ("/nix/store/", "/gnu/store/")
+
 
 def retirement(journal: _journal.Journal) -> list[str]:
     """The report of a host that is finalized, as lines of Markdown."""
@@ -68,11 +71,9 @@ def retirement(journal: _journal.Journal) -> list[str]:
     staying += [
         "%s: environment, with secrets" % entry["path"] for entry in legacy["environment_files"]
     ]
-    staying += (
-        ["%s: Python environment" % os.path.dirname(os.path.dirname(legacy["python"]))]
-        if legacy.get("python")
-        else []
-    )
+    environment, packages = _python(legacy)
+    staying += ["%s: Python environment" % environment] if environment else []
+    staying += ["%s: Python packages, LiteLLM among them" % packages] if packages else []
     server = database.get("server")
     if server:
         kept = "without" if database["name"] in dropped.get("dropped", []) else "with"
@@ -91,11 +92,8 @@ def retirement(journal: _journal.Journal) -> list[str]:
 
 def _by_hand(found: dict[str, Any]) -> list[str]:
     legacy = found["legacy"]
-    lines = (
-        ["rm -r %s" % shlex.quote(os.path.dirname(os.path.dirname(legacy["python"])))]
-        if legacy.get("python")
-        else []
-    )
+    environment, _packages = _python(legacy)
+    lines = ["rm -r %s" % shlex.quote(environment)] if environment else []
     lines += [
         "rm %s" % shlex.quote(path)
         for path in [legacy["config"], *(entry["path"] for entry in legacy["environment_files"])]
@@ -108,6 +106,15 @@ def _by_hand(found: dict[str, Any]) -> list[str]:
     if (found.get("redis") or {}).get("unit"):
         lines.append("the native Redis: its package, then its data folder")
     return lines
+
+
+def _python(legacy: dict[str, Any]) -> tuple[str, str]:
+    """LiteLLM's Python environment, or the packages among which it is where that is the system's,
+    or those of a user; empty where none is known."""
+    prefix, site = os.path.dirname(os.path.dirname(legacy.get("python") or "")), legacy.get("site")
+    if prefix in _SYSTEM or prefix.startswith(_PACKAGES):
+        return "", site or ""
+    return (prefix, "") if not site or site.startswith(prefix + "/") else ("", site)
 
 
 def _section(title: str, items: list[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
@@ -189,6 +190,29 @@ def test_report_says_what_went_what_stays_and_that_there_is_no_way_back() -> Non
     text = "\n".join(_report_text.retirement(told))
     assert "Redis" not in text
     assert "Python" not in text
+
+
+@pytest.mark.parametrize(
+    ("python", "site", "folder"),
+    [
+        ("/l/venv/bin/python", "/l/venv/lib/python3.11/site-packages", "/l/venv"),
+        ("/l/venv/bin/python", None, "/l/venv"),  # of release 0.1.0
+        ("/usr/bin/python3", "/usr/lib/python3/dist-packages", ""),
+        ("/usr/bin/python3", "/l/.local/lib/python3.11/site-packages", ""),
+        ("/usr/local/bin/python3.12", "/usr/local/lib/python3.12/site-packages", ""),
+        ("/l/pyenv/bin/python", "/l/.local/lib/python3.11/site-packages", ""),
+        ("/nix/store/x-python/bin/python3", "/nix/store/y-litellm/lib/site-packages", ""),
+        ("/bin/python3", None, ""),
+    ],
+)
+def test_only_an_environment_of_litellms_own_is_said_to_go(
+    python: str, site: Any, folder: str
+) -> None:
+    told = finalized(entry("last_backup", path="/b/legacy-final"), entry("remove_units"))
+    told["facts"]["found"]["legacy"].update(python=python, site=site)
+    text = "\n".join(_report_text.retirement(told))
+    assert re.findall("rm -r (.*)", text) == ([folder] if folder else [])
+    assert ("%s: Python packages, LiteLLM among them" % site in text) == (not folder and bool(site))
 
 
 def lines_of(text: str) -> list[str]:
