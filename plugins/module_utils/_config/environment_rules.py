@@ -26,7 +26,7 @@ _DROPPED = (
     ),
     (r"XDG_[A-Z_]+|DBUS_[A-Z_]+", "belongs to the account's session"),
     (
-        r"VIRTUAL_ENV[A-Z_]*|_OLD_VIRTUAL_[A-Z_]+|CONDA_[A-Z0-9_]+|_CONDA_[A-Z_]+|_CE_[A-Z]+|PYTHON[A-Z0-9]*|PYENV_[A-Z_]+|PIP_[A-Z_]+|UV_[A-Z_]+",
+        r"VIRTUAL_ENV[A-Z_]*|_OLD_VIRTUAL_[A-Z_]+|CONDA_[A-Z0-9_]+|_CONDA_[A-Z_]+|_CE_[A-Z]+|(NIX_)?PYTHON[A-Z0-9]*|PYENV_[A-Z_]+|PIP_[A-Z_]+|UV_[A-Z_]+",
         "belongs to the native Python environment; the image has its own",
     ),
     (

@@ -22,6 +22,8 @@ OWN_OPTIONS = {"--host", "--port", "-p", "--config", "-c"}
 PROGRAM = re.compile(r"(^|/)(litellm|litellm\.proxy\.proxy_cli|proxy_cli\.py)$")
 SERVERS = ("uvicorn", "gunicorn", "hypercorn", "granian")
 _SERVER = re.compile(r"(?:^|/)(%s)(?:\.app\.wsgiapp|\.__main__)?$" % "|".join(SERVERS))
+# What Nix and Guix call the script itself, where their wrapper has its name.
+_HIDDEN = re.compile(r"(^|/)\.([^/]+)-(?:wrapped_*|real)$")
 _APPLICATION = re.compile(r"litellm\.proxy\.proxy_server(:|$)")
 _CODE = re.compile(r"\blitellm\b.*\brun_server\b", re.S)
 # What gunicorn calls itself where the package setproctitle is installed.
@@ -42,13 +44,14 @@ class Command(TypedDict):
 
 class Program(NamedTuple):
     """What a process runs LiteLLM with: its own command or one of the servers. ``words``: what
-    follows on the command line. ``anonymous``: no script runs it (``-m``, ``-c``).
+    follows on the command line. ``anonymous``: no ``script`` runs it (``-m``, ``-c``).
     ``titled``: a title stands where the command line was."""
 
     name: str
     words: tuple[str, ...]
     anonymous: bool = False
     titled: bool = False
+    script: str = ""
 
 
 def program(argv: list[str]) -> Optional[Program]:
@@ -69,11 +72,13 @@ def program(argv: list[str]) -> Optional[Program]:
 
 
 def _named(name: str, words: list[str], anonymous: bool) -> Optional[Program]:
+    script = "" if anonymous else name
+    name = _HIDDEN.sub(r"\1\2", name)
     if PROGRAM.search(name):
-        return Program(LITELLM, tuple(words), anonymous)
+        return Program(LITELLM, tuple(words), anonymous, script=script)
     server = _SERVER.search(name)
     if server and any(_APPLICATION.match(word) for word in words):
-        return Program(server[1], tuple(words), anonymous)
+        return Program(server[1], tuple(words), anonymous, script=script)
     return None
 
 

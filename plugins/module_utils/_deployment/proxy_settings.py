@@ -155,7 +155,7 @@ def _python(
     program = os.readlink(os.path.join(place, "exe"))
     program = program[: -len(_DELETED)] if program.endswith(_DELETED) else program
     extra = _python_environment.mapped(read(os.path.join(place, "maps")))
-    extra += _python_environment.extra(environment, folder, who.home)
+    extra += _python_environment.extra(environment, folder, who.home, proxy.program.script)
     release: _python_environment.Installed = {
         "version": None,
         "traces": [],

@@ -67,14 +67,20 @@ def mapped(maps: str) -> list[str]:
     return list(dict.fromkeys(match[1] for match in _PACKAGES.finditer(maps)))
 
 
-def extra(environment: Mapping[str, str], folder: str, home: str) -> list[str]:
-    """The folders that the environment adds to those of the interpreter."""
-    places = [place for place in environment.get("PYTHONPATH", "").split(":") if place]
+def extra(environment: Mapping[str, str], folder: str, home: str, script: str = "") -> list[str]:
+    """The folders that the environment and the script's own prefix add to those of the interpreter:
+    Nix, Guix and ``pip install --prefix`` have each program in one of its own."""
+    variables = (environment.get(name, "") for name in ("PYTHONPATH", "NIX_PYTHONPATH"))
+    places = [place for said in variables for place in said.split(":") if place]
     base = environment.get("PYTHONUSERBASE") or os.path.join(
         environment.get("HOME") or home, ".local"
     )
     found = [os.path.normpath(os.path.join(folder, place)) for place in places]
-    return found + [os.path.join(base, "lib", "python3*", "site-packages")]
+    found.append(os.path.join(base, "lib", "python3*", "site-packages"))
+    if script:
+        prefix = os.path.dirname(os.path.dirname(os.path.join(folder, script)))
+        found += _patterns(os.path.normpath(prefix))
+    return found
 
 
 def installed(

@@ -116,6 +116,7 @@ def test_any_value_of_the_process_arrives(value: str) -> None:
         "VIRTUAL_ENV",
         "CONDA_PREFIX",
         "PYTHONPATH",
+        "NIX_PYTHONPATH",
         "PYTHONUNBUFFERED",
         "PRISMA_QUERY_ENGINE_BINARY",
         "PRISMA_SCHEMA_ENGINE_BINARY",

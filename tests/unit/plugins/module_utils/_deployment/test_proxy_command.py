@@ -108,6 +108,10 @@ APP = "litellm.proxy.proxy_server:app"
         ("python -m gunicorn.app.wsgiapp -w 2 " + APP, "gunicorn", "-w 2 " + APP, True),
         ("/v/bin/python /v/bin/hypercorn " + APP, "hypercorn", APP, False),
         ("/v/bin/python /v/bin/granian --interface asgi " + APP, "granian", None, False),
+        ("/nix/store/x/bin/python3.12 /nix/store/y/bin/.litellm-wrapped", "litellm", "", False),
+        ("/nix/store/x/bin/python3.12 /nix/store/y/bin/.litellm-wrapped_", "litellm", "", False),
+        ("/gnu/store/x/bin/python3 /gnu/store/y/bin/.litellm-real -c a", "litellm", "-c a", False),
+        ("/x/bin/python3.12 /y/bin/.uvicorn-wrapped " + APP, "uvicorn", APP, False),
     ],
 )
 def test_program_is_known(argv: str, name: str, words: Any, anonymous: bool) -> None:
@@ -150,6 +154,8 @@ def test_title_of_gunicorn_is_known(role: str) -> None:
         "/v/bin/python /v/bin/litellm-proxy keys list",
         "/v/bin/python -c from_multiprocessing.spawn_import_spawn_main",
         "/v/bin/python -B",
+        "/nix/store/x/bin/bash -e /nix/store/y/bin/litellm --port 4000",
+        "/x/bin/python3 /y/bin/.litellm-proxy-wrapped",
         "python3 -",
         "python3",
         "",

@@ -93,6 +93,21 @@ def test_folders_of_the_environment_come_first(tmp_path: Path) -> None:
     assert (found["version"], found["traces"]) == ("1.102.4", [])
 
 
+def test_a_script_brings_the_packages_of_its_own_prefix(tmp_path: Path) -> None:
+    """As Nix has it, whose interpreter has none."""
+    put(tmp_path / "python", "bin/python3.12")
+    site = tmp_path / "litellm/lib/python3.12/site-packages"
+    put(site, DIST)
+    script = str(tmp_path / "litellm/bin/.litellm-wrapped")
+    for words in ((script, "/x"), ("bin/.litellm-wrapped", str(tmp_path / "litellm"))):
+        extra = _python_environment.extra({}, words[1], "/h", words[0])
+        found = _python_environment.installed(str(tmp_path / "python/bin/python3.12"), None, extra)
+        assert (found["version"], found["site"]) == ("1.102.4", str(site))
+    extra = _python_environment.extra({"NIX_PYTHONPATH": str(site)}, "/x", "/h")
+    found = _python_environment.installed(str(tmp_path / "python/bin/python3.12"), None, extra)
+    assert found["package"] == str(site / "litellm")
+
+
 def test_home_of_user_packages_can_be_named() -> None:
     assert _python_environment.extra({"PYTHONUSERBASE": "/b", "HOME": "/x"}, "/", "/h") == [
         "/b/lib/python3*/site-packages"
