@@ -545,7 +545,10 @@ _TESTS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "_deployment/test_legacy.py": {
-        "legacy.find_unit: exists more than once": ("test_two_units_of_one_name_need_the_account",),
+        "legacy.find_unit: exists more than once": (
+            "test_two_units_of_one_name_need_the_account",
+            "test_unknown_unit_comes_with_the_candidates",
+        ),
         "legacy.find_unit: %s %s.": (
             "test_unit_that_cannot_be_loaded_says_so",
             "test_unknown_unit_comes_with_the_candidates",
@@ -578,7 +581,10 @@ _TESTS: dict[str, dict[str, tuple[str, ...]]] = {
             "test_unix_socket_is_named",
             "test_refusal_says_what_was_seen",
         ),
-        "proxy_process._none: does not listen at any port": ("test_refusal_says_what_was_seen",),
+        "proxy_process._none: does not listen at any port": (
+            "test_refusal_says_what_was_seen",
+            "test_unix_socket_is_named",
+        ),
         "proxy_process._stranger: None of them is known as LiteLLM": (
             "test_refusal_says_what_was_seen",
         ),
