@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Optional
 
 import pytest
 from legacy_host import CONFIG, SECRET, URL, deployment, read, settings, texts
@@ -23,12 +23,30 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host.process impor
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     preflight_stores as _preflight_stores,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._migration.preflight_findings import (
+    Findings,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import endpoint as _endpoint
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import (
     native_data as _native_data,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._redis import redis as _redis
+
+Look = Callable[..., Findings]
+
+
+@pytest.fixture
+def look(servers: list[Listener], pings: list[_redis.Native], tmp_path: Path) -> Look:
+    """What is said of a proxy's Redis, on a host with these servers and with these settings."""
+
+    def said(
+        legacy: _legacy.Running, listeners: Optional[list[Listener]] = None, **given: Any
+    ) -> Findings:
+        there = servers if listeners is None else listeners
+        return _preflight_stores.check_redis(legacy, settings(tmp_path, **given), there)
+
+    return said
 
 
 def test_unit_that_could_not_come_back_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,17 +251,15 @@ HERE = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": "6379"}
     ],
 )
 def test_redis_is_found_where_the_proxy_finds_it(
+    look: Look,
     servers: list[Listener],
     pings: list[_redis.Native],
-    tmp_path: Path,
     environment: Any,
     config: str,
     port: Any,
 ) -> None:
     there = Listener("127.0.0.1", port or 1, 16, "redis-server (process 16)")
-    found = _preflight_stores.check_redis(
-        deployment(environment, config), settings(tmp_path), [there, *servers]
-    )
+    found = look(deployment(environment, config), [there, *servers])
     assert (found.problems, found.warnings) == ([], [])
     redis = found.facts["redis"]
     assert (redis and redis["port"]) == port
@@ -251,58 +267,45 @@ def test_redis_is_found_where_the_proxy_finds_it(
     assert redis is None or (redis["major"], redis["release"]) == (7, "Redis 7.0")
 
 
-def test_redis_is_asked_with_the_proxys_password(
-    servers: list[Listener], pings: list[_redis.Native], tmp_path: Path
-) -> None:
+def test_redis_is_asked_with_the_proxys_password(look: Look, pings: list[_redis.Native]) -> None:
     legacy = deployment({**HERE, "REDIS_PASSWORD": "wrong"})
-    found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    found = look(legacy)
     shown = texts(found.problems)
     assert shown.startswith("port 6379: native Redis on port 6379: WRONGPASS (REDIS_HOST of the ")
     assert "wrong" not in shown + json.dumps(found.facts)
     legacy = deployment({**HERE, "REDIS_PASSWORD": SECRET, "REDIS_USERNAME": "u"})
-    found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    found = look(legacy)
     assert pings[-1] == _redis.Native("127.0.0.1", 6379, "u", SECRET)
     assert found.problems == []
     assert SECRET not in json.dumps(found.facts)
 
 
 def test_redis_that_names_a_folder_of_others_is_a_warning(
-    servers: list[Listener],
-    pings: list[_redis.Native],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its keys cross another way; that they won't come back is said before."""
     data = {"folder": "", "file": "", "append_only": False, "account": "", "refused": "says /etc"}
     legacy = deployment(HERE)
-    honest = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    honest = look(legacy)
     monkeypatch.setattr(_native_data, "data_of", lambda _native: data)
-    found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    found = look(legacy)
     assert (honest.warnings, found.problems) == ([], [])
     assert texts(found.warnings).startswith("port 6379: says /etc -> its keys are copied as to a ")
     assert found.facts["redis"]["data"] == data
 
 
-def test_port_that_is_none_is_not_repeated(pings: list[_redis.Native], tmp_path: Path) -> None:
-    found = texts(
-        _preflight_stores.check_redis(
-            deployment({**HERE, "REDIS_PORT": "redis://:%s@h" % SECRET}), settings(tmp_path), []
-        ).problems
-    )
+def test_port_that_is_none_is_not_repeated(look: Look) -> None:
+    found = texts(look(deployment({**HERE, "REDIS_PORT": "redis://:%s@h" % SECRET}), []).problems)
     assert found.startswith("REDIS_HOST of the environment: REDIS_PORT of the environment, port: ")
     assert SECRET not in found
 
 
 @pytest.mark.parametrize("value", ["true", "True", '"true"', "false"])
 def test_spend_that_only_redis_has_is_not_left_behind(
-    servers: list[Listener], pings: list[_redis.Native], tmp_path: Path, value: str
+    look: Look, pings: list[_redis.Native], value: str
 ) -> None:
     legacy = deployment(HERE, "general_settings:\n  use_redis_transaction_buffer: %s\n" % value)
-    found = texts(
-        _preflight_stores.check_redis(
-            legacy, settings(tmp_path, carry_redis=False), servers
-        ).problems
-    )
+    found = texts(look(legacy, carry_redis=False).problems)
     assert ("litellm_carry_redis: is false" in found) == (value != "false")
     assert pings == []
 
@@ -494,18 +497,15 @@ ROUTER = "router_settings: {redis_host: 127.0.0.1, redis_port: 6390}\n"
     ids=["several", "cluster", "sentinel", "TLS", "socket", "this host by another name"],
 )
 def test_redis_that_is_not_moved_is_named(
-    servers: list[Listener],
+    look: Look,
     pings: list[_redis.Native],
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     environment: Any,
     config: str,
     said: str,
 ) -> None:
     monkeypatch.setattr(_servers, "is_here", lambda host: True)
-    found = _preflight_stores.check_redis(
-        deployment(environment, config), settings(tmp_path), servers
-    )
+    found = look(deployment(environment, config))
     assert texts(found.problems).startswith(said)
     assert len(found.problems) == 1
     assert "redis" not in found.facts
@@ -513,20 +513,17 @@ def test_redis_that_is_not_moved_is_named(
 
 
 def test_redis_at_a_socket_is_the_one_of_its_port(
-    servers: list[Listener],
-    pings: list[_redis.Native],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    look: Look, servers: list[Listener], pings: list[_redis.Native], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_servers, "peer", lambda path: 16)
     legacy = deployment({"REDIS_URL": "unix://:%s@/run/redis.sock?db=2" % SECRET})
-    found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    found = look(legacy)
     assert found.problems == []
     assert pings[0] == _redis.Native("127.0.0.1", 6379, "", SECRET)
     monkeypatch.setattr(_servers, "peer", lambda path: 15)
     monkeypatch.setattr(_process, "describe", lambda pid: "redis-server (process %d)" % pid)
     others = [item for item in servers if item.port != 5434]
-    said = texts(_preflight_stores.check_redis(legacy, settings(tmp_path), others).problems)
+    said = texts(look(legacy, others).problems)
     assert "/run/redis.sock of redis-server (process 15), which listens on no port of" in said
     assert said.endswith(_preflight_stores.PORTLESS)
 
@@ -595,17 +592,14 @@ def test_host_that_is_no_name_answers_nothing() -> None:
 
 
 def test_redis_that_is_only_named_is_said(
-    servers: list[Listener],
-    pings: list[_redis.Native],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    look: Look, pings: list[_redis.Native], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     legacy = deployment({"REDIS_HOST": "127.0.0.1", "REDIS_PORT": "6390"})
     monkeypatch.setattr(_preflight_stores, "_answers", lambda port, host: True)
-    said = texts(_preflight_stores.check_redis(legacy, settings(tmp_path), servers).problems)
+    said = texts(look(legacy).problems)
     assert "a container's published port does so" in said
     monkeypatch.setattr(_preflight_stores, "_answers", lambda port, host: False)
-    found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    found = look(legacy)
     assert (found.problems, found.facts["redis"], pings) == ([], None, [])
     assert texts(found.warnings).startswith(
         "REDIS_HOST of the environment: names a Redis at 127.0.0.1:6390, where nobody listens;"
@@ -743,15 +737,15 @@ def test_proxy_without_a_database_has_none(
 
 @pytest.mark.parametrize(("host", "silent"), [("cache.example.com", False), ("gone", True)])
 def test_redis_elsewhere_stays_there(
+    look: Look,
     servers: list[Listener],
     pings: list[_redis.Native],
     away: list[str],
-    tmp_path: Path,
     host: str,
     silent: bool,
 ) -> None:
     legacy = deployment({}, CACHE.replace("localhost", host))
-    found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    found = look(legacy)
     assert (found.problems, pings) == ([], [])
     assert found.facts["redis"] == {
         "where": "elsewhere",
@@ -778,31 +772,26 @@ def test_redis_elsewhere_stays_there(
     ids=["TLS", "several"],
 )
 def test_redis_elsewhere_may_be_what_none_of_this_host_may(
+    look: Look,
     servers: list[Listener],
     pings: list[_redis.Native],
     away: list[str],
-    tmp_path: Path,
     environment: Any,
     config: str,
     reached: list[str],
 ) -> None:
     legacy = deployment(environment, config)
-    found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    found = look(legacy)
     assert (found.problems, pings) == ([], [])
     assert _preflight_stores.servers(legacy, found.facts) == reached
 
 
 @pytest.mark.parametrize(("url", "refused"), [(URL, True), (AWAY, False)])
 def test_spend_in_a_redis_elsewhere_is_not_written_into_a_copy(
-    servers: list[Listener],
-    pings: list[_redis.Native],
-    away: list[str],
-    tmp_path: Path,
-    url: str,
-    refused: bool,
+    look: Look, away: list[str], url: str, refused: bool
 ) -> None:
     config = CACHE.replace("localhost", "cache.example.com")
     config += "general_settings:\n  use_redis_transaction_buffer: true\n"
     legacy = deployment({"DATABASE_URL": url}, config)
-    found = _preflight_stores.check_redis(legacy, settings(tmp_path), servers)
+    found = look(legacy)
     assert [item.subject for item in found.problems] == ["use_redis_transaction_buffer"] * refused
