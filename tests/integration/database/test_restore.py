@@ -144,7 +144,9 @@ def test_backup_that_is_not_sound_is_refused(native: Server, tmp_path: Path) -> 
     path, there = backed_up(native.new(NASTY), tmp_path), native.at(native.name())
     with open(path + "/database.dump", "r+b") as dump:
         dump.seek(4000)
-        dump.write(b"\0\0\0")
+        (byte,) = dump.read(1)
+        dump.seek(4000)
+        dump.write(bytes([byte ^ 255]))
     with pytest.raises(_backup.BackupError, match="not sound"):
         _database.restore(path, there, NOW)
     assert there.database not in native.databases()
