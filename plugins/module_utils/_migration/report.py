@@ -138,6 +138,7 @@ _STAYS = {
     "cutover": "legacy stopped; no database was copied",
     "copy_back": "no database was moved, so no rows were copied back",
 }
+_UNTRIED = "new proxy not tried: its configuration itself names the database"
 
 
 _WITHOUT = {
@@ -152,11 +153,18 @@ def _is_moved(journal: Journal) -> bool:
     return _places.of(journal["facts"].get("found", {})).database == HERE
 
 
+def _meanings(found: dict[str, Any]) -> dict[str, str]:
+    """What steps mean besides where it is not what they mean else."""
+    place = _places.of(found).database
+    if place == ELSEWHERE and not found["database"].get("rehearse_without"):
+        return {**_STAYS, "rehearse": _UNTRIED}
+    return {HERE: {}, NOWHERE: {**_STAYS, **_WITHOUT}}.get(place, _STAYS)
+
+
 def _phases(journal: Journal) -> list[dict[str, Any]]:
     """The last attempt at each step, in the order in which they were begun."""
     last = {entry["name"]: entry for entry in journal["steps"]}
-    place = _places.of(journal["facts"].get("found", {})).database
-    meant = {HERE: {}, NOWHERE: {**_STAYS, **_WITHOUT}}.get(place, _STAYS)
+    meant = _meanings(journal["facts"].get("found", {}))
     return [
         {
             "name": name,

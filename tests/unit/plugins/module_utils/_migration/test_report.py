@@ -244,3 +244,17 @@ def test_report_of_a_proxy_without_a_database_says_so() -> None:
     meanings = {phase["name"]: phase["meaning"] for phase in told["phases"]}
     assert meanings["backup"] == "no backup: there is no database"
     assert meanings["cutover"] == "legacy stopped; no database was copied"
+
+
+@pytest.mark.parametrize(
+    ("without", "meaning"),
+    [
+        (["DATABASE_URL"], "new proxy tried without its database"),
+        ([], "new proxy not tried: its configuration itself names the database"),
+    ],
+)
+def test_report_says_whether_the_new_proxy_was_tried(without: list[str], meaning: str) -> None:
+    made = away(journal())
+    made["facts"]["found"]["database"]["rehearse_without"] = without
+    phases = _report.build(made, "/state")["phases"]
+    assert {phase["name"]: phase["meaning"] for phase in phases}["rehearse"] == meaning
