@@ -42,46 +42,52 @@ def check_address(
     facts, found = legacy.facts, Findings()
     port, pid = facts["port"], facts["pid"]
     before = _addresses.of_legacy(listeners, pid, port, facts.get("host") or "0.0.0.0")
+    in_host, chosen = settings["network"] == "host", bool(settings["publish"])
+    where = VARIABLE if chosen else "--host"
     wanted = settings["publish"] or before
     odd = [address for address in wanted if not _listeners.is_here(address)]
     if odd:
-        where = VARIABLE if settings["publish"] else "--host"
         found.refuse(
             where,
             "%s is no address of this host" % ", ".join(odd),
             "name addresses that it has, such as 127.0.0.1 or 0.0.0.0, in %s" % VARIABLE,
         )
         return found
+    if in_host and not chosen and all(map(_addresses.is_loopback, wanted)):
+        wanted = [_addresses.reached(wanted).strip("[]")]  # who asks localhost tries both
     listen = _addresses.listened(wanted)
-    in_host = settings["network"] == "host"
     if in_host and listen not in _addresses.EVERY and len(wanted) > 1:
         found.refuse(
-            VARIABLE,
+            where,
             "names %s, and a proxy in the host's network listens at one address"
             % ", ".join(wanted),
-            "name one of them, or 0.0.0.0",
+            "name one of them, or 0.0.0.0, in %s" % VARIABLE,
         )
     connected = _connections.connections(_listening(listeners, port, pid), listeners)
     tls = _addresses.has_tls(facts.get("options", []), legacy.effective)
-    scheme = "https" if tls else "http"
     publish = [listen] if in_host else _addresses.published(wanted)
     proofs = _outer(publish)
+    urls = _urls([before, publish, *([address] for address in proofs)], port, tls)
     found.facts["address"] = {
         "legacy": before,
         "publish": publish,
         "listen": listen,
         "tls": tls,
-        "legacy_url": _addresses.url(scheme, _addresses.reached(before), port),
-        "url": _addresses.url(scheme, _addresses.reached(publish), port),
-        "proofs": [
-            _addresses.url(scheme, _addresses.reached([address]), port) for address in proofs
-        ],
+        "legacy_url": urls[0],
+        "url": urls[1],
+        "proofs": urls[2:],
     }
-    _say_change(found, port, before, wanted, connected)
+    _say_change(found, port, before, wanted, connected, chosen)
     if proofs or any(address in _addresses.EVERY for address in publish):
         _say_exposed(found, settings, port, publish)
     _say_forwarders(found, port, connected, listeners)
     return found
+
+
+def _urls(served: Iterable[Sequence[str]], port: int, tls: bool) -> list[str]:
+    """Where this host reaches each of these sets of addresses."""
+    scheme = "https" if tls else "http"
+    return [_addresses.url(scheme, _addresses.reached(each), port) for each in served]
 
 
 def _listening(listeners: Iterable[_listeners.Listener], port: int, pid: int) -> int:
@@ -111,8 +117,12 @@ def _say_change(
     before: Sequence[str],
     wanted: Sequence[str],
     connected: Sequence[_connections.Connection],
+    chosen: bool,
 ) -> None:
-    """A change of address, with the clients that it cuts off."""
+    """A change of address, with the clients that it cuts off.
+
+    :param chosen: whether the operator wants it.
+    """
     if set(wanted) == set(before):
         return
     elsewhere = sorted(
@@ -124,7 +134,10 @@ def _say_change(
         "the legacy proxy listens at %s, the new one will at %s (port %d)"
         % (", ".join(before), ", ".join(wanted), port)
         + ("; connected now, and refused then: %s" % ", ".join(cut) if cut else ""),
-        "leave the variable out to keep the address",
+        "leave the variable out to keep the address"
+        if chosen
+        else "a proxy in the host's network listens at one address; clients that ask localhost try"
+        " both",
     )
 
 

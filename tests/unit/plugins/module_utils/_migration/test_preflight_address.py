@@ -115,6 +115,29 @@ def test_the_address_is_kept_and_proved(
     )
 
 
+def test_localhost_is_one_address_in_the_hosts_network(host: Host, tmp_path: Path) -> None:
+    """``--host localhost`` listens at both loopback addresses."""
+    host.here.add("::1")
+    host.others = [Listener("::1", 4000, 271, "litellm")]
+    found = host.check(tmp_path, network="host")
+    assert found.problems == []
+    address = found.facts["address"]
+    assert (address["listen"], address["publish"]) == ("127.0.0.1", ["127.0.0.1"])
+    assert "listens at 127.0.0.1, ::1, the new one will at 127.0.0.1" in texts(found.warnings)
+    assert "leave the variable out" not in texts(found.warnings)
+    assert host.check(tmp_path).facts["address"]["publish"] == ["127.0.0.1", "::1"]
+
+
+def test_addresses_of_the_legacy_proxy_are_none_of_a_variable(host: Host, tmp_path: Path) -> None:
+    host.here.add("10.0.0.6")
+    host.address, host.others = "10.0.0.5", [Listener("10.0.0.6", 4000, 271, "litellm")]
+    (problem,) = host.check(tmp_path, network="host").problems
+    assert str(problem) == (
+        "--host: names 10.0.0.5, 10.0.0.6, and a proxy in the host's network listens at one address"
+        " -> name one of them, or 0.0.0.0, in litellm_publish"
+    )
+
+
 def test_clients_that_a_change_cuts_off_are_named(host: Host, tmp_path: Path) -> None:
     host.address = "0.0.0.0"
     host.connected = [
