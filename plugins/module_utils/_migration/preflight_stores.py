@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import socket
 from typing import Any, Mapping, Optional, Sequence
 from urllib.parse import unquote
 
+from .._config import configured as _configured
 from .._config import database_settings as _database_settings
 from .._config import environment_rules as _rules
+from .._config import needs as _needs
 from .._config import redis_settings as _redis_settings
 from .._config import stores as _stores
 from .._deployment import legacy as _legacy
@@ -267,12 +268,12 @@ def _silent(kind: str, host: str, port: int) -> tuple[str, str]:
 
 
 def _try_salt_key(environment: dict[str, str], models: Sequence[str]) -> list[Optional[bool]]:
-    """Whether the key in use decrypts each value of the stored models (JSON objects)."""
+    """Whether the key in use decrypts each value of the stored models (JSON)."""
     key = environment.get("LITELLM_SALT_KEY", environment.get("LITELLM_MASTER_KEY", ""))
     return [
         _salt_key.decrypts(value, key)
         for model in models
-        for value in json.loads(model).values()
+        for value in _needs.parameters(model).values()
         if isinstance(value, str)
     ]
 
@@ -447,8 +448,9 @@ def _redis_place(
 
 def _holds_spend(legacy: _legacy.Running) -> bool:
     """Whether spend waits in Redis until it is written to the database."""
-    pattern = re.compile(r"^\s+use_redis_transaction_buffer\s*:\s*[\"']?true", re.M | re.I)
-    return any(pattern.search(text) for text in legacy.configuration.texts)
+    configured = _configured.Configured(legacy.configuration, legacy.environment)
+    buffer = configured.one("general_settings", "use_redis_transaction_buffer")
+    return buffer is not None and buffer.text.strip().lower() == "true"
 
 
 def _external(named: _redis_settings.Redis, found: Findings, legacy: _legacy.Running) -> Findings:

@@ -148,6 +148,11 @@ def test_salt_key_is_proved_by_what_it_opens(
     assert [item.subject for item in found.problems] == ["LITELLM_SALT_KEY"] * refused
 
 
+@pytest.mark.parametrize("stored", ["null", "[1]", '"text"', "{}", '{"a": 1}'])
+def test_stored_model_without_parameters_proves_nothing(stored: str) -> None:
+    assert _preflight_stores._try_salt_key({"LITELLM_SALT_KEY": SECRET}, [stored]) == []
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
@@ -300,13 +305,31 @@ def test_port_that_is_none_is_not_repeated(look: Look) -> None:
     assert SECRET not in found
 
 
-@pytest.mark.parametrize("value", ["true", "True", '"true"', "false"])
+BUFFER = "general_settings:\n  use_redis_transaction_buffer: %s\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "holds"),
+    [
+        (BUFFER % "true", True),
+        (BUFFER % "True", True),
+        (BUFFER % '"true"', True),
+        (BUFFER % "yes", True),
+        ("general_settings: {use_redis_transaction_buffer: true}\n", True),
+        ("general_settings:\n  'use_redis_transaction_buffer': true\n", True),
+        (BUFFER % "os.environ/BUFFERED", True),
+        (BUFFER % "false", False),
+        (BUFFER % "os.environ/NOSUCH", False),
+        ("litellm_settings:\n  use_redis_transaction_buffer: true\n", False),
+        ("# general_settings:\n  # use_redis_transaction_buffer: true\n", False),
+    ],
+)
 def test_spend_that_only_redis_has_is_not_left_behind(
-    look: Look, pings: list[_redis.Native], value: str
+    look: Look, pings: list[_redis.Native], config: str, holds: bool
 ) -> None:
-    legacy = deployment(HERE, "general_settings:\n  use_redis_transaction_buffer: %s\n" % value)
+    legacy = deployment({**HERE, "BUFFERED": "true"}, config)
     found = texts(look(legacy, carry_redis=False).problems)
-    assert ("litellm_carry_redis: is false" in found) == (value != "false")
+    assert ("litellm_carry_redis: is false" in found) == holds
     assert pings == []
 
 
