@@ -12,16 +12,19 @@ import shutil
 import socket
 import ssl
 import subprocess
-from datetime import datetime
-from typing import Any, NamedTuple, Optional
+from datetime import datetime, timezone
+from typing import Any, Iterator, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from .._deployment.locate import ModelHost
 from .._host import files as _files
+from .._host import listeners as _listeners
 from .._host import process as _process
 from .._host import systemd as _systemd
 from .._litellm import client as _client
 
+# Tags of a certificate's DER: its version, and a time with two digits of the year.
+_VERSION, _SHORT_TIME = 0xA0, 0x17
 OK, DEGRADED, FAILED, UNKNOWN = "ok", "degraded", "failed", "unknown"
 Said = tuple[str, str]
 # Asked in the proxy's own container, which alone sees what the proxy sees: one line of JSON, an
@@ -117,17 +120,50 @@ def state_of(unit: dict[str, str]) -> str:
 
 
 def certificate(url: str, now: datetime, limits: Limits) -> Said:
-    """The certificate at the proxy's address is trusted and stays valid for a while."""
+    """The certificate at the proxy's address stays valid for a while and is trusted. At an address
+    of this host, for which no certificate is made, only the former can be asked for."""
     parts = urlsplit(url)
     host = parts.hostname or ""
+    is_here = _listeners.is_here(host)
+    context = _client.unverified() if is_here else ssl.create_default_context()
     try:
         with socket.create_connection((host, parts.port or 443), limits.seconds) as plain:
-            with ssl.create_default_context().wrap_socket(plain, server_hostname=host) as secured:
-                result = secured.getpeercert() or {}
+            with context.wrap_socket(plain, server_hostname=host) as secured:
+                ends = expiry(secured.getpeercert(binary_form=True) or b"")
     except (OSError, ValueError) as error:
         return FAILED, _client.reason_of(error)
-    days = (ssl.cert_time_to_seconds(str(result["notAfter"])) - now.timestamp()) / 86400
+    days = (ends - now).total_seconds() / 86400
+    if days < 0:
+        return FAILED, "ran out on %s" % ends.date()
     return (DEGRADED if days < limits.certificate_days else OK), "valid for %d more days" % days
+
+
+def expiry(certificate: bytes) -> datetime:
+    """The end of a certificate's validity, in DER; ssl tells it of those that it trusts only.
+
+    :raises ValueError: it is none.
+    """
+    try:
+        signed = list(_elements(list(_elements(certificate))[0][1]))[0][1]
+        fields = [content for tag, content in _elements(signed) if tag != _VERSION]
+        tag, text = list(_elements(fields[3]))[1]
+    except IndexError:
+        raise ValueError("no certificate") from None
+    form = "%y%m%d%H%M%SZ" if tag == _SHORT_TIME else "%Y%m%d%H%M%SZ"
+    return datetime.strptime(text.decode("ascii"), form).replace(tzinfo=timezone.utc)
+
+
+def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The elements of a sequence in DER: tag and content."""
+    position = 0
+    while position < len(data):
+        tag, length = data[position], data[position + 1]
+        position += 2
+        if length & 0x80:  # the number of bytes that the length takes
+            end = position + (length & 0x7F)
+            length, position = int.from_bytes(data[position:end], "big"), end
+        yield tag, data[position : position + length]
+        position += length
 
 
 def disk(folders: tuple[str, ...], limits: Limits) -> Said:

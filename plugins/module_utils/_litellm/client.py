@@ -33,7 +33,7 @@ class ProxyError(OperatorError):
     """A request to the proxy failed; the message is plain and holds no secret."""
 
 
-def _unverified() -> ssl.SSLContext:
+def unverified() -> ssl.SSLContext:
     """TLS without a look at the certificate: of an address of this host, where nobody else answers,
     and for which no certificate is."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -85,7 +85,7 @@ class Client:
             _NoRedirects(),
         ]
         if parts.scheme == "https" and _listeners.is_here(parts.hostname):
-            handlers.append(urllib.request.HTTPSHandler(context=_unverified()))
+            handlers.append(urllib.request.HTTPSHandler(context=unverified()))
         self._opener = urllib.request.build_opener(*handlers)
 
     def with_key(self, key: str) -> "Client":

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -21,6 +26,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._health.host_checks
     UNKNOWN,
     Limits,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
@@ -76,37 +82,54 @@ def test_model_hosts_are_asked_from_the_proxys_container(monkeypatch: pytest.Mon
     assert seen[0][-2:] == ["2.5", "host.docker.internal:8082"]
 
 
-def test_certificate_that_is_not_trusted_or_runs_out(
-    monkeypatch: pytest.MonkeyPatch, proxy: Any
+@pytest.fixture
+def tls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a server whose own certificate is valid for so many days."""
+    files = ["-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "cert")]
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=gateway.lan -days".split()
+    subprocess.run([*words, str(request.param), *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):  # closed at the end
+                while True:
+                    client = server.accept()[0]
+                    with contextlib.suppress(OSError), context.wrap_socket(client, True) as spoken:
+                        spoken.recv(1)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield "https://127.0.0.1:%d" % server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("tls", [30, 9500], indirect=True, ids=["soon", "after 2050"])
+def test_certificate_at_an_address_of_this_host_is_asked_for_its_end_alone(
+    tls: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert _host_checks.certificate("https" + proxy.url[4:], NOW, Limits(seconds=2)) == (
-        FAILED,
-        "TLS failed",
-    )
+    days, limits = request.node.callspec.params["tls"], Limits(seconds=5)
+    now = datetime.now(timezone.utc) - timedelta(minutes=5)
+    said = [
+        _host_checks.certificate(tls, now + timedelta(days=days - left), limits)
+        for left in (20, 13, -1)
+    ]
+    assert said[:2] == [(OK, "valid for 20 more days"), (DEGRADED, "valid for 13 more days")]
+    assert said[2][0] == FAILED and said[2][1].startswith("ran out on 20")
+    monkeypatch.setattr(_listeners, "is_here", lambda host: False)
+    untrusted = (FAILED, "its TLS certificate is not trusted")
+    assert _host_checks.certificate(tls, now, limits) == untrusted
 
-    class Secured:
-        def __enter__(self) -> Any:
-            return self
 
-        def __exit__(self, *_error: object) -> None:
-            pass
+def test_certificate_of_what_speaks_no_tls(proxy: Any) -> None:
+    told = _host_checks.certificate("https" + proxy.url[4:], NOW, Limits(seconds=2))
+    assert told == (FAILED, "TLS failed")
 
-        def getpeercert(self) -> dict[str, str]:
-            return {"notAfter": (NOW + timedelta(days=days)).strftime("%b %d %H:%M:%S %Y GMT")}
 
-    monkeypatch.setattr(
-        ssl.SSLContext, "wrap_socket", lambda self, plain, server_hostname: Secured()
-    )
-    days = 13
-    assert _host_checks.certificate("https" + proxy.url[4:], NOW, Limits()) == (
-        DEGRADED,
-        "valid for 13 more days",
-    )
-    days = 60
-    assert _host_checks.certificate("https" + proxy.url[4:], NOW, Limits()) == (
-        OK,
-        "valid for 60 more days",
-    )
+@pytest.mark.parametrize("data", [b"", b"\x30", b"\x30\x82", b"\x30\x03\x02\x01\x00"])
+def test_what_is_no_certificate_has_no_end(data: bytes) -> None:
+    with pytest.raises(ValueError):
+        _host_checks.expiry(data)
 
 
 def test_disk_is_told_once_per_disk_and_for_folders_that_are_not_there_yet(
