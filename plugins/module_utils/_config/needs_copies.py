@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Iterable, NamedTuple, Sequence
+from typing import Iterable, Mapping, NamedTuple, Sequence
 
 from .._host import files as _files
 from .._host import reader as _reader
@@ -36,21 +36,35 @@ def put(
     :param check: only say what would change.
     :raises OperatorError: a source can't be read, with its name; nothing is written then.
     """
-    texts = {copy.name: _text(copy, account) for copy in copies}
-    owner = (os.geteuid(), gid if os.geteuid() == 0 else os.getegid())
+    texts = {copy.name: read(copy, account) for copy in copies}
+    owner = _owner(gid)
     written = [
         name for name, text in texts.items() if _differs(os.path.join(folder, name), text, owner)
     ]
     removed = stale(folder, texts)
     if not check:
-        for name in written:
-            _files.write_atomically(os.path.join(folder, name), texts[name], MODE, owner)
+        write(folder, {name: texts[name] for name in written}, gid)
         for name in removed:
             os.unlink(os.path.join(folder, name))
     return Changes(written, removed)
 
 
-def _text(copy: Copy, account: str) -> str:
+def write(folder: str, texts: Mapping[str, str], gid: int) -> None:
+    """Write copies by their names, root's and readable for a group."""
+    for name, text in texts.items():
+        _files.write_atomically(os.path.join(folder, name), text, MODE, _owner(gid))
+
+
+def _owner(gid: int) -> tuple[int, int]:
+    return os.geteuid(), gid if os.geteuid() == 0 else os.getegid()
+
+
+def read(copy: Copy, account: str) -> str:
+    """What an original has, undecodable bytes kept as surrogates.
+
+    :param account: see :func:`put`.
+    :raises OperatorError: it can't be read, with its name.
+    """
     try:
         reader = _reader.one(copy.account or account, copy.source)
     except OSError as error:

@@ -30,6 +30,7 @@ from . import compose_project as _compose_project
 from . import journal as _journal
 from . import legacy as _legacy
 from . import legacy_reader as _legacy_reader
+from . import needed_copies as _needed_copies
 from . import places as _places
 from . import position as _position
 from . import steps as _steps
@@ -87,7 +88,7 @@ class Deployed(NamedTuple):
     ``proxy``: the proxy's container, from which model servers are
     asked; ``config``: path of the configuration that the proxy reads, and ``reader`` who reads it
     (``None``: who could have chosen it); ``redis``: ``None`` where the proxy uses none, or one that
-    is elsewhere; ``places``: where both are;
+    is elsewhere; ``places``: where both are; ``copies``: of files that LiteLLM needs;
     ``lacking``: (part, why it could not be found)."""
 
     kind: str
@@ -106,6 +107,7 @@ class Deployed(NamedTuple):
     config: str = ""
     reader: Optional[Reader] = None
     places: _places.Places = _places.Places()
+    copies: _needed_copies.Copies = _needed_copies.Copies()
     lacking: tuple[tuple[str, str], ...] = ()
 
     def master_key(self) -> str:
@@ -198,6 +200,7 @@ def _compose(
         database=database,
         redis=_redis.Container(names["redis"]) if "redis" in names else None,
         places=_places.of(found),
+        copies=_needed_copies.of(journal["facts"] if journal else {}),
         containers=tuple(names.values()),
         published=project.published if project else (),
         exposed=tuple((found.get("address") or {}).get("publish", ())),

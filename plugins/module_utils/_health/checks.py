@@ -127,6 +127,8 @@ def checks(target: Target, now: datetime) -> dict[str, Callable[[], Said]]:
         found["model hosts"] = lambda: _host_checks.model_hosts(
             deployed.models, deployed.proxy, seconds
         )
+    if deployed.copies.files:
+        found["copies"] = lambda: _host_checks.copies(deployed.copies)
     if url.startswith("https:"):
         found["certificate"] = lambda: _host_checks.certificate(url, now, limits)
     if target.folders:

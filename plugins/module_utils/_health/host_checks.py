@@ -16,7 +16,9 @@ from datetime import datetime, timezone
 from typing import Any, Iterator, NamedTuple, Optional
 from urllib.parse import urlsplit
 
+from .._deployment import needed_copies as _needed_copies
 from .._deployment.locate import ModelHost
+from .._deployment.needed_copies import Copies
 from .._host import files as _files
 from .._host import listeners as _listeners
 from .._host import process as _process
@@ -27,6 +29,7 @@ from .._litellm import client as _client
 _VERSION, _SHORT_TIME = 0xA0, 0x17
 OK, DEGRADED, FAILED, UNKNOWN = "ok", "degraded", "failed", "unknown"
 Said = tuple[str, str]
+_SHOWN = 2  # paths in a line
 # Asked in the proxy's own container, which alone sees what the proxy sees: one line of JSON, an
 # HTTP status or a reason per address.
 _INSIDE = """import http.client, json, sys, threading
@@ -164,6 +167,17 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
             length, position = int.from_bytes(data[position:end], "big"), end
         yield tag, data[position : position + length]
         position += length
+
+
+def copies(kept: Copies) -> Said:
+    """LiteLLM's copies of files are what their originals are now."""
+    changed = [copy.source for copy in _needed_copies.outdated(kept)]
+    if not changed:
+        return OK, "no original of %d has changed" % len(kept.files)
+    more = ["%d more" % (len(changed) - _SHOWN)] if len(changed) > _SHOWN else []
+    return DEGRADED, "litellm-ops refresh copies anew what has changed since, and restarts: %s" % (
+        ", ".join([*changed[:_SHOWN], *more])
+    )
 
 
 def disk(folders: tuple[str, ...], limits: Limits) -> Said:

@@ -22,6 +22,7 @@ from .._host.problem import OperatorError
 from .._restore.state import RefusedError
 from . import health as _health
 from . import models as _models
+from . import refresh as _refresh
 from . import restore as _restore
 from .answer import DONE, FAILED, REFUSED, USAGE, Answer, failure
 from .backup import backup, check, copy, drill, listing, pin, prune, restore, status, verify
@@ -118,6 +119,7 @@ def parser() -> argparse.ArgumentParser:
     ):
         command(name, pin, words).add_argument("name", help="backup")
     command("status", status, "show how backups and drills went last")
+    _refresh.add(command)
     _health.register(commands)
     _models.add(command)
     return found

@@ -123,8 +123,11 @@ def test_host_without_a_journal_is_what_its_folder_says(settings: Settings, tmp_
 def test_compose_deployment_is_looked_at_as_its_proxy_sees_it(
     settings: Settings, tmp_path: Path
 ) -> None:
-    journal(tmp_path, "migrated", found={**FOUND, "project_dir": settings.project_dir})
+    needs = {"files": [{"source": "/k.pem", "target": "/k.pem", "name": "needed.001-k.pem"}]}
+    found = {**FOUND, "project_dir": settings.project_dir, "needs": needs}
+    journal(tmp_path, "migrated", found=found)
     deployed = _locate.find(settings.where)
+    assert [copy.source for copy in deployed.copies.files] == ["/k.pem"]
     assert deployed.published == (
         ("litellm-proxy", 4001),
         ("litellm-postgres", 5434),

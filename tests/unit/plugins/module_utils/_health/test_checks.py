@@ -14,9 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.support import reachable
 
+from ansible_collections.llmops.litellm.plugins.module_utils._config.needs_files import Copy
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment.locate import (
     Deployed,
     ModelHost,
+)
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment.needed_copies import (
+    Copies,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _checks
 from ansible_collections.llmops.litellm.plugins.module_utils._health.checks import (
@@ -113,6 +117,7 @@ def test_only_what_applies_is_asked() -> None:
         containers=("a",),
         proxy="p",
         models=(ModelHost("m", "h:1"),),
+        copies=Copies(files=(Copy("/a", "/a", "needed.001-a"),)),
         lacking=(("journal", "cannot be read"),),
     )
     full = Target(compose, ("/",), "/nosuch")
@@ -125,6 +130,7 @@ def test_only_what_applies_is_asked() -> None:
         "readiness",
         "bogus key",
         "model hosts",
+        "copies",
         "certificate",
         "disk",
         "backup",

@@ -15,6 +15,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.llmops.litellm.plugins.module_utils._config.needs_files import Copy
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    needed_copies as _needed_copies,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment.locate import ModelHost
 from ansible_collections.llmops.litellm.plugins.module_utils._health import (
     host_checks as _host_checks,
@@ -130,6 +134,28 @@ def test_certificate_of_what_speaks_no_tls(proxy: Any) -> None:
 def test_what_is_no_certificate_has_no_end(data: bytes) -> None:
     with pytest.raises(ValueError):
         _host_checks.expiry(data)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ([], (OK, "no original of 3 has changed")),
+        (
+            ["/a"],
+            (DEGRADED, "litellm-ops refresh copies anew what has changed since, and restarts: /a"),
+        ),
+        (["/a", "/b", "/c"], (DEGRADED, "/a, /b, 1 more")),
+    ],
+)
+def test_originals_that_have_changed_are_named_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, changed: list[str], said: tuple[str, str]
+) -> None:
+    files = [Copy(path, path, "needed.001-x") for path in ("/a", "/b", "/c")]
+    kept = _needed_copies.Copies("/p", "root", 0, tuple(files))
+    outdated = [file for file in files if file.source in changed]
+    monkeypatch.setattr(_needed_copies, "outdated", lambda copies: outdated)
+    state, detail = _host_checks.copies(kept)
+    assert state == said[0] and detail.endswith(said[1])
 
 
 def test_disk_is_told_once_per_disk_and_for_folders_that_are_not_there_yet(
