@@ -205,7 +205,11 @@ def test_unit_that_does_not_start_is_a_failure(host: Systemd) -> None:
         install(host, FILES, enabled=["nosuch.timer"])
 
 
-def test_pause_stops_the_timer_and_waits_for_what_is_under_way(host: Systemd) -> None:
+def test_pause_stops_the_timer_and_waits_for_what_is_under_way(
+    host: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(_unit_files.time, "sleep", slept.append)
     install(host, FILES)
     host.active["x-tidy.service"] = "activating"
     host.ends_after = 3
@@ -214,9 +218,11 @@ def test_pause_stops_the_timer_and_waits_for_what_is_under_way(host: Systemd) ->
     assert done == ["x-tidy.timer: stopped"]
     assert host.calls == ["stop x-tidy.timer"]
     assert host.active == {} and host.enabled == {"x-tidy.timer"}
+    assert slept == [0.5]
 
 
-def test_pause_fails_where_it_does_not_end(host: Systemd) -> None:
+def test_pause_fails_where_it_does_not_end(host: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_unit_files.time, "sleep", lambda seconds: None)
     install(host, FILES)
     host.active["x-tidy.service"] = "activating"
     with pytest.raises(_systemd.SystemdError, match=r"^x-tidy.service: still running after 0 s"):

@@ -170,12 +170,14 @@ def test_what_is_shown_has_no_secret() -> None:
 
 
 def test_a_proxy_that_shows_it_late_is_waited_for(
-    proxy: fake_proxy.FakeProxy, client: Client
+    proxy: fake_proxy.FakeProxy, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(_stored_models.time, "sleep", slept.append)
     changes = _stored_models.plan(_stored_models.stored(client), "container", NAME)
     proxy.lag = 1
-    _stored_models.apply(client, changes, timeout=5)
-    assert proxy.lag == 0
+    _stored_models.apply(client, changes, timeout=60)
+    assert (proxy.lag, slept) == (0, [0.5])
 
 
 def test_a_proxy_that_never_shows_it_is_an_error(
