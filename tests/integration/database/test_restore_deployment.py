@@ -58,6 +58,7 @@ INSERT INTO _prisma_migrations VALUES ('a', now(), '20250101000000_first', NULL)
   '20260101000000_second', NULL),
   ('c', NULL, '20270101000000_begun', NULL)"""
 KEY = "LITELLM_SALT_KEY=sk-salt\n"
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 
 
 class Keys:
@@ -594,6 +595,7 @@ def test_restore_of_another_database_that_was_killed_comes_first(
 def test_kill_at_any_point_is_mended_by_the_next_run(
     native: Server, make: Callable[..., Host], monkeypatch: pytest.MonkeyPatch, sick: bool
 ) -> None:
+    """Where every test has to be over soon, the next run mends the first kill of each stage."""
     at = 0
     seen = set()
     while True:
@@ -611,6 +613,8 @@ def test_kill_at_any_point_is_mended_by_the_next_run(
         )
         assert "now" in words.values(), at
         stage = host.stage() if (host.folder / "state/restore.json").exists() else ""
+        if stage in seen and not THOROUGH:
+            continue
         seen.add(stage)
         if sick:
             with pytest.raises(RestoreError, match="back as it was"):
