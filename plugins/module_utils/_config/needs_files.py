@@ -125,6 +125,11 @@ class _Resolver:
             )
             return
         for way, readable in ways if kind == "folder" else [("", True)]:
+            if _UNSAFE.search(way):
+                self.made.warnings.append(
+                    Problem("litellm_mounts", _UNCARRIED % (way, mount.source), "rename it")
+                )
+                continue
             source = os.path.join(mount.source, way) if way else mount.source
             settled = _reader.settled(source)
             if not (readable or settled):
@@ -271,11 +276,7 @@ class _Resolver:
                     self._refuse(item, words % (way, self.account.name), _READABLE)
                 continue
             if _UNSAFE.search(way):
-                self._warn(
-                    item,
-                    "%r in %s has a name that Compose can't carry" % (way, source),
-                    "rename it",
-                )
+                self._warn(item, _UNCARRIED % (way, source), "rename it")
                 continue
             self.targets[os.path.join(target, way)] = os.path.join(source, way)
         if item.variable and item.where.startswith("~/"):
@@ -303,7 +304,7 @@ class _Resolver:
         target = self._target(item.name)
         if self._covered(target) or target.startswith(WRITABLE + "/"):
             return
-        instead = "%s/%s" % (WRITABLE, os.path.basename(target))
+        instead = "%s/%s" % (WRITABLE, _ODD.sub("_", os.path.basename(target)))
         if item.variable:
             self.made.environment[item.variable] = instead
             self._warn(
@@ -358,6 +359,7 @@ class _Resolver:
             )
 
 
+_UNCARRIED = "%r in %s has a name that Compose can't carry"
 _MOUNT = "mount it by yourself: litellm_mounts: [{source: …, target: …}]"
 _READABLE = "let that account read it, or mount it by yourself: litellm_mounts"
 

@@ -203,6 +203,18 @@ def test_a_name_that_compose_cannot_carry_is_refused(home: Path, name: str, refu
     assert ["Compose can't carry" in str(item) for item in found] == [True] * refused
 
 
+def test_a_name_in_a_folder_that_compose_cannot_carry_is_left_out(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_mounts, "obstacle", lambda source: "account x can write there")
+    (home / "given").mkdir()
+    for name in ("a$b.json", "c.json"):
+        (home / "given" / name).write_text("")
+    found = resolve(home, taken=[str(home / "given")])
+    assert [item.target for item in found.files] == [str(home / "given/c.json")]
+    assert "'a$b.json' in %s/given has a name that Compose" % home in str(found.warnings[0])
+
+
 def test_modules_with_what_they_import(home: Path) -> None:
     found = resolve(home, Named(MODULE, "cb", "x"), Named(MODULE, "bought", "y"))
     assert targets(found, home) == {
@@ -237,6 +249,8 @@ def test_names_of_hosts(
 def test_a_folder_to_write_to_is_another(home: Path) -> None:
     found = resolve(home, Named(PLACE, "/srv/prom", "x", SURE, "PROMETHEUS_MULTIPROC_DIR"))
     assert found.environment == {"PROMETHEUS_MULTIPROC_DIR": "/tmp/prom"}
+    odd = resolve(home, Named(PLACE, "/srv/a$b", "x", SURE, "PROMETHEUS_MULTIPROC_DIR"))
+    assert odd.environment == {"PROMETHEUS_MULTIPROC_DIR": "/tmp/a_b"}
     assert "begins empty" in str(found.warnings[0])
     assert "can't write to" in str(resolve(home, Named(PLACE, "/srv/c", "x")).problems[0])
     assert resolve(home, Named(PLACE, "/tmp/c", "x")).problems == []
