@@ -176,7 +176,7 @@ def _check_references(
         elif not secrets:
             found.warn(
                 item.where,
-                "refers to %s, which the legacy proxy has not in its environment, and the new one"
-                " would not either" % item.name,
+                "refers to %s, which is not in the legacy proxy's environment, and would not be in"
+                " the new one's either" % item.name,
                 "if it is used, set it: env_file_overrides: {%s: …}" % item.name,
             )

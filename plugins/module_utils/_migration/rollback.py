@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Optional
 from .._backup import backup as _backup
 from .._deployment import journal as _journal
 from .._deployment import legacy_reader as _legacy_reader
+from .._deployment import places as _places
 from .._deployment import position as _position
 from .._deployment import python_environment as _python_environment
 from .._host import display as _display
@@ -31,6 +32,10 @@ SPARE = 256 << 20
 NOT_MOVED = (
     "No database was moved: the legacy proxy goes on with all that was written since, whatever"
     " rollback_data says."
+)
+KEYS_STAY = (
+    " The keys of Redis, and spend that waits there for the database, come back with"
+    " rollback_data=carry alone."
 )
 # What an operator thinks of first. Both columns are in every release that this collection moves.
 _SINCE = """SELECT
@@ -71,7 +76,8 @@ def inspect(journal: _journal.Journal, database: Optional[_session.Endpoint], ch
     problems += _unit_problems(found)
     warnings = _changed_files(found.get("legacy", {}))
     if database is None and _position.copies_back(journal):
-        facts["summary"] = NOT_MOVED
+        redis = _places.here(found, "redis")
+        facts["summary"] = NOT_MOVED + (KEYS_STAY if redis and choice != CARRY else "")
     if database is None or not facts["carries"]:
         return Look(facts, problems, warnings)
     cutover, backup = (_journal.step(journal, name) for name in ("cutover", "backup"))

@@ -161,7 +161,10 @@ def test_database_that_was_not_moved_has_nothing_to_carry(
     for choice in _rollback.CHOICES:
         found = _rollback.inspect(journal({"legacy": told}), None, choice)
         assert (found.facts["carries"], found.problems) == (False, [])
-        assert found.facts["summary"].startswith("No database was moved")
+        assert found.facts["summary"] == _rollback.NOT_MOVED
+        redis = {"port": 6379, "unit": None}
+        said = _rollback.inspect(journal({"legacy": told, "redis": redis}), None, choice)
+        assert ("The keys of Redis" in said.facts["summary"]) == (choice != "carry")
     assert database["asked"] == []
 
 
