@@ -60,6 +60,12 @@ class Configured:
         for part in map(_Part, tree.parts):
             self._parts.update({path[0]: part for path in part.below.get((), {}).values()})
 
+    @property
+    def is_managed(self) -> bool:
+        """Whether a secret manager may know what a reference means."""
+        manager = self.one("general_settings", "key_management_system")
+        return bool(manager and manager.text)
+
     def at(self, *path: str) -> dict[str, Entry]:
         """The entries of the mapping at a place, by key; none where there is no mapping."""
         part = self._parts.get(path[0])

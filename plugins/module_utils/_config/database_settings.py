@@ -57,13 +57,12 @@ def find(configured: Configured, environment: Mapping[str, str]) -> Optional[Dat
 
 
 def _configured(configured: Configured) -> Optional[Database]:
-    managed = configured.one("general_settings", "key_management_system")
     for path in _IN_CONFIGURATION:
         entry = configured.one(*path)
         if entry and entry.text:
             words = ", which is %s of the environment" % entry.variable if entry.variable else ""
             return Database(entry.text, entry.place + words, entry.variable)
-        if entry and entry.variable and managed and managed.text:
+        if entry and entry.variable and configured.is_managed:
             fault = "is %s of a secret manager, which is not asked here" % entry.variable
             return Database("", entry.place, entry.variable, fault)
     return None

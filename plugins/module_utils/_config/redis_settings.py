@@ -80,7 +80,6 @@ def find(configured: Configured, environment: Mapping[str, str]) -> list[Redis]:
     """
     inherited = _inherited(environment)
     cache, cache_settings = _cache(configured, environment)
-    managed = configured.one("general_settings", "key_management_system")
     parts = [
         (USES[COORDINATION], configured.at(*COORDINATION)),
         (cache, cache_settings),
@@ -89,7 +88,7 @@ def find(configured: Configured, environment: Mapping[str, str]) -> list[Redis]:
     found = [
         item
         for use, settings in parts
-        for item in [settings and _client(use, settings, inherited, bool(managed and managed.text))]
+        for item in [settings and _client(use, settings, inherited, configured.is_managed)]
         if item
     ]
     if not {USES[COORDINATION], USES[CACHE]} & {item.use for item in found}:

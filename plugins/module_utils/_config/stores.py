@@ -53,7 +53,7 @@ def effective(environment: Mapping[str, str], tree: Tree) -> dict[str, str]:
     key = configured.one("general_settings", "master_key")
     if key and key.text:
         made[MASTER_KEY] = key.text
-    elif key and not is_managed(configured):
+    elif key and not configured.is_managed:
         made.pop(MASTER_KEY, None)  # a key that is nothing is none, whatever the environment has
     stores = find(environment, tree)
     if stores.database and stores.database.url:
@@ -66,17 +66,11 @@ def effective(environment: Mapping[str, str], tree: Tree) -> dict[str, str]:
     return made
 
 
-def is_managed(configured: Configured) -> bool:
-    """Whether a secret manager may know what a reference means."""
-    manager = configured.one("general_settings", "key_management_system")
-    return bool(manager and manager.text)
-
-
 def hides_key(environment: Mapping[str, str], tree: Tree) -> bool:
     """Whether the configuration has a master key that only LiteLLM can read."""
     configured = Configured(tree, environment)
     key = configured.one("general_settings", "master_key")
-    return bool(key and not key.text and is_managed(configured))
+    return bool(key and not key.text and configured.is_managed)
 
 
 def _is_here(redis: _redis_settings.Redis) -> bool:

@@ -186,11 +186,18 @@ def _project(folder: str, found: dict[str, Any], engine: tuple[str, ...]) -> Pro
     )
 
 
+def _command(service: dict[str, Any]) -> _proxy_command.Command:
+    """What a service's command says, as LiteLLM reads it."""
+    words = service.get("command") or []
+    return _proxy_command.parse_words(
+        shlex.split(words) if isinstance(words, str) else [str(word) for word in words]
+    )
+
+
 def _scheme(service: dict[str, Any]) -> str:
     """Whether LiteLLM serves HTTPS."""
-    words = service.get("command") or []
-    words = shlex.split(words) if isinstance(words, str) else [str(word) for word in words]
-    found = _addresses.has_tls(words, service.get("environment") or {})
+    options = _command(service)["options"]
+    found = _addresses.has_tls(options, service.get("environment") or {})
     return "https" if found else "http"
 
 
@@ -231,9 +238,7 @@ def _address(
 ) -> tuple[Optional[tuple[str, int]], str]:
     """Where the proxy is reached, published or in the host's own network; or why nobody knows."""
     environment = service.get("environment") or {}
-    words = service.get("command") or []
-    words = shlex.split(words) if isinstance(words, str) else [str(word) for word in words]
-    command = _proxy_command.parse_words(words)
+    command = _command(service)
     port = int(command["port"] or environment.get("PORT") or INSIDE["litellm"])
     if service.get("network_mode") == "host":
         host = str(command["host"] or environment.get("HOST") or "")

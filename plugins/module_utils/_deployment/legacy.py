@@ -34,7 +34,6 @@ from .._host.systemd import (
     show,
     unloadable,
 )
-from .._litellm import effective_environment as _effective_environment
 from .._postgres import endpoint as _endpoint
 from .._postgres import programs as _programs
 from . import proxy_command as _proxy_command
@@ -100,9 +99,9 @@ class Running(NamedTuple):
     anybody; the environment and the configuration, with what it includes, hold secrets. ``reader``
     reads its files; ``unread``: why it can't read the configuration, empty where it can.
 
-    ``environment``: what the process was started with and what LiteLLM loads by itself;
-    ``loaded``: the same at each moment of its start. ``problems``, ``warnings``: what was seen of
-    the process that a migration can't take along as it is."""
+    ``environment``: what the process was started with and what LiteLLM loads by itself.
+    ``problems``, ``warnings``: what was seen of the process that a migration can't take along as it
+    is."""
 
     unit: Unit
     environment: dict[str, str]
@@ -110,7 +109,6 @@ class Running(NamedTuple):
     facts: Facts
     reader: Reader = Reader(_reader.ours())
     unread: str = ""
-    loaded: _effective_environment.Effective = _effective_environment.effective({})
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
@@ -131,7 +129,7 @@ def find_unit(name: str, account: str = "") -> Unit:
 
     :raises LegacyError: no manager has it (with the candidates found), or more than one has.
     """
-    if "." not in name:
+    if not name.endswith(".service"):
         name += ".service"
     found = [unit for manager in managers(account) for unit in show(manager, [name])]
     if len(found) == 1:
@@ -344,7 +342,6 @@ def discover(name: str, account: str = "", alone: bool = False) -> Running:
         facts,
         reader,
         found.unread,
-        found.effective,
         (*found.problems, *_misplaced(proxy, at, wanted or PORT)),
         found.warnings,
     )

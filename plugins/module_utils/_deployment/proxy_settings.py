@@ -141,7 +141,7 @@ def _left_behind(proxy: Proxy, said: Served) -> tuple[list[Problem], list[Proble
             subject,
             "is given %s, which LiteLLM's own command in the container does not have"
             % ", ".join(said.left),
-            "if clients need it: litellm_options, or the server in front of the proxy",
+            "if clients need it, let a server in front of the proxy do it",
         )
     ]
     return problems * bool(said.variables), warnings * bool(said.left)

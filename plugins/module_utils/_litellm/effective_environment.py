@@ -27,9 +27,8 @@ from typing import NamedTuple, Optional
 
 from .._config import envfile_dotenv as _envfile_dotenv
 from .._config import includes as _includes
-from .._config import yaml_values as _yaml_values
+from .._config.configured import Configured
 from .._config.environment_files import DOTENV, LegacyFile
-from .._config.loopback import REFERENCE
 from .._host.account import Account
 
 NAME = ".env"
@@ -38,19 +37,13 @@ VARIABLES = "environment_variables"
 # LiteLLM takes these from no configuration.
 _BLOCKED = re.compile(
     r"(PATH|LD_PRELOAD|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|DYLD_INSERT_LIBRARIES|PYTHONPATH"
-    r"|PYTHONSTARTUP|PYTHONHOME|HOME|USER|SHELL|LOGNAME)\Z"
+    r"|PYTHONSTARTUP|PYTHONHOME|HOME|USER|SHELL|LOGNAME|NO_PROXY|no_proxy)\Z"
 )
 # Read before the database's client loads its files.
 _EARLY = re.compile(
     r"(LITELLM_MASTER_KEY|LITELLM_MODE|DATABASE_[A-Z_]+|DIRECT_URL|REDIS_[A-Z_]+|HOST|PORT"
     r"|NUM_WORKERS|CONFIG_FILE_PATH|WORKER_CONFIG|LITELLM_CONFIG_BUCKET_[A-Z_]+)\Z"
 )
-# As YAML 1.1 reads a plain scalar, and Python shows it.
-_PLAIN = {
-    **dict.fromkeys(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"), "True"),
-    **dict.fromkeys(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"), "False"),
-    **dict.fromkeys(("", "~", "null", "Null", "NULL"), "None"),
-}
 
 
 class Dotenv(NamedTuple):
@@ -67,13 +60,11 @@ class Effective(NamedTuple):
 
     - ``started``: what references in the configuration mean, and what the command line's options
       and the database's URL are taken from.
-    - ``values``: what LiteLLM finds from then on.
     - ``carried``: what a process that loads nothing by itself needs in its environment, beside the
       same configuration.
     """
 
     started: dict[str, str]
-    values: dict[str, str]
     carried: dict[str, str]
     origins: dict[str, str]
 
@@ -95,11 +86,10 @@ def effective(
     origins: dict[str, str] = {}
     started = _with(process, [file for file in files if not file.late], origins)
     late = [file for file in files if file.late]
-    written = configured(configuration, started) if configuration else {}
-    values = _with({**started, **written}, late, origins)
-    for name in written:
-        origins[name] = VARIABLES
-    return Effective(started, values, _with(started, late, dict(origins)), origins)
+    carried = _with(started, late, origins)
+    given = Configured(configuration, started).at(VARIABLES) if configuration else {}
+    origins.update({name: VARIABLES for name in given if not _BLOCKED.match(name)})
+    return Effective(started, carried, origins)
 
 
 def _with(
@@ -113,22 +103,6 @@ def _with(
                 values[name] = value
                 origins[name] = file.path
     return values
-
-
-def configured(configuration: _includes.Tree, started: Mapping[str, str]) -> dict[str, str]:
-    """What the configuration sets under ``environment_variables:``."""
-    text = configuration.having(VARIABLES)
-    found: dict[str, str] = {}
-    for value in _yaml_values.scan(text).values:
-        if len(value.path) != 2 or value.path[0] != VARIABLES or _BLOCKED.match(value.path[1]):
-            continue
-        written = _includes.decoded(text, value)
-        if written.startswith(REFERENCE):
-            named = started.get(written[len(REFERENCE) :])
-            found.update({value.path[1]: named} if named is not None else {})
-        else:
-            found[value.path[1]] = written if value.quoted else _PLAIN.get(written, written)
-    return found
 
 
 def is_disabled(environment: Mapping[str, str]) -> bool:

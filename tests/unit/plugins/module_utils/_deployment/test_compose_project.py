@@ -235,3 +235,20 @@ def test_only_the_proxy_is_stopped_and_started(engine: Engine) -> None:
         _compose_project.start_proxy("/opt/litellm", ("docker",), 240)
     with pytest.raises(DeploymentError, match="the proxy does not stop"):
         _compose_project.stop_proxy("/opt/litellm", ("docker",))
+
+
+@pytest.mark.parametrize(
+    ("command", "environment", "scheme"),
+    [
+        (["--ssl_certfile_path", "/c", "--ssl_keyfile_path", "/k"], {}, "https"),
+        ("--ssl_certfile_path=/c --ssl_keyfile_path=/k", None, "https"),
+        (["--ssl_certfile_path=/c"], {"SSL_KEYFILE_PATH": "/k"}, "https"),
+        (["--ssl_certfile_path=/c"], {"SSL_KEYFILE_PATH": None}, "http"),
+        (None, {}, "http"),
+    ],
+)
+def test_proxy_serves_https_where_it_has_both_files(
+    command: Any, environment: Any, scheme: str
+) -> None:
+    service = {"command": command, "environment": environment}
+    assert _compose_project._scheme(service) == scheme
