@@ -82,6 +82,11 @@ def sweep(tag: str) -> None:
                 continue
 
 
+def joined(separator: str, variable: str, more: object) -> str:
+    """What a variable lists, and one more."""
+    return separator.join(filter(None, [os.environ.get(variable), str(more)]))
+
+
 class Host:
     """A test host with a client on it, made from an inventory of its own."""
 
@@ -115,8 +120,8 @@ class Host:
             **os.environ,
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback"),
-            "ANSIBLE_CALLBACKS_ENABLED": "killer",
+            "ANSIBLE_CALLBACK_PLUGINS": joined(":", "ANSIBLE_CALLBACK_PLUGINS", HERE / "callback"),
+            "ANSIBLE_CALLBACKS_ENABLED": joined(",", "ANSIBLE_CALLBACKS_ENABLED", "killer"),
             "LLMOPS_FAULTS_RUN": tag.partition("=")[2],
             **environment,
         }
