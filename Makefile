@@ -10,7 +10,7 @@ ENGINE := $(BIN)/python tests/testbed/testbed.py engine env
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-host demo-migrate demo-rollback demo-status demo-down test lint sanity unit integration molecule docs clean
+.PHONY: help venv demo demo-host demo-migrate demo-rollback demo-status demo-down test lint sanity unit integration molecule variants docs clean
 
 help: ## this list
 	@echo 'Needed: Debian 12 or newer, Python 3.11 or newer, make. Root or sudo, for apt and for a Docker engine where none runs.'
@@ -49,6 +49,11 @@ lint sanity unit integration: venv ## one step of the tests alone
 
 molecule: venv ## the scenarios alone, or one: make molecule SCENARIO=migrate
 	@$(BIN)/python tests/run.py molecule $(if $(SCENARIO),--scenario $(SCENARIO))
+
+variants: venv ## hosts as other people have them, which the scenarios have not: make variants VARIANT=tls
+	@$(BIN)/python tests/testbed/testbed.py up
+	@$(BIN)/python tests/testbed/testbed.py build litellm-nobody postgres-alpine-18
+	@eval "$$($(ENGINE))" && $(BIN)/python -m pytest -q tests/variants $(if $(VARIANT),-k $(VARIANT))
 
 docs: venv ## write the generated parts of the roles' READMEs again
 	@$(BIN)/python docs/generate.py
