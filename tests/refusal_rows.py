@@ -509,6 +509,10 @@ ROWS = [
 _TESTS: dict[str, dict[str, tuple[str, ...]]] = {
     "_config/test_needs_files.py": {
         "needs_files.give: %s: %s": ("test_a_mount_that_cannot_be_made_is_refused",),
+        "needs_files.give: is closed to account": (
+            "test_root_reads_nothing_that_an_account_has_chosen",
+            "test_what_must_not_be_mounted_itself_is_copied",
+        ),
         "needs_files.give: can't be mounted": ("test_a_mount_that_cannot_be_made_is_refused",),
         "needs_files.run: a unix socket of this host": (
             "test_a_socket_is_refused_unless_the_operator_mounts_it",
@@ -865,6 +869,7 @@ TESTED: dict[str, tuple[str, ...]] = {
 # What only passes on what is said elsewhere, and where that is.
 RELAYED = {
     "needs_files._refuse_given": "needs_files.give",
+    "needs_files.give": "a warning, in words that stand once",
     "needs_files._refuse": "its callers",
     "needs_files._folder": "_host.account.Account.cannot",
     "needs_files._modules": "the same",
