@@ -687,6 +687,18 @@ _TESTS: dict[str, dict[str, tuple[str, ...]]] = {
             "test_tables_that_the_role_may_not_read_are_refused",
         ),
     },
+    "_migration/test_preflight_readers.py": {
+        "preflight_readers.refusals: %s" % words: (
+            "test_all_that_can_not_be_carried_is_refused_at_once",
+            "test_named_role_is_carried_and_where_it_finds_the_container_is_said",
+        )
+        for words in (
+            "is LiteLLM's own role",
+            "has no role of this name",
+            "has a name that the container's PostgreSQL has",
+            "can't log in",
+        )
+    },
     "_migration/test_preflight_needs.py": {
         "preflight_needs.check_needs: not a host's name": (
             "test_hosts_of_the_operator_go_before_those_of_the_file",
@@ -888,6 +900,7 @@ RELAYED = {
     "preflight_contents.acting": "the table above it",
     "preflight_contents.check_contents": "PostgreSQL",
     "preflight_findings.refuse": "its callers",
+    "preflight_readers.check_readers": "PostgreSQL",
     "preflight_needs.check_needs": "_config.mounts",
     "preflight_source._check_config": "_config.container_view, and the account's reader",
     "preflight_source.check_environment_file": "the account's reader, and _config.envfile",
@@ -908,6 +921,9 @@ WARNINGS = {
     "needs_files._refuse: %s is %s",
     "proxy_settings._left_behind: is given %s, which LiteLLM's own command",
     "preflight_contents.stays",
+    "preflight_readers.unlisted",
+    "preflight_readers.remarks",
+    "preflight_readers.reached",
     "proxy_settings._cached",
     "proxy_settings._editable",
     "proxy_settings._python",

@@ -72,6 +72,24 @@ options:
     type: str
     choices: [unchanged, ours]
     default: unchanged
+  readers:
+    description:
+      - With V(copied) into a container, names of roles of the source's server that read LiteLLM's
+        tables, and shall read them in the container.
+      - Each is made there under its name. It logs in with the password that it has, as its server
+        stores it by SCRAM, may C(SELECT) what it may of LiteLLM's tables, columns, views and
+        sequences, and may do nothing else. RV(readers) says which has no password.
+      - The stored password is read by O(source)'s role where that is a superuser, else by the
+        account of O(server) on the server's own Unix socket. The source is only read.
+      - A role that an earlier run has made, and that is not named any more, can't log in there.
+    type: list
+    elements: str
+    default: []
+  server:
+    description:
+      - How the source's server was seen running, as C(database.server) of
+        M(llmops.litellm.preflight_info) says. Used with O(readers).
+    type: dict
   expect:
     description:
       - Content hash that the target must have, as M(llmops.litellm.database_fingerprint_info)
@@ -167,6 +185,14 @@ target:
     - The target's fingerprint. With V(copied_back) taken before the transaction was committed.
   returned: always, except in check mode and with V(absent)
   type: dict
+readers:
+  description:
+    - Roles of O(readers) in the container, each C(name), whether it has a C(password), C(why) it
+      has none, and its number of C(rights).
+  returned: success, with V(copied), except in check mode
+  type: list
+  elements: dict
+  sample: [{"name": "grafana", "password": true, "why": "", "rights": 47}]
 tables:
   description: The target's tables that changed, or would, with their rows before and after.
   returned: success, with V(copied_back)
@@ -210,6 +236,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     copy_back as _copy_back,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import database as _database
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import readers as _readers
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _restore
 
@@ -234,9 +261,25 @@ def _outcome(done: Any, source: Result, target: Result, **more: Any) -> Result:
 def copied(params: dict[str, Any], check: bool, source: Endpoint, target: Endpoint) -> Result:
     """A verified copy of ``source`` under the target's name."""
     if check:
-        return {"action": _copy.dry_run(source, target, params["replace"])}
-    done = _copy.copy(source, target, params["replace"], datetime.now(timezone.utc))
-    return _outcome(done, done.source, done.target, bytes=done.bytes)
+        action = _copy.dry_run(source, target, params["replace"])
+        _readers.check(source, target, params["readers"])
+        lacks = action == "none" and _readers.lacking(source, target, params["readers"])
+        return {"action": action, "changed": action != "none" or lacks}
+    done = _copy.copy(
+        source,
+        target,
+        params["replace"],
+        datetime.now(timezone.utc),
+        params["readers"],
+        params["server"],
+    )
+    came = [
+        {"name": item.name, "password": item.password, "why": item.why, "rights": item.rights}
+        for item in done.readers
+    ]
+    result = _outcome(done, done.source, done.target, bytes=done.bytes, readers=came)
+    result["changed"] = result["changed"] or any(item.changed for item in done.readers)
+    return result
 
 
 def copied_back(params: dict[str, Any], check: bool, source: Endpoint, target: Endpoint) -> Result:
@@ -276,6 +319,8 @@ def main() -> None:
             "source": endpoint,
             "target": {**endpoint, "required": True},
             "path": {"type": "path"},
+            "readers": {"type": "list", "elements": "str", "default": []},
+            "server": {"type": "dict"},
             "replace": {"type": "str", "choices": ["unchanged", "ours"], "default": "unchanged"},
             "expect": {"type": "str"},
         },
@@ -287,6 +332,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
+    if params["readers"] and params["state"] != "copied":
+        module.fail_json(msg="readers is for state copied only")
     if params["expect"] and params["state"] in ("copied", "restored"):
         module.fail_json(msg="expect is for state copied_back and absent only")
     source: Optional[Endpoint] = None

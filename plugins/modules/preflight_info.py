@@ -92,6 +92,17 @@ options:
     type: list
     elements: str
     default: []
+  database_readers:
+    description:
+      - Names of roles of the native PostgreSQL, beside LiteLLM's own, that read its tables and
+        shall read them in the container as well.
+    type: list
+    elements: str
+    default: []
+  database_role:
+    description: Name of LiteLLM's own role in the container.
+    type: str
+    default: litellm
   mounts:
     description:
       - What of the host the proxy's container gets besides, read-only, each C(source) with its
@@ -237,6 +248,8 @@ ARGUMENTS: dict[str, Any] = {
     "adopt": {"type": "list", "elements": "str", "default": []},
     "accept_weak": {"type": "list", "elements": "str", "default": []},
     "accept_down": {"type": "list", "elements": "str", "default": []},
+    "database_readers": {"type": "list", "elements": "str", "default": []},
+    "database_role": {"type": "str", "default": "litellm"},
     "mounts": {"type": "list", "elements": "raw", "default": []},
     "extra_hosts": {"type": "dict", "default": {}},
     "publish": {"type": "list", "elements": "str", "default": []},

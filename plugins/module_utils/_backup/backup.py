@@ -30,6 +30,8 @@ from .._host.files import creating, free_bytes, make_folder, move, remove_tree, 
 from .._host.files import open_folder as _open_folder
 from .._host.files import temporary_folder as _temporary_folder
 from .._host.paths import UntrustedPath
+from .._postgres import readers as _readers
+from .._postgres.role import contained
 from .._postgres.session import Endpoint, client_version, database_size
 from . import dump as _dump
 from . import encryption as _encryption
@@ -316,6 +318,9 @@ def _fill(order: Order, folder: str, name: str, now: datetime) -> None:
         "sequences_after": dumped.sequences_after,
         "rows": {table["name"]: table["rows"] for table in held["tables"]},
         "rows_total": held["rows_total"],
+        "readers": [list(right) for right in _readers.held(order.source)]
+        if contained(order.source)
+        else [],
         "files": [
             _file(folder, entry, digest, origins.get(entry, ""))
             for entry, digest in sorted(digests.items())

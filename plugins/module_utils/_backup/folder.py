@@ -48,7 +48,8 @@ class Manifest(TypedDict, total=False):
 
     ``source``: the deployment's kind. ``facts``: versions and images. ``absent``: what could not
     be found, in words. ``fingerprint``: see :func:`_postgres.fingerprint.fingerprint`; ``rows``:
-    their number by table."""
+    their number by table. ``readers``: what roles beside LiteLLM's own were granted to read in a
+    container, see :class:`_postgres.readers.Right`."""
 
     format: int
     name: str
@@ -66,6 +67,7 @@ class Manifest(TypedDict, total=False):
     sequences_after: Any
     rows: dict[str, int]
     rows_total: int
+    readers: list[list[str]]
     files: list[File]
 
 

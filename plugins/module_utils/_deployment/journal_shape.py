@@ -102,6 +102,7 @@ _DATABASE = {
     "neighbours": ([str], None),
     "schema": _MAYBE,
     "left_behind": ([str], None),
+    "readers": ([str], None),
 }
 _REDIS = {
     "where": _MAYBE,
@@ -197,6 +198,7 @@ _CONTENTS = (
     None,
 )
 _REWRITTEN = ([{"name": str, "old": str, "new": str}], None)
+_READER = {"name": Need(str), "password": (bool, None), "why": _MAYBE, "rights": (int, None)}
 _COPY = {"source": _CONTENTS, "target": _CONTENTS, "bytes": (int, None), "seconds": (float, None)}
 _STEP_FACTS: dict[str, Any] = {
     "environment": {"comparison": ([{"name": str, "status": str}], None), "findings": [dict]},
@@ -210,7 +212,11 @@ _STEP_FACTS: dict[str, Any] = {
         "capabilities": ({"before": (_NAMED, None), "after": (_NAMED, None)}, None),
     },
     "backup": {"name": str, "path": str},
-    "cutover": {**_COPY, "redis": (Each({"target": {"keys": int}}), None)},
+    "cutover": {
+        **_COPY,
+        "readers": ([_READER], None),
+        "redis": (Each({"target": {"keys": int}}), None),
+    },
     "serve": {"models": _REWRITTEN},
     "verify": {
         "after": _SNAPSHOT,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Any, Iterable, NamedTuple, Optional
+from typing import Any, Collection, Iterable, NamedTuple, Optional
 
 from .._deployment import compose_project as _compose_project
 from .._deployment import legacy as _legacy
@@ -72,12 +72,14 @@ class Server(NamedTuple):
 
 class _Client(NamedTuple):
     """What a server says of one of its clients: in words; whether it is this collection at work;
-    and whether it has LiteLLM's role and database, which counts where nothing else tells who it
-    is."""
+    whether it has LiteLLM's role and database, which counts where nothing else tells who it is; and
+    whether it reads LiteLLM's tables with a role that is carried, and is served again where it was
+    by the loopback address."""
 
     words: str
     ours: bool = False
     same: bool = False
+    carried: bool = False
 
 
 def of_units(
@@ -174,7 +176,8 @@ def of_clients(
         if place not in known:
             known[place] = _clients.who(each, own)
         client = told.get(each.server) or told.get((each.address, each.port)) or _Client("")
-        who = None if client.ours else known[place]
+        served = client.carried and each.address.startswith("127.")
+        who = None if client.ours or served else known[place]
         if who is not None and not (client.same and who.name == _clients.BY_SOCKET):
             words = [word for word in (client.words, who.seen) if word]
             groups.setdefault(who.name, []).append(", ".join(words))
@@ -196,9 +199,14 @@ def of_clients(
     ]
 
 
-def of_databases(found: _others.Others, user: str, when: str = CUTOVER) -> list[Use]:
+def of_databases(
+    found: _others.Others, user: str, when: str = CUTOVER, carried: Iterable[str] = ()
+) -> list[Use]:
     """What a PostgreSQL server has beside LiteLLM's database and role. A role that has a database
-    or a session of its own is named by that."""
+    or a session of its own is named by that.
+
+    :param carried: roles that will be in the container as well.
+    """
     uses = [
         Use(
             "database %s" % item.name,
@@ -214,7 +222,7 @@ def of_databases(found: _others.Others, user: str, when: str = CUTOVER) -> list[
             "can log in to the native PostgreSQL that is stopped %s, and is not moved" % when,
         )
         for name in found.roles
-        if name not in known | {user}
+        if name not in known | {user, *carried}
     ]
     uses += [
         Use(
@@ -242,11 +250,12 @@ def of_contents(store: dict[str, Any], when: str = CUTOVER) -> list[Use]:
 
 
 def postgres_clients(
-    sessions: Iterable[_others.Session], user: str, database: str
+    sessions: Iterable[_others.Session], user: str, database: str, carried: Collection[str] = ()
 ) -> dict[Any, _Client]:
     """What PostgreSQL says of its clients, by the process of each session.
 
     :param user: LiteLLM's role, ``database``: its database.
+    :param carried: roles that will be in the container as well.
     """
     return {
         item.pid: _Client(
@@ -261,6 +270,7 @@ def postgres_clients(
             ),
             item.role == user and item.application == _endpoint.APPLICATION,
             (item.role, item.database) == (user, database),
+            item.role in carried and item.database == database,
         )
         for item in sessions
     }
@@ -419,13 +429,12 @@ def _of_postgres(
     connected = _connections.connections(server.pid, found)
     url, account = environment.get("DATABASE_URL", ""), environment.get(_endpoint.ACCOUNT, "")
     others = _others.look(_session.from_url(url, account))
-    user = str(store.get("user") or "")
+    user, carried = str(store.get("user") or ""), store.get("readers") or []
+    told = postgres_clients(others.sessions, user, store["name"], carried)
     return [
         *of_listeners(server, found, when),
-        *of_databases(others, user, when),
-        *of_clients(
-            server, connected, postgres_clients(others.sessions, user, store["name"]), own, when
-        ),
+        *of_databases(others, user, when, carried),
+        *of_clients(server, connected, told, own, when),
     ]
 
 

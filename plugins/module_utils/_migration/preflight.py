@@ -24,6 +24,7 @@ from . import preflight_address as _address
 from . import preflight_connections as _connections
 from . import preflight_contents as _contents
 from . import preflight_needs as _needs
+from . import preflight_readers as _readers
 from . import preflight_source as _source
 from . import preflight_stores as _stores
 from . import preflight_target as _target
@@ -58,6 +59,7 @@ def preflight(settings: dict, now: Optional[datetime] = None) -> Findings:
             _stores.check_database(legacy, listeners, settings["images"].get("postgres") or "")
         )
         found.add(_contents.check_contents(legacy, found.facts, settings["accept_down"]))
+        found.add(_readers.check_readers(legacy, found.facts, settings))
         found.add(_stores.check_redis(legacy, settings, listeners))
         found.add(_connections.check_stores(legacy))
         found.problems += _stores.check_units(found.facts)

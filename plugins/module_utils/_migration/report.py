@@ -205,6 +205,7 @@ def _proofs(journal: Journal) -> list[dict[str, Any]]:
     copied = facts_of(journal, "cutover")
     if copied.get("source"):
         proofs.append(_equal("equal fingerprints of the databases", copied))
+    proofs += [_carried(role) for role in copied.get("readers") or []]
     if copied.get("redis"):
         keys = sum(database["target"]["keys"] for database in copied["redis"].values())
         proofs.append(
@@ -247,6 +248,20 @@ def _equal(name: str, copied: dict) -> dict[str, Any]:
             target["server_major"],
             size(copied["bytes"]),
             copied["seconds"],
+        ),
+    )
+
+
+def _carried(role: dict) -> dict[str, Any]:
+    """A role of others that reads the tables in the container as well."""
+    without = role.get("why") or ""
+    return _proof(
+        "role %s came along" % role["name"],
+        not without,
+        "%d rights to read, %s"
+        % (
+            role.get("rights") or 0,
+            "no password: %s" % without if without else "with its password",
         ),
     )
 

@@ -168,11 +168,11 @@ UNION ALL SELECT 'tablespace', '', c.relname, t.spcname, true, '', false
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_tablespace t ON t.oid = c.reltablespace
 WHERE c.oid IN (%(tables)s)
 UNION ALL SELECT 'reader', '', pg_catalog.string_agg(DISTINCT a.privilege_type, ', '), o.rolname,
-  true, '', false
+  o.rolcanlogin, '', false
 FROM pg_catalog.pg_class c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a
 JOIN pg_catalog.pg_roles o ON o.oid = a.grantee
 WHERE c.oid IN (%(tables)s) AND a.grantee <> c.relowner AND o.rolname <> current_user
-GROUP BY o.rolname
+GROUP BY o.rolname, o.rolcanlogin
 UNION ALL SELECT DISTINCT 'needs', '', pg_catalog.pg_describe_object(r.classid, r.objid, 0),
   pg_catalog.pg_describe_object(r.refclassid, r.refobjid, 0), true, '', false
 FROM pg_catalog.pg_depend r JOIN pg_catalog.pg_class c
@@ -189,7 +189,7 @@ class Attached(NamedTuple):
     ``kind``: ``trigger``, ``rule``, ``policy``, ``row security``, ``foreign key`` (``table`` is
     the one that refers to LiteLLM's), ``child``, ``owner``, ``tablespace``, ``reader`` (``table``
     has the privileges), ``needs`` (``table`` in words needs ``name`` in words). ``counts``:
-    whether it is enabled, stands against reading, or may be changed by the role that asks.
+    whether it is enabled, stands against reading, logs in, or may be changed by the role that asks.
     ``schema``: the table's, where its ``owner`` is said.
     """
 

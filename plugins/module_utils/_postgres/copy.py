@@ -20,6 +20,7 @@ from typing import IO, Any, NamedTuple, Optional
 from . import archive as _archive
 from . import contents as _contents
 from . import extensions as _extensions
+from . import readers as _readers
 from . import verified as _verified
 from .database import Occupancy, check_source, check_versions, inspect, refusals
 from .endpoint import APPLICATION, said
@@ -203,7 +204,8 @@ def dry_run(source: Endpoint, target: Endpoint, replace: str) -> str:
 
 class Result(NamedTuple):
     """A copy: what was done (``create``, ``replace``, ``none``), the differences in words (none:
-    verified), both fingerprints, bytes that crossed, and the seconds of each phase.
+    verified), both fingerprints, bytes that crossed, the seconds of each phase, and the roles of
+    others that came along.
     """
 
     action: str
@@ -212,6 +214,7 @@ class Result(NamedTuple):
     target: dict[str, Any]
     bytes: int
     seconds: dict[str, float]
+    readers: tuple[_readers.Carried, ...] = ()
 
 
 def _lock(admin: Session, target: Endpoint) -> None:
@@ -233,14 +236,23 @@ def _lock(admin: Session, target: Endpoint) -> None:
         sleep(0.5)
 
 
-def copy(source: Endpoint, target: Endpoint, replace: str, now: datetime) -> Result:
+def copy(
+    source: Endpoint,
+    target: Endpoint,
+    replace: str,
+    now: datetime,
+    readers: Sequence[str] = (),
+    server: Optional[dict[str, Any]] = None,
+) -> Result:
     """Copy a database and verify it.
 
-    Where our earlier copy already equals the source, nothing is done.
+    Where our earlier copy already equals the source, nothing is done but what these readers lack.
 
     When the two sides differ, the copy is removed and the differences are returned; the target's
     name is then as it was before.
 
+    :param readers: roles of others that get their rights to read in the container as well.
+    :param server: how the source's server runs, see :func:`.readers.passwords`.
     :raises PostgresError: refused or failed; what was there before is as it was.
     """
     phase = _verified.Phases()
@@ -251,11 +263,15 @@ def copy(source: Endpoint, target: Endpoint, replace: str, now: datetime) -> Res
         holder = stack.enter_context(Session(source, SETTINGS))
         begin(holder)
         scope = _contents.scope(holder)
+        made = _readers.carry(source, target, readers, server)
+        rights = _readers.rights(holder, readers)
         if earlier is not None:
             held = take(holder, scope)
             if not compare(held, earlier):
+                changed = _readers.give(target, rights, readers)
                 phase("verify")
-                return Result("none", [], held, earlier, 0, phase.seconds)
+                came = _readers.counted(made, rights, changed)
+                return Result("none", [], held, earlier, 0, phase.seconds, came)
         snapshot = str(holder.query("SELECT pg_export_snapshot()")[0][0])
         crossed = 0
 
@@ -264,7 +280,16 @@ def copy(source: Endpoint, target: Endpoint, replace: str, now: datetime) -> Res
             options = _extensions.make(fresh, _extensions.installed(holder, scope))
             before = sequences(holder, scope)
             crossed, held = stream(source, fresh, snapshot, holder, options, scope)
+            _readers.give(fresh, rights, readers)
             return _verified.Expected({**held, "sequences": before}, sequences(holder, scope))
 
         done = _verified.load(admin, target, now, fill, phase)
-        return Result(action, done.differences, done.expected, done.found, crossed, phase.seconds)
+        return Result(
+            action,
+            done.differences,
+            done.expected,
+            done.found,
+            crossed,
+            phase.seconds,
+            _readers.counted(made, rights, True),
+        )

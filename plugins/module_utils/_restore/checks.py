@@ -22,6 +22,7 @@ from .._host.problem import OperatorError, numbers
 from .._host.process import run
 from .._postgres import copy_back as _copy_back
 from .._postgres import others as _others
+from .._postgres import readers as _readers
 from .._postgres.contents import besides
 from .._postgres.endpoint import read_env
 from .._postgres.fingerprint import fingerprint
@@ -134,11 +135,14 @@ def inspect(
 
 def check_clients(target: Endpoint) -> list[str]:
     """Who else is connected to the database that is to be replaced: a restore could not end, and
-    would have stopped the proxy by then."""
+    would have stopped the proxy by then. Roles that were carried only read, and are disconnected.
+    """
+    there = [item for item in _others.sessions(target) if item.database == target.database]
+    known = {target.user, *(_readers.made(target) if there else [])} if target.user else set()
     strangers = {
         "role %s" % item.role + (" (%s)" % item.application if item.application else "")
-        for item in _others.sessions(target)
-        if item.database == target.database and item.role != (target.user or item.role)
+        for item in there
+        if known and item.role not in known
     }
     told = "%s is still in use by others than the proxy: %s. Restore when they are done."
     return [told % (target, ", ".join(sorted(strangers)))] if strangers else []

@@ -8,10 +8,11 @@ dump.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Sequence
 
 from .._backup import backup as _backup
 from .._postgres import extensions as _extensions
+from .._postgres import readers as _readers
 from .._postgres import verified as _verified
 from .._postgres.database import inspect, refusals
 from .._postgres.role import administering
@@ -42,6 +43,7 @@ def restore(
     identity: str = "",
     jobs: int = JOBS,
     verified: Optional[_backup.Manifest] = None,
+    readers: Sequence[_readers.Right] = (),
 ) -> Result:
     """Restore a backup's database.
 
@@ -49,6 +51,7 @@ def restore(
         manifest, by somebody who did.
     :param identity: file with the age key that opens the backup, where it is encrypted.
     :param jobs: connections at once for a dump in directory format.
+    :param readers: rights to read of roles that the server has, as far as they fit.
     :raises BackupError, PostgresError: refused or failed; what was at the target's name is as it
         was.
     """
@@ -60,6 +63,7 @@ def restore(
     def fill(fresh: Endpoint) -> _verified.Expected:
         options = _extensions.make(fresh, _load.extensions(dump, fresh))
         _load.load(dump, fresh, jobs, options)
+        _readers.give(fresh, readers)
         return _verified.Expected(manifest["fingerprint"], manifest["sequences_after"])
 
     with administering(target) as admin:

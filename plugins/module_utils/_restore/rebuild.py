@@ -35,6 +35,7 @@ from .._host import paths as _paths
 from .._host.docker import check_engine
 from .._host.files import sync_folder, write_atomically
 from .._host.process import run
+from .._postgres import readers as _readers
 from .._postgres import role as _role
 from .._postgres.endpoint import read_env
 from .._postgres.session import PostgresError
@@ -558,9 +559,17 @@ def _restore_database(
     _role.secure(
         deployment.database, read_env(deployment.salt_key_file).get("POSTGRES_PASSWORD") or None
     )
+    rights = _readers.parse(manifest.get("readers"))
+    names = _readers.make_bare(deployment.database, {right.role for right in rights})
+    if names:
+        notes.append(
+            "roles that read LiteLLM's tables are made without their passwords, which no backup"
+            " has: %s. Give each one: docker exec -it %s psql --username=postgres, then"
+            " \\password NAME" % (", ".join(names), deployment.database.container)
+        )
     log("the database is restored")
     done = _database.restore(
-        order.path, deployment.database, now, order.identity, order.jobs, manifest
+        order.path, deployment.database, now, order.identity, order.jobs, manifest, rights
     )
     if done.differences:
         raise RestoreError(

@@ -23,6 +23,7 @@ from .._deployment.compose_project import DeploymentError
 from .._deployment.service import Deployment, Service
 from .._host.systemd import SystemdError
 from .._litellm import spend_flush as _spend_flush
+from .._postgres import readers as _readers
 from .._postgres.fingerprint import fingerprint
 from .._postgres.session import PostgresError
 from .._redis.redis import RedisError
@@ -202,6 +203,9 @@ def _prepare(
             order.identity,
             order.jobs,
             findings.manifest,
+            _readers.held(target)
+            if findings.exists
+            else _readers.parse(findings.manifest.get("readers")),
         )
         if done.differences:
             raise RestoreError(

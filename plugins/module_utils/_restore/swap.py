@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
+from .._postgres import readers as _readers
 from .._postgres.database import growing, inspect, parse_mark
 from .._postgres.endpoint import APPLICATION
 from .._postgres.role import administering
@@ -22,6 +23,7 @@ from .._postgres.verified import mark
 LIMIT = 63  # bytes of a name in PostgreSQL
 KEPT = "kept"
 CLIENTS_TIMEOUT = 30.0  # seconds for the connections of a proxy that has ended
+TRIES = 5  # for a role that reads and comes again just now
 _COMMENT = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
 # Renaming asks for both; a superuser has them.
 _MAY = """SELECT (SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user),
@@ -83,6 +85,7 @@ def wait_alone(target: Endpoint, timeout: Optional[float] = None) -> None:
     limit = time.monotonic() + (CLIENTS_TIMEOUT if timeout is None else timeout)
     with administering(target) as admin:
         while True:
+            _readers.disconnect(admin, target)
             clients = inspect(target, admin).clients
             if not clients:
                 return
@@ -113,9 +116,25 @@ def swap(target: Endpoint, fresh: str, kept: str, now: datetime) -> bool:
 
     :returns: whether there was one to keep.
     """
+    return _alone(lambda: _swap(target, fresh, kept, now))
+
+
+def _alone(work: Callable[[], bool]) -> bool:
+    """Do something that no client may be connected for."""
+    for _try in range(TRIES - 1):
+        try:
+            return work()
+        except PostgresError as error:
+            if "accessed by other users" not in str(error):
+                raise
+    return work()
+
+
+def _swap(target: Endpoint, fresh: str, kept: str, now: datetime) -> bool:
     with administering(target) as admin:
         had = exists(admin, target.database)
         comment = _comment(admin, target.database)
+        _readers.disconnect(admin, target)
         admin.execute("BEGIN")
         if had:
             admin.execute(
@@ -148,9 +167,14 @@ def unswap(target: Endpoint, fresh: str, kept: str, now: datetime) -> None:
 
     The restored database gets its name and mark back; the next restore replaces it.
     """
+    _alone(lambda: _unswap(target, fresh, kept, now))
+
+
+def _unswap(target: Endpoint, fresh: str, kept: str, now: datetime) -> bool:
     with administering(target) as admin:
         back = exists(admin, kept)
         comment = _comment(admin, target.database)
+        _readers.disconnect(admin, target)
         admin.execute("BEGIN")
         admin.execute(
             "ALTER DATABASE %s RENAME TO %s" % (identifier(target.database), identifier(fresh))
@@ -167,6 +191,7 @@ def unswap(target: Endpoint, fresh: str, kept: str, now: datetime) -> None:
             )
             _set_comment(admin, target.database, comment)
         admin.execute("COMMIT")
+    return back
 
 
 def kept(target: Endpoint) -> list[dict[str, Any]]:

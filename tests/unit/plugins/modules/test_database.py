@@ -14,6 +14,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     copy_back as _copy_back,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import database as _database
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import readers as _readers
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import database as _restore
 from ansible_collections.llmops.litellm.plugins.modules import database
@@ -66,10 +67,12 @@ class Acts:
 
     def copy(self, *words: Any) -> _copy.Result:
         self.asked.append(("copy", *map(str, words[:2]), words[2]))
+        came = [_readers.Carried(name, False, "it has none", 3, True) for name in words[4]]
         seconds = {"load": 0.5, "verify": 0.25}
         return _copy.Result(
-            self.action or "replace", self.differences, {"hash": "s"}, {"hash": "t"}, 77, seconds
-        )
+            self.action or "replace", self.differences, {"hash": "s"}, {"hash": "t"}, 77, seconds,
+            tuple(came),
+        )  # fmt: skip
 
     def copy_back(self, *words: Any) -> _copy_back.Result:
         self.asked.append(("copy_back", *map(str, words[:2]), words[2]))
@@ -126,6 +129,7 @@ BOTH = {
                 "action": "replace",
                 "bytes": 77,
                 "phases": {"load": 0.5, "verify": 0.25},
+                "readers": [],
             },
         ),
         (
@@ -171,6 +175,25 @@ def test_nothing_done_is_no_change(run: Run, acts: Acts, state: str) -> None:
     acts.action = "none"
     result = run(state)
     assert (result["changed"], result["action"]) == (False, "none")
+
+
+def test_roles_that_come_along_are_told_and_are_a_change(
+    run: Run, acts: Acts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acts.action = "none"
+    result = run("copied", readers=["grafana"], server={"folder": "/data"})
+    assert result["changed"]
+    assert result["readers"] == [
+        {"name": "grafana", "password": False, "why": "it has none", "rights": 3}
+    ]
+    assert run("copied_back", readers=["grafana"])["msg"] == "readers is for state copied only"
+    monkeypatch.setattr(_copy, "dry_run", lambda *words: "none")
+    asked: list[Any] = []
+    monkeypatch.setattr(_readers, "check", lambda *words: asked.append(words[2]))
+    for lacks in (True, False):
+        monkeypatch.setattr(_readers, "lacking", lambda *_words, lacks=lacks: lacks)
+        assert run("copied", check=True, readers=["grafana"])["changed"] == lacks
+    assert asked == [["grafana"]] * 2
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,27 @@ def test_application_on_the_same_postgresql_is_named(host: Host) -> None:
     )
 
 
+def test_role_that_is_carried_is_served_where_it_was_by_loopback_alone(host: Host) -> None:
+    session = _others.Session(151, "llm", "grafana", "", "127.0.0.1")
+    socket = _others.Session(152, "llm", "grafana", "", "")
+    remote = _others.Session(153, "llm", "grafana", "", "10.0.0.5")
+    other = _others.Session(154, "other", "grafana", "", "127.0.0.1")
+    host.clients = [
+        Connection("127.0.0.1", 40000, 80, 151),
+        Connection("", 0, 81, 152),
+        Connection("10.0.0.5", 40001, None, 153),
+        Connection("127.0.0.1", 40002, 82, 154),
+    ]
+    host.names = {80: "a", 81: "b", None: "c", 82: "d"}
+    host.others = _others.Others([session, socket, remote, other], [], ["grafana", "bi"], [])
+    assert [text.split(":")[0] for text in host.said()] == ["role bi", "a", "b", "c", "d"]
+    host.found["database"]["readers"] = ["grafana"]
+    assert [text.split(":")[0] for text in host.said()] == ["role bi", "b", "c", "d"]
+    host.others = _others.Others([], [], ["grafana", "bi"], [])
+    host.clients = []
+    assert [text.split(":")[0] for text in host.said()] == ["role bi"]
+
+
 def test_what_others_keep_in_litellms_own_database_is_named(host: Host) -> None:
     host.found["database"]["left_behind"] = ["extension pg_trgm", "trigger watch on x"]
     assert host.said() == []

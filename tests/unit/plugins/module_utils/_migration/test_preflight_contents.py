@@ -167,12 +167,14 @@ def test_roles_that_read_and_tablespaces_are_told(database: dict[str, Any]) -> N
     found = check(
         holding(
             database,
-            attached("reader", "grafana", table="SELECT"),
+            attached("reader", "grafana", table="DELETE, SELECT"),
+            attached("reader", "team", table="SELECT", counts=False),
+            attached("reader", "importer", table="INSERT"),
             attached("tablespace", "fast"),
         )
     )
     assert found.problems == []
-    assert "lets other roles use LiteLLM's tables: grafana (SELECT)" in texts(found.warnings)
+    assert "use LiteLLM's tables: team (SELECT), importer (INSERT) ->" in texts(found.warnings)
     assert "tables of LiteLLM's in tablespace fast" in texts(found.warnings)
 
 

@@ -135,6 +135,21 @@ def test_other_hash_is_not_a_proof() -> None:
     assert not _report.build(made, "/state")["proofs"][0]["ok"]
 
 
+def test_roles_that_came_along_are_told_with_or_without_a_password() -> None:
+    made = journal()
+    copied = next(step for step in made["steps"] if step["name"] == "cutover")
+    copied["facts"]["readers"] = [
+        {"name": "grafana", "password": True, "why": "", "rights": 12},
+        {"name": "bi", "password": False, "why": "it has none", "rights": 3},
+    ]
+    proofs = {item["name"]: item for item in _report.build(made, "/state")["proofs"]}
+    told = [proofs["role %s came along" % name] for name in ("grafana", "bi")]
+    assert [(item["ok"], item["figures"]) for item in told] == [
+        (True, "12 rights to read, with its password"),
+        (False, "3 rights to read, no password: it has none"),
+    ]
+
+
 def test_failed_rollback_of_a_migrated_host_is_told() -> None:
     made = journal()
     made["facts"]["failure"] = "no space"

@@ -19,6 +19,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host import docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host.account import AccountError
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import others as _others
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import readers as _readers
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import (
     checks as _checks,
@@ -185,10 +186,13 @@ def test_who_else_is_connected_is_told_before_anything_stops(
     ]
     sessions = [_others.Session(7, database, role, name, "") for database, role, name in rows]
     monkeypatch.setattr(_others, "sessions", lambda endpoint: sessions)
+    monkeypatch.setattr(_readers, "made", lambda target: [])
     assert _checks.check_clients(TARGET) == [
         "%s is still in use by others than the proxy: role ana, role reader (grafana). Restore when"
         " they are done." % TARGET
     ]
+    monkeypatch.setattr(_readers, "made", lambda target: ["reader"])
+    assert "by others than the proxy: role ana. Restore" in _checks.check_clients(TARGET)[0]
     sessions[1:4] = []
     assert _checks.check_clients(TARGET) == []
 

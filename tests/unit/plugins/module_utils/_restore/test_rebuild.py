@@ -155,9 +155,10 @@ class World:
         return True
 
     def restore(
-        self, path: str, target: Any, now: Any, identity: str, jobs: int, told: Any
+        self, path: str, target: Any, now: Any, identity: str, jobs: int, told: Any, rights: Any
     ) -> _database.Result:
         self.does("restore")
+        assert [list(right) for right in rights] == told.get("readers", [])
         return _database.Result("create", told, [], {}, {"rows_total": 7}, {})
 
     def rebuild(self) -> dict[str, Any]:
@@ -176,6 +177,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(_compose_project, "read", fake.read)
     monkeypatch.setattr(_database, "restore", fake.restore)
     monkeypatch.setattr(_rebuild._role, "secure", fake.secure)
+    monkeypatch.setattr(
+        _rebuild._readers, "make_bare", lambda _target, names: sorted(names - {"postgres"})
+    )
     monkeypatch.setattr(
         _docker,
         "identity",
@@ -210,6 +214,18 @@ EVERYTHING = [
     "start",
     "verify",
 ]
+
+
+def test_roles_that_read_are_made_without_passwords_and_that_is_said(world: World) -> None:
+    path = world.backup / "manifest.json"
+    rights = [[name, "TABLE", "public", "x", ""] for name in ("grafana", "bi", "postgres")]
+    path.write_text(json.dumps({**json.loads(path.read_text()), "readers": rights}))
+    (world.backup / "SHA256SUMS").write_text(_backup.sums(str(world.backup)))
+    notes = world.rebuild()["notes"]
+    (said,) = [note for note in notes if "without their passwords" in note]
+    assert (
+        "no backup has: bi, grafana. Give each one: docker exec -it litellm-postgres psql" in said
+    )
 
 
 def test_host_is_built_from_the_backup_alone(world: World) -> None:

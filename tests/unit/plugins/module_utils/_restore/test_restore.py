@@ -51,6 +51,7 @@ class Host:
         self.fails: dict[str, list[Exception]] = {}
         self.kill_at, self.dead = 0, False
         self.lines: list[str] = []
+        self.readers: Any = None
         (folder / "archive").mkdir()
         self.order = _restore.Order(
             SimpleNamespace(database=TARGET),  # type: ignore[arg-type]
@@ -112,8 +113,9 @@ class Host:
         self.act("forget redis")
         self.aside = ""
 
-    def load(self, *_words: Any) -> Any:
+    def load(self, *words: Any) -> Any:
         self.act("load")
+        self.readers = words[-1:]
         self.databases[FRESH] = "backup"
         return SimpleNamespace(differences=[], found={"rows_total": 7})
 
@@ -177,6 +179,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
         (_restore._backup, "check_space", lambda _point: None),
         (_restore._backup, "manifest", lambda _path: dict(MANIFEST)),
         (_restore._database, "restore", host.load),
+        (_restore._readers, "held", lambda target: ["rights in %s" % target.database]),
         (_restore._spend_flush, "wait", lambda _target: host.act("flush")),
         (_restore, "fingerprint", lambda _target: {}),
         (_swap, "names", lambda _target: set(host.databases)),
@@ -267,6 +270,19 @@ def test_failure_before_the_stop_leaves_the_deployment_untouched(host: Host, ste
     assert host.databases == {"litellm": "old"}
     assert "stop" not in host.done
     assert host.stage == _state.BACK
+
+
+def test_who_reads_now_reads_the_restored_database(host: Host) -> None:
+    host.run()
+    assert host.readers == (["rights in litellm"],)
+
+
+def test_without_a_database_the_backup_says_who_reads(host: Host) -> None:
+    right = ["grafana", "TABLE", "public", "x", ""]
+    told: Any = {**MANIFEST, "readers": [right]}
+    host.look = _checks.Findings([], [], [], told, False)
+    host.run()
+    assert [list(item) for item in host.readers[0]] == [right]
 
 
 def test_database_that_differs_is_removed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

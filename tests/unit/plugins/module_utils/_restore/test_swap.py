@@ -66,6 +66,38 @@ def test_both_names_change_in_one_transaction_and_the_comment_stays(
     ]
 
 
+@pytest.mark.parametrize("times", [1, _swap.TRIES])
+def test_reader_that_comes_again_just_now_is_sent_away_again(
+    database: support.Database, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    fails = iter([PostgresError("is being accessed by other users")] * times)
+    sent: list[str] = []
+
+    def disconnect(_admin: object, target: Endpoint) -> None:
+        sent.append(target.database)
+        failure = next(fails, None)
+        if failure:
+            raise failure
+
+    monkeypatch.setattr(_swap._readers, "disconnect", disconnect)
+    if times < _swap.TRIES:
+        assert _swap.swap(TARGET, "fresh", "kept", NOW)
+        _swap.unswap(TARGET, "fresh", "kept", NOW)
+    else:
+        with pytest.raises(PostgresError, match="other users"):
+            _swap.swap(TARGET, "fresh", "kept", NOW)
+    assert sent == ["litellm"] * (3 if times == 1 else _swap.TRIES)
+
+
+def test_swap_that_fails_otherwise_is_not_tried_again(
+    database: support.Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails = iter([PostgresError("is down")])
+    monkeypatch.setattr(_swap._readers, "disconnect", lambda *_words: support.fails(next(fails))())
+    with pytest.raises(PostgresError, match="is down"):
+        _swap.swap(TARGET, "fresh", "kept", NOW)
+
+
 def test_first_database_of_a_server_takes_its_name(database: support.Database) -> None:
     database.answers = {}
     assert not _swap.swap(TARGET, "fresh", "kept", NOW)
