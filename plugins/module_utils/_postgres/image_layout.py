@@ -13,9 +13,11 @@ from typing import NamedTuple, Optional, Sequence
 from .._host.process import run
 
 CLASSIC = "/var/lib/postgresql/data"
-# Folders of a volume in which data have been seen: of every major before 18, of 18 and later.
+# Folders of a volume in which data have been seen: of every major before 18, of 18 and later. Each
+# database has such a file too, below the data folder.
 _SOUGHT = (
     "for each in PG_VERSION */PG_VERSION */*/PG_VERSION; do"
+    ' case "$each" in base/*/PG_VERSION) continue ;; esac;'
     ' if [ -f "$each" ]; then echo "$each"; fi; done'
 )
 

@@ -54,6 +54,11 @@ def test_layout_is_the_images_own_and_data_stay(
         (["PG_VERSION"], ["PG_VERSION"]),
         (["18/docker/PG_VERSION"], ["18/docker/PG_VERSION"]),
         (["17/PG_VERSION", "x/y/z/PG_VERSION"], ["17/PG_VERSION"]),
+        (["PG_VERSION", "base/1/PG_VERSION", "base/16384/PG_VERSION"], ["PG_VERSION"]),
+        (["data/PG_VERSION", "data/base/1/PG_VERSION"], ["data/PG_VERSION"]),
+        (["18/docker/PG_VERSION", "18/docker/base/1/PG_VERSION"], ["18/docker/PG_VERSION"]),
+        (["base/PG_VERSION", "base/base/1/PG_VERSION"], ["base/PG_VERSION"]),
+        (["PG_VERSION", "18/docker/PG_VERSION"], ["PG_VERSION", "18/docker/PG_VERSION"]),
     ],
 )
 def test_data_are_found_by_any_shell(tmp_path: Path, files: list[str], found: list[str]) -> None:
