@@ -65,7 +65,8 @@ def login(registry: str, config: str = CONFIG) -> Optional[Login]:
     helper = _of(held.get("credHelpers"), key) or held.get("credsStore")
     if isinstance(helper, str) and helper:
         return _asked(helper, key)
-    return _stored(_of(held.get("auths"), key) or _of(held.get("auths"), registry))
+    auths = held.get("auths")
+    return _stored(_of(auths, key) or _of(auths, registry) or _by_address(auths, registry))
 
 
 def known(registry: str) -> tuple[Optional[Login], str]:
@@ -82,6 +83,18 @@ def _key(registry: str) -> str:
 
 def _of(held: Any, key: str) -> Any:
     return held.get(key) if isinstance(held, dict) else None
+
+
+def _by_address(held: Any, registry: str) -> Any:
+    """The login of a registry whose name an earlier client has written as an address
+    (``https://registry.example.com/v1/``), as the client of today still finds it."""
+    named = held.items() if isinstance(held, dict) and registry != HUB else ()
+    found = (
+        entry
+        for address, entry in named
+        if re.sub(r"^https?://", "", address).partition("/")[0] == registry
+    )
+    return next(found, None)
 
 
 def _stored(entry: Any) -> Optional[Login]:

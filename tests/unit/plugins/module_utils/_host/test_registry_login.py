@@ -23,13 +23,32 @@ HUB = "https://index.docker.io/v1/"
     ("registry", "held", "login"),
     [
         ("registry.test:5000", {"auths": {"registry.test:5000": {"auth": AUTH}}}, "robot"),
+        (
+            "registry.test:5000",
+            {"auths": {"https://registry.test:5000/v1/": {"auth": AUTH}}},
+            "robot",
+        ),
+        ("registry.test", {"auths": {"http://registry.test": {"auth": AUTH}}}, "robot"),
+        ("registry.test", {"auths": {"https://registry.test:5000": {"auth": AUTH}}}, None),
         ("docker.io", {"auths": {HUB: {"auth": AUTH}}}, "robot"),
+        ("docker.io", {"auths": {"https://docker.io/v1/": {"auth": AUTH}}}, None),
         ("ghcr.io", {"auths": {HUB: {"auth": AUTH}}}, None),
         ("ghcr.io", {"auths": {"ghcr.io": {}}}, None),
         ("ghcr.io", {}, None),
         ("ghcr.io", {"auths": {"ghcr.io": {"identitytoken": "hunter2"}}}, ""),
     ],
-    ids=["a registry", "the default one", "another's", "kept elsewhere", "none", "a token"],
+    ids=[
+        "a registry",
+        "of an earlier client",
+        "the same, without a path",
+        "of another port",
+        "the default one",
+        "the default one's address is one",
+        "another's",
+        "kept elsewhere",
+        "none",
+        "a token",
+    ],
 )
 def test_login_is_found(
     tmp_path: Path, registry: str, held: dict[str, Any], login: Optional[str]
