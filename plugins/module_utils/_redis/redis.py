@@ -303,7 +303,7 @@ def reason(log: str) -> str:
 
     Only lines of its log are used: an error about its configuration would show the password.
     """
-    start = log.rfind("Redis is starting")
+    start = max(log.rfind("%s is starting" % name) for name in (_formats.REDIS, _formats.VALKEY))
     warnings = re.findall(r"^\d+:M .{10,40} # (.*)$", log[max(start, 0) :], re.M)
     return next((line.strip()[:300] for line in warnings if not line.startswith("WARNING")), "")
 

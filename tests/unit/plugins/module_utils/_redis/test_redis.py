@@ -146,10 +146,23 @@ Unbalanced quotes in configuration line
                 "than 16 databases. Exiting"
             ),
         ),
+        (
+            (LOG + LATER).replace("Redis", "Valkey"),
+            (
+                "FATAL: Data file was created with a Valkey server configured to handle more "
+                "than 16 databases. Exiting"
+            ),
+        ),
         (FAULTY, ""),
         ("", ""),
     ],
-    ids=["one start", "the last start", "a faulty configuration is not shown", "nothing"],
+    ids=[
+        "one start",
+        "the last start",
+        "Valkey's",
+        "a faulty configuration is not shown",
+        "nothing",
+    ],
 )
 def test_reason_is_read_from_the_log(log: str, said: str) -> None:
     assert _redis.reason(log) == said
