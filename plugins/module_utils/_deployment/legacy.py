@@ -267,6 +267,8 @@ def account_of(unit: Unit, pid: int, config: Optional[str]) -> Account:
     named = unit.manager.account or unit.properties.get("User", "")
     try:
         account = Account.of_process(pid)
+        if _reader.is_dynamic(account) and unit.properties.get("DynamicUser") == "yes":
+            named = ""  # a host need not know the name that systemd has made up
         uid = int(named) if named.isdigit() else Account.named(named).uid if named else account.uid
         if account.uid != uid:
             raise AccountError(

@@ -33,6 +33,8 @@ _CHUNK = 1 << 20
 _DONE = b"done"
 # Neither Debian, Red Hat nor systemd gives them to anybody.
 _FREE = range(65520, 65534)
+# Where systemd keeps the folders of units, and those of ``DynamicUser=`` closed to others.
+_KEPT, _PRIVATE = ("/var/lib", "/var/cache", "/var/log"), "private"
 _NO_NEW_PRIVILEGES, _DUMPABLE, _PARENT_DEATH = 38, 4, 1
 
 
@@ -112,7 +114,13 @@ class Account(NamedTuple):
     def cannot(self, error: OSError) -> str:
         """Why it can't read something, in words that follow its path."""
         who = "root" if self.is_root else "account " + self.name
-        return "%s can't read it: %s" % (who, error.strerror)
+        said = "%s can't read it: %s" % (who, error.strerror)
+        if error.errno == errno.EACCES and _is_private(str(error.filename or "")):
+            said += (
+                " (it is in the folder of a unit with DynamicUser=, where nothing but that unit"
+                " gets in: move it to a folder below /etc)"
+            )
+        return said
 
     def read(self, path: str, limit: int = LIMIT, seconds: float = SECONDS) -> bytes:
         """A regular file, whole.
@@ -282,6 +290,20 @@ def _collect(handle: int, take: Callable[[bytes], Any], deadline: float) -> bool
         if not data:
             return True
         take(data)
+
+
+def _is_private(path: str) -> bool:
+    """Whether a path leads into a folder of StateDirectory= and its kin of a unit whose account is
+    made up while it runs: ``/var/lib/NAME`` is then a link to ``private/NAME``. Only root can have
+    put there what is looked at."""
+    for above in _KEPT:
+        if path.startswith(above + "/"):
+            first = path[len(above) + 1 :].partition("/")[0]
+            place = os.path.join(above, first)
+            return first == _PRIVATE or (
+                os.path.islink(place) and os.readlink(place) == os.path.join(_PRIVATE, first)
+            )
+    return False
 
 
 def _nothing(data: bytes) -> None:

@@ -29,9 +29,14 @@ def word(account: Account) -> str:
         )
     except AccountError:
         same = False
-    if same and account.uid not in _DYNAMIC:
+    if same and not is_dynamic(account):
         return account.name
     return "%d:%d:%s" % (account.uid, account.gid, ",".join(map(str, account.groups)))
+
+
+def is_dynamic(account: Account) -> bool:
+    """Whether an account is there only while a unit with ``DynamicUser=`` runs."""
+    return account.uid in _DYNAMIC
 
 
 def recall(text: str) -> Account:

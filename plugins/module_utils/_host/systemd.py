@@ -53,6 +53,7 @@ SHOWN = (
     "EnvironmentFiles",
     "Environment",
     "User",
+    "DynamicUser",
     "ExecStart",
     "KillMode",
     "ControlGroup",

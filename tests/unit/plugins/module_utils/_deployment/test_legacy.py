@@ -504,6 +504,26 @@ def test_the_proxy_is_who_its_unit_says(
         assert _legacy.discover("litellm").reader.account.uid == 65534
 
 
+@pytest.mark.parametrize(
+    ("uid", "dynamic", "found"),
+    [(61234, "yes", True), (61234, "no", False), (65534, "yes", False)],
+    ids=["made up by systemd", "by nobody", "somebody else's"],
+)
+def test_a_proxy_whose_account_only_its_unit_has_needs_no_name(
+    monkeypatch: pytest.MonkeyPatch, home: Path, uid: int, dynamic: str, found: bool
+) -> None:
+    """A host without libnss-systemd does not know the name that DynamicUser= has made up."""
+    properties = {"User": "litellm-of-the-unit", "DynamicUser": dynamic}
+    with listening(*OF_NOBODY, home, user=uid) as child:
+        running(monkeypatch, {"MainPID": str(child.pid), **properties})
+        if found:
+            facts = _legacy.discover("litellm").facts
+            assert facts["reader"] == "61234:61234:"
+        else:
+            with pytest.raises(_legacy.LegacyError, match="no account litellm-of-the-unit"):
+                _legacy.discover("litellm")
+
+
 @pytest.mark.parametrize("manager", [None, "nobody"])
 def test_a_process_of_somebody_else_is_not_the_units(
     monkeypatch: pytest.MonkeyPatch, proxy: Listening, manager: Any

@@ -53,6 +53,28 @@ def test_what_only_root_can_read_stays_closed(home: Path, way: str) -> None:
     assert _account.Account.named("root").read(path) == b"root's own"
 
 
+def test_folder_that_only_a_running_unit_gets_into_is_said(
+    monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    """As systemd makes it for a unit with DynamicUser= and StateDirectory=."""
+    above, private = str(home.parent), home.parent / "private"
+    monkeypatch.setattr(_account, "_KEPT", (above,))
+    private.mkdir(mode=0o700)
+    home.rename(private / "litellm")
+    (home.parent / "litellm").symlink_to("private/litellm")
+    (home.parent / "own").symlink_to("elsewhere")
+    private_said = "(it is in the folder of a unit with DynamicUser=, where nothing but that unit"
+    for name in ("litellm/config", "private/litellm/config"):
+        with pytest.raises(PermissionError) as caught:
+            NOBODY.read("%s/%s" % (above, name))
+        assert private_said in NOBODY.cannot(caught.value)
+    for name in ("own/config", "litellm2", "nosuch/x"):
+        error = PermissionError(errno.EACCES, "Permission denied", "%s/%s" % (above, name))
+        assert NOBODY.cannot(error) == "account nobody can't read it: Permission denied"
+    gone = FileNotFoundError(errno.ENOENT, "No such file", "%s/litellm/x" % above)
+    assert private_said not in NOBODY.cannot(gone)
+
+
 @pytest.mark.parametrize("kind", ["fifo", "folder", "device"])
 def test_only_regular_files_are_read_and_nothing_is_waited_for(home: Path, kind: str) -> None:
     path = home / "odd"
