@@ -598,6 +598,18 @@ _TESTS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "_deployment/test_proxy_settings.py": {
+        "proxy_settings._gunicorn_file: more of its options there": (
+            "test_file_of_gunicorn_that_has_what_nobody_sees_is_refused",
+            "test_file_of_gunicorn_counts_before_its_command_line",
+        ),
+        "proxy_settings._gunicorn_file: (raw_env)": (
+            "test_file_of_gunicorn_that_has_what_nobody_sees_is_refused",
+            "test_file_of_gunicorn_counts_before_its_command_line",
+        ),
+        "proxy_settings._gunicorn_file: computes %s": (
+            "test_file_of_gunicorn_that_has_what_nobody_sees_is_refused",
+            "test_file_of_gunicorn_counts_before_its_command_line",
+        ),
         "proxy_settings.served: instead of its arguments": (
             "test_title_that_nothing_explains_is_refused",
             "test_arguments_of_a_title_are_those_of_its_unit",

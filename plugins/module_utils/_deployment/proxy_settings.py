@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from .._config import includes as _includes
@@ -20,6 +20,7 @@ from .._host.files import read
 from .._host.problem import Problem
 from .._host.systemd import Unit, parse_exec
 from .._litellm import effective_environment as _effective_environment
+from . import gunicorn_settings as _gunicorn_settings
 from . import proxy_command as _proxy_command
 from . import python_environment as _python_environment
 from . import server_options as _server_options
@@ -51,9 +52,12 @@ class Settings(NamedTuple):
     warnings: tuple[Problem, ...]
 
 
-def served(unit: Unit, proxy: Proxy, environment: Mapping[str, str]) -> Served:
+def served(
+    unit: Unit, proxy: Proxy, environment: Mapping[str, str], settings: Sequence[str] = ()
+) -> Served:
     """What the command line of a proxy says.
 
+    :param settings: options that its server's file has.
     :raises LegacyError: the process shows a title in its place, and its unit does not say it.
     """
     program = proxy.program
@@ -70,7 +74,58 @@ def served(unit: Unit, proxy: Proxy, environment: Mapping[str, str]) -> Served:
         program = known
     if program.name == _proxy_command.LITELLM:
         return Served(_proxy_command.parse_words(list(program.words)))
-    return _server_options.translated(program, environment)
+    return _server_options.translated(program, environment, settings)
+
+
+class _File(NamedTuple):
+    """What a server's file has besides: options, what is left behind of it, and what stands against
+    taking it along."""
+
+    words: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def _gunicorn_file(proxy: Proxy, said: Served, folder: str, who: Account) -> _File:
+    """The file that gunicorn reads, as the proxy's account sees it."""
+    if proxy.program.name != "gunicorn":
+        return _File()
+    path = _gunicorn_settings.place(said.settings or _gunicorn_settings.DEFAULT, folder)
+    try:
+        if not said.settings and not who.is_file(path):
+            return _File()
+        if not path:
+            raise ValueError("is a module of its Python environment, which is not looked into")
+        found = _gunicorn_settings.parse(who.text(path))
+    except (OSError, ValueError) as error:
+        why = who.cannot(error) if isinstance(error, OSError) else str(error)
+        return _File(
+            problems=(
+                Problem(
+                    path or said.settings,
+                    "gunicorn has more of its options there, and %s" % why,
+                    "give it those on its command line (bind, workers, certfile, keyfile), restart"
+                    " the proxy, and run again",
+                ),
+            )
+        )
+    problems = [
+        Problem(
+            path,
+            "sets %s for LiteLLM (raw_env), which nothing but gunicorn reads there"
+            % ", ".join(found.variables),
+            "move it into an EnvironmentFile= of the unit, restart it, and run again",
+        )
+    ] * bool(found.variables)
+    problems += [
+        Problem(
+            path,
+            "computes %s, which only gunicorn itself knows then" % ", ".join(found.computed),
+            "write there what it is, restart the proxy, and run again",
+        )
+    ] * bool(found.computed)
+    left = tuple("%s (%s)" % (name, os.path.basename(path)) for name in found.left)
+    return _File(found.words, left, tuple(problems))
 
 
 def named(unit: Unit, proxy: Proxy, proc: str = "/proc") -> Optional[str]:
@@ -96,7 +151,11 @@ def inspect(unit: Unit, proxy: Proxy, who: Account, proc: str = "/proc") -> Sett
         )
     folder = os.path.realpath(os.readlink("%s/%d/cwd" % (proc, proxy.pid)))
     said = served(unit, proxy, own)
+    file = _gunicorn_file(proxy, said, folder, who)
+    said = served(unit, proxy, own, file.words) if file.words else said
+    said = said._replace(left=said.left + file.left)
     problems, warnings = _left_behind(proxy, said)
+    problems += file.problems
     python, release, lacking = _python(proxy, own, folder, who, proc)
     warnings += lacking
     early, unread_files = _dotenv(proxy, said, own, release, folder, who)

@@ -16,6 +16,7 @@ from typing import NamedTuple, Optional
 from .proxy_command import Command, Program
 
 HOST, PORT, BIND, FILE, VARIABLE = "host", "port", "bind", "file", "variable"
+SETTINGS = "settings"
 NOTHING = "nothing"  # of no effect on what clients or LiteLLM see in a container
 _WORKERS = "--num_workers"
 # By server: each option's meaning here, or its name in LiteLLM.
@@ -45,6 +46,8 @@ _OPTIONS = {
         "--bind": BIND,
         "-w": _WORKERS,
         "--workers": _WORKERS,
+        "-c": SETTINGS,
+        "--config": SETTINGS,
         "-e": VARIABLE,
         "--env": VARIABLE,
         "--keyfile": "--ssl_keyfile_path",
@@ -93,18 +96,30 @@ _COUNT = {"uvicorn": "WEB_CONCURRENCY", "gunicorn": "WEB_CONCURRENCY", "granian"
 
 class Served(NamedTuple):
     """``left``: what is left behind, as it is written but for its value; ``files``: env files that
-    the server loads; ``variables``: what it sets in LiteLLM's environment."""
+    the server loads; ``variables``: what it sets in LiteLLM's environment; ``settings``: the file
+    that has more of its options, as it is named there."""
 
     command: Command
     left: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     variables: Mapping[str, str] = {}
+    settings: str = ""
 
 
-def translated(program: Program, environment: Mapping[str, str]) -> Served:
+def translated(
+    program: Program, environment: Mapping[str, str], settings: Sequence[str] = ()
+) -> Served:
     """A server's command line as LiteLLM's. A number of workers that its environment gives counts
-    where the command line has none."""
-    words = _from_environment(program.name, environment) + list(program.words)
+    where the command line has none.
+
+    :param settings: options that its file has, see :mod:`.gunicorn_settings`.
+    """
+    words = [
+        *settings,
+        *_from_environment(program.name, environment),
+        *program.words,
+    ]
+    named = ""
     made: dict[str, Optional[str]] = {}
     options: dict[str, str] = {}
     left: list[str] = []
@@ -121,6 +136,8 @@ def translated(program: Program, environment: Mapping[str, str]) -> Served:
             made[meaning] = value
         elif meaning == FILE:
             files.append(value)
+        elif meaning == SETTINGS:
+            named = value
         elif meaning == VARIABLE:
             variables.update({value.partition("=")[0]: value.partition("=")[2]})
         elif meaning != NOTHING:
@@ -135,7 +152,7 @@ def translated(program: Program, environment: Mapping[str, str]) -> Served:
         "config": None,
         "options": [word for pair in options.items() for word in pair],
     }
-    return Served(command, tuple(dict.fromkeys(left)), tuple(files), variables)
+    return Served(command, tuple(dict.fromkeys(left)), tuple(files), variables, named)
 
 
 def _from_environment(server: str, environment: Mapping[str, str]) -> list[str]:

@@ -210,3 +210,51 @@ def test_configuration_that_is_gone_is_said(tmp_path: Path) -> None:
     found = seen(tmp_path, ["--config", "gone.yaml"], {})
     assert (found.config, found.unread) == (str(tmp_path / "gone.yaml"), "does not exist any more")
     assert found.tree == _includes.Tree()
+
+
+def gunicorn(folder: Path, words: str = "") -> Any:
+    """What is known of gunicorn's file, by the options of its command line."""
+    started = proxy(["python", "/v/bin/gunicorn", APP, *words.split()])
+    said = _proxy_settings.served(unit(), started, {})
+    return _proxy_settings._gunicorn_file(started, said, str(folder), _reader.ours())
+
+
+def test_file_of_gunicorn_counts_before_its_command_line(tmp_path: Path) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text(
+        "bind = '0.0.0.0:4000'\nworkers = 4\nkeyfile = '/k'\ntimeout = 9"
+    )
+    found = gunicorn(tmp_path)
+    assert found.problems == ()
+    assert found.left == ("timeout (gunicorn.conf.py)",)
+    started = proxy(["python", "/v/bin/gunicorn", APP, "-w", "2"])
+    said = _proxy_settings.served(unit(), started, {}, found.words)
+    assert said.command["port"] == 4000
+    assert said.command["options"] == ["--num_workers", "2", "--ssl_keyfile_path", "/k"]
+
+
+def test_without_a_file_gunicorn_has_its_command_line(tmp_path: Path) -> None:
+    assert gunicorn(tmp_path) == _proxy_settings._File()
+    started = proxy(["python", "/v/bin/uvicorn", APP])
+    (tmp_path / "gunicorn.conf.py").write_text("workers = 4")
+    said = _proxy_settings.served(unit(), started, {})
+    found = _proxy_settings._gunicorn_file(started, said, str(tmp_path), _reader.ours())
+    assert found == _proxy_settings._File()
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "said"),
+    [
+        ("-c conf.py", "raw_env = ['KEY=hunter2', 'B=1']", "sets KEY, B for LiteLLM (raw_env)"),
+        ("--config=conf.py", "keyfile = path()", "computes keyfile, which only gunicorn itself"),
+        ("-c file:conf.py", "bind =", "more of its options there, and is no Python"),
+        ("-c nosuch.py", "", "root can't read it: No such file"),
+        ("-c python:conf", "", "is a module of its Python environment"),
+    ],
+)
+def test_file_of_gunicorn_that_has_what_nobody_sees_is_refused(
+    tmp_path: Path, words: str, text: str, said: str
+) -> None:
+    (tmp_path / "conf.py").write_text(text)
+    (problem,) = map(str, gunicorn(tmp_path, words).problems)
+    assert said in problem
+    assert "hunter2" not in problem

@@ -57,7 +57,7 @@ APP = "litellm.proxy.proxy_server:app"
             "::1",
             4000,
             "--ssl_certfile_path /c --ssl_keyfile_path /k --max_requests_before_restart 9",
-            "-c",
+            "",
         ),
         ("gunicorn", "-b :4000 --capture-output", None, 4000, "", ""),
         ("gunicorn", "-b unix:/run/a.sock", None, None, "", ""),
@@ -86,6 +86,13 @@ def test_what_litellm_has_is_said_in_its_words(
             "options": options.split(),
         }
         assert found.left == tuple(left.split())
+
+
+def test_options_of_a_file_come_before_those_of_the_command_line() -> None:
+    started = Program("gunicorn", ("-c", "conf.py", "-w", "2", APP))
+    found = _server_options.translated(started, {}, ("--workers", "4", "--bind", ":4000"))
+    assert found.settings == "conf.py"
+    assert (found.command["port"], found.command["options"]) == (4000, ["--num_workers", "2"])
 
 
 def test_files_and_variables_of_a_server_are_known() -> None:
