@@ -88,6 +88,22 @@ def missing(image: Recorded, engine: Sequence[str] = ("docker",)) -> str:
     return found
 
 
+def instead(image: Recorded, engine: Sequence[str] = ("docker",)) -> str:
+    """What a host has by an image's name, where it does not know it by the recorded reference and
+    id, as a sentence goes on; empty for nothing. An engine's two image stores have different ids
+    for the same image."""
+    name = image.name.partition("@")[0]
+    told = _inspected(name, engine) if name and not is_id(name) else None
+    if told is None:
+        return ""
+    return (
+        "; what is named %s here has the id %s. If it was brought from the host of the backup, the"
+        " engine there keeps images in the other store (containerd-snapshotter of features in"
+        " /etc/docker/daemon.json): bring it to an engine that has the same one"
+        % (name, told.get("Id"))
+    )
+
+
 def same(image: str, engine: Sequence[str] = ("docker",)) -> tuple[str, ...]:
     """All references by which this host has an image that it knows by a name: its id and digests.
     None where it is not here."""

@@ -470,7 +470,8 @@ def _get(
     log("image %s is pulled" % image.reference)
     _compose_project.must(
         run([*engine, "pull", "--quiet", image.reference], timeout=PULL),
-        "image %s cannot be pulled, and was not brought with docker load" % image,
+        "image %s cannot be pulled, and was not brought with docker load%s"
+        % (image, _loaded_images.instead(image, engine)),
     )
 
 

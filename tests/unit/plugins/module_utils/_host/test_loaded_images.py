@@ -115,6 +115,30 @@ def test_backup_says_what_its_images_were(facts: Any, known: Recorded) -> None:
     assert _loaded_images.recorded(facts, "redis", "r") == known
 
 
+@pytest.mark.parametrize(
+    ("name", "there", "said"),
+    [
+        (
+            "postgres:17",
+            {"postgres:17": {"Id": OTHER}},
+            "named postgres:17 here has the id " + OTHER,
+        ),
+        ("postgres:17@sha256:" + "0" * 64, {"postgres:17": {"Id": OTHER}}, "postgres:17 here has"),
+        ("postgres:17", {}, ""),
+        (ID, {ID: {"Id": ID}}, ""),
+        ("", {}, ""),
+    ],
+    ids=["another store's", "with a digest", "nothing", "an id", "of release 0.1.0"],
+)
+def test_what_another_image_store_has_by_that_name_is_told(
+    engine: dict[str, Any], name: str, there: dict[str, Any], said: str
+) -> None:
+    engine.update(there)
+    found = _loaded_images.instead(Recorded(PULLED, ID, name))
+    assert bool(found) == bool(said)
+    assert said in found
+
+
 def test_all_references_of_an_image_are_told(engine: dict[str, Any]) -> None:
     engine["postgres:17"] = {"Id": ID, "RepoDigests": [PULLED]}
     assert _loaded_images.same("postgres:17") == (ID, PULLED)
