@@ -1,7 +1,9 @@
+#!/usr/bin/env bash
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Key, database and Redis' login, an ACL user's, stand in the configuration alone.
+set -euo pipefail
 cd '/home/litellm/llm@team'
 password=$(openssl rand -hex 16)
 cat > /etc/redis/users.acl <<A

@@ -1,7 +1,9 @@
+#!/usr/bin/env bash
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A template of the system's manager, under an account that is there only while it runs.
+set -euo pipefail
 user() { systemctl --user --machine=litellm@ "$@"; }
 user disable --quiet --now litellm.service
 rm /home/litellm/.config/systemd/user/litellm.service

@@ -1,7 +1,9 @@
+#!/usr/bin/env bash
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # gunicorn starts LiteLLM's application, with two workers; the configuration is named by a variable.
+set -euo pipefail
 unit=/home/litellm/.config/systemd/user/litellm.service
 python3 - "$unit" <<'P'
 import re, sys

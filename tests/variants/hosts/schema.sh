@@ -1,7 +1,9 @@
+#!/usr/bin/env bash
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # LiteLLM's tables are in a schema of their own, as the URL says.
+set -euo pipefail
 user() { systemctl --user --machine=litellm@ "$@"; }
 user stop litellm.service
 runuser -u postgres -- psql -XAtq -p 5434 -d llm_gateway \

@@ -1,7 +1,9 @@
+#!/usr/bin/env bash
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # LiteLLM serves HTTPS itself, with a key that only its account reads.
+set -euo pipefail
 cd '/home/litellm/llm@team'
 openssl req -quiet -x509 -newkey rsa:2048 -noenc -days 90 -subj /CN=gateway.test \
   -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout tls.key -out tls.crt
