@@ -77,6 +77,9 @@ images:
       was given, its C(id), and whether it is C(local), which no registry ever had; then its
       reference is its id.
     - The C(user) that the service runs as, and its C(uid) and C(gid) as the host has them.
+    - Where it is in the group of nobody, which others on the host are in, C(gid) is a group that
+      nobody else has, and C(group) is that group's number in the container, which is to have it
+      besides.
     - Of V(postgres), under C(data), where its volume is mounted and its data are (C(mount),
       C(folder)).
   returned: success

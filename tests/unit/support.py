@@ -129,6 +129,7 @@ def compose_file(network: str = "bridge", **more: Any) -> str:
             {"name": "needed.001-sa.json", "source": "/home/x/sa.json", "target": "/home/x/sa.json"}
         ],
         "compose_mounts": [],
+        "compose_litellm_groups": [],
         "compose_publish": ["127.0.0.1"],
         "compose_extra_hosts": {"gpu1": "10.0.0.7"},
         "__compose_listen": "0.0.0.0",

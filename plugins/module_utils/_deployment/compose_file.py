@@ -16,6 +16,7 @@ import json
 import re
 from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
+from .._host.account import PRIVATE_GROUP
 from .._host.docker import REFERENCE
 
 # As Compose finds the files of a project by itself.
@@ -47,6 +48,7 @@ _SERVICE = (
     r"(?:mem_limit|memswap_limit|mem_reservation|cpus|pids_limit)=.*",
     r"read_only=(?:true|false)",
     r"tmpfs(?:/\d+)?=" + _INSIDE,
+    r"group_add/0=%d" % PRIVATE_GROUP,
     r"env_file/\d+=\.?" + _NAME,
     r"logging/driver=(?:local|json-file|journald|none)",
     r"security_opt/\d+=no-new-privileges:true",

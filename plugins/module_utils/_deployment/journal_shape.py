@@ -133,6 +133,7 @@ _IMAGE = {
     "user": _MAYBE,
     "uid": (int, None),
     "gid": (int, None),
+    "group": (int, None),
     "entrypoint": ([str], None),
     "data": ({"mount": str, "folder": str}, None),
 }

@@ -33,6 +33,9 @@ _CHUNK = 1 << 20
 _DONE = b"done"
 # Neither Debian, Red Hat nor systemd gives them to anybody.
 _FREE = range(65520, 65534)
+# Many programs of a host are in the group of nobody. Files of a container that is in it are for a
+# group that is free as well, which the container gets besides.
+NOBODY, PRIVATE_GROUP = 65534, 65519
 # Where systemd keeps the folders of units, and those of ``DynamicUser=`` closed to others.
 _KEPT, _PRIVATE = ("/var/lib", "/var/cache", "/var/log"), "private"
 _NO_NEW_PRIVILEGES, _DUMPABLE, _PARENT_DEATH = 38, 4, 1

@@ -15,6 +15,7 @@ from . import engine_socket as _engine_socket
 from . import image_reference as _image_reference
 from . import registry as _registry
 from . import registry_login as _registry_login
+from .account import NOBODY, PRIVATE_GROUP
 from .listeners import parse_listeners
 from .problem import Problem, numbers
 from .process import Result, run
@@ -285,9 +286,11 @@ def identity(image: str, user: str, python: bool = False) -> dict:
         the first that the image has.
     :returns: ``reference`` (by digest; the id where no registry ever had it, and then ``local`` is
         true), ``name`` (as given), ``id``, ``user``, ``uid``, ``gid`` (the container's as the host
-        has them), ``volumes`` (folders that the image declares), ``environment`` (of these
-        :data:`TOLD`) and, with ``python``, ``litellm_version``, ``migrations`` (names of the
-        schema migrations it brings, ``None`` where it brings none) and ``entrypoint`` (its words).
+        has them; of one in the group of nobody, that of its files, and ``group``, which the
+        container has to have besides), ``volumes`` (folders that the image declares),
+        ``environment`` (of these :data:`TOLD`) and, with ``python``, ``litellm_version``,
+        ``migrations`` (names of the schema migrations it brings, ``None`` where it brings none)
+        and ``entrypoint`` (its words).
     :raises ValueError: the image is not present or cannot say.
     """
     if not is_reference(image):
@@ -357,7 +360,10 @@ def _user(image: str, user: str) -> tuple[str, dict[str, int]]:
         numbers = dict(word.split("=", 1) for word in asked.out.split() if "=" in word)
         if asked.rc == 0 and "uid" in numbers:
             first = dict(zip(("uid", "gid"), remapped()))
-            return name, {key: int(numbers[key].split("(")[0]) + first[key] for key in first}
+            inside = {key: int(numbers[key].split("(")[0]) for key in first}
+            shared = {"group": PRIVATE_GROUP} if inside["gid"] == NOBODY else {}
+            inside["gid"] = shared.get("group", inside["gid"])
+            return name, {**{key: inside[key] + first[key] for key in first}, **shared}
         said = said or asked.err.strip()
     raise ValueError(
         "image %s cannot say who %s is: %s" % (image, user.split(" ")[0] or "its user", said)

@@ -39,6 +39,15 @@ def test_what_the_role_writes_is_read_as_yaml_has_it_and_passes(network: str, en
     assert _compose_file.images(text)["redis"] == "redis@sha256:1"
 
 
+@pytest.mark.parametrize(
+    ("group", "unknown"), [(65519, []), (0, ["services.litellm.group_add[0]"])]
+)
+def test_a_group_besides_is_the_one_of_its_files_alone(group: int, unknown: list[str]) -> None:
+    text = support.compose_file(compose_litellm_groups=[group])
+    assert yaml.safe_load(text)["services"]["litellm"]["group_add"] == [str(group)]
+    assert _compose_file.differences(text) == unknown
+
+
 def test_containers_have_limits_and_write_to_volumes_and_memory_alone() -> None:
     limits = {
         name: [each[key] for key in ("read_only", "mem_limit", "pids_limit")]

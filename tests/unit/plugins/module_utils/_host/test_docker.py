@@ -172,6 +172,7 @@ class Docker:
         self.config: dict[str, Any] = {}
         self.info: dict[str, Any] = {}
         self.strangers: list[str] = []
+        self.account = "uid=999(redis) gid=1000(redis) groups=1000(redis)"
         monkeypatch.setattr(_docker, "run", self.run)
         monkeypatch.setattr(_engine_socket, "run", self.run)
 
@@ -185,7 +186,7 @@ class Docker:
         if argv[-1] in self.strangers:
             return Result(1, "", "id: unknown user %s" % argv[-1])
         if argv[argv.index("--entrypoint") + 1] == "id":
-            return Result(0, "uid=999(redis) gid=1000(redis) groups=1000(redis)\n", "")
+            return Result(0, self.account + "\n", "")
         return (
             Result(0, self.python, "")
             if self.python
@@ -278,6 +279,22 @@ def test_account_is_the_one_that_the_host_sees(monkeypatch: pytest.MonkeyPatch) 
     }
     found = _docker.identity("redis:8", "redis")
     assert (found["uid"], found["gid"]) == (232071, 232072)
+
+
+@pytest.mark.parametrize("first", [0, 231072], ids=["as they are", "userns-remap"])
+def test_files_of_a_container_of_nobody_are_for_a_group_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    """Others on the host are in the group of nobody."""
+    docker = Docker(monkeypatch, [])
+    docker.account = "uid=65534(nobody) gid=65534(nogroup) groups=65534(nogroup)"
+    docker.info = {
+        "SecurityOptions": ["name=userns"] if first else [],
+        "DockerRootDir": "/var/lib/docker/%d.%d" % (first, first),
+    }
+    found = _docker.identity("litellm:non_root", "")
+    assert (found["uid"], found["gid"]) == (65534 + first, 65519 + first)
+    assert found["group"] == 65519
 
 
 def test_image_tells_its_volumes_and_of_its_environment_what_is_needed(
