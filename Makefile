@@ -50,7 +50,7 @@ lint sanity unit integration: venv ## one step of the tests alone
 molecule: venv ## the scenarios alone, or one: make molecule SCENARIO=migrate
 	@$(BIN)/python tests/run.py molecule $(if $(SCENARIO),--scenario $(SCENARIO))
 
-variants: venv ## hosts as other people have them, which the scenarios have not: make variants VARIANT=tls
+variants: venv ## hosts as other people have them, which the scenarios have not: make variants VARIANT=images
 	@$(BIN)/python tests/testbed/testbed.py up
 	@$(BIN)/python tests/testbed/testbed.py build litellm-nobody postgres-alpine-18
 	@eval "$$($(ENGINE))" && $(BIN)/python -m pytest -q tests/variants $(if $(VARIANT),-k $(VARIANT))
