@@ -69,7 +69,7 @@ def test_what_the_operator_sets_is_his(home: Path) -> None:
 REFERENCES: list[tuple[str, Any, Any, str, str]] = [
     ("a: os.environ/KEY\n", {"KEY": "1"}, {"KEY": "1"}, "", ""),
     ("a: os.environ/KEY\n", {"KEY": "1"}, {}, "the legacy proxy has", ""),
-    ("a: os.environ/KEY\n", {}, {}, "", "which the legacy proxy has not"),
+    ("a: os.environ/KEY\n", {}, {}, "", "which is not in the legacy proxy's environment"),
     ("a: os.environ/KEY\nenvironment_variables: {KEY: x}\n", {}, {}, "", ""),
     ("a: os.environ/KEY\ngeneral_settings: {key_management_system: x}\n", {}, {}, "", ""),
     ("# a: os.environ/KEY\n", {"KEY": "1"}, {}, "", ""),
