@@ -28,7 +28,7 @@ SCRIPTS = ("client.py", "host_state.py", "wait.py")
 
 
 class Variant(NamedTuple):
-    """What a host's script makes of the legacy deployment, and what its operator has beside it.
+    """What differs from the scenarios' hosts.
 
     ``loaded``: images of the test bed by the names under which they are loaded on the host.
     """
@@ -86,10 +86,10 @@ class Site:
             assert done.returncode == 0, done.stdout[-3000:]
 
     def prepare(self) -> None:
-        """The legacy deployment becomes the variant's, and the images are on the host."""
+        """The images are on the host, under the names that the operator gives them."""
         self.host.check_output("install -d -m 0700 /root/observer")
         files = [ROOT / "molecule/shared/files" / name for name in SCRIPTS]
-        files += [HERE / "hosts/ask.py", HERE / "hosts" / f"{self.variant.name}.sh"]
+        files.append(HERE / "ask.py")
         for path in files:
             copy = ["docker", "cp", "--quiet", str(path), f"{self.name}:/root/observer/"]
             subprocess.run(copy, check=True, capture_output=True)
@@ -100,7 +100,6 @@ class Site:
             ) as saved:
                 subprocess.run([*inside, "load", "--quiet"], check=True, stdin=saved.stdout)
             subprocess.run([*inside, "tag", images.tag(image), name], check=True)
-        self.host.check_output(f"bash /root/observer/{self.variant.name}.sh")
         self.serves()
 
     def serves(self) -> None:

@@ -16,11 +16,10 @@ from typing import Any, Optional
 from .._host import listeners as _listeners
 from .._host import process_unit as _process_unit
 from .._host import systemd as _systemd
-from .._host.account import Account, AccountError, open_regular
+from .._host.account import NOBODY, Account, AccountError, open_regular
 from . import gpu as _gpu
 from .declaration import COMMAND, LLAMA_CPP, ON_DEMAND, RERANK, VLLM, Server, human
 
-NOBODY = 65534
 GGUF = b"GGUF"
 SPLIT = re.compile(r"(.*-)(\d{5})(-of-)(\d{5})(\.gguf)")
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")

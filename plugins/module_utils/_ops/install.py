@@ -28,7 +28,7 @@ from .._health import settings as _health_settings
 from .._host import files as _files
 from .._host import paths as _paths
 from .._host import process as _process
-from .._host.account import Account
+from .._host.account import NOBODY, Account
 from .._host.files import read, sync_folder, write_atomically
 from .._host.problem import OperatorError
 
@@ -38,8 +38,6 @@ PACKAGE = "llmops_litellm"
 GROWING = ".growing-"
 FOLDER_MODE, FILE_MODE, COMMAND_MODE = 0o755, 0o644, 0o755
 PYTHON = "/usr/bin/python3"
-# Whoever a unit without an account of its own is (``DynamicUser``) has no more rights than nobody.
-NOBODY = 65534
 LARGEST = 1 << 20  # bytes of a unit's file
 SETTINGS = (_backup_settings.PATH, _health_settings.PATH)
 SETTINGS_FOLDER = os.path.dirname(_backup_settings.PATH)
@@ -136,7 +134,7 @@ def own_folder(path: str, mode: int, check: bool = False) -> bool:
 
 
 def prove(command: str = COMMAND, uid: int = NOBODY) -> None:
-    """An account with no rights of its own executes the command.
+    """An account with no rights of its own, as a ``DynamicUser`` has none, executes the command.
 
     :raises CannotRun: it can't; which folder or file is closed to it, or what it said.
     """

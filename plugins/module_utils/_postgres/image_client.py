@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from typing import Mapping, Sequence
 
+from .._host.account import NOBODY
 from .._host.paths import weakness
 from .programs import PostgresError
 
@@ -20,7 +21,6 @@ INSIDE = "/run/server-ca.pem"  # where the container has the certificate
 VERIFYING = ("verify-ca", "verify-full")
 # Where distributions have the certificates that they trust, as LiteLLM's own client finds them.
 SYSTEM = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
-NOBODY = 65534
 # What a program prints is rows of the database: none of it goes into a log of the engine's.
 _RUN = (
     *("run", "--rm", "--interactive", "--pull", "never", "--log-driver", "none"),
