@@ -25,6 +25,7 @@ def told(place: str, rehearses: bool = True, **database: Any) -> str:
         "deployment_bridge_ports": [],
         "deployment_found": {"database": {**DATABASE, **database}, "legacy": {"units": []}},
         "deployment_places": {"database": place},
+        "deployment_readers": ["grafana"],
         "deployment_rehearses": rehearses,
         "deployment_stage_url": "http://127.0.0.1:14000",
         "legacy_servers": [],
