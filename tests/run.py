@@ -381,6 +381,7 @@ class Run:
         """Let the tasks that come after it find the test bed's engine, PostgreSQL and Redis."""
         facts = json.loads((ROOT / ".cache/testbed/testbed.json").read_text(encoding="utf-8"))
         self.environment["DOCKER_HOST"] = facts["docker_host"]
+        self.environment["LLMOPS_BUILT_MODULES_IMAGE"] = facts["bare_host_image"]
         for server in ("postgres", "redis"):
             ask = [sys.executable, "-c", f"import images; print(images.tag('{server}'))"]
             answer = subprocess.run(
