@@ -6,7 +6,8 @@
 Taken along are its jobs (backups, checks): services that end by themselves or that something
 triggers, and that run in the proxy's folder, from it, or with its files; whatever starts or stops
 its unit; another unit that waits for its port. Their timers go with them. A service that runs by
-itself is somebody's, even one that has the proxy's keys and asks it: it stays.
+itself is somebody's, even one that has the proxy's keys and asks it: it stays. So does what runs in
+a folder that such a service has too, where that service has nothing else of the proxy's.
 """
 
 from __future__ import annotations
@@ -48,13 +49,15 @@ _AT_ONCE = 50  # units that one question is about
 
 class Marks(NamedTuple):
     """By what a unit belongs to a proxy: its unit's name, its port, its account (empty for root),
-    its own folders, and files that only it has."""
+    its own folders, files that only it has, and folders at or below its own that are another
+    application's."""
 
     unit: str
     port: Optional[int]
     account: str
     folders: frozenset[str]
     files: frozenset[str]
+    others: frozenset[str] = frozenset()
 
 
 def marks(
@@ -95,8 +98,11 @@ def belongs(unit: Unit, text: str, own: Marks, triggered: bool = False) -> bool:
     :param text: its commands and what the script says that it runs.
     :param triggered: whether a timer or a path starts it.
     """
-    is_job = triggered or unit.properties.get("Type") == "oneshot"
-    return controls(text, own.unit) or (is_job and _uses(unit, text, own))
+    return controls(text, own.unit) or (_is_job(unit, triggered) and _uses(unit, text, own))
+
+
+def _is_job(unit: Unit, triggered: bool) -> bool:
+    return triggered or unit.properties.get("Type") == "oneshot"
 
 
 def controls(text: str, name: str) -> bool:
@@ -109,20 +115,43 @@ def controls(text: str, name: str) -> bool:
 def _uses(unit: Unit, text: str, own: Marks) -> bool:
     """Whether a job runs with what is the proxy's: of another account's only what it is started
     with counts, as an administrator's jobs may name anything."""
-    folder = unit.properties.get("WorkingDirectory", "").lstrip("-!")
-    files = {path for path, _optional in _environment_files(unit)}
     programs = [line.split()[0] for line in commands(unit) if line.split()]
-    if files & own.files or any(
-        _below(path, folders) for path in [folder, *programs] for folders in own.folders
-    ):
+    if _has_files(unit, own) or any(_inside(path, own) for path in [_folder(unit), *programs]):
         return True
-    if not own.account or unit_account(unit) != own.account:
-        return False
+    return bool(own.account) and unit_account(unit) == own.account and _names(text, own)
+
+
+def _names(text: str, own: Marks) -> bool:
+    """Whether a text names the proxy's port, a place in its folders, or a file of its own."""
+    places = [found for path in own.folders for found in _places(text, path)]
+    return _knows(text, own) or any(_inside(place, own) for place in places)
+
+
+def _knows(text: str, own: Marks) -> bool:
+    """Whether a text names the proxy's port, or a file of its own."""
     port = own.port and re.search(r":%d(?!\d)" % own.port, text)
-    return (
-        bool(port)
-        or any(re.search(_EDGE % (re.escape(path), "|/"), text) for path in own.folders)
-        or any(re.search(_EDGE % (re.escape(path), ""), text) for path in own.files)
+    files = (re.search(_EDGE % (re.escape(path), ""), text) for path in own.files)
+    return bool(port) or any(files)
+
+
+def _places(text: str, folder: str) -> list[str]:
+    """What a text names of a folder: itself, or paths below it."""
+    below = _EDGE % (r"(%s(?:/[^\s\"'`;,:)\]}|&<>]*)?)" % re.escape(folder), "")
+    return [path.rstrip("/") for path in re.findall(below, text)]
+
+
+def _has_files(unit: Unit, own: Marks) -> bool:
+    return bool({path for path, _optional in _environment_files(unit)} & own.files)
+
+
+def _folder(unit: Unit) -> str:
+    return unit.properties.get("WorkingDirectory", "").lstrip("-!")
+
+
+def _inside(path: str, own: Marks) -> bool:
+    """Whether a path is in the proxy's folders, and in none that is another application's."""
+    return any(_below(path, folder) for folder in own.folders) and not any(
+        _below(path, folder) for folder in own.others
     )
 
 
@@ -180,10 +209,26 @@ def related(
     others = {(each.manager, each.name): proxy(each) for each in services}
     own = _without(own, [found for found in others.values() if found])
     timed = set().union(*(_triggers(each) for each in there if not each.name.endswith(_SOCKET)))
+    texts = {
+        (each.manager, each.name): "\n".join([*commands(each), _running(each), script(each)])
+        for each in services
+    }
+    own = own._replace(
+        others=frozenset(
+            _folder(each)
+            for each in services
+            if each.active in RUNS
+            and not others[each.manager, each.name]
+            and not _is_job(each, (each.manager, each.name) in timed)
+            and not _has_files(each, own)
+            and not _knows(texts[each.manager, each.name], own)
+            and any(_below(_folder(each), folder) for folder in own.folders)
+        )
+    )
     taken = []
     for each in services:
         other = others[each.manager, each.name]
-        text = "\n".join([*commands(each), _running(each), script(each)])
+        text = texts[each.manager, each.name]
         triggered = (each.manager, each.name) in timed
         if _in_the_way(each, other, own) if other else belongs(each, text, own, triggered):
             taken.append(each)

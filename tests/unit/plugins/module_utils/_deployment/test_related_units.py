@@ -248,6 +248,77 @@ def test_folder_that_two_proxies_share_tells_nothing(host: Callable[..., list[st
     ]
 
 
+APPS = PROXY.replace("/home/litellm/llm", "/srv/apps")
+
+
+@pytest.mark.parametrize(
+    ("service", "job", "taken"),
+    [
+        # another application in the same folder: what runs there may be its
+        ("WorkingDirectory=/srv/apps\nExecStart=/srv/apps/shop", "WorkingDirectory=/srv/apps", 0),
+        ("WorkingDirectory=/srv/apps\nExecStart=/srv/apps/shop", "ExecStart=/srv/apps/clean", 0),
+        (
+            "WorkingDirectory=/srv/apps\nExecStart=/srv/apps/shop",
+            "ExecStart=/usr/bin/tar cf x /srv/apps",
+            0,
+        ),
+        # one in a folder below it
+        (
+            "WorkingDirectory=/srv/apps/shop\nExecStart=/usr/bin/shop",
+            "WorkingDirectory=/srv/apps/shop",
+            0,
+        ),
+        (
+            "WorkingDirectory=/srv/apps/shop\nExecStart=/usr/bin/shop",
+            "ExecStart=/usr/bin/tar cf x /srv/apps/shop/data",
+            0,
+        ),
+        (
+            "WorkingDirectory=/srv/apps/shop\nExecStart=/usr/bin/shop",
+            "ExecStart=/srv/apps/dump.sh",
+            1,
+        ),
+        # what has more of the proxy's than the folder is its
+        (
+            "WorkingDirectory=/srv/apps\nExecStart=/srv/apps/shop",
+            "WorkingDirectory=/srv/apps\nEnvironmentFile=/srv/apps/env.litellm",
+            1,
+        ),
+        (
+            "WorkingDirectory=/srv/apps\nExecStart=/srv/apps/shop",
+            "ExecStart=/usr/bin/curl http://127.0.0.1:4000/health",
+            1,
+        ),
+        # services that are about the proxy, and one that is somewhere else
+        (
+            "WorkingDirectory=/srv/apps\nEnvironmentFile=/srv/apps/env.litellm",
+            "WorkingDirectory=/srv/apps",
+            1,
+        ),
+        (
+            "WorkingDirectory=/srv/apps\nExecStart=/usr/bin/ui http://127.0.0.1:4000",
+            "WorkingDirectory=/srv/apps",
+            1,
+        ),
+        ("WorkingDirectory=/srv\nExecStart=/srv/shop", "WorkingDirectory=/srv/apps", 1),
+        ("WorkingDirectory=/srv/apps2\nExecStart=/srv/shop", "WorkingDirectory=/srv/apps", 1),
+    ],
+)
+@pytest.mark.parametrize("runs", [True, False])
+def test_folder_of_another_application_tells_nothing(
+    host: Callable[..., list[str]], service: str, job: str, taken: int, runs: bool
+) -> None:
+    texts = {
+        "litellm:litellm.service": APPS,
+        "litellm:shop.service": service,
+        "litellm:job.service": JOB + job,
+    }
+    found = host(
+        texts, "litellm:litellm.service", {}, {"litellm:shop.service": "active"} if runs else {}
+    )
+    assert found == ["litellm:job.service"] * bool(taken or not runs) + ["litellm:litellm.service"]
+
+
 def test_proxy_that_runs_has_a_port_of_its_own(host: Callable[..., list[str]]) -> None:
     texts = {"litellm:litellm.service": PROXY, "litellm:spare.service": PROXY}
     runs = {"litellm:spare.service": "active"}
