@@ -8,8 +8,9 @@ of what ansible-playbook itself needed of the processor in the scenarios (py-spy
 the folder in which a run looks for what it has built is one for all runs of the same code.
 
 Python keeps no bytecode of what it imports from an archive: each module compiles Ansible's and our
-sources on the host anew. At the end of a run bytecode is put beside the sources in the archives that
-it has built, by the Python of the test bed's hosts; another Python passes over it.
+sources on the host anew, half of what it takes there. At the end of a run bytecode is put beside
+the sources in the archives that it has built, by the Python of the test bed's hosts; another Python
+passes over it.
 """
 
 from __future__ import annotations

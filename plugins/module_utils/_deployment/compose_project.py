@@ -16,6 +16,7 @@ import os
 import shlex
 from typing import Any, NamedTuple, Optional, Sequence
 
+from .._host import docker as _docker
 from .._host.problem import OperatorError
 from .._host.process import Result, run
 from .._postgres.session import Endpoint
@@ -246,6 +247,16 @@ def _address(
     at = _reached(ports, port)
     problem = "the proxy's port %d is published at no port that compose.yaml fixes" % port
     return at, "" if at else problem
+
+
+def proxy_started(folder: str, engine: Sequence[str]) -> float:
+    """When the proxy was started last, in seconds since 1970; 0 where it has no container.
+
+    :raises DeploymentError: Compose can't tell.
+    """
+    asked = compose(folder, ["ps", "--all", "--quiet", "litellm"], engine)
+    name = must(asked, "the proxy's container is not known").out.strip()
+    return _docker.started(name) if name else 0.0
 
 
 def stop_proxy(folder: str, engine: Sequence[str], patience: int = STOP) -> None:

@@ -55,6 +55,15 @@ def outdated(copies: Copies) -> list[Copy]:
     return [copy for copy in newer if _is_another(copy, copies)]
 
 
+def unread(copies: Copies, started: float) -> list[Copy]:
+    """The copies that were written after the proxy's start, so that it has what they were before.
+
+    :param started: in seconds since 1970; 0 for a proxy that never was.
+    """
+    written = {copy: _written(os.path.join(copies.folder, copy.name)) for copy in copies.files}
+    return [copy for copy, at in written.items() if started and at > started * 10**9]
+
+
 def _changed(copies: Copies) -> dict[str, int]:
     """When each original was changed or put there, in nanoseconds."""
     readers: dict[Account, list[str]] = {}

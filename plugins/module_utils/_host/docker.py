@@ -6,8 +6,10 @@ they hold secrets."""
 
 from __future__ import annotations
 
+import calendar
 import json
 import re
+import time
 from typing import Any, Iterable, Mapping, Optional, Sequence, Union
 
 from . import engine_kind as _engine_kind
@@ -135,6 +137,16 @@ def _container(line: str) -> Optional[dict]:
                 {"HostIp": row.address, "HostPort": str(row.port)}
             )
     return result
+
+
+def started(container: str) -> float:
+    """When a container was started last, in seconds since 1970; 0 where there is none."""
+    answer = run(["docker", "container", "inspect", "--format", "{{.State.StartedAt}}", container])
+    found = re.match(r"(\d{4}-\d\d-\d\dT[\d:]{8})(\.\d+)?Z", answer.out)
+    if answer.rc or not found or found.group(1) < "1970":  # the year 1: it never was
+        return 0.0
+    at = calendar.timegm(time.strptime(found.group(1), "%Y-%m-%dT%H:%M:%S"))
+    return at + float(found.group(2) or 0)
 
 
 def containers(names: Iterable[str], timeout: float = 60) -> Union[dict[str, Optional[dict]], str]:

@@ -61,11 +61,20 @@ def refresh(settings: _settings.Settings, options: Any) -> Answer:
     changed = _needed_copies.outdated(copies)
     sources = [copy.source for copy in changed]
     lines = ["%s has changed since it was copied" % source for source in sources]
-    result = {"changed": sources, "renewed": bool(sources) and not options.dry_run}
-    if not changed:
+    unread = _unread(copies) if copies.files else []
+    lines += ["%s was copied after LiteLLM's start" % source for source in unread]
+    result = {
+        "changed": sources,
+        "renewed": bool(sources) and not options.dry_run,
+        "restarted": bool(sources or unread) and not options.dry_run,
+    }
+    if not (changed or unread):
         return Answer(DONE, ["no original of %d copies has changed" % len(copies.files)], result)
     if options.dry_run:
         return Answer(DONE, lines, result)
+    if not changed:
+        _restart(copies, options.wait)
+        return Answer(DONE, [*lines, "LiteLLM runs with it"], result)
     _paths.require(copies.folder, "keeps the proxy's keys there")
     former = _needed_copies.renew(copies, changed)
     try:
@@ -90,6 +99,12 @@ def _refusal(folder: str, journal: Optional[_journal.Journal]) -> str:
     if journal["state"] not in (_journal.MIGRATED, _journal.FINALIZED):
         return "the migration is %s: the compose deployment alone has copies" % journal["state"]
     return ""
+
+
+def _unread(copies: Copies) -> list[str]:
+    """The originals of copies that LiteLLM has not read: a run was killed before the restart."""
+    started = _compose_project.proxy_started(copies.folder, _ENGINE)
+    return [copy.source for copy in _needed_copies.unread(copies, started)]
 
 
 def _restart(copies: Copies, wait: float) -> None:

@@ -14,6 +14,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_project import (
     DeploymentError,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 
 CAPTURED = Path(__file__).parent.parent / "captured"
@@ -203,6 +204,19 @@ def test_file_that_is_missing_is_named_and_not_looked_for_above(
     with pytest.raises(DeploymentError, match="compose.yaml is not there"):
         _compose_project.read(folder)
     assert len(engine.seen) == 1
+
+
+def test_start_of_the_proxy_is_its_containers(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_docker, "started", {"4ba1": 12.5}.__getitem__)
+    engine.answer = _process.Result(0, "4ba1\n", "")
+    assert _compose_project.proxy_started("/opt/litellm", ("docker",)) == 12.5
+    engine.answer = _process.Result(0, "", "")
+    assert _compose_project.proxy_started("/opt/litellm", ("docker",)) == 0
+    engine.answer = _process.Result(1, "", "no configuration file provided")
+    with pytest.raises(DeploymentError, match="container is not known: no configuration file"):
+        _compose_project.proxy_started("/opt/litellm", ("docker",))
 
 
 def test_only_the_proxy_is_stopped_and_started(engine: Engine) -> None:

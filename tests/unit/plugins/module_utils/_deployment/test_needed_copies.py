@@ -67,6 +67,15 @@ def test_original_that_was_only_touched_is_none(copies: _needed_copies.Copies) -
     assert _needed_copies.outdated(copies) == []
 
 
+def test_copy_is_unread_where_the_proxy_was_started_before_it(
+    copies: _needed_copies.Copies,
+) -> None:
+    at = os.stat(os.path.join(copies.folder, NAME)).st_mtime
+    assert _needed_copies.unread(copies, at - 1) == list(copies.files)
+    assert _needed_copies.unread(copies, at + 1) == []
+    assert _needed_copies.unread(copies, 0) == []
+
+
 def test_copy_that_was_edited_itself_is_meant(copies: _needed_copies.Copies) -> None:
     Path(copies.folder, NAME).write_text("edited")
     later(copies)

@@ -421,6 +421,22 @@ def test_engine_that_does_not_answer_is_described(monkeypatch: pytest.MonkeyPatc
     assert described["error"] == "Cannot connect to the Docker daemon"
 
 
+@pytest.mark.parametrize(
+    ("answer", "at"),
+    [
+        (Result(0, "1970-01-02T00:00:01.500000000Z\n", ""), 86401.5),
+        (Result(0, "2026-11-30T11:48:40Z\n", ""), 1796039320.0),
+        (Result(0, "0001-01-01T00:00:00Z\n", ""), 0.0),
+        (Result(1, "", "Error: No such container: x"), 0.0),
+    ],
+)
+def test_start_of_a_container_is_told_in_seconds(
+    monkeypatch: pytest.MonkeyPatch, answer: Result, at: float
+) -> None:
+    monkeypatch.setattr(_docker, "run", lambda argv: answer)
+    assert _docker.started("x") == at
+
+
 def answers(monkeypatch: pytest.MonkeyPatch, told: dict[str, Result]) -> None:
     """Programs that answer by the beginning of their command line."""
 

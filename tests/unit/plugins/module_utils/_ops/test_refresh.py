@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "copy": project / NAME,
         "done": [],
         "starts": [True, True],
+        "started": time.time() + 60,
     }
 
     def start(folder: str, engine: Any, wait: float) -> None:
@@ -51,6 +53,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(_paths, "require", lambda *_words: None)
     monkeypatch.setattr(_journal, "load", lambda folder: host["journal"])
     monkeypatch.setattr(_compose_project, "start_proxy", start)
+    monkeypatch.setattr(_compose_project, "proxy_started", lambda folder, engine: host["started"])
     monkeypatch.setattr(
         _compose_project, "stop_proxy", lambda folder, engine: host["done"].append(("stop", folder))
     )
@@ -74,6 +77,19 @@ def test_what_has_changed_is_copied_and_read(host: dict[str, Any], run: Run) -> 
     code, out, _err = run("refresh")
     assert (code, out.strip()) == (0, "no original of 1 copies has changed")
     assert len(host["done"]) == 2
+
+
+def test_copy_that_a_killed_run_left_unread_is_read(host: dict[str, Any], run: Run) -> None:
+    host["copy"].write_text("new")
+    host["started"] = host["copy"].stat().st_mtime - 1
+    line = "%s was copied after LiteLLM's start" % host["cert"]
+    code, out, _err = run("refresh", "--dry-run")
+    assert (code, out.strip(), host["done"]) == (0, line, [])
+    code, out, _err = run("refresh")
+    assert (code, out.splitlines()) == (0, [line, "LiteLLM runs with it"])
+    assert [each[0] for each in host["done"]] == ["stop", "start"]
+    host["started"] += 2
+    assert run("refresh")[1].strip() == "no original of 1 copies has changed"
 
 
 @pytest.mark.parametrize("again", [True, False])
