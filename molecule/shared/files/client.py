@@ -18,7 +18,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-URL = "http://127.0.0.1:4000"
+URL = os.environ.get("PROXY_URL", "http://127.0.0.1:4000")
 MASTER = json.load(open("/root/testbed/secrets.json", encoding="utf-8"))["LITELLM_MASTER_KEY"]
 
 
