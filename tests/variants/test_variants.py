@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,12 +33,14 @@ class Variant(NamedTuple):
     legacy deployment, and what its operator has beside it.
 
     ``url``: where clients ask; ``loaded``: images of the test bed by the names under which they are
-    loaded on the host; ``keys``: whether there is a database for them.
+    loaded on the host; ``elsewhere``: what is on another host, of ``database`` and ``cache``;
+    ``keys``: whether there is a database for them.
     """
 
     name: str
     url: str = HTTP
     loaded: dict[str, tuple[str, str]] = {}
+    elsewhere: tuple[str, ...] = ()
     keys: bool = True
 
 
@@ -48,6 +51,8 @@ VARIANTS = (
     Variant("configuration"),
     Variant("schema"),
     Variant("no_database", keys=False),
+    Variant("database_elsewhere", elsewhere=("database",)),
+    Variant("cache_elsewhere", elsewhere=("cache",)),
     Variant(
         "images",
         loaded={
@@ -64,8 +69,10 @@ class Site:
     def __init__(self, variant: Variant, folder: Path) -> None:
         self.variant = variant
         self.name = "llmops-variant-" + variant.name.replace("_", "-")
+        self.folder = folder
         facts = json.loads((ROOT / ".cache/testbed/testbed.json").read_text(encoding="utf-8"))
         os.environ["DOCKER_HOST"] = facts["docker_host"]
+        self.network = facts["network"]
         given = {service: name for service, (_image, name) in variant.loaded.items()}
         variables = {
             "ansible_connection": "community.docker.docker",
@@ -115,7 +122,27 @@ class Site:
             subprocess.run([*inside, "tag", images.tag(image), name], check=True)
         if script.exists():
             self.host.check_output(f"bash /root/observer/{script.name}")
+        if self.variant.elsewhere:
+            self.move()
         self.serves()
+
+    def move(self) -> None:
+        """What is elsewhere moves there, as in the scenario of that name."""
+        files = ROOT / "molecule/elsewhere/files"
+        command = [sys.executable, str(files / "servers.py"), os.environ["DOCKER_HOST"]]
+        told = subprocess.run(
+            [*command, self.network, str(self.folder), self.name], check=True, capture_output=True
+        )
+        inside = ["docker", "exec", "--interactive", self.name, "python3", "-c"]
+        script = (files / "move.py").read_text(encoding="utf-8")
+        subprocess.run([*inside, script, *self.variant.elsewhere], check=True, input=told.stdout)
+
+    def remove(self) -> None:
+        """The host is gone, and what runs beside it."""
+        self.make("destroy")
+        beside = [f"{self.name}-{part}" for part in ("database", "cache")]
+        command = ["docker", "rm", "--force", "--volumes", *beside]
+        subprocess.run(command, check=True, capture_output=True)
 
     def serves(self) -> None:
         """Wait until the proxy is ready, as its clients reach it."""
@@ -142,11 +169,12 @@ class Site:
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """A host, which stays where its test fails and a variable asks for it."""
     made = Site(request.param, tmp_path)
-    made.make("destroy", "create", "prepare")
+    made.remove()
+    made.make("create", "prepare")
     made.prepare()
     yield made
     if "LLMOPS_KEEP" not in os.environ:
-        made.make("destroy")
+        made.remove()
 
 
 def test_host_moves_and_comes_back(site: Site) -> None:

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The legacy proxy's database and cache move to another host, as an operator would do it.
+"""The legacy proxy's database and cache move to another host, as an operator would do it:
+``move.py PART …``, where a part is ``database`` or ``cache``.
 
 What ``servers.py`` has printed comes by standard input. The native servers run on, and are nothing
 of LiteLLM's any more.
@@ -32,16 +33,12 @@ def edit(name: str, pattern: str, new: str) -> None:
         handle.write(made)
 
 
-def main() -> None:
-    told = json.load(sys.stdin)
+def move_database(told: dict[str, str]) -> None:
+    """Its content, without owners and rights; the URL names it, with the CA of its certificate."""
     os.makedirs(os.path.dirname(CA), exist_ok=True)
     with open(CA, "w", encoding="utf-8") as handle:
         handle.write(told["ca"])
     os.chmod(CA, 0o644)
-    with open("/etc/hosts", "a", encoding="utf-8") as handle:
-        for part in ("database", "cache"):
-            handle.write("%s %s.elsewhere.test\n" % (told[part], part))
-    subprocess.run((*USER, "stop", "litellm.service"), check=True)
     place = "host=database.elsewhere.test port=5432 user=gateway dbname=gateway sslmode=verify-full"
     dump = subprocess.Popen(
         ("runuser", "-u", "postgres", "--", "pg_dump", "-p", "5434", "-O", "-x", "llm_gateway"),
@@ -62,14 +59,29 @@ def main() -> None:
         '?connection_limit=10&sslmode=verify-full&sslrootcert=%s"'
         % (quote(told["database_password"], safe=""), CA),
     )
+
+
+def move_cache(told: dict[str, str]) -> None:
+    """Its address and password; what it holds is made anew."""
     edit("secrets.env", r"\A", "CACHE_PASSWORD=%s\n" % told["cache_password"])
     edit(
         "config.yaml",
         r"^    host: 127\.0\.0\.1\n    port: 6379$",
         "    host: cache.elsewhere.test\n    port: 6379\n    password: os.environ/CACHE_PASSWORD",
     )
+
+
+def main(parts: list[str]) -> None:
+    """Move what is named."""
+    told = json.load(sys.stdin)
+    with open("/etc/hosts", "a", encoding="utf-8") as handle:
+        for part in parts:
+            handle.write("%s %s.elsewhere.test\n" % (told[part], part))
+    subprocess.run((*USER, "stop", "litellm.service"), check=True)
+    for part in parts:
+        {"database": move_database, "cache": move_cache}[part](told)
     subprocess.run((*USER, "start", "litellm.service"), check=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """PostgreSQL with TLS by a CA of its own, and Redis with a password, as another host has them.
 
-``servers.py ENGINE NETWORK FOLDER`` starts both beside the test bed's hosts and prints how they are
-reached: addresses, passwords, the CA's certificate. Keys are made in FOLDER.
+``servers.py ENGINE NETWORK FOLDER HOST`` starts both, as HOST-database and HOST-cache, beside the
+test bed's hosts and prints how they are reached: addresses, passwords, the CA's certificate. Keys
+are made in FOLDER.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def certificates(folder: Path) -> tuple[str, str, str]:
     return Path(key).read_text(), Path(made).read_text(), Path(ca).read_text()
 
 
-def main(engine: str, network: str, folder: str) -> None:
+def main(engine: str, network: str, folder: str, host: str) -> None:
     """Start both."""
     key, certificate, ca = certificates(Path(folder))
     docker = ("docker", "--host=" + engine)
@@ -67,7 +68,7 @@ def main(engine: str, network: str, folder: str) -> None:
     told = {"ca": ca, "database_password": "p@ss:" + secrets.token_hex(8)}
     told["cache_password"] = secrets.token_hex(16)
     run(
-        *(*start, "--name=llmops-elsewhere-database", "--user=postgres", "--env=KEY"),
+        *(*start, f"--name={host}-database", "--user=postgres", "--env=KEY"),
         *("--env=CERTIFICATE", "--env=POSTGRES_PASSWORD", "--env=ACCESS", "--entrypoint=bash"),
         *(images.tag("postgres"), "-c", 'printf "%s" "$ACCESS" >/tmp/hba.conf\n' + START),
         KEY=key,
@@ -76,14 +77,14 @@ def main(engine: str, network: str, folder: str) -> None:
         POSTGRES_PASSWORD=secrets.token_hex(16),
     )
     run(
-        *(*start, "--name=llmops-elsewhere-cache", "--env=WORD", "--entrypoint=sh"),
+        *(*start, f"--name={host}-cache", "--env=WORD", "--entrypoint=sh"),
         *(images.tag("redis"), "-c", 'exec redis-server --requirepass "$WORD" --bind 0.0.0.0'),
         WORD=told["cache_password"],
     )
     for part in ("database", "cache"):
         form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-        told[part] = run(*docker, "inspect", "--format", form, "llmops-elsewhere-" + part)
-    psql = (*docker, "exec", "--interactive", "llmops-elsewhere-database", "psql", "-X", "-q")
+        told[part] = run(*docker, "inspect", "--format", form, f"{host}-{part}")
+    psql = (*docker, "exec", "--interactive", f"{host}-database", "psql", "-X", "-q")
     subprocess.run(
         ("sh", "-c", 'for i in $(seq 100); do "$@" -c "" && exit; sleep 0.2; done', "sh", *psql),
         check=True,
