@@ -51,6 +51,7 @@ VARIANTS = (
     Variant("configuration"),
     Variant("schema"),
     Variant("no_database", keys=False),
+    Variant("engine"),
     Variant("database_elsewhere", elsewhere=("database",)),
     Variant("cache_elsewhere", elsewhere=("cache",)),
     Variant(
