@@ -32,13 +32,14 @@ class Variant(NamedTuple):
     """What differs from the scenarios' hosts: what a script of its name in ``hosts/`` makes of the
     legacy deployment, and what its operator has beside it.
 
-    ``url``: where clients ask; ``loaded``: images of the test bed by the names under which they are
-    loaded on the host; ``elsewhere``: what is on another host, of ``database`` and ``cache``;
-    ``keys``: whether there is a database for them.
+    ``url``: where clients ask; ``variables``: more of the operator's; ``loaded``: images of the
+    test bed by the names under which they are loaded on the host; ``elsewhere``: what is on another
+    host, of ``database`` and ``cache``; ``keys``: whether there is a database for them.
     """
 
     name: str
     url: str = HTTP
+    variables: dict[str, Any] = {}
     loaded: dict[str, tuple[str, str]] = {}
     elsewhere: tuple[str, ...] = ()
     keys: bool = True
@@ -47,7 +48,7 @@ class Variant(NamedTuple):
 VARIANTS = (
     Variant("tls", HTTPS),
     Variant("gunicorn"),
-    Variant("dynamic_user"),
+    Variant("dynamic_user", variables={"legacy_unit": "litellm@team.service"}),
     Variant("configuration"),
     Variant("schema"),
     Variant("no_database", keys=False),
@@ -81,10 +82,12 @@ class Site:
             "litellm_images": {**facts["images"], **given},
             "litellm_wait": 240,
             **({"litellm_keys_file": "/root/testbed/keys.json"} if variant.keys else {}),
+            **variant.variables,
         }
         self.inventory = folder / "inventory.yml"
         self.inventory.write_text(
-            json.dumps({"litellm": {"hosts": {self.name: {}}, "vars": variables}}),
+            # the engine has the images already, but where the variant gives it another store
+            json.dumps({"litellm": {"children": {"pulled": {"hosts": {self.name: variables}}}}}),
             encoding="utf-8",
         )
         self.host = testinfra.get_host("docker://" + self.name)

@@ -84,12 +84,11 @@ def main(engine: str, network: str, folder: str, host: str) -> None:
     for part in ("database", "cache"):
         form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
         told[part] = run(*docker, "inspect", "--format", form, f"{host}-{part}")
-    psql = (*docker, "exec", "--interactive", f"{host}-database", "psql", "-X", "-q")
-    subprocess.run(
-        ("sh", "-c", 'for i in $(seq 100); do "$@" -c "" && exit; sleep 0.2; done', "sh", *psql),
-        check=True,
-        capture_output=True,
-    )
+    inside = (*docker, "exec", "--interactive", f"{host}-database")
+    # the server that the image starts first, to make its database, listens on no port
+    ready = 'for i in $(seq 300); do "$@" && exit; sleep 0.2; done; exit 1'
+    run("sh", "-c", ready, "sh", *inside, "pg_isready", "--quiet", "--host=127.0.0.1")
+    psql = (*inside, "psql", "-X", "-q")
     made = "CREATE ROLE gateway LOGIN CREATEDB PASSWORD '%s';\n" % told["database_password"]
     made += "CREATE DATABASE gateway OWNER gateway;\n"
     subprocess.run(psql, input=made, text=True, check=True, stdout=subprocess.DEVNULL)

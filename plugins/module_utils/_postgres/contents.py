@@ -112,7 +112,14 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname IN (%%s)
   AND c.oid NOT IN (%%s) AND %s ORDER BY 1, 2""" % (_NO_MEMBER % ("pg_class", "c"))
 _ANYWHERE = (
     ("pg_extension", "extension", "extname", "extname <> 'plpgsql'"),
-    ("pg_namespace", "schema", "nspname", "nspname !~ '^pg_' AND oid >= %d" % _USERS),
+    # Each database has a schema public, the server's own or one that was made again: what somebody
+    # has in it is told, not itself.
+    (
+        "pg_namespace",
+        "schema",
+        "nspname",
+        "nspname !~ '^pg_' AND nspname <> 'public' AND oid >= %d" % _USERS,
+    ),
     ("pg_event_trigger", "event trigger", "evtname", "true"),
     ("pg_publication", "publication", "pubname", "true"),
     ("pg_foreign_data_wrapper", "foreign data wrapper", "fdwname", "true"),

@@ -148,7 +148,15 @@ def test_what_a_table_of_litellms_needs_comes_along(native: Native, box: Endpoin
 def test_schema_of_its_own_is_taken_without_public(native: Native, box: Endpoint) -> None:
     place = native.new("CREATE SCHEMA proxy; SET search_path TO proxy;" + LITELLM)
     place = replace(place, schema="proxy")  # as its URL would say
+    # one that was made again is no more somebody's than the server's own
+    native.run(place, "DROP SCHEMA public; CREATE SCHEMA public")
+    with Session(place) as session:
+        alone = _contents.read(session)
+    assert alone is not None and alone.behind == []
     native.run(place, "CREATE TABLE public.orders (a int)")
+    with Session(place) as session:
+        beside = _contents.read(session)
+    assert beside is not None and beside.behind == ["table orders"]
     done = _copy.copy(place, box, "ours", NOW)
     assert done.differences == []
     with Session(box) as session:
