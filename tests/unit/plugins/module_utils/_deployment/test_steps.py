@@ -16,7 +16,9 @@ PLAYBOOKS = ROOT / "playbooks"
 NAMES = [entry.name for entry in _steps.STEPS]
 # Files of the playbooks that are no step's own.
 OTHERS = sorted(
-    path for path in PLAYBOOKS.rglob("*.yml") if path.parent.name not in ("steps", "vars")
+    path
+    for path in PLAYBOOKS.rglob("*.yml")
+    if path.parent.name != "steps" and PLAYBOOKS / "vars" not in path.parents
 )
 
 
