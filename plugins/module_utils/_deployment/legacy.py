@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Optional, Sequence, TypedDict
 from .._config import addresses as _addresses
 from .._config import includes as _includes
 from .._config import stores as _stores
+from .._host import files as _files
 from .._host import listeners as _listeners
 from .._host import process as _process
 from .._host import process_unit as _process_unit
@@ -414,7 +415,7 @@ def _add_files(facts: Facts, fragment: str, reader: Reader) -> None:
     facts["files"] = [
         {
             "src": path,
-            "name": "%d-%s" % (number, os.path.basename(path)),
+            "name": _files.numbered_name(number, path),
             "account": _reader.word(reader.of(path)),
         }
         for number, path in enumerate(dict.fromkeys(saved), 1)

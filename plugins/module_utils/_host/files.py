@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import tempfile
 from typing import IO, Optional
@@ -116,6 +117,13 @@ def remove_tree(path: str) -> None:
     gains nothing.
     """
     shutil.rmtree(path)
+
+
+def numbered_name(number: int, path: str) -> str:
+    """What a copy of a file is called among others, of which some may have the same name in other
+    folders: with letters, digits, dot, hyphen and underscore alone, as a backup wants them."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(path))[:80]
+    return "%d-%s" % (number, re.sub(r"\.age$", "_age", name))
 
 
 def free_bytes(path: str) -> int:

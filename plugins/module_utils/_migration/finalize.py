@@ -331,11 +331,7 @@ def files_of(journal: _journal.Journal, state_dir: str) -> list[dict[str, str]]:
                 {
                     "src": path,
                     "account": account,
-                    "name": "%d-%s"
-                    % (
-                        len(taken) + 1,
-                        re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(path))[:80],
-                    ),
+                    "name": _files.numbered_name(len(taken) + 1, path),
                 }
             )
     return [

@@ -228,7 +228,7 @@ def _proofs(journal: Journal) -> list[dict[str, Any]]:
         proofs += _answering(verified.get("answers") or [])
         proofs += _bridged(verified.get("bridges", {}))
     backup = facts_of(journal, "backup")
-    if backup:
+    if backup.get("path"):  # of one that failed there is the reason alone
         proofs.append(_proof("verified backup", True, "%s, pinned" % backup["path"]))
     return proofs
 

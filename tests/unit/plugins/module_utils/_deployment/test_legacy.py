@@ -143,13 +143,14 @@ def test_units_of_a_proxy_are_told_by_what_it_runs_with(monkeypatch: pytest.Monk
     files = {"/etc/gateway.env", "/srv/gateway/c.yaml"}
     folders = [{"/srv/gateway"}, {"/srv/run", "/etc/gateway"}]
     (one, other), (two, _other) = asked
-    assert one == ("gateway.service", 4000, "nobody", folders[0], files)
+    assert one == ("gateway.service", 4000, "nobody", folders[0], files, set())
     assert two == (
         "gateway.service",
         4001,
         "nobody",
         folders[1],
         {"/etc/gateway.env", "/etc/gateway/c.yaml"},
+        set(),
     )
     assert other(proxy) == one
     assert other(unit("a.service")) is None
@@ -175,7 +176,7 @@ def test_recorded_units_that_are_not_the_proxys_are_told(
         folders = {"/srv/gateway", "/etc/gateway"}
         files = {"/etc/gateway/c.yaml", "/etc/gateway.env"}
         account = "" if ":" in reader else reader
-        assert own == ("litellm.service", 4000, account, folders, files)
+        assert own == ("litellm.service", 4000, account, folders, files, set())
         return [unit("litellm-backup.timer"), found]
 
     monkeypatch.setattr(_legacy, "show", show)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.llmops.litellm.plugins.module_utils._backup import backup as _backup
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 
 
@@ -152,3 +153,18 @@ def test_a_link_is_made_and_never_replaces(tmp_path: Path) -> None:
     assert os.readlink(tmp_path / "name") == "target"
     with pytest.raises(FileExistsError):
         _files.link("other", str(tmp_path / "name"))
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/etc/litellm/config.yaml", "2-config.yaml"),
+        ("/etc/systemd/system/litellm@.service", "2-litellm_.service"),
+        ("/srv/a b/team's key", "2-team_s_key"),
+        ("/srv/env.age", "2-env_age"),
+        ("/srv/" + "x" * 200, "2-" + "x" * 80),
+    ],
+)
+def test_name_of_a_copy_is_one_for_a_backup(path: str, name: str) -> None:
+    assert _files.numbered_name(2, path) == name
+    assert _backup._NAME.fullmatch(name)

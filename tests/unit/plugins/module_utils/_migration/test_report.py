@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from migrated_host import journal, rolled_back
+from migrated_host import BACK, STEPS, journal, rolled_back
 
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import report as _report
+from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
+    report_text as _report_text,
+)
 
 
 def test_refused_time_is_from_the_stop_to_the_first_answer() -> None:
@@ -148,6 +151,17 @@ def test_roles_that_came_along_are_told_with_or_without_a_password() -> None:
         (True, "12 rights to read, with its password"),
         (False, "3 rights to read, no password: it has none"),
     ]
+
+
+@pytest.mark.parametrize("name", [*STEPS, *BACK])
+def test_step_that_failed_left_its_reason_alone(name: str) -> None:
+    """Whatever it would have found, nothing of it is there to be told."""
+    made = rolled_back()
+    at = [each["name"] for each in made["steps"]].index(name)
+    made["steps"][at:] = [{**made["steps"][at], "state": "failed", "facts": {"reason": "no space"}}]
+    made["facts"]["failure"] = "no space"
+    told = _report.build(made, "/state")
+    assert "no space" in _report_text.markdown(told)
 
 
 def test_failed_rollback_of_a_migrated_host_is_told() -> None:
