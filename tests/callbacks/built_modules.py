@@ -96,22 +96,30 @@ def unpacked(data: bytes) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+def _done(archive: Path) -> Path:
+    return archive.with_name(f"{archive.name}.compiled")
+
+
+def _without_bytecode(built: Path) -> list[Path]:
+    return [path for path in built.glob("*-none") if not _done(path).exists()]
+
+
 def add_bytecode(built: Path, python: list[str]) -> list[str]:
     """Put bytecode into the archives of a folder that have none; the names of these.
 
     ``python``: the command of the interpreter that is to run it. Nothing is done while another run
-    is at it.
+    is at it. An empty file beside it says that an archive is done: a look into all of them took
+    0.7 s of processor at the end of each run.
     """
+    if not _without_bytecode(built):
+        return []
     with (built / ".compiling").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return []
-        archives = {path: _CachedModule.load(str(path)) for path in built.glob("*-none")}
-        files = {path: unpacked(base64.b64decode(archives[path].zip_data)) for path in archives}
-        new = {path: each for path, each in files.items() if not any(n.endswith("c") for n in each)}
-        if not new:
-            return []
+        archives = {path: _CachedModule.load(str(path)) for path in _without_bytecode(built)}
+        new = {path: unpacked(base64.b64decode(archives[path].zip_data)) for path in archives}
         # most sources are in all of them
         sources = {
             f"{name}/{hashlib.sha256(text).hexdigest()}": text
@@ -132,6 +140,7 @@ def add_bytecode(built: Path, python: list[str]) -> list[str]:
             growing = f"{path}.{os.getpid()}"
             dataclasses.replace(archives[path], zip_data=whole).dump(growing)
             os.replace(growing, path)
+            _done(path).touch()
         return sorted(path.name for path in new)
 
 

@@ -51,7 +51,8 @@ def refresh(settings: _settings.Settings, options: Any) -> Answer:
     """Copy what has changed, and restart the proxy where something has.
 
     :raises RefusedError: the compose deployment does not serve. :raises OperatorError: an original
-        can't be read, or the proxy does not start; then it has its former copies again.
+        can't be read, or the proxy does not start; then it has its former copies again, where this
+        run has them.
     """
     journal = _journal.load(settings.state_dir)
     reason = _refusal(settings.state_dir, journal)
