@@ -28,7 +28,8 @@ import requests
 URL = "http://127.0.0.1:4000"
 # Longer than nobody serves: who gives up earlier would only tell of his own patience.
 PATIENCE = 150.0
-PAUSE = 0.25
+# Between two requests of a kind, shorter than a proxy keeps a connection that is idle.
+PAUSE = 1.0
 CHAT: dict[str, Any] = {"model": "chat", "messages": [{"role": "user", "content": "once"}]}
 ENDED = threading.Event()
 
