@@ -74,7 +74,8 @@ class Program:
         self._carrying: set[asyncio.Future[bool]] = set()
         self._wake = asyncio.Event()
         self._told = ""
-        self._gone = False  # the rules
+        self._put_for = ""  # the state that the rules are for
+        self._last = self.begun  # when a connection was carried
 
     @property
     def leads(self) -> list[Lead]:
@@ -91,6 +92,7 @@ class Program:
             self._doors = [_door(address, self.options.port) for address in self.options.address]
             self._kept.look()
             _redirect.put(self.options.table, self.leads)
+            self._put_for = HOLDING
         except (OSError, RedirectError) as error:
             sys.stderr.write("%s\n" % error)
             return 1
@@ -136,42 +138,41 @@ class Program:
                 self._orphans.append(made)
 
     def _watch(self, now: float) -> None:
-        """Mend the rules while clients are held; end when all that were held have gone."""
-        if self.state == HOLDING and not _redirect.there(self.options.table):
+        """Mend the rules; end when all that were held have gone."""
+        if self._put_for != self.state or not _redirect.there(self.options.table):
             self._put()
-        elif self.state == CARRYING and self._remove() and now - self.begun > self.seconds + LATE:
+        if self._put_for == CARRYING and now - self.begun > self.seconds + LATE:
             for door, _target in self._doors:
                 asyncio.get_running_loop().remove_reader(door)
                 door.close()
             self._doors = []
-            if not self._carrying:
+            # what a slow client has not got yet is still translated
+            if not self._carrying and now - self._last > LATE:
                 self.state = OVER
         self._tell()
 
-    def _put(self) -> None:
-        try:
-            account = self.options.account if self.spared else None
-            _redirect.put(self.options.table, self.leads, account)
-        except RedirectError as error:
-            sys.stderr.write("%s\n" % error)
+    def _put(self) -> bool:
+        """Put the rules in place that this state needs; whether they are. As long as they are not,
+        it goes on: they lead here.
 
-    def _remove(self) -> bool:
-        """Whether the rules are gone. As long as they are not, it goes on: they lead here."""
-        if self._gone:
-            return True
+        When nobody is led here any more the table stays: without it a host on which nobody else
+        has such rules would tear apart the connections that were led here.
+        """
+        leads = self.leads if self.state == HOLDING else []
+        account = self.options.account if self.spared else None
         try:
-            _redirect.remove(self.options.table)
+            _redirect.put(self.options.table, leads, account)
         except RedirectError as error:
             sys.stderr.write("%s\n" % error)
             return False
-        self._gone = True
+        self._put_for = self.state
         return True
 
     def _spare(self) -> None:
         """A proxy that starts asks whether somebody has its port, and takes another one then."""
         self.spared = True
         if self.state == HOLDING:
-            self._put()
+            self.spared = self._put()
         self._tell()
 
     def _let_through(self) -> None:
@@ -186,7 +187,7 @@ class Program:
         for door, target in self._doors:
             asyncio.get_running_loop().add_reader(door, self._accept, door, target)
             self._accept(door, target)
-        self._remove()
+        self._put()
         self._tell()
         self._wake.set()
 
@@ -222,6 +223,7 @@ class Program:
 
     def _carried(self, task: asyncio.Future[bool]) -> None:
         self._carrying.discard(task)
+        self._last = time.monotonic()
         if not task.cancelled():
             task.exception()  # a connection that broke; its other end knows already
 
@@ -235,11 +237,15 @@ class Program:
         if self.state == HOLDING:
             self.seconds = time.monotonic() - self.begun
         self.state = OVER
-        self._remove()
+        self._put()
         self._kept.leave()
         for made in [*self._orphans, *(door for door, _target in self._doors)]:
             made.close()
         self._orphans, self._doors = [], []
+        try:
+            _redirect.remove(self.options.table)  # last: who waits hears of the end by it
+        except RedirectError as error:
+            sys.stderr.write("%s\n" % error)  # the unit tries it once more
         self._wake.set()
 
     def _tell(self, more: str = "") -> None:
