@@ -19,6 +19,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import sys
 import time
 from typing import Any, Optional, Sequence
@@ -39,6 +40,11 @@ LOOK, WATCH = 0.02, 1.0
 # Seconds that a kept connection may be silent after it was carried on, and that the socket is open
 # for connections that were led here and arrive after the rules are gone.
 IDLE, LATE = 60.0, 5.0
+# Seconds that the client of a connection which the server closed right after an answer has for its
+# next request. It may be one that waits for the end of the connection, as of HTTP/1.0.
+NEXT = 1.0
+# Of struct tcp_info, up to tcpi_last_data_sent (milliseconds).
+_LAST_SENT = struct.Struct("=44xI")
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -136,6 +142,14 @@ class Program:
                 self._go_on(made)
             else:
                 self._orphans.append(made)
+                if _since_answer(made) < NEXT:
+                    asyncio.get_running_loop().call_later(NEXT, self._end_answer, made)
+
+    def _end_answer(self, made: socket.socket) -> None:
+        """End a connection whose client has asked nothing since its answer."""
+        if made in self._orphans and not _has_asked(made):
+            self._orphans.remove(made)
+            made.close()
 
     def _watch(self, now: float) -> None:
         """Mend the rules; end when all that were held have gone."""
@@ -193,13 +207,7 @@ class Program:
 
     def _go_on(self, made: socket.socket) -> None:
         """Carry a kept connection on, unless its client has gone."""
-        try:
-            gone = made.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-        except BlockingIOError:
-            gone = False
-        except OSError:
-            gone = True
-        if gone:
+        if _has_asked(made) is None:
             made.close()
             return
         self.carried += 1
@@ -278,6 +286,22 @@ def _door(address: str, port: int) -> tuple[socket.socket, tuple[str, int]]:
     made.setblocking(False)
     here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
     return made, (here, port)
+
+
+def _has_asked(made: socket.socket) -> Optional[bool]:
+    """Whether a client has sent what nobody has read yet; ``None`` where it has gone."""
+    try:
+        return True if made.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) else None
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+
+
+def _since_answer(made: socket.socket) -> float:
+    """Seconds since the server has last sent something, as the kernel knows it."""
+    told = made.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_SENT.size)
+    return float(_LAST_SENT.unpack(told)[0]) / 1000
 
 
 def _queued(port: int) -> int:
