@@ -68,6 +68,7 @@ PACKAGES = {
     "integration": [
         ("/usr/lib/postgresql/*/bin/postgres", "postgresql"),
         ("/usr/bin/redis-check-rdb", "redis-tools"),
+        ("/usr/sbin/nft", "nftables"),
         *((f"/usr/bin/{program}", program) for program in ("age", "restic", "rclone")),
     ],
 }

@@ -135,7 +135,8 @@ def begin(params: dict[str, Any], check: bool) -> dict[str, Any]:
             now = _hold.spare(now) if starting else now
     except (OperatorError, OSError) as error:
         return {"changed": False, "hold": {}, "reason": _problem.words(error)}
-    changed = (there is None) != (now is None)
+    holds = not reason  # in check mode, it would
+    changed = (there is not None) != holds
     return {"changed": changed, "hold": now._asdict() if now else {}, "reason": reason}
 
 

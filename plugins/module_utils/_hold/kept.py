@@ -11,6 +11,7 @@ connection is ours then, with a request in it that arrived in that moment.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import re
 import socket
@@ -68,22 +69,33 @@ class KeptConnections:
         """Take along what is new; returns those that nobody but we have any more."""
         theirs: set[int] = set()
         for pid, process in list(self._processes.items()):
-            descriptors = dict(_sockets(pid))
+            try:
+                descriptors = dict(_sockets(pid))
+            except OSError:
+                return []  # it can't be seen for now, and may have all that it had
             if not descriptors:  # of a process that ends, or has
                 os.close(self._processes.pop(pid))
             for inode, descriptor in descriptors.items():
                 theirs.add(inode)
                 if inode not in self._known:
-                    self._known[inode] = self._take(process, descriptor)
+                    try:
+                        self._known[inode] = self._take(process, inode, descriptor)
+                    except OSError:
+                        continue  # looked at again, if it is still there
         left = [inode for inode in self._known if inode not in theirs]
         orphans = [self._known.pop(inode) for inode in left]
         return [each for each in orphans if each is not None]
 
-    def _take(self, process: int, descriptor: int) -> Optional[socket.socket]:
-        try:
-            made = socket.socket(fileno=duplicate(process, descriptor))
-        except OSError:
-            return None  # closed while we looked; its number may come again, and is looked at then
+    def _take(self, process: int, inode: int, descriptor: int) -> Optional[socket.socket]:
+        """A socket as ours as well; ``None`` where it is none of a client's.
+
+        :raises OSError: it was closed while we looked, and maybe another one has its number.
+        """
+        number = duplicate(process, descriptor)
+        if os.fstat(number).st_ino != inode:
+            os.close(number)
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        made = socket.socket(fileno=number)
         try:
             accepted = made.family in (socket.AF_INET, socket.AF_INET6) and (
                 made.type == socket.SOCK_STREAM and made.getsockname()[1] == self.port
@@ -114,11 +126,14 @@ class KeptConnections:
 
 
 def _sockets(pid: int) -> Iterator[tuple[int, int]]:
-    """A process' sockets: inode and descriptor."""
+    """A process' sockets: inode and descriptor; none of one that has ended.
+
+    :raises OSError: it can't be looked at.
+    """
     folder = "/proc/%d/fd" % pid
     try:
         names = os.listdir(folder)
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return
     for name in names:
         try:

@@ -19,6 +19,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import sys
 import time
 from typing import Any, Optional, Sequence
@@ -39,6 +40,11 @@ LOOK, WATCH = 0.02, 1.0
 # Seconds that a kept connection may be silent after it was carried on, and that the socket is open
 # for connections that were led here and arrive after the rules are gone.
 IDLE, LATE = 60.0, 5.0
+# Seconds that the client of a connection which the server closed right after an answer has for its
+# next request. It may be one that waits for the end of the connection, as of HTTP/1.0.
+NEXT = 1.0
+# Of struct tcp_info, up to tcpi_last_data_sent (milliseconds).
+_LAST_SENT = struct.Struct("=44xI")
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -74,7 +80,8 @@ class Program:
         self._carrying: set[asyncio.Future[bool]] = set()
         self._wake = asyncio.Event()
         self._told = ""
-        self._gone = False  # the rules
+        self._put_for = ""  # the state that the rules are for
+        self._last = self.begun  # when a connection was carried
 
     @property
     def leads(self) -> list[Lead]:
@@ -91,6 +98,7 @@ class Program:
             self._doors = [_door(address, self.options.port) for address in self.options.address]
             self._kept.look()
             _redirect.put(self.options.table, self.leads)
+            self._put_for = HOLDING
         except (OSError, RedirectError) as error:
             sys.stderr.write("%s\n" % error)
             return 1
@@ -134,44 +142,51 @@ class Program:
                 self._go_on(made)
             else:
                 self._orphans.append(made)
+                if _since_answer(made) < NEXT:
+                    asyncio.get_running_loop().call_later(NEXT, self._end_answer, made)
+
+    def _end_answer(self, made: socket.socket) -> None:
+        """End a connection whose client has asked nothing since its answer."""
+        if made in self._orphans and not _has_asked(made):
+            self._orphans.remove(made)
+            made.close()
 
     def _watch(self, now: float) -> None:
-        """Mend the rules while clients are held; end when all that were held have gone."""
-        if self.state == HOLDING and not _redirect.there(self.options.table):
+        """Mend the rules; end when all that were held have gone."""
+        if self._put_for != self.state or not _redirect.there(self.options.table):
             self._put()
-        elif self.state == CARRYING and self._remove() and now - self.begun > self.seconds + LATE:
+        if self._put_for == CARRYING and now - self.begun > self.seconds + LATE:
             for door, _target in self._doors:
                 asyncio.get_running_loop().remove_reader(door)
                 door.close()
             self._doors = []
-            if not self._carrying:
+            # what a slow client has not got yet is still translated
+            if not self._carrying and now - self._last > LATE:
                 self.state = OVER
         self._tell()
 
-    def _put(self) -> None:
-        try:
-            account = self.options.account if self.spared else None
-            _redirect.put(self.options.table, self.leads, account)
-        except RedirectError as error:
-            sys.stderr.write("%s\n" % error)
+    def _put(self) -> bool:
+        """Put the rules in place that this state needs; whether they are. As long as they are not,
+        it goes on: they lead here.
 
-    def _remove(self) -> bool:
-        """Whether the rules are gone. As long as they are not, it goes on: they lead here."""
-        if self._gone:
-            return True
+        When nobody is led here any more the table stays: without it a host on which nobody else
+        has such rules would tear apart the connections that were led here.
+        """
+        leads = self.leads if self.state == HOLDING else []
+        account = self.options.account if self.spared else None
         try:
-            _redirect.remove(self.options.table)
+            _redirect.put(self.options.table, leads, account)
         except RedirectError as error:
             sys.stderr.write("%s\n" % error)
             return False
-        self._gone = True
+        self._put_for = self.state
         return True
 
     def _spare(self) -> None:
         """A proxy that starts asks whether somebody has its port, and takes another one then."""
         self.spared = True
         if self.state == HOLDING:
-            self._put()
+            self.spared = self._put()
         self._tell()
 
     def _let_through(self) -> None:
@@ -186,19 +201,13 @@ class Program:
         for door, target in self._doors:
             asyncio.get_running_loop().add_reader(door, self._accept, door, target)
             self._accept(door, target)
-        self._remove()
+        self._put()
         self._tell()
         self._wake.set()
 
     def _go_on(self, made: socket.socket) -> None:
         """Carry a kept connection on, unless its client has gone."""
-        try:
-            gone = made.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-        except BlockingIOError:
-            gone = False
-        except OSError:
-            gone = True
-        if gone:
+        if _has_asked(made) is None:
             made.close()
             return
         self.carried += 1
@@ -222,6 +231,7 @@ class Program:
 
     def _carried(self, task: asyncio.Future[bool]) -> None:
         self._carrying.discard(task)
+        self._last = time.monotonic()
         if not task.cancelled():
             task.exception()  # a connection that broke; its other end knows already
 
@@ -235,11 +245,15 @@ class Program:
         if self.state == HOLDING:
             self.seconds = time.monotonic() - self.begun
         self.state = OVER
-        self._remove()
+        self._put()
         self._kept.leave()
         for made in [*self._orphans, *(door for door, _target in self._doors)]:
             made.close()
         self._orphans, self._doors = [], []
+        try:
+            _redirect.remove(self.options.table)  # last: who waits hears of the end by it
+        except RedirectError as error:
+            sys.stderr.write("%s\n" % error)  # the unit tries it once more
         self._wake.set()
 
     def _tell(self, more: str = "") -> None:
@@ -272,6 +286,22 @@ def _door(address: str, port: int) -> tuple[socket.socket, tuple[str, int]]:
     made.setblocking(False)
     here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
     return made, (here, port)
+
+
+def _has_asked(made: socket.socket) -> Optional[bool]:
+    """Whether a client has sent what nobody has read yet; ``None`` where it has gone."""
+    try:
+        return True if made.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) else None
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+
+
+def _since_answer(made: socket.socket) -> float:
+    """Seconds since the server has last sent something, as the kernel knows it."""
+    told = made.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_SENT.size)
+    return float(_LAST_SENT.unpack(told)[0]) / 1000
 
 
 def _queued(port: int) -> int:

@@ -21,6 +21,9 @@ from .._host.problem import OperatorError
 PRIORITY = -110
 # Only what opens a connection: one that the kernel did not follow before must not be torn apart.
 _OPENS = "tcp flags & (syn | ack) == syn"
+# The kernel follows connections, and translates those that were led elsewhere, as long as a rule of
+# anybody's asks for it: this one stays after those that lead.
+_FOLLOWS = "ct state established accept"
 
 
 class RedirectError(OperatorError):
@@ -37,11 +40,12 @@ class Lead(NamedTuple):
 
 
 def table(name: str, leads: Iterable[Lead], spared: Optional[int] = None) -> str:
-    """What nft reads to put these rules in the place of those that the table has, at once.
+    """What nft reads to put these rules in the place of those that the table has, at once. Without
+    any to lead, what was led before still arrives.
 
     :param spared: number of an account whose own connections stay as they are.
     """
-    rules = ["meta mark %#x accept" % MARK]
+    rules = [_FOLLOWS, "meta mark %#x accept" % MARK]
     local = ["meta skuid %d accept" % spared] if spared is not None else []
     rules += [_rule(lead) for lead in leads]
     chains = "".join(
@@ -98,8 +102,7 @@ def remove(name: str) -> None:
 
     :raises RedirectError: it is still there.
     """
-    if there(name):
-        _nft(["delete", "table", "inet", name])
+    _nft(["-f", "-"], "table inet %s {\n}\ndelete table inet %s\n" % (name, name))
 
 
 def _nft(words: list[str], text: Optional[str] = None) -> None:

@@ -37,7 +37,8 @@ def last_answer(head: bytes) -> bytes:
 async def carry(client: socket.socket, target: tuple[str, int], idle: float) -> bool:
     """Carry a connection until it ends, and close it.
 
-    :param target: address and port of the proxy, of the client's family.
+    :param target: address and port of the proxy; its family may be another than the client's, whom
+        a server on every address of IPv6 may have got by IPv4.
     :param idle: seconds that the client has for its first byte.
     :returns: whether the proxy got a request.
     """
@@ -50,7 +51,8 @@ async def carry(client: socket.socket, target: tuple[str, int], idle: float) -> 
             return False
         if not first:
             return False
-        with socket.socket(client.family, socket.SOCK_STREAM) as proxy:
+        family = socket.AF_INET6 if ":" in target[0] else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as proxy:
             proxy.setblocking(False)
             _marked.mark(proxy)
             try:
