@@ -22,9 +22,9 @@ options:
   state:
     description:
       - V(held) holds clients. Where they are held already nothing changes.
-      - V(starting) does the same, and lets O(account) find its port free, since a LiteLLM whose
-        port answers takes another one. Its own connections are refused from then on. Where there is
-        no such account nobody is held any more.
+      - V(starting) does the same, and lets O(accounts) find the port free, since a LiteLLM whose
+        port answers takes another one. Their own connections are refused from then on. Where one of
+        them is not there nobody is held any more.
       - V(released) lets those who wait through, and ends when the last of them is done. Where
         nobody is held it does nothing.
     type: str
@@ -46,10 +46,13 @@ options:
         encrypted, or a forwarder such as docker-proxy has them.
     type: bool
     default: true
-  account:
-    description: The account that will start a server on this port again, by name or number.
-    type: str
-    default: root
+  accounts:
+    description:
+      - Accounts that start a server on this port in the end, by name or number. Those with which
+        the hold began count.
+    type: list
+    elements: str
+    default: [root]
   limit:
     description: Seconds after which those who wait are refused.
     type: int
@@ -112,22 +115,28 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host.problem impor
 def number(account: str) -> Optional[int]:
     """The number of an account; ``None`` where there is none of that name."""
     try:
-        return _reader.recall(account).uid
+        return int(account) if account.isdigit() else _reader.recall(account).uid
     except (AccountError, ValueError):
         return None
 
 
 def begin(params: dict[str, Any], check: bool) -> dict[str, Any]:
     """Hold clients, or say why not."""
-    account, starting = number(params["account"] or "root"), params["state"] == "starting"
+    numbers = {account or "root": number(account or "root") for account in params["accounts"]}
+    unknown = [account for account, found in numbers.items() if found is None]
+    starting = params["state"] == "starting"
     wanted = _hold.Wanted(
-        params["port"], params["addresses"], params["limit"], params["kept"], account
+        params["port"],
+        params["addresses"],
+        params["limit"],
+        params["kept"],
+        tuple(found for found in numbers.values() if found is not None),
     )
     try:
         there = _hold.held()
         now, reason = there, ""
-        if starting and account is None:
-            now, reason = None, "there is no account %s on this host" % params["account"]
+        if starting and unknown:
+            now, reason = None, "there is no account %s on this host" % ", ".join(unknown)
             if there and not check:
                 _hold.end(there)
         elif not check:
@@ -161,7 +170,7 @@ def main() -> None:
             "port": {"type": "int"},
             "addresses": {"type": "list", "elements": "str", "default": []},
             "kept": {"type": "bool", "default": True},
-            "account": {"type": "str", "default": "root"},
+            "accounts": {"type": "list", "elements": "str", "default": ["root"]},
             "limit": {"type": "int", "default": 120},
         },
         required_if=[(("state", state, ["port", "addresses"])) for state in ("held", "starting")],

@@ -59,14 +59,14 @@ class HoldError(OperatorError):
 
 class Wanted(NamedTuple):
     """What is held: new connections to ``port`` at these ``addresses`` for at most ``limit``
-    seconds, and, if ``kept``, the connections that the server there has accepted. ``account`` is
-    the number of the one that starts a server on this port again."""
+    seconds, and, if ``kept``, the connections that the server there has accepted. ``accounts``
+    are the numbers of those that start a server on this port in the end."""
 
     port: int
     addresses: Sequence[str]
     limit: float
     kept: bool
-    account: Optional[int] = None
+    accounts: Sequence[int] = ()
 
 
 class Standing(NamedTuple):
@@ -143,7 +143,7 @@ def _arguments(wanted: Wanted, table: str) -> list[str]:
     words = ["--table=" + table, "--port=%d" % wanted.port, "--limit=%g" % wanted.limit]
     words += ["--address=" + address for address in _every(wanted.addresses)]
     words += ["--process=%d" % pid for pid in (servers(wanted.port) if wanted.kept else ())]
-    return words + (["--account=%d" % wanted.account] if wanted.account is not None else [])
+    return words + ["--account=%d" % account for account in wanted.accounts]
 
 
 def _every(addresses: Sequence[str]) -> list[str]:
@@ -181,7 +181,7 @@ def _said(unit: str) -> str:
 
 
 def spare(there: Standing) -> Standing:
-    """Let the account that starts a server find its port free.
+    """Let the accounts that start a server find its port free.
 
     :raises HoldError: it does not.
     """

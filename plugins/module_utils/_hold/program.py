@@ -45,6 +45,9 @@ IDLE, LATE = 60.0, 5.0
 NEXT = 1.0
 # Of struct tcp_info, up to tcpi_last_data_sent (milliseconds).
 _LAST_SENT = struct.Struct("=44xI")
+# Of its first byte, the states in which a client has not closed its end: established, and about to
+# be.
+_OPEN = (1, 3)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -58,7 +61,7 @@ def _options(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     found.add_argument("--port", type=int, required=True)
     found.add_argument("--address", action="append", required=True)
     found.add_argument("--process", action="append", type=int, default=[])
-    found.add_argument("--account", type=int)
+    found.add_argument("--account", action="append", type=int, default=[])
     found.add_argument("--limit", type=float, required=True)
     return found.parse_args(argv)
 
@@ -173,9 +176,9 @@ class Program:
         has such rules would tear apart the connections that were led here.
         """
         leads = self.leads if self.state == HOLDING else []
-        account = self.options.account if self.spared else None
+        accounts = self.options.account if self.spared else []
         try:
-            _redirect.put(self.options.table, leads, account)
+            _redirect.put(self.options.table, leads, accounts)
         except RedirectError as error:
             sys.stderr.write("%s\n" % error)
             return False
@@ -207,7 +210,7 @@ class Program:
 
     def _go_on(self, made: socket.socket) -> None:
         """Carry a kept connection on, unless its client has gone."""
-        if _has_asked(made) is None:
+        if _has_asked(made) is None or _has_left(made):
             made.close()
             return
         self.carried += 1
@@ -222,7 +225,10 @@ class Program:
             except OSError:
                 return  # nobody waits, or no descriptor is left for now
             self.held += 1
-            self._carry(made, target)
+            if _has_left(made):
+                made.close()
+            else:
+                self._carry(made, target)
 
     def _carry(self, made: socket.socket, target: tuple[str, int]) -> None:
         task = asyncio.ensure_future(_relay.carry(made, target, IDLE))
@@ -296,6 +302,12 @@ def _has_asked(made: socket.socket) -> Optional[bool]:
         return False
     except OSError:
         return None
+
+
+def _has_left(made: socket.socket) -> bool:
+    """Whether a client has closed its end while it waited: what it asked for would be done and paid
+    for, and nobody would get the answer."""
+    return made.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] not in _OPEN
 
 
 def _since_answer(made: socket.socket) -> float:

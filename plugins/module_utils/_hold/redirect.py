@@ -11,7 +11,7 @@ a reboot forgets. Connections that exist already stay where they are, and so do 
 from __future__ import annotations
 
 import ipaddress
-from typing import Iterable, NamedTuple, Optional
+from typing import Iterable, NamedTuple, Optional, Sequence
 
 from .._host import process as _process
 from .._host.marked import MARK
@@ -39,14 +39,14 @@ class Lead(NamedTuple):
     to: int
 
 
-def table(name: str, leads: Iterable[Lead], spared: Optional[int] = None) -> str:
+def table(name: str, leads: Iterable[Lead], spared: Sequence[int] = ()) -> str:
     """What nft reads to put these rules in the place of those that the table has, at once. Without
     any to lead, what was led before still arrives.
 
-    :param spared: number of an account whose own connections stay as they are.
+    :param spared: numbers of accounts whose own connections stay as they are.
     """
     rules = [_FOLLOWS, "meta mark %#x accept" % MARK]
-    local = ["meta skuid %d accept" % spared] if spared is not None else []
+    local = ["meta skuid %d accept" % account for account in spared]
     rules += [_rule(lead) for lead in leads]
     chains = "".join(
         "  chain %s {\n    type nat hook %s priority %d; policy accept;\n%s  }\n"
@@ -75,7 +75,7 @@ def _rule(lead: Lead) -> str:
     return "%s daddr %s %s dnat %s to %s:%d" % (kind, lead.address, opens, kind, target, lead.to)
 
 
-def put(name: str, leads: Iterable[Lead], spared: Optional[int] = None) -> None:
+def put(name: str, leads: Iterable[Lead], spared: Sequence[int] = ()) -> None:
     """Put the rules in place.
 
     :raises RedirectError: they are as they were.
@@ -86,7 +86,7 @@ def put(name: str, leads: Iterable[Lead], spared: Optional[int] = None) -> None:
 def obstacle(leads: Iterable[Lead]) -> str:
     """Why this host can't have such rules; empty where it can. Nothing is changed."""
     try:
-        _nft(["--check", "-f", "-"], table("llmops_litellm_try", leads, 0))
+        _nft(["--check", "-f", "-"], table("llmops_litellm_try", leads, [0]))
     except RedirectError as error:
         return str(error)
     return ""

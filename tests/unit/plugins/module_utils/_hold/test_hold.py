@@ -85,7 +85,7 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
     return made
 
 
-WANTED = Wanted(4000, ["127.0.0.1", "::"], 90, True, 7)
+WANTED = Wanted(4000, ["127.0.0.1", "::"], 90, True, (7, 8))
 
 
 def test_a_unit_holds_what_is_wanted(host: Host) -> None:
@@ -102,6 +102,7 @@ def test_a_unit_holds_what_is_wanted(host: Host) -> None:
         "--process=11",
         "--process=12",
         "--account=7",
+        "--account=8",
     ]
     assert "--property=Type=notify" in argv
     stop = "add table inet llmops_litellm_hold_1; delete table inet llmops_litellm_hold_1"
@@ -111,7 +112,7 @@ def test_a_unit_holds_what_is_wanted(host: Host) -> None:
 
 
 def test_kept_connections_and_accounts_may_be_nobodys(host: Host) -> None:
-    _hold.begin(WANTED._replace(kept=False, account=None))
+    _hold.begin(WANTED._replace(kept=False, accounts=()))
     words = " ".join(host.called("--unit=" + ONE)[0])
     assert "--process" not in words and "--account" not in words
     assert "--limit=90" in words

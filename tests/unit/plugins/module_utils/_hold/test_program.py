@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,11 @@ class Rules:
 
     def __init__(self) -> None:
         self.led: list[Lead] | None = None
-        self.spared: int | None = None
+        self.spared: Sequence[int] = ()
         self.puts = 0
         self.refuses = False
 
-    def put(self, _name: str, leads: list[Lead], spared: int | None = None) -> None:
+    def put(self, _name: str, leads: list[Lead], spared: Sequence[int] = ()) -> None:
         if self.refuses:
             raise RedirectError("nft refused: no")
         self.led, self.spared, self.puts = list(leads), spared, self.puts + 1
@@ -193,6 +193,28 @@ def test_who_was_led_before_and_comes_late_is_carried(
     assert run(server.getsockname()[1], script)[0] == 0
 
 
+def test_who_gave_up_while_waiting_is_asked_for_by_nobody(
+    rules: Rules, told: list[str], server: socket.socket
+) -> None:
+    async def script(made: Program) -> None:
+        with rules.client() as gave_up:
+            gave_up.sendall(ASK)
+        with rules.client() as waits:
+            waits.sendall(b"GET /wanted HTTP/1.1\r\n\r\n")
+            kill(signal.SIGUSR1)
+            await until(lambda: made.held == 2)
+            asked, _client = await asyncio.to_thread(server.accept)
+            with asked:
+                assert (await asyncio.to_thread(asked.recv, 100)).startswith(b"GET /wanted ")
+            await until(lambda: not made._carrying)
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+        kill(signal.SIGTERM)
+
+    assert run(server.getsockname()[1], script)[0] == 0
+
+
 def test_it_stays_while_a_connection_is_carried(
     rules: Rules, told: list[str], server: socket.socket
 ) -> None:
@@ -217,10 +239,10 @@ def test_rules_that_were_flushed_are_put_again(
         before, rules.led = rules.led, None
         await until(lambda: rules.led == before)
         kill(signal.SIGUSR2)
-        await until(lambda: rules.spared == 7)
-        rules.led = rules.spared = None
+        await until(lambda: rules.spared == [7])
+        rules.led, rules.spared = None, ()
         await until(lambda: rules.led == before)
-        assert rules.spared == 7
+        assert rules.spared == [7]
         puts = rules.puts
         await asyncio.sleep(_program.WATCH * 5)
         assert rules.puts == puts  # nothing to mend
@@ -241,7 +263,7 @@ def test_an_account_is_spared_once_the_rules_say_so(
         rules.refuses = False
         kill(signal.SIGUSR2)
         await until(lambda: made.spared)
-        assert rules.spared == 0
+        assert rules.spared == [0]
         kill(signal.SIGTERM)
 
     assert run(server.getsockname()[1], script, "--account=0")[0] == 0

@@ -33,14 +33,15 @@ def test_only_what_opens_a_connection_is_led(address: str, rule: str) -> None:
 
 
 def test_the_table_takes_the_place_of_the_one_before_at_once() -> None:
-    text = _redirect.table("t", [], None)
+    text = _redirect.table("t", [])
     assert text.startswith("table inet t {\n}\ndelete table inet t\ntable inet t {\n")
     assert text.count("priority -110") == 2 and "skuid" not in text and "dport" not in text
 
 
 def test_ours_and_the_spared_come_before_those_who_are_led() -> None:
-    local, others = _redirect.table("t", [Lead("::1", 4000, 9)], 0).split("chain prerouting")
+    local, others = _redirect.table("t", [Lead("::1", 4000, 9)], [0, 7]).split("chain prerouting")
     assert local.index("skuid 0 accept") < local.index("dport")
+    assert local.index("skuid 7 accept") < local.index("dport")
     assert local.index("meta mark 0x6c6c6d68 accept") < local.index("dport")
     # accounts are those of this host
     assert others.index("meta mark 0x6c6c6d68 accept") < others.index("dport")
