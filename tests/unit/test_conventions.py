@@ -431,7 +431,7 @@ def test_versions_agree() -> None:
     version = load(ROOT / "galaxy.yml")["version"]
     assert version in load(ROOT / "changelogs/changelog.yaml")["releases"]
     assert re.search(
-        rf"^## v{re.escape(version)}$",
+        rf"^## v{re.escape(re.escape(version))}$",
         (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
         re.MULTILINE,
     )
