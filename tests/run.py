@@ -138,6 +138,8 @@ def tasks_of(steps: list[str], scenarios: list[str]) -> list[Task]:
             Task("lint mypy", ["mypy"], 10),
             Task("lint structure", [python, "tests/structure.py"], 5),
             Task("lint ansible-lint", ["ansible-lint", "--strict"], 30),
+            Task("lint changelog", ["antsibull-changelog", "lint"], 5),
+            Task("lint docs", [python, "tests/docs_lint.py"], 15),
         ]
     if "unit" in steps:
         tasks.append(Task("unit", [*pytest, "tests/unit"], 30, report="junit"))
