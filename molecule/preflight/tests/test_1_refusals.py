@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from play import ROOT, SCENARIO, USER, Run, play, status, words
+from play import ROOT, SCENARIO, USER, Run, bring, play, status, words
 from play import whole_state as state
 
 TESTBED = json.loads((ROOT / ".cache/testbed/testbed.json").read_text())
@@ -35,6 +35,12 @@ ONLY_COMPOSE_V1 = (
 
 # until the proxy is back at its port
 LISTENS = "timeout 240 sh -c 'until ss -Hltn sport = :4000 | grep -q .; do sleep 0.3; done'"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scripts(host: Any) -> None:
+    """What the tests run on the host."""
+    bring(host, "../shared/files/host_state.py")
 
 
 def migrate(**variables: Any) -> Run:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from play import PSQL, REDIS_AUTH, STATE, USER, play, words
+from play import PSQL, REDIS_AUTH, STATE, USER, bring, play, words
 from play import until as wait_on_host
 
 PROJECT = "/opt/litellm"
@@ -37,6 +37,12 @@ PARTS = [
 ]
 # Of one part; a look takes hardly longer, however much hangs.
 LIMIT = 5.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scripts(host: Any) -> None:
+    """What the tests run on the host."""
+    bring(host, "files/freeze.py", "files/plant.py")
 
 
 class Look:
