@@ -57,7 +57,18 @@ def test_status_has_no_secret_and_changes_nothing(host: Any) -> None:
     assert files(host) == before
 
 
+@pytest.mark.parametrize("check", [(), ("--check", "--diff")], ids=["run", "check"])
+def test_host_is_watched_for_a_week(host: Any, check: tuple[str, ...]) -> None:
+    before = files(host)
+    run = play("finalize", *check)
+    assert run.returncode != 0
+    assert "is watched for 7 days" in words(run)
+    assert "Nothing was touched" in run.stdout
+    assert files(host) == before
+
+
 def test_status_survives_what_is_broken(host: Any, tmp_path: Path) -> None:
+    """The next test wants the proxy stopped, so it is not started in between."""
     host.check_output(
         f"cp -p {STATE}/journal.json /root/journal.json && echo broken > {STATE}/journal.json && "
         "systemctl stop docker.socket docker.service"
@@ -67,22 +78,12 @@ def test_status_survives_what_is_broken(host: Any, tmp_path: Path) -> None:
     finally:
         host.check_output(
             f"mv /root/journal.json {STATE}/journal.json && systemctl start docker.service && "
-            "systemctl restart litellm-compose.service"
+            "docker start litellm-postgres litellm-redis"
         )
     assert told["journal"]["state"] == "unreadable"
     assert "does not answer" in told["compose"]["error"]
     assert told["proxy"]["kind"] == "nobody"
     assert all(does.startswith("refuses") for does in told["next"].values())
-
-
-@pytest.mark.parametrize("check", [(), ("--check", "--diff")], ids=["run", "check"])
-def test_host_is_watched_for_a_week(host: Any, check: tuple[str, ...]) -> None:
-    before = files(host)
-    run = play("finalize", *check)
-    assert run.returncode != 0
-    assert "is watched for 7 days" in words(run)
-    assert "Nothing was touched" in run.stdout
-    assert files(host) == before
 
 
 def test_every_reason_comes_at_once_and_nothing_is_touched(host: Any) -> None:
@@ -97,7 +98,9 @@ def test_every_reason_comes_at_once_and_nothing_is_touched(host: Any) -> None:
         run = play("finalize", *NOW)
         after = files(host)
     finally:
-        host.check_output(f"mv /root/database.dump {backup}/ && docker start litellm-proxy")
+        host.check_output(
+            f"mv /root/database.dump {backup}/ && systemctl restart litellm-compose.service"
+        )
         host.check_output("systemctl --user --machine=litellm@ stop litellm-backup.timer")
         legacy(host, "DELETE FROM \"LiteLLM_Config\" WHERE param_name = 'late'")
     said = words(run)
