@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from play import PSQL, REDIS_AUTH, STATE, USER, play, words
+from play import PSQL, REDIS_AUTH, STATE, USER, bring, play, words
 from play import until as wait_on_host
 
 PROJECT = "/opt/litellm"
@@ -37,6 +37,12 @@ PARTS = [
 ]
 # Of one part; a look takes hardly longer, however much hangs.
 LIMIT = 5.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scripts(host: Any) -> None:
+    """What the tests run on the host."""
+    bring(host, "files/freeze.py", "files/plant.py")
 
 
 class Look:
@@ -235,23 +241,6 @@ def test_redis_has_another_password(host: Any, migrated: Look) -> None:
         assert "another" not in json.dumps(look.details)
 
 
-def test_proxy_is_stopped(host: Any, migrated: Look) -> None:
-    with broken(host, "docker stop litellm-proxy", "docker start litellm-proxy"):
-        look = Look(host)
-        assert (look.code, look.outcome) == (2, "failed")
-        assert {
-            name: look.states[name]
-            for name in ("containers", "liveness", "readiness", "bogus key", "model hosts")
-        } == {
-            "containers": "failed",
-            "liveness": "failed",
-            "readiness": "failed",
-            "bogus key": "unknown",
-            "model hosts": "unknown",
-        }
-        assert (look.states["postgresql"], look.states["redis"]) == ("ok", "ok")
-
-
 def test_proxy_is_frozen_and_then_unhealthy(host: Any, migrated: Look) -> None:
     freeze = "python3 -B /root/observer/freeze.py"
     with broken(host, f"{freeze} STOP", f"{freeze} CONT"):
@@ -291,13 +280,25 @@ def test_port_is_published_to_everybody(host: Any, migrated: Look) -> None:
         )
 
 
-def test_proxy_without_a_master_key_is_open(host: Any, migrated: Look) -> None:
+def test_proxy_is_stopped_and_then_open_without_a_master_key(host: Any, migrated: Look) -> None:
     proxy = f"{COMPOSE} up --detach --wait --no-deps litellm"
-    edit = (
-        f"cp -a {PROJECT}/.env /root/env.kept && "
-        f"sed -i '/^LITELLM_MASTER_KEY=/d' {PROJECT}/.env && {proxy}"
-    )
-    with broken(host, edit, f"cat /root/env.kept > {PROJECT}/.env && rm /root/env.kept && {proxy}"):
+    stop = f"cp -a {PROJECT}/.env /root/env.kept && docker stop litellm-proxy"
+    mend = f"cat /root/env.kept > {PROJECT}/.env && rm /root/env.kept && {proxy}"
+    with broken(host, stop, mend):
+        look = Look(host)
+        assert (look.code, look.outcome) == (2, "failed")
+        assert {
+            name: look.states[name]
+            for name in ("containers", "liveness", "readiness", "bogus key", "model hosts")
+        } == {
+            "containers": "failed",
+            "liveness": "failed",
+            "readiness": "failed",
+            "bogus key": "unknown",
+            "model hosts": "unknown",
+        }
+        assert (look.states["postgresql"], look.states["redis"]) == ("ok", "ok")
+        host.check_output(f"sed -i '/^LITELLM_MASTER_KEY=/d' {PROJECT}/.env && {proxy}")
         look = Look(host)
         assert (look.code, look.states["bogus key"]) == (2, "failed")
         assert "the proxy is open" in look.details["bogus key"]

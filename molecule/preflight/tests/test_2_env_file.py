@@ -1,4 +1,4 @@
-"""What the role leaves on a host whose legacy deployment is running."""
+"""What the role env_file, alone, leaves on a host whose legacy deployment is running."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from play import bring, play
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
 
@@ -50,6 +51,20 @@ NATIVE = {
     "MEMORY_PRESSURE_WRITE",
     "PYTHONUNBUFFERED",
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def written(host: Any) -> None:
+    """The role's first run."""
+    bring(host, "files/real_parsers.py", "../../tests/env_cases.py", folder="/root/real_parsers")
+    run = play("molecule/preflight/env_file")
+    assert run.returncode == 0, run.stdout[-3000:]
+
+
+def test_second_run_changes_nothing() -> None:
+    run = play("molecule/preflight/env_file")
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert "changed=0" in run.stdout
 
 
 @pytest.fixture(scope="module")

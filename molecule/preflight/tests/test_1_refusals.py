@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from play import ROOT, SCENARIO, USER, Run, play, status, words
+from play import ROOT, SCENARIO, USER, Run, bring, play, status, words
 from play import whole_state as state
 
 TESTBED = json.loads((ROOT / ".cache/testbed/testbed.json").read_text())
@@ -31,10 +31,17 @@ esac
 ONLY_COMPOSE_V1 = (
     "#!/bin/sh\n# stands in for Compose v1, which no distribution has any more\necho 1.29.2\n"
 )
-
+# Where Debian has Compose, and how it can be called without Docker's client.
+PLUGIN, COMPOSE = "/usr/libexec/docker/cli-plugins/docker-compose", "/usr/bin/docker-compose"
 
 # until the proxy is back at its port
 LISTENS = "timeout 240 sh -c 'until ss -Hltn sport = :4000 | grep -q .; do sleep 0.3; done'"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scripts(host: Any) -> None:
+    """What the tests run on the host."""
+    bring(host, "../shared/files/host_state.py")
 
 
 def migrate(**variables: Any) -> Run:
@@ -76,7 +83,7 @@ def serving(host: Any) -> None:
         "urllib.request.urlopen('http://127.0.0.1:4000/health/liveliness', timeout=5)"
     )
     host.check_output(
-        "timeout 120 sh -c 'until python3 -c \"$0\" 2> /dev/null; do :; done' %s", probe
+        "timeout 240 sh -c 'until python3 -c \"$0\" 2> /dev/null; do sleep 0.5; done' %s", probe
     )
 
 
@@ -196,7 +203,7 @@ FAULTS = {
         "systemd-run --unit=stranger python3 -m http.server --bind 127.0.0.1 6379 && "
         "systemd-run --unit=stranger2 python3 -m http.server --bind 127.0.0.1 14000 && "
         "timeout 20 sh -c 'until ss -Hltn sport = :6379 | grep -q . && "
-        "ss -Hltn sport = :14000 | grep -q .; do :; done'",
+        "ss -Hltn sport = :14000 | grep -q .; do sleep 0.1; done'",
         "systemctl stop stranger stranger2 && systemctl start redis-server",
         ("leads to port 6379, where python3 (process ", "port 14000 (staging): is held by python3"),
     ),
@@ -291,18 +298,47 @@ FAULTS = {
         "rm -r /opt/litellm",
         ("/opt/litellm/.env: was not written by this collection and is not replaced",),
     ),
+    "engine is too old": Fault(
+        "mv /usr/bin/docker /usr/bin/docker.real && "
+        f"cat > /usr/bin/docker <<'X'\n{OLD_ENGINE}X\nchmod 755 /usr/bin/docker",
+        "mv /usr/bin/docker.real /usr/bin/docker",
+        ("Docker: engine 18.09.1 is too old",),
+    ),
+    "only Compose v1": Fault(
+        f"mv {PLUGIN} /root/plugin && {{ [ ! -L {COMPOSE} ] || mv {COMPOSE} /root/alone; }} && "
+        f"cat > {COMPOSE} <<'X'\n{ONLY_COMPOSE_V1}X\nchmod 755 {COMPOSE}",
+        f"rm {COMPOSE}; {{ [ ! -L /root/alone ] || mv /root/alone {COMPOSE}; }}; "
+        f"mv /root/plugin {PLUGIN}",
+        ("Docker Compose: only Compose v1 (1.29.2) is installed",),
+    ),
+    "what goes down along": Fault(
+        "runuser -u postgres -- createdb -p 5434 reports && "
+        "systemd-run --quiet --unit=reporting --property=Requires=redis-server.service "
+        "--property=After=redis-server.service sleep infinity",
+        "systemctl stop reporting && runuser -u postgres -- dropdb -p 5434 reports",
+        (
+            "unit reporting.service: needs redis-server.service "
+            "and goes down with it at the cutover",
+            "database reports: is on the native PostgreSQL that is stopped at the cutover",
+        ),
+    ),
 }
 # All reasons come at once: those that have nothing to do with each other share a run.
 TOGETHER = (
-    ("weak keys", "images are missing", "lower major"),
-    ("environment file is missing", "another platform", "volume of somebody else", "placeholder"),
-    ("environment file is broken", "bad release", "subnet is taken"),
-    ("included file is missing", "another bad release", "empty password"),
-    ("strangers on ports", "another release", "little disk"),
-    (".env is tracked", "known password"),
-    ("included file is root's", "folder of an account"),
-    ("legacy folder",),
-    (".env of somebody else",),
+    ("weak keys", "images are missing", "lower major", "legacy folder"),
+    (
+        *("environment file is missing", "another platform", "volume of somebody else"),
+        *("placeholder", "folder of an account", "what goes down along"),
+    ),
+    (
+        *("environment file is broken", "bad release", "subnet is taken"),
+        *(".env of somebody else", "engine is too old"),
+    ),
+    ("included file is missing", "another bad release", "empty password", "only Compose v1"),
+    (
+        *("strangers on ports", "another release", "little disk", ".env is tracked"),
+        *("known password", "included file is root's"),
+    ),
 )
 
 
@@ -342,46 +378,9 @@ def test_docker_is_missing(host: Any) -> None:
         assert "Docker: no docker command on this host -> install Docker Engine" in words(run)
 
 
-def test_engine_is_too_old(host: Any) -> None:
-    with changed(
-        host,
-        "mv /usr/bin/docker /usr/bin/docker.real && "
-        f"cat > /usr/bin/docker <<'X'\n{OLD_ENGINE}X\nchmod 755 /usr/bin/docker",
-        "mv /usr/bin/docker.real /usr/bin/docker",
-    ):
-        refused(host, "Docker: engine 18.09.1 is too old")
-
-
-def test_only_compose_v1(host: Any) -> None:
-    plugin = host.check_output(
-        "ls /usr/libexec/docker/cli-plugins/docker-compose "
-        "/usr/lib/docker/cli-plugins/docker-compose 2>/dev/null | head -1"
-    )
-    alone = host.run("command -v docker-compose").stdout.strip() or "/usr/bin/docker-compose"
-    with changed(
-        host,
-        f"mv {plugin} /root/plugin && {{ [ ! -e {alone} ] || mv {alone} /root/alone; }} && "
-        f"cat > {alone} <<'X'\n{ONLY_COMPOSE_V1}X\nchmod 755 {alone}",
-        f"rm {alone}; {{ [ ! -e /root/alone ] || mv /root/alone {alone}; }}; "
-        f"mv /root/plugin {plugin}",
-    ):
-        refused(host, "Docker Compose: only Compose v1 (1.29.2) is installed")
-
-
-def test_what_would_go_down_along_is_named(host: Any) -> None:
-    with changed(
-        host,
-        "runuser -u postgres -- createdb -p 5434 reports && "
-        "systemd-run --quiet --unit=reporting --property=Requires=redis-server.service "
-        "--property=After=redis-server.service sleep infinity",
-        "systemctl stop reporting && runuser -u postgres -- dropdb -p 5434 reports",
-    ):
-        refused(
-            host,
-            "unit reporting.service: needs redis-server.service "
-            "and goes down with it at the cutover",
-            "database reports: is on the native PostgreSQL that is stopped at the cutover",
-        )
+def test_what_is_named_can_be_accepted(host: Any) -> None:
+    fault = FAULTS["what goes down along"]
+    with changed(host, fault.wrong, fault.right):
         refused(host, "1. unit reporting.service", preflight_accept_down=["reports"])
 
 

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from play import bring
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config import envfile as _envfile
 from ansible_collections.llmops.litellm.tests import env_cases
@@ -25,6 +26,7 @@ SCRIPT = "cd /root/real_parsers && python3 -B real_parsers.py"
 @pytest.fixture(scope="module")
 def real(host: Any) -> dict[str, list[Any]]:
     """What the real programs read from the table's files and from random ones."""
+    bring(host, "files/real_parsers.py", "../../tests/env_cases.py", folder="/root/real_parsers")
     found = json.loads(host.check_output(f"{SCRIPT} {SEED} {COUNT}"))
     found["files"] = [base64.b64decode(text) for text in found["files"]]
     assert len(found["files"]) == len(env_cases.CASES) + COUNT
