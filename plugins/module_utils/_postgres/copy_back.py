@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from time import monotonic, sleep
 from typing import Any, NamedTuple, Optional
@@ -149,8 +150,10 @@ def copy_back(source: Endpoint, target: Endpoint, expect: Optional[str] = None) 
         holder = stack.enter_context(Session(source, SETTINGS))
         begin(holder)
         snapshot = str(holder.query("SELECT pg_export_snapshot()")[0][0])
-        _scope, held = recognize(holder)
-        scope, there = recognize(session, expect)
+        with ThreadPoolExecutor(1) as beside:
+            reading = beside.submit(recognize, holder)
+            scope, there = recognize(session, expect)
+            _scope, held = reading.result()
         phase("inspect")
         if not compare(held, there):
             return Result("none", [], held, there, [], 0, phase.seconds)
