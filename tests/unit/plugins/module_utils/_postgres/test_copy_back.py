@@ -141,3 +141,10 @@ def test_foreign_key_that_psql_would_take_for_commands_is_refused(
             database,  # type: ignore[arg-type]
         )
     assert [text for text in database.done if text.startswith("ALTER")] == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "parts"), [(0, 1), (31, 1), (32, 2), (1000, 32), (1 << 20, 1 << 16), (10**9, 1 << 16)]
+)
+def test_large_tables_have_many_parts(rows: int, parts: int) -> None:
+    assert _copy_back._mask(rows) + 1 == parts
