@@ -10,51 +10,28 @@ go at its limit, and is gone after a reboot, as its rules are.
 from __future__ import annotations
 
 import os
-import re
-import time
-from typing import Callable, NamedTuple, Optional, Sequence
+from typing import Any, Callable, NamedTuple, Optional, Sequence
 
-from .._host import files as _files
 from .._host import listeners as _listeners
 from .._host import process as _process
-from .._host import sources as _sources
-from .._host import systemd as _systemd
-from .._host.problem import OperatorError
 from . import kept as _kept
 from . import program as _program
 from . import redirect as _redirect
+from . import unit as _unit
 from .program import CARRYING, HOLDING
+from .unit import HoldError
 
-UNIT = "llmops-litellm-hold-%d.service"
 TABLE = "llmops_litellm_hold_%d"
-_UNITS = UNIT.replace("%d", "*")
-# What its code is in for the moment in which it starts.
-_RUN = "/run"
-_CODE = """import sys
-sys.path.insert(0, "%s")
-from %s._hold.program import main
-sys.exit(main())"""
-# It reads other accounts' descriptors, takes them over, and changes the packet filter; no more.
-_RIGHTS = "CAP_DAC_READ_SEARCH CAP_SYS_PTRACE CAP_NET_ADMIN"
-_PROPERTIES = (
-    "Type=notify",
-    "CapabilityBoundingSet=" + _RIGHTS,
-    "NoNewPrivileges=yes",
-    "ProtectSystem=strict",
-    "ProtectHome=yes",
-    "PrivateTmp=yes",
-    "LimitNOFILE=65536",
-    "TimeoutStopSec=10",
-    # a run of ours beside it must not take the processor from those who wait
-    "CPUWeight=1000",
+PROGRAM = _unit.Program(
+    _program.__name__.rpartition(".")[2],
+    "llmops-litellm-hold-%d.service",
+    (
+        # it reads other accounts' descriptors, takes them over, and changes the packet filter
+        "CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_SYS_PTRACE CAP_NET_ADMIN",
+        # a run of ours beside it must not take the processor from those who wait
+        "CPUWeight=1000",
+    ),
 )
-_MANAGER = _systemd.Manager(None)
-PATIENCE = 10.0  # seconds for an answer to a signal
-_SIGNALLED = 0.02
-
-
-class HoldError(OperatorError):
-    """Clients are not held, or not let through."""
 
 
 class Wanted(NamedTuple):
@@ -92,13 +69,7 @@ def obstacles(port: int, addresses: Sequence[str]) -> tuple[str, str]:
 
 def standing() -> list[Standing]:
     """The holds of this host that have not ended."""
-    found = []
-    for name in _systemd.list_units(_MANAGER, _UNITS):
-        answer = _MANAGER.systemctl("show", "--property=StatusText", "--value", "--", name)
-        told = _program.status_of(answer.out.strip())
-        if told:
-            found.append(Standing(name, **told))
-    return found
+    return [Standing(name, **told) for name, told in PROGRAM.standing().items()]
 
 
 def held() -> Optional[Standing]:
@@ -114,28 +85,19 @@ def begin(wanted: Wanted) -> Standing:
     there = held()
     if there:
         return there
-    number = 1 + max(
-        (int(re.sub(r"\D", "", name)) for name in _systemd.list_units(_MANAGER, _UNITS)), default=0
-    )
-    unit, table = UNIT % number, TABLE % number
-    folder = _files.temporary_folder("llmops-litellm-hold-", _RUN)
+    number = PROGRAM.next_number()
+    table = TABLE % number
+    # whatever ends it, its rules must not lead to nobody; adding what is there changes nothing
+    remove = "add table inet %s; delete table inet %s" % (table, table)
+    more = ['ExecStopPost=-%s "%s"' % (_process.program("nft"), remove)]
+    words = _arguments(wanted, table)
     try:
-        _write(folder)
-        argv = ["systemd-run", "--quiet", "--collect", "--unit=" + unit]
-        argv += ["--property=" + each for each in _PROPERTIES]
-        argv += ["--description=Clients of port %d wait" % wanted.port]
-        # whatever ends it, its rules must not lead to nobody; adding what is there changes nothing
-        remove = "add table inet %s; delete table inet %s" % (table, table)
-        argv += ['--property=ExecStopPost=-%s "%s"' % (_process.program("nft"), remove)]
-        argv += ["--", _sources.PYTHON, "-IB", "-c", _CODE % (folder, _sources.PACKAGE)]
-        answer = _process.run([*argv, *_arguments(wanted, table)], timeout=PATIENCE * 3)
-    finally:
-        _files.remove_tree(folder)  # it has read what it needs
-    if answer.rc:
-        raise HoldError("clients can't be held: %s" % (_said(unit) or answer.err.strip()))
+        unit = PROGRAM.start(number, words, "Clients of port %d wait" % wanted.port, more)
+    except HoldError as error:
+        raise HoldError("clients can't be held: %s" % error) from None
     there = held()
     if there is None:
-        raise HoldError("clients can't be held: %s" % (_said(unit) or "%s has ended" % unit))
+        raise HoldError("clients can't be held: %s has ended" % unit)
     return there
 
 
@@ -165,21 +127,6 @@ def servers(port: int, proc: str = "/proc") -> list[int]:
     ]
 
 
-def _write(folder: str) -> None:
-    for path, text in _sources.loaded(("_hold", "_host")).items():
-        place = os.path.join(folder, _sources.PACKAGE, path)
-        _files.make_folder(os.path.join(folder, _sources.PACKAGE), 0o700)
-        _files.make_folder(os.path.dirname(place), 0o700)
-        _files.write_atomically(place, text.decode())
-
-
-def _said(unit: str) -> str:
-    """The last words of a unit."""
-    answer = _process.run(["journalctl", "--unit=" + unit, "--output=cat", "--lines=20", "--quiet"])
-    lines = [line for line in answer.out.strip().splitlines() if not line.startswith(unit)]
-    return lines[-1] if lines else ""
-
-
 def spare(there: Standing) -> Standing:
     """Let the accounts that start a server find its port free.
 
@@ -187,8 +134,8 @@ def spare(there: Standing) -> Standing:
     """
     if there.spared:
         return there
-    _signal(there.unit, "USR2")
-    return _wait(there.unit, lambda now: now.spared)
+    _unit.signal(there.unit, "USR2")
+    return _wait(there.unit, lambda told: bool(told["spared"]))
 
 
 def end(there: Standing) -> None:
@@ -196,9 +143,7 @@ def end(there: Standing) -> None:
 
     :raises HoldError: they still wait.
     """
-    answer = _MANAGER.systemctl("stop", "--", there.unit)
-    if answer.rc:
-        raise HoldError("%s does not end: %s" % (there.unit, answer.err.strip()))
+    _unit.stop(there.unit)
 
 
 def let_through() -> Optional[Standing]:
@@ -210,21 +155,9 @@ def let_through() -> Optional[Standing]:
     there = held()
     if there is None:
         return None
-    _signal(there.unit, "USR1")
-    return _wait(there.unit, lambda now: now.state == CARRYING)
+    _unit.signal(there.unit, "USR1")
+    return _wait(there.unit, lambda told: told["state"] == CARRYING)
 
 
-def _signal(unit: str, name: str) -> None:
-    answer = _MANAGER.systemctl("kill", "--kill-who=main", "--signal=" + name, "--", unit)
-    if answer.rc:
-        raise HoldError("%s gets no signal: %s" % (unit, answer.err.strip()))
-
-
-def _wait(unit: str, wanted: Callable[[Standing], bool]) -> Standing:
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        for now in standing():
-            if now.unit == unit and wanted(now):
-                return now
-        time.sleep(_SIGNALLED)
-    raise HoldError("%s does not answer; systemctl stop %s ends it" % (unit, unit))
+def _wait(unit: str, wanted: Callable[[dict[str, Any]], bool]) -> Standing:
+    return Standing(unit, **PROGRAM.wait(unit, wanted))

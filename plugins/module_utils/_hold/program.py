@@ -15,14 +15,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
 import signal
 import socket
 import struct
 import sys
 import time
-from typing import Any, Optional, Sequence
+from typing import Optional, Sequence
 
 from .._host import files as _files
 from .._host import listeners as _listeners
@@ -30,6 +28,7 @@ from . import redirect as _redirect
 from . import relay as _relay
 from .kept import KeptConnections
 from .redirect import Lead, RedirectError
+from .status import Status
 
 # What it is doing, as its status says.
 HOLDING, CARRYING, OVER = "holding", "carrying", "over"
@@ -82,7 +81,7 @@ class Program:
         self._doors: list[tuple[socket.socket, tuple[str, int]]] = []
         self._carrying: set[asyncio.Future[bool]] = set()
         self._wake = asyncio.Event()
-        self._told = ""
+        self._status = Status()
         self._put_for = ""  # the state that the rules are for
         self._last = self.begun  # when a connection was carried
 
@@ -110,7 +109,7 @@ class Program:
         loop.add_signal_handler(signal.SIGTERM, self._let_go)
         loop.call_later(self.options.limit, self._limit)
         await self._settle()
-        self._tell("READY=1\n")
+        self._tell(True)
         try:
             await self._until_over()
         finally:
@@ -262,22 +261,16 @@ class Program:
             sys.stderr.write("%s\n" % error)  # the unit tries it once more
         self._wake.set()
 
-    def _tell(self, more: str = "") -> None:
-        """Tell systemd how it stands."""
-        status = json.dumps(
-            {
-                "state": self.state,
-                "held": self.held,
-                "kept": self._kept.taken,
-                "carried": self.carried,
-                "seconds": round(self.seconds, 3),
-                "spared": self.spared,
-            },
-            sort_keys=True,
+    def _tell(self, ready: bool = False) -> None:
+        self._status.tell(
+            ready,
+            state=self.state,
+            held=self.held,
+            kept=self._kept.taken,
+            carried=self.carried,
+            seconds=round(self.seconds, 3),
+            spared=self.spared,
         )
-        if more or status != self._told:
-            self._told = status
-            _notify("%sSTATUS=%s\n" % (more, status))
 
 
 def _door(address: str, port: int) -> tuple[socket.socket, tuple[str, int]]:
@@ -328,20 +321,3 @@ def _queued(port: int) -> int:
             if row[3] == _listeners.LISTEN and _listeners.place(row[1])[1] == port:
                 count += int(row[4].partition(":")[2], 16)  # received and not read
     return count
-
-
-def _notify(text: str) -> None:
-    place = os.environ.get("NOTIFY_SOCKET", "")
-    if place:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-            out.connect("\0" + place[1:] if place.startswith("@") else place)
-            out.sendall(text.encode())
-
-
-def status_of(text: str) -> Optional[dict[str, Any]]:
-    """What a unit's status says; ``None`` where it says nothing of the kind."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) and "state" in found else None

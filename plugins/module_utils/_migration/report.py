@@ -49,8 +49,8 @@ _NAMES = {"litellm": "LiteLLM", "postgres": "PostgreSQL", "redis": "Redis"}
 
 def build(journal: Journal, folder: str) -> dict:
     """The report as data: ``outcome``, ``phases`` (name, meaning, state, seconds),
-    ``refused_seconds``, ``waited``, ``proofs``, ``found``, ``environment``, ``changes``, ``undo``,
-    ``warnings``, ``stuck`` (what is where, when neither way could be ended).
+    ``refused_seconds``, ``waited``, ``watched``, ``proofs``, ``found``, ``environment``,
+    ``changes``, ``undo``, ``warnings``, ``stuck`` (what is where, when neither way could be ended).
 
     :param folder: the state folder, for the paths that are named.
     """
@@ -68,6 +68,7 @@ def build(journal: Journal, folder: str) -> dict:
         "phases": _phases(journal),
         "refused_seconds": None if waited(journal) else refused(journal),
         "waited": waited(journal),
+        "watched": watched(journal),
         "proofs": _proofs(journal),
         "found": _found(found),
         "environment": _environment(journal),
@@ -205,6 +206,14 @@ def waited(journal: Journal) -> Optional[dict[str, Any]]:
     group = _steps.REVERT if is_back(journal) else _steps.SERVE
     hold = facts_of(journal, _steps.of(group)[0]).get("hold")
     return {name: hold[name] for name in ("seconds", "held", "carried")} if hold else None
+
+
+def watched(journal: Journal) -> Optional[dict[str, Any]]:
+    """What a client saw that asked all the time, ``before`` and ``since`` clients were led away
+    from one proxy, each with ``asked``, ``failed`` and ``longest`` (seconds). ``None`` where nobody
+    watched."""
+    group = _steps.REVERT if is_back(journal) else _steps.SERVE
+    return facts_of(journal, _steps.of(group)[0]).get("watch") or None
 
 
 def _proofs(journal: Journal) -> list[dict[str, Any]]:

@@ -151,6 +151,23 @@ def _stall(report: dict, seconds: str) -> str:
     return "Clients were refused for at most %s." % (seconds % report["refused_seconds"])
 
 
+def _watched(report: dict) -> list[str]:
+    """What a client saw, as a line; none where nobody watched."""
+    seen = report.get("watched")
+    if not seen:
+        return []
+    return [
+        "A client that asked ten times a second saw %d of %d requests fail; the longest took %.1f s"
+        " (%.1f s before)."
+        % (
+            seen["since"]["failed"],
+            seen["since"]["asked"],
+            seen["since"]["longest"],
+            seen["before"]["longest"],
+        )
+    ]
+
+
 def summary(report: dict) -> list[str]:
     """The report as lines for a terminal."""
     report = _display.each(report)
@@ -170,7 +187,7 @@ def summary(report: dict) -> list[str]:
             )
         )
     if _stall(report, "%.1f s"):
-        lines += ["", _stall(report, "%.1f s")]
+        lines += ["", _stall(report, "%.1f s"), *_watched(report)]
     if report["proofs"]:
         lines.append("")
     lines += [
@@ -204,7 +221,7 @@ def markdown(report: dict) -> str:
             )
         )
     if _stall(report, "**%.1f s**"):
-        lines += ["", _stall(report, "**%.1f s**")]
+        lines += ["", " ".join([_stall(report, "**%.1f s**"), *_watched(report)])]
     lines += _section(
         "Proofs",
         [

@@ -15,6 +15,7 @@ from unit.support import listening
 
 from ansible_collections.llmops.litellm.plugins.module_utils._hold import hold as _hold
 from ansible_collections.llmops.litellm.plugins.module_utils._hold import kept as _kept
+from ansible_collections.llmops.litellm.plugins.module_utils._hold import unit as _unit
 from ansible_collections.llmops.litellm.plugins.module_utils._hold.hold import HoldError, Wanted
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
@@ -79,8 +80,8 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
     monkeypatch.setattr(_process, "run", made.run)
     monkeypatch.setattr(_systemd, "run", made.run)
     monkeypatch.setattr(_process, "program", lambda name: "/sbin/" + name)
-    monkeypatch.setattr(_hold, "_RUN", str(tmp_path))
-    monkeypatch.setattr(_hold, "PATIENCE", 0.1)
+    monkeypatch.setattr(_unit, "RUN", str(tmp_path))
+    monkeypatch.setattr(_unit, "PATIENCE", 0.1)
     monkeypatch.setattr(_hold, "servers", lambda _port: [11, 12])
     return made
 

@@ -11,7 +11,6 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from unit.support import fails
 
 from ansible_collections.llmops.litellm.plugins.module_utils._hold import program as _program
 from ansible_collections.llmops.litellm.plugins.module_utils._hold import redirect as _redirect
+from ansible_collections.llmops.litellm.plugins.module_utils._hold import status as _status
 from ansible_collections.llmops.litellm.plugins.module_utils._hold.program import Program
 from ansible_collections.llmops.litellm.plugins.module_utils._hold.redirect import (
     Lead,
@@ -73,7 +73,7 @@ def rules(monkeypatch: pytest.MonkeyPatch) -> Rules:
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What systemd was told."""
     made: list[str] = []
-    monkeypatch.setattr(_program, "_notify", made.append)
+    monkeypatch.setattr(_status, "notify", made.append)
     return made
 
 
@@ -486,30 +486,3 @@ def test_without_a_descriptor_those_who_wait_go_on_waiting(
         kill(signal.SIGTERM)
 
     assert run(server.getsockname()[1], script)[0] == 0
-
-
-@pytest.mark.parametrize("kind", ["", "@"])
-def test_systemd_is_told_at_its_socket(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place = f"{tmp_path}/s"
-    monkeypatch.setenv("NOTIFY_SOCKET", kind + place)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
-        there.bind("\0" + place if kind else place)
-        there.settimeout(PATIENCE)
-        _program._notify("READY=1\n")
-        assert there.recv(100) == b"READY=1\n"
-
-
-def test_without_a_systemd_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    monkeypatch.setattr(socket, "socket", fails(AssertionError("nobody is there")))
-    _program._notify("READY=1\n")
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [("", None), ("Serving", None), ("[1]", None), ("{}", None), ('{"state": 1}', {"state": 1})],
-)
-def test_a_status_is_ours_or_nobodys(text: str, found: Any) -> None:
-    assert _program.status_of(text) == found

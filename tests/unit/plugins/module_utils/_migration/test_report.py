@@ -44,6 +44,19 @@ def test_clients_wait_on_the_way_back_as_well() -> None:
     assert _report.waited(made) == {"seconds": 7.5, "held": 3, "carried": 2}
 
 
+def test_what_a_client_saw_is_of_the_way_that_ended_last() -> None:
+    made = rolled_back()
+    assert _report.watched(made) is None
+    entry_of(made, "serve")["facts"] = {"watch": {"before": 1}}
+    entry_of(made, "start_legacy")["facts"] = {"watch": {"before": 2}}
+    assert _report.build(made, "/s")["watched"] == {"before": 2}
+    forth = journal()
+    entry_of(forth, "serve")["facts"] = {"watch": {"before": 1}}
+    assert _report.build(forth, "/s")["watched"] == {"before": 1}
+    entry_of(forth, "serve")["facts"] = {"watch": {}}  # nobody watched
+    assert _report.build(forth, "/s")["watched"] is None
+
+
 def entry_of(made: dict[str, Any], name: str) -> dict[str, Any]:
     """The last step of this name."""
     return [step for step in made["steps"] if step["name"] == name][-1]

@@ -39,6 +39,13 @@ def test_what_clients_noticed_is_one_sentence() -> None:
     assert f"Clients waited for at most 7.5 s: {rest}" in _report_text.summary(report)
     text = _report_text.markdown(report)
     assert f"\nClients waited for at most **7.5 s**: {rest}\n" in text
+    report["watched"] = {
+        "before": {"asked": 90, "failed": 1, "longest": 0.21},
+        "since": {"asked": 120, "failed": 2, "longest": 7.61},
+    }
+    saw = "saw 2 of 120 requests fail; the longest took 7.6 s (0.2 s before)."
+    assert f"A client that asked ten times a second {saw}" in _report_text.summary(report)
+    assert f"{rest} A client that asked ten times a second {saw}\n" in _report_text.markdown(report)
     report["waited"] = None
     for told in (_report_text.markdown(report), "\n".join(_report_text.summary(report))):
         assert "Clients" not in told
