@@ -57,6 +57,7 @@ def test_only_the_proxy_is_moved(host: Any, migrated: str, before: dict[str, Any
     assert containers(host) == ["litellm-proxy"]
     assert f"database: stays at {OTHER}, nothing copied" in migrated
     assert "Redis: stays at cache.elsewhere.test:6379, nothing copied" in migrated
+    assert "saw 0 of " in migrated  # a client that asked all the time
     assert host.check_output(NATIVE) == before["native"]
     assert "0" not in before["native"].split()
     found = journal(host)

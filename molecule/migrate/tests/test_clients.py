@@ -120,6 +120,10 @@ def test_clients_waited_as_long_as_the_report_says(
     # one that came at the very end may have been answered by a proxy that was busy with all others
     assert waited["seconds"] / 2 < longest < waited["seconds"] + 10
     assert waited["held"] >= 1
+    seen = report["watched"]
+    assert seen["before"]["asked"] > 10 and seen["since"]["asked"] > 10
+    assert seen["since"]["failed"] == 0
+    assert waited["seconds"] / 2 < seen["since"]["longest"] < waited["seconds"] + 10
     # The cutover does what the rehearsal did before, under the same load: other scenarios run
     # beside this one, so a bound in seconds would measure them.
     seconds = {phase["name"]: phase["seconds"] for phase in report["phases"]}
