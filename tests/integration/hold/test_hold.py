@@ -429,7 +429,7 @@ def test_rules_come_and_go_as_a_whole() -> None:
     _redirect.remove(TABLE)
     _redirect.put(TABLE, leads)
     first = rules()
-    _redirect.put(TABLE, leads, 5)
+    _redirect.put(TABLE, leads, [5])
     assert rules() != first and rules().count("skuid 5") == 1
     _redirect.put(TABLE, leads)
     assert (rules(), _redirect.there(TABLE)) == (first, True)

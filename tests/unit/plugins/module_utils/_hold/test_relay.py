@@ -352,7 +352,7 @@ def test_a_client_of_an_ipv6_socket_may_be_carried_by_ipv4() -> None:
         with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as door:
             client = socket.create_connection(("127.0.0.1", door.getsockname()[1]), PATIENCE)
             ours = door.accept()[0]
-        with socket.create_server(("127.0.0.1", 0)) as listener, client:
+        with client, socket.create_server(("127.0.0.1", 0)) as listener:
             listener.settimeout(PATIENCE)
             done = pool.submit(asyncio.run, _relay.carry(ours, listener.getsockname(), PATIENCE))
             client.sendall(ASK)
