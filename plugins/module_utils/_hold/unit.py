@@ -88,8 +88,10 @@ class Program(NamedTuple):
             answer = _process.run(argv, timeout=PATIENCE * 3)
         finally:
             _files.remove_tree(folder)  # it has read what it needs
-        if answer.rc or unit not in self.standing():
-            raise HoldError(_said(unit) or answer.err.strip() or "%s has ended" % unit)
+        if answer.rc:
+            raise HoldError(_said(unit) or answer.err.strip())
+        if unit not in self.standing():
+            raise HoldError(_said(unit) or "%s has ended" % unit)
         return unit
 
     def wait(self, unit: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

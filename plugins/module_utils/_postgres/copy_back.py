@@ -372,16 +372,11 @@ def _fill(
             session.execute("ALTER TABLE %s DROP CONSTRAINT %s" % (table, identifier(str(name))))
         with _without_triggers(session, tables):
             utf8 = _is_utf8(holder)
-            for item, table in zip(differing, found):
-                names = " ".join(name for name, _generated in table.columns)
+            for item, here in zip(differing, found):
+                names = " ".join(name for name, _generated in here.columns)
                 rows = Rows.of(item["schema"], _bare(item), names, utf8)
-                wanted = parts(holder, rows, table.mask)
-                changed = sorted(
-                    part
-                    for part in wanted.keys() | table.parts.keys()
-                    if wanted.get(part) != table.parts.get(part)
-                )
-                crossed += _make_equal(session, source, snapshot, table, rows, changed)
+                changed = _changed(parts(holder, rows, here.mask), here.parts)
+                crossed += _make_equal(session, source, snapshot, here, rows, changed)
             session.execute(
                 "SET CONSTRAINTS ALL IMMEDIATE"
             )  # no table can be altered while the check of a deferred one is pending
@@ -409,6 +404,11 @@ def _set_sequences(
             "SELECT setval(%s, %d, %s)"
             % (literal(_sql(item)), item["last_value"], "true" if item["is_called"] else "false")
         )
+
+
+def _changed(one: dict[int, Any], other: dict[int, Any]) -> list[int]:
+    """The parts that are not the same on both sides."""
+    return sorted(part for part in one.keys() | other.keys() if one.get(part) != other.get(part))
 
 
 def _make_equal(

@@ -371,7 +371,7 @@ def test_server_process_that_is_killed_amid_the_rows_leaves_what_was_there(
                 admin.query(
                     (
                         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE "
-                        "datname = %s AND query LIKE 'COPY %%big%%'"
+                        "datname = %s AND query LIKE 'COPY %%big%%' AND state = 'active'"
                     )
                     % literal((new if side == "source" else old).database)
                 )
