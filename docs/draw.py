@@ -55,7 +55,10 @@ def draw(report: dict[str, Any]) -> str:
         parts.append(text(BAR_RIGHT + 72, y, phase["meaning"], "dim"))
         begun += phase["seconds"]
         y += LINE
-    if report["refused_seconds"] is not None:
+    if report.get("waited"):
+        waited = f"{report['waited']['seconds']:.1f} s of {total:.0f} s"
+        parts.append(text(LEFT, y, f"Clients waited for at most {waited}.", "big"))
+    elif report["refused_seconds"] is not None:
         y += 8
         refused = f"{report['refused_seconds']:.1f} s of {total:.0f} s"
         parts.append(text(LEFT, y, f"Clients were refused for at most {refused}.", "big"))

@@ -23,7 +23,7 @@ DEPLOYMENT = "ansible_collections.llmops.litellm.plugins.module_utils._deploymen
 # The groups of steps: the playbook that begins them, and what a run killed there means.
 GROUPS = {
     "prepare": ("migrate.yml", "the legacy deployment serves and is not touched"),
-    "cutover": ("migrate.yml", "clients are refused; nothing is written to the new database yet"),
+    "cutover": ("migrate.yml", "clients wait; nothing is written to the new database yet"),
     "serve": ("migrate.yml", "the new proxy writes: no way back without copying rows back"),
     "pause": ("rollback.yml", "the new proxy still serves"),
     "stop": ("rollback.yml", "the new proxy has stopped, the legacy one has not written yet"),

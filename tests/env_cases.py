@@ -1,8 +1,8 @@
 """Env files and what their three readers make of them, measured on Docker Compose 2.26.1, systemd
 257 and bash 5.2.
 
-The unit tests hold our parsers to this table; molecule/env_file holds the table, and random files,
-to the real programs.
+The unit tests hold our parsers to this table; the scenario preflight holds the table, and random
+files, to the real programs.
 """
 
 from __future__ import annotations

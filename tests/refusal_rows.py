@@ -218,6 +218,12 @@ ROWS = [
         lambda: [*_requirements.check_downtime(0), *_requirements.check_downtime(30)],
     ),
     Row(
+        "requirements.check_hold: is no time from 0 to %d seconds",
+        "litellm_max_hold: 601 is no time from 0 to 600 seconds",
+        lambda: _requirements.check_hold(601),
+        lambda: [*_requirements.check_hold(0), *_requirements.check_hold(600)],
+    ),
+    Row(
         "requirements.check_stage_port: a port of the deployment itself",
         "4000 is a port of the deployment itself",
         lambda: _requirements.check_stage_port(4000, [4000]),

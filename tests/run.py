@@ -35,22 +35,20 @@ TAIL = 60  # lines shown of a failed task's log
 SECONDS = ROOT / ".cache" / "seconds.json"
 # What took longest on a machine with two processors, 2026-11-30; only the order counts.
 USUAL = {
-    "molecule backup": 981,
-    "molecule failed_cutover": 976,
-    "integration": 912,
-    "molecule faults": 900,
-    "molecule model_host": 746,
-    "molecule rollback": 655,
-    "molecule other_hosts": 650,
-    "molecule hostile": 591,
-    "molecule migrate": 440,
-    "molecule health": 416,
-    "sanity": 290,
-    "molecule elsewhere": 270,
-    "molecule preflight": 275,
-    "molecule finalize": 222,
-    "unit": 180,
-    "molecule env_file": 109,
+    "integration": 895,
+    "molecule failed_cutover": 626,
+    "molecule backup": 596,
+    "molecule operations": 540,
+    "molecule hostile": 516,
+    "molecule model_host": 485,
+    "molecule other_hosts": 454,
+    "molecule faults": 427,
+    "molecule migrate": 379,
+    "molecule preflight": 360,
+    "molecule elsewhere": 343,
+    "unit": 304,
+    "sanity": 276,
+    "molecule rollback": 250,
 }
 TESTBED = [sys.executable, "tests/testbed/testbed.py"]
 CACHE = os.environ.get("LLMOPS_CACHE") or Path.home() / ".cache" / "llmops-litellm"
@@ -68,6 +66,7 @@ PACKAGES = {
     "integration": [
         ("/usr/lib/postgresql/*/bin/postgres", "postgresql"),
         ("/usr/bin/redis-check-rdb", "redis-tools"),
+        ("/usr/sbin/nft", "nftables"),
         *((f"/usr/bin/{program}", program) for program in ("age", "restic", "rclone")),
     ],
 }
@@ -137,6 +136,8 @@ def tasks_of(steps: list[str], scenarios: list[str]) -> list[Task]:
             Task("lint mypy", ["mypy"], 10),
             Task("lint structure", [python, "tests/structure.py"], 5),
             Task("lint ansible-lint", ["ansible-lint", "--strict"], 30),
+            Task("lint changelog", ["antsibull-changelog", "lint"], 5),
+            Task("lint docs", [python, "tests/docs_lint.py"], 15),
         ]
     if "unit" in steps:
         tasks.append(Task("unit", [*pytest, "tests/unit"], 30, report="junit"))
@@ -166,6 +167,13 @@ def tasks_of(steps: list[str], scenarios: list[str]) -> list[Task]:
         tasks.append(task)
     last = seconds_of_last_run()
     return [*first, *sorted(tasks, key=lambda task: -last.get(task.name, guess(task.name)))]
+
+
+def hosts_of(scenario: str) -> list[str]:
+    """The hosts in a scenario's inventories, also in those that its tests use."""
+    folder = ROOT / "molecule" / scenario
+    texts = [path.read_text() for path in (folder / "inventory.yml", *folder.glob("files/*.yml"))]
+    return sorted(set(re.findall(r"^ *(llmops-[\w-]+):", "\n".join(texts), re.MULTILINE)))
 
 
 def group_in(scenario: str, group: str) -> bool:
@@ -388,6 +396,21 @@ class Run:
                 ask, cwd=ROOT / "tests/testbed", check=True, capture_output=True, text=True
             )
             self.environment[f"LITELLM_TEST_{server.upper()}_IMAGES"] = answer.stdout.strip()
+        self.remove_hosts()
+
+    def remove_hosts(self) -> None:
+        """Remove hosts that a run has left which was killed: no scenario may start with one.
+
+        A run of `molecule destroy` for each scenario takes longer than some tests.
+        """
+        names = [task.name.removeprefix("molecule ") for task in self.tasks if task.cleanup]
+        hosts = [host for name in names for host in hosts_of(name)]
+        if hosts:
+            volumes = [f"{host}-docker" for host in hosts]
+            for words in (["rm", "--force", "--volumes", *hosts], ["volume", "rm", "-f", *volumes]):
+                subprocess.run(
+                    ["docker", *words], env=self.environment, capture_output=True, check=False
+                )
 
     def heartbeat(self) -> None:
         """Say what is running and the last thing it said."""

@@ -19,7 +19,7 @@ UTILITIES = ROOT / "plugins/module_utils"
 # package's face.
 FLOORS = (
     {"_host": "process"},
-    {"_config": "envfile"},
+    {"_config": "envfile", "_hold": "hold"},
     {"_postgres": "session", "_redis": "redis"},
     {"_litellm": "client"},
     {"_deployment": "journal"},

@@ -69,6 +69,7 @@ options:
       - V(unchanged) replaces it only while it still holds what was copied. A copy that was put into
         service is thus refused, with the number of rows that would be lost.
       - V(ours) replaces it whatever was written into it since; right for a rehearsal's database.
+        Where it has the source's schema still, only what differs is replaced, in one transaction.
     type: str
     choices: [unchanged, ours]
     default: unchanged
@@ -159,7 +160,8 @@ RETURN = r"""
 action:
   description:
     - What was done, or would be in check mode.
-    - V(create), V(replace) (V(copied), V(restored)), V(copy_back), V(drop) or V(none).
+    - V(create), V(replace) (V(copied), V(restored)), V(refresh) (V(copied)), V(copy_back), V(drop)
+      or V(none).
   returned: success
   type: str
   sample: create

@@ -130,6 +130,12 @@ options:
       - Seconds for which clients may be refused, 0 for no limit.
     type: int
     default: 0
+  max_hold:
+    description:
+      - Seconds for which clients may wait while nobody serves, instead of being refused; at most
+        600, 0 for none.
+    type: int
+    default: 120
   patience:
     description:
       - Seconds without a sign of life after which another controller's run is taken for dead.
@@ -255,6 +261,7 @@ ARGUMENTS: dict[str, Any] = {
     "publish": {"type": "list", "elements": "str", "default": []},
     "run": {"type": "dict", "required": True},
     "max_downtime": {"type": "int", "default": 0},
+    "max_hold": {"type": "int", "default": 120},
     "patience": {"type": "int", "default": 7200},
 }
 

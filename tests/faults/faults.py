@@ -41,7 +41,7 @@ KILLS = [
         "playbooks/tasks/steps/cutover.yml steps | cutover | Copy the database and verify the copy",
         "cutover",
         "migrate",
-        2.0,
+        1.0,
     ),
     Case(
         "killed within",

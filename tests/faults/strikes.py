@@ -21,6 +21,12 @@ COPYING = (
     'timeout 60 sh -c \'until pgrep -f "[p]g_dump .*--format=custom" > /dev/null; '
     "do sleep 0.05; done'"
 )
+# Until the rehearsal's copy is made equal again.
+REFRESHING = (
+    "timeout 60 sh -c 'until pgrep -f \"[p]sql --no-psqlrc\" > /dev/null; do sleep 0.02; done'"
+)
+# Until clients wait.
+HELD = "timeout 60 sh -c 'until nft list tables | grep -q llmops_litellm_hold; do sleep 0.02; done'"
 
 
 class Strike(NamedTuple):
@@ -83,8 +89,20 @@ STRIKES = [
     Strike(
         "PostgreSQL container killed during the copy",
         "cutover",
-        f"{COPYING}; docker kill litellm-postgres",
+        f"{REFRESHING}; docker kill litellm-postgres",
         ends=("rolled back",),
+    ),
+    Strike(
+        "rules that hold clients flushed",
+        "cutover",
+        f"{HELD}; nft delete table $(nft list tables | grep -o 'inet llmops_litellm_hold.*')",
+        ends=("migrated",),
+    ),
+    Strike(
+        "process that holds clients killed",
+        "cutover",
+        f"{HELD}; systemctl kill --signal=KILL 'llmops-litellm-hold-*.service'",
+        ends=("migrated",),
     ),
     Strike(
         "legacy PostgreSQL stopped under the dump",
@@ -111,7 +129,11 @@ STRIKES = [
             before=OWN_DISK,
             after=f"umount {COMPOSE_DATA}",
         )
-        for phase, ends in (("rehearse", ("untouched",)), ("cutover", ("rolled back",)))
+        for phase, ends in (
+            ("rehearse", ("untouched",)),
+            # what has changed since the rehearsal may be little enough
+            ("cutover", ("rolled back", "migrated")),
+        )
     ),
     Strike("host restarted", "cutover", outside="restart", spend=False, ends=("running",)),
     Strike("connection to the host cut", "cutover", outside="cut", ends=("rolled back", "running")),

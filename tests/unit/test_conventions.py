@@ -20,6 +20,8 @@ import generate
 import pytest
 import sanity
 import yaml
+from jinja2 import StrictUndefined
+from jinja2.nativetypes import NativeEnvironment
 
 ROOT = sanity.ROOT
 TESTS = ROOT / "tests/unit/plugins"
@@ -39,6 +41,15 @@ def name_of(path: Path) -> str:
 def load(path: Path) -> Any:
     """What a YAML file holds."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def tasks(value: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping in a file of tasks or plays, so also the tasks in blocks."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, (dict, list)):
+            yield from tasks(inner)
 
 
 def offending(pattern: str, *folders: str) -> list[str]:
@@ -71,15 +82,49 @@ def test_role_has_its_shape(role: Path) -> None:
     assert [name for name in wanted if not (role / name).is_file()] == []
 
 
+TEMPLATES = NativeEnvironment(undefined=StrictUndefined)
+TEMPLATES.filters["combine"] = lambda first, second: {**first, **second}
+
+
+def rendered(default: Any) -> Any:
+    """A default where nothing else is set."""
+    if isinstance(default, dict):
+        return {key: rendered(value) for key, value in default.items()}
+    if isinstance(default, list):
+        return [rendered(value) for value in default]
+    if isinstance(default, str) and "{{" in default:
+        return TEMPLATES.from_string(default).render()
+    return default
+
+
+def shared_variables(default: Any) -> set[str]:
+    """The variables of the whole collection, or of another role, that a default follows."""
+    text = yaml.safe_dump(default, width=10**6)
+    return set(re.findall(r"\b([a-z]\w*_\w+) \| default\(", text))
+
+
 @pytest.mark.parametrize("role", ROLES, ids=name_of)
 def test_defaults_and_specs_hold_the_same(role: Path) -> None:
     defaults = load(role / "defaults/main.yml") or {}
     options = load(role / "meta/argument_specs.yml")["argument_specs"]["main"].get("options", {})
     optional = {name for name, option in options.items() if not option.get("required")}
     assert optional <= set(defaults) <= set(options)
-    assert {name: option["default"] for name, option in options.items() if "default" in option} == {
-        name: defaults[name] for name, option in options.items() if "default" in option
+    # tools that make documentation show a template as it stands, and take it for a string
+    made_of_others = re.compile(rf"{{{{.*\b{role.name}_\w")
+    fixed = {
+        name: rendered(defaults[name])
+        for name in optional
+        if not made_of_others.search(str(defaults[name]))
     }
+    assert {name: value for name, value in fixed.items() if value is not None} == {
+        name: option["default"] for name, option in options.items() if "default" in option
+    }
+    assert [
+        (name, shared)
+        for name in optional
+        for shared in shared_variables(defaults[name])
+        if f"C({shared})" not in str(options[name])
+    ] == []
     assert [name for name in options if not name.startswith(f"{role.name}_")] == []
 
 
@@ -94,33 +139,89 @@ def undocumented(options: dict[str, Any], above: str = "") -> list[str]:
 
 @pytest.mark.parametrize("role", ROLES, ids=name_of)
 def test_every_variable_is_documented(role: Path) -> None:
-    spec = load(role / "meta/argument_specs.yml")["argument_specs"]["main"]
-    assert spec.get("short_description")
-    assert undocumented(spec.get("options", {})) == []
+    specs = load(role / "meta/argument_specs.yml")["argument_specs"]
+    for entry, spec in specs.items():
+        # without a description of the entry point antsibull-docs shows nothing of the role
+        assert spec.get("short_description") and spec.get("description"), entry
+    assert undocumented(specs["main"].get("options", {})) == []
+
+
+ROLE_TASKS = ("import_role", "include_role")
+FILE_TASKS = ("import_tasks", "include_tasks")
+
+
+def parts(role: Path, entry: str) -> set[str]:
+    """The tasks files that an entry point consists of, itself among them."""
+    found, waiting = set(), [entry]
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting += [
+            Path(task[f"ansible.builtin.{word}"]).stem
+            for task in tasks(load(role / f"tasks/{name}.yml") or [])
+            for word in FILE_TASKS
+            if f"ansible.builtin.{word}" in task
+        ]
+    return found
+
+
+def entry_points_in(found: Any) -> set[tuple[str, str]]:
+    """The role and entry point of each include or import with C(tasks_from)."""
+    return {
+        (task[module]["name"].rpartition(".")[2], Path(task[module]["tasks_from"]).stem)
+        for task in tasks(found)
+        for module in (f"ansible.builtin.{word}" for word in ROLE_TASKS)
+        if module in task and "tasks_from" in task[module]
+    }
 
 
 def called_entry_points() -> set[tuple[str, str]]:
-    """The role and entry point of each include or import with C(tasks_from), and C(main)."""
+    """All that others call, and C(main)."""
     found = {(role.name, "main") for role in ROLES}
     for folder in ("roles", "playbooks", "molecule"):
         for path in sorted((ROOT / folder).rglob("*.yml")):
-            found |= set(
-                re.findall(
-                    r"name: llmops\.litellm\.(\w+)\n(?:\s+(?:#|rolespec).*\n)*\s+tasks_from: (\w+)",
-                    path.read_text(encoding="utf-8"),
-                )
-            )
+            text = path.read_text(encoding="utf-8")
+            found |= entry_points_in(load(path)) if "tasks_from" in text else set()
     return found
+
+
+def test_a_called_entry_point_is_found_however_it_is_written() -> None:
+    text = (
+        "- block:\n  - ansible.builtin.include_role: {tasks_from: a.yml, name: llmops.litellm.x}\n"
+        "- ansible.builtin.import_role:\n    public: true\n    name: y\n    tasks_from: b\n"
+    )
+    assert entry_points_in(yaml.safe_load(text)) == {("x", "a"), ("y", "b")}
 
 
 @pytest.mark.parametrize(("role", "entry"), sorted(called_entry_points()))
 def test_entry_points_have_specs(role: str, entry: str) -> None:
     specs = load(ROOT / "roles" / role / "meta/argument_specs.yml")["argument_specs"]
     assert (ROOT / "roles" / role / f"tasks/{entry}.yml").is_file()
-    assert specs[entry].get("short_description")
     # one meaning and one default, whichever entry point is taken
     options, main = specs[entry].get("options", {}), specs["main"].get("options", {})
     assert {name: main.get(name) for name in options} == options
+
+
+@pytest.mark.parametrize("role", ROLES, ids=name_of)
+def test_a_tasks_file_is_an_entry_point_or_part_of_one(role: Path) -> None:
+    # a user may call any file: one without a spec must be there for another one's sake
+    specs = load(role / "meta/argument_specs.yml")["argument_specs"]
+    named = set().union(*(parts(role, entry) for entry in specs))
+    assert sorted({path.stem for path in role.glob("tasks/*.yml")} - named) == []
+
+
+@pytest.mark.parametrize("role", ROLES, ids=name_of)
+def test_entry_points_name_the_variables_that_they_read(role: Path) -> None:
+    missing = {}
+    for entry, spec in load(role / "meta/argument_specs.yml")["argument_specs"].items():
+        text = "".join(
+            (role / f"tasks/{name}.yml").read_text(encoding="utf-8") for name in parts(role, entry)
+        )
+        text = re.sub(r"^ *#.*$|llmops\.litellm\.\w+", "", text, flags=re.MULTILINE)
+        read = set(re.findall(rf"(?<![\w.]){role.name}_\w+\b(?!:)", text))
+        if unnamed := sorted(read - set(spec.get("options", {}))):
+            missing[entry] = unnamed
+    assert missing == {}
 
 
 @pytest.mark.parametrize("role", ROLES, ids=name_of)
@@ -330,7 +431,7 @@ def test_versions_agree() -> None:
     version = load(ROOT / "galaxy.yml")["version"]
     assert version in load(ROOT / "changelogs/changelog.yaml")["releases"]
     assert re.search(
-        rf"^## v{re.escape(version)}$",
+        rf"^## v{re.escape(re.escape(version))}$",
         (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
         re.MULTILINE,
     )
@@ -361,15 +462,6 @@ def test_nothing_of_the_kind(pattern: str, folders: tuple[str, ...]) -> None:
 
 
 WRITING = ("file", "copy", "template", "assemble", "get_url", "unarchive", "lineinfile")
-
-
-def tasks(value: Any) -> Iterator[dict[str, Any]]:
-    """Every mapping in a file of tasks or plays, so also the tasks in blocks."""
-    if isinstance(value, dict):
-        yield value
-    for inner in value.values() if isinstance(value, dict) else value:
-        if isinstance(inner, (dict, list)):
-            yield from tasks(inner)
 
 
 def without_a_mode(found: Any) -> list[str]:

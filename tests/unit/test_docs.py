@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pages import dead_links
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTED = subprocess.run(
@@ -24,32 +25,12 @@ FOREIGN = re.compile(r"CHANGELOG\.md|tests/testbed/[^/]+/")
 PAGES = [
     ROOT / name for name in LISTED if name and (ROOT / name).exists() and not FOREIGN.match(name)
 ]
-LINK = re.compile(r"\]\(([^)\s]+)\)")
 NAME = re.compile(r"\bllmops\.litellm\.([a-z_]+)\b")
 WIDTH = 100
 
 
 def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
-
-
-def anchors(page: Path) -> set[str]:
-    """The anchors that GitHub gives to the headings of a page."""
-    heads = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
-    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
-
-
-def dead_links(page: Path) -> list[str]:
-    """Relative links of a page that lead to no file, or to no heading of it."""
-    found = []
-    for link in LINK.findall(page.read_text(encoding="utf-8")):
-        path, _hash, anchor = link.partition("#")
-        target = (page.parent / path) if path else page
-        if "://" not in link and (
-            not target.exists() or (anchor and anchor not in anchors(target))
-        ):
-            found.append(link)
-    return found
 
 
 def known_names() -> set[str]:

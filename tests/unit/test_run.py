@@ -51,20 +51,28 @@ def test_order_of_a_first_run_knows_every_long_step() -> None:
     assert set(run.USUAL) == {name for name in names - built if not name.startswith("lint ")}
 
 
+def test_every_host_that_a_scenario_makes_is_known_before() -> None:
+    assert run.hosts_of("rollback") == ["llmops-rollback", "llmops-rollback-none"]
+    scenarios = [path.parent.name for path in run.ROOT.glob("molecule/*/molecule.yml")]
+    hosts = [host for scenario in scenarios for host in run.hosts_of(scenario)]
+    assert all(map(run.hosts_of, scenarios))
+    assert len(hosts) == len(set(hosts))  # scenarios run side by side
+
+
 def test_only_scenarios_of_a_migrated_host_wait_for_it() -> None:
-    tasks = {task.name: task for task in run.tasks_of(["molecule"], ["migrate", "health"])}
+    tasks = {task.name: task for task in run.tasks_of(["molecule"], ["migrate", "operations"])}
     assert tasks["migrated host"].after == tasks["molecule migrate"].after == "testbed"
-    assert tasks["molecule health"].after == "migrated host"
+    assert tasks["molecule operations"].after == "migrated host"
     assert "migrated host" not in {task.name for task in run.tasks_of(["molecule"], ["migrate"])}
-    assert [task.name for task in run.tasks_of(["unit"], ["health"])] == ["unit"]
+    assert [task.name for task in run.tasks_of(["unit"], ["operations"])] == ["unit"]
 
 
 def test_migrations_of_a_scenario_are_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "OUTPUT", tmp_path)
-    task = run.Task("molecule health", [], 1, after="migrated host")
-    folder = task.evidence / "llmops-health"
+    task = run.Task("molecule operations", [], 1, after="migrated host")
+    folder = task.evidence / "llmops-operations"
     folder.mkdir(parents=True)
     (folder / "runs.json").write_text(json.dumps({"migrations": 3, "rollbacks": 2}))
     task.failed = ["something"]
@@ -77,17 +85,23 @@ def test_migrations_of_a_scenario_are_its_own(
 
 
 def test_all_but_what_works_on_hosts_gives_way() -> None:
-    tasks = run.tasks_of(["lint", "unit", "sanity", "integration", "molecule"], ["health"])
+    tasks = run.tasks_of(["lint", "unit", "sanity", "integration", "molecule"], ["operations"])
     hosts = {task.name for task in tasks if task.hosts}
-    assert hosts == {"testbed", "migrated host", "molecule health"}
+    assert hosts == {"testbed", "migrated host", "molecule operations"}
 
 
 def test_one_place_is_for_what_needs_no_host_as_long_as_both_wait() -> None:
-    tasks = run.tasks_of(["lint", "unit", "sanity", "molecule"], ["health", "backup", "migrate"])
+    tasks = run.tasks_of(
+        ["lint", "unit", "sanity", "molecule"], ["operations", "backup", "migrate"]
+    )
     by_name = {task.name: task for task in tasks}
     health, backup, migrate, unit, sanity = (
         by_name[name]
-        for name in (*map("molecule {}".format, ("health", "backup", "migrate")), "unit", "sanity")
+        for name in (
+            *map("molecule {}".format, ("operations", "backup", "migrate")),
+            "unit",
+            "sanity",
+        )
     )
     whole = run.Run(tasks, 3)
     whole.waiting = [migrate, sanity]

@@ -64,6 +64,9 @@ def main(engine: str, network: str, folder: str, host: str) -> None:
     """Start both."""
     key, certificate, ca = certificates(Path(folder))
     docker = ("docker", "--host=" + engine)
+    # a run that was killed may have left them
+    left = (f"{host}-database", f"{host}-cache")
+    subprocess.run((*docker, "rm", "--force", "--volumes", *left), capture_output=True, check=False)
     start = (*docker, "run", "--detach", "--label=llmops-testbed=host", "--network=" + network)
     told = {"ca": ca, "database_password": "p@ss:" + secrets.token_hex(8)}
     told["cache_password"] = secrets.token_hex(16)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from play import STATE, USER, client, journal, play, status, words
+from play import STATE, USER, bring, client, journal, play, status, words
 
 OTHER = "database.elsewhere.test:5432"
 # As LiteLLM's role, from the host, by its own client programs.
@@ -20,6 +20,12 @@ print(subprocess.run(["psql", "-XAtc", sys.argv[1], place], check=True, text=Tru
     stdout=subprocess.PIPE, env={"PGPASSWORD": unquote(url.password), "PATH": "/usr/bin"}).stdout)
 """
 NATIVE = "systemctl show --property MainPID --value postgresql@15-main.service redis-server.service"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scripts(host: Any) -> None:
+    """What the tests run on the host."""
+    bring(host, "../shared/files/client.py", "../shared/files/host_state.py")
 
 
 def ask(host: Any, query: str) -> str:
@@ -51,6 +57,7 @@ def test_only_the_proxy_is_moved(host: Any, migrated: str, before: dict[str, Any
     assert containers(host) == ["litellm-proxy"]
     assert f"database: stays at {OTHER}, nothing copied" in migrated
     assert "Redis: stays at cache.elsewhere.test:6379, nothing copied" in migrated
+    assert "saw 0 of " in migrated  # a client that asked all the time
     assert host.check_output(NATIVE) == before["native"]
     assert "0" not in before["native"].split()
     found = journal(host)

@@ -168,6 +168,13 @@ def test_next_run_migrates_and_starts_with_an_empty_redis(
     )
 
 
+def test_clients_waited_for_a_proxy_in_the_hosts_network(host: Any, next_run: None) -> None:
+    report = json.loads(host.check_output(f"cat {STATE}/report.json"))
+    assert report["refused_seconds"] is None
+    assert report["waited"]["seconds"] > 0
+    assert report["watched"]["since"]["failed"] == 0
+
+
 def test_compose_deployment_is_backed_up_in_its_place(host: Any, next_run: None) -> None:
     settings = json.loads(host.check_output("cat /etc/llmops-litellm/ops.json"))
     assert list(settings["deployments"]) == ["compose"]

@@ -1,17 +1,14 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A client that asks the proxy ten times a second.
+"""Look for secrets on the command lines of all processes, ten times a second.
 
-It looks for secrets on the command lines of all processes meanwhile.
-
-``watch.py FILE`` keeps in FILE: ``asked``, ``refused`` (a list of [begin, end] in seconds since the
-epoch) and ``leaks`` (names of secrets that a command line held, with the program).
+``watch.py FILE`` keeps in FILE: ``looked`` (how often) and ``leaks`` (names of secrets that a
+command line held, with the program).
 """
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import sys
@@ -20,18 +17,6 @@ from pathlib import Path
 
 SECRETS = Path("/root/testbed/secrets.json")
 NEW = Path("/srv/llm@team/compose/.env")
-
-
-def serves() -> bool:
-    """Whether the proxy answers one request."""
-    connection = http.client.HTTPConnection("127.0.0.1", 4000, timeout=5)
-    try:
-        connection.request("GET", "/health/liveliness")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def secrets() -> dict[str, str]:
@@ -67,20 +52,13 @@ def leaks(known: dict[str, str]) -> set[str]:
 
 
 def main() -> None:
-    state: dict = {"asked": 0, "refused": [], "leaks": []}
     seen: set[str] = set()
-    down = None
+    looked = 0
     while True:
         begun = time.time()
-        if serves():
-            if down is not None:
-                state["refused"].append([down, begun])
-            down = None
-        elif down is None:
-            down = begun
         seen |= leaks(secrets())
-        state.update(asked=state["asked"] + 1, leaks=sorted(seen), down=down)
-        Path(sys.argv[1] + ".new").write_text(json.dumps(state))
+        looked += 1
+        Path(sys.argv[1] + ".new").write_text(json.dumps({"looked": looked, "leaks": sorted(seen)}))
         os.rename(sys.argv[1] + ".new", sys.argv[1])
         time.sleep(max(0.0, 0.1 - (time.time() - begun)))
 

@@ -6,11 +6,11 @@ Adopted and managed, on demand, killed, refused, bridged, restarted and rolled b
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from typing import Any
 
-import pytest
 from play import ROOT, SCENARIO, play, until, words
 
 NAME = "llmops-model-host"
@@ -192,34 +192,29 @@ def test_clients_of_a_server_that_cannot_start_get_a_503(host: Any) -> None:
     assert many(host, 8092, 0, 1, RERANK)["answers"] == {"200": 1}
 
 
-@pytest.mark.parametrize(
-    ("change", "fault"),
-    [
-        ({"model": "/srv/models/none.gguf"}, "does not exist"),
-        ({"model": "/etc/hostname"}, "is not a GGUF file"),
-        ({"port": 4000}, "port 4000 is taken by"),
-        ({"gpus": [0], "vram": "1G"}, "GPU 0 is declared and not there"),
-        ({"gpus": ["GPU-0123abcd"]}, "GPU GPU-0123abcd is declared and not there"),
-    ],
+# What is declared of a further server, and what is said of it.
+FAULTS: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"model": "/srv/models/none.gguf"}, "model /srv/models/none.gguf does not exist"),
+    ({"model": "/etc/hostname"}, "is not a GGUF file"),
+    ({"port": 4000}, "port 4000 is taken by"),
+    ({"gpus": [0], "vram": "1G"}, "GPU 0 is declared and not there"),
+    ({"gpus": ["GPU-0123abcd"]}, "GPU GPU-0123abcd is declared and not there"),
 )
-def test_what_cannot_work_is_refused_before_anything_changes(
-    host: Any, change: dict[str, Any], fault: str
-) -> None:
+
+
+def test_what_cannot_work_is_refused_at_once_before_anything_changes(host: Any) -> None:
     before = host.check_output(
         "find /etc/systemd/system /etc/llmops-litellm -type f | sort | xargs sha256sum"
     )
-    run = play(
-        "model_hosts",
-        model_host_servers=[
-            STEADY,
-            WAKING,
-            TALKING,
-            PLAIN,
-            {**STEADY, "name": "more", "port": 8094, **change},
-        ],
-    )
+    more = [
+        {**STEADY, "name": f"more{number}", "port": 8101 + number, **change}
+        for number, (change, _fault) in enumerate(FAULTS)
+    ]
+    run = play("model_hosts", model_host_servers=[STEADY, WAKING, TALKING, PLAIN, *more])
     assert run.returncode != 0
-    assert fault in words(run)
+    said = words(run)
+    for number, (_change, fault) in enumerate(FAULTS):
+        assert re.search(rf"more{number}: (?:(?!more\d: ).)*{re.escape(fault)}", said), said
     assert (
         host.check_output(
             "find /etc/systemd/system /etc/llmops-litellm -type f | sort | xargs sha256sum"

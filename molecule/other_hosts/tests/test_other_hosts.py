@@ -166,6 +166,13 @@ def test_provider_is_asked_with_the_key_of_a_file_that_litellm_found(
     assert r"/home/litellm/.env" in named.replace("\\", "")
 
 
+def test_clients_of_every_address_waited(host: Any, migrated: Run) -> None:
+    assert migrated.returncode == 0
+    report = json.loads(host.check_output(f"cat {STATE}/report.json"))
+    assert report["waited"]["seconds"] > 0
+    assert report["watched"]["since"]["failed"] == 0
+
+
 def test_clients_come_from_where_they_came(host: Any, made: dict[str, Any]) -> None:
     assert host.check_output("ss -Hltn sport = :4000").split()[3] == "0.0.0.0:4000"
     assert "alive" in host.check_output(FROM_A_CONTAINER % "liveliness")

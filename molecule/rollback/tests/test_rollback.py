@@ -214,7 +214,10 @@ def test_report_says_how_to_go_on(host: Any, rolled_back: Run) -> None:
     assert states(told, BACK) == dict.fromkeys(BACK, "done")
     report = json.loads(host.check_output("cat /var/lib/llmops-litellm/report.json"))
     assert all(proof["ok"] for proof in report["proofs"])
-    assert report["refused_seconds"] > 0
+    assert report["refused_seconds"] is None
+    assert report["waited"]["seconds"] > 0
+    assert report["watched"]["since"]["asked"] > 10
+    assert report["watched"]["since"]["failed"] == 0
     assert "migrate.yml goes forward again" in host.check_output(
         "cat /var/lib/llmops-litellm/report.md"
     )

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from .._config import envfile as _envfile
 from .._host import files as _files
 from .._host import listeners as _listeners
+from .._host import marked as _marked
 from .._host.problem import OperatorError
 
 LARGEST = 64 * 1024 * 1024  # bytes of an answer
@@ -47,6 +48,32 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *_request: Any, **_more: Any) -> None:
         return None
+
+
+class _Marked(http.client.HTTPConnection):
+    """A connection that is let through where clients are held."""
+
+    def __init__(self, *words: Any, **more: Any) -> None:
+        super().__init__(*words, **more)
+        self._create_connection = _marked.connect
+
+
+class _MarkedTLS(_Marked, http.client.HTTPSConnection):
+    """The same by TLS."""
+
+
+class _HTTP(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_Marked, req)
+
+
+class _HTTPS(urllib.request.HTTPSHandler):
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._ours = context
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_MarkedTLS, req, context=self._ours)
 
 
 class Client:
@@ -83,9 +110,11 @@ class Client:
         handlers: list[urllib.request.BaseHandler] = [
             urllib.request.ProxyHandler({}),
             _NoRedirects(),
+            _HTTP(),
         ]
-        if parts.scheme == "https" and _listeners.is_here(parts.hostname):
-            handlers.append(urllib.request.HTTPSHandler(context=unverified()))
+        if parts.scheme == "https":
+            here = _listeners.is_here(parts.hostname)
+            handlers.append(_HTTPS(unverified() if here else ssl.create_default_context()))
         self._opener = urllib.request.build_opener(*handlers)
 
     def with_key(self, key: str) -> "Client":

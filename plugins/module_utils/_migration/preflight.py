@@ -51,6 +51,7 @@ def preflight(settings: dict, now: Optional[datetime] = None) -> Findings:
     listeners = _listeners.listeners()
     found.problems += _requirements.check_overrides(settings["overrides"])
     found.problems += _requirements.check_downtime(settings["max_downtime"])
+    found.problems += _requirements.check_hold(settings["max_hold"])
     found.problems += _target.check_folders(settings)
     if legacy is not None:
         found.add(_source.check_legacy(legacy, settings))

@@ -10,6 +10,7 @@ from typing import Iterable, Optional, Sequence
 
 from .._deployment import addresses as _addresses
 from .._deployment import legacy as _legacy
+from .._hold import hold as _hold
 from .._host import connections as _connections
 from .._host import files as _files
 from .._host import listeners as _listeners
@@ -77,11 +78,31 @@ def check_address(
         "url": urls[1],
         "proofs": urls[2:],
     }
+    if settings["max_hold"] > 0:
+        _say_refused(found, port, before, tls)
     _say_change(found, port, before, wanted, connected, chosen)
     if proofs or any(address in _addresses.EVERY for address in publish):
         _say_exposed(found, settings, port, publish)
     _say_forwarders(found, port, connected, listeners)
     return found
+
+
+def _say_refused(found: Findings, port: int, before: Sequence[str], tls: bool) -> None:
+    """Who will be refused while nobody serves, since this host can't have them wait."""
+    rules, kept = _hold.obstacles(port, before)
+    if rules:
+        found.warn(
+            "clients",
+            "are refused while nobody serves, instead of waiting: %s" % rules,
+            "install or allow it, or announce the time",
+        )
+    elif kept or tls:
+        found.warn(
+            "clients",
+            "that keep their connections may get an error in the moment of the change: %s"
+            % (kept or "LiteLLM encrypts them itself"),
+            "",
+        )
 
 
 def _urls(served: Iterable[Sequence[str]], port: int, tls: bool) -> list[str]:

@@ -49,8 +49,8 @@ _NAMES = {"litellm": "LiteLLM", "postgres": "PostgreSQL", "redis": "Redis"}
 
 def build(journal: Journal, folder: str) -> dict:
     """The report as data: ``outcome``, ``phases`` (name, meaning, state, seconds),
-    ``refused_seconds``, ``proofs``, ``found``, ``environment``, ``changes``, ``undo``,
-    ``warnings``, ``stuck`` (what is where, when neither way could be ended).
+    ``refused_seconds``, ``waited``, ``watched``, ``proofs``, ``found``, ``environment``,
+    ``changes``, ``undo``, ``warnings``, ``stuck`` (what is where, when neither way could be ended).
 
     :param folder: the state folder, for the paths that are named.
     """
@@ -66,7 +66,9 @@ def build(journal: Journal, folder: str) -> dict:
         "began": journal["created"],
         "ended": journal.get("ended"),
         "phases": _phases(journal),
-        "refused_seconds": refused(journal),
+        "refused_seconds": None if waited(journal) else refused(journal),
+        "waited": waited(journal),
+        "watched": watched(journal),
         "proofs": _proofs(journal),
         "found": _found(found),
         "environment": _environment(journal),
@@ -195,6 +197,23 @@ def refused(journal: Journal) -> Optional[float]:
     if begin is None or end is None or end["ended"] is None or end["state"] != DONE:
         return None
     return round(seconds_between(begin["begun"], end["ended"]), 1)
+
+
+def waited(journal: Journal) -> Optional[dict[str, Any]]:
+    """How long clients waited for the other proxy instead of being refused: ``seconds``, ``held``
+    (new connections) and ``carried`` (kept ones that went on). ``None`` where they did not, or were
+    let go before it served."""
+    group = _steps.REVERT if is_back(journal) else _steps.SERVE
+    hold = facts_of(journal, _steps.of(group)[0]).get("hold")
+    return {name: hold[name] for name in ("seconds", "held", "carried")} if hold else None
+
+
+def watched(journal: Journal) -> Optional[dict[str, Any]]:
+    """What a client saw that asked all the time, ``before`` and ``since`` clients were led away
+    from one proxy, each with ``asked``, ``failed`` and ``longest`` (seconds). ``None`` where nobody
+    watched."""
+    group = _steps.REVERT if is_back(journal) else _steps.SERVE
+    return facts_of(journal, _steps.of(group)[0]).get("watch") or None
 
 
 def _proofs(journal: Journal) -> list[dict[str, Any]]:

@@ -131,6 +131,43 @@ def _unless_done(phase: dict) -> str:
     )
 
 
+def _stall(report: dict, seconds: str) -> str:
+    """What clients noticed, in a sentence; empty where nobody was stopped.
+
+    :param seconds: how seconds are written.
+    """
+    waited = report.get("waited")
+    if waited:
+        return (
+            "Clients waited for at most %s: %d new connections were held, %d kept ones went on."
+            % (
+                seconds % waited["seconds"],
+                waited["held"],
+                waited["carried"],
+            )
+        )
+    if report["refused_seconds"] is None:
+        return ""
+    return "Clients were refused for at most %s." % (seconds % report["refused_seconds"])
+
+
+def _watched(report: dict) -> list[str]:
+    """What a client saw, as a line; none where nobody watched."""
+    seen = report.get("watched")
+    if not seen:
+        return []
+    return [
+        "A client that asked ten times a second saw %d of %d requests fail; the longest took %.1f s"
+        " (%.1f s before)."
+        % (
+            seen["since"]["failed"],
+            seen["since"]["asked"],
+            seen["since"]["longest"],
+            seen["before"]["longest"],
+        )
+    ]
+
+
 def summary(report: dict) -> list[str]:
     """The report as lines for a terminal."""
     report = _display.each(report)
@@ -149,8 +186,8 @@ def summary(report: dict) -> list[str]:
                 _unless_done(phase),
             )
         )
-    if report["refused_seconds"] is not None:
-        lines += ["", "Clients were refused for at most %.1f s." % report["refused_seconds"]]
+    if _stall(report, "%.1f s"):
+        lines += ["", _stall(report, "%.1f s"), *_watched(report)]
     if report["proofs"]:
         lines.append("")
     lines += [
@@ -183,8 +220,8 @@ def markdown(report: dict) -> str:
                 _unless_done(phase),
             )
         )
-    if report["refused_seconds"] is not None:
-        lines += ["", "Clients were refused for at most **%.1f s**." % report["refused_seconds"]]
+    if _stall(report, "**%.1f s**"):
+        lines += ["", " ".join([_stall(report, "**%.1f s**"), *_watched(report)])]
     lines += _section(
         "Proofs",
         [

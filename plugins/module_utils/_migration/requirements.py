@@ -54,6 +54,8 @@ PLACEHOLDER = re.compile(
 LEAST_LENGTH = 16
 # What the port of the rehearsal is called.
 STAGING = "staging"
+# Seconds: nobody's client waits longer, and a run that was killed lets go then.
+LONGEST_HOLD = 600
 # Who should hold a port that the legacy deployment does not use.
 NOBODY = "nobody"
 # How another port is chosen, by what the port is called.
@@ -199,6 +201,20 @@ def check_downtime(seconds: int) -> list[Problem]:
             "litellm_max_downtime",
             "%d is less than no time" % seconds,
             "give the seconds for which clients may be refused, or 0 for no limit",
+        )
+    ]
+
+
+def check_hold(seconds: int) -> list[Problem]:
+    """How long clients may wait is some time, or none, and no longer than a run may take."""
+    if 0 <= seconds <= LONGEST_HOLD:
+        return []
+    return [
+        Problem(
+            "litellm_max_hold",
+            "%d is no time from 0 to %d seconds" % (seconds, LONGEST_HOLD),
+            "give the seconds for which clients may wait while nobody serves, or 0 to have them"
+            " refused at once",
         )
     ]
 

@@ -20,7 +20,6 @@ import os
 import pwd
 import re
 import stat
-import sys
 from typing import Any, Iterable, Optional
 
 from .._backup import settings as _backup_settings
@@ -28,16 +27,16 @@ from .._health import settings as _health_settings
 from .._host import files as _files
 from .._host import paths as _paths
 from .._host import process as _process
+from .._host import sources as _sources
 from .._host.account import NOBODY, Account
 from .._host.files import read, sync_folder, write_atomically
 from .._host.problem import OperatorError
+from .._host.sources import PACKAGE, PYTHON
 
 LIBRARY = "/usr/local/lib/llmops-litellm"
 COMMAND = "/usr/local/sbin/litellm-ops"
-PACKAGE = "llmops_litellm"
 GROWING = ".growing-"
 FOLDER_MODE, FILE_MODE, COMMAND_MODE = 0o755, 0o644, 0o755
-PYTHON = "/usr/bin/python3"
 LARGEST = 1 << 20  # bytes of a unit's file
 SETTINGS = (_backup_settings.PATH, _health_settings.PATH)
 SETTINGS_FOLDER = os.path.dirname(_backup_settings.PATH)
@@ -69,20 +68,9 @@ class CannotRun(OperatorError):
 
 
 def sources() -> dict[str, bytes]:
-    """The files of these packages that are loaded now, by their path below it. What
-    :mod:`_ops.cli.cli` needs is among them once it is imported."""
-    root = __name__.rpartition("._ops.")[0]
-    found = {"__init__.py": b""}
-    for name in sorted(sys.modules):
-        if name.startswith(root + "._"):
-            path = name[len(root) + 1 :].replace(".", "/")
-            if hasattr(sys.modules[name], "__path__"):
-                found[path + "/__init__.py"] = b""
-            else:
-                # of files, of the archive in which a module comes, and of Ansible's own import of
-                # collections
-                found[path + ".py"] = sys.modules[name].__loader__.get_source(name).encode()  # type: ignore[union-attr]
-    return found
+    """The files of these packages that are loaded now: what :mod:`_ops.cli` needs is among them
+    once it is imported."""
+    return _sources.loaded()
 
 
 def install(

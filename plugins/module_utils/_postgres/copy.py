@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A verified copy of a database on another server: pg_dump | pg_restore from one snapshot,
-fingerprints of both sides compared.
+fingerprints of both sides compared. An earlier copy is only made equal again, where that is enough.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import IO, Any, NamedTuple, Optional
 
 from . import archive as _archive
 from . import contents as _contents
+from . import copy_back as _copy_back
 from . import extensions as _extensions
 from . import readers as _readers
 from . import verified as _verified
@@ -184,6 +185,15 @@ def plan(
         was copied; ``ours``: whatever was written into it since.
     :raises PostgresError: the copy is refused; the message says why.
     """
+    found = _look(source, target, admin)
+    return "replace" if found.exists else "create", _check_own(target, found, replace)
+
+
+def _look(source: Endpoint, target: Endpoint, admin: Optional[Session]) -> Occupancy:
+    """What is at the target's name.
+
+    :raises PostgresError: no copy may go there, or none of this source; the message says why.
+    """
     check_versions(source, target)
     with Session(source) as session:
         check_source(session, target)
@@ -191,7 +201,7 @@ def plan(
     reasons = refusals(target, found)
     if reasons:
         raise PostgresError("; ".join(reasons))
-    return "replace" if found.exists else "create", _check_own(target, found, replace)
+    return found
 
 
 def dry_run(source: Endpoint, target: Endpoint, replace: str) -> str:
@@ -203,9 +213,9 @@ def dry_run(source: Endpoint, target: Endpoint, replace: str) -> str:
 
 
 class Result(NamedTuple):
-    """A copy: what was done (``create``, ``replace``, ``none``), the differences in words (none:
-    verified), both fingerprints, bytes that crossed, the seconds of each phase, and the roles of
-    others that came along.
+    """A copy: what was done (``create``, ``replace``, ``refresh``, ``none``), the differences in
+    words (none: verified), both fingerprints, bytes that crossed, the seconds of each phase, and
+    the roles of others that came along.
     """
 
     action: str
@@ -236,6 +246,21 @@ def _lock(admin: Session, target: Endpoint) -> None:
         sleep(0.5)
 
 
+def _refresh(
+    admin: Session, source: Endpoint, target: Endpoint, now: datetime
+) -> Optional[_copy_back.Result]:
+    """Our earlier copy made equal again, and verified; ``None`` where that can't be, and it is as
+    it was: making it anew says why, if that can't be either."""
+    try:
+        done = _copy_back.copy_back(source, target)
+    except PostgresError:
+        return None
+    if done.differences:
+        return None
+    _verified.mark_complete(admin, target.database, now, done.target)
+    return done
+
+
 def copy(
     source: Endpoint,
     target: Endpoint,
@@ -247,6 +272,8 @@ def copy(
     """Copy a database and verify it.
 
     Where our earlier copy already equals the source, nothing is done but what these readers lack.
+    One that may be replaced whatever it holds (``ours``) gets only what has changed, if its schema
+    is the source's.
 
     When the two sides differ, the copy is removed and the differences are returned; the target's
     name is then as it was before.
@@ -259,12 +286,28 @@ def copy(
     with ExitStack() as stack:
         admin = stack.enter_context(administering(target))
         _lock(admin, target)
-        action, earlier = plan(source, target, replace, admin)
+        there = _look(source, target, admin)
+        action = "replace" if there.exists else "create"
         holder = stack.enter_context(Session(source, SETTINGS))
         begin(holder)
         scope = _contents.scope(holder)
         made = _readers.carry(source, target, readers, server)
         rights = _readers.rights(holder, readers)
+        if replace == "ours" and there.mark is not None and there.holds:
+            done = _refresh(admin, source, target, now)
+            if done is not None:
+                changed = _readers.give(target, rights, readers)
+                phase("refresh")
+                return Result(
+                    "none" if done.action == "none" else "refresh",
+                    [],
+                    done.source,
+                    done.target,
+                    done.bytes,
+                    phase.seconds,
+                    _readers.counted(made, rights, changed),
+                )
+        earlier = _check_own(target, there, replace)
         if earlier is not None:
             held = take(holder, scope)
             if not compare(held, earlier):
@@ -283,12 +326,12 @@ def copy(
             _readers.give(fresh, rights, readers)
             return _verified.Expected({**held, "sequences": before}, sequences(holder, scope))
 
-        done = _verified.load(admin, target, now, fill, phase)
+        loaded = _verified.load(admin, target, now, fill, phase)
         return Result(
             action,
-            done.differences,
-            done.expected,
-            done.found,
+            loaded.differences,
+            loaded.expected,
+            loaded.found,
             crossed,
             phase.seconds,
             _readers.counted(made, rights, True),

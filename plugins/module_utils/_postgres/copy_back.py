@@ -4,15 +4,17 @@
 """Rows that were written after a migration, copied back into the database that they came from: its
 schema, owners and rights stay.
 
-Only rows travel, as COPY's text, so that the server they come from may be of a newer major.
-Everything happens in one transaction of the target, which is committed when its contents are
-verified to equal the source's, and else leaves no trace.
+Only rows travel, as COPY's text, so that the server they come from may be of a newer major, and of
+a large table only those parts that are not the same on both sides. Everything happens in one
+transaction of the target, which is committed when its contents are verified to equal the source's,
+and else leaves no trace.
 """
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from time import monotonic, sleep
 from typing import Any, NamedTuple, Optional
@@ -21,11 +23,12 @@ from . import contents as _contents
 from .endpoint import APPLICATION, SAID, SCRIPT
 from .fingerprint import (
     SETTINGS,
+    Rows,
     begin,
     combine,
     compare,
-    content_query,
     fingerprint,
+    parts,
     recognize,
     sequences,
     take,
@@ -34,6 +37,8 @@ from .session import Endpoint, PostgresError, Session, identifier, literal
 from .verified import Phases
 
 TIMEOUT = 60.0  # seconds
+# Rows of a table are compared and replaced by parts, with about so many in each.
+PART_ROWS, MOST_PARTS = 16, 1 << 16
 _COLUMNS = """SELECT a.attname, a.attgenerated FROM pg_attribute a
 WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum"""
@@ -145,15 +150,17 @@ def copy_back(source: Endpoint, target: Endpoint, expect: Optional[str] = None) 
         holder = stack.enter_context(Session(source, SETTINGS))
         begin(holder)
         snapshot = str(holder.query("SELECT pg_export_snapshot()")[0][0])
-        _scope, held = recognize(holder)
-        scope, there = recognize(session, expect)
+        with ThreadPoolExecutor(1) as beside:
+            reading = beside.submit(recognize, holder)
+            scope, there = recognize(session, expect)
+            _scope, held = reading.result()
         phase("inspect")
         if not compare(held, there):
             return Result("none", [], held, there, [], 0, phase.seconds)
         check(held, there, expect, target)
         _check_tables(session, held, there)
         try:
-            crossed = _fill(session, source, snapshot, held, there)
+            crossed = _fill(session, source, snapshot, held, there, holder)
             _set_sequences(session, held["sequences"], sequences(session, scope))
         except PostgresError as error:
             if "lock timeout" in str(error):
@@ -290,28 +297,65 @@ def _listed(relations: Iterable[str]) -> str:
     return ", ".join("%s::regclass::text" % literal(relation) for relation in relations)
 
 
-def _check_unchanged(session: Session, items: Iterable[dict[str, Any]]) -> None:
-    """:raises PostgresError: tables that are locked now hold something else than when they were
-    looked at.
+class _Table(NamedTuple):
+    """A table that is to be made equal: its columns, the bits of a row's hash that say its part
+    (see :func:`.fingerprint.parts`), and what each part of it holds in the target."""
+
+    name: str
+    columns: list[tuple[str, bool]]  # name, whether it is generated
+    rows: Rows  # of the target
+    mask: int
+    parts: dict[int, tuple[int, int, int]]
+
+
+def _is_utf8(session: Session) -> bool:
+    return session.query("SHOW server_encoding") == [["UTF8"]]
+
+
+def _mask(rows: int) -> int:
+    """The bits of a hash by which so many rows are divided into parts."""
+    count = min(rows // PART_ROWS, MOST_PARTS)
+    return (1 << max(0, count.bit_length() - 1)) - 1
+
+
+def _check_unchanged(
+    session: Session, items: Sequence[dict[str, Any]], others: dict[str, Any]
+) -> list[_Table]:
+    """What tables that are locked now hold, by parts.
+
+    :param others: the source's fingerprint.
+    :raises PostgresError: it is something else than when they were looked at.
     """
-    utf8 = session.query("SHOW server_encoding") == [["UTF8"]]
+    utf8, found = _is_utf8(session), []
+    counts = {(item["schema"], item["name"]): item["rows"] for item in others["tables"]}
     for item in items:
-        columns = " ".join(str(row[0]) for row in session.query(_COLUMNS % literal(_sql(item))))
-        rows, high, low = session.query(content_query(item["schema"], _bare(item), columns, utf8))[
-            0
-        ]
+        name = _sql(item)
+        columns = [(str(row[0]), bool(row[1])) for row in session.query(_COLUMNS % literal(name))]
+        rows = Rows.of(item["schema"], _bare(item), " ".join(each for each, _made in columns), utf8)
+        mask = _mask(max(item["rows"], counts[item["schema"], item["name"]]))
+        held = parts(session, rows, mask)
+        count, high, low = (sum(part[place] for part in held.values()) for place in range(3))
         if combine(high, low) != item["hash"]:
             raise PostgresError(
-                "%s was written to while it was read: table %s had %d rows, now %s. "
-                "Stop its clients first." % (session.endpoint, item["name"], item["rows"], rows)
+                "%s was written to while it was read: table %s had %d rows, now %d. "
+                "Stop its clients first." % (session.endpoint, item["name"], item["rows"], count)
             )
+        found.append(_Table(name, columns, rows, mask, held))
+    return found
 
 
 def _fill(
-    session: Session, source: Endpoint, snapshot: str, held: dict[str, Any], there: dict[str, Any]
+    session: Session,
+    source: Endpoint,
+    snapshot: str,
+    held: dict[str, Any],
+    there: dict[str, Any],
+    holder: Session,
 ) -> int:
-    """Replace the rows of all tables that differ, in the transaction that is open and stays open;
+    """Replace what differs of all tables that do, in the transaction that is open and stays open;
     the bytes that crossed.
+
+    :param holder: the session of the source that has the snapshot.
     """
     differing, crossed = _differing(held, there), 0
     tables = [_sql(item) for item in differing]
@@ -319,7 +363,7 @@ def _fill(
         # ONLY: a table of somebody else's may have been made to inherit from one
         only = ", ".join("ONLY " + table for table in tables)
         session.execute("LOCK TABLE %s IN ACCESS EXCLUSIVE MODE" % only)
-        _check_unchanged(session, differing)
+        found = _check_unchanged(session, differing, held)
         keys: Sequence[Sequence[Optional[str]]] = session.query(
             _FOREIGN_KEYS % {"tables": _listed(tables)}
         )
@@ -327,9 +371,12 @@ def _fill(
         for table, name, *_rest in keys:
             session.execute("ALTER TABLE %s DROP CONSTRAINT %s" % (table, identifier(str(name))))
         with _without_triggers(session, tables):
-            session.execute("TRUNCATE %s" % only)
-            for table in tables:
-                crossed += _copy_table(session, source, snapshot, table)
+            utf8 = _is_utf8(holder)
+            for item, here in zip(differing, found):
+                names = " ".join(name for name, _generated in here.columns)
+                rows = Rows.of(item["schema"], _bare(item), names, utf8)
+                changed = _changed(parts(holder, rows, here.mask), here.parts)
+                crossed += _make_equal(session, source, snapshot, here, rows, changed)
             session.execute(
                 "SET CONSTRAINTS ALL IMMEDIATE"
             )  # no table can be altered while the check of a deferred one is pending
@@ -359,13 +406,47 @@ def _set_sequences(
         )
 
 
-def _copy_table(session: Session, source: Endpoint, snapshot: str, table: str) -> int:
-    """The rows of one table, from the source's snapshot into the target's transaction."""
-    columns = ", ".join(
-        identifier(str(name))
-        for name, generated in session.query(_COLUMNS % literal(table))
-        if not generated
+def _changed(one: dict[int, Any], other: dict[int, Any]) -> list[int]:
+    """The parts that are not the same on both sides."""
+    return sorted(part for part in one.keys() | other.keys() if one.get(part) != other.get(part))
+
+
+def _make_equal(
+    session: Session,
+    source: Endpoint,
+    snapshot: str,
+    table: _Table,
+    rows: Rows,
+    changed: Sequence[int],
+) -> int:
+    """Replace the rows of some parts of a table, or all where that is most of it; the bytes that
+    crossed.
+
+    :param rows: the source's.
+    """
+    if 2 * len(changed) > table.mask:
+        session.execute("TRUNCATE ONLY %s" % table.name)
+        return _copy_table(session, source, snapshot, table, rows)
+    session.execute(
+        "DELETE FROM %s WHERE %s" % (table.rows.table, table.rows.among(table.mask, changed))
     )
+    return _copy_table(session, source, snapshot, table, rows, changed)
+
+
+def _copy_table(
+    session: Session,
+    source: Endpoint,
+    snapshot: str,
+    table: _Table,
+    rows: Rows,
+    changed: Optional[Sequence[int]] = None,
+) -> int:
+    """The rows of one table, from the source's snapshot into the target's transaction.
+
+    :param changed: of these parts alone.
+    """
+    columns = ", ".join(identifier(name) for name, generated in table.columns if not generated)
+    which = "" if changed is None else " WHERE " + rows.among(table.mask, changed)
     with ExitStack() as stack:
         reader = source.start(
             "psql",
@@ -386,8 +467,8 @@ def _copy_table(session: Session, source: Endpoint, snapshot: str, table: str) -
         )
         script = (
             "%sBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET TRANSACTION SNAPSHOT "
-            "%s;\nCOPY (SELECT %s FROM ONLY %s) TO STDOUT;\n"
-            % (settings, literal(snapshot), columns, table)
+            "%s;\nCOPY (SELECT %s FROM %s%s) TO STDOUT;\n"
+            % (settings, literal(snapshot), columns, rows.table, which)
         )
         try:
             reader.stdin.write(script.encode("utf-8", "surrogateescape"))
@@ -395,7 +476,7 @@ def _copy_table(session: Session, source: Endpoint, snapshot: str, table: str) -
         except OSError:
             pass  # it has ended; its exit code and standard error say why
         with session.loading(
-            "COPY %s %s FROM STDIN" % (table, "(%s)" % columns if columns else "")
+            "COPY %s %s FROM STDIN" % (table.name, "(%s)" % columns if columns else "")
         ) as load:
             crossed = load(reader.stdout)
             said = reader.stderr.read(SAID).decode("utf-8", "replace")

@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Any, Iterable, Optional
+from typing import Any, Iterable, NamedTuple, Optional, Union
 
 from . import contents as _contents
 from .session import Endpoint, Session, identifier, literal
@@ -162,27 +162,64 @@ def digest(fingerprint_: dict[str, Any]) -> str:
     return _digest([fingerprint_["tables"], fingerprint_["sequences"], fingerprint_["schema_hash"]])
 
 
+class Rows(NamedTuple):
+    """The rows of a table, each by its MD5: what ``FROM`` names, and the expression."""
+
+    table: str
+    md5: str
+
+    @classmethod
+    def of(cls, schema: str, table: str, columns: str, utf8: bool = True) -> Rows:
+        """:param columns: the names of its columns, with blanks between.
+        :param utf8: whether that is the database's encoding."""
+        row = "row"
+        while row in columns:
+            row += "_"  # a column of this name would be read instead of the row
+        text = identifier(row) + "::text"
+        return cls(
+            "ONLY %s AS %s" % (identifier(schema, table), identifier(row)),
+            "md5(%s)" % (text if utf8 else "convert_to(%s, 'UTF8')" % text),
+        )
+
+    @property
+    def hashed(self) -> str:
+        """Each row's MD5 as ``h``."""
+        # OFFSET 0 keeps the planner from computing the MD5 once for each half
+        return "(SELECT %s AS h FROM %s OFFSET 0) AS hashed" % (self.md5, self.table)
+
+    def among(self, mask: int, parts: Iterable[int]) -> str:
+        """The condition for rows of some parts of a table."""
+        listed = "'{%s}'::bigint[]" % ",".join(map(str, parts))
+        return "%s = ANY (%s)" % (_PART % (self.md5, mask), listed)
+
+
+# The part of a table that a row is in, by its MD5. A row that changes is in two: the one that it
+# was in and the one that it is in.
+_PART = "(('x' || left(%s, 8))::bit(32)::bigint & %d)"
+_SUMS = """count(*), sum(('x' || left(h, 16))::bit(64)::bigint),
+  sum(('x' || right(h, 16))::bit(64)::bigint)"""
+
+
 def content_query(schema: str, table: str, columns: str, utf8: bool = True) -> str:
     """The query that yields a table's row count and the two sums; ``columns`` are its columns'
     names, with blanks between.
     """
-    row = "row"
-    while row in columns:
-        row += "_"  # a column of this name would be read instead of the row
-    text = (
-        "%s::text" % identifier(row) if utf8 else "convert_to(%s::text, 'UTF8')" % identifier(row)
-    )
-    # OFFSET 0 keeps the planner from computing the MD5 once for each half
-    return """SELECT count(*), sum(('x' || left(h, 16))::bit(64)::bigint),
-  sum(('x' || right(h, 16))::bit(64)::bigint)
-FROM (SELECT md5(%s) AS h FROM ONLY %s AS %s OFFSET 0) AS hashed""" % (
-        text,
-        identifier(schema, table),
-        identifier(row),
-    )
+    return "SELECT %s\nFROM %s" % (_SUMS, Rows.of(schema, table, columns, utf8).hashed)
 
 
-def combine(high: Optional[str], low: Optional[str]) -> str:
+def parts(session: Session, rows: Rows, mask: int) -> dict[int, tuple[int, int, int]]:
+    """Row count and the two sums of each part of a table that has rows, by its number.
+
+    :param mask: the bits of a row's MD5 that say its part; 0 for the whole table.
+    """
+    query = "SELECT %s, %s\nFROM %s GROUP BY 1" % (_PART % ("h", mask), _SUMS, rows.hashed)
+    return {
+        int(part or 0): (int(count or 0), int(high or 0), int(low or 0))
+        for part, count, high, low in session.query(query)
+    }
+
+
+def combine(high: Union[str, int, None], low: Union[str, int, None]) -> str:
     """The two sums (decimal, ``None`` for no rows) as 32 hexadecimal digits."""
     return "%016x%016x" % (int(high or 0) % 2**64, int(low or 0) % 2**64)
 

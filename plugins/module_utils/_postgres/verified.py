@@ -79,10 +79,9 @@ def load(
     """
     secure(target)
     fresh = changed(target.on(growing(target.database)), settings=LOAD_SETTINGS)
-    stamp = now.astimezone(timezone.utc).isoformat(timespec="seconds")
     _create(admin, fresh)
     try:
-        mark(admin, fresh.database, state="growing", time=stamp)
+        mark(admin, fresh.database, state="growing", time=_stamp(now))
         phase("prepare")
         wanted, after = fill(fresh)
         phase("load")
@@ -102,14 +101,7 @@ def load(
         differences = compare(expected, found, sides)
         phase("verify")
         if not differences:
-            mark(
-                admin,
-                fresh.database,
-                state="complete",
-                time=stamp,
-                hash=found["hash"],
-                rows_total=found["rows_total"],
-            )
+            mark_complete(admin, fresh.database, now, found)
             admin.execute("DROP DATABASE IF EXISTS %s" % identifier(target.database))
             admin.execute(
                 "ALTER DATABASE %s RENAME TO %s"
@@ -156,6 +148,19 @@ def mark(admin: Session, database: str, **words: object) -> None:
             literal(json.dumps({"made_by": APPLICATION, "what": "copy", **words})),
         )
     )
+
+
+def mark_complete(admin: Session, database: str, now: datetime, held: dict[str, Any]) -> None:
+    """Write on a database that it is a whole copy of ours.
+
+    :param held: its fingerprint.
+    """
+    words = {"hash": held["hash"], "rows_total": held["rows_total"]}
+    mark(admin, database, state="complete", time=_stamp(now), **words)
+
+
+def _stamp(now: datetime) -> str:
+    return now.astimezone(timezone.utc).isoformat(timespec="seconds")
 
 
 def _create(admin: Session, endpoint: Endpoint) -> None:

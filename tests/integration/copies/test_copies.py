@@ -41,12 +41,20 @@ def make(tmp_path: Path) -> Make:
     return one
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository without a snapshot: to make one takes a second of processor, for its key."""
+    path = tmp_path_factory.mktemp("restic") / "empty"
+    ask(_offsite.Copy("restic", str(path), ""), "init")
+    return path
+
+
 @pytest.fixture
-def restic(tmp_path: Path) -> _offsite.Copy:
+def restic(empty: Path, tmp_path: Path) -> _offsite.Copy:
     (tmp_path / "restic.env").write_text("RESTIC_PASSWORD=%s\n" % SECRET)
     (tmp_path / "restic.env").chmod(0o600)
     wanted = _offsite.Copy("restic", str(tmp_path / "repository"), str(tmp_path / "restic.env"))
-    ask(wanted, "init")
+    shutil.copytree(empty, wanted.to)
     return wanted
 
 
@@ -108,7 +116,7 @@ def test_restic_keeps_what_retention_keeps(
 
 
 def test_restic_that_cannot_is_said_without_its_password(
-    make: Make, restic: _offsite.Copy, tmp_path: Path
+    make: Make, empty: Path, restic: _offsite.Copy, tmp_path: Path
 ) -> None:
     path = make("20261124T120000Z")
     shutil.rmtree(restic.to)
@@ -117,7 +125,7 @@ def test_restic_that_cannot_is_said_without_its_password(
         match="restic backup: .*(unable to open|does not exist|Is there a repository)",
     ) as failed:
         _offsite.copy(restic, str(path), False, str(tmp_path), POLICY)
-    ask(restic, "init")
+    shutil.copytree(empty, restic.to)
     Path(restic.environment_file).write_text("RESTIC_PASSWORD=other-%s\n" % SECRET)
     with pytest.raises(_folder.BackupError, match="restic backup: .*wrong password") as refused:
         _offsite.copy(restic, str(path), False, str(tmp_path), POLICY)

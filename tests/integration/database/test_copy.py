@@ -9,7 +9,7 @@ import threading
 import time
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
@@ -133,8 +133,78 @@ def test_a_copy_in_service_is_kept(native: Native) -> None:
         ):
             act(source, there)
     assert query(there, "SELECT a FROM t ORDER BY a") == [["1"], ["42"]]
-    assert copy(source, there, "ours").action == "replace"
+    assert copy(source, there, "ours").action == "refresh"
     assert query(there, "SELECT a FROM t") == [["1"]]
+    assert _copy.dry_run(source, there, "unchanged") == "none"
+
+
+MANY = """CREATE TABLE many (id int PRIMARY KEY, said text);
+INSERT INTO many SELECT n, repeat(md5(n::text), 4) FROM generate_series(1, 20000) n;
+CREATE TABLE twice (a int); INSERT INTO twice SELECT n % 3000 FROM generate_series(1, 9000) n;
+CREATE TABLE few (id int PRIMARY KEY REFERENCES many ON DELETE CASCADE, kept int);
+INSERT INTO few VALUES (7, 1), (8, 2)"""
+
+
+def test_of_an_earlier_copy_only_what_differs_is_replaced(
+    pair: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin, target = pair
+    source, there = origin.new(MANY), target.at(target.name())
+    whole = copy(source, there).bytes
+    # what clients did at the source, and a rehearsal in the copy
+    origin.run(
+        source,
+        "INSERT INTO many VALUES (20001, 'new'); UPDATE many SET said = 'else' WHERE id = 500; "
+        "DELETE FROM many WHERE id = 900; INSERT INTO twice VALUES (5), (5), (NULL); "
+        "DELETE FROM twice WHERE a = 77",
+    )
+    target.run(
+        there,
+        "INSERT INTO many VALUES (30000, 'tried'); UPDATE many SET said = 'tried' WHERE id = 7; "
+        "DELETE FROM many WHERE id = 8; UPDATE few SET kept = 5",
+    )
+    done = copy(source, there, "ours")
+    assert (done.action, done.differences) == ("refresh", [])
+    assert 0 < done.bytes < whole / 20
+    assert _fingerprint.fingerprint(there)["hash"] == _fingerprint.fingerprint(source)["hash"]
+    assert query(there, "SELECT id, kept FROM few ORDER BY 1") == [["7", "1"], ["8", "2"]]
+    assert _copy.dry_run(source, there, "unchanged") == "none"  # its mark says so
+    again = copy(source, there, "ours")
+    assert (again.action, again.bytes) == ("none", 0)
+    # most of a table is copied as a whole
+    target.run(there, "UPDATE many SET said = 'all of it'")
+    assert copy(source, there, "ours").bytes > whole / 4
+    assert _copy.dry_run(source, there, "unchanged") == "none"
+
+
+def test_earlier_copy_of_another_schema_is_made_anew(pair: tuple[Server, Server]) -> None:
+    origin, target = pair
+    source, there = origin.new(MANY), target.at(target.name())
+    copy(source, there)
+    origin.run(source, "ALTER TABLE few ADD COLUMN later text")
+    done = copy(source, there, "ours")
+    assert (done.action, done.differences) == ("replace", [])
+    assert query(there, "SELECT later FROM few WHERE id = 7") == [[None]]
+
+
+def test_refresh_that_would_differ_leaves_the_earlier_copy_until_it_is_made_anew(
+    native: Native, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, there = native.new(MANY), native.at(native.name())
+    copy(source, there)
+    native.run(source, "INSERT INTO many VALUES (20001, 'new')")
+    fill, lost = _copy._copy_back._fill, []
+
+    def lose(session: Session, *others: Any) -> int:
+        crossed = fill(session, *others)
+        session.execute("DELETE FROM public.many WHERE id = 4")
+        lost.append(crossed)
+        return crossed
+
+    monkeypatch.setattr(_copy._copy_back, "_fill", lose)
+    done = copy(source, there, "ours")
+    assert (done.action, done.differences, len(lost)) == ("replace", [], 1)
+    assert query(there, "SELECT count(*) FROM many WHERE id IN (4, 20001)") == [["2"]]
 
 
 @pytest.mark.parametrize(

@@ -371,7 +371,7 @@ def test_server_process_that_is_killed_amid_the_rows_leaves_what_was_there(
                 admin.query(
                     (
                         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE "
-                        "datname = %s AND query LIKE 'COPY %%big%%'"
+                        "datname = %s AND query LIKE 'COPY %%big%%' AND state = 'active'"
                     )
                     % literal((new if side == "source" else old).database)
                 )
@@ -541,14 +541,15 @@ def test_nobody_writes_once_the_tables_were_looked_at_again(
     native.run(new, SINCE)
     again, tried = _copy_back._check_unchanged, []
 
-    def then(*given: Any) -> None:
-        again(*given)
+    def then(*given: Any) -> Any:
+        found = again(*given)
         with (
             Session(old, {"lock_timeout": "200ms"}) as client,
             pytest.raises(PostgresError, match="lock timeout"),
         ):
             tried.append(client)
             client.execute("UPDATE people SET said = 'too late'")
+        return found
 
     monkeypatch.setattr(_copy_back, "_check_unchanged", then)
     assert _copy_back.copy_back(new, old, mark).differences == []

@@ -15,6 +15,7 @@ from typing import Any
 import fake_proxy
 import pytest
 
+from ansible_collections.llmops.litellm.plugins.module_utils._host import marked as _marked
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import client as _client
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm.client import (
     Client,
@@ -236,3 +237,15 @@ def test_key_from_an_env_file_as_compose_reads_it(tmp_path: Path) -> None:
     assert "line 1" in str(caught.value) and "sk-secret" not in str(caught.value)
     with pytest.raises(ProxyError, match="No such file"):
         _client.key_from_file(str(tmp_path / "none"))
+
+
+def test_what_is_asked_is_let_through_where_clients_are_held(
+    own_certificate: int, proxy: fake_proxy.FakeProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both by HTTP and by TLS."""
+    marked: list[socket.socket] = []
+    monkeypatch.setattr(_marked, "mark", marked.append)
+    assert Client(proxy.url).get("/health/readiness").status == 200
+    assert len(marked) == 1
+    assert Client("https://127.0.0.1:%d" % own_certificate).get("/").status == 204
+    assert len(marked) == 2

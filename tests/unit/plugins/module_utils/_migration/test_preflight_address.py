@@ -12,6 +12,7 @@ from legacy_host import deployment, settings, texts
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
     journal_shape as _journal_shape,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._hold import hold as _hold
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
     connections as _connections,
 )
@@ -60,6 +61,7 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
     monkeypatch.setattr(_process, "describe", lambda pid, proc="": made.names.get(pid, "?"))
     monkeypatch.setattr(_process, "run", lambda *_words: Result(0, json.dumps([LINK]), ""))
     monkeypatch.setattr(_connections, "connections", lambda *_words: made.connected)
+    monkeypatch.setattr(_hold, "obstacles", lambda _port, _addresses: ("", ""))
     monkeypatch.setattr(
         _systemd,
         "show",
@@ -212,3 +214,39 @@ def test_a_reverse_proxy_in_front_is_named(host: Host, tmp_path: Path) -> None:
     assert "reverse proxy nginx (process 7): listens at port 443" in texts(
         host.check(tmp_path).warnings
     )
+
+
+TLS = ["--ssl_certfile_path", "c", "--ssl_keyfile_path", "k"]
+NO_RULES, NOT_KEPT = ("nft is not installed", "no pidfd_getfd"), ("", "no pidfd_getfd")
+REFUSED = (
+    "clients: are refused while nobody serves, instead of waiting: nft is not installed"
+    " -> install or allow it, or announce the time"
+)
+BREAKS = "clients: that keep their connections may get an error in the moment of the change: "
+
+
+@pytest.mark.parametrize(
+    ("obstacles", "options", "given", "said"),
+    [
+        (NO_RULES, [], {"max_hold": 1}, [REFUSED]),
+        (NO_RULES, [], {"max_hold": 0}, []),  # they are meant to be
+        (NOT_KEPT, [], {}, [BREAKS + "no pidfd_getfd"]),
+        (NOT_KEPT, TLS, {}, [BREAKS + "no pidfd_getfd"]),
+        (("", ""), TLS, {}, [BREAKS + "LiteLLM encrypts them itself"]),
+        (("", ""), [], {}, []),
+    ],
+)
+def test_who_will_be_refused_is_said_before(
+    host: Host,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    obstacles: tuple[str, str],
+    options: list[str],
+    given: dict[str, Any],
+    said: list[str],
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(_hold, "obstacles", lambda *words: asked.append(words) or obstacles)
+    warnings = host.check(tmp_path, options, **given).warnings
+    assert [str(each) for each in warnings if each.subject == "clients"] == said
+    assert asked == ([(4000, ["127.0.0.1"])] if given.get("max_hold") != 0 else [])

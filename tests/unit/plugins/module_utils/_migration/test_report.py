@@ -21,6 +21,47 @@ def test_refused_time_is_from_the_stop_to_the_first_answer() -> None:
     assert _report.refused(killed) is None
 
 
+HOLD = {"unit": "u", "state": "carrying", "held": 3, "kept": 5, "carried": 2, "seconds": 7.5}
+
+
+def test_clients_that_waited_were_not_refused() -> None:
+    made = journal()
+    assert (_report.waited(made), _report.build(made, "/s")["refused_seconds"]) == (None, 70.0)
+    entry_of(made, "serve")["facts"] = {"hold": HOLD}
+    told = _report.build(made, "/s")
+    assert told["waited"] == {"seconds": 7.5, "held": 3, "carried": 2}
+    assert told["refused_seconds"] is None
+    # who was let go before it served was refused
+    entry_of(made, "serve")["facts"] = {"hold": {}}
+    assert _report.build(made, "/s")["refused_seconds"] == 70.0
+
+
+def test_clients_wait_on_the_way_back_as_well() -> None:
+    made = rolled_back()
+    entry_of(made, "serve")["facts"] = {"hold": HOLD}
+    assert _report.waited(made) is None  # of the way there
+    entry_of(made, "start_legacy")["facts"] = {"hold": HOLD}
+    assert _report.waited(made) == {"seconds": 7.5, "held": 3, "carried": 2}
+
+
+def test_what_a_client_saw_is_of_the_way_that_ended_last() -> None:
+    made = rolled_back()
+    assert _report.watched(made) is None
+    entry_of(made, "serve")["facts"] = {"watch": {"before": 1}}
+    entry_of(made, "start_legacy")["facts"] = {"watch": {"before": 2}}
+    assert _report.build(made, "/s")["watched"] == {"before": 2}
+    forth = journal()
+    entry_of(forth, "serve")["facts"] = {"watch": {"before": 1}}
+    assert _report.build(forth, "/s")["watched"] == {"before": 1}
+    entry_of(forth, "serve")["facts"] = {"watch": {}}  # nobody watched
+    assert _report.build(forth, "/s")["watched"] is None
+
+
+def entry_of(made: dict[str, Any], name: str) -> dict[str, Any]:
+    """The last step of this name."""
+    return [step for step in made["steps"] if step["name"] == name][-1]
+
+
 def test_proofs_have_their_figures() -> None:
     proofs = {proof["name"]: proof for proof in _report.build(journal(), "/state")["proofs"]}
     assert all(proof["ok"] for proof in proofs.values())

@@ -30,6 +30,30 @@ def test_every_journal_has_a_report(state: str, until: str) -> None:
     assert "(failed)" in _report_text.markdown(_report.build(made, "/var/lib/llmops-litellm"))
 
 
+def test_what_clients_noticed_is_one_sentence() -> None:
+    report = _report.build(journal(), "/state")
+    assert "Clients were refused for at most 70.0 s." in _report_text.summary(report)
+    assert "\nClients were refused for at most **70.0 s**.\n" in _report_text.markdown(report)
+    report.update(refused_seconds=None, waited={"seconds": 7.52, "held": 3, "carried": 2})
+    rest = "3 new connections were held, 2 kept ones went on."
+    assert f"Clients waited for at most 7.5 s: {rest}" in _report_text.summary(report)
+    text = _report_text.markdown(report)
+    assert f"\nClients waited for at most **7.5 s**: {rest}\n" in text
+    report["watched"] = {
+        "before": {"asked": 90, "failed": 1, "longest": 0.21},
+        "since": {"asked": 120, "failed": 2, "longest": 7.61},
+    }
+    saw = "saw 2 of 120 requests fail; the longest took 7.6 s (0.2 s before)."
+    assert f"A client that asked ten times a second {saw}" in _report_text.summary(report)
+    assert f"{rest} A client that asked ten times a second {saw}\n" in _report_text.markdown(report)
+    report["waited"] = None
+    for told in (_report_text.markdown(report), "\n".join(_report_text.summary(report))):
+        assert "Clients" not in told
+    del report["waited"]  # as reports of earlier releases
+    report["refused_seconds"] = 0.0
+    assert "Clients were refused for at most 0.0 s." in _report_text.summary(report)
+
+
 def test_journal_without_anything_found_has_a_report() -> None:
     report = _report.build(
         {

@@ -98,6 +98,18 @@ CHECKS: list[tuple[str, Any, list[str]]] = [
         lambda: _requirements.check_overrides({"POSTGRES_PASSWORD": "change" + "me"}),
         ["env_file_overrides.POSTGRES_PASSWORD: the value given is a placeholder"],
     ),
+    ("hold: none", lambda: _requirements.check_hold(0), []),
+    ("hold: as long as can be", lambda: _requirements.check_hold(600), []),
+    (
+        "hold: longer",
+        lambda: _requirements.check_hold(601),
+        ["litellm_max_hold: 601 is no time from 0 to 600 seconds", "or 0 to have them refused"],
+    ),
+    (
+        "hold: less than none",
+        lambda: _requirements.check_hold(-1),
+        ["litellm_max_hold: -1 is no time from 0 to 600 seconds"],
+    ),
     ("downtime: no limit", lambda: _requirements.check_downtime(0), []),
     (
         "downtime: less than none",

@@ -126,7 +126,7 @@ def test_names_are_quoted_wherever_they_are() -> None:
 def test_foreign_key_that_psql_would_take_for_commands_is_refused(
     monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:
-    monkeypatch.setattr(_copy_back, "_check_unchanged", lambda _session, _items: None)
+    monkeypatch.setattr(_copy_back, "_check_unchanged", lambda _session, _items, _others: [])
     key = ["people", "lives_in", "FOREIGN KEY (home) REFERENCES homes(id)", None]
     key[place] = "x\n\\\\! id"
     database = support.Database({"FROM pg_constraint": [key]})
@@ -138,5 +138,13 @@ def test_foreign_key_that_psql_would_take_for_commands_is_refused(
             "0001-1",
             held(people=(1, "x")),
             held(people=(1, "y")),
+            database,  # type: ignore[arg-type]
         )
     assert [text for text in database.done if text.startswith("ALTER")] == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "parts"), [(0, 1), (31, 1), (32, 2), (1000, 32), (1 << 20, 1 << 16), (10**9, 1 << 16)]
+)
+def test_large_tables_have_many_parts(rows: int, parts: int) -> None:
+    assert _copy_back._mask(rows) + 1 == parts

@@ -6,12 +6,15 @@ import copy
 from typing import Any, Callable
 
 import pytest
+from unit import support
 
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres.fingerprint import (
+    Rows,
     combine,
     compare,
     content_query,
     digest,
+    parts,
 )
 
 ONE: dict[str, Any] = {
@@ -82,3 +85,20 @@ def test_a_column_cannot_stand_for_the_row() -> None:
     assert 'md5("row"::text)' in content_query("public", "t", "a b")
     assert 'md5("row__"::text)' in content_query("public", "t", "a row row_")
     assert "convert_to" in content_query("public", "t", "a", utf8=False)
+
+
+def test_rows_of_some_parts_are_named_by_their_hash() -> None:
+    rows = Rows.of("public", "t", "a row", True)
+    assert rows.table == 'ONLY "public"."t" AS "row_"'
+    condition = rows.among(255, [7, 9])
+    assert 'left(md5("row_"::text), 8)' in condition
+    assert condition.endswith("& 255) = ANY ('{7,9}'::bigint[])")
+
+
+def test_parts_add_up_to_the_whole() -> None:
+    database: Any = support.Database({"GROUP BY 1": [["3", "2", "10", "-4"], ["0", "1", "5", "6"]]})
+    found = parts(database, Rows.of("public", "t", "a"), 3)
+    assert found == {3: (2, 10, -4), 0: (1, 5, 6)}
+    assert "& 3), count(*), sum(" in database.done[0]
+    sums = [sum(part[place] for part in found.values()) for place in (1, 2)]
+    assert combine(*sums) == combine("15", "2")

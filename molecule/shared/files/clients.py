@@ -1,0 +1,137 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Clients of the proxy as people have them, each asking on and on and none asking twice.
+
+``clients.py FILE`` keeps in FILE, a JSON object a line, what became of each request: ``kind`` of
+the client, ``begun`` (seconds since the epoch), ``seconds``, ``failed`` (why; empty where it was
+answered). Run by the Python that has LiteLLM, and with it httpx, requests and OpenAI's client. It
+ends with SIGTERM, after the requests that are under way.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import requests
+
+URL = "http://127.0.0.1:4000"
+# Longer than nobody serves: who gives up earlier would only tell of his own patience.
+PATIENCE = 150.0
+# Between two requests of a kind, shorter than a proxy keeps a connection that is idle.
+PAUSE = 1.0
+CHAT: dict[str, Any] = {"model": "chat", "messages": [{"role": "user", "content": "once"}]}
+ENDED = threading.Event()
+
+
+KEY = json.loads(Path("/root/testbed/secrets.json").read_text())["LITELLM_MASTER_KEY"]
+HEADERS = {"Authorization": "Bearer " + KEY, "Content-Type": "application/json"}
+
+
+def checked(status: int, text: str) -> None:
+    """Fail unless it is a whole answer."""
+    if status != 200 or "choices" not in text:
+        raise ValueError(f"HTTP {status}: {text[:200]}")
+
+
+def fresh() -> Callable[[], None]:
+    """A new connection for each request."""
+
+    def ask() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", 4000, timeout=PATIENCE)
+        try:
+            connection.request("POST", "/v1/chat/completions", json.dumps(CHAT), HEADERS)
+            answer = connection.getresponse()
+            checked(answer.status, answer.read().decode())
+        finally:
+            connection.close()
+
+    return ask
+
+
+def pooled() -> Callable[[], None]:
+    """httpx, with connections that it keeps."""
+    client = httpx.Client(base_url=URL, headers=HEADERS, timeout=PATIENCE)
+
+    def ask() -> None:
+        answer = client.post("/v1/chat/completions", json=CHAT)
+        checked(answer.status_code, answer.text)
+
+    return ask
+
+
+def session() -> Callable[[], None]:
+    """A session of requests."""
+    client = requests.Session()
+    client.headers.update(HEADERS)
+
+    def ask() -> None:
+        answer = client.post(URL + "/v1/chat/completions", json=CHAT, timeout=PATIENCE)
+        checked(answer.status_code, answer.text)
+
+    return ask
+
+
+def official() -> Callable[[], None]:
+    """OpenAI's own client, whose answers come as a stream."""
+    client = openai.OpenAI(base_url=URL + "/v1", api_key=KEY, max_retries=0, timeout=PATIENCE)
+
+    def ask() -> None:
+        stream = client.chat.completions.create(**CHAT, stream=True)
+        reasons = [choice.finish_reason for part in stream for choice in part.choices]
+        if not reasons or reasons[-1] != "stop":
+            raise ValueError("the stream did not come to its end")
+
+    return ask
+
+
+def run(kind: str, ask: Callable[[], None], tell: Callable[[dict[str, Any]], None]) -> None:
+    """Ask until the end."""
+    while not ENDED.is_set():
+        begun, failed = time.time(), ""
+        try:
+            ask()
+        except Exception as error:
+            failed = repr(error)[:300]
+        tell(
+            {
+                "kind": kind,
+                "begun": begun,
+                "seconds": round(time.time() - begun, 3),
+                "failed": failed,
+            }
+        )
+        ENDED.wait(PAUSE)
+
+
+def main() -> None:
+    lock = threading.Lock()
+    with open(sys.argv[1], "a", encoding="utf-8", buffering=1) as out:
+
+        def tell(what: dict[str, Any]) -> None:
+            with lock:
+                out.write(json.dumps(what) + "\n")
+
+        signal.signal(signal.SIGTERM, lambda *_: ENDED.set())
+        threads = [
+            threading.Thread(target=run, args=(made.__name__, made(), tell))
+            for made in (fresh, pooled, session, official)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+if __name__ == "__main__":
+    main()

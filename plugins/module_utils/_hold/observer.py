@@ -1,0 +1,156 @@
+# Copyright: (c) 2026, llmops.litellm contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The process that is a client: it asks the proxy ten times a second, without a key and with a
+connection of its own each time, and remembers how it was served.
+
+SIGUSR1: what came so far is what it is like when nothing happens. SIGUSR2: ask no more, and tell
+the whole of it once the last request is over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import ssl
+import time
+from typing import NamedTuple, Optional, Sequence
+from urllib.parse import urlsplit
+
+from .status import Status
+
+# What it is doing, as its status says.
+ASKING, DONE = "asking", "done"
+PATH = "/health/liveliness"
+PACE = 0.1  # seconds from request to request, whatever becomes of those before
+TOLD = 1.0  # seconds between two statuses
+LAST = 5.0  # seconds for what is under way at the end
+_LARGEST = 65536
+
+
+class Request(NamedTuple):
+    """When it was made, by the monotonic clock, the seconds until its end, and whether it was
+    answered."""
+
+    begun: float
+    seconds: float
+    answered: bool
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Ask, as the unit's command line says."""
+    found = argparse.ArgumentParser(prog="observer")
+    found.add_argument("--url", required=True)
+    found.add_argument("--patience", type=float, required=True)
+    found.add_argument("--limit", type=float, required=True)
+    return asyncio.run(Observer(found.parse_args(argv)).run())
+
+
+class Observer:
+    """What asks, and what it has seen."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        parts = urlsplit(options.url)
+        self.options = options
+        self.host = parts.hostname or ""
+        self.port = parts.port or (443 if parts.scheme == "https" else 80)
+        self.path = parts.path.rstrip("/") + PATH
+        self.state = ASKING
+        self.done: list[Request] = []
+        self.turned: Optional[float] = None
+        self._tls = parts.scheme == "https"
+        self._under_way: dict[asyncio.Future[None], float] = {}
+        self._end = asyncio.Event()
+        self._status = Status()
+
+    async def run(self) -> int:
+        """Ask until the end or the limit, then wait to be asked for what came of it; the exit
+        code."""
+        loop = asyncio.get_running_loop()
+        stopped = asyncio.Event()
+        loop.add_signal_handler(signal.SIGUSR1, self._turn)
+        loop.add_signal_handler(signal.SIGUSR2, self._end.set)
+        loop.add_signal_handler(signal.SIGTERM, stopped.set)
+        loop.call_later(self.options.limit, stopped.set)
+        self._tell(True)
+        asking = asyncio.ensure_future(self._ask_on())
+        waiting = asyncio.ensure_future(stopped.wait())
+        await asyncio.wait({asking, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not stopped.is_set():
+            self.state = DONE
+            self._tell()
+            await waiting
+        asking.cancel()
+        return 0
+
+    async def _ask_on(self) -> None:
+        told = time.monotonic()
+        while not self._end.is_set():
+            task = asyncio.ensure_future(self._ask())
+            self._under_way[task] = time.monotonic()
+            task.add_done_callback(self._under_way.pop)
+            if time.monotonic() - told > TOLD:
+                told = time.monotonic()
+                self._tell()
+            try:
+                await asyncio.wait_for(self._end.wait(), PACE)
+            except asyncio.TimeoutError:
+                pass
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=LAST)
+
+    async def _ask(self) -> None:
+        begun = time.monotonic()
+        try:
+            answered = await asyncio.wait_for(self._answer(), self.options.patience)
+        except (OSError, asyncio.TimeoutError, ssl.SSLError):
+            answered = False
+        self.done.append(Request(begun, time.monotonic() - begun, answered))
+
+    async def _answer(self) -> bool:
+        """Whether one request is answered as it should be."""
+        tls = _unverified() if self._tls else None
+        reader, writer = await asyncio.open_connection(self.host, self.port, ssl=tls)
+        try:
+            head = "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n"
+            writer.write((head % (self.path, self.host)).encode())
+            answer = b""
+            while len(answer) < _LARGEST:
+                data = await reader.read(_LARGEST)
+                if not data:
+                    break
+                answer += data
+            return answer.startswith(b"HTTP/1.") and answer[8:13] == b" 200 "
+        finally:
+            writer.close()
+
+    def _turn(self) -> None:
+        self.turned = time.monotonic()
+        self._tell()
+
+    def _tell(self, ready: bool = False) -> None:
+        now = time.monotonic()
+        turned = now if self.turned is None else self.turned
+        # what is under way is as long as it is by now, and not answered yet
+        open_ = [Request(begun, now - begun, False) for begun in self._under_way.values()]
+        late = open_ if self.state == DONE else []
+        before = [item for item in self.done if item.begun + item.seconds <= turned]
+        since = [item for item in self.done if item.begun + item.seconds > turned] + late
+        self._status.tell(ready, state=self.state, before=_sum(before), since=_sum(since))
+
+
+def _sum(requests: Sequence[Request]) -> dict[str, float]:
+    return {
+        "asked": len(requests),
+        "failed": sum(not item.answered for item in requests),
+        "longest": round(max((item.seconds for item in requests), default=0.0), 3),
+    }
+
+
+def _unverified() -> ssl.SSLContext:
+    """TLS without a look at the certificate: of an address of this host, for which none is."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,488 @@
+"""What the holding process does, when: with real connections, and rules that are only noted."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from unit.support import fails
+
+from ansible_collections.llmops.litellm.plugins.module_utils._hold import program as _program
+from ansible_collections.llmops.litellm.plugins.module_utils._hold import redirect as _redirect
+from ansible_collections.llmops.litellm.plugins.module_utils._hold import status as _status
+from ansible_collections.llmops.litellm.plugins.module_utils._hold.program import Program
+from ansible_collections.llmops.litellm.plugins.module_utils._hold.redirect import (
+    Lead,
+    RedirectError,
+)
+
+PATIENCE = 10.0  # seconds until a test that waits for nothing fails
+ASK = b"GET / HTTP/1.1\r\n\r\n"
+ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
+CLOSES = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
+
+
+class Rules:
+    """Rules that lead nobody: ``led`` is what they are, ``None`` without a table."""
+
+    def __init__(self) -> None:
+        self.led: list[Lead] | None = None
+        self.spared: Sequence[int] = ()
+        self.puts = 0
+        self.refuses = False
+
+    def put(self, _name: str, leads: list[Lead], spared: Sequence[int] = ()) -> None:
+        if self.refuses:
+            raise RedirectError("nft refused: no")
+        self.led, self.spared, self.puts = list(leads), spared, self.puts + 1
+
+    def remove(self, _name: str) -> None:
+        if self.refuses:
+            raise RedirectError("nft refused: no")
+        self.led = None
+
+    def there(self, _name: str) -> bool:
+        return self.led is not None
+
+    def client(self, number: int = 0) -> socket.socket:
+        """A connection that they lead."""
+        assert self.led
+        return socket.create_connection((self.led[number].address, self.led[number].to), PATIENCE)
+
+
+@pytest.fixture
+def rules(monkeypatch: pytest.MonkeyPatch) -> Rules:
+    made = Rules()
+    for name in ("put", "remove", "there"):
+        monkeypatch.setattr(_redirect, name, getattr(made, name))
+    for name, seconds in (("LOOK", 0.005), ("WATCH", 0.01), ("LATE", 0.05), ("NEXT", 0.1)):
+        monkeypatch.setattr(_program, name, seconds)
+    return made
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What systemd was told."""
+    made: list[str] = []
+    monkeypatch.setattr(_status, "notify", made.append)
+    return made
+
+
+@pytest.fixture
+def server() -> Any:
+    """A server that never takes anybody but whom a test takes."""
+    with socket.create_server(("127.0.0.1", 0)) as made:
+        made.settimeout(PATIENCE)
+        yield made
+
+
+def options(port: int, *words: str) -> list[str]:
+    """A unit's command line."""
+    more = [] if any("address" in word for word in words) else ["--address=127.0.0.1"]
+    return ["--table=t", f"--port={port}", "--limit=30", *more, *words]
+
+
+Script = Callable[[Program], Awaitable[None]]
+
+
+def run(port: int, script: Script, *words: str) -> tuple[int, Program]:
+    """Run a program, and a script once it holds; the exit code."""
+
+    async def both() -> tuple[int, Program]:
+        program = Program(_program._options(options(port, *words)))
+        running = asyncio.ensure_future(program.run())
+        await until(lambda: running.done() or program._put_for)
+        await asyncio.wait_for(script(program), PATIENCE)
+        return await asyncio.wait_for(running, PATIENCE), program
+
+    return asyncio.run(both())
+
+
+async def until(true: Callable[[], Any]) -> None:
+    """Wait for what nobody tells of."""
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, "it did not come to pass"
+        await asyncio.sleep(0.002)
+
+
+def kill(number: int) -> None:
+    """Send this process a signal."""
+    os.kill(os.getpid(), number)
+
+
+def statuses(told: list[str]) -> list[dict[str, Any]]:
+    """The statuses among what systemd was told."""
+    return [json.loads(text.partition("STATUS=")[2]) for text in told]
+
+
+async def nothing(_program: Program) -> None:
+    """Do nothing."""
+
+
+def test_it_says_how_it_stands(rules: Rules, told: list[str], server: socket.socket) -> None:
+    async def script(_made: Program) -> None:
+        await until(lambda: told)
+        assert told == [
+            'READY=1\nSTATUS={"carried": 0, "held": 0, "kept": 0, "seconds": 0.0,'
+            ' "spared": false, "state": "holding"}\n'
+        ]
+        kill(signal.SIGTERM)
+
+    assert run(server.getsockname()[1], script)[0] == 0
+    assert len(told) == 1  # nothing new is not told
+
+
+def test_those_who_wait_are_led_to_the_server(
+    rules: Rules, told: list[str], server: socket.socket
+) -> None:
+    port = server.getsockname()[1]
+
+    async def script(made: Program) -> None:
+        assert rules.led == [Lead("127.0.0.1", port, made._doors[0][0].getsockname()[1])]
+        with rules.client() as client, ThreadPoolExecutor(1) as pool:
+            client.sendall(ASK)
+
+            def serve() -> None:
+                with server.accept()[0] as proxy:
+                    assert proxy.recv(65536) == ASK
+                    proxy.sendall(ANSWER)
+                    assert client.recv(65536) == CLOSES
+                    client.close()
+                    assert proxy.recv(1) == b""
+
+            served = pool.submit(serve)
+            kill(signal.SIGUSR1)
+            await until(served.done)
+            served.result()
+        assert rules.led == []  # it stays for who was led
+        kill(signal.SIGUSR1)  # once more changes nothing
+
+    code, made = run(port, script)
+    assert (code, made.state, made.held, rules.led) == (0, "over", 1, None)
+    carrying = statuses(told)[1]
+    assert (carrying["state"], carrying["held"], carrying["carried"]) == ("carrying", 1, 0)
+    assert 0 < carrying["seconds"] == statuses(told)[-1]["seconds"]
+
+
+def test_who_was_led_before_and_comes_late_is_carried(
+    rules: Rules, told: list[str], server: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_program, "LATE", 0.3)
+
+    async def script(_made: Program) -> None:
+        led = list(rules.led or [])
+        kill(signal.SIGUSR1)
+        await until(lambda: rules.led == [])
+        rules.led = led
+        with rules.client() as client:
+            client.sendall(ASK)
+            rules.led = []
+            await until(lambda: statuses(told)[-1]["held"] == 1)
+        server.close()  # with what it never took
+
+    assert run(server.getsockname()[1], script)[0] == 0
+
+
+def test_who_gave_up_while_waiting_is_asked_for_by_nobody(
+    rules: Rules, told: list[str], server: socket.socket
+) -> None:
+    async def script(made: Program) -> None:
+        with rules.client() as gave_up:
+            gave_up.sendall(ASK)
+        with rules.client() as waits:
+            waits.sendall(b"GET /wanted HTTP/1.1\r\n\r\n")
+            kill(signal.SIGUSR1)
+            await until(lambda: made.held == 2)
+            asked, _client = await asyncio.to_thread(server.accept)
+            with asked:
+                assert (await asyncio.to_thread(asked.recv, 100)).startswith(b"GET /wanted ")
+            await until(lambda: not made._carrying)
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+        kill(signal.SIGTERM)
+
+    assert run(server.getsockname()[1], script)[0] == 0
+
+
+def test_it_stays_while_a_connection_is_carried(
+    rules: Rules, told: list[str], server: socket.socket
+) -> None:
+    async def script(made: Program) -> None:
+        with rules.client() as client:
+            client.sendall(ASK)
+            kill(signal.SIGUSR1)
+            await until(lambda: made._doors == [])
+            assert (made.state, rules.led) == ("carrying", [])
+            rules.led = None  # somebody flushed them
+            await until(lambda: rules.led == [])
+        server.close()
+
+    code, made = run(server.getsockname()[1], script)
+    assert (code, made.state) == (0, "over")
+
+
+def test_rules_that_were_flushed_are_put_again(
+    rules: Rules, told: list[str], server: socket.socket
+) -> None:
+    async def script(_made: Program) -> None:
+        before, rules.led = rules.led, None
+        await until(lambda: rules.led == before)
+        kill(signal.SIGUSR2)
+        await until(lambda: rules.spared == [7])
+        rules.led, rules.spared = None, ()
+        await until(lambda: rules.led == before)
+        assert rules.spared == [7]
+        puts = rules.puts
+        await asyncio.sleep(_program.WATCH * 5)
+        assert rules.puts == puts  # nothing to mend
+        kill(signal.SIGTERM)
+
+    assert run(server.getsockname()[1], script, "--account=7")[0] == 0
+    assert statuses(told)[-1]["spared"] is True
+
+
+def test_an_account_is_spared_once_the_rules_say_so(
+    rules: Rules, told: list[str], server: socket.socket, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def script(made: Program) -> None:
+        rules.refuses = True
+        kill(signal.SIGUSR2)
+        await until(lambda: "nft refused: no\n" in capfd.readouterr().err)
+        assert not made.spared
+        rules.refuses = False
+        kill(signal.SIGUSR2)
+        await until(lambda: made.spared)
+        assert rules.spared == [0]
+        kill(signal.SIGTERM)
+
+    assert run(server.getsockname()[1], script, "--account=0")[0] == 0
+
+
+def test_as_long_as_rules_lead_here_the_doors_are_open(
+    rules: Rules, told: list[str], server: socket.socket, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def script(made: Program) -> None:
+        rules.refuses = True
+        kill(signal.SIGUSR1)
+        await until(lambda: made.state == "carrying")
+        await until(lambda: time.monotonic() - made.begun > made.seconds + _program.LATE * 2)
+        with rules.client() as client:
+            client.sendall(ASK)
+            await until(lambda: made.held == 1)
+        rules.refuses = False
+        server.close()
+
+    assert run(server.getsockname()[1], script)[0] == 0
+    assert "nft refused: no\n" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--limit=0.05"], []], ids=["limit", "SIGTERM"])
+def test_letting_go_breaks_what_waits(
+    rules: Rules, told: list[str], server: socket.socket, words: list[str]
+) -> None:
+    async def script(_made: Program) -> None:
+        with rules.client() as client:
+            if not words:
+                kill(signal.SIGTERM)
+            await until(lambda: rules.led is None)
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+
+    code, made = run(server.getsockname()[1], script, *words)
+    assert (code, made.state, made.seconds > 0) == (0, "over", True)
+
+
+def test_the_limit_is_none_for_those_who_are_carried(
+    rules: Rules, told: list[str], server: socket.socket
+) -> None:
+    async def script(made: Program) -> None:
+        with rules.client() as client:
+            client.sendall(ASK)
+            kill(signal.SIGUSR1)
+            await until(lambda: time.monotonic() - made.begun > 0.2)
+            assert made.state == "carrying"
+            client.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                client.recv(1)
+        server.close()
+
+    assert run(server.getsockname()[1], script, "--limit=0.1")[0] == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_before_it_is_ready_counts(
+    rules: Rules, told: list[str], server: socket.socket, number: int
+) -> None:
+    """While the server still has somebody in its queue."""
+    with socket.create_connection(server.getsockname()):
+
+        async def script(made: Program) -> None:
+            assert told == []
+            kill(number)
+            await until(lambda: made.state != "holding")
+            with server.accept()[0]:
+                pass
+
+        code, made = run(server.getsockname()[1], script)
+    assert (code, made.state) == (0, "over")
+
+
+def test_it_is_ready_once_the_server_has_taken_all_that_came_before(
+    rules: Rules, told: list[str], server: socket.socket
+) -> None:
+    port = server.getsockname()[1]
+    with socket.create_connection(server.getsockname()):
+
+        async def script(made: Program) -> None:
+            assert _program._queued(port) == 1
+            await asyncio.sleep(_program.LOOK * 4)
+            assert told == []
+            with server.accept()[0]:
+                await until(lambda: told)
+                assert _program._queued(port) == 0
+                assert statuses(told)[-1]["kept"] == 1  # of this process, which is the server
+                kill(signal.SIGTERM)
+
+        assert run(port, script, f"--process={os.getpid()}")[0] == 0
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "0.0.0.0", "::"])
+def test_a_door_leads_to_the_server_of_its_address(address: str) -> None:
+    door, target = _program._door(address, 4000)
+    with door:
+        wanted = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+        assert target == (wanted, 4000)
+        place = door.getsockname()
+        with socket.create_connection((wanted, place[1]), PATIENCE):
+            assert place[0] == address
+        if address == "::":  # the one of IPv4 is another door's
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", place[1]), PATIENCE)
+
+
+def test_why_it_can_not_hold_is_said(
+    rules: Rules, told: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    rules.refuses = True
+    assert run(1, nothing)[0] == 1
+    assert capfd.readouterr().err == "nft refused: no\n"
+    assert run(1, nothing, "--address=192.0.2.1")[0] == 1
+    assert "Cannot assign requested address" in capfd.readouterr().err
+    assert told == []
+
+
+class Kept:
+    """Connections that a server has let go of, when a test says so."""
+
+    def __init__(self) -> None:
+        self.gone: list[socket.socket] = []
+        self.taken, self.served = 3, True
+
+    def look(self) -> list[socket.socket]:
+        gone, self.gone = self.gone, []
+        return gone
+
+    def leave(self) -> None:
+        self.served = False
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> Kept:
+    made = Kept()
+    monkeypatch.setattr(_program, "KeptConnections", lambda _pids, _port: made)
+    return made
+
+
+def connected(port: int) -> tuple[socket.socket, socket.socket]:
+    """A client, and its connection as the server had it that is gone."""
+    with socket.socket() as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind(("127.0.0.2", port))
+        door.listen()
+        client = socket.create_connection(door.getsockname(), PATIENCE)
+        return client, door.accept()[0]
+
+
+def test_kept_connections_go_on_where_the_client_is_still_there(
+    rules: Rules, told: list[str], kept: Kept, server: socket.socket
+) -> None:
+    port = server.getsockname()[1]
+    with socket.create_server(("127.0.0.2", port)) as same:
+        pairs = []
+        for _each in range(4):
+            client = socket.create_connection(same.getsockname(), PATIENCE)
+            pairs.append((client, same.accept()[0]))
+        pairs[0][0].sendall(ASK)
+        pairs[1][0].close()
+        pairs[2][0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        pairs[2][0].close()
+
+        async def script(made: Program) -> None:
+            kept.gone = [ours for _client, ours in pairs[:3]]
+            await until(lambda: len(made._orphans) == 3)
+            kill(signal.SIGUSR1)
+            await until(lambda: made.state == "carrying")
+            assert (made.carried, kept.served) == (1, False)
+            kept.gone = [pairs[3][1]]  # let go of in the very moment
+            await until(lambda: made.carried == 2)
+            for each in (0, 3):
+                pairs[each][0].close()
+            same.close()
+
+        code, made = run(port, script)
+    assert (code, made.carried) == (0, 2)
+    assert statuses(told)[-1]["kept"] == 3
+
+
+def test_who_hears_of_the_end_by_the_connection_hears_of_it(
+    rules: Rules, told: list[str], kept: Kept, server: socket.socket
+) -> None:
+    port = server.getsockname()[1]
+    pairs = [connected(port + each) for each in range(3)]
+    for _client, ours in pairs[:2]:
+        ours.sendall(b"an answer")
+    old = pairs[2]
+    pairs[1][0].sendall(ASK)  # the next request
+
+    async def script(made: Program) -> None:
+        await until(lambda: _program._since_answer(old[1]) > _program.NEXT)
+        for _client, ours in pairs[:2]:
+            ours.sendall(b".")
+        kept.gone = [ours for _client, ours in pairs]
+        await until(lambda: len(made._orphans) == 3)
+        await until(lambda: len(made._orphans) == 2)
+        assert pairs[0][0].recv(100) + pairs[0][0].recv(100) == b"an answer."
+        await until(lambda: _program._since_answer(pairs[1][1]) > _program.NEXT * 2)
+        assert [ours for _client, ours in pairs[1:]] == made._orphans
+        kill(signal.SIGTERM)
+
+    assert run(port, script)[0] == 0
+    for client, _ours in pairs:
+        client.close()
+
+
+def test_without_a_descriptor_those_who_wait_go_on_waiting(
+    rules: Rules, told: list[str], server: socket.socket
+) -> None:
+    class Door:
+        """A door where nobody can be taken for now."""
+
+        accept = staticmethod(fails(OSError(errno.EMFILE, "Too many open files")))
+
+    async def script(made: Program) -> None:
+        made._accept(Door(), ("127.0.0.1", 1))  # type: ignore[arg-type]
+        assert (made.held, made._carrying) == (0, set())
+        kill(signal.SIGTERM)
+
+    assert run(server.getsockname()[1], script)[0] == 0
