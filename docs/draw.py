@@ -16,17 +16,18 @@ from pathlib import Path
 from typing import Any
 
 WIDTH, LEFT, BAR_LEFT, BAR_RIGHT, LINE = 960, 28, 140, 470, 24
-# Steps in which clients are refused.
-REFUSED = ("cutover", "serve")
+# Steps in which nobody serves: clients wait, or are refused.
+STALLED = ("cutover", "serve")
 STYLE = """
   .sheet { fill: #ffffff; stroke: #d0d7de }
   text { fill: #1f2328; font: 14px ui-sans-serif, system-ui, sans-serif }
   .dim { fill: #59636e } .title { font-size: 19px; font-weight: 600 }
   .big { font-size: 15px; font-weight: 600 } .bar { fill: #54aeff } .refused { fill: #d1242f }
-  .ok { fill: #1a7f37; font-weight: 700 } .bad { fill: #d1242f; font-weight: 700 }
+  .waited { fill: #bf8700 } .ok { fill: #1a7f37; font-weight: 700 } .bad { fill: #d1242f; font-weight: 700 }
   @media (prefers-color-scheme: dark) {
     .sheet { fill: #0d1117; stroke: #3d444d } text { fill: #f0f6fc } .dim { fill: #9198a1 }
-    .bar { fill: #1f6feb } .refused { fill: #f85149 } .ok { fill: #3fb950 } .bad { fill: #f85149 } }
+    .bar { fill: #1f6feb } .refused { fill: #f85149 }
+    .waited { fill: #d29922 } .ok { fill: #3fb950 } .bad { fill: #f85149 } }
 """
 
 
@@ -36,15 +37,33 @@ def text(x: float, y: float, words: str, kind: str = "") -> str:
     return f'<text x="{x}" y="{y}"{style}>{escape(words)}</text>'
 
 
+def _stall(report: dict[str, Any], total: float) -> list[str]:
+    """What clients noticed, as lines; ``total``: seconds of the whole run."""
+    waited, seen, lines = report.get("waited"), report.get("watched"), []
+    if waited:
+        lines.append(f"Clients waited for at most {waited['seconds']:.1f} s of {total:.0f} s.")
+    elif report["refused_seconds"] is not None:
+        refused = f"{report['refused_seconds']:.1f} s of {total:.0f} s"
+        lines.append(f"Clients were refused for at most {refused}.")
+    if seen:
+        since = seen["since"]
+        lines.append(
+            f"A client that asked ten times a second saw {since['failed']} of {since['asked']}"
+            " requests fail."
+        )
+    return lines
+
+
 def draw(report: dict[str, Any]) -> str:
-    """The picture as SVG: the steps on a time axis, how long clients were refused, the proofs."""
+    """The picture as SVG: the steps on a time axis, how long nobody served, the proofs."""
     parts = [text(LEFT, 44, report["outcome"], "title")]
     phases = [phase for phase in report["phases"] if phase["seconds"] is not None]
     total = sum(phase["seconds"] for phase in phases) or 1.0
     scale = (BAR_RIGHT - BAR_LEFT) / total
     y, begun = 80, 0.0
+    stall = "waited" if report.get("waited") else "refused"
     for phase in phases:
-        kind = "refused" if phase["name"] in REFUSED else "bar"
+        kind = stall if phase["name"] in STALLED else "bar"
         width = max(2.0, phase["seconds"] * scale)
         parts.append(text(LEFT, y, phase["name"]))
         parts.append(
@@ -55,13 +74,8 @@ def draw(report: dict[str, Any]) -> str:
         parts.append(text(BAR_RIGHT + 72, y, phase["meaning"], "dim"))
         begun += phase["seconds"]
         y += LINE
-    if report.get("waited"):
-        waited = f"{report['waited']['seconds']:.1f} s of {total:.0f} s"
-        parts.append(text(LEFT, y, f"Clients waited for at most {waited}.", "big"))
-    elif report["refused_seconds"] is not None:
-        y += 8
-        refused = f"{report['refused_seconds']:.1f} s of {total:.0f} s"
-        parts.append(text(LEFT, y, f"Clients were refused for at most {refused}.", "big"))
+    for line in _stall(report, total):
+        parts.append(text(LEFT, y + 8, line, "big"))
         y += LINE
     y += 8
     for proof in report["proofs"]:

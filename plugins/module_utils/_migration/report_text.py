@@ -158,7 +158,7 @@ def _watched(report: dict) -> list[str]:
         return []
     return [
         "A client that asked ten times a second saw %d of %d requests fail; the longest took %.1f s"
-        " (%.1f s before)."
+        " (%.2f s before)."
         % (
             seen["since"]["failed"],
             seen["since"]["asked"],

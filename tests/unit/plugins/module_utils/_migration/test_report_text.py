@@ -43,7 +43,7 @@ def test_what_clients_noticed_is_one_sentence() -> None:
         "before": {"asked": 90, "failed": 1, "longest": 0.21},
         "since": {"asked": 120, "failed": 2, "longest": 7.61},
     }
-    saw = "saw 2 of 120 requests fail; the longest took 7.6 s (0.2 s before)."
+    saw = "saw 2 of 120 requests fail; the longest took 7.6 s (0.21 s before)."
     assert f"A client that asked ten times a second {saw}" in _report_text.summary(report)
     assert f"{rest} A client that asked ten times a second {saw}\n" in _report_text.markdown(report)
     report["waited"] = None
