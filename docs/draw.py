@@ -23,7 +23,8 @@ STYLE = """
   text { fill: #1f2328; font: 14px ui-sans-serif, system-ui, sans-serif }
   .dim { fill: #59636e } .title { font-size: 19px; font-weight: 600 }
   .big { font-size: 15px; font-weight: 600 } .bar { fill: #54aeff } .refused { fill: #d1242f }
-  .waited { fill: #bf8700 } .ok { fill: #1a7f37; font-weight: 700 } .bad { fill: #d1242f; font-weight: 700 }
+  .waited { fill: #bf8700 }
+  .ok { fill: #1a7f37; font-weight: 700 } .bad { fill: #d1242f; font-weight: 700 }
   @media (prefers-color-scheme: dark) {
     .sheet { fill: #0d1117; stroke: #3d444d } text { fill: #f0f6fc } .dim { fill: #9198a1 }
     .bar { fill: #1f6feb } .refused { fill: #f85149 }
