@@ -25,8 +25,9 @@ options:
       - V(starting) does the same, and lets O(accounts) find the port free, since a LiteLLM whose
         port answers takes another one. Their own connections are refused from then on. Where one of
         them is not there nobody is held any more.
-      - V(released) lets those who wait through, and ends when the last of them is done. Where
-        nobody is held it does nothing.
+      - V(released) lets those who wait through, and ends when the last of them is done. If the
+        process that holds them does not answer it is ended, and they are refused. Where nobody is
+        held it does nothing.
     type: str
     choices: [held, starting, released]
     required: true
@@ -94,8 +95,10 @@ hold:
     carried: 3
     seconds: 12.4
 reason:
-  description: Why clients are not held; empty where they are.
-  returned: unless O(state=released)
+  description:
+    - Why clients are not held, or were not let through and are refused; empty where nothing is
+      wrong.
+  returned: success
   type: str
   sample: nft is not installed (package nftables)
 """
@@ -105,6 +108,7 @@ from typing import Any, Optional
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._hold import hold as _hold
+from ansible_collections.llmops.litellm.plugins.module_utils._hold.unit import HoldError
 from ansible_collections.llmops.litellm.plugins.module_utils._host import display as _display
 from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host import reader as _reader
@@ -150,12 +154,21 @@ def begin(params: dict[str, Any], check: bool) -> dict[str, Any]:
 
 
 def release(check: bool) -> dict[str, Any]:
-    """Let those who wait through.
+    """Let those who wait through. Where that fails they are refused: a proxy that serves is worth
+    more than those who waited for it.
 
     :raises HoldError: they still wait.
     """
-    ended = _hold.held() if check else _hold.let_through()
-    return {"changed": ended is not None, "hold": ended._asdict() if ended else {}}
+    there, reason = _hold.held(), ""
+    now = there
+    if there and not check:
+        try:
+            now = _hold.let_through()
+        except HoldError as error:
+            now, reason = None, str(error)
+            _hold.end(there)
+    changed = there is not None
+    return {"changed": changed, "hold": now._asdict() if now else {}, "reason": reason}
 
 
 def main() -> None:
@@ -181,8 +194,8 @@ def main() -> None:
             result = release(module.check_mode)
         else:
             result = begin(module.params, module.check_mode)
-            if result["reason"]:
-                module.warn(_display.plain("Clients are refused: %s" % result["reason"]))
+        if result["reason"]:
+            module.warn(_display.plain("Clients are refused: %s" % result["reason"]))
     except OperatorError as error:
         module.fail_json(msg=str(error))
     except OSError as error:

@@ -48,8 +48,9 @@ class Wanted(NamedTuple):
 
 class Standing(NamedTuple):
     """How a hold stands: the ``unit`` and what its process says: ``state``, how many new
-    connections were ``held``, how many ``kept`` ones were taken along and ``carried`` on, and the
-    ``seconds`` for which they waited."""
+    connections were ``held``, how many ``kept`` ones were taken along and ``carried`` on, the
+    ``seconds`` for which they waited, and whether the accounts that start a server are ``spared``.
+    """
 
     unit: str
     state: str

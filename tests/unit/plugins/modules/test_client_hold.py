@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from unit.support import answered
+from unit.support import answered, fails
 
 from ansible_collections.llmops.litellm.plugins.module_utils._hold import hold as _hold
 from ansible_collections.llmops.litellm.plugins.module_utils._hold.hold import HoldError, Standing
@@ -30,7 +30,8 @@ class Holds:
 
     def _do(self, name: str, *words: Any) -> None:
         self.done.append((name, *words))
-        answered(self.fails)
+        failure, self.fails = self.fails, None
+        answered(failure)
 
     def held(self) -> Standing | None:
         return self.there
@@ -115,11 +116,22 @@ def test_why_clients_are_not_held_is_a_warning(
     assert holds.said == [f"Clients are refused: {reason}"]
 
 
-@pytest.mark.parametrize("error", [HoldError("u does not answer"), OSError("u does not answer")])
-def test_clients_that_still_wait_are_an_error(holds: Holds, run: Run, error: Exception) -> None:
-    holds.there, holds.fails = HELD, error
+def test_clients_that_are_not_let_through_are_refused(holds: Holds, run: Run) -> None:
+    holds.there, holds.fails = HELD, HoldError("u does not answer")
     found = run(client_hold, state="released")
-    assert (found["failed"], found["msg"]) == (True, "u does not answer")
+    assert (found["changed"], found["hold"], found["reason"]) == (True, {}, "u does not answer")
+    assert holds.done == [("let_through",), ("end", HELD)]
+    assert holds.said == ["Clients are refused: u does not answer"]
+
+
+@pytest.mark.parametrize("error", [HoldError("u does not end"), OSError("u does not end")])
+def test_clients_that_still_wait_are_an_error(
+    holds: Holds, run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    holds.there, holds.fails = HELD, HoldError("u does not answer")
+    monkeypatch.setattr(_hold, "end", fails(error))
+    found = run(client_hold, state="released")
+    assert (found["failed"], found["msg"]) == (True, "u does not end")
 
 
 def test_clients_are_let_through(holds: Holds, run: Run) -> None:
@@ -128,7 +140,7 @@ def test_clients_are_let_through(holds: Holds, run: Run) -> None:
     holds.there = HELD
     found = run(client_hold, state="released")
     assert (found["changed"], found["hold"]) == (True, ENDED._asdict())
-    assert "reason" not in found
+    assert found["reason"] == ""
 
 
 @pytest.mark.parametrize("there", [None, HELD])
