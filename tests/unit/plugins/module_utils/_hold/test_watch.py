@@ -22,7 +22,7 @@ class Units:
         self.done: list[Any] = []
         self.answers = True
 
-    def start(self, _program: Any, number: int, words: list[str], description: str) -> str:
+    def start(self, number: int, words: list[str], description: str) -> str:
         self.done.append((number, words, description))
         self.there[ONE] = {"state": "asking", "before": SEEN, "since": SEEN}
         return ONE
@@ -40,7 +40,7 @@ class Units:
 @pytest.fixture
 def units(monkeypatch: pytest.MonkeyPatch) -> Units:
     made = Units()
-    monkeypatch.setattr(_unit.Program, "start", lambda *words: made.start(*words))
+    monkeypatch.setattr(_unit.Program, "start", made.start)
     monkeypatch.setattr(_unit.Program, "units", lambda _program: list(made.there))
     monkeypatch.setattr(_unit.Program, "standing", lambda _program: dict(made.there))
     monkeypatch.setattr(_unit, "PATIENCE", 0.1)
