@@ -17,6 +17,9 @@ import re
 import socket
 from typing import Iterable, Iterator, Optional
 
+from .._host import listeners as _listeners
+from .._host import process as _process
+
 # The same number on every architecture of Linux since 5.6.
 _PIDFD_GETFD = 438
 _C = ctypes.CDLL(None, use_errno=True)
@@ -48,17 +51,34 @@ def obstacle() -> str:
     return ""
 
 
-class KeptConnections:
-    """The connections that these processes have accepted at a port.
+def servers(port: int, proc: str = "/proc") -> list[int]:
+    """The processes that serve at a port: who listens there, and what they have started."""
+    listen = {
+        item.pid
+        for item in _listeners.listeners(proc)
+        if item.port == port and item.pid is not None
+    }
+    return [
+        int(name)
+        for name in os.listdir(proc)
+        if name.isdigit() and listen.intersection(_process.ancestors(int(name), proc))
+    ]
 
-    :param port: the one at which clients ask.
-    """
+
+class KeptConnections:
+    """The connections that some processes have accepted at a port."""
 
     def __init__(self, pids: Iterable[int], port: int) -> None:
         self.port = port
-        self.taken = 0  # so far
+        self.taken = 0  # so far, of all that were followed
         self._processes: dict[int, int] = {}  # process id to a descriptor of it
         self._known: dict[int, Optional[socket.socket]] = {}  # by inode; None: none of a client's
+        self.follow(pids, port)
+
+    def follow(self, pids: Iterable[int], port: int) -> None:
+        """Take along these processes' connections, and leave those of others."""
+        self.leave()
+        self.port = port
         for pid in pids:
             try:
                 self._processes[pid] = os.pidfd_open(pid)

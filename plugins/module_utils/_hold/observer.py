@@ -13,20 +13,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-import ssl
 import time
 from typing import NamedTuple, Optional, Sequence
-from urllib.parse import urlsplit
 
+from .question import Question
 from .status import Status
 
 # What it is doing, as its status says.
 ASKING, DONE = "asking", "done"
-PATH = "/health/liveliness"
 PACE = 0.1  # seconds from request to request, whatever becomes of those before
 TOLD = 1.0  # seconds between two statuses
 LAST = 5.0  # seconds for what is under way at the end
-_LARGEST = 65536
 
 
 class Request(NamedTuple):
@@ -44,22 +41,22 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     found.add_argument("--url", required=True)
     found.add_argument("--patience", type=float, required=True)
     found.add_argument("--limit", type=float, required=True)
-    return asyncio.run(Observer(found.parse_args(argv)).run())
+    return asyncio.run(_run(found.parse_args(argv)))
+
+
+async def _run(options: argparse.Namespace) -> int:
+    return await Observer(options).run()  # made here: until Python 3.10 events are of a loop
 
 
 class Observer:
     """What asks, and what it has seen."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        parts = urlsplit(options.url)
         self.options = options
-        self.host = parts.hostname or ""
-        self.port = parts.port or (443 if parts.scheme == "https" else 80)
-        self.path = parts.path.rstrip("/") + PATH
+        self.question = Question(options.url)
         self.state = ASKING
         self.done: list[Request] = []
         self.turned: Optional[float] = None
-        self._tls = parts.scheme == "https"
         self._under_way: dict[asyncio.Future[None], float] = {}
         self._end = asyncio.Event()
         self._status = Status()
@@ -103,27 +100,11 @@ class Observer:
     async def _ask(self) -> None:
         begun = time.monotonic()
         try:
-            answered = await asyncio.wait_for(self._answer(), self.options.patience)
-        except (OSError, asyncio.TimeoutError, ssl.SSLError):
+            status = await asyncio.wait_for(self.question.status(), self.options.patience)
+            answered = status == 200
+        except (OSError, asyncio.TimeoutError):
             answered = False
         self.done.append(Request(begun, time.monotonic() - begun, answered))
-
-    async def _answer(self) -> bool:
-        """Whether one request is answered as it should be."""
-        tls = _unverified() if self._tls else None
-        reader, writer = await asyncio.open_connection(self.host, self.port, ssl=tls)
-        try:
-            head = "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n"
-            writer.write((head % (self.path, self.host)).encode())
-            answer = b""
-            while len(answer) < _LARGEST:
-                data = await reader.read(_LARGEST)
-                if not data:
-                    break
-                answer += data
-            return answer.startswith(b"HTTP/1.") and answer[8:13] == b" 200 "
-        finally:
-            writer.close()
 
     def _turn(self) -> None:
         self.turned = time.monotonic()
@@ -146,11 +127,3 @@ def _sum(requests: Sequence[Request]) -> dict[str, float]:
         "failed": sum(not item.answered for item in requests),
         "longest": round(max((item.seconds for item in requests), default=0.0), 3),
     }
-
-
-def _unverified() -> ssl.SSLContext:
-    """TLS without a look at the certificate: of an address of this host, for which none is."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from typing import Optional
+from typing import Awaitable, Callable, Optional
 
 from .._host import marked as _marked
 
@@ -34,11 +34,14 @@ def last_answer(head: bytes) -> bytes:
     return begin + b"\r\nConnection: close\r\n" + rest
 
 
-async def carry(client: socket.socket, target: tuple[str, int], idle: float) -> bool:
+async def carry(
+    client: socket.socket, target: Callable[[], Awaitable[tuple[str, int]]], idle: float
+) -> bool:
     """Carry a connection until it ends, and close it.
 
-    :param target: address and port of the proxy; its family may be another than the client's, whom
-        a server on every address of IPv6 may have got by IPv4.
+    :param target: asked once there is a request: address and port of the proxy that serves by then,
+        or ``OSError``. The address' family may be another than the client's, whom a server on every
+        address of IPv6 may have got by IPv4.
     :param idle: seconds that the client has for its first byte.
     :returns: whether the proxy got a request.
     """
@@ -47,16 +50,17 @@ async def carry(client: socket.socket, target: tuple[str, int], idle: float) -> 
     with client:
         try:
             first = await asyncio.wait_for(loop.sock_recv(client, _PIECE), idle)
+            if not first:
+                return False
+            place = await target()
         except (OSError, asyncio.TimeoutError):
             return False
-        if not first:
-            return False
-        family = socket.AF_INET6 if ":" in target[0] else socket.AF_INET
+        family = socket.AF_INET6 if ":" in place[0] else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as proxy:
             proxy.setblocking(False)
             _marked.mark(proxy)
             try:
-                await asyncio.wait_for(loop.sock_connect(proxy, target), _CONNECTS)
+                await asyncio.wait_for(loop.sock_connect(proxy, place), _CONNECTS)
                 await loop.sock_sendall(proxy, first)
             except (OSError, asyncio.TimeoutError):
                 return False

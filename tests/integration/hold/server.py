@@ -57,6 +57,7 @@ class Connection(asyncio.Protocol):
         else:
             await asyncio.sleep(0.001)
             name = sys.argv[1].encode()
+            old = old or b"Connection: close" in head
             last = b"Connection: close\r\n" if ENDING.is_set() else b""
             head = b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n" % (last, len(name))
             self.transport.write(head + name)

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,16 @@ from ansible_collections.llmops.litellm.plugins.module_utils._hold import redire
 from ansible_collections.llmops.litellm.plugins.module_utils._host import marked as _marked
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm.client import Client
 
-PORT = 4000
+PORT, TO = 4000, 14000
 PATIENCE = 15.0  # seconds until a test that waits for nothing fails
 TABLE = "llmops_litellm_hold_1"
 CLONE_NEWNET = 0x40000000
 SERVER = str(Path(__file__).parent / "server.py")
 HOLDS = "ansible_collections.llmops.litellm.plugins.module_utils._hold.program"
 ASK = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+# Seconds, shorter than theirs: after which a server that is there is not going to be stopped, and
+# for connections that come late.
+GRACE, LATE = 3.0, 1.5
 KEPT, FRESH = 20, 10  # clients that ask on and on
 C = ctypes.CDLL(None, use_errno=True)
 
@@ -55,7 +58,7 @@ class Processes:
 
     def __init__(self, folder: Path) -> None:
         self.stack = ExitStack()
-        self.place = str(folder / "notify")
+        self.place, self.wish = str(folder / "notify"), folder / "to"
         self.status = self.stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         self.status.bind(self.place)
         self.status.settimeout(PATIENCE)
@@ -66,27 +69,43 @@ class Processes:
         self.stack.callback(lambda: (made.kill(), made.communicate()))
         return made
 
-    def serve(self, name: str, address: str = "127.0.0.1") -> subprocess.Popen[str]:
+    def serve(
+        self, name: str, address: str = "127.0.0.1", port: int = PORT
+    ) -> subprocess.Popen[str]:
         """A server, once it serves."""
-        made = self.start([SERVER, name, address, str(PORT)], stdout=subprocess.PIPE)
+        made = self.start([SERVER, name, address, str(port)], stdout=subprocess.PIPE)
         assert made.stdout and made.stdout.readline() == "serves\n"
         return made
 
     def hold(
-        self, *addresses: str, pids: tuple[int, ...] = (), limit: float = 60, account: int = 65534
+        self,
+        *addresses: str,
+        pids: tuple[int, ...] = (),
+        limit: float = 60,
+        account: int = 65534,
+        more: Sequence[str] = (),
     ) -> subprocess.Popen[str]:
-        """A hold, once it holds."""
-        code = "import sys; from %s import main; sys.exit(main())" % HOLDS
+        """A hold, once it holds or leads."""
+        code = "import sys, %s as it; it.GRACE, it.LATE = %g, %g; sys.exit(it.main())"
         words = ["--table=" + TABLE, "--port=%d" % PORT, "--limit=%g" % limit]
         words += ["--address=" + each for each in addresses or ("127.0.0.1",)]
         words += ["--process=%d" % pid for pid in pids] + ["--account=%d" % account]
+        words += ["--wish=%s" % self.wish, *more]
         made = self.start(
-            ["-c", code, *words],
+            ["-c", code % (HOLDS, GRACE, LATE), *words],
             env={**os.environ, "NOTIFY_SOCKET": self.place},
             stderr=subprocess.PIPE,
         )
-        assert self.told(lambda status: status["state"] == "holding")["kept"] == 0 or pids
+        state = "leading" if any(each.startswith("--to=") for each in more) else "holding"
+        assert self.told(lambda status: status["state"] == state)["kept"] == 0 or pids
         return made
+
+    def turn(self, hold: subprocess.Popen[str], to: int) -> dict[str, Any]:
+        """Have it lead to a port, or hold, and what it says then."""
+        self.wish.write_text(str(to))
+        hold.send_signal(signal.SIGHUP)
+        state = "leading" if to else "holding"
+        return self.told(lambda status: status["state"] == state)
 
     def told(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The first status of the hold that is as wanted."""
@@ -198,6 +217,10 @@ class Clients:
         """Whether every one of them was answered by this server."""
         return len(self.names) == KEPT + FRESH and all(name in each for each in self.names.values())
 
+    def fresh_have_heard(self, name: str) -> bool:
+        """Whether those were answered by it who ask with a connection each."""
+        return all(name in self.names[KEPT + each] for each in range(FRESH))
+
     async def all(self, script: Callable[[], None]) -> None:
         """All of them, while a script runs beside."""
         asking = [asyncio.ensure_future(self.ask(number, True)) for number in range(KEPT)]
@@ -245,6 +268,135 @@ def test_no_client_notices(processes: Processes, served: str, held: list[str], a
     asyncio.run(clients.all(script))
     assert clients.lost == []
     assert clients.stream.endswith(b"5\r\n00039\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("first", "served", "held", "asked"),
+    [
+        ("led", "127.0.0.1", ["127.0.0.1"], "127.0.0.1"),
+        ("led", "0.0.0.0", ["0.0.0.0"], "127.0.0.2"),
+        ("led", "::", ["::", "0.0.0.0"], "::1"),
+        ("led", "::", ["::", "0.0.0.0"], "127.0.0.1"),
+        ("held", "127.0.0.1", ["127.0.0.1"], "127.0.0.1"),
+        ("held between", "127.0.0.1", ["127.0.0.1"], "127.0.0.1"),
+    ],
+)
+def test_no_client_notices_that_a_server_is_replaced_while_another_serves(
+    processes: Processes, first: str, served: str, held: list[str], asked: str
+) -> None:
+    clients, old = Clients(asked), processes.serve("old", served)
+    other = processes.serve("other", served, TO)
+    idle, late = (processes.stack.enter_context(connect(asked)) for _each in range(2))
+    for each in (idle, late):
+        each.sendall(ASK)
+        assert each.recv(65536).endswith(b"\r\n\r\nold")
+    ends: list[tuple[int, str]] = []
+
+    def script() -> None:
+        until(lambda: clients.have_heard("old"))
+        time.sleep(1.2)  # since the answer to those who are idle
+        more = [] if first == "held" else ["--to=%d" % TO]
+        hold = processes.hold(*held, pids=(old.pid,), more=more)
+        if first == "held":
+            old.terminate()
+            assert ended(old)[0] == 0
+            processes.turn(hold, TO)
+        else:
+            until(lambda: clients.fresh_have_heard("other"))
+            old.terminate()
+            assert ended(old)[0] == 0
+        until(lambda: clients.have_heard("other"))
+        idle.sendall(ASK)
+        assert idle.recv(65536).endswith(b"\r\nConnection: close\r\nContent-Length: 5\r\n\r\nother")
+        there = processes.stack.enter_context(connect(asked))
+        there.sendall(ASK)
+        assert there.recv(65536).endswith(b"\r\n\r\nother")
+        if first == "held between":
+            assert processes.turn(hold, 0)["to"] == TO
+            time.sleep(0.2)
+        hold.send_signal(signal.SIGUSR2)
+        assert processes.told(lambda status: status["spared"])["to"] == TO
+        processes.serve("new", served)
+        hold.send_signal(signal.SIGUSR1)
+        assert processes.told(lambda status: status["state"] == "carrying")["to"] == TO
+        assert "dport" not in rules()
+        other.terminate()
+        assert ended(other)[0] == 0
+        there.sendall(ASK)
+        assert there.recv(65536).endswith(b"\r\n\r\nnew")
+        until(lambda: clients.have_heard("new"))
+        # it went on to the other one's port in its time, and asks only now
+        late.sendall(ASK)
+        assert late.recv(65536).endswith(b"\r\n\r\nnew")
+        clients.over = True
+        for each in (idle, late, there):
+            each.close()
+        ends.append(ended(hold))
+
+    asyncio.run(clients.all(script))
+    assert clients.lost == []
+    assert clients.stream.endswith(b"5\r\n00039\r\n0\r\n\r\n")
+    assert ends == [(0, "")] and rules() == ""
+
+
+def test_once_the_other_server_is_killed_nobody_is_led_to_it(processes: Processes) -> None:
+    old, other = processes.serve("old"), processes.serve("other", port=TO)
+    with connect() as kept:
+        kept.sendall(ASK)
+        assert kept.recv(65536).endswith(b"\r\n\r\nold")
+        hold = processes.hold(pids=(old.pid,), more=["--to=%d" % TO])
+        assert "dport" in rules()
+        other.kill()
+        until(lambda: rules() == "", 4)
+        assert ended(hold) == (0, "nobody serves at port %d any more\n" % TO)
+        with connect() as fresh:
+            for client in (kept, fresh):  # one that was not stopped has its own again
+                client.sendall(ASK)
+                assert client.recv(65536).endswith(b"\r\n\r\nold")
+
+
+def test_held_again_new_connections_wait_and_others_stay(processes: Processes) -> None:
+    processes.serve("other", port=TO)
+    hold = processes.hold(more=["--to=%d" % TO], limit=1)
+    with connect() as there:
+        time.sleep(1.2)  # the limit is none for those who are led
+        there.sendall(ASK)
+        assert there.recv(65536).endswith(b"\r\n\r\nother")
+        processes.turn(hold, 0)
+        with connect() as fresh:
+            fresh.sendall(ASK)
+            assert is_waiting(fresh)
+            there.sendall(ASK)
+            assert there.recv(65536).endswith(b"\r\n\r\nother")
+            assert heard(fresh) == b"reset"
+    assert ended(hold) == (0, "nobody serves after 1 s: clients are refused\n")
+    assert rules() == ""
+
+
+def test_a_server_that_nobody_stops_serves_on(processes: Processes) -> None:
+    processes.serve("old")
+    hold = processes.hold(more=["--url=http://127.0.0.1:%d" % PORT])
+    with connect() as client:
+        client.sendall(ASK)
+        assert is_waiting(client, GRACE / 2)
+        assert client.recv(65536).endswith(b"\r\n\r\nold")
+    assert ended(hold) == (0, "the server was not stopped: clients are let through\n")
+    assert rules() == ""
+
+
+def test_a_server_that_is_stopped_is_waited_for(processes: Processes) -> None:
+    """Also when the next one answers before it is to have clients."""
+    old = processes.serve("old")
+    hold = processes.hold(pids=(old.pid,), more=["--url=http://127.0.0.1:%d" % PORT])
+    old.terminate()
+    assert ended(old)[0] == 0
+    time.sleep(1.5)
+    processes.serve("new")
+    with connect() as client:
+        client.sendall(ASK)
+        assert is_waiting(client, GRACE * 2)
+        hold.send_signal(signal.SIGUSR1)
+        assert client.recv(65536).endswith(b"\r\n\r\nnew")
 
 
 @pytest.fixture

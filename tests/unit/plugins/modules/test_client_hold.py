@@ -38,7 +38,8 @@ class Holds:
 
     def begin(self, wanted: Any) -> Standing:
         self._do("begin", wanted)
-        self.there = self.there or HELD
+        state = {"state": "leading", "to": wanted.to} if wanted.to else {"state": "holding"}
+        self.there = (self.there or HELD)._replace(**state)
         return self.there
 
     def spare(self, there: Standing) -> Standing:
@@ -48,8 +49,8 @@ class Holds:
     def end(self, there: Standing) -> None:
         self._do("end", there)
 
-    def let_through(self) -> Standing | None:
-        self._do("let_through")
+    def let_through(self, kept: bool) -> Standing | None:
+        self._do("let_through", kept)
         return ENDED if self.there else None
 
 
@@ -64,14 +65,58 @@ def holds(monkeypatch: pytest.MonkeyPatch) -> Holds:
 
 
 def test_clients_are_held_once(holds: Holds, run: Run) -> None:
-    found = run(client_hold, state="held", limit=90, kept=False, accounts=["1:2:", "7"], **WHERE)
+    more: dict[str, Any] = {"limit": 90, "kept": False, "accounts": ["1:2:", "7"]}
+    found = run(client_hold, state="held", url="http://x", **more, **WHERE)
     assert (found["changed"], found["hold"], found["reason"]) == (True, HELD._asdict(), "")
-    wanted = _hold.Wanted(4000, ["127.0.0.1"], 90, False, (1, 7))
+    wanted = _hold.Wanted(4000, ["127.0.0.1"], 90, False, (1, 7), 0, "http://x")
     assert holds.done == [("begin", wanted)]
     found = run(client_hold, state="held", **WHERE)
     assert (found["changed"], found["hold"]) == (False, HELD._asdict())
-    assert holds.done[1][1] == wanted._replace(limit=120, kept=True, accounts=(0,))
+    assert holds.done[1][1] == wanted._replace(limit=120, kept=True, accounts=(0,), url="")
     assert holds.said == []
+
+
+def test_clients_are_led_once(holds: Holds, run: Run) -> None:
+    found = run(client_hold, state="led", to=14000, **WHERE)
+    led = HELD._replace(state="leading", to=14000)
+    assert (found["changed"], found["hold"], found["reason"]) == (True, led._asdict(), "")
+    assert holds.done[0][1] == _hold.Wanted(4000, ["127.0.0.1"], 120, True, (0,), 14000)
+    assert run(client_hold, state="led", to=14000, **WHERE)["changed"] is False
+    found = run(client_hold, state="held", to=14000, **WHERE)  # which has no meaning then
+    assert (found["changed"], found["hold"]["state"]) == (True, "holding")
+    assert holds.done[-1][1].to == 0
+    found = run(client_hold, state="led", to=14000, **WHERE)
+    assert (found["changed"], found["hold"]) == (True, led._asdict())
+
+
+def test_an_account_is_spared_and_clients_stay_led(holds: Holds, run: Run) -> None:
+    holds.there = HELD._replace(state="leading", to=14000)
+    found = run(client_hold, state="starting", **WHERE)
+    assert (found["changed"], found["hold"]["state"]) == (False, "leading")
+    assert holds.done == [("spare", holds.there)]
+
+
+@pytest.mark.parametrize("there", [None, HELD])
+def test_why_clients_are_not_led_is_a_warning(
+    holds: Holds, run: Run, there: Standing | None
+) -> None:
+    holds.there, holds.fails = there, HoldError("nobody serves there")
+    found = run(client_hold, state="led", to=14000, **WHERE)
+    assert (found["changed"], found["reason"]) == (False, "nobody serves there")
+    assert found["hold"] == (there._asdict() if there else {})  # which still holds
+    assert holds.said == ["Clients are not led: nobody serves there"]
+
+
+def test_nobody_is_led_to_where_they_are(holds: Holds, run: Run) -> None:
+    found = run(client_hold, state="led", to=4000, **WHERE)
+    assert (found["failed"], found["msg"]) == (True, "to: 4000 is the port at which clients ask")
+    assert holds.done == []
+
+
+def test_whom_the_servers_keep_is_not_taken_along(holds: Holds, run: Run) -> None:
+    holds.there = HELD
+    run(client_hold, state="released", kept=False)
+    assert holds.done == [("let_through", False)]
 
 
 def test_an_account_that_starts_a_server_is_spared(holds: Holds, run: Run) -> None:
@@ -120,7 +165,7 @@ def test_clients_that_are_not_let_through_are_refused(holds: Holds, run: Run) ->
     holds.there, holds.fails = HELD, HoldError("u does not answer")
     found = run(client_hold, state="released")
     assert (found["changed"], found["hold"], found["reason"]) == (True, {}, "u does not answer")
-    assert holds.done == [("let_through",), ("end", HELD)]
+    assert holds.done == [("let_through", True), ("end", HELD)]
     assert holds.said == ["Clients are refused: u does not answer"]
 
 
@@ -153,12 +198,18 @@ def test_check_mode_holds_nobody_and_lets_nobody_go(
         found = run(client_hold, check=True, state=state, **WHERE)
         assert (found["hold"], found["reason"]) == (shown, "")
         assert found["changed"] is (there is None)
+    found = run(client_hold, check=True, state="led", to=14000, **WHERE)
+    assert (found["changed"], found["hold"]) == (True, shown)
     found = run(client_hold, check=True, state="released")
     assert (found["changed"], found["hold"]) == (there is not None, shown)
+    holds.there = HELD._replace(state="leading", to=14000)
+    for state, changes in (("led", False), ("held", True), ("starting", False)):
+        assert run(client_hold, check=True, state=state, to=14000, **WHERE)["changed"] is changes
+    assert run(client_hold, check=True, state="led", to=1, **WHERE)["changed"] is True
     assert holds.done == []
 
 
-@pytest.mark.parametrize("state", ["held", "starting"])
+@pytest.mark.parametrize("state", ["held", "starting", "led"])
 def test_where_clients_ask_must_be_said(holds: Holds, run: Run, state: str) -> None:
     found = run(client_hold, state=state, addresses=["127.0.0.1"])
     assert found["failed"] and "port" in found["msg"]

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.support import listening
 
 from ansible_collections.llmops.litellm.plugins.module_utils._hold import hold as _hold
 from ansible_collections.llmops.litellm.plugins.module_utils._hold import kept as _kept
 from ansible_collections.llmops.litellm.plugins.module_utils._hold import unit as _unit
 from ansible_collections.llmops.litellm.plugins.module_utils._hold.hold import HoldError, Wanted
+from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
+from ansible_collections.llmops.litellm.plugins.module_utils._host.listeners import Listener
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
 
 ONE = "llmops-litellm-hold-1.service"
@@ -48,7 +46,9 @@ class Host:
             for path in self.folder.rglob("*.py"):
                 self.files[str(path.relative_to(self.folder))] = path.read_text()
             if self.starts:
-                self.add(next(word for word in argv if word.startswith("--unit="))[7:])
+                name = next(word for word in argv if word.startswith("--unit="))[7:]
+                to = int(next(word for word in argv if word.startswith("--to="))[5:])
+                self.add(name, **({"state": "leading", "to": to} if to else {}))
             return Result(0 if self.starts else 1, "", "Job failed.\n")
         if argv[0] == "journalctl":
             return Result(0, self.journal, "")
@@ -63,11 +63,19 @@ class Host:
             told = self.units[name]
             return Result(0, json.dumps(told) + "\n" if told else "\n", "")
         if verb == "kill" and self.answers:
-            change = {"spared": True} if "--signal=USR2" in argv else {"state": "carrying"}
-            self.units[name].update(change)
+            self.units[name].update(self.change(name, argv[3].partition("=")[2]))
         if verb == "stop":
             del self.units[name]
         return Result(0, "", "")
+
+    def change(self, name: str, signal: str) -> dict[str, Any]:
+        """What a unit says after a signal."""
+        if signal == "USR2":
+            return {"spared": True}
+        if signal == "USR1":
+            return {"to": 0} if self.units[name]["state"] == "carrying" else {"state": "carrying"}
+        to = int((self.folder / name.replace(".service", "") / "to").read_text())
+        return {"state": "leading", "to": to} if to else {"state": "holding"}
 
     def called(self, word: str) -> list[list[str]]:
         """What was run with this word."""
@@ -77,16 +85,19 @@ class Host:
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
     made = Host(tmp_path)
+    served = [Listener("127.0.0.1", port, 9, "x") for port in (14000, 14001)]
+    monkeypatch.setattr(_listeners, "listeners", lambda: served)
     monkeypatch.setattr(_process, "run", made.run)
     monkeypatch.setattr(_systemd, "run", made.run)
     monkeypatch.setattr(_process, "program", lambda name: "/sbin/" + name)
     monkeypatch.setattr(_unit, "RUN", str(tmp_path))
     monkeypatch.setattr(_unit, "PATIENCE", 0.1)
-    monkeypatch.setattr(_hold, "servers", lambda _port: [11, 12])
+    monkeypatch.setattr(_kept, "servers", lambda _port: [11, 12])
     return made
 
 
-WANTED = Wanted(4000, ["127.0.0.1", "::"], 90, True, (7, 8))
+WANTED = Wanted(4000, ["127.0.0.1", "::"], 90, True, (7, 8), url="http://x:4000")
+LED = WANTED._replace(to=14000)
 
 
 def test_a_unit_holds_what_is_wanted(host: Host) -> None:
@@ -104,7 +115,12 @@ def test_a_unit_holds_what_is_wanted(host: Host) -> None:
         "--process=12",
         "--account=7",
         "--account=8",
+        "--to=0",
+        "--url=http://x:4000",
+        f"--wish={host.folder}/llmops-litellm-hold-1/to",
     ]
+    assert "--property=RuntimeDirectory=llmops-litellm-hold-1" in argv
+    assert "--description=Clients of port 4000 are held" in argv
     assert "--property=Type=notify" in argv
     stop = "add table inet llmops_litellm_hold_1; delete table inet llmops_litellm_hold_1"
     assert f'--property=ExecStopPost=-/sbin/nft "{stop}"' in argv
@@ -151,6 +167,62 @@ def test_a_unit_that_says_nothing_of_the_kind_is_none(host: Host) -> None:
     assert _hold.standing() == []
 
 
+def test_clients_are_led_from_the_beginning(host: Host) -> None:
+    there = _hold.begin(LED)
+    assert (there.unit, there.state, there.to) == (ONE, "leading", 14000)
+    (argv,) = host.called("--unit=" + ONE)
+    assert "--to=14000" in argv
+    assert "--description=Clients of port 4000 are led to port 14000" in argv
+    assert _hold.begin(LED) == there
+    assert len(host.called("systemd-run")) == 1 and host.called("kill") == []
+
+
+def test_the_same_unit_leads_and_holds(host: Host) -> None:
+    _hold.begin(WANTED)
+    (host.folder / "llmops-litellm-hold-1").mkdir()  # systemd's, with the unit
+    there = _hold.begin(LED)
+    assert (there.unit, there.state, there.to) == (ONE, "leading", 14000)
+    host.units[ONE]["to"] = 14000
+    there = _hold.begin(WANTED)
+    assert (there.unit, there.state, there.to) == (ONE, "holding", 14000)
+    assert _hold.begin(WANTED) == there
+    assert _hold.begin(LED).state == "leading"
+    assert len(host.called("systemd-run")) == 1
+    assert [argv[3] for argv in host.called("kill")] == ["--signal=HUP"] * 3
+    host.answers = False
+    with pytest.raises(HoldError, match=f"{ONE} does not answer"):
+        _hold.begin(WANTED)
+
+
+@pytest.mark.parametrize("state", ["leading", "holding"])
+def test_who_was_led_to_one_port_is_not_led_to_another(host: Host, state: str) -> None:
+    host.add(state=state, to=14000)
+    with pytest.raises(HoldError) as error:
+        _hold.begin(LED._replace(to=14001))
+    assert str(error.value) == "clients can't be led to port 14001: port 14000 has some"
+    assert host.called("kill") == []
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_nobody_is_led_where_nobody_serves(host: Host, there: bool) -> None:
+    if there:
+        host.add()
+    with pytest.raises(HoldError) as error:
+        _hold.begin(LED._replace(to=14002))
+    assert str(error.value) == "clients can't be led to port 14002: nobody serves there"
+    assert host.called("kill") + host.called("systemd-run") == []
+
+
+def test_only_one_unit_takes_along_whom_it_has_led(host: Host) -> None:
+    """Of two that have a connection, each would read a part of it."""
+    host.add(state="carrying", to=14000)
+    host.add("llmops-litellm-hold-2.service", state="carrying", to=14001)
+    there = _hold.begin(LED)
+    assert there.unit == "llmops-litellm-hold-3.service"
+    assert [argv[-1] for argv in host.called("kill")] == [ONE]
+    assert host.units[ONE]["to"] == 0
+
+
 @pytest.mark.parametrize(
     ("journal", "reason"),
     [
@@ -190,6 +262,20 @@ def test_those_who_wait_are_let_through_once(host: Host) -> None:
     assert _hold.let_through() is None
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_those_who_were_led_are_taken_along_unless_they_can_not_be(host: Host, kept: bool) -> None:
+    _hold.begin(LED)
+    ended = _hold.let_through(kept)
+    assert ended and (ended.state, ended.to) == ("carrying", 14000 if kept else 0)
+    assert len(host.called("--signal=USR1")) == (1 if kept else 2)
+
+
+def test_what_a_unit_of_before_says_is_understood(host: Host) -> None:
+    host.add()
+    (there,) = _hold.standing()
+    assert there.to == 0 and "to" not in host.units[ONE]
+
+
 def test_one_that_does_not_answer_is_named(host: Host) -> None:
     host.add()
     host.answers = False
@@ -220,28 +306,3 @@ def test_obstacles_are_those_of_rules_and_of_kept_connections(
     host.nft = Result(127, "", "")
     monkeypatch.setattr(_kept, "obstacle", lambda: "no")
     assert _hold.obstacles(4000, ["::"]) == ("nft is not installed (package nftables)", "no")
-
-
-def test_servers_are_who_listens_and_their_children(tmp_path: Path) -> None:
-    """Workers have what they accepted, whoever listens."""
-    code = (
-        "import os, socket, sys; d = socket.create_server(('127.0.0.1', 0)); r, w = os.pipe()\n"
-        "child = os.fork()\n"
-        "if not child: d.close(); os.close(w); os.read(r, 1); os._exit(0)\n"
-        "print(child, d.getsockname()[1], flush=True); sys.stdin.read()\n"
-    )
-    with (
-        listening([], {}, tmp_path) as other,
-        subprocess.Popen(
-            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as server,
-        socket.socket() as beside,
-    ):
-        assert server.stdout
-        child, port = map(int, server.stdout.readline().split())
-        beside.connect(("127.0.0.1", port))  # who only asks is none
-        found = _hold.servers(port)
-        server.communicate("")
-        assert sorted(found) == sorted([server.pid, child])
-        assert _hold.servers(other.port) == [other.pid]
-        assert os.getpid() not in found

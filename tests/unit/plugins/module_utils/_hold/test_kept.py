@@ -9,10 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.support import fails
+from unit.support import fails, listening
 
 from ansible_collections.llmops.litellm.plugins.module_utils._hold import kept as _kept
 from ansible_collections.llmops.litellm.plugins.module_utils._hold.kept import KeptConnections
@@ -273,6 +274,25 @@ def test_a_number_that_came_again_is_not_taken_for_the_one_before(
         assert ours.getpeername() == asking.getsockname()
 
 
+def test_others_may_be_followed_in_their_place(serve: Serve, keep: Keep) -> None:
+    one, two = serve(), serve()
+    for server in (one, two):
+        server.client()
+    kept = keep(one.process.pid, port=one.port)
+    kept.look()
+    kept.follow([two.process.pid], two.port)
+    kept.look()
+    assert kept.taken == 2
+    for server in (one, two):
+        server.do("close")
+    (ours,) = kept.look()  # the other one is closed, as its server wants it
+    with ours:
+        assert ours.getpeername() == two.clients[0].getsockname()
+    assert one.clients[0].recv(1) == b""
+    two.end()
+    assert (kept.look(), kept.served) == ([], False)
+
+
 def test_what_can_not_be_looked_at_for_now_has_not_ended(
     serve: Serve, keep: Keep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,3 +329,28 @@ def test_many_connections_are_looked_at_quickly(serve: Serve, keep: Keep) -> Non
         kept.look()
     # five looks within two of their intervals, however loaded the machine is
     assert time.process_time() - begun < 0.5
+
+
+def test_servers_are_who_listens_and_their_children(tmp_path: Path) -> None:
+    """Workers have what they accepted, whoever listens."""
+    code = (
+        "import os, socket, sys; d = socket.create_server(('127.0.0.1', 0)); r, w = os.pipe()\n"
+        "child = os.fork()\n"
+        "if not child: d.close(); os.close(w); os.read(r, 1); os._exit(0)\n"
+        "print(child, d.getsockname()[1], flush=True); sys.stdin.read()\n"
+    )
+    with (
+        listening([], {}, tmp_path) as other,
+        subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as server,
+        socket.socket() as beside,
+    ):
+        assert server.stdout
+        child, port = map(int, server.stdout.readline().split())
+        beside.connect(("127.0.0.1", port))  # who only asks is none
+        found = _kept.servers(port)
+        server.communicate("")
+        assert sorted(found) == sorted([server.pid, child])
+        assert _kept.servers(other.port) == [other.pid]
+        assert os.getpid() not in found

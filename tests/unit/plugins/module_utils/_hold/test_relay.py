@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.support import fails
 
 from ansible_collections.llmops.litellm.plugins.module_utils._hold import relay as _relay
 from ansible_collections.llmops.litellm.plugins.module_utils._host import marked as _marked
@@ -155,6 +156,15 @@ def test_packets_may_end_anywhere(cuts: set[int]) -> None:
     assert answered(pieces) == CONTINUE + LAST + b"X: y\r\n\r\n" + b"body\r\n\r\n" * 3
 
 
+def leading(place: tuple[str, int]) -> Callable[[], Awaitable[tuple[str, int]]]:
+    """Where a connection is carried to."""
+
+    async def target() -> tuple[str, int]:
+        return place
+
+    return target
+
+
 class Line:
     """A client, a proxy that listens, and the relay between them."""
 
@@ -169,7 +179,7 @@ class Line:
 
     def carry(self, idle: float = PATIENCE) -> Future[bool]:
         """Begin to carry."""
-        target = self.listener.getsockname()[:2]
+        target = leading(self.listener.getsockname()[:2])
         return self.pool.submit(asyncio.run, _relay.carry(self.ours, target, idle))
 
     def proxy(self) -> socket.socket:
@@ -307,7 +317,7 @@ def test_a_client_that_has_gone_asks_nobody(line: Line) -> None:
 
 
 def test_where_nobody_serves_the_connection_ends(line: Line) -> None:
-    target = line.listener.getsockname()
+    target = leading(line.listener.getsockname())
     line.listener.close()
     done = line.pool.submit(asyncio.run, _relay.carry(line.ours, target, PATIENCE))
     line.client.sendall(ASK)
@@ -326,6 +336,31 @@ def test_a_proxy_that_does_not_answer_is_given_up(
         line.client.sendall(ASK)
         assert done.result(PATIENCE) is False
         assert line.client.recv(1) == b""
+
+
+def test_where_it_is_carried_to_is_asked_once_there_is_a_request(line: Line) -> None:
+    asked: list[str] = []
+    place = line.listener.getsockname()
+
+    async def target() -> tuple[str, int]:
+        asked.append("")
+        return place
+
+    done = line.pool.submit(asyncio.run, _relay.carry(line.ours, target, PATIENCE))
+    assert wait([done], 0.1).not_done and not asked
+    line.client.sendall(ASK)
+    with line.proxy() as proxy:
+        assert until(proxy, b"\r\n\r\n") == ASK
+        line.client.close()
+    assert done.result(PATIENCE) is True and len(asked) == 1
+
+
+def test_a_client_that_gave_up_before_somebody_served_asks_nobody(line: Line) -> None:
+    target = fails(ConnectionAbortedError())
+    done = line.pool.submit(asyncio.run, _relay.carry(line.ours, target, PATIENCE))
+    line.client.sendall(ASK)
+    assert done.result(PATIENCE) is False
+    assert line.client.recv(1) == b""
 
 
 def test_connections_to_the_proxy_are_marked(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -354,7 +389,8 @@ def test_a_client_of_an_ipv6_socket_may_be_carried_by_ipv4() -> None:
             ours = door.accept()[0]
         with client, socket.create_server(("127.0.0.1", 0)) as listener:
             listener.settimeout(PATIENCE)
-            done = pool.submit(asyncio.run, _relay.carry(ours, listener.getsockname(), PATIENCE))
+            target = leading(listener.getsockname())
+            done = pool.submit(asyncio.run, _relay.carry(ours, target, PATIENCE))
             client.sendall(ASK)
             with listener.accept()[0] as proxy:
                 assert until(proxy, b"\r\n\r\n") == ASK
