@@ -23,6 +23,7 @@ from .._host import files as _files
 from .._host import listeners as _listeners
 from .._host import process as _process
 from .._host import systemd as _systemd
+from .._host import tls as _tls
 from .._litellm import client as _client
 
 # Tags of a certificate's DER: its version, and a time with two digits of the year.
@@ -128,7 +129,7 @@ def certificate(url: str, now: datetime, limits: Limits) -> Said:
     parts = urlsplit(url)
     host = parts.hostname or ""
     is_here = _listeners.is_here(host)
-    context = _client.unverified() if is_here else ssl.create_default_context()
+    context = _tls.unverified() if is_here else ssl.create_default_context()
     try:
         with socket.create_connection((host, parts.port or 443), limits.seconds) as plain:
             with context.wrap_socket(plain, server_hostname=host) as secured:

@@ -24,6 +24,7 @@ from .._config import envfile as _envfile
 from .._host import files as _files
 from .._host import listeners as _listeners
 from .._host import marked as _marked
+from .._host import tls as _tls
 from .._host.problem import OperatorError
 
 LARGEST = 64 * 1024 * 1024  # bytes of an answer
@@ -32,15 +33,6 @@ MASTER_KEY = "LITELLM_MASTER_KEY"
 
 class ProxyError(OperatorError):
     """A request to the proxy failed; the message is plain and holds no secret."""
-
-
-def unverified() -> ssl.SSLContext:
-    """TLS without a look at the certificate: of an address of this host, where nobody else answers,
-    and for which no certificate is."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -114,7 +106,7 @@ class Client:
         ]
         if parts.scheme == "https":
             here = _listeners.is_here(parts.hostname)
-            handlers.append(_HTTPS(unverified() if here else ssl.create_default_context()))
+            handlers.append(_HTTPS(_tls.unverified() if here else ssl.create_default_context()))
         self._opener = urllib.request.build_opener(*handlers)
 
     def with_key(self, key: str) -> "Client":
