@@ -386,11 +386,11 @@ class Run:
         self.engine_ran = asked.returncode == 0
 
     def use_testbed(self) -> None:
-        """Let the tasks that come after it find the test bed's engine, PostgreSQL and Redis."""
+        """Let the tasks that come after it find the test bed's engine and its servers' images."""
         facts = json.loads((ROOT / ".cache/testbed/testbed.json").read_text(encoding="utf-8"))
         self.environment["DOCKER_HOST"] = facts["docker_host"]
         self.environment["LLMOPS_BUILT_MODULES_IMAGE"] = facts["bare_host_image"]
-        for server in ("postgres", "redis"):
+        for server in ("postgres", "redis", "pgbouncer"):
             ask = [sys.executable, "-c", f"import images; print(images.tag('{server}'))"]
             answer = subprocess.run(
                 ask, cwd=ROOT / "tests/testbed", check=True, capture_output=True, text=True

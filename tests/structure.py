@@ -21,7 +21,7 @@ FLOORS = (
     {"_host": "process"},
     {"_config": "envfile", "_hold": "hold"},
     {"_postgres": "session", "_redis": "redis"},
-    {"_litellm": "client"},
+    {"_litellm": "client", "_pooler": "pooler"},
     {"_deployment": "journal"},
     {"_backup": "backup", "_model_server": "declaration"},
     {"_health": "checks", "_restore": "plan"},

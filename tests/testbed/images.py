@@ -63,6 +63,7 @@ IMAGES = {
             upon=(("BASE", "base-bullseye"),),
         ),
         Image("redis", folder="redis", upon=(("BASE", "base"),)),
+        Image("pgbouncer", folder="pgbouncer", upon=(("BASE", "base"),)),
         Image("registry", folder="registry", upon=(("BASE", "base"),)),
         # with the contract of the official images
         Image(

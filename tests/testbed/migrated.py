@@ -6,7 +6,7 @@
 A host is an image (its file system) and a volume (its engine's data). Each new host gets a copy of
 the volume: layers of images, which an engine never changes, are hard links, all else is copied.
 
-- ``pulled``: an engine that has the three images, for a scenario that isn't about pulling them.
+- ``pulled``: an engine that has the four images, for a scenario that isn't about pulling them.
 - ``migrated``: a legacy host after this checkout's migrate.yml, stopped cleanly. Its tag is the
   hash of all that made it, the collection's code included, so a change of the code makes a new one.
 """
@@ -27,7 +27,7 @@ from images import LOGS, PREFIX, hash_files, inputs, present, tag
 CHECKOUT, SHARED = legacy.CHECKOUT, legacy.SHARED
 KINDS = ("pulled", "migrated")
 # The images of a deployment; the registry has one more, which only a refusal needs.
-PULLED = ("litellm", "postgres", "redis")
+PULLED = ("litellm", "postgres", "redis", "pgbouncer")
 # What the builder's migration reads; documents beside it change nothing.
 CODE = ("playbooks", "roles", "plugins")
 OURS = (

@@ -16,7 +16,7 @@ NETWORK = PREFIX
 CONTAINER = f"{PREFIX}-registry"
 # How the hosts call it; their engine's daemon.json names it as one without TLS.
 ADDRESS = "registry.test:5000"
-SERVED = ("litellm", "postgres", "postgres13", "redis")
+SERVED = ("litellm", "postgres", "postgres13", "redis", "pgbouncer")
 # Images with the contract of the official ones, under names as people have them. Docker Hub's are
 # in `library/`, for hosts whose mirror of Docker Hub this registry is; one tag has moved on since.
 OFFICIAL = {
