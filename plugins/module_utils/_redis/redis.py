@@ -29,6 +29,7 @@ NOTHING = {"keys": 0, "expires": 0}
 # engine reads it.
 _PASSWORD = '"${REDIS_PASSWORD-$(printf "$(sed -n \'s/^#auth //p\' /etc/redis.conf)")}"'
 _INSIDE = 'REDISCLI_AUTH=%s exec redis-cli "$@"' % _PASSWORD
+_HASHED = "printf %%s %s | sha256sum" % _PASSWORD
 _CHUNK = 1 << 20
 # The clients of the host, either of which speaks to both, and where they take a password from.
 CLIENTS = ("redis-cli", "valkey-cli")
@@ -99,13 +100,24 @@ class Container(NamedTuple):
     name: str
     engine: tuple[str, ...] = ("docker",)
 
-    def ask(self, *words: str, timeout: float = 60) -> str:
+    def ask(self, *words: str, stdin: Optional[str] = None, timeout: float = 60) -> str:
         """Run the container's own redis-cli in it.
 
+        :param stdin: without words, a command that no list of processes may show, as redis-cli's
+            own parser takes it.
         :raises RedisError: the container does not run, or Redis says no.
         """
-        command = [*self.engine, "exec", self.name, "sh", "-c", _INSIDE, "redis-cli", *words]
-        return _answer("Redis in container %s" % self.name, run(command, timeout=timeout))
+        fed = [] if stdin is None else ["-i"]
+        command = [*self.engine, "exec", *fed, self.name, "sh", "-c", _INSIDE, "redis-cli", *words]
+        answer = run(command, stdin=stdin, timeout=timeout)
+        return _answer("Redis in container %s" % self.name, answer)
+
+    def password_hash(self) -> str:
+        """SHA-256 of the container's own password, which does not leave it.
+
+        :raises RedisError: the container does not run.
+        """
+        return self.docker("exec", self.name, "sh", "-c", _HASHED).split(" ")[0]
 
     def docker(self, *words: str) -> str:
         """Run the engine's client.

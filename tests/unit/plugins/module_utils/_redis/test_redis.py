@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 from unit.support import reachable
@@ -39,6 +39,35 @@ def test_password_is_not_on_the_command_line(monkeypatch: pytest.MonkeyPatch) ->
     _redis.Native("127.0.0.1", 6379, "gateway", "p@ss word").ask("PING")
     assert "p@ss word" not in " ".join(seen["argv"])
     assert seen["env"] == {"REDISCLI_AUTH": "p@ss word", "VALKEYCLI_AUTH": "p@ss word"}
+
+
+def test_command_of_a_container_goes_by_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def run(argv: list[str], stdin: Optional[str] = None, timeout: float = 0) -> Result:
+        seen.append((argv[:4], argv[-1], stdin))
+        return Result(0, "OK\n", "")
+
+    monkeypatch.setattr(_redis, "run", run)
+    container = _redis.Container("litellm-redis")
+    container.ask(stdin="SET a hunter2\n")
+    container.ask("PING")
+    assert seen == [
+        (["docker", "exec", "-i", "litellm-redis"], "redis-cli", "SET a hunter2\n"),
+        (["docker", "exec", "litellm-redis", "sh"], "PING", None),
+    ]
+
+
+def test_hash_of_a_containers_password_is_made_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, ...]] = []
+
+    def docker(_self: _redis.Container, *words: str) -> str:
+        seen.append(words)
+        return "5b39  -\n"
+
+    monkeypatch.setattr(_redis.Container, "docker", docker)
+    assert _redis.Container("litellm-redis").password_hash() == "5b39"
+    assert seen[0][:4] == ("exec", "litellm-redis", "sh", "-c")
 
 
 @pytest.mark.parametrize(
