@@ -130,6 +130,14 @@ options:
       - All others, if it is not given.
     type: list
     elements: int
+  elsewhere:
+    description:
+      - Of PostgreSQL and Redis, what stays where it is, whatever names it. What names it does, too,
+        and O(overrides) of that are for another deployment.
+    type: list
+    elements: str
+    choices: [database, redis]
+    default: []
   overrides:
     description:
       - Final values by name, which win over everything. Null leaves a variable out.
@@ -267,8 +275,21 @@ ARGUMENTS: dict[str, Any] = {
     "own_ports": {"type": "list", "elements": "int", "default": [4000]},
     "native_ports": {"type": "list", "elements": "int", "default": [5434, 6379]},
     "bridged_ports": {"type": "list", "elements": "int"},
+    "elsewhere": {
+        "type": "list",
+        "elements": "str",
+        "choices": ["database", "redis"],
+        "default": [],
+    },
     "overrides": {"type": "dict", "default": {}, "no_log": True},
     "adopt": {"type": "list", "elements": "str", "default": []},
+}
+
+
+# Variables that name one of both.
+_OF_STORES = {
+    "database": re.compile(r"(DATABASE|DIRECT|POSTGRES)_"),
+    "redis": re.compile(r"REDIS_"),
 }
 
 
@@ -381,7 +402,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     tree = tree_of(params["config"], params["account"])
     stores = _stores.find(process, tree)
     hidden, process = _stores.hides_key(process, tree), _stores.effective(process, tree)
-    before, where = read_own(params), _stores.where(stores)
+    stay = dict.fromkeys(params["elsewhere"], _environment_rules.ELSEWHERE)
+    before, where = read_own(params), {**_stores.where(stores), **stay}
     settings = _environment.Settings(
         database=params["database"],
         user=params["user"],
@@ -395,7 +417,11 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         stores=_stores.variables(stores),
         redis_is_here=_stores.is_redis_here(stores),
         where=where,
-        overrides=params["overrides"],
+        overrides={
+            name: value
+            for name, value in params["overrides"].items()
+            if not any(_OF_STORES[store].match(name) for store in stay)
+        },
         adopt=params["adopt"],
         existing=_envfile.loads(before, "systemd"),
     )

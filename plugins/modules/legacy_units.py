@@ -78,6 +78,12 @@ options:
       - With V(recorded), the one that must come back. Of the others O(state) is then tried only.
     type: str
     default: ''
+  patience:
+    description:
+      - Seconds that O(proxy) may take to end what it has begun, before it is killed. Its unit's own
+        time where it is 0.
+    type: int
+    default: 0
   backup:
     description:
       - Folder of the backup that has the units' files. Needed with V(absent). In check mode it need
@@ -194,13 +200,15 @@ def retire(
     """
     for unit in params["units"]:
         if unit["name"] == params["proxy"]:
-            done = _systemd.retire(unit, check=check, first=_legacy.proxy_pid)
+            done = _systemd.retire(
+                unit, check=check, first=_legacy.proxy_pid, patience=params["patience"]
+            )
         else:
             done = _systemd.retire(unit, check=check)
         if done:
             actions[unit["name"]] = done
         if _systemd.KILLED in done:
-            notes.append(HUNG % (unit["name"], _systemd.STOP_SECONDS))
+            notes.append(HUNG % (unit["name"], params["patience"] or _systemd.STOP_SECONDS))
 
 
 def remove(params: dict[str, Any], check: bool) -> dict[str, Any]:
@@ -259,6 +267,7 @@ def main() -> None:
                 "choices": ["retired", "recorded", "restorable", "absent"],
             },
             "proxy": {"type": "str", "default": ""},
+            "patience": {"type": "int", "default": 0},
             "backup": {"type": "path"},
         },
         required_if=[("state", "absent", ["backup"])],

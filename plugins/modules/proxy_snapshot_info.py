@@ -84,6 +84,12 @@ options:
       - That is the last one that clients saw of the rows that this proxy has, before the cutover or
         before the way back.
     type: path
+  served:
+    description:
+      - Whether clients were served between both snapshots. They may have changed keys, teams and
+        users then, or removed them, so those are not compared.
+    type: bool
+    default: false
   must_match:
     description: Whether the module fails where RV(differences) are found.
     type: bool
@@ -267,6 +273,7 @@ def main() -> None:
             "database": {"type": "bool", "default": True},
             "compare": {"type": "dict"},
             "state_dir": {"type": "path"},
+            "served": {"type": "bool", "default": False},
             "must_match": {"type": "bool", "default": False},
             "timeout": {"type": "float", "default": 60},
         },
@@ -298,7 +305,7 @@ def main() -> None:
             {}
             if earlier is None
             else {
-                "differences": _snapshot.compare(earlier, found),
+                "differences": _snapshot.compare(earlier, found, params["served"]),
                 "table": _snapshot.table(earlier, found),
             }
         )

@@ -25,6 +25,11 @@ options:
         C(proxy_batch_write_at) says otherwise.
     type: float
     default: 18
+  pooler:
+    description:
+      - Container of the pooler through which the proxy, and nobody else, reaches the database.
+        Where another proxy writes to it as well, this one's writes alone count.
+    type: str
 attributes:
   check_mode:
     description: Only looks.
@@ -61,7 +66,19 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
     spend_flush as _spend_flush,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._pooler import container as _container
+from ansible_collections.llmops.litellm.plugins.module_utils._pooler.target import PoolerError
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
+
+
+def ports_of(name: str) -> _spend_flush.Ports:
+    """The ports from which a pooler has its connections.
+
+    :raises PoolerError: it does not run.
+    """
+    running = _container.find(name)
+    pids = _container.processes(running)
+    return lambda: {row.here[1] for row in _container.to_servers(running, pids, 0)}
 
 
 def main() -> None:
@@ -75,14 +92,17 @@ def main() -> None:
                 **_session.ENDPOINT_RULES,
             },
             "limit": {"type": "float", "default": _spend_flush.LIMIT},
+            "pooler": {"type": "str"},
         },
         supports_check_mode=True,
     )
     try:
         result = _spend_flush.wait(
-            _session.Endpoint.from_params(module.params["source"]), module.params["limit"]
+            _session.Endpoint.from_params(module.params["source"]),
+            module.params["limit"],
+            ports_of(module.params["pooler"]) if module.params["pooler"] else None,
         )
-    except _session.PostgresError as error:
+    except (_session.PostgresError, PoolerError) as error:
         result = _spend_flush.Flush(False, str(error), 0.0)
     module.exit_json(changed=False, **result._asdict())
 

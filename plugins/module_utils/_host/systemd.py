@@ -33,10 +33,11 @@ BLOCK_TEXT = (
 STOP = "50-llmops-litellm-stop.conf"
 STOP_TEXT = (
     "# Written by llmops.litellm for one stop; gone with it, the next start, or the next boot.\n"
-    "[Service]\nKillMode=mixed\n"
+    "[Service]\n"
 )
+STOP_MIXED = "KillMode=mixed\n"
 # Of one that is not the main process: it is told first, and the unit must not start it again.
-STOP_WRAPPED = STOP_TEXT + "Restart=no\n"
+STOP_WRAPPED = STOP_MIXED + "Restart=no\n"
 STOP_SECONDS = 90.0  # systemd's own default
 KILLED = "killed"
 SHOWN = (
@@ -65,6 +66,7 @@ SHOWN = (
 
 # Seconds for an answer: an account can have anything answer for its manager, or nothing.
 TIMEOUT = 30.0
+LONGEST = 180.0  # of what starts and stops units
 RUNS = ("active", "activating", "reloading", "deactivating")
 # What a manager can be asked to start: the file of a masked unit is hidden, not bad.
 USABLE = ("loaded", "masked")
@@ -135,7 +137,7 @@ class Manager(NamedTuple):
             return question()
         return _account(self.account).ask(question, place)
 
-    def systemctl(self, *words: str, timeout: float = 180) -> Result:
+    def systemctl(self, *words: str, timeout: float = LONGEST) -> Result:
         """Run systemctl against this manager."""
         return self.run(
             ["systemctl", *words] if self.account is None else ["systemctl", "--user", *words],
@@ -376,10 +378,9 @@ def parse_exec(value: str) -> list[str]:
     return match.group(1).split() if match else []
 
 
-def _must(manager: Manager, unit: str, *words: str) -> None:
-    _checked(
-        manager, manager.systemctl(*words, "--", unit), "systemctl %s %s" % (" ".join(words), unit)
-    )
+def _must(manager: Manager, unit: str, *words: str, timeout: float = LONGEST) -> None:
+    answer = manager.systemctl(*words, "--", unit, timeout=timeout)
+    _checked(manager, answer, "systemctl %s %s" % (" ".join(words), unit))
 
 
 def _checked(manager: Manager, answer: Result, what: str) -> None:
@@ -417,7 +418,7 @@ def _remove(manager: Manager, path: str) -> None:
     _checked(manager, manager.systemctl("daemon-reload"), "systemctl daemon-reload")
 
 
-def stop(unit: Unit, first: First = lambda unit: None) -> bool:
+def stop(unit: Unit, first: First = lambda unit: None, patience: int = 0) -> bool:
     """Stop a unit.
 
     systemd tells all processes of a service at once. LiteLLM's database client is one of them, and
@@ -426,18 +427,23 @@ def stop(unit: Unit, first: First = lambda unit: None) -> bool:
 
     :param first: which of its processes is told first and alone, ``None`` for none; its children,
         which it may still need, end after it.
+    :param patience: seconds that it may take; 0 for the unit's own time.
     :returns: whether it came to its end; ``False``: it was killed with the rest.
     """
     path = _stop_path(unit.manager, unit.name)
     told = first(unit)
     wrapped = told is not None and told != unit.pid
-    if wrapped or (told and unit.properties.get("KillMode") == "control-group"):
-        _put(unit.manager, path, STOP_WRAPPED if wrapped else STOP_TEXT)
+    at_once = told and unit.properties.get("KillMode") == "control-group"
+    settings = STOP_WRAPPED if wrapped else STOP_MIXED if at_once else ""
+    settings += "TimeoutStopSec=%d\n" % patience if told and patience else ""
+    if settings:
+        _put(unit.manager, path, STOP_TEXT + settings)
     ended = True
     try:
         if told is not None and wrapped:
-            ended = end(told, lambda: first(unit) == told, STOP_SECONDS) or first(unit) is None
-        _must(unit.manager, unit.name, "stop")
+            seconds = patience or STOP_SECONDS
+            ended = end(told, lambda: first(unit) == told, seconds) or first(unit) is None
+        _must(unit.manager, unit.name, "stop", timeout=LONGEST + patience)
     finally:
         forget_stop(unit.manager, unit.name)
     return ended
@@ -458,11 +464,14 @@ def forget_stop(manager: Manager, name: str, check: bool = False) -> bool:
 
 
 def retire(
-    record: dict[str, str], check: bool = False, first: First = lambda unit: None
+    record: dict[str, str],
+    check: bool = False,
+    first: First = lambda unit: None,
+    patience: int = 0,
 ) -> list[str]:
     """Stop a unit and keep it from starting at the next boot, without deleting anything of it.
 
-    :param first: see :func:`stop`.
+    :param first, patience: see :func:`stop`.
     :returns: what was done or, with ``check``, would be; empty when the unit was retired already;
         :data:`KILLED` beside it where what is told first did not end by itself.
     """
@@ -472,7 +481,7 @@ def retire(
     unit, done = _of(record), []
     if unit.active in RUNS:
         done.append("stopped")
-        if not check and not stop(unit, first):
+        if not check and not stop(unit, first, patience):
             done.append(KILLED)
     if unit.enabled in ("enabled", "alias"):
         done.append("disabled")

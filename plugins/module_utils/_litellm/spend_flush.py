@@ -13,7 +13,7 @@ only it changes the daily tables.
 from __future__ import annotations
 
 import time
-from typing import NamedTuple, Optional
+from typing import Callable, Iterable, NamedTuple, Optional
 
 from .._postgres.session import Endpoint, PostgresError, Session
 
@@ -43,6 +43,10 @@ WHERE usename = current_user AND datname = current_database() AND pid <> pg_back
 )
 
 
+# Of one proxy of several: which ports its sessions come from.
+Ports = Callable[[], Iterable[int]]
+
+
 class Flush(NamedTuple):
     """``seen``: the proxy has just written its spend; ``reason``: why that could not be seen;
     ``seconds``: how long the wait took.
@@ -53,22 +57,23 @@ class Flush(NamedTuple):
     seconds: float
 
 
-def wait(endpoint: Endpoint, limit: float = LIMIT) -> Flush:
+def wait(endpoint: Endpoint, limit: float = LIMIT, ports: Optional[Ports] = None) -> Flush:
     """Wait until the proxy that works with a database has written its spend.
 
     :param endpoint: with the proxy's own role, which alone may see what its other sessions do.
     :param limit: seconds.
+    :param ports: of one proxy, where another one writes to the database as well.
     """
     begun = time.monotonic()
     try:
         with Session(endpoint) as session:
-            reason = _watch(session, begun, limit)
+            reason = _watch(session, begun, limit, ports)
     except PostgresError as error:
         reason = str(error)
     return Flush(not reason, reason, round(time.monotonic() - begun, 3))
 
 
-def _watch(session: Session, begun: float, limit: float) -> str:
+def _watch(session: Session, begun: float, limit: float, ports: Optional[Ports]) -> str:
     daily = (
         session.query("SELECT to_regclass('\"LiteLLM_DailyUserSpend\"') IS NOT NULL")[0][0] == "t"
     )
@@ -76,14 +81,21 @@ def _watch(session: Session, begun: float, limit: float) -> str:
     before = session.query(query)
     changed: Optional[float] = None
     while True:
-        connected, busy = session.query(SESSIONS)[0]
+        connected, busy = session.query(SESSIONS + (_of(ports()) if ports else ""))[0]
         now = time.monotonic()
-        if changed is None and session.query(query) != before:
+        found = before if changed else session.query(query)
+        if found != before and (ports is None or busy == "t"):
             changed = now
         elif changed is not None and (busy == "f" or now - changed > CROWDED):
             return ""
-        if connected == "0" and now - begun > ABSENT:
+        if connected == "0" and ports is None and now - begun > ABSENT:
             return "no proxy is connected to its database"
         if now - begun > limit:
             return "the proxy wrote no spend for %g s" % limit
+        before = found
         time.sleep(PAUSE)
+
+
+def _of(ports: Iterable[int]) -> str:
+    """The condition of sessions that come from these ports."""
+    return " AND client_port IN (%s)" % ", ".join(["0", *map(str, sorted(ports))])

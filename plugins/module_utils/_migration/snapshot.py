@@ -305,23 +305,17 @@ def _users(client: Client) -> int:
     )
 
 
-def compare(old: Snapshot, new: Snapshot) -> list[str]:
+def compare(old: Snapshot, new: Snapshot, served: bool = False) -> list[str]:
     """What a client lost or would find changed from one snapshot to a later one, in plain words.
 
     Spend may have grown, or begun again with a new budget period. Keys, teams and users may have
     been added; models may not.
+
+    :param served: whether clients were served between both, who may have changed keys, teams and
+        users, or removed them. Their rows are not compared then.
     """
     found = _compare_models(old["models"], new["models"])
-    keys = {key["hash"]: key for key in new["keys"]["listed"]}
-    for key in old["keys"]["listed"]:
-        name = "key %s" % (key["alias"] or key["hash"])
-        found += _compare_rows(name, key, keys.get(key["hash"]))
-    teams = {team["id"]: team for team in new["teams"]}
-    for team in old["teams"]:
-        name = "team %s" % (team["alias"] or team["id"])
-        found += _compare_rows(name, team, teams.get(team["id"]))
-    if new["users"]["count"] < old["users"]["count"]:
-        found.append("users: %d became %d" % (old["users"]["count"], new["users"]["count"]))
+    found += [] if served else _compare_all_rows(old, new)
     if new["bogus"] not in (None, 401) and (new["bogus"] == 200 or new["bogus"] != old["bogus"]):
         found.append(
             "a key that does not exist gets HTTP %s where it should get 401" % new["bogus"]
@@ -332,6 +326,21 @@ def compare(old: Snapshot, new: Snapshot) -> list[str]:
         + _compare_capabilities(old, new)
         + _client_keys.differences(old["client_keys"], new["client_keys"])
     )
+
+
+def _compare_all_rows(old: Snapshot, new: Snapshot) -> list[str]:
+    found = []
+    keys = {key["hash"]: key for key in new["keys"]["listed"]}
+    for key in old["keys"]["listed"]:
+        name = "key %s" % (key["alias"] or key["hash"])
+        found += _compare_rows(name, key, keys.get(key["hash"]))
+    teams = {team["id"]: team for team in new["teams"]}
+    for team in old["teams"]:
+        name = "team %s" % (team["alias"] or team["id"])
+        found += _compare_rows(name, team, teams.get(team["id"]))
+    if new["users"]["count"] < old["users"]["count"]:
+        found.append("users: %d became %d" % (old["users"]["count"], new["users"]["count"]))
+    return found
 
 
 def _compare_models(old: list[Model], new: list[Model]) -> list[str]:

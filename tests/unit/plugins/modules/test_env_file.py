@@ -280,6 +280,59 @@ def test_every_variable_that_names_a_store_names_the_containers(folder: Path, ru
     assert (made["RH"], made["RP"]) == ("redis", "6379")
 
 
+STORES = {
+    "DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:5434/x?schema=llm",
+    "MY_DB": "postgresql://u:hunter2@127.0.0.1:5434/x?schema=llm",
+    "REDIS_HOST": "127.0.0.1",
+    "REDIS_PORT": "6379",
+    "REDIS_PASSWORD": "hunter2",
+    "CACHE": "redis://:hunter2@127.0.0.1:6379/3",
+}
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "stays"),
+    [
+        (["database", "redis"], set(STORES)),
+        (["database"], {"DATABASE_URL", "MY_DB"}),
+        (["redis"], set(STORES) - {"DATABASE_URL", "MY_DB"}),
+        ([], set()),
+    ],
+)
+def test_what_is_to_stay_where_it_is_does(
+    folder: Path, run: Run, elsewhere: list[str], stays: set[str]
+) -> None:
+    """As for a proxy that serves while the servers move: it is where they are."""
+    (folder / "config.yaml").write_text(
+        "general_settings: {database_url: os.environ/MY_DB}\n"
+        "litellm_settings: {cache: true, cache_params: {type: redis, url: os.environ/CACHE}}\n"
+    )
+    (folder / "legacy.env").write_text(_envfile.dumps({**SECRETS, **STORES}))
+    run(elsewhere=elsewhere)
+    made = values(folder)
+    same = {name for name, value in STORES.items() if made[name] == value}
+    assert same - {"REDIS_PORT"} == stays - {"REDIS_PORT"}  # the container's has the same port
+    assert made["LITELLM_MASTER_KEY"] == SECRETS["LITELLM_MASTER_KEY"]
+
+
+def test_overrides_of_what_stays_are_for_another_deployment(folder: Path, run: Run) -> None:
+    (folder / "legacy.env").write_text(_envfile.dumps({**SECRETS, **STORES}))
+    overrides = {
+        "REDIS_HOST": "redis",
+        "REDIS_PASSWORD": "x" * 30,
+        "DATABASE_URL": None,
+        "LITELLM_LOG": "ERROR",
+    }
+    run(elsewhere=["database", "redis"], overrides=overrides)
+    made = values(folder)
+    assert made["LITELLM_LOG"] == "ERROR"
+    assert {name: made[name] for name in ("REDIS_HOST", "DATABASE_URL")} == {
+        name: STORES[name] for name in ("REDIS_HOST", "DATABASE_URL")
+    }
+    run(elsewhere=["redis"], overrides={"DATABASE_URL": "postgresql://u:p@elsewhere:1/x"})
+    assert values(folder)["DATABASE_URL"] == "postgresql://u:p@elsewhere:1/x"
+
+
 def test_a_folder_of_another_account_is_refused(folder: Path, run: Run) -> None:
     place = folder / "theirs"
     place.mkdir()

@@ -160,6 +160,24 @@ def test_every_reason_against_stopping_is_told_at_once(
     assert (told["changed"], checks) == (False, [False] * 3 + [True])
 
 
+def test_proxy_alone_gets_more_time(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, dict[str, Any]] = {}
+
+    def retire(unit: dict[str, str], **how: Any) -> list[str]:
+        given[unit["name"]] = how
+        return ["stopped", "killed"] if unit["name"] == "litellm.service" else []
+
+    monkeypatch.setattr(_systemd, "retire", retire)
+    units = [{**UNITS[0], "name": name} for name in ("b.timer", "litellm.service")]
+    words: dict[str, Any] = {"units": units, "state": "retired", "proxy": "litellm.service"}
+    (note,) = run(legacy_units, patience=600, **words)["notes"]
+    assert "LiteLLM had not ended 600 s after it was told to" in note
+    assert given["litellm.service"]["patience"] == 600
+    assert "patience" not in given["b.timer"]
+    run(legacy_units, **words)
+    assert given["litellm.service"]["patience"] == 0
+
+
 def test_proxy_that_was_killed_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     done = {"litellm.service": ["stopped", "killed", "disabled"], "b.timer": ["stopped"]}
     monkeypatch.setattr(_systemd, "retire", lambda unit, **_how: done[unit["name"]])

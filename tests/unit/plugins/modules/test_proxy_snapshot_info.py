@@ -81,6 +81,15 @@ def test_difference_fails_where_none_may_be(ask: Run, env: str) -> None:
     assert failed["table"][0] in failed["msg"]
 
 
+def test_rows_that_clients_may_have_changed_are_no_difference(ask: Run, env: str) -> None:
+    first = ask(proxy_snapshot_info, key_file=env, exercise=["embed"])["snapshot"]
+    common: dict[str, Any] = {"key_file": env, "compare": {**first, "users": {"count": 1000}}}
+    assert ask(proxy_snapshot_info, **common)["differences"] == ["users: 1000 became 4"]
+    assert ask(proxy_snapshot_info, served=True, **common)["differences"] == []
+    common["compare"] = {**first, "models": [*first["models"], first["models"][0]]}
+    assert len(ask(proxy_snapshot_info, served=True, **common)["differences"]) == 1
+
+
 @pytest.mark.parametrize(
     "earlier", [{}, {"exercised": []}, {"exercised": None}, {"exercised": [1]}]
 )

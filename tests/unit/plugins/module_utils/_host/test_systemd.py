@@ -60,6 +60,7 @@ class Fake:
         self.bad = ""  # why its file can't be loaded, once the manager has read it again
         self.reloaded, self.path = False, ""
         self.words: list[str] = []
+        self.limits: dict[str, float] = {}  # seconds that each may take
         self.refuse = ""
         self.kill_mode = "control-group"
         self.at_stop = ""  # the drop-in for one stop, as the unit was stopped with
@@ -69,8 +70,12 @@ class Fake:
         self.drop_in = folder / "runtime" / "a.service.d" / "50-llmops-litellm-stop.conf"
         monkeypatch.setattr(_systemd.Manager, "runtime", str(folder / "runtime"))
         monkeypatch.setattr(
-            _systemd.Manager, "systemctl", lambda _manager, *words, **_named: self.systemctl(*words)
+            _systemd.Manager, "systemctl", lambda _manager, *words, **how: self.asked(*words, **how)
         )
+
+    def asked(self, *words: str, timeout: float = _systemd.LONGEST) -> Result:
+        self.limits[words[0]] = timeout
+        return self.systemctl(*words)
 
     def systemctl(self, *words: str) -> Result:
         if words[0] == "show":
@@ -369,6 +374,57 @@ def test_process_below_a_wrapper_is_told_first_and_not_started_again(
     assert "KillMode=mixed\nRestart=no\n" in drop_in
     assert fake.at_stop == drop_in
     assert not fake.drop_in.parent.exists()
+
+
+@pytest.mark.parametrize("kill_mode", ["control-group", "process", "mixed"])
+@pytest.mark.parametrize("first", [271, 300], ids=["main process", "below a wrapper"])
+def test_what_is_told_first_may_take_its_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kill_mode: str, first: int
+) -> None:
+    """Its unit's own limit would end it."""
+    fake = Fake(monkeypatch, tmp_path)
+    fake.kill_mode = kill_mode
+    waited: list[float] = []
+
+    def end(pid: int, sure: Callable[[], bool], seconds: float) -> bool:
+        waited.append(seconds)
+        return True
+
+    monkeypatch.setattr(_systemd, "end", end)
+    done = _systemd.retire(record(), first=lambda unit: first, patience=600)
+    assert done == ["stopped", "disabled"]
+    # who has chosen whom a stop ends may have others in the unit that go on
+    assert ("KillMode=mixed\n" in fake.at_stop) is (first == 300 or kill_mode == "control-group")
+    assert ("Restart=no\n" in fake.at_stop) is (first == 300)
+    assert fake.at_stop.endswith("\nTimeoutStopSec=600\n")
+    assert waited == [600] * (first == 300)
+    assert fake.limits["stop"] > 600
+    assert not fake.drop_in.parent.exists()
+
+
+def test_what_is_told_first_has_its_units_own_time_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake = Fake(monkeypatch, tmp_path)
+    waited: list[float] = []
+
+    def end(pid: int, sure: Callable[[], bool], seconds: float) -> bool:
+        waited.append(seconds)
+        return True
+
+    monkeypatch.setattr(_systemd, "end", end)
+    _systemd.retire(record(), first=lambda unit: 300)
+    assert waited == [_systemd.STOP_SECONDS]
+    assert fake.at_stop == _systemd.STOP_TEXT + _systemd.STOP_WRAPPED
+    assert fake.limits["stop"] == _systemd.LONGEST
+
+
+def test_nobody_who_is_told_first_needs_no_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake = Fake(monkeypatch, tmp_path)
+    assert _systemd.retire(record(), patience=600) == ["stopped", "disabled"]
+    assert fake.at_stop == ""
 
 
 @pytest.mark.parametrize(

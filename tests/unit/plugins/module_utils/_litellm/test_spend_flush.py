@@ -102,3 +102,26 @@ def test_database_that_does_not_answer_is_a_reason(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(_spend_flush, "Session", refuse)
     told = _spend_flush.wait(PROXY)
     assert (told.seen, told.reason) == (False, "connection refused")
+
+
+def test_writes_of_another_proxy_are_not_taken_for_this_ones(
+    clock: Clock, database: support.Database
+) -> None:
+    """Somebody writes to the same tables every three seconds, this one at 108."""
+    database.answers["DailyUserSpend"] = lambda: [[str(int(clock.time / 3)), "70"]]
+    database.answers["pg_stat_activity"] = lambda: [
+        ["2", "t" if 107.9 < clock.time < 108.4 else "f"]
+    ]
+    told = _spend_flush.wait(PROXY, ports=lambda: {42, 41})
+    assert told.seen
+    assert 8.3 < told.seconds < 8.5
+    assert any("client_port IN (0, 41, 42)" in statement for statement in database.done)
+
+
+def test_one_of_several_that_has_no_connection_is_waited_for(
+    clock: Clock, database: support.Database
+) -> None:
+    """It opens one when it has something to write."""
+    database.answers["pg_stat_activity"] = [["0", "f"]]
+    told = _spend_flush.wait(PROXY, 9.0, ports=set)
+    assert told.reason == "the proxy wrote no spend for 9 s"

@@ -416,6 +416,26 @@ def test_compare(
     assert sorted(_snapshot.compare(before, look(proxy))) == sorted(expected)
 
 
+def test_what_clients_may_change_is_not_compared_where_they_were_served(
+    proxy: fake_proxy.FakeProxy,
+) -> None:
+    before = look(proxy)
+    after = json.loads(json.dumps(before))
+    after["keys"]["listed"].pop()
+    after["keys"]["listed"][0]["max_budget"] = 4711.0
+    after["teams"], after["users"] = [], {"count": 0}
+    found = _snapshot.compare(before, after)
+    for kind in ("key ", "team ", "users: "):
+        assert any(each.startswith(kind) for each in found)
+    assert _snapshot.compare(before, after, served=True) == []
+    # what no client can change
+    after["models"], after["bogus"] = [], 200
+    after["client_keys"][0]["models"] = 401
+    found = _snapshot.compare(before, after, served=True)
+    for said in ("model", "a key that does not exist gets HTTP 200", "client key good, models"):
+        assert any(said in each for each in found)
+
+
 def test_what_was_not_tried_again_is_a_difference(proxy: fake_proxy.FakeProxy) -> None:
     before = look(proxy)
     found = _snapshot.compare(
