@@ -224,10 +224,12 @@ ROWS = [
         lambda: [*_requirements.check_hold(0), *_requirements.check_hold(600)],
     ),
     Row(
-        "requirements.check_stage_port: a port of the deployment itself",
+        "requirements.check_chosen: %d is %s",
         "4000 is a port of the deployment itself",
-        lambda: _requirements.check_stage_port(4000, [4000]),
-        lambda: _requirements.check_stage_port(14000, [4000]),
+        lambda: _requirements.check_chosen({"litellm_stage_port": 4000}, [4000]),
+        lambda: _requirements.check_chosen(
+            {"litellm_stage_port": 14000, "litellm_pooler_port": 16432}, [4000]
+        ),
     ),
     Row(
         "requirements.check_image: image %s: %s",
@@ -898,6 +900,7 @@ TESTED: dict[str, tuple[str, ...]] = {
 }
 # What only passes on what is said elsewhere, and where that is.
 RELAYED = {
+    "preflight_cutover._problem": "its callers",
     "needs_files._refuse_given": "needs_files.give",
     "needs_files.give": "a warning, in words that stand once",
     "needs_files._refuse": "its callers",

@@ -16,7 +16,8 @@ author: llmops.litellm contributors (@llmops)
 options:
   images:
     description:
-      - Images of the services V(litellm), V(postgres) and V(redis), as they are named on this host.
+      - Images of the services V(litellm), V(postgres), V(redis) and V(pgbouncer), as they are named
+        on this host.
     type: dict
     required: true
   services:
@@ -106,6 +107,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import images as _images
+from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import Problem
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     requirements as _requirements,
 )
@@ -116,7 +118,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._redis import forma
 
 # The proxy runs as its image says, the servers never as root. Images of Valkey have their own name
 # for the user.
-USERS = {"litellm": "", "postgres": "postgres", "redis": "redis valkey"}
+USERS = {"litellm": "", "postgres": "postgres", "redis": "redis valkey", "pgbouncer": ""}
 
 
 def inspected(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -171,6 +173,14 @@ def refusals(params: dict[str, Any], found: dict[str, dict[str, Any]]) -> list[A
             images["redis"].environment, found["redis"]["name"], _images.tag(images["redis"])
         )
         refused += _requirements.check_formats(redis, target, native, params["holds_spend"])[0]
+    if found.get("pgbouncer", {}).get("uid") == 0:
+        refused.append(
+            Problem(
+                "litellm_images.pgbouncer",
+                "runs as root, which PgBouncer refuses",
+                "take an image with a user of its own",
+            )
+        )
     return refused
 
 

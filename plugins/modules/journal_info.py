@@ -94,7 +94,8 @@ steps_back:
   returned: success
   type: list
   elements: str
-  sample: [pause_timers, stop_new, copy_back, start_legacy, verify_legacy, remove_new]
+  sample:
+    [pause_timers, transition_back, stop_new, copy_back, start_legacy, verify_legacy, remove_new]
 refused_since:
   description:
     - The time since which a migration that goes on, or was killed, refuses clients.

@@ -196,8 +196,12 @@ from typing import Any, Optional
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._config.environment_rules import HERE
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
+    compose_project as _compose_project,
+)
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import places as _places
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import OperatorError
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
@@ -235,7 +239,8 @@ def cutover(params: dict[str, Any], journal: Optional[dict], _check: bool) -> di
         raise _journal.JournalError("no migration of this host is under way")
     environment = _endpoint.read_env(os.path.join(params["state_dir"], "legacy.env"))
     found = journal["facts"]["found"]
-    problems = _neighbours.of_legacy(found, environment, params["accept_down"])
+    ours = _docker.pids(_compose_project.transition_names(params["project_name"]))
+    problems = _neighbours.of_legacy(found, environment, params["accept_down"], ours=ours)
     return _result(_rollback.Look({}, problems, []))
 
 

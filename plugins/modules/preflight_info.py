@@ -59,12 +59,18 @@ options:
       - Has no effect any more. A proxy without a database gets none.
     type: int
     default: 5434
+  pooler_port:
+    description: Loopback port of the pooler that a live cutover needs for its time.
+    type: int
+    default: 16432
   redis_port:
     description: Loopback port of the Redis container where the legacy deployment has no Redis.
     type: int
     default: 6379
   images:
-    description: The images of the services V(litellm), V(postgres) and V(redis).
+    description:
+      - The images of the services V(litellm), V(postgres) and V(redis), and of V(pgbouncer), which
+        a live cutover needs.
     type: dict
     required: true
   carry_redis:
@@ -136,6 +142,14 @@ options:
         600, 0 for none.
     type: int
     default: 120
+  cutover:
+    description:
+      - Which way clients are moved. With V(live) a transitional proxy serves while the database
+        moves; with V(stop) nobody does, and they wait. V(auto) takes V(live) where the host can,
+        and warns of what stands against it.
+    type: str
+    choices: [auto, live, stop]
+    default: auto
   patience:
     description:
       - Seconds without a sign of life after which another controller's run is taken for dead.
@@ -217,6 +231,10 @@ facts:
     images:
       description: What is known of the images.
       type: dict
+    cutover:
+      description:
+        - The C(way) clients are moved, C(live) or C(stop), and C(reasons) against the first.
+      type: dict
     project_dir:
       description: Folder of the compose deployment.
       type: str
@@ -247,6 +265,7 @@ ARGUMENTS: dict[str, Any] = {
     "network": {"type": "str", "choices": ["bridge", "host"], "default": "bridge"},
     "stage_port": {"type": "int", "default": 14000},
     "database_port": {"type": "int", "default": 5434},
+    "pooler_port": {"type": "int", "default": 16432},
     "redis_port": {"type": "int", "default": 6379},
     "images": {"type": "dict", "required": True},
     "carry_redis": {"type": "bool", "default": True},
@@ -262,6 +281,7 @@ ARGUMENTS: dict[str, Any] = {
     "run": {"type": "dict", "required": True},
     "max_downtime": {"type": "int", "default": 0},
     "max_hold": {"type": "int", "default": 120},
+    "cutover": {"type": "str", "choices": ["auto", "live", "stop"], "default": "auto"},
     "patience": {"type": "int", "default": 7200},
 }
 

@@ -14,7 +14,9 @@ PREVIEW = Path(__file__).resolve().parents[2] / "playbooks/tasks/preview/migrate
 DATABASE = {"name": "llm", "bytes": 1 << 30, "host": "db.example.com", "port": 5432}
 
 
-def told(place: str, rehearses: bool = True, **database: Any) -> str:
+def told(
+    place: str, rehearses: bool = True, way: str = "stop", hold: int = 120, **database: Any
+) -> str:
     """What it shows, in one text."""
     tasks = yaml.safe_load(PREVIEW.read_text(encoding="utf-8"))
     lines = next(task["ansible.builtin.debug"]["msg"] for task in tasks if "msg" in str(task))
@@ -23,7 +25,12 @@ def told(place: str, rehearses: bool = True, **database: Any) -> str:
         "compose_images": {"litellm": "l:1"},
         "deployment_containers": ["proxy"],
         "deployment_bridge_ports": [],
-        "deployment_found": {"database": {**DATABASE, **database}, "legacy": {"units": []}},
+        "deployment_found": {
+            "database": {**DATABASE, **database},
+            "legacy": {"units": []},
+            "cutover": {"way": way},
+        },
+        "litellm_max_hold": hold,
         "deployment_places": {"database": place},
         "deployment_readers": ["grafana"],
         "deployment_rehearses": rehearses,
@@ -52,6 +59,18 @@ def test_preview_says_what_a_run_does(place: str, rehearses: bool, said: str, un
     found = told(place, rehearses)
     assert said in found
     assert unsaid not in found
+
+
+@pytest.mark.parametrize(
+    ("way", "hold", "said"),
+    [
+        ("live", 0, "lead clients to a transitional proxy until the new one serves"),
+        ("stop", 120, "let clients wait until the new one serves"),
+        ("stop", 0, "refuse clients until the new one serves"),
+    ],
+)
+def test_preview_says_what_becomes_of_clients(way: str, hold: int, said: str) -> None:
+    assert said in told("here", way=way, hold=hold)
 
 
 def test_address_of_version_6_is_written_as_people_do() -> None:

@@ -84,6 +84,11 @@ def container_names(project: str) -> dict[str, str]:
     return {service: "%s-%s" % (project, part) for service, part in CONTAINERS.items()}
 
 
+def transition_names(project: str) -> list[str]:
+    """What the containers are called that serve while clients are moved."""
+    return ["%s-transition-%s" % (project, part) for part in ("proxy", "pooler")]
+
+
 def volume_names(project: str) -> dict[str, str]:
     """What the volumes of a project are called, by the server whose data they hold."""
     return {part: "%s_%s" % (project, part) for part in VOLUMES}

@@ -47,7 +47,8 @@ class StepEntry(TypedDict):
 class Facts(TypedDict, total=False):
     """What a migration remembers for other steps, later runs and the report. Each may be missing.
 
-    ``found``: what preflight found; ``warnings``: what it warned of; ``images``: service to image,
+    ``found``: what preflight found; ``warnings``: what it warned of; ``cutover``: the way that the
+    cutover went where it is not preflight's, and why; ``images``: service to image,
     by digest; ``snapshot_before``, ``snapshot_after``: what clients saw before the cutover, and
     before the way back; ``legacy_hash``: what the legacy database held when a way back was given
     up; ``rollback_data``: what was chosen; ``since``: what was written since the cutover;
@@ -57,6 +58,7 @@ class Facts(TypedDict, total=False):
 
     found: dict[str, Any]
     warnings: list[Any]
+    cutover: dict[str, Any]
     images: dict[str, Any]
     snapshot_before: dict[str, Any]
     snapshot_after: dict[str, Any]

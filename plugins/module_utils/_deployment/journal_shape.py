@@ -99,6 +99,7 @@ _DATABASE = {
     "max_connections": (int, None),
     "migrations": ([str], None),
     "origin": _MAYBE,
+    "variables": ([str], None),
     "neighbours": ([str], None),
     "schema": _MAYBE,
     "left_behind": ([str], None),
@@ -111,6 +112,7 @@ _REDIS = {
     "data": ({"folder": _MAYBE, "file": _MAYBE}, None),
     "host": _MAYBE,
     "origin": _MAYBE,
+    "login": (bool, None),
     "variables": ([str], None),
     "major": (int, None),
     "release": _MAYBE,
@@ -146,6 +148,7 @@ _ADDRESS = {
     "url": Need(str),
     "proofs": [str],
 }
+_CUTOVER = {"way": Need(str), "reasons": Need([str])}
 _FOUND = {
     "project_dir": str,
     "legacy": (_LEGACY, None),
@@ -159,6 +162,7 @@ _FOUND = {
     "space": ([{"path": str, "needed": float, "free": float}], None),
     "host": _MAYBE,
     "places": ({"database": str, "redis": str}, None),
+    "cutover": (_CUTOVER, None),
 }
 _NAMED = [dict]
 _SNAPSHOT = (

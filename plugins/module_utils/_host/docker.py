@@ -114,6 +114,12 @@ def version(timeout: float = 60) -> Result:
     return run(["docker", "version", "--format", "{{.Server.Version}}"], timeout=timeout)
 
 
+def pids(names: Iterable[str]) -> list[int]:
+    """The first process of each of these containers that runs, as this host numbers it."""
+    answer = run(["docker", "container", "inspect", "--format", "{{.State.Pid}}", *names])
+    return [int(word) for word in answer.out.split() if word.isdigit() and word != "0"]
+
+
 def container(name: str) -> Optional[dict]:
     """One container without its environment: name, image, user, labels, state, health, policies,
     ports and mounts."""

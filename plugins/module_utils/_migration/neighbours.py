@@ -345,19 +345,21 @@ def of_legacy(
     environment: dict[str, str],
     accepted: Iterable[str],
     when: str = CUTOVER,
+    ours: Collection[int] = (),
 ) -> list[Problem]:
     """Everybody who uses what a migration takes down and is not accepted, and what can't be looked
     at.
 
     :param found: preflight's facts: ``legacy``, ``database``, ``redis``.
     :param environment: the proxy's, as it alone says which stores are used.
+    :param ours: processes of our own, with all that they have started.
     """
     listening = _listeners.listeners()
     legacy = found["legacy"]
     database, redis = found.get("database") or {}, found.get("redis") or {}
     servers = [store["unit"] for store in (database, redis) if store.get("unit")]
     units = {(unit["account"], unit["name"]) for unit in [*legacy["units"], *servers]}
-    own = _clients.Own([legacy["pid"]], units, _COMMAND)
+    own = _clients.Own([legacy["pid"], *ours], units, _COMMAND)
     uses = of_units(legacy["units"], [_unit_relations.NEEDS], servers, when)
     unit = legacy["unit"]
     uses += of_processes(unit, _unit_processes.beside(unit, legacy["pid"]), when)
@@ -387,7 +389,8 @@ def of_compose(project: str, accepted: Iterable[str], when: str = ROLLBACK) -> l
         )
         for name in sorted(set(_docker.members(project).values()) - set(ours.values()))
     ]
-    own = _clients.Own([], {("", unit)}, _COMMAND)
+    transition = _docker.pids(_compose_project.transition_names(project))
+    own = _clients.Own(transition, {("", unit)}, _COMMAND)
     for service in ("postgres", "redis"):
         server = Server("container %s" % ours[service], 0, record)
         connected = _connections.connected_to(_published(_docker.container(ours[service])))

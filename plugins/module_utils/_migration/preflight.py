@@ -23,6 +23,7 @@ from . import neighbours as _neighbours
 from . import preflight_address as _address
 from . import preflight_connections as _connections
 from . import preflight_contents as _contents
+from . import preflight_cutover as _cutover
 from . import preflight_needs as _needs
 from . import preflight_readers as _readers
 from . import preflight_source as _source
@@ -78,6 +79,8 @@ def preflight(settings: dict, now: Optional[datetime] = None) -> Findings:
     found.add(_target.check_space(settings, found.facts, engine))
     places = _places.of(found.facts)
     found.facts["places"] = {"database": places.database, "redis": places.redis}
+    if legacy is not None:
+        found.add(_cutover.check_cutover(legacy, settings, found.facts))
     return found
 
 

@@ -29,6 +29,7 @@ class Facts(TypedDict, total=False):
     images: dict[str, dict[str, Any]]
     space: list[dict[str, Any]]
     places: dict[str, str]
+    cutover: dict[str, Any]
 
 
 @dataclass

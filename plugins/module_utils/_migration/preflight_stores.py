@@ -114,6 +114,9 @@ def check_database(
         "name": parts["database"],
         "user": parts["user"],
         "origin": named.origin,
+        "variables": sorted(
+            name for name, what in _stores.variables(legacy.stores).items() if what == "database"
+        ),
         "unit": None,
         "process": None,
         "server": None,
@@ -354,6 +357,7 @@ def check_redis(
         "release": None,
         "data": None,
         "holds_spend": _holds_spend(legacy),
+        "login": bool(named.user or named.password),
     }
     found.facts["redis"] = redis
     if service["unit"] is None:

@@ -20,6 +20,7 @@ from .._host import process as _process
 from .._host.problem import Problem
 from .._postgres import image_layout as _image_layout
 from .._redis import formats as _formats
+from . import preflight_cutover as _cutover
 from . import preflight_programs as _programs
 from . import requirements as _requirements
 from .preflight_findings import Facts, Findings
@@ -28,7 +29,12 @@ from .preflight_findings import Facts, Findings
 # beforehand by how much.
 RESERVE = 1 << 30
 # Bytes to fetch of an image whose registry does not tell: somewhat more than the official ones'.
-ESTIMATES = {"litellm": 900 << 20, "postgres": 180 << 20, "redis": 60 << 20}
+ESTIMATES = {
+    "litellm": 900 << 20,
+    "postgres": 180 << 20,
+    "redis": 60 << 20,
+    "pgbouncer": 10 << 20,
+}
 
 
 def check_ports(
@@ -87,9 +93,13 @@ def check_ports(
         _requirements.NOBODY,
         lambda item: "docker-proxy" in item.command and _is_staged(settings),
     )
-    return _requirements.check_ports(ports) + _requirements.check_stage_port(
-        settings["stage_port"], serving
-    )
+    chosen = {"litellm_stage_port": settings["stage_port"]}
+    if _cutover.POOLER in _wanted(settings, facts):
+        # what a run that was killed has left is removed before
+        number = settings["pooler_port"]
+        add(_requirements.POOLING, number, _requirements.NOBODY, lambda _item: False)
+        chosen["litellm_pooler_port"] = number
+    return _requirements.check_ports(ports) + _requirements.check_chosen(chosen, serving)
 
 
 def _is_staged(settings: dict) -> bool:
@@ -116,7 +126,7 @@ def check_images(settings: dict, facts: Facts, engine: dict) -> Findings:
     """
     images: dict[str, dict[str, Any]] = {}
     found = Findings({"images": images})
-    for service in _places.images(facts):
+    for service in _wanted(settings, facts):
         variable = "litellm_images.%s" % service
         reference = settings["images"].get(service) or ""
         try:
@@ -133,8 +143,22 @@ def check_images(settings: dict, facts: Facts, engine: dict) -> Findings:
         }
         found.problems += _requirements.check_image(variable, image, engine["platform"])
         _tell_unknown(found, variable, image, images[service]["bytes"] if guessed else 0)
-        _CHECKS[service](found, variable, image, settings, facts)
+        _CHECKS.get(service, _any)(found, variable, image, settings, facts)
     return found
+
+
+def _wanted(settings: dict, facts: Facts) -> list[str]:
+    """The services whose images are looked at: a pooler is there only for a live cutover."""
+    moved = bool(_places.here(facts, "database"))
+    live = moved and settings["cutover"] != _cutover.STOP
+    pooler = [_cutover.POOLER] if live and settings["images"].get(_cutover.POOLER) else []
+    return [*_places.images(facts), *pooler]
+
+
+def _any(
+    _found: Findings, _variable: str, _image: _images.Image, _settings: dict, _facts: Facts
+) -> None:
+    """Nothing more is asked of an image."""
 
 
 def _tell_unknown(found: Findings, variable: str, image: _images.Image, guessed: int) -> None:

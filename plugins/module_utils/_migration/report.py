@@ -66,8 +66,10 @@ def build(journal: Journal, folder: str) -> dict:
         "began": journal["created"],
         "ended": journal.get("ended"),
         "phases": _phases(journal),
-        "refused_seconds": None if waited(journal) else refused(journal),
+        "refused_seconds": None if waited(journal) or led(journal) else refused(journal),
         "waited": waited(journal),
+        "led": led(journal),
+        "not_led": not_led(journal),
         "watched": watched(journal),
         "proofs": _proofs(journal),
         "found": _found(found),
@@ -205,7 +207,27 @@ def waited(journal: Journal) -> Optional[dict[str, Any]]:
     let go before it served."""
     group = _steps.REVERT if is_back(journal) else _steps.SERVE
     hold = facts_of(journal, _steps.of(group)[0]).get("hold")
-    return {name: hold[name] for name in ("seconds", "held", "carried")} if hold else None
+    if not hold or led(journal):
+        return None
+    return {name: hold[name] for name in ("seconds", "held", "carried")}
+
+
+def led(journal: Journal) -> Optional[dict[str, Any]]:
+    """Of a cutover in which clients were led to a transitional proxy and on: for how many
+    ``seconds`` what needs the database waited, and how many kept connections were ``carried`` on.
+    ``None`` where it was another."""
+    groups = (_steps.STOP, _steps.REVERT) if is_back(journal) else (_steps.SERVE,)
+    found = [facts_of(journal, _steps.of(group)[0]) for group in groups]
+    seconds = max(float(facts.get("pause") or 0) for facts in found)
+    hold = found[-1].get("hold") or {}
+    return {"seconds": seconds, "carried": hold.get("carried", 0)} if seconds else None
+
+
+def not_led(journal: Journal) -> list[str]:
+    """Why they were not, where the operator left it open."""
+    facts = journal["facts"]
+    way = facts.get("cutover") or facts.get("found", {}).get("cutover") or {}
+    return list(way.get("reasons") or [])
 
 
 def watched(journal: Journal) -> Optional[dict[str, Any]]:
@@ -240,7 +262,8 @@ def _proofs(journal: Journal) -> list[dict[str, Any]]:
             _proof("not moved, and used by the new proxy", True, line)
             for line in _places.stay(journal["facts"].get("found", {}))
         ]
-        proofs += _clients(journal["facts"].get("snapshot_before", {}), verified["after"])
+        before = journal["facts"].get("snapshot_before", {})
+        proofs += _clients(before, verified["after"], bool(led(journal)))
         proofs += _able(facts_of(journal, "rehearse").get("capabilities", {}))
         address = journal["facts"].get("found", {}).get("address") or {}
         proofs.append(_published(verified["containers"], address.get("publish", [])))
@@ -324,7 +347,8 @@ def _proofs_back(journal: Journal) -> list[dict[str, Any]]:
         facts = journal["facts"]
         same = carried.get("data") == "carry" or not _is_moved(journal)
         before = facts.get("snapshot_after") if same else None
-        proofs += _clients(before or facts.get("snapshot_before", {}), checked["after"])
+        shown = before or facts.get("snapshot_before", {})
+        proofs += _clients(shown, checked["after"], bool(led(journal)))
         proofs += _able(
             {
                 "before": (before or {}).get("capabilities", []),
@@ -346,8 +370,11 @@ def _proof(name: str, ok: bool, figures: str) -> dict[str, Any]:
     return {"name": name, "ok": ok, "figures": figures}
 
 
-def _clients(before: dict, after: dict) -> list[dict[str, Any]]:
-    """What clients see, old against new: snapshots as ``proxy_snapshot_info`` takes them."""
+def _clients(before: dict, after: dict, served: bool) -> list[dict[str, Any]]:
+    """What clients see, old against new: snapshots as ``proxy_snapshot_info`` takes them.
+
+    :param served: whether clients were served between both.
+    """
     proofs = []
     old = {item["name"]: item for item in before.get("client_keys", [])}
     tried = [
@@ -380,8 +407,10 @@ def _clients(before: dict, after: dict) -> list[dict[str, Any]]:
     }
     proofs.append(
         _proof(
-            "keys, teams, budgets and spend are what they were",
-            "keys" in before and not lost,
+            "keys, teams and users, which clients may have changed meanwhile"
+            if served
+            else "keys, teams, budgets and spend are what they were",
+            "keys" in before and (served or not lost),
             "virtual keys: %d (blocked: %d, with a budget: %d), teams: %d, users: %d"
             % (
                 after["keys"]["count"],

@@ -136,9 +136,14 @@ def _stall(report: dict, seconds: str) -> str:
 
     :param seconds: how seconds are written.
     """
-    waited = report.get("waited")
-    if waited:
+    led, waited = report.get("led"), report.get("waited")
+    if led:
         return (
+            "A transitional proxy served meanwhile: nobody waited but who needed the database, for"
+            " at most %s; %d kept connections went on." % (seconds % led["seconds"], led["carried"])
+        )
+    if waited:
+        said = (
             "Clients waited for at most %s: %d new connections were held, %d kept ones went on."
             % (
                 seconds % waited["seconds"],
@@ -146,9 +151,13 @@ def _stall(report: dict, seconds: str) -> str:
                 waited["carried"],
             )
         )
-    if report["refused_seconds"] is None:
+    elif report["refused_seconds"] is None:
         return ""
-    return "Clients were refused for at most %s." % (seconds % report["refused_seconds"])
+    else:
+        said = "Clients were refused for at most %s." % (seconds % report["refused_seconds"])
+    if report.get("not_led"):
+        said += " There was no transitional proxy: %s." % "; ".join(report["not_led"])
+    return said
 
 
 def _watched(report: dict) -> list[str]:

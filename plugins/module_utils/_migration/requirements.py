@@ -54,12 +54,18 @@ PLACEHOLDER = re.compile(
 LEAST_LENGTH = 16
 # What the port of the rehearsal is called.
 STAGING = "staging"
+# What the port of the pooler is called.
+POOLING = "pooler"
 # Seconds: nobody's client waits longer, and a run that was killed lets go then.
 LONGEST_HOLD = 600
 # Who should hold a port that the legacy deployment does not use.
 NOBODY = "nobody"
 # How another port is chosen, by what the port is called.
-_CHOOSE = {STAGING: "litellm_stage_port", "redis": "litellm_redis_port"}
+_CHOOSE = {
+    STAGING: "litellm_stage_port",
+    POOLING: "litellm_pooler_port",
+    "redis": "litellm_redis_port",
+}
 LEAST_DIFFERENT = 8
 
 
@@ -219,18 +225,21 @@ def check_hold(seconds: int) -> list[Problem]:
     ]
 
 
-def check_stage_port(number: int, taken: Iterable[int]) -> list[Problem]:
-    """The port of the rehearsal is one, and none that the deployment itself serves."""
-    if 0 < number < 65536 and number not in taken:
-        return []
-    return [
-        Problem(
-            "litellm_stage_port",
-            "%d is %s"
-            % (number, "a port of the deployment itself" if number in taken else "not a port"),
-            "choose a free one below 65536, such as 14000",
-        )
-    ]
+def check_chosen(chosen: Mapping[str, int], taken: Iterable[int]) -> list[Problem]:
+    """The ports for the time of a migration are some, and each another than the others and those
+    that the deployment itself serves.
+
+    :param chosen: by the variables that choose them.
+    """
+    found, used = [], dict.fromkeys(taken, "a port of the deployment itself")
+    for variable, number in chosen.items():
+        wrong = used.get(number, "" if 0 < number < 65536 else "not a port")
+        if wrong:
+            found.append(
+                Problem(variable, "%d is %s" % (number, wrong), "choose a free one below 65536")
+            )
+        used[number] = "that of %s" % variable
+    return found
 
 
 def check_image(variable: str, image: Image, platform: str) -> list[Problem]:

@@ -20,6 +20,8 @@ ENVIRONMENTS = {
     "l": {},
     "p": {"PG_MAJOR": "18", "PGDATA": "/var/lib/postgresql/18/docker"},
     "r": {"REDIS_VERSION": "7.4.2"},
+    "b": {},
+    "root": {},
 }
 
 
@@ -38,7 +40,7 @@ def identities(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
             "user": user.split(" ")[0],
             "volumes": ["/var/lib/postgresql"],
             "environment": ENVIRONMENTS[image],
-            "uid": 1,
+            "uid": 0 if image == "root" else 1,
             "gid": 1,
         }
         return {**told, "litellm_version": "1.103.0", "migrations": ["a", "b"]} if python else told
@@ -72,6 +74,17 @@ def test_images_of_what_is_elsewhere_need_not_be_given(run: Run) -> None:
     images = {"litellm": "l", "postgres": "p"}
     result = run(docker_images_info, images=images, services=[], native_postgres=19)
     assert "image p is PostgreSQL 18, the native server is 19" in result["refused"][0]
+
+
+def test_pooler_must_not_run_as_root(run: Run, identities: list[tuple[str, str]]) -> None:
+    """PgBouncer refuses to, after the container has started."""
+    result = run(docker_images_info, images={**IMAGES, "pgbouncer": "b"})
+    assert (result["refused"], result["images"]["pgbouncer"]["uid"]) == ([], 1)
+    assert identities[-1] == ("b", "")
+    (said,) = run(docker_images_info, images={**IMAGES, "pgbouncer": "root"})["refused"]
+    assert said.startswith("litellm_images.pgbouncer: runs as root")
+    # others may, as LiteLLM's official image does
+    assert run(docker_images_info, images={**IMAGES, "litellm": "root"})["refused"] == []
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import finalize as _finalize
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
@@ -83,10 +84,14 @@ def test_who_uses_the_servers_is_asked_again_before_the_cutover(
     assert "legacy.env cannot be read" in run(migration_check, **cutover)["msg"]
     (tmp_path / "legacy.env").write_text("DATABASE_URL=postgresql://x\n")
 
-    def others(there: Any, environment: dict[str, str], accepted: list[str]) -> list[Any]:
-        assert (there, environment) == (found, {"DATABASE_URL": "postgresql://x"})
+    def others(
+        there: Any, environment: dict[str, str], accepted: list[str], ours: list[int]
+    ) -> list[Any]:
+        assert (there, environment, ours) == (found, {"DATABASE_URL": "postgresql://x"}, [8, 9])
         return [] if accepted else [_rollback.Problem("y", "is here", "wait")]
 
+    names = {("litellm-transition-proxy", "litellm-transition-pooler"): [8, 9]}
+    monkeypatch.setattr(_docker, "pids", lambda asked: names[tuple(asked)])
     monkeypatch.setattr(_neighbours, "of_legacy", others)
     assert run(migration_check, **cutover)["problems"] == ["y: is here -> wait"]
     assert run(migration_check, **cutover, accept_down=["y"])["problems"] == []

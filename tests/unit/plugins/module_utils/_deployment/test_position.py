@@ -16,8 +16,11 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 
 EARLY = list(_steps.of(_steps.PREPARE))
 FORWARD = [*EARLY, "cutover", "serve", "verify", "hand_over"]
-BACK = ["pause_timers", "stop_new", "copy_back", "start_legacy", "verify_legacy", "remove_new"]
-LATE_BACK = BACK[3:]
+BACK = [
+    *("pause_timers", "transition_back", "stop_new", "copy_back"),
+    *("start_legacy", "verify_legacy", "remove_new"),
+]
+LATE_BACK = BACK[4:]
 LATE = ["serve", "verify", "hand_over"]
 
 
@@ -58,13 +61,13 @@ def reached(*steps: str, state: str = "running", **facts: Any) -> Any:
         # paused once more by a second rollback, while nobody serves
         ([*FORWARD, "pause_timers", "stop_new", "pause_timers"], LATE, BACK),
         # the legacy proxy may have written since: its rows are never overwritten
-        ([*FORWARD, *BACK[:4]], None, LATE_BACK),
+        ([*FORWARD, *BACK[:5]], None, LATE_BACK),
         ([*FORWARD, *BACK], None, LATE_BACK),
         # in the automatic way back from a cutover there is nothing to copy back
         ([*EARLY, "cutover", "start_legacy"], None, LATE_BACK),
         # forward again after a rollback that was killed, and back once more
-        ([*FORWARD, *BACK[:3], "serve"], LATE, BACK),
-        ([*FORWARD, *BACK[:3], *LATE, "pause_timers"], LATE[2:], BACK),
+        ([*FORWARD, *BACK[:4], "serve"], LATE, BACK),
+        ([*FORWARD, *BACK[:4], *LATE, "pause_timers"], LATE[2:], BACK),
     ],
 )
 def test_killed_run_has_one_way_on_and_one_back(steps: list[str], on: Any, back: list[str]) -> None:
@@ -100,7 +103,7 @@ def test_early_step_that_is_added_to_the_table_is_early(monkeypatch: pytest.Monk
         ([*FORWARD, "pause_timers"], None),
         # not since a cutover that is long over
         ([*FORWARD, "pause_timers", "stop_new", "copy_back"], f"t{len(FORWARD) + 1}"),
-        ([*FORWARD, *BACK[:3], "serve"], f"t{len(FORWARD) + 1}"),
+        ([*FORWARD, *BACK[:4], "serve"], f"t{len(FORWARD) + 2}"),
         ([*EARLY, "cutover", "start_legacy", "verify_legacy"], None),
     ],
 )
@@ -110,7 +113,7 @@ def test_clients_are_refused_from_a_stop_to_the_next_start(steps: list[str], sin
 
 
 def test_rows_stay_where_nobody_proved_them_copied_back() -> None:
-    journal = reached(*FORWARD, *BACK[:3])
+    journal = reached(*FORWARD, *BACK[:4])
     assert not _position.rows_stay(reached(*EARLY, "cutover"))
     assert _position.rows_stay(journal)
     journal["steps"][-1]["facts"] = {"data": "backup", "equal": True}
@@ -130,8 +133,8 @@ def test_proxy_is_compared_with_what_clients_saw_last_of_its_rows() -> None:
     assert compared(reached(*EARLY)) is None
     assert compared(reached(*FORWARD[:10]), snapshot_before={"b": 1}) == {"b": 1}
     both: dict[str, Any] = {"snapshot_before": {"b": 1}, "snapshot_after": {"a": 1}}
-    assert compared(reached(*FORWARD, *BACK[:3], "serve", "verify"), **both) == {"a": 1}
-    legacy = reached(*FORWARD, *BACK[:5])
+    assert compared(reached(*FORWARD, *BACK[:4], "serve", "verify"), **both) == {"a": 1}
+    legacy = reached(*FORWARD, *BACK[:6])
     assert compared(legacy, **both) == {"b": 1}
     legacy["steps"][-3]["facts"] = {"data": "carry", "equal": True}
     assert legacy["steps"][-3]["name"] == "copy_back"

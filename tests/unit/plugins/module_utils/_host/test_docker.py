@@ -157,6 +157,12 @@ def test_a_process_tells_what_it_listens_on() -> None:
         ) in found  # this process is one of its own, as those of a container are
 
 
+def test_first_processes_are_those_of_containers_that_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docker prints what it has, and fails for the one that is not there."""
+    monkeypatch.setattr(_docker, "run", lambda words: Result(1, "0\n4711\n", "no such object: c"))
+    assert _docker.pids(["a", "b", "c"]) == [4711]
+
+
 def test_container_is_told_without_its_environment() -> None:
     assert "Env" not in _docker._CONTAINER
 

@@ -69,7 +69,9 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> list[Listener]:
     monkeypatch.setattr(_systemd, "obstacle", lambda record, check: None)
     monkeypatch.setattr(_servers, "of", lambda pids: [])
     monkeypatch.setattr(_process, "command_line", lambda pid, proc="/proc": programs.get(pid, []))
-    monkeypatch.setattr(_process, "ancestors", lambda pid: [pid, 271] if pid == 272 else [pid])
+    monkeypatch.setattr(
+        _process, "ancestors", lambda pid, proc="": [pid, 271] if pid == 272 else [pid]
+    )
     return [
         Listener("127.0.0.1", 5434, 15, "postgres (process 15)"),
         Listener("127.0.0.1", 6379, 16, "redis-server (process 16)"),

@@ -298,6 +298,12 @@ def test_units_that_need_want_or_follow_a_server_are_named_and_those_that_need_t
     assert len(host.said("d.service of account bob", "unit d.service")) == 3
 
 
+def test_our_own_processes_are_nobody_else(host: Host) -> None:
+    host.clients = [Connection("127.0.0.1", 40000, 80, 150)]
+    assert _neighbours.of_legacy(host.found, ENVIRONMENT, [], ours=[8, 9]) == []
+    assert list(host.own.pids) == [70, 8, 9]
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", ""])
 def test_who_uses_the_containers_is_named_before_a_rollback(
     host: Host, monkeypatch: pytest.MonkeyPatch, address: str
@@ -327,6 +333,8 @@ def test_who_uses_the_containers_is_named_before_a_rollback(
         _docker, "container", lambda name: {"ports": ports} if name == "gw-postgres" else None
     )
     monkeypatch.setattr(_connections, "connected_to", connected_to)
+    transition = {("gw-transition-proxy", "gw-transition-pooler"): [8, 9]}
+    monkeypatch.setattr(_docker, "pids", lambda names: transition[tuple(names)])
     host.names = {80: "process psql"}
     found = [str(each) for each in _neighbours.of_compose("gw", [])]
     assert [text.split(" -> ")[0] for text in found] == [
@@ -336,6 +344,7 @@ def test_who_uses_the_containers_is_named_before_a_rollback(
         " which is stopped by the rollback",
     ]
     assert asked == [{("127.0.0.1", 5434)}, set()]
+    assert list(host.own.pids) == [8, 9]
     names = ["chat.service", "container grafana", "process psql"]
     assert _neighbours.of_compose("gw", names) == []
 

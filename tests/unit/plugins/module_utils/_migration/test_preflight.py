@@ -13,6 +13,7 @@ from legacy_host import CONFIG, NOW, SECRET, URL, deployment, settings, texts
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
+from ansible_collections.llmops.litellm.plugins.module_utils._hold import hold as _hold
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host import images as _images
@@ -159,9 +160,12 @@ def test_host_with_which_nothing_is_wrong_is_told_without_secrets(
         return [] if accepted else uses
 
     monkeypatch.setattr(_neighbours, "of_legacy", of_legacy)
-    images = {"litellm": "l", "postgres": "p", "redis": "r"}
+    monkeypatch.setattr(_hold, "obstacles", lambda port, addresses: ("", ""))
+    images = {"litellm": "l", "postgres": "p", "redis": "r", "pgbouncer": "b"}
     found = _preflight.preflight(settings(tmp_path, images=images), NOW)
     assert found.problems == uses
+    assert found.facts["cutover"] == {"way": "live", "reasons": []}
+    assert "pgbouncer" in found.facts["images"]
     given = settings(tmp_path, images=images, accept_down=["x.service"])
     found = _preflight.preflight(given, NOW)
     assert texts(found.problems) == ""

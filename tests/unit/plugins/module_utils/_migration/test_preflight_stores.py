@@ -79,6 +79,7 @@ def test_database_is_told_without_its_password(
         "name": "llm_gateway",
         "user": "gateway",
         "origin": "DATABASE_URL of the environment",
+        "variables": [],
         "process": "postgres (process 15)",
         "server": {"argv": ["postgres", "-D", "x"], "process": 15},
         "server_version": "15.18",

@@ -159,6 +159,84 @@ def test_nothing_is_concluded_of_servers_that_are_not_known(
     assert found.subject == "port 14000 (staging)"
 
 
+HERE: Any = {"legacy": deployment().facts, "database": {"port": 5434}, "redis": {"port": 6379}}
+POOLED = {"litellm": "l", "postgres": "p", "redis": "r", "pgbouncer": "b"}
+
+
+@pytest.mark.parametrize("cutover", ["auto", "live"])
+def test_port_of_the_pooler_must_be_free(
+    servers: list[Listener], tmp_path: Path, cutover: str
+) -> None:
+    wanted = settings(tmp_path, images=POOLED, cutover=cutover)
+    assert _preflight_target.check_ports(wanted, HERE, servers) == []
+    stranger = Listener("127.0.0.1", 16432, 9, "nginx (process 9)")
+    (found,) = _preflight_target.check_ports(wanted, HERE, [*servers, stranger])
+    assert found.subject == "port 16432 (pooler)"
+    assert "nginx (process 9)" in found.problem and "litellm_pooler_port" in found.remedy
+    chosen = {**wanted, "pooler_port": 16433}
+    assert _preflight_target.check_ports(chosen, HERE, [*servers, stranger]) == []
+
+
+@pytest.mark.parametrize("port", [4000, 5434, 6379, 14000, 0])
+def test_port_of_the_pooler_is_one_of_its_own(
+    servers: list[Listener], tmp_path: Path, port: int
+) -> None:
+    wanted = settings(tmp_path, images=POOLED, pooler_port=port)
+    found = _preflight_target.check_ports(wanted, HERE, servers)
+    assert "litellm_pooler_port" in {item.subject for item in found}
+    stopped = {**wanted, "cutover": "stop"}
+    assert _preflight_target.check_ports(stopped, HERE, servers) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "facts"),
+    [
+        ({"cutover": "stop"}, {}),
+        ({"images": {**POOLED, "pgbouncer": ""}}, {}),
+        ({}, {"database": {"port": 5434, "where": "elsewhere"}}),
+        ({}, {"database": None}),
+    ],
+    ids=["the operator wants none", "no image", "database elsewhere", "no database"],
+)
+def test_nothing_of_a_pooler_is_looked_at_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+    servers: list[Listener],
+    tmp_path: Path,
+    changes: dict[str, Any],
+    facts: dict[str, Any],
+) -> None:
+    monkeypatch.setattr(_images, "look", lambda reference, engine: image(reference))
+    wanted = settings(tmp_path, **{"images": POOLED, **changes})
+    stranger = Listener("127.0.0.1", 16432, 9, "nginx (process 9)")
+    ports = [item for item in (*servers, stranger) if facts == {} or item.port != 5434]
+    assert _preflight_target.check_ports(wanted, {**HERE, **facts}, ports) == []
+    found = _preflight_target.check_images(wanted, {**HERE, **facts}, ENGINE)
+    assert "pgbouncer" not in found.facts["images"]
+
+
+@pytest.mark.parametrize("cutover", ["auto", "live"])
+def test_image_of_the_pooler_is_looked_at_as_others_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cutover: str
+) -> None:
+    bad: dict[str, Any] = {}
+    monkeypatch.setattr(
+        _images, "look", lambda name, engine: image(name, **(bad if name == "b" else {}))
+    )
+    wanted = settings(tmp_path, images=POOLED, cutover=cutover)
+    found = _preflight_target.check_images(wanted, HERE, ENGINE)
+    assert (found.problems, found.facts["images"]["pgbouncer"]["reference"]) == ([], "b")
+    bad.update(platforms=("linux/arm64",))
+    (problem,) = _preflight_target.check_images(wanted, HERE, ENGINE).problems
+    assert problem.subject == "litellm_images.pgbouncer"
+    bad.update(platforms=("linux/amd64",), size=0)
+    found = _preflight_target.check_images(wanted, HERE, ENGINE)
+    size = _preflight_target.ESTIMATES["pgbouncer"]
+    assert (found.problems, found.facts["images"]["pgbouncer"]["bytes"]) == ([], size)
+
+
+ENGINE = {"platform": "linux/amd64", "insecure": []}
+
+
 def image(reference: str, **others: Any) -> _images.Image:
     """An image with which nothing is wrong."""
     return _images.Image(

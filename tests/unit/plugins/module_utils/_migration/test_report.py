@@ -44,6 +44,60 @@ def test_clients_wait_on_the_way_back_as_well() -> None:
     assert _report.waited(made) == {"seconds": 7.5, "held": 3, "carried": 2}
 
 
+def test_clients_that_were_led_neither_waited_nor_were_refused() -> None:
+    made = journal()
+    assert (_report.led(made), _report.build(made, "/s")["led"]) == (None, None)
+    entry_of(made, "serve")["facts"] = {"hold": HOLD, "pause": 3.25}
+    told = _report.build(made, "/s")
+    assert told["led"] == {"seconds": 3.25, "carried": 2}
+    assert (told["waited"], told["refused_seconds"]) == (None, None)
+    # its process had ended before it was told to let them go
+    entry_of(made, "serve")["facts"] = {"hold": {}, "pause": 3.25}
+    assert _report.led(made) == {"seconds": 3.25, "carried": 0}
+    # what steps of the other way, and of earlier releases, have
+    for facts in ({"hold": HOLD, "pause": 0.0}, {"hold": HOLD}, {"hold": HOLD, "pause": None}):
+        entry_of(made, "serve")["facts"] = facts
+        assert _report.led(made) is None
+        assert _report.build(made, "/s")["waited"] == {"seconds": 7.5, "held": 3, "carried": 2}
+
+
+@pytest.mark.parametrize("pauses", [(2.5, 1.0), (1.0, 2.5), (0, 2.5)])
+def test_clients_are_led_on_the_way_back_as_well(pauses: tuple[float, float]) -> None:
+    made = rolled_back()
+    entry_of(made, "serve")["facts"] = {"hold": HOLD, "pause": 9.0}
+    assert _report.led(made) is None  # of the way there
+    stopped, started = pauses
+    entry_of(made, "stop_new")["facts"] = {"pause": stopped}
+    entry_of(made, "start_legacy")["facts"] = {"hold": HOLD, "pause": started}
+    assert _report.led(made) == {"seconds": 2.5, "carried": 2}
+    assert _report.build(made, "/s")["refused_seconds"] is None
+
+
+def test_why_nobody_was_led_is_what_the_run_found_out_last() -> None:
+    made = journal()
+    assert _report.build(made, "/s")["not_led"] == []  # of an earlier release
+    made["facts"]["found"]["cutover"] = {"way": "stop", "reasons": ["memory is short"]}
+    assert _report.not_led(made) == ["memory is short"]
+    made["facts"]["cutover"] = {"way": "stop", "reasons": ["no image"]}
+    assert _report.build(made, "/s")["not_led"] == ["no image"]
+    # the operator has chosen so
+    made["facts"]["cutover"] = {"way": "stop", "reasons": []}
+    assert _report.not_led(made) == []
+
+
+def test_keys_that_clients_may_have_removed_meanwhile_are_no_proof_of_anything() -> None:
+    name = "keys, teams and users, which clients may have changed meanwhile"
+    there, back = journal(), rolled_back()
+    entry_of(there, "serve")["facts"] = {"pause": 3.0}
+    entry_of(back, "start_legacy")["facts"]["pause"] = 3.0
+    for made, step in ((there, "verify"), (back, "verify_legacy")):
+        entry_of(made, step)["facts"]["after"]["keys"]["listed"] = []
+        proofs = {proof["name"]: proof for proof in _report.build(made, "/s")["proofs"]}
+        assert proofs[name]["ok"]
+        assert "virtual keys: 1" in proofs[name]["figures"]
+        assert "keys, teams, budgets and spend are what they were" not in proofs
+
+
 def test_what_a_client_saw_is_of_the_way_that_ended_last() -> None:
     made = rolled_back()
     assert _report.watched(made) is None
@@ -216,7 +270,7 @@ def test_failed_rollback_of_a_migrated_host_is_told() -> None:
 def test_automatic_way_back_has_refused_since_the_cutover() -> None:
     made = rolled_back()
     made["facts"]["failure"] = "it was frozen"
-    assert _report.refused(made) == 3310.0
+    assert _report.refused(made) == 3250.0
 
 
 def test_images_are_told_by_their_names_and_which_no_registry_has() -> None:

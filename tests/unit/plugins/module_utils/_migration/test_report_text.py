@@ -54,6 +54,39 @@ def test_what_clients_noticed_is_one_sentence() -> None:
     assert "Clients were refused for at most 0.0 s." in _report_text.summary(report)
 
 
+def test_transitional_proxy_that_served_is_told() -> None:
+    report = _report.build(journal(), "/state")
+    report.update(refused_seconds=None, led={"seconds": 3.26, "carried": 2}, not_led=["x"])
+    said = "A transitional proxy served meanwhile: nobody waited but who needed the database, for"
+    rest = "2 kept connections went on."
+    assert f"{said} at most 3.3 s; {rest}" in _report_text.summary(report)
+    text = _report_text.markdown(report)
+    assert f"\n{said} at most **3.3 s**; {rest}\n" in text
+    assert "There was no" not in text and "Clients" not in text
+    report["watched"] = {
+        "before": {"asked": 90, "failed": 0, "longest": 0.21},
+        "since": {"asked": 120, "failed": 0, "longest": 0.25},
+    }
+    assert f"{rest} A client that asked ten times" in _report_text.markdown(report)
+
+
+def test_why_there_was_no_transitional_proxy_is_told() -> None:
+    report = _report.build(journal(), "/state")
+    report["not_led"] = ["memory is short", "no image is given"]
+    said = "There was no transitional proxy: memory is short; no image is given."
+    refused = f"Clients were refused for at most 70.0 s. {said}"
+    assert refused in _report_text.summary(report)
+    report.update(refused_seconds=None, waited={"seconds": 7.52, "held": 3, "carried": 2})
+    assert f"2 kept ones went on. {said}\n" in _report_text.markdown(report)
+    # before anybody was led or waited there is nothing to explain
+    report["waited"] = None
+    assert said not in _report_text.markdown(report)
+    # as reports of earlier releases
+    del report["not_led"], report["led"]
+    report["waited"] = {"seconds": 7.52, "held": 3, "carried": 2}
+    assert "There was no transitional proxy" not in _report_text.markdown(report)
+
+
 def test_journal_without_anything_found_has_a_report() -> None:
     report = _report.build(
         {

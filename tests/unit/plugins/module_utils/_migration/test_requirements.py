@@ -147,15 +147,26 @@ CHECKS: list[tuple[str, Any, list[str]]] = [
         ),
         ["port 6379 (redis): is held by nginx (process 7), not by the legacy redis-server"],
     ),
-    ("stage port: fine", lambda: _requirements.check_stage_port(14000, [4000]), []),
+    (
+        "stage port: fine",
+        lambda: _requirements.check_chosen({"litellm_stage_port": 14000}, [4000]),
+        [],
+    ),
+    (
+        "pooler port: that of the rehearsal",
+        lambda: _requirements.check_chosen(
+            {"litellm_stage_port": 16432, "litellm_pooler_port": 16432}, [4000]
+        ),
+        ["litellm_pooler_port: 16432 is that of litellm_stage_port"],
+    ),
     (
         "stage port: none",
-        lambda: _requirements.check_stage_port(99999, [4000]),
+        lambda: _requirements.check_chosen({"litellm_stage_port": 99999}, [4000]),
         ["litellm_stage_port: 99999 is not a port"],
     ),
     (
         "stage port: served",
-        lambda: _requirements.check_stage_port(4000, [4000]),
+        lambda: _requirements.check_chosen({"litellm_stage_port": 4000}, [4000]),
         ["litellm_stage_port: 4000 is a port of the deployment itself"],
     ),
     ("engine: fine", lambda: _docker.check_engine(ENGINE), []),
