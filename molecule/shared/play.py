@@ -15,10 +15,12 @@ import signal
 import subprocess
 import tarfile
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import steps as _steps
+from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 
 SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
 ROOT = SCENARIO.parent.parent
@@ -81,8 +83,29 @@ def kill_in(host: Any, phase: str, name: str, *options: str, seconds: float = 30
             output.seek(0)
             printed = output.read().decode(errors="replace")[-3000:]
             raise AssertionError(f"{name} did not come to {phase}: {printed}") from error
-        os.killpg(victim.pid, signal.SIGKILL)
+        kill(victim.pid)
         victim.wait()
+
+
+def kill(pid: int) -> None:
+    """Kill a process and all that it has started: Ansible's workers are in sessions of their own.
+
+    They are stopped first: what is stopped starts nothing, and keeps its number.
+    """
+    stopped: set[int] = set()
+    while found := {each for each in processes() if pid in _process.ancestors(each)} - stopped:
+        for each in found:
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGSTOP)
+        stopped |= found
+    for each in stopped:
+        with suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
+
+
+def processes() -> list[int]:
+    """Every process of this machine."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
 def bring(host: Any, *paths: str, folder: str = "/root/observer", mode: int = 0o600) -> None:

@@ -25,7 +25,9 @@ COPYING = (
 REFRESHING = (
     "timeout 60 sh -c 'until pgrep -f \"[p]sql --no-psqlrc\" > /dev/null; do sleep 0.02; done'"
 )
-# Until clients wait.
+# Until queries wait for the database.
+PAUSED = "timeout 60 sh -c 'until test -e /run/litellm-transition/pause; do sleep 0.02; done'"
+# Until clients wait, or are led elsewhere.
 HELD = "timeout 60 sh -c 'until nft list tables | grep -q llmops_litellm_hold; do sleep 0.02; done'"
 
 
@@ -103,6 +105,20 @@ STRIKES = [
         "cutover",
         f"{HELD}; systemctl kill --signal=KILL 'llmops-litellm-hold-*.service'",
         ends=("migrated",),
+    ),
+    Strike(
+        "transitional proxy killed",
+        "cutover",
+        f"{HELD}; docker kill litellm-transition-proxy",
+        spend=False,
+        ends=("migrated",),
+    ),
+    Strike(
+        "pooler killed while the database moves",
+        "cutover",
+        f"{PAUSED}; docker kill litellm-transition-pooler",
+        spend=False,
+        ends=("rolled back",),
     ),
     Strike(
         "legacy PostgreSQL stopped under the dump",

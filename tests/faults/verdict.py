@@ -134,6 +134,8 @@ def end(
     wanted = "compose" if seen["state"] == "migrated" else "legacy"
     if seen["serves"] != wanted or seen["writers"] != [wanted]:
         found.append("%s serves, and %s should alone" % (seen["serves"], wanted))
+    if seen["left"]:
+        found.append("is left: %s" % ", ".join(seen["left"]))
     if not seen["ready"]:
         found.append("the proxy is not ready with its database")
     told = seen["rows"].get(wanted)

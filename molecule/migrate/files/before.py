@@ -16,10 +16,11 @@ import json
 import subprocess
 import sys
 
-# Rows that no running proxy changes by itself; spend only grows.
+# Rows that no running proxy changes by itself, and no client beside; spend only grows.
 TABLES = {
     "keys": "SELECT token, key_alias, blocked, max_budget, team_id, user_id, metadata::text "
-    'FROM "LiteLLM_VerificationToken" ORDER BY 1',
+    'FROM "LiteLLM_VerificationToken" '
+    "WHERE metadata->>'made_by' IS DISTINCT FROM 'clients.py' ORDER BY 1",
     "teams": 'SELECT team_id, team_alias, max_budget, blocked FROM "LiteLLM_TeamTable" ORDER BY 1',
     "users": 'SELECT user_id, user_email, max_budget FROM "LiteLLM_UserTable" ORDER BY 1',
     "models": 'SELECT model_id, model_name FROM "LiteLLM_ProxyModelTable" ORDER BY 1',

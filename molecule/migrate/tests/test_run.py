@@ -33,7 +33,7 @@ def test_report_tells_what_a_person_wants_to_know(host: Any, report: dict[str, A
     for wanted in (
         "keys that worked before work now",
         "equal fingerprints",
-        "Clients waited for at most",
+        "A transitional proxy served meanwhile",
         "How to undo it",
         "litellm-healthcheck.timer",
         "config.compose.yaml line",

@@ -3,15 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Clients of the proxy as people have them, each asking on and on and none asking twice.
 
-``clients.py FILE`` keeps in FILE, a JSON object a line, what became of each request: ``kind`` of
-the client, ``begun`` (seconds since the epoch), ``seconds``, ``failed`` (why; empty where it was
-answered). Run by the Python that has LiteLLM, and with it httpx, requests and OpenAI's client. It
-ends with SIGTERM, after the requests that are under way.
+``clients.py FILE [KIND ...]`` keeps in FILE, a JSON object a line, what became of each request:
+``kind`` of the client, ``begun`` (seconds since the epoch), ``seconds``, ``failed`` (why; empty
+where it was answered), ``made`` (the hash of a key that was made and used; else nothing). Run by
+the Python that has LiteLLM, and with it httpx, requests and OpenAI's client. It ends with SIGTERM,
+after the requests that are under way.
 """
 
 from __future__ import annotations
 
+import hashlib
 import http.client
+import itertools
 import json
 import signal
 import sys
@@ -95,12 +98,77 @@ def official() -> Callable[[], None]:
     return ask
 
 
-def run(kind: str, ask: Callable[[], None], tell: Callable[[dict[str, Any]], None]) -> None:
+def stream(words: int) -> Callable[[], None]:
+    """A streamed answer that takes some 50 ms for each of as many words."""
+    client = httpx.Client(base_url=URL, headers=HEADERS, timeout=PATIENCE)
+    asked = {
+        "model": "chat-slow",
+        "stream": True,
+        # LiteLLM ends a stream that repeats itself
+        "messages": [{"role": "user", "content": " ".join(map(str, range(words)))}],
+    }
+
+    def ask() -> None:
+        with client.stream("POST", "/v1/chat/completions", json=asked) as answer:
+            text = "".join(answer.iter_text())
+        if answer.status_code != 200 or not text.rstrip().endswith("data: [DONE]"):
+            raise ValueError(f"HTTP {answer.status_code}: it ended with {text[-200:]}")
+
+    return ask
+
+
+def streams() -> Callable[[], None]:
+    """Answers of some five seconds."""
+    return stream(100)
+
+
+def long_streams() -> Callable[[], None]:
+    """Answers of a minute."""
+    return stream(1200)
+
+
+def embeddings() -> Callable[[], None]:
+    """Of a model from the configuration and of one from the database, in turn."""
+    client = httpx.Client(base_url=URL, headers=HEADERS, timeout=PATIENCE)
+    models = itertools.cycle(("embed", "embed-stored"))
+
+    def ask() -> None:
+        answer = client.post("/v1/embeddings", json={"model": next(models), "input": "a text"})
+        if answer.status_code != 200 or len(answer.json()["data"][0]["embedding"]) < 10:
+            raise ValueError(f"HTTP {answer.status_code}: {answer.text[:200]}")
+
+    return ask
+
+
+def keys() -> Callable[[], str]:
+    """A new key, which is used at once: it is in the database alone. Returns its hash, as the
+    database has it."""
+    client = httpx.Client(base_url=URL, headers=HEADERS, timeout=PATIENCE)
+
+    def ask() -> str:
+        made = client.post(
+            "/key/generate", json={"models": ["chat"], "metadata": {"made_by": "clients.py"}}
+        )
+        if made.status_code != 200:
+            raise ValueError(f"HTTP {made.status_code}: {made.text[:200]}")
+        key = {"Authorization": "Bearer " + made.json()["key"]}
+        answer = client.post("/v1/chat/completions", json=CHAT, headers=key)
+        checked(answer.status_code, answer.text)
+        return hashlib.sha256(made.json()["key"].encode()).hexdigest()
+
+    return ask
+
+
+# Those that need the database wait where it moves.
+KINDS = (fresh, pooled, session, official, streams, long_streams, embeddings, keys)
+
+
+def run(kind: str, ask: Callable[[], Any], tell: Callable[[dict[str, Any]], None]) -> None:
     """Ask until the end."""
     while not ENDED.is_set():
-        begun, failed = time.time(), ""
+        begun, failed, made = time.time(), "", None
         try:
-            ask()
+            made = ask()
         except Exception as error:
             failed = repr(error)[:300]
         tell(
@@ -109,6 +177,7 @@ def run(kind: str, ask: Callable[[], None], tell: Callable[[dict[str, Any]], Non
                 "begun": begun,
                 "seconds": round(time.time() - begun, 3),
                 "failed": failed,
+                "made": made,
             }
         )
         ENDED.wait(PAUSE)
@@ -125,7 +194,8 @@ def main() -> None:
         signal.signal(signal.SIGTERM, lambda *_: ENDED.set())
         threads = [
             threading.Thread(target=run, args=(made.__name__, made(), tell))
-            for made in (fresh, pooled, session, official)
+            for made in KINDS
+            if not sys.argv[2:] or made.__name__ in sys.argv[2:]
         ]
         for thread in threads:
             thread.start()

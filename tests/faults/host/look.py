@@ -5,8 +5,9 @@
 
 ``state`` and ``phase`` of the journal; ``serves``: ``legacy``, ``compose`` or ``nobody`` at port
 4000; ``ready``: whether that one has its database; ``writers``: the proxies that run and would
-write for clients; ``databases``: which can be read; and with the writer's file how many of its rows
-each of them has: ``rows``: ``{database: {acknowledged, missing, keys_missing}}``.
+write for clients; ``databases``: which can be read; ``left``: what is only for the time of a move
+and should be gone after it; and with the writer's file how many of its rows each of them has:
+``rows``: ``{database: {acknowledged, missing, keys_missing}}``.
 """
 
 from __future__ import annotations
@@ -93,6 +94,17 @@ def proxies() -> tuple[str, list[str]]:
     return serves, writers
 
 
+def left() -> list[str]:
+    """Containers, folder and timer of a transition."""
+    names = run(["docker", "ps", "--all", "--format", "{{.Names}}"]) or ""
+    timers = run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "llmops-*.timer"])
+    return [
+        *(name for name in names.split() if name.startswith("litellm-transition")),
+        *(["/run/litellm-transition"] if os.path.exists("/run/litellm-transition") else []),
+        *(line.split()[0] for line in (timers or "").splitlines()),
+    ]
+
+
 def acknowledged_rows(path: str) -> list[dict[str, Any]]:
     """What the client was told. The line that it is writing right now may be half there."""
     with open(path, encoding="utf-8") as handle:
@@ -121,6 +133,7 @@ def main() -> None:
         "serves": serves,
         "writers": writers,
         "ready": ready(),
+        "left": left(),
         "rows": {},
     }
     # before the databases are asked: the client goes on writing
