@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 WIDTH, LEFT, BAR_LEFT, BAR_RIGHT, LINE = 960, 28, 140, 470, 24
-# Steps in which nobody serves: clients wait, or are refused.
+# Steps in which nobody serves, unless a transitional proxy does: clients wait, or are refused.
 STALLED = ("cutover", "serve")
 STYLE = """
   .sheet { fill: #ffffff; stroke: #d0d7de }
@@ -41,7 +41,12 @@ def text(x: float, y: float, words: str, kind: str = "") -> str:
 def _stall(report: dict[str, Any], total: float) -> list[str]:
     """What clients noticed, as lines; ``total``: seconds of the whole run."""
     waited, seen, lines = report.get("waited"), report.get("watched"), []
-    if waited:
+    if report.get("led"):
+        lines.append(
+            "Nobody waited but who needed the database, for at most"
+            f" {report['led']['seconds']:.1f} s of {total:.0f} s."
+        )
+    elif waited:
         lines.append(f"Clients waited for at most {waited['seconds']:.1f} s of {total:.0f} s.")
     elif report["refused_seconds"] is not None:
         refused = f"{report['refused_seconds']:.1f} s of {total:.0f} s"
@@ -62,7 +67,7 @@ def draw(report: dict[str, Any]) -> str:
     total = sum(phase["seconds"] for phase in phases) or 1.0
     scale = (BAR_RIGHT - BAR_LEFT) / total
     y, begun = 80, 0.0
-    stall = "waited" if report.get("waited") else "refused"
+    stall = "bar" if report.get("led") else "waited" if report.get("waited") else "refused"
     for phase in phases:
         kind = stall if phase["name"] in STALLED else "bar"
         width = max(2.0, phase["seconds"] * scale)

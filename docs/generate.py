@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,28 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN = "<!-- begin: made by docs/generate.py from meta/argument_specs.yml -->"
 END = "<!-- end -->"
+WIDTH = 100
 DEPLOYMENT = "ansible_collections.llmops.litellm.plugins.module_utils._deployment"
 # The groups of steps: the playbook that begins them, and what a run killed there means.
 GROUPS = {
     "prepare": ("migrate.yml", "the legacy deployment serves and is not touched"),
-    "cutover": ("migrate.yml", "clients wait; nothing is written to the new database yet"),
-    "serve": ("migrate.yml", "the new proxy writes: no way back without copying rows back"),
+    "cutover": (
+        "migrate.yml",
+        "the legacy proxy stops; no proxy has written to the new database yet",
+    ),
+    "serve": (
+        "migrate.yml",
+        "the new database is written to: no way back without copying rows back",
+    ),
     "pause": ("rollback.yml", "the new proxy still serves"),
-    "stop": ("rollback.yml", "the new proxy has stopped, the legacy one has not written yet"),
-    "revert": ("rollback.yml", "the legacy proxy may have written: only back from here on"),
+    "stop": (
+        "rollback.yml",
+        "the new proxy stops; no proxy has written to the legacy database yet",
+    ),
+    "revert": (
+        "rollback.yml",
+        "the legacy database may have been written to: only back from here on",
+    ),
     "finalize": ("finalize.yml", "the legacy deployment is decommissioned"),
 }
 
@@ -95,7 +109,12 @@ def drawing(groups: list[tuple[str, list[Any]]]) -> list[str]:
     for group, steps in groups:
         playbook, meaning = GROUPS[group]
         lines.append(f"{'' if playbook == last else playbook:14}─── {meaning}")
-        lines.append(f"{'':14}{group:10}{' → '.join(step.name for step in steps)}")
+        lines += textwrap.wrap(
+            " → ".join(step.name for step in steps),
+            width=WIDTH,
+            initial_indent=f"{'':14}{group:10}",
+            subsequent_indent=" " * 24,
+        )
         last = playbook
     return lines
 
