@@ -104,7 +104,8 @@ STRIKES = [
         "process that holds clients killed",
         "cutover",
         f"{HELD}; systemctl kill --signal=KILL 'llmops-litellm-hold-*.service'",
-        ends=("migrated",),
+        # before anybody was led to the transitional proxy, the legacy one just goes on
+        ends=("migrated", "rolled back"),
     ),
     Strike(
         "transitional proxy killed",
