@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Clients of the proxy as people have them, each asking on and on and none asking twice.
 
-``clients.py FILE [KIND ...]`` keeps in FILE, a JSON object a line, what became of each request:
-``kind`` of the client, ``begun`` (seconds since the epoch), ``seconds``, ``failed`` (why; empty
-where it was answered), ``made`` (the hash of a key that was made and used; else nothing). Run by
-the Python that has LiteLLM, and with it httpx, requests and OpenAI's client. It ends with SIGTERM,
-after the requests that are under way.
+``clients.py FILE`` keeps in FILE, a JSON object a line, what became of each request: ``kind`` of
+the client, ``begun`` (seconds since the epoch), ``seconds``, ``failed`` (why; empty where it was
+answered), ``made`` (the hash of a key that was made and used; else nothing). Run by the Python that
+has LiteLLM, and with it httpx, requests and OpenAI's client. It ends with SIGTERM, after the
+requests that are under way.
 """
 
 from __future__ import annotations
@@ -193,9 +193,7 @@ def main() -> None:
 
         signal.signal(signal.SIGTERM, lambda *_: ENDED.set())
         threads = [
-            threading.Thread(target=run, args=(made.__name__, made(), tell))
-            for made in KINDS
-            if not sys.argv[2:] or made.__name__ in sys.argv[2:]
+            threading.Thread(target=run, args=(made.__name__, made(), tell)) for made in KINDS
         ]
         for thread in threads:
             thread.start()
