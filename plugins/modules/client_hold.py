@@ -59,11 +59,19 @@ options:
   kept:
     description:
       - Whether connections that the server there has accepted are taken along, with V(released)
-        those that the server at O(to) has. Not where they are encrypted, or a forwarder such as
-        docker-proxy has them.
+        those that the server at O(to) has. Not where they are encrypted. Where a forwarder such as
+        docker-proxy has them, O(container) is needed.
       - While clients are held or led already it makes no difference, but with V(released).
     type: bool
     default: true
+  container:
+    description:
+      - Name of the container that the server is in, where the port is published by Docker. The
+        connections that it has accepted are taken along with V(led) alone, and not where it is the
+        container's first process.
+      - Until they are done, the container's network stays - its init is stopped meanwhile
+        (SIGSTOP), which C(docker stop) waits for.
+    type: str
   accounts:
     description:
       - Accounts that start a server on this port in the end, by name or number. Those with which
@@ -107,6 +115,14 @@ EXAMPLES = r"""
     port: 4000
     addresses: [127.0.0.1]
     to: 14000
+
+- name: Do so where that proxy is in a container
+  llmops.litellm.client_hold:
+    state: led
+    port: 4000
+    addresses: [127.0.0.1]
+    to: 14000
+    container: litellm-proxy
 
 - name: Let them through
   llmops.litellm.client_hold:
@@ -176,6 +192,7 @@ def begin(params: dict[str, Any], check: bool) -> dict[str, Any]:
         tuple(found for found in numbers.values() if found is not None),
         params["to"] if leads else 0,
         params["url"] or "",
+        params["container"] or "",
     )
     there = None
     try:
@@ -230,6 +247,7 @@ def main() -> None:
             "to": {"type": "int"},
             "addresses": {"type": "list", "elements": "str", "default": []},
             "kept": {"type": "bool", "default": True},
+            "container": {"type": "str"},
             "accounts": {"type": "list", "elements": "str", "default": ["root"]},
             "limit": {"type": "int", "default": 120},
             "url": {"type": "str"},

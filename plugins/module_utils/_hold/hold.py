@@ -17,6 +17,7 @@ from typing import Any, Callable, NamedTuple, Optional, Sequence
 from .._host import files as _files
 from .._host import listeners as _listeners
 from .._host import process as _process
+from . import container as _container
 from . import kept as _kept
 from . import program as _program
 from . import redirect as _redirect
@@ -29,8 +30,9 @@ PROGRAM = _unit.Program(
     _program.__name__.rpartition(".")[2],
     "llmops-litellm-hold-%d.service",
     (
-        # it reads other accounts' descriptors, takes them over, and changes the packet filter
-        "CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_SYS_PTRACE CAP_NET_ADMIN",
+        # it reads other accounts' descriptors, takes them over, changes the packet filter, and
+        # stops the init of a container
+        "CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_SYS_PTRACE CAP_NET_ADMIN CAP_KILL",
         # a run of ours beside it must not take the processor from those who wait
         "CPUWeight=1000",
     ),
@@ -46,7 +48,8 @@ class Wanted(NamedTuple):
     seconds, and, if ``kept``, the connections that the server there has accepted. ``accounts``
     are the numbers of those that start a server on this port in the end. With a port ``to``, new
     connections are led there instead. ``url`` is where the server answers that is to stop: if it
-    never does, it is let be."""
+    never does, it is let be. With a ``container`` the server is in there; its connections are kept
+    only while clients are led, as its network can't stay until nobody needs it otherwise."""
 
     port: int
     addresses: Sequence[str]
@@ -55,6 +58,7 @@ class Wanted(NamedTuple):
     accounts: Sequence[int] = ()
     to: int = 0
     url: str = ""
+    container: str = ""
 
 
 class Standing(NamedTuple):
@@ -138,7 +142,11 @@ def _start(wanted: Wanted) -> Standing:
     remove = "add table inet %s; delete table inet %s" % (table, table)
     more = ['ExecStopPost=-%s "%s"' % (_process.program("nft"), remove)]
     more.append("RuntimeDirectory=" + FOLDER % number)
-    words = [*_arguments(wanted, table), "--wish=" + _wish(number)]
+    inside = _inside(wanted)
+    if inside:
+        goes_on = '%s -c "kill -CONT %d"' % (_process.program("sh"), inside.init)
+        more.append("ExecStopPost=-" + goes_on)
+    words = [*_arguments(wanted, table, inside), "--wish=" + _wish(number)]
     what = "held" if not wanted.to else "led to port %d" % wanted.to
     try:
         unit = PROGRAM.start(number, words, "Clients of port %d are %s" % (wanted.port, what), more)
@@ -150,10 +158,22 @@ def _start(wanted: Wanted) -> Standing:
     return there
 
 
-def _arguments(wanted: Wanted, table: str) -> list[str]:
+def _inside(wanted: Wanted) -> Optional[_container.Place]:
+    """The server in a container whose connections are taken along."""
+    if not (wanted.kept and wanted.container and wanted.to):
+        return None
+    return _container.find(wanted.container, wanted.port)
+
+
+def _arguments(wanted: Wanted, table: str, inside: Optional[_container.Place]) -> list[str]:
     words = ["--table=" + table, "--port=%d" % wanted.port, "--limit=%g" % wanted.limit]
     words += ["--address=" + address for address in _every(wanted.addresses)]
-    words += ["--process=%d" % pid for pid in (_kept.servers(wanted.port) if wanted.kept else ())]
+    pids = inside.servers if inside else []
+    if wanted.kept and not wanted.container:
+        pids = _kept.servers(wanted.port)
+    words += ["--process=%d" % pid for pid in pids]
+    if inside:
+        words += ["--init=%d" % inside.init, "--inside=%d" % inside.port]
     words += ["--account=%d" % account for account in wanted.accounts]
     return words + ["--to=%d" % wanted.to, "--url=" + wanted.url]
 

@@ -51,11 +51,12 @@ def obstacle() -> str:
     return ""
 
 
-def servers(port: int, proc: str = "/proc") -> list[int]:
-    """The processes that serve at a port: who listens there, and what they have started."""
+def servers(port: int, proc: str = "/proc", within: Optional[int] = None) -> list[int]:
+    """The processes that serve at a port, of this host or of the network that a process is in: who
+    listens there, and what they have started."""
     listen = {
         item.pid
-        for item in _listeners.listeners(proc)
+        for item in _listeners.listeners(proc, within)
         if item.port == port and item.pid is not None
     }
     return [

@@ -7,7 +7,8 @@ along, and all that it has are carried to the proxy that serves then.
 
 It runs as a unit of its own and depends on nobody: whatever becomes of the run that has started it,
 it lets go at its limit, or once nobody serves where it leads to, and its rules leave with it. It
-says how it stands in the unit's status.
+says how it stands in the unit's status. Where the server is in a container whose network those
+connections need, that stays as long, while clients are led (:mod:`_hold.init`).
 
 SIGUSR1: somebody serves at the port, let them through; once more: take nobody along any longer.
 SIGUSR2: the proxy is about to start, and must find its port free. SIGHUP: lead to the port that the
@@ -23,13 +24,14 @@ import socket
 import struct
 import sys
 import time
-from typing import Optional, Sequence
+from typing import Optional, Sequence, Union
 
 from .._host import files as _files
 from .._host import listeners as _listeners
 from . import kept as _kept
 from . import redirect as _redirect
 from . import relay as _relay
+from .init import Init
 from .kept import KeptConnections
 from .question import Question
 from .redirect import Lead, RedirectError
@@ -74,6 +76,8 @@ def _options(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     found.add_argument("--port", type=int, required=True)
     found.add_argument("--address", action="append", required=True)
     found.add_argument("--process", action="append", type=int, default=[])
+    found.add_argument("--init", type=int, default=0)
+    found.add_argument("--inside", type=int, default=0)
     found.add_argument("--account", action="append", type=int, default=[])
     found.add_argument("--limit", type=float, required=True)
     found.add_argument("--to", type=int, default=0)
@@ -93,7 +97,8 @@ class Program:
         self.carried = 0  # kept connections that went on
         self.seconds = 0.0
         self.spared = False
-        self._kept = KeptConnections(options.process, options.port)
+        self._kept = KeptConnections(options.process, options.inside or options.port)
+        self._init: Optional[Init] = None  # of the server's container, which is stopped
         self._doors: list[tuple[socket.socket, str]] = []
         self._carrying: dict[asyncio.Future[bool], socket.socket] = {}
         self._orphans: set[socket.socket] = set()  # kept ones of those, that wait for a server
@@ -135,6 +140,7 @@ class Program:
         loop.add_signal_handler(signal.SIGHUP, self._obey)
         loop.add_signal_handler(signal.SIGTERM, self._let_go)
         await self._settle()
+        self._stop_init()
         self._tell(True)
         asking = asyncio.ensure_future(self._ask()) if self.options.url else None
         try:
@@ -149,11 +155,33 @@ class Program:
         """Wait until the server at a port has taken who came before the rules did, and have them
         taken along."""
         until = time.monotonic() + 2
-        while _queued(self._settling) and time.monotonic() < until:
+        inside = self.options.inside if self._settling == self.options.port else 0
+        while (
+            _queued(self._settling) or (inside and _queued(inside, self.options.init))
+        ) and time.monotonic() < until:
             self._look()
             await asyncio.sleep(LOOK)
         self._look()
         self._settling = 0
+
+    def _stop_init(self) -> None:
+        """Have the network of the server's container stay; where it does not, connections in it
+        stay the server's."""
+        if not self.options.init or self.state != LEADING:
+            return
+        try:
+            self._init = Init(self.options.init, self.options.inside)
+            self._init.stop()
+        except OSError as error:
+            sys.stderr.write("the container's network can't stay: %s\n" % error)
+            self._init_goes_on()
+            self._kept.leave()
+
+    def _init_goes_on(self) -> None:
+        """Leave the container to itself."""
+        if self._init:
+            self._init.go_on()
+            self._init = None
 
     async def _until_over(self) -> None:
         watched = time.monotonic()
@@ -178,10 +206,14 @@ class Program:
             # a client that has got its answer may wait for the end of the connection
             idle = NEXT if _since_answer(made) < NEXT else IDLE
             self._orphans.add(made)
-            self._carry(made, made.getsockname()[0].replace("::ffff:", ""), idle)
+            address = self.options.address[0] if self.options.inside else made.getsockname()[0]
+            self._carry(made, _reached(address.replace("::ffff:", "")), idle)
         if self.target:
             self.carried += sum(not _has_left(made) for made in self._orphans)
             self._orphans.clear()
+        # what a forwarder still has of the last answer has its time as well
+        if self._init and self._init.is_over() and time.monotonic() - self._last > LATE:
+            self._init_goes_on()
 
     def _watch(self, now: float) -> None:
         """Mend the rules; end when nobody is where they lead, or all that were held have gone."""
@@ -246,6 +278,7 @@ class Program:
         """Turn to another state; from leading only if the rules do."""
         led = self.state == LEADING
         if self._turn(state) or not led:
+            self._init_goes_on()
             return True
         self._turn(LEADING)
         return False
@@ -346,6 +379,7 @@ class Program:
         self.state = OVER
         self._put()
         self._kept.leave()
+        self._init_goes_on()
         for door, _address in self._doors:
             asyncio.get_running_loop().remove_reader(door)
             door.close()
@@ -383,7 +417,12 @@ def _door(address: str) -> tuple[socket.socket, str]:
     made.bind((address, 0))
     made.listen(BACKLOG)
     made.setblocking(False)
-    return made, {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+    return made, _reached(address)
+
+
+def _reached(address: str) -> str:
+    """The address at which a server is reached that listens at one."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
 
 
 def _has_left(made: socket.socket) -> bool:
@@ -409,20 +448,13 @@ def _since_answer(made: socket.socket) -> float:
     return float(_LAST_SENT.unpack(told)[0]) / 1000
 
 
-def _queued(port: int) -> int:
-    """How many connections wait at a port until its server takes them."""
-    return sum(int(row[4].partition(":")[2], 16) for row in _listening(port))  # not read yet
+def _queued(port: int, within: Union[int, str] = "self") -> int:
+    """How many connections wait at a port until its server takes them, in the network that a
+    process is in."""
+    rows = _listening(port, within)
+    return sum(int(row[4].partition(":")[2], 16) for row in rows)  # not read yet
 
 
-def _listening(port: int) -> list[list[str]]:
+def _listening(port: int, within: Union[int, str] = "self") -> list[list[str]]:
     """The rows of the kernel's sockets that listen at a port."""
-    found = []
-    for kind in ("tcp", "tcp6"):
-        try:
-            rows = _listeners.rows(_files.read("/proc/self/net/" + kind))
-        except OSError:
-            continue
-        for row in rows:
-            if row[3] == _listeners.LISTEN and _listeners.place(row[1])[1] == port:
-                found.append(row)
-    return found
+    return [row for row in _listeners.of_port(port, within) if row[3] == _listeners.LISTEN]

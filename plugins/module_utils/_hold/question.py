@@ -51,7 +51,7 @@ class Question:
             head = "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n"
             writer.write((head % (self.path, self.host)).encode())
             answer = b""
-            while len(answer) < _LARGEST:
+            while len(answer) < _LARGEST and not _is_whole(answer):
                 data = await reader.read(_LARGEST)
                 if not data:
                     break
@@ -81,3 +81,11 @@ class Question:
                 made.close()
                 raise
         raise failed
+
+
+def _is_whole(answer: bytes) -> bool:
+    """Whether all of an answer is there that says how long it is. A client of today does not wait
+    for the end of the connection."""
+    head, end, body = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length:[ \t]*(\d+)[ \t]*(?:\r\n|$)", head, re.IGNORECASE)
+    return bool(end and length) and len(body) >= int(length.group(1) if length else 0)

@@ -13,7 +13,7 @@ import ipaddress
 import os
 import socket
 import struct
-from typing import Iterable, NamedTuple, Optional
+from typing import Iterable, NamedTuple, Optional, Union
 
 from .files import read
 from .process import describe
@@ -70,6 +70,19 @@ def rows(text: str) -> list[list[str]]:
     return [fields for fields in map(str.split, text.splitlines()[1:]) if len(fields) > 9]
 
 
+def of_port(port: int, within: Union[int, str] = "self") -> list[list[str]]:
+    """The rows of the kernel's TCP sockets whose own end is at a port, in the network that a
+    process is in."""
+    found = []
+    for table in ("tcp", "tcp6"):
+        try:
+            text = read("/proc/%s/net/%s" % (within, table))
+        except OSError:
+            continue
+        found += [row for row in rows(text) if place(row[1])[1] == port]
+    return found
+
+
 def place(text: str) -> tuple[str, int]:
     """Address and port of one end of a socket, as such a table has them."""
     address, port = text.rsplit(":", 1)
@@ -97,13 +110,14 @@ def socket_owners(proc: str) -> dict[int, int]:
     return owners
 
 
-def listeners(proc: str = "/proc") -> list[Listener]:
-    """Every TCP listener of the host."""
+def listeners(proc: str = "/proc", within: Optional[int] = None) -> list[Listener]:
+    """Every TCP listener of the host, or of the network that a process is in."""
     owners = socket_owners(proc)
     found = []
     for table in ("tcp", "tcp6"):
         try:
-            sockets = parse_listeners(read(os.path.join(proc, "net", table)))
+            folder = "net" if within is None else "%d/net" % within
+            sockets = parse_listeners(read(os.path.join(proc, folder, table)))
         except OSError:
             continue
         for row in sockets:

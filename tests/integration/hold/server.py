@@ -1,13 +1,15 @@
-"""A server of HTTP/1.1 that ends as uvicorn does: ``server.py NAME ADDRESS PORT``.
+"""A server of HTTP/1.1 that ends as uvicorn does: ``server.py NAME ADDRESS PORT [WORKERS]``.
 
 It answers with its name, and to ``/stream`` with many pieces, half of them once it is told to end.
 At SIGTERM it closes connections without a request and ends after the
-answers that are under way. To what is no request it says a fixed word.
+answers that are under way. To what is no request it says a fixed word. With workers they serve, and
+end when the first process is told to.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -66,12 +68,9 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
 
-async def main() -> None:
+async def serve(door: socket.socket) -> None:
     """Serve until told to end."""
     loop = asyncio.get_running_loop()
-    family = socket.AF_INET6 if ":" in sys.argv[2] else socket.AF_INET
-    place = (sys.argv[2], int(sys.argv[3]))
-    door = socket.create_server(place, family=family, backlog=2048, dualstack_ipv6=place[0] == "::")
     server = await loop.create_server(Connection, sock=door)
     loop.add_signal_handler(signal.SIGTERM, ENDING.set)
     print("serves", flush=True)
@@ -84,4 +83,25 @@ async def main() -> None:
         await asyncio.sleep(0.005)
 
 
-asyncio.run(main())
+def main() -> None:
+    """Serve, or have workers serve."""
+    place = (sys.argv[2], int(sys.argv[3]))
+    family = socket.AF_INET6 if ":" in place[0] else socket.AF_INET
+    door = socket.create_server(place, family=family, backlog=2048, dualstack_ipv6=place[0] == "::")
+    workers = []
+    for _each in range(int((sys.argv[4:] or ["0"])[0])):
+        workers.append(os.fork())
+        if not workers[-1]:
+            asyncio.run(serve(door))
+            return
+    if workers:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        signal.sigwait({signal.SIGTERM})
+        for worker in workers:
+            os.kill(worker, signal.SIGTERM)
+            os.waitpid(worker, 0)
+    else:
+        asyncio.run(serve(door))
+
+
+main()

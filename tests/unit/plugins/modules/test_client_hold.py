@@ -80,13 +80,16 @@ def test_clients_are_led_once(holds: Holds, run: Run) -> None:
     found = run(client_hold, state="led", to=14000, **WHERE)
     led = HELD._replace(state="leading", to=14000)
     assert (found["changed"], found["hold"], found["reason"]) == (True, led._asdict(), "")
-    assert holds.done[0][1] == _hold.Wanted(4000, ["127.0.0.1"], 120, True, (0,), 14000)
+    wanted = _hold.Wanted(4000, ["127.0.0.1"], 120, True, (0,), 14000)
+    assert holds.done[0][1] == wanted
     assert run(client_hold, state="led", to=14000, **WHERE)["changed"] is False
     found = run(client_hold, state="held", to=14000, **WHERE)  # which has no meaning then
     assert (found["changed"], found["hold"]["state"]) == (True, "holding")
     assert holds.done[-1][1].to == 0
     found = run(client_hold, state="led", to=14000, **WHERE)
     assert (found["changed"], found["hold"]) == (True, led._asdict())
+    run(client_hold, state="led", to=14000, container="c", **WHERE)
+    assert holds.done[-1][1] == wanted._replace(container="c")
 
 
 def test_an_account_is_spared_and_clients_stay_led(holds: Holds, run: Run) -> None:

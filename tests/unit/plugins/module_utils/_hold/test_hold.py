@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.llmops.litellm.plugins.module_utils._hold import container as _container
 from ansible_collections.llmops.litellm.plugins.module_utils._hold import hold as _hold
 from ansible_collections.llmops.litellm.plugins.module_utils._hold import kept as _kept
 from ansible_collections.llmops.litellm.plugins.module_utils._hold import unit as _unit
@@ -175,6 +176,33 @@ def test_clients_are_led_from_the_beginning(host: Host) -> None:
     assert "--description=Clients of port 4000 are led to port 14000" in argv
     assert _hold.begin(LED) == there
     assert len(host.called("systemd-run")) == 1 and host.called("kill") == []
+
+
+def test_a_container_of_the_server_stays_as_long_as_it_is_needed(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def find(*words: Any) -> Any:
+        asked.append(words)
+        return None if len(asked) > 1 else _container.Place(20, 4001, [21, 22])
+
+    monkeypatch.setattr(_container, "find", find)
+    inside = LED._replace(container="c")
+    _hold.begin(inside)
+    (argv,) = host.called("--unit=" + ONE)
+    words = [word for word in argv if word.startswith(("--process", "--init", "--inside"))]
+    assert words == ["--process=21", "--process=22", "--init=20", "--inside=4001"]
+    assert '--property=ExecStopPost=-/sbin/sh -c "kill -CONT 20"' in argv
+    assert asked == [("c", 4000)]
+    for wanted in (inside, inside._replace(kept=False), WANTED._replace(container="c")):
+        host.units.clear()
+        host.seen.clear()
+        _hold.begin(wanted)
+        (argv,) = host.called("--unit=" + ONE)
+        assert not [word for word in argv if word.startswith(("--process", "--in"))]
+        assert not [word for word in argv if "kill" in word]
+    assert len(asked) == 2  # of the others it makes no difference
 
 
 def test_the_same_unit_leads_and_holds(host: Host) -> None:

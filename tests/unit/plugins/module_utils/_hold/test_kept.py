@@ -350,6 +350,8 @@ def test_servers_are_who_listens_and_their_children(tmp_path: Path) -> None:
         child, port = map(int, server.stdout.readline().split())
         beside.connect(("127.0.0.1", port))  # who only asks is none
         found = _kept.servers(port)
+        assert _kept.servers(port, within=server.pid) == found
+        assert _kept.servers(port, within=1 << 30) == []  # in no network
         server.communicate("")
         assert sorted(found) == sorted([server.pid, child])
         assert _kept.servers(other.port) == [other.pid]

@@ -1028,3 +1028,157 @@ def test_while_clients_are_led_nobody_waits_for_a_server_to_stop(
 
     to = other.getsockname()[1]
     assert run(server.getsockname()[1], script, f"--to={to}", "--url=http://x", wish.word)[0] == 0
+
+
+class Stopped:
+    """The init of a container: ``did`` is what was done with it."""
+
+    def __init__(self) -> None:
+        self.did: list[Any] = []
+        self.over = False
+        self.fails: OSError | None = None
+
+    def made(self, *words: int) -> Stopped:
+        self.did.append(words)
+        return self
+
+    def stop(self) -> None:
+        self.did.append("stop")
+        answered(self.fails)
+
+    def go_on(self) -> None:
+        self.did.append("go on")
+
+    def is_over(self) -> bool:
+        return self.over
+
+
+INSIDE = ["--init=7", "--inside=4000"]
+
+
+@pytest.fixture
+def init(monkeypatch: pytest.MonkeyPatch) -> Stopped:
+    made = Stopped()
+    monkeypatch.setattr(_program, "Init", made.made)
+    return made
+
+
+def test_the_network_of_a_container_stays_until_it_is_over(
+    rules: Rules,
+    told: list[str],
+    kept: Kept,
+    init: Stopped,
+    server: socket.socket,
+    other: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_program, "LATE", 0.3)
+    port, to = server.getsockname()[1], other.getsockname()[1]
+    client, ours = connected(port)  # at an address that only the container's network has
+
+    async def script(made: Program) -> None:
+        await until(lambda: told)
+        assert init.did == [(7, 4000), "stop"]
+        kept.gone = [ours]
+        client.sendall(ASK)
+        assert await asked(other) == ASK
+        assert await hears(client) == CLOSES
+        client.close()
+        await until(lambda: not made._carrying)
+        carried, init.over = time.monotonic(), True
+        await until(lambda: "go on" in init.did)
+        assert time.monotonic() - carried > _program.LATE / 2  # what a forwarder still has
+        assert made.state == "leading"
+        kill(signal.SIGTERM)
+
+    assert run(port, script, f"--to={to}", *INSIDE)[0] == 0
+    assert init.did == [(7, 4000), "stop", "go on"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM, signal.SIGHUP])
+def test_a_container_is_needed_only_while_clients_are_led(
+    rules: Rules,
+    told: list[str],
+    kept: Kept,
+    init: Stopped,
+    serving: list[int],
+    server: socket.socket,
+    other: socket.socket,
+    wish: Wish,
+    number: int,
+) -> None:
+    async def script(made: Program) -> None:
+        await until(lambda: told)
+        assert init.did[-1] == "stop"
+        wish.path.write_text("0")
+        rules.refuses = number != signal.SIGTERM
+        kill(number)
+        await asyncio.sleep(0.05)
+        if rules.refuses:  # they are led as before
+            assert init.did[-1] == "stop"
+            rules.refuses = False
+            kill(number)
+        await until(lambda: made.state != "leading")
+        assert init.did[-1] == "go on"
+        kept.served = False
+        kill(signal.SIGTERM)
+
+    words = [f"--to={other.getsockname()[1]}", wish.word, *INSIDE]
+    assert run(server.getsockname()[1], script, *words)[0] == 0
+    assert init.did.count("go on") == 1
+
+
+def test_where_its_network_can_not_stay_its_connections_do(
+    rules: Rules,
+    told: list[str],
+    kept: Kept,
+    init: Stopped,
+    server: socket.socket,
+    other: socket.socket,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    init.fails = PermissionError(errno.EPERM, "Operation not permitted")
+
+    async def script(made: Program) -> None:
+        await until(lambda: told)
+        assert not kept.served
+        kill(signal.SIGTERM)
+
+    words = [f"--to={other.getsockname()[1]}", *INSIDE]
+    assert run(server.getsockname()[1], script, *words)[0] == 0
+    assert init.did == [(7, 4000), "stop", "go on"]
+    assert "the container's network can't stay: [Errno 1]" in capfd.readouterr().err
+
+
+def test_whoever_waits_holds_up_no_container(
+    rules: Rules, told: list[str], kept: Kept, init: Stopped, server: socket.socket
+) -> None:
+    async def script(made: Program) -> None:
+        await until(lambda: told)
+        kill(signal.SIGTERM)
+
+    assert run(server.getsockname()[1], script, *INSIDE)[0] == 0
+    assert init.did == []
+
+
+def test_one_that_is_ended_before_it_is_ready_stops_no_container(
+    rules: Rules, told: list[str], init: Stopped, server: socket.socket, other: socket.socket
+) -> None:
+    """While the server in the container still has somebody in its queue."""
+    inside = f"--inside={other.getsockname()[1]}"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as leads,
+        socket.create_connection(other.getsockname()),
+    ):
+
+        async def script(made: Program) -> None:
+            await asyncio.sleep(_program.LOOK * 4)
+            assert told == []
+            kill(signal.SIGTERM)
+            await until(lambda: made.state == "over")
+            with other.accept()[0]:
+                pass
+
+        words = [f"--to={leads.getsockname()[1]}", f"--init={os.getpid()}", inside]
+        assert run(server.getsockname()[1], script, *words)[0] == 0
+    assert init.did == []

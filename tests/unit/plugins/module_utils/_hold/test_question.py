@@ -132,3 +132,36 @@ def test_addresses_have_the_ports_of_their_kind() -> None:
     assert (plain.host, plain.port, plain.path, plain.tls) == ("x", 80, "/health/liveliness", False)
     assert (secured.host, secured.port, secured.tls) == ("::1", 443, True)
     assert Question("https://x:8443/p").path == "/p/health/liveliness"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes",
+        b"HTTP/1.1 200 OK\r\ncontent-length:0\r\nserver: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nserver: x\r\nCONTENT-LENGTH:\t3 \r\n\r\nyes, and more",
+    ],
+)
+def test_an_answer_that_says_its_length_is_over_with_it(answer: bytes) -> None:
+    """Its server leaves the connection open until the client has closed it."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.settimeout(PATIENCE)
+        ends: list[bytes] = []
+
+        def serve() -> None:
+            with door.accept()[0] as client:
+                client.settimeout(PATIENCE)
+                client.recv(4096)
+                client.sendall(answer)
+                ends.append(client.recv(1))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert ask(f"http://127.0.0.1:{door.getsockname()[1]}") == 200
+        thread.join(PATIENCE)
+        assert ends == [b""]
+
+
+def test_one_that_ends_early_is_an_answer_all_the_same(serve: Serve) -> None:
+    port = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\nyes")
+    assert ask(f"http://127.0.0.1:{port}") == 200

@@ -40,6 +40,27 @@ def test_real_listener_is_found_with_its_process() -> None:
     assert _listeners.holder(_listeners.listeners(), port) is None
 
 
+def test_listeners_of_another_network_are_found_by_a_process_in_it(tmp_path: Path) -> None:
+    for folder in ("7/fd", "7/net", "net"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "7/fd/3").symlink_to("socket:[12346]")
+    (tmp_path / "7/net/tcp").write_text(TCP)
+    (tmp_path / "net/tcp6").write_text(TCP6)
+    found = _listeners.listeners(str(tmp_path), 7)
+    assert [(each.port, each.pid) for each in found] == [(4000, None), (8080, 7)]
+    assert [each.port for each in _listeners.listeners(str(tmp_path))] == [6379]
+
+
+def test_sockets_of_a_port_are_found_in_any_state() -> None:
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client, server.accept()[0] as _there:
+            assert sorted(row[3] for row in _listeners.of_port(port)) == ["01", "0A"]
+            own = client.getsockname()[1]
+            assert [row[3] for row in _listeners.of_port(own, os.getpid())] == ["01"]
+    assert _listeners.of_port(port, 1 << 30) == []  # no such process
+
+
 def test_handle_that_closes_meanwhile_hides_no_other(tmp_path: Path) -> None:
     folder = tmp_path / "7" / "fd"
     folder.mkdir(parents=True)
