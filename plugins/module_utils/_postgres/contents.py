@@ -31,6 +31,8 @@ VIEWS = (
     "Last30dTopEndUsersSpend",
 )
 TRIGGERS = ("litellm_mcp_catalog_revision",)
+# Ours, while changes are followed: nothing that the database holds.
+FOLLOWED = "llmops_litellm_follow"
 # Of a dump's entries; the role of a policy is not in another server.
 NOT_KEPT = ("POLICY", "ROW SECURITY", "SUBSCRIPTION", "PUBLICATION", "PUBLICATION TABLE")
 FIRST_WITH_EXTENSIONS = 14  # whose pg_dump knows --extension
@@ -121,7 +123,7 @@ _ANYWHERE = (
         "nspname !~ '^pg_' AND nspname <> 'public' AND oid >= %d" % _USERS,
     ),
     ("pg_event_trigger", "event trigger", "evtname", "true"),
-    ("pg_publication", "publication", "pubname", "true"),
+    ("pg_publication", "publication", "pubname", "pubname <> '%s'" % FOLLOWED),
     ("pg_foreign_data_wrapper", "foreign data wrapper", "fdwname", "true"),
     ("pg_foreign_server", "foreign server", "srvname", "true"),
     ("pg_language", "language", "lanname", "oid >= %d" % _USERS),

@@ -161,7 +161,7 @@ def copy_back(source: Endpoint, target: Endpoint, expect: Optional[str] = None) 
         _check_tables(session, held, there)
         try:
             crossed = _fill(session, source, snapshot, held, there, holder)
-            _set_sequences(session, held["sequences"], sequences(session, scope))
+            set_sequences(session, held["sequences"], sequences(session, scope))
         except PostgresError as error:
             if "lock timeout" in str(error):
                 raise PostgresError(
@@ -261,7 +261,32 @@ def _check_tables(session: Session, held: dict[str, Any], there: dict[str, Any])
 
 
 @contextmanager
-def _without_triggers(session: Session, tables: Sequence[str]) -> Iterator[None]:
+def without_foreign_keys(session: Session, tables: Sequence[str]) -> Iterator[None]:
+    """Rows may be removed and come in any order within, in the transaction that is open; each
+    foreign key of these tables and to them holds again at the end.
+
+    :raises PostgresError: that can't be done.
+    """
+    keys: Sequence[Sequence[Optional[str]]] = session.query(
+        _FOREIGN_KEYS % {"tables": _listed(tables)}
+    )
+    _check_words(session, keys)
+    for table, name, *_rest in keys:
+        session.execute("ALTER TABLE %s DROP CONSTRAINT %s" % (table, identifier(str(name))))
+    yield
+    for table, name, definition, comment in keys:
+        session.execute(
+            "ALTER TABLE %s ADD CONSTRAINT %s %s" % (table, identifier(str(name)), definition)
+        )
+        if comment is not None:
+            session.execute(
+                "COMMENT ON CONSTRAINT %s ON %s IS %s"
+                % (identifier(str(name)), table, literal(comment))
+            )
+
+
+@contextmanager
+def without_triggers(session: Session, tables: Sequence[str]) -> Iterator[None]:
     """Rows that are copied are not written anew: no trigger acts on them, LiteLLM's own included.
     Each is then what it was.
 
@@ -364,13 +389,7 @@ def _fill(
         only = ", ".join("ONLY " + table for table in tables)
         session.execute("LOCK TABLE %s IN ACCESS EXCLUSIVE MODE" % only)
         found = _check_unchanged(session, differing, held)
-        keys: Sequence[Sequence[Optional[str]]] = session.query(
-            _FOREIGN_KEYS % {"tables": _listed(tables)}
-        )
-        _check_words(session, keys)
-        for table, name, *_rest in keys:
-            session.execute("ALTER TABLE %s DROP CONSTRAINT %s" % (table, identifier(str(name))))
-        with _without_triggers(session, tables):
+        with without_foreign_keys(session, tables), without_triggers(session, tables):
             utf8 = _is_utf8(holder)
             for item, here in zip(differing, found):
                 names = " ".join(name for name, _generated in here.columns)
@@ -380,19 +399,10 @@ def _fill(
             session.execute(
                 "SET CONSTRAINTS ALL IMMEDIATE"
             )  # no table can be altered while the check of a deferred one is pending
-        for table, name, definition, comment in keys:
-            session.execute(
-                "ALTER TABLE %s ADD CONSTRAINT %s %s" % (table, identifier(str(name)), definition)
-            )
-            if comment is not None:
-                session.execute(
-                    "COMMENT ON CONSTRAINT %s ON %s IS %s"
-                    % (identifier(str(name)), table, literal(comment))
-                )
     return crossed
 
 
-def _set_sequences(
+def set_sequences(
     session: Session, wanted: list[dict[str, Any]], found: list[dict[str, Any]]
 ) -> None:
     """Give sequences the source's values. setval alone would outlive a rollback; after a

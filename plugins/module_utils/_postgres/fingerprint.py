@@ -224,6 +224,17 @@ def combine(high: Union[str, int, None], low: Union[str, int, None]) -> str:
     return "%016x%016x" % (int(high or 0) % 2**64, int(low or 0) % 2**64)
 
 
+def tables(session: Session, scope: Optional[_contents.Scope] = None) -> list[tuple[str, str, str]]:
+    """Schema and name of every table, and the names of its columns with blanks between.
+
+    :param scope: the part of the database that counts; ``None``: all of it.
+    """
+    return [
+        (str(schema), str(name), columns or "")
+        for schema, name, columns in session.query(_of(_TABLES, scope))
+    ]
+
+
 def sequences(session: Session, scope: Optional[_contents.Scope] = None) -> list[dict[str, Any]]:
     """The last value of every sequence, and whether it was used.
 
@@ -256,12 +267,10 @@ def take(session: Session, scope: Optional[_contents.Scope] = None) -> dict[str,
         "SELECT current_setting('server_version'), current_setting('server_version_num'), "
         "current_setting('server_encoding')"
     )[0]
-    tables = []
-    for schema, name, columns in session.query(_of(_TABLES, scope)):
-        rows, high, low = session.query(
-            content_query(str(schema), str(name), columns or "", encoding == "UTF8")
-        )[0]
-        tables.append(
+    hashed = []
+    for schema, name, columns in tables(session, scope):
+        rows, high, low = session.query(content_query(schema, name, columns, encoding == "UTF8"))[0]
+        hashed.append(
             {
                 "schema": schema,
                 "name": _label(schema, name),
@@ -271,7 +280,7 @@ def take(session: Session, scope: Optional[_contents.Scope] = None) -> dict[str,
         )
     facts = [row for query in _SCHEMA for row in session.query(_of(query, scope))]
     found = {
-        "tables": tables,
+        "tables": hashed,
         "sequences": sequences(session, scope),
         "schema_hash": _digest(sorted(map(json.dumps, facts))),
     }
@@ -279,7 +288,7 @@ def take(session: Session, scope: Optional[_contents.Scope] = None) -> dict[str,
         "server_version": version,
         "server_major": int(number or 0) // 10000,
         **found,
-        "rows_total": sum(table["rows"] for table in tables),
+        "rows_total": sum(table["rows"] for table in hashed),
         "hash": digest(found),
     }
 

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import threading
 from contextlib import contextmanager
-from typing import IO, Callable, Iterable, Iterator, Mapping, Optional
+from typing import IO, Callable, Iterable, Iterator, Mapping, Optional, Protocol
 
 from .._host.files import size
 from .endpoint import ENDPOINT_OPTIONS, ENDPOINT_RULES, SCRIPT, Endpoint, said
@@ -70,6 +70,12 @@ def identifier(*names: str) -> str:
     return ".".join('"%s"' % name.replace('"', '""') for name in names)
 
 
+class Readable(Protocol):
+    """A pipe, or what is read like one: at most so many bytes each time, none at its end."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 class Session:
     """One psql process: statements in, rows out, one connection.
 
@@ -118,6 +124,20 @@ class Session:
 
     def _run(self, statements: str) -> list[str]:
         """Send statements; the lines that they print."""
+        lines: list[str] = []
+        left = ANSWER
+        for line in self._lines(statements):
+            lines.append(line.decode("utf-8", "surrogateescape").rstrip("\n"))
+            left -= len(line)
+            if left <= 0:
+                raise self._too_long()
+        return lines
+
+    def _lines(self, statements: str) -> Iterator[bytes]:
+        """Send statements; the lines that they print, as they come.
+
+        Who does not read all of them ends the connection.
+        """
         into, out = self._psql.stdin, self._psql.stdout
         if into is None or out is None:
             raise PostgresError("%s: psql was started without pipes" % self.endpoint)
@@ -127,42 +147,52 @@ class Session:
             into.flush()
         except OSError:
             pass  # psql has ended; its standard error says why
-        if self._seconds is None:
-            return self._answer(out)
-        limit = threading.Timer(self._seconds, self._expire)
-        limit.start()
+        limit = threading.Timer(self._seconds, self._expire) if self._seconds else None
+        if limit:
+            limit.start()
         try:
-            return self._answer(out)
+            yield from self._answer(out)
+        except GeneratorExit:
+            self._give_up()
+            raise
         finally:
-            limit.cancel()
+            if limit:
+                limit.cancel()
 
     def _expire(self) -> None:
         self._late = True
         self._psql.kill()
 
-    def _answer(self, out: IO[bytes]) -> list[str]:
+    def _answer(self, out: IO[bytes]) -> Iterator[bytes]:
         """The lines up to the mark."""
-        lines: list[str] = []
-        left = ANSWER
-        while left > 0:
-            line = out.readline(left)
+        mark = self._mark.encode()
+        while True:
+            line = out.readline(ANSWER)
             if not line:
                 rc = self._psql.wait()
                 if self._late:
                     raise self._refused("no answer within %g seconds" % (self._seconds or 0))
                 raise self.endpoint.explain("psql", rc, said(self._errors))
-            text = line.decode("utf-8", "surrogateescape").rstrip("\n")
-            if text == "%s %s" % (self._mark, ENCODING):
-                return lines
-            if text.startswith(self._mark):
-                raise self._refused("its answers are %s" % text[len(self._mark) :].strip())
-            lines.append(text)
-            left -= len(line)
-        raise self._refused("an answer is longer than %s" % size(ANSWER))
+            if line.startswith(mark):
+                encoding = line[len(mark) :].decode("utf-8", "surrogateescape").strip()
+                if encoding == ENCODING:
+                    return
+                raise self._refused("its answers are %s" % encoding)
+            if len(line) == ANSWER:
+                raise self._too_long()
+            yield line
+
+    def _too_long(self) -> PostgresError:
+        return self._refused("an answer is longer than %s" % size(ANSWER))
+
+    def _give_up(self) -> None:
+        """End the connection; what was answered before and is not read yet answers nothing."""
+        self._psql.kill()
+        self._mark = secrets.token_hex(16)
 
     def _refused(self, why: str) -> PostgresError:
         """The end of a connection to a server that no PostgreSQL is."""
-        self._psql.kill()
+        self._give_up()
         return PostgresError("%s: %s" % (self.endpoint, why))
 
     def execute(self, statement: str) -> None:
@@ -176,8 +206,14 @@ class Session:
             statement = "SELECT pg_catalog.current_setting('%s')" % shown.group(1)
         return parse_rows(self._run("COPY (%s\n) TO STDOUT;" % statement))
 
+    def copied(self, statement: str) -> Iterator[bytes]:
+        """The rows of a SELECT as lines of COPY's text format, as they come: however many there
+        are, one is held. Who does not read all of them ends the connection.
+        """
+        return self._lines("COPY (%s\n) TO STDOUT;" % statement)
+
     @contextmanager
-    def loading(self, statement: str) -> Iterator[Callable[[IO[bytes]], int]]:
+    def loading(self, statement: str) -> Iterator[Callable[[Readable], int]]:
         """Run ``COPY … FROM STDIN``: within, a function takes rows in COPY's text format from a
         pipe and returns how many bytes there were.
 
@@ -188,7 +224,7 @@ class Session:
         if into is None:
             raise PostgresError("%s: psql was started without pipes" % self.endpoint)
 
-        def load(rows: IO[bytes]) -> int:
+        def load(rows: Readable) -> int:
             count = 0
             try:
                 into.write(("%s;\n" % statement).encode("utf-8", "surrogateescape"))

@@ -155,9 +155,11 @@ def _memory() -> str:
 
 
 @contextmanager
-def started(superuser: str = "postgres") -> Iterator[Endpoint]:
+def started(superuser: str = "postgres", *settings: str) -> Iterator[Endpoint]:
     """A running cluster whose hosts log in by password; the maintenance database as its
     superuser.
+
+    :param settings: more of the server's own.
     """
     binaries, folder, port = (
         _debian(),
@@ -203,7 +205,8 @@ def started(superuser: str = "postgres") -> Iterator[Endpoint]:
             os.path.join(folder, "log"),
             "--options",
             "-p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories=%s"
-            " -c fsync=off -c full_page_writes=off" % (port, folder),
+            " -c fsync=off -c full_page_writes=off%s"
+            % (port, folder, "".join(" -c " + setting for setting in settings)),
             "start",
         )
         yield Endpoint("postgres", superuser, host=folder, port=port, bindir=binaries)
@@ -251,7 +254,7 @@ def container(request: pytest.FixtureRequest) -> Iterator[Endpoint]:
 def cluster() -> Iterator[Native]:
     """A running cluster with a role that makes databases."""
     role = 'gate"way ü'
-    with started() as admin:
+    with started("postgres", "wal_level=logical") as admin:
         with Session(admin) as session:
             session.execute(
                 "CREATE ROLE %s LOGIN CREATEDB PASSWORD %s" % (identifier(role), literal(PASSWORD))
@@ -288,6 +291,8 @@ def containers() -> Iterator[Callable[[str], Contained]]:
                     "fsync=off",
                     "-c",
                     "full_page_writes=off",
+                    "-c",
+                    "wal_level=logical",
                 ],
                 check=True,
                 stdout=subprocess.DEVNULL,

@@ -71,6 +71,38 @@ def test_answer_is_held_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.Monkey
             _session.query(server(tmp_path, endless), "SELECT 1")
 
 
+def test_rows_are_read_as_they_come_however_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_session, "ANSWER", 1000)
+    script = 'if [ "${line:0:4}" = COPY ]; then for i in {1..400}; do echo 01234567; done; fi'
+    with _session.Session(server(tmp_path, script)) as session:
+        assert list(session.copied("SELECT 1")) == [b"01234567\n"] * 400
+        assert list(session.copied("SELECT 1")) == [b"01234567\n"] * 400
+    with pytest.raises(_session.PostgresError, match=r"answer is longer than 1000 B"):
+        with _session.Session(server(tmp_path, "exec tr '\\0' x < /dev/zero")) as session:
+            list(session.copied("SELECT 1"))
+
+
+def test_rows_that_nobody_reads_to_their_end_answer_nothing_else(tmp_path: Path) -> None:
+    with _session.Session(server(tmp_path, 'echo "$line"')) as session:
+        rows = session.copied("SELECT 1")
+        assert next(rows) == b"COPY (SELECT 1\n"
+        time.sleep(0.2)  # the rest of it has come
+        rows.close()  # type: ignore[attr-defined]
+        with pytest.raises(_session.PostgresError, match="ended with exit code -9"):
+            session.query("SELECT 2")
+
+
+def test_rows_that_do_not_come_are_not_waited_for(tmp_path: Path) -> None:
+    silent = server(tmp_path, '[ "${line:0:4}" != COPY ] || exec sleep 20')
+    begun = time.monotonic()
+    with pytest.raises(_session.PostgresError, match=r"no answer within 0\.5 seconds"):
+        with _session.Session(silent, seconds=0.5) as session:
+            list(session.copied("SELECT 1"))
+    assert time.monotonic() - begun < 15
+
+
 def test_name_that_is_no_text_goes_back_as_it_came(tmp_path: Path) -> None:
     echo = server(tmp_path, 'echo "$line"')
     with _session.Session(echo) as session:
