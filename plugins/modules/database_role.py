@@ -28,6 +28,14 @@ options:
         C(POSTGRES_PASSWORD) and C(POSTGRES_DB), as the role C(env_file) writes it.
     type: path
     required: true
+  writes:
+    description:
+      - Whether the role may write. If not, who is connected over the network is disconnected, and
+        sessions from then on may only read unless they ask for more by name, so that nobody writes
+        to a database that is not the one that counts. If it may, a publication that
+        M(llmops.litellm.database_switch) has left where it was killed is removed.
+    type: bool
+    default: true
 attributes:
   check_mode:
     description: Looks at the role, and says whether it would be changed.
@@ -64,6 +72,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import endpoint as _endpoint
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import fence as _fence
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import follow as _follow
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import role as _role
 
 NAMES = ("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB")
@@ -84,7 +94,25 @@ def run(params: dict[str, Any], check: bool) -> dict[str, Any]:
     target = _endpoint.Endpoint(database, user, params["container"])
     changed = _role.secure(target, password, check)
     changed = _role.provide(target, check) or changed
+    changed = allow(target, params["writes"], check) or changed
+    if params["writes"]:
+        changed = forget(target, check) or changed
     return {"changed": changed, "role": user, "superuser": _role.administrator(target).user}
+
+
+def allow(target: _endpoint.Endpoint, writes: bool, check: bool) -> bool:
+    """Whether the role may write, or may not; true where that was, or would be, changed."""
+    with _fence.Fence(target) as fence:
+        if fence.is_up != writes:
+            return False
+        if not check:
+            (fence.take_down if writes else fence.put_up)()
+    return True
+
+
+def forget(target: _endpoint.Endpoint, check: bool) -> bool:
+    """Nobody follows it any more; true where somebody who was killed did."""
+    return not check and _follow.forget(_role.administrator(target).on(target.database))
 
 
 def main() -> None:
@@ -93,6 +121,7 @@ def main() -> None:
         argument_spec={
             "container": {"type": "str", "required": True},
             "env_file": {"type": "path", "required": True},
+            "writes": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
