@@ -64,6 +64,14 @@ options:
     description: Whether it may be written to. Otherwise every transaction is read only.
     type: bool
     default: false
+  address:
+    description:
+      - An address of this host's loopback network, other than the server's own, at which it serves
+        as well, at its port, the role and the database of O(env_file) alone, with the password that
+        the server has. It may be written to then, runs without the limit of six hours, and its
+        C(wal_level) is C(logical).
+    type: str
+    default: ''
   timeout:
     description: Seconds that it may take to answer.
     type: int
@@ -133,6 +141,7 @@ def main() -> None:
             "unit": {"type": "str", "default": ""},
             "name": {"type": "str", "default": _native_server.NAME},
             "writable": {"type": "bool", "default": False},
+            "address": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 300},
         },
         required_if=[("state", "started", ["server", "env_file"])],
@@ -148,6 +157,7 @@ def main() -> None:
     try:
         changed = True
         if params["state"] == "started":
+            address = params["address"]
             _native_server.start(
                 params["server"],
                 params["env_file"],
@@ -155,6 +165,9 @@ def main() -> None:
                 params["writable"],
                 params["unit"],
                 params["timeout"],
+                _native_server.serving(_native_server.url_in(params["env_file"]), address)
+                if address
+                else None,
             )
         else:
             changed = _native_server.stop(where)

@@ -247,3 +247,16 @@ def foreign(path: Path) -> Path:
     path.mkdir()
     os.chown(path, 65534, 65534)
     return path
+
+
+class Clock:
+    """A clock that only goes on while somebody sleeps, in place of the module ``time``."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds

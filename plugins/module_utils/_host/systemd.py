@@ -14,6 +14,7 @@ import hashlib
 import os
 import pwd
 import re
+import time
 from typing import Any, Callable, NamedTuple, Optional
 
 from . import paths as _paths
@@ -67,6 +68,7 @@ SHOWN = (
 # Seconds for an answer: an account can have anything answer for its manager, or nothing.
 TIMEOUT = 30.0
 LONGEST = 180.0  # of what starts and stops units
+_LOOKS = 0.1  # between two looks at one
 RUNS = ("active", "activating", "reloading", "deactivating")
 # What a manager can be asked to start: the file of a masked unit is hidden, not bad.
 USABLE = ("loaded", "masked")
@@ -451,6 +453,43 @@ def stop(unit: Unit, first: First = lambda unit: None, patience: int = 0) -> boo
 
 def _stop_path(manager: Manager, name: str) -> str:
     return os.path.join(manager.runtime, name + ".d", STOP)
+
+
+def prepare_stop(unit: Unit, settings: str) -> None:
+    """Have a unit's next stop go by other settings, until :func:`forget_stop`."""
+    _put(unit.manager, _stop_path(unit.manager, unit.name), STOP_TEXT + settings)
+
+
+def stop_prepared(unit: Unit) -> None:
+    """Stop it.
+
+    :raises SystemdError: it does not.
+    """
+    _must(unit.manager, unit.name, "stop")
+
+
+def start_beside(manager: Manager, name: str) -> None:
+    """Have a unit started, and don't wait for that.
+
+    :raises SystemdError: its manager refuses.
+    """
+    manager.systemctl("reset-failed", "--", name)
+    _must(manager, name, "start", "--no-block")
+
+
+def await_start(manager: Manager, name: str, seconds: float) -> None:
+    """Wait until a unit that is being started has been.
+
+    :raises SystemdError: it has failed, or takes longer.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        unit = look(manager, [name])[0]
+        if unit.active == "active":
+            return
+        if unit.active != "activating" or time.monotonic() > deadline:
+            raise SystemdError("%s is %s, and should be active" % (name, unit.active))
+        time.sleep(_LOOKS)
 
 
 def forget_stop(manager: Manager, name: str, check: bool = False) -> bool:

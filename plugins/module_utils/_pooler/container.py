@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal as _signal
 import socket
 import struct
 from typing import NamedTuple
 
 from .._host import connections as _connections
+from .._host import files as _files
 from .._host import process as _process
 from .._host.listeners import LOOPBACK
 from .target import PoolerError
@@ -37,18 +39,39 @@ class Running(NamedTuple):
     pid: int
 
 
-def find(name: str) -> Running:
+# Containers that were found, with the start of their process: to ask the engine takes time, and
+# clients wait.
+_FOUND: dict[str, tuple[Running, str]] = {}
+
+
+def find(name: str, proc: str = "/proc") -> Running:
     """The running container of a name.
 
     :raises PoolerError: it does not run.
     """
+    known, start = _FOUND.get(name, (None, ""))
+    if known is not None and start and _start(known.pid, proc) == start:
+        return known
     answer = _process.run(["docker", "container", "inspect", "--format", _STATE, "--", name])
     if answer.rc:
         raise PoolerError("container %s: %s" % (name, answer.err.strip() or "does not run"))
     found = json.loads(answer.out)
     if found["status"] != "running":
         raise PoolerError("container %s does not run: it is %s" % (name, found["status"]))
-    return Running(name, "%s %s" % (found["id"], found["started"]), int(found["pid"]))
+    pid = int(found["pid"])
+    made = Running(name, "%s %s" % (found["id"], found["started"]), pid)
+    _FOUND[name] = made, _start(pid, proc)
+    return made
+
+
+def _start(pid: int, proc: str) -> str:
+    """When a process was started, as the kernel has it; empty where it is none any more."""
+    try:
+        told = _files.read(os.path.join(proc, str(pid), "stat"))
+    except OSError:
+        return ""
+    words = told[told.rindex(")") + 2 :].split()
+    return words[19] if words[0] != "Z" else ""
 
 
 def signal(name: str, word: str) -> None:
@@ -56,9 +79,11 @@ def signal(name: str, word: str) -> None:
 
     :raises PoolerError: it gets none.
     """
-    answer = _process.run(["docker", "kill", "--signal", word, "--", name])
-    if answer.rc:
-        raise PoolerError("container %s gets no signal: %s" % (name, answer.err.strip()))
+    number = getattr(_signal, "SIG" + word)
+    try:
+        os.kill(find(name).pid, number)
+    except ProcessLookupError:
+        raise PoolerError("container %s gets no signal: it has ended" % name) from None
 
 
 def await_turn(port: int) -> None:

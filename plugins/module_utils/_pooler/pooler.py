@@ -88,13 +88,14 @@ def pause(folder: Folder, name: str, limit: float, patience: float) -> Outcome:
     try:
         record, over = (os.path.join(folder.path, each) for each in (_pause.LIMITED, _pause.OVER))
         _limit.arm(limit, _limit.command(record, over, name))
+        pids = _container.processes(running)
         _container.signal(name, _container.PAUSE)
         _container.await_turn(client.port)
-        _await_quiet(running, client.port, patience)
+        _await_quiet(running, pids, client.port, patience)
         if not _pause.complete(folder.path):
             raise PoolerError("the pause ended at its limit of %g s before it was whole" % limit)
     except BaseException:
-        _go_on(folder, name)
+        go_on(folder, name)
         raise
     return Outcome(True, time.time() - began)
 
@@ -121,21 +122,24 @@ def is_settled(folder: Folder) -> bool:
     return found is not None and found.state == _pause.KEPT
 
 
-def serve(folder: Folder, name: str, target: Target) -> Outcome:
+def serve(
+    folder: Folder, name: str, target: Target, known: Optional[tuple[str, ...]] = None
+) -> Outcome:
     """Lead clients to a database, and let them go on.
 
+    :param known: its identity, where it was asked already (:func:`.target.identity`).
     :raises PostgresError: the database itself does not answer; nothing is changed.
     :raises PoolerError: clients don't come to it.
     """
     client, found = folder.known_client(), _pause.find(folder.path)
     _container.find(name)
-    wanted = identity(target.endpoint(), _VERIFIES)
+    wanted = known or identity(target.endpoint(), _VERIFIES)
     if found is None and folder.leads_to(target) and _reached(client, _VERIFIES) == wanted:
         return Outcome(False)
     folder.lead(target)
     _container.signal(name, _container.RELOAD)
     _container.await_turn(client.port)
-    _go_on(folder, name)
+    go_on(folder, name)
     seconds = _since(found)
     _verify(client, target, wanted)
     return Outcome(True, seconds)
@@ -147,17 +151,16 @@ def would_serve(folder: Folder, target: Target) -> Outcome:
     return Outcome(found is not None or not folder.leads_to(target), _since(found))
 
 
-def _go_on(folder: Folder, name: str) -> None:
+def go_on(folder: Folder, name: str) -> None:
     """End a pause. Its limit goes last: it lets clients go on if this does not."""
     _container.signal(name, _container.RESUME)
     _limit.disarm()
     _pause.clear(folder.path)
 
 
-def _await_quiet(running: Running, port: int, patience: float) -> None:
+def _await_quiet(running: Running, pids: list[int], port: int, patience: float) -> None:
     """Wait until PgBouncer has closed its last connection to a server, as it does once it is
     paused and the transaction on it has ended."""
-    pids = _container.processes(running)
     until = time.monotonic() + patience
     while True:
         rows = _container.to_servers(running, pids, port)

@@ -20,6 +20,9 @@ _IDENTITY = (
     " FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()"
 )
 
+# The database as the file's DATABASE_URL has it.
+DEFAULTS: dict[str, Any] = {"variable": "DATABASE_URL", "host": None, "port": None}
+
 
 class PoolerError(OperatorError):
     """The pooler can't be written, paused or led elsewhere; plain words, and no secret."""

@@ -4,7 +4,8 @@
 """Start the native PostgreSQL server in private while another one has its port.
 
 It listens on a Unix socket that only its own account and root can reach, and runs as a transient
-unit that does not survive a reboot.
+unit that does not survive a reboot. Where its clients are to go on, it listens for them at another
+address as well, and for nobody else.
 
 The recorded server: ``{argv, program, account, folder}`` of its first process, see :func:`seen`.
 """
@@ -13,13 +14,16 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import stat
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Iterator, NamedTuple, Optional
 from urllib.parse import quote, urlencode
 
 from .._host import files as _files
+from .._host import reader as _reader
 from .._host.account import Account, AccountError
 from .._host.paths import weakness
 from .._host.problem import OperatorError
@@ -27,6 +31,7 @@ from .._host.process import command_line, run
 from .._host.systemd import Manager, show
 from .endpoint import Endpoint, parse_url, read_env, schema_of
 from .programs import PostgresError
+from .role import MAINTENANCE
 from .session import query
 
 NAME = "litellm-legacy-look"
@@ -35,15 +40,20 @@ VARIABLE = "DATABASE_URL"
 # Only accounts that own the server's files anyway can enter the folder; others do not get as far as
 # a password.
 RULES = "# Written by llmops.litellm for a server on a private socket\nlocal all all trust\n"
+# No subscription of its own goes on, and no other program takes it for the unit's.
+QUIET = ("max_logical_replication_workers=0", "external_pid_file=")
 # No background work: reading leaves the rows as they are, and a killed run leaves no server for
 # days.
-QUIET = ("autovacuum=off", "max_logical_replication_workers=0", "ssl=off", "external_pid_file=")
+READING = ("autovacuum=off", "ssl=off")
+# What clients change can be followed. What waits to be read must not fill the disk.
+FOLLOWED = ("wal_level=logical", "max_replication_slots=20", "max_slot_wal_keep_size=2GB")
 # It is the account's program and arguments: it gets no more than the account has.
 CONFINED = {"NoNewPrivileges": "yes", "CapabilityBoundingSet": "", "UMask": "0077"}
 LOCK_FILE = 4096  # bytes; the server's own has some 100
 READ_ONLY = "default_transaction_read_only=on"
 LONGEST = 6 * 3600
-PAUSE = 0.5
+# Seconds between two looks whether it answers; and where clients wait for it.
+PAUSE, QUICK = 0.5, 0.01
 
 
 class NativeServerError(OperatorError):
@@ -58,6 +68,39 @@ class Place(NamedTuple):
     unit: str
     folder: str
     env_file: str
+
+
+class Serving(NamedTuple):
+    """Whom a private server serves: at an ``address`` of its port, one ``role`` in one
+    ``database``, which may write, and whose changes can be followed."""
+
+    address: str
+    database: str
+    role: str
+
+
+def serving(url: str, address: str) -> Serving:
+    """The same role and database as a URL's, at another address.
+
+    :raises NativeServerError: a rule for them can't be written.
+    """
+    parts = parse_url(url)
+    for name in (parts["database"], parts["user"]):
+        # one with a slash in front is an expression to a server from 16 on, also in quotes
+        if not name or re.search(r'^/|["\x00-\x1f]', name):
+            raise NativeServerError(
+                "the database URL names a database or role that no rule of pg_hba.conf can have"
+            )
+    return Serving(address, parts["database"], parts["user"])
+
+
+def rules(serving_: Optional[Serving] = None) -> str:
+    """The text of ``pg_hba.conf``."""
+    if serving_ is None:
+        return RULES
+    # "md5" takes a password that is stored in either way
+    words = (serving_.database, serving_.role, "127.0.0.0/8")
+    return RULES + 'host "%s" "%s" %s md5\n' % words
 
 
 def place(name: str = NAME, runtime: str = RUNTIME) -> Place:
@@ -89,16 +132,23 @@ def seen(pid: Optional[int], proc: str = "/proc") -> Optional[dict[str, Any]]:
     )
 
 
-def command(server: dict[str, Any], port: int, folder: str, writable: bool = False) -> list[str]:
+def command(
+    server: dict[str, Any],
+    port: int,
+    folder: str,
+    writable: bool = False,
+    serving_: Optional[Serving] = None,
+) -> list[str]:
     """The command line of the private server: its own, and what keeps it private and quiet.
 
     What comes last counts.
     """
     settings = [
-        "listen_addresses=",
+        "listen_addresses=" + (serving_.address if serving_ else ""),
         "hba_file=" + os.path.join(folder, "pg_hba.conf"),
         *QUIET,
-        *([] if writable else [READ_ONLY]),
+        *(FOLLOWED if serving_ else READING),
+        *([] if writable or serving_ else [READ_ONLY]),
     ]
     return [
         server["program"],
@@ -112,7 +162,12 @@ def command(server: dict[str, Any], port: int, folder: str, writable: bool = Fal
 
 
 def unit_command(
-    server: dict[str, Any], port: int, where: Place, writable: bool = False, conflicts: str = ""
+    server: dict[str, Any],
+    port: int,
+    where: Place,
+    writable: bool = False,
+    conflicts: str = "",
+    serving_: Optional[Serving] = None,
 ) -> list[str]:
     """The command that starts it as a transient unit.
 
@@ -124,13 +179,15 @@ def unit_command(
         "KillSignal": "SIGINT",
         "KillMode": "mixed",
         "TimeoutStopSec": "600",
-        "RuntimeMaxSec": str(LONGEST),
+        **({} if serving_ else {"RuntimeMaxSec": str(LONGEST)}),
         **CONFINED,
         **({} if weakness(server["program"]) else {"OOMScoreAdjust": "-900"}),
         **({"Conflicts": conflicts, "Before": conflicts} if conflicts else {}),
     }
     # the manager would take $WORD for a variable
-    words = [word.replace("$", "$$") for word in command(server, port, where.folder, writable)]
+    words = [
+        word.replace("$", "$$") for word in command(server, port, where.folder, writable, serving_)
+    ]
     return [
         "systemd-run",
         "--quiet",
@@ -246,6 +303,66 @@ def stop(where: Place) -> bool:
     return bool(units or left)
 
 
+class Prepared(NamedTuple):
+    """A private server whose files are there, and how it is started: the command, and the URL on
+    its private socket."""
+
+    where: Place
+    argv: list[str]
+    url: str
+
+
+def prepare(
+    server: dict[str, Any],
+    env_file: str,
+    where: Place,
+    writable: bool = False,
+    conflicts: str = "",
+    serving_: Optional[Serving] = None,
+) -> Prepared:
+    """Write the files of a private server, of which nothing is left from before.
+
+    :param env_file: env file with the database's URL as its clients had it.
+    :raises NativeServerError: it can't be one. :raises OSError: they can't be written.
+    """
+    stop(where)
+    account = owner(server)
+    url = url_in(env_file)
+    private = private_url(url, server["account"], where.folder)
+    _files.make_folder(where.folder, 0o700)
+    path = os.path.join(where.folder, "pg_hba.conf")
+    _files.write_atomically(path, rules(serving_), 0o600, (account.uid, account.gid))
+    _files.give(where.folder, account.uid, account.gid)
+    _files.write_atomically(where.env_file, "%s=%s\n" % (VARIABLE, private))
+    argv = unit_command(server, parse_url(url)["port"], where, writable, conflicts, serving_)
+    return Prepared(where, argv, private)
+
+
+def url_in(env_file: str) -> str:
+    """The database's URL as its clients had it.
+
+    :raises NativeServerError: there is none.
+    """
+    url = read_env(env_file).get(VARIABLE)
+    if not url:
+        raise NativeServerError("%s does not set %s" % (env_file, VARIABLE))
+    return url
+
+
+def launch(prepared: Prepared, timeout: float, pause: float = PAUSE) -> Endpoint:
+    """Start a private server, and wait until it answers.
+
+    :param timeout: seconds. :param pause: between two looks.
+    :raises NativeServerError, PostgresError: it does not start.
+    """
+    answer = run(prepared.argv)
+    if answer.rc != 0:
+        raise NativeServerError(
+            "the native PostgreSQL could not be started in private: %s" % answer.err.strip()
+        )
+    return _answering(prepared.url, prepared.where, timeout, pause)
+
+
 def start(
     server: dict[str, Any],
     env_file: str,
@@ -253,6 +370,7 @@ def start(
     writable: bool = False,
     conflicts: str = "",
     timeout: float = 300,
+    serving_: Optional[Serving] = None,
 ) -> Endpoint:
     """Start the server in private and wait until it answers.
 
@@ -260,35 +378,21 @@ def start(
     :raises NativeServerError, PostgresError: it does not start; nothing of it is left then.
     """
     stop(where)
-    account = owner(server)
-    pid = holder(server, account)
+    pid = holder(server, owner(server))
     if pid is not None:
         raise NativeServerError(
             "the native PostgreSQL runs already (process %d in %s), and stays as it is: this goes"
             " on when it does not run" % (pid, server["folder"])
         )
-    url = read_env(env_file).get(VARIABLE)
-    if not url:
-        raise NativeServerError("%s does not set %s" % (env_file, VARIABLE))
-    private = private_url(url, server["account"], where.folder)
     try:
-        _files.make_folder(where.folder, 0o700)
-        rules = os.path.join(where.folder, "pg_hba.conf")
-        _files.write_atomically(rules, RULES, 0o600, (account.uid, account.gid))
-        _files.give(where.folder, account.uid, account.gid)
-        _files.write_atomically(where.env_file, "%s=%s\n" % (VARIABLE, private))
-        answer = run(unit_command(server, parse_url(url)["port"], where, writable, conflicts))
-        if answer.rc != 0:
-            raise NativeServerError(
-                "the native PostgreSQL could not be started in private: %s" % answer.err.strip()
-            )
-        return _answering(private, where, timeout)
+        prepared = prepare(server, env_file, where, writable, conflicts, serving_)
+        return launch(prepared, timeout)
     except BaseException:
         stop(where)
         raise
 
 
-def _answering(url: str, where: Place, timeout: float) -> Endpoint:
+def _answering(url: str, where: Place, timeout: float, pause: float) -> Endpoint:
     """The server's endpoint, as soon as it answers."""
     deadline = time.monotonic() + timeout
     while True:
@@ -308,7 +412,7 @@ def _answering(url: str, where: Place, timeout: float) -> Endpoint:
                     "the native PostgreSQL does not answer on its private socket after %g s: %s"
                     % (timeout, error)
                 ) from None
-        time.sleep(PAUSE)
+        time.sleep(pause)
 
 
 def _last_errors(where: Place) -> str:
@@ -333,3 +437,45 @@ def running(
         yield endpoint
     finally:
         stop(where)
+
+
+# Its bootstrap superuser by name, whatever that is.
+_SUPERUSER = "SELECT rolname FROM pg_roles WHERE rolsuper AND rolcanlogin ORDER BY oid LIMIT 1"
+
+
+def administrator(private: Endpoint) -> Endpoint:
+    """The database of a private server as a superuser of it, whom it asks for no password.
+
+    :param private: as :func:`start` returns it.
+    :raises PostgresError: it has none that may log in.
+    """
+    found = query(private, _SUPERUSER)
+    if not found:
+        raise PostgresError("%s: no superuser may log in" % private)
+    return replace(private, user=str(found[0][0]), settings=())
+
+
+def as_its_account(source: Endpoint, server: Optional[dict[str, Any]]) -> Endpoint:
+    """The server's maintenance database, as the account that the server runs as: who could read
+    its files anyway.
+
+    :raises OperatorError, OSError: nobody knows how to ask.
+    """
+    if not server:
+        raise PostgresError("nobody saw how its server runs")
+    account = owner(server)
+    if holder(server, account) is None:
+        raise PostgresError("its server does not run in %s" % server["folder"])
+    lock = os.path.join(server["folder"], "postmaster.pid")
+    lines = account.text(lock, LOCK_FILE).split("\n")
+    folder, port = (lines + [""] * 5)[4], (lines + [""] * 5)[3]
+    if not folder.startswith("/") or not port.isdigit():
+        raise PostgresError("its server listens at no Unix socket")
+    return Endpoint(
+        MAINTENANCE,
+        account.name,
+        host=folder,
+        port=int(port),
+        bindir=source.bindir,
+        account=_reader.word(account),
+    )

@@ -10,13 +10,11 @@ LiteLLM's role, which owns what they are for; a password is only ever seen as th
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Optional
 
-from .._host import reader as _reader
 from .._host.problem import OperatorError
 from . import contents as _contents
 from . import native_server as _native_server
@@ -24,7 +22,6 @@ from .endpoint import APPLICATION, Endpoint
 from .programs import PostgresError
 from .role import (
     ATTRIBUTES,
-    MAINTENANCE,
     SETTINGS,
     SUPERUSERS,
     TEMPORARY,
@@ -332,7 +329,7 @@ def passwords(
         if query(source, _MAY_READ_PASSWORDS) == [["t"]]:
             rows = query(source, statement)
         else:
-            rows = query(_as_its_account(source, server), statement)
+            rows = query(_native_server.as_its_account(source, server), statement)
     except (OperatorError, OSError) as error:
         why = "it can't be read (%s)" % error
         return {name: Known(None, why, False) for name in names}
@@ -345,32 +342,6 @@ def _known(stored: Optional[str]) -> Known:
     if _SCRAM.fullmatch(stored):
         return Known(stored)
     return Known(None, "it is not stored by SCRAM-SHA-256, as the container asks for it")
-
-
-def _as_its_account(source: Endpoint, server: Optional[dict[str, Any]]) -> Endpoint:
-    """The server's maintenance database, as the account that the server runs as: who could read
-    its files anyway.
-
-    :raises OperatorError, OSError: nobody knows how to ask.
-    """
-    if not server:
-        raise PostgresError("nobody saw how its server runs")
-    account = _native_server.owner(server)
-    if _native_server.holder(server, account) is None:
-        raise PostgresError("its server does not run in %s" % server["folder"])
-    lock = os.path.join(server["folder"], "postmaster.pid")
-    lines = account.text(lock, _native_server.LOCK_FILE).split("\n")
-    folder, port = (lines + [""] * 5)[4], (lines + [""] * 5)[3]
-    if not folder.startswith("/") or not port.isdigit():
-        raise PostgresError("its server listens at no Unix socket")
-    return Endpoint(
-        MAINTENANCE,
-        account.name,
-        host=folder,
-        port=int(port),
-        bindir=source.bindir,
-        account=_reader.word(account),
-    )
 
 
 def carry(

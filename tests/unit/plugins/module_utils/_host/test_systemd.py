@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.support import reachable
+from unit.support import Clock, reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.llmops.litellm.plugins.module_utils._host.process import Result
@@ -60,6 +60,7 @@ class Fake:
         self.bad = ""  # why its file can't be loaded, once the manager has read it again
         self.reloaded, self.path = False, ""
         self.words: list[str] = []
+        self.lines: list[str] = []
         self.limits: dict[str, float] = {}  # seconds that each may take
         self.refuse = ""
         self.kill_mode = "control-group"
@@ -75,6 +76,7 @@ class Fake:
 
     def asked(self, *words: str, timeout: float = _systemd.LONGEST) -> Result:
         self.limits[words[0]] = timeout
+        self.lines.append(" ".join(words))
         return self.systemctl(*words)
 
     def systemctl(self, *words: str) -> Result:
@@ -453,6 +455,78 @@ def test_drop_in_of_one_stop_goes_also_when_it_fails(
         _systemd.retire(record(), first=lambda unit: unit.pid)
     assert fake.at_stop
     assert not fake.drop_in.parent.exists()
+
+
+def unit_of() -> _systemd.Unit:
+    return _systemd.show(_systemd.Manager(None), ["a.service"])[0]
+
+
+def test_stop_that_was_prepared_goes_by_its_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake = Fake(monkeypatch, tmp_path)
+    unit = unit_of()
+    _systemd.prepare_stop(unit, "KillSignal=SIGINT\n")
+    assert (fake.words, fake.active) == (["daemon-reload"], "active")
+    _systemd.stop_prepared(unit)
+    # nothing of it takes time in the meantime
+    assert (fake.words, fake.active) == (["daemon-reload", "stop"], "inactive")
+    assert fake.at_stop == _systemd.STOP_TEXT + "KillSignal=SIGINT\n"
+    assert fake.drop_in.exists()
+    assert _systemd.forget_stop(unit.manager, unit.name)
+    assert not fake.drop_in.parent.exists()
+    assert fake.words[-1] == "daemon-reload"
+
+
+def test_stop_that_was_prepared_and_fails_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake = Fake(monkeypatch, tmp_path)
+    fake.refuse = "stop"
+    with pytest.raises(_systemd.SystemdError, match="systemctl stop a.service .*Access denied"):
+        _systemd.stop_prepared(unit_of())
+
+
+def test_start_beside_waits_for_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake = Fake(monkeypatch, tmp_path, active="failed")
+    _systemd.start_beside(_systemd.Manager(None), "a.service")
+    assert fake.lines == ["reset-failed -- a.service", "start --no-block -- a.service"]
+    assert fake.active == "active"
+    fake.refuse = "start"
+    with pytest.raises(_systemd.SystemdError, match="systemctl start --no-block a.service"):
+        _systemd.start_beside(_systemd.Manager(None), "a.service")
+
+
+@pytest.mark.parametrize(
+    ("states", "seconds", "words"),
+    [
+        (["active"], 0, ""),
+        (["activating"] * 3 + ["active"], 5, ""),
+        (["activating", "failed"], 5, "a.service is failed, and should be active"),
+        (["inactive"], 5, "a.service is inactive, and should be active"),
+        (["activating"] * 9, 0.5, "a.service is activating, and should be active"),
+    ],
+)
+def test_start_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, states: list[str], seconds: float, words: str
+) -> None:
+    fake, clock = Fake(monkeypatch, tmp_path), Clock()
+    monkeypatch.setattr(_systemd, "time", clock)
+    left = list(states)
+
+    def asked(*_words: str, **_how: Any) -> Result:
+        fake.active = left.pop(0)
+        return fake.systemctl("show", "--property", "Id,ActiveState")
+
+    monkeypatch.setattr(_systemd.Manager, "systemctl", lambda _manager, *words, **how: asked())
+    if words:
+        with pytest.raises(_systemd.SystemdError) as raised:
+            _systemd.await_start(_systemd.Manager(None), "a.service", seconds)
+        assert str(raised.value) == words
+    else:
+        _systemd.await_start(_systemd.Manager(None), "a.service", seconds)
+        assert left == []
+    assert clock.time <= 100 + seconds + 2 * _systemd._LOOKS
 
 
 def test_drop_in_that_a_killed_stop_has_left_goes_before_the_next_start(

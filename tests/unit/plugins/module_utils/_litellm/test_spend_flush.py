@@ -21,22 +21,9 @@ from ansible_collections.llmops.litellm.plugins.module_utils._postgres.session i
 PROXY = Endpoint("litellm", "litellm", "litellm-postgres")
 
 
-class Clock:
-    """A clock that only goes on while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.time = 100.0
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> support.Clock:
+    clock = support.Clock()
     monkeypatch.setattr(_spend_flush, "time", clock)
     return clock
 
@@ -51,7 +38,9 @@ def database(monkeypatch: pytest.MonkeyPatch) -> support.Database:
     return database
 
 
-def test_write_is_seen_once_it_has_settled(clock: Clock, database: support.Database) -> None:
+def test_write_is_seen_once_it_has_settled(
+    clock: support.Clock, database: support.Database
+) -> None:
     database.answers["DailyUserSpend"] = lambda: [["7" if clock.time < 105 else "8", "70"]]
     # the proxy is within its transaction for half a second more
     database.answers["pg_stat_activity"] = lambda: [["3", "t" if 105 < clock.time < 105.5 else "f"]]
@@ -61,7 +50,7 @@ def test_write_is_seen_once_it_has_settled(clock: Clock, database: support.Datab
 
 
 def test_others_that_write_all_the_time_are_not_waited_for(
-    clock: Clock, database: support.Database
+    clock: support.Clock, database: support.Database
 ) -> None:
     database.answers["DailyUserSpend"] = lambda: [["7" if clock.time < 105 else "8", "70"]]
     database.answers["pg_stat_activity"] = [["3", "t"]]
@@ -71,7 +60,7 @@ def test_others_that_write_all_the_time_are_not_waited_for(
 
 
 def test_release_without_daily_tables_is_known_by_its_single_rows(
-    clock: Clock, database: support.Database
+    clock: support.Clock, database: support.Database
 ) -> None:
     database.answers.update(
         {"to_regclass": [["f"]], "SpendLogs": lambda: [[int(clock.time), None]]}
@@ -81,7 +70,7 @@ def test_release_without_daily_tables_is_known_by_its_single_rows(
 
 
 def test_proxy_that_writes_nothing_is_given_up_at_the_limit(
-    clock: Clock, database: support.Database
+    clock: support.Clock, database: support.Database
 ) -> None:
     told = _spend_flush.wait(PROXY, 9.0)
     assert (told.seen, told.reason) == (False, "the proxy wrote no spend for 9 s")
@@ -89,7 +78,7 @@ def test_proxy_that_writes_nothing_is_given_up_at_the_limit(
 
 
 def test_proxy_that_is_not_connected_is_not_waited_for(
-    clock: Clock, database: support.Database
+    clock: support.Clock, database: support.Database
 ) -> None:
     database.answers["pg_stat_activity"] = [["0", "f"]]
     told = _spend_flush.wait(PROXY)
@@ -105,7 +94,7 @@ def test_database_that_does_not_answer_is_a_reason(monkeypatch: pytest.MonkeyPat
 
 
 def test_writes_of_another_proxy_are_not_taken_for_this_ones(
-    clock: Clock, database: support.Database
+    clock: support.Clock, database: support.Database
 ) -> None:
     """Somebody writes to the same tables every three seconds, this one at 108."""
     database.answers["DailyUserSpend"] = lambda: [[str(int(clock.time / 3)), "70"]]
@@ -119,7 +108,7 @@ def test_writes_of_another_proxy_are_not_taken_for_this_ones(
 
 
 def test_one_of_several_that_has_no_connection_is_waited_for(
-    clock: Clock, database: support.Database
+    clock: support.Clock, database: support.Database
 ) -> None:
     """It opens one when it has something to write."""
     database.answers["pg_stat_activity"] = [["0", "f"]]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,18 +50,63 @@ def pooler(answer: str) -> Iterator[tuple[int, list[int]]]:
 def docker(monkeypatch: pytest.MonkeyPatch) -> Programs:
     made = Programs()
     monkeypatch.setattr(_process, "run", made)
+    monkeypatch.setattr(_container, "_FOUND", {})
     return made
 
 
 STATE: dict[str, Any] = {"id": "abc", "status": "running", "started": "2026-11-30", "pid": 77}
 
 
-def test_a_container_is_another_one_once_it_is_started_anew(docker: Programs) -> None:
+def process(proc: Path, start: int, state: str = "S") -> str:
+    """Process 77 in a /proc of this test; its name is one that could be taken for more fields."""
+    numbers = " ".join(map(str, range(4, 22)))
+    (proc / "77").mkdir(exist_ok=True)
+    (proc / "77" / "stat").write_text(f"77 (pg) Z 1 b) {state} {numbers} {start} 23 24\n")
+    return str(proc)
+
+
+def test_a_container_is_another_one_once_it_is_started_anew(
+    docker: Programs, tmp_path: Path
+) -> None:
     docker.answers["inspect"] = json.dumps(STATE)
-    first = _container.find("x")
+    first = _container.find("x", process(tmp_path, 100))
     assert (first.name, first.pid) == ("x", 77)
     docker.answers["inspect"] = json.dumps({**STATE, "started": "2026-12-01"})
-    assert _container.find("x").identity != first.identity
+    # the number is that of another process by now
+    assert _container.find("x", process(tmp_path, 101)).identity != first.identity
+
+
+def test_the_engine_is_asked_once_while_its_process_lives(docker: Programs, tmp_path: Path) -> None:
+    docker.answers["inspect"] = json.dumps(STATE)
+    proc = process(tmp_path, 100)
+    first = _container.find("x", proc)
+    assert [_container.find("x", proc) for _each in range(3)] == [first] * 3
+    assert len(docker.seen) == 1
+    _container.find("y", proc)
+    assert docker.seen[1].endswith("-- y") and len(docker.seen) == 2
+
+
+@pytest.mark.parametrize("ended", ["gone", "zombie"])
+def test_one_that_has_ended_is_not_remembered(docker: Programs, tmp_path: Path, ended: str) -> None:
+    docker.answers["inspect"] = json.dumps(STATE)
+    proc = process(tmp_path, 100)
+    _container.find("x", proc)
+    if ended == "gone":
+        (tmp_path / "77" / "stat").unlink()
+    else:
+        process(tmp_path, 100, "Z")
+    docker.answers["inspect"] = json.dumps({**STATE, "status": "exited"})
+    with pytest.raises(PoolerError, match="does not run: it is exited"):
+        _container.find("x", proc)
+
+
+def test_one_whose_process_nobody_sees_is_asked_for_each_time(
+    docker: Programs, tmp_path: Path
+) -> None:
+    docker.answers["inspect"] = json.dumps(STATE)
+    for _each in range(2):
+        _container.find("x", str(tmp_path))
+    assert len(docker.seen) == 2
 
 
 @pytest.mark.parametrize(
@@ -76,12 +123,25 @@ def test_one_that_does_not_run_is_told(docker: Programs, answer: Any, words: str
     assert str(raised.value) == words
 
 
-def test_signals_go_by_the_engine(docker: Programs) -> None:
-    _container.signal("x", _container.PAUSE)
-    assert docker.seen == ["docker kill --signal USR1 -- x"]
-    docker.answers["kill"] = Result(1, "", "is not running\n")
-    with pytest.raises(PoolerError, match="container x gets no signal: is not running"):
+@pytest.mark.parametrize("word", [_container.PAUSE, _container.RESUME, _container.RELOAD])
+def test_its_process_gets_the_signal(docker: Programs, word: str) -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as made:
+        docker.answers["inspect"] = json.dumps({**STATE, "pid": made.pid})
+        _container.find("x")
+        _container.signal("x", word)
+        assert -made.wait() == signal.Signals["SIG" + word]
+        assert len(docker.seen) == 1
+
+
+def test_a_signal_that_comes_too_late_is_told(
+    docker: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen(["true"]) as made:
+        made.wait()
+    monkeypatch.setattr(_container, "find", lambda name: Running(name, "", made.pid))
+    with pytest.raises(PoolerError) as raised:
         _container.signal("x", _container.RESUME)
+    assert str(raised.value) == "container x gets no signal: it has ended"
 
 
 @pytest.mark.parametrize("answer", ["N", "S"])

@@ -45,6 +45,8 @@ class PgBouncer:
         self.armed = False
         self.fails: dict[str, Exception] = {}
         self.servers: dict[str, Any] = {"old": ("1", "1"), "new": ("2", "1")}
+        self.asked: list[str] = []
+        self.looked: list[bool] = []  # for its processes, and whether it was paused then
 
     def find(self, name: str) -> Running:
         assert name == "pooler"
@@ -63,6 +65,7 @@ class PgBouncer:
         self.done.append("turn")
 
     def processes(self, _running: Running) -> list[int]:
+        self.looked.append(self.paused)
         return [77]
 
     def to_servers(self, _running: Running, pids: list[int], port: int) -> list[Row]:
@@ -90,6 +93,7 @@ class PgBouncer:
         self.paused = False
 
     def identity_of(self, endpoint: Any, _seconds: float) -> Any:
+        self.asked.append(endpoint)
         return answered(self.servers[self.leads_to if endpoint == "client" else endpoint])
 
     def told(self) -> list[str]:
@@ -136,6 +140,12 @@ def test_a_pause_is_limited_before_it_begins(bouncer: PgBouncer) -> None:
     assert bouncer.told() == ["turn", "disarm", "arm 90", "USR1", "turn"]
     assert (bouncer.paused, bouncer.open, bouncer.armed) == (True, 0, True)
     assert _pooler.paused(bouncer.folder, "pooler")
+
+
+def test_its_processes_are_known_before_anybody_waits(bouncer: PgBouncer) -> None:
+    bouncer.open = 3
+    pause(bouncer, 5)
+    assert bouncer.looked == [False]
 
 
 def test_a_pause_is_begun_once(bouncer: PgBouncer) -> None:
@@ -257,6 +267,35 @@ def test_clients_are_led_to_the_new_database(bouncer: PgBouncer) -> None:
     again = _pooler.serve(bouncer.folder, "pooler", NEW)
     assert (again.changed, again.seconds, bouncer.told()) == (False, 0, [])
     assert not _pooler.would_serve(bouncer.folder, NEW).changed
+
+
+def test_a_database_whose_identity_is_known_is_not_asked(bouncer: PgBouncer) -> None:
+    pause(bouncer)
+    assert _pooler.serve(bouncer.folder, "pooler", NEW, ("2", "1")).changed
+    assert (bouncer.leads_to, bouncer.paused) == ("new", False)
+    assert set(bouncer.asked) == {"client"}
+
+
+def test_clients_must_come_to_the_one_that_is_known(bouncer: PgBouncer) -> None:
+    with pytest.raises(PoolerError, match=r"does not lead to database e \(new:2\): see its log"):
+        _pooler.serve(bouncer.folder, "pooler", NEW, ("3", "1"))
+
+
+def test_who_waits_goes_on_where_it_was(bouncer: PgBouncer) -> None:
+    pause(bouncer)
+    bouncer.told()
+    _pooler.go_on(bouncer.folder, "pooler")
+    assert bouncer.told() == ["USR2", "disarm"]
+    assert (bouncer.paused, bouncer.leads_to) == (False, "old")
+    assert _pause.find(bouncer.folder.path) is None
+
+
+def test_who_cannot_be_told_to_go_on_does_at_the_limit(bouncer: PgBouncer) -> None:
+    pause(bouncer)
+    bouncer.fails["USR2"] = PoolerError("it has ended")
+    with pytest.raises(PoolerError, match="it has ended"):
+        _pooler.go_on(bouncer.folder, "pooler")
+    assert bouncer.armed and _pause.find(bouncer.folder.path) is not None
 
 
 def test_without_a_pause_they_are_led_there_as_well(bouncer: PgBouncer) -> None:

@@ -11,11 +11,12 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.support import reachable
+from unit.support import Clock, Database, reachable
 
 from ansible_collections.llmops.litellm.plugins.module_utils._host.account import Account
 from ansible_collections.llmops.litellm.plugins.module_utils._host.paths import UntrustedPath
@@ -114,8 +115,90 @@ def test_what_is_private_comes_last_and_so_counts(
     assert words[: 1 + len(argv)] == ["/p/postgres", *argv]
     rest = words[1 + len(argv) :]
     assert rest[:4] == ["-p", str(port), "-k", "/run/x"]
-    assert {"listen_addresses=", "hba_file=/run/x/pg_hba.conf", "autovacuum=off"} <= set(rest)
-    assert ("default_transaction_read_only=on" in rest) is not writable
+    assert rest[4::2] == ["-c"] * len(rest[5::2])
+    assert set(rest[5::2]) == {
+        "listen_addresses=",
+        "hba_file=/run/x/pg_hba.conf",
+        *_native_server.QUIET,
+        *_native_server.READING,
+        *([] if writable else ["default_transaction_read_only=on"]),
+    }
+
+
+SERVING = _native_server.Serving("127.0.0.2", "llm", "gateway")
+
+
+@given(st.lists(st.text(min_size=1), max_size=6), st.booleans())
+def test_one_that_serves_is_followed_and_written_to(argv: list[str], writable: bool) -> None:
+    server = {
+        "argv": ["postgres", *argv],
+        "program": "/p/postgres",
+        "account": ME,
+        "folder": "/data",
+    }
+    words = _native_server.command(server, 5434, "/run/x", writable, SERVING)
+    rest = words[1 + len(argv) :]
+    assert rest[:4] == ["-p", "5434", "-k", "/run/x"]
+    # its own work goes on, and its certificate is there for clients that want one
+    assert set(rest[5::2]) == {
+        "listen_addresses=127.0.0.2",
+        "hba_file=/run/x/pg_hba.conf",
+        *("max_logical_replication_workers=0", "external_pid_file="),
+        *("wal_level=logical", "max_replication_slots=20", "max_slot_wal_keep_size=2GB"),
+    }
+    assert not set(_native_server.QUIET) & set(_native_server.READING)
+
+
+@pytest.mark.parametrize(("serving", "limited"), [(None, True), (SERVING, False)])
+def test_only_one_that_nobody_uses_ends_by_itself(serving: Any, limited: bool) -> None:
+    server = {"argv": OWN, "program": OWN[0], "account": "postgres", "folder": "/data"}
+    words = _native_server.unit_command(server, 5434, _native_server.place(), serving_=serving)
+    assert any(word.startswith("--property=RuntimeMaxSec=") for word in words) is limited
+    assert {"--property=NoNewPrivileges=yes", "--property=UMask=0077"} <= set(words)
+
+
+def test_role_and_database_of_the_url_are_served() -> None:
+    url = "postgresql://gate%40way:hunter2@localhost:5434/llm%20x?connection_limit=3"
+    assert _native_server.serving(url, "127.0.0.2") == ("127.0.0.2", "llm x", "gate@way")
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\nb", "a\x1fb", "a\tb", "/^.*$"])
+@pytest.mark.parametrize("url", ["postgresql://%s:hunter2@h/d", "postgresql://u:hunter2@h/%s"])
+def test_name_that_no_rule_can_have_is_refused(url: str, name: str) -> None:
+    with pytest.raises(_native_server.NativeServerError, match="no rule of pg_hba.conf") as raised:
+        _native_server.serving(url % quote(name, safe=""), "127.0.0.2")
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql://:hunter2@h/d", "postgresql://h/d"])
+def test_role_that_is_not_named_is_refused(url: str) -> None:
+    with pytest.raises(_native_server.NativeServerError, match="no rule of pg_hba.conf"):
+        _native_server.serving(url, "127.0.0.2")
+
+
+def test_without_anybody_to_serve_only_the_socket_has_a_rule() -> None:
+    text = _native_server.rules()
+    assert [line.split() for line in text.splitlines()[1:]] == [["local", "all", "all", "trust"]]
+
+
+NAMES = st.text(st.characters(codec="utf-8"), min_size=1)
+
+
+@given(NAMES, NAMES)
+def test_rule_is_for_one_role_in_one_database(database: str, role: str) -> None:
+    url = "postgresql://%s:x@h/%s" % (quote(role, safe=""), quote(database, safe=""))
+    try:
+        serving = _native_server.serving(url, "127.0.0.2")
+    except _native_server.NativeServerError:
+        unfit = [ord(letter) < 32 or letter == '"' for letter in database + role]
+        assert any(unfit) or "/" in (database[0], role[0])
+        return
+    head, line, end = (
+        _native_server.rules(serving)
+        .removeprefix(_native_server.RULES)
+        .partition('host "%s" "%s" 127.0.0.0/8 md5\n' % (database, role))
+    )
+    assert (head, end) == ("", "") and line.count("\n") == 1 and line.count('"') == 4
 
 
 def test_unit_gives_way_to_the_servers_own() -> None:
@@ -306,6 +389,71 @@ def test_server_runs_for_as_long_as_the_block_lasts(
         False,
         False,
     )
+
+
+def test_one_that_serves_lets_in_its_clients_and_nobody_else(
+    systemd: Systemd, server: dict[str, Any], env_file: str, tmp_path: Path
+) -> None:
+    where = _native_server.place("aside", str(tmp_path))
+    serving = _native_server.serving(_native_server.url_in(env_file), "127.0.0.2")
+    _native_server.start(server, env_file, where, conflicts="own.service", serving_=serving)
+    text = Path(where.folder, "pg_hba.conf").read_text()
+    assert text == _native_server.RULES + 'host "llm_gateway" "gateway" 127.0.0.0/8 md5\n'
+    (words,) = systemd.commands
+    assert {"listen_addresses=127.0.0.2", "--property=Conflicts=own.service"} <= set(words)
+    assert "default_transaction_read_only=on" not in words
+    # its own clients' URL is on the private socket all the same
+    assert "127.0.0.2" not in Path(where.env_file).read_text()
+
+
+def test_what_takes_time_is_done_before_it_is_launched(
+    systemd: Systemd, server: dict[str, Any], env_file: str, tmp_path: Path
+) -> None:
+    where = _native_server.place("aside", str(tmp_path))
+    Path(where.folder).mkdir()
+    Path(where.folder, "old").touch()
+    prepared = _native_server.prepare(server, env_file, where, conflicts="own.service")
+    assert systemd.commands == []
+    assert os.listdir(where.folder) == ["pg_hba.conf"]
+    assert os.path.exists(where.env_file) and "hunter2" not in str(prepared)
+    endpoint = _native_server.launch(prepared, 5)
+    assert systemd.commands == [prepared.argv]
+    assert (endpoint.host, endpoint.database) == (where.folder, "llm_gateway")
+
+
+@pytest.mark.parametrize("pause", [_native_server.PAUSE, _native_server.QUICK])
+def test_it_is_looked_at_as_often_as_was_asked(
+    systemd: Systemd,
+    server: dict[str, Any],
+    env_file: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pause: float,
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(_native_server, "time", clock)
+    systemd.answers_after = 7
+    where = _native_server.place("aside", str(tmp_path))
+    _native_server.launch(_native_server.prepare(server, env_file, where), 60, pause)
+    assert clock.time == pytest.approx(100 + 7 * pause)
+
+
+def test_superuser_of_a_private_server_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database({"rolsuper AND rolcanlogin": [["post gres"]]})
+    monkeypatch.setattr(
+        _native_server, "query", lambda endpoint, text: database(endpoint).query(text)
+    )
+    private = _endpoint.Endpoint("llm", "gateway", host="/run/x", settings=("work_mem=1MB",))
+    found = _native_server.administrator(private)
+    assert (found.user, found.database, found.host, found.settings) == (
+        "post gres",
+        "llm",
+        "/run/x",
+        (),
+    )
+    database.answers.clear()
+    with pytest.raises(_endpoint.PostgresError, match="no superuser may log in"):
+        _native_server.administrator(private)
 
 
 def test_what_a_killed_run_left_is_stopped_first(
