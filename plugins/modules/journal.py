@@ -152,8 +152,6 @@ journal:
   type: dict
 """
 
-import fcntl
-import os
 import secrets
 from datetime import datetime, timezone
 from typing import Optional
@@ -181,9 +179,7 @@ def change(params: dict, now: datetime) -> _journal.Journal:
     folder, operation = params["folder"], params["operation"]
     if operation in TAKES:
         _files.make_folder(folder, 0o700)
-    with _files.appending(os.path.join(folder, "lock")) as lock:
-        # Two runs that begin in the same instant: one of them reads what the other has written.
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _journal.locked(folder):
         journal = _journal.load(folder)
         if operation in TAKES:
             return take(params, journal, now)

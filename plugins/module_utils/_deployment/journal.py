@@ -10,11 +10,13 @@ secrets. Times are UTC in ISO 8601 with microseconds.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
+from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import Any, Optional, TypedDict, cast
+from typing import Any, Iterator, Optional, TypedDict, cast
 
 from .._host import files as _files
 from .._host.files import write_atomically
@@ -48,12 +50,15 @@ class Facts(TypedDict, total=False):
     """What a migration remembers for other steps, later runs and the report. Each may be missing.
 
     ``found``: what preflight found; ``warnings``: what it warned of; ``cutover``: the way that the
-    cutover went where it is not preflight's, and why; ``images``: service to image,
-    by digest; ``snapshot_before``, ``snapshot_after``: what clients saw before the cutover, and
-    before the way back; ``legacy_hash``: what the legacy database held when a way back was given
-    up; ``rollback_data``: what was chosen; ``since``: what was written since the cutover;
-    ``failure``: why the run failed; ``stuck``: why neither way could be ended; ``kept_database``:
-    the name under which rows that were not copied back are kept; ``not_kept``: why they are not.
+    cutover went where it is not preflight's, and why; ``images``: service to image, by digest;
+    ``snapshot_before``, ``snapshot_after``: what clients saw before the cutover, and before the way
+    back; ``legacy_hash``, ``legacy_schema``: what the legacy database held when a way back was
+    given up; ``switched``, ``switched_back``: when clients were led to the new database, and back
+    to the legacy one, while they were served; ``redis_back``: what became of the keys of Redis on
+    that way back; ``rollback_data``: what was chosen; ``since``: what was written since the
+    cutover; ``failure``: why the run failed; ``stuck``: why neither way could be ended;
+    ``kept_database``: the name under which rows that were not copied back are kept; ``not_kept``:
+    why they are not.
     """
 
     found: dict[str, Any]
@@ -63,6 +68,10 @@ class Facts(TypedDict, total=False):
     snapshot_before: dict[str, Any]
     snapshot_after: dict[str, Any]
     legacy_hash: str
+    legacy_schema: str
+    switched: str
+    switched_back: str
+    redis_back: dict[str, Any]
     rollback_data: str
     since: Optional[dict[str, Any]]
     failure: Optional[str]
@@ -288,6 +297,28 @@ def create(identity: str, owner: dict[str, str], now: datetime) -> Journal:
         "facts": {},
         "steps": [],
     }
+
+
+@contextmanager
+def locked(folder: str) -> Iterator[None]:
+    """Nobody else changes the journal within: of two that begin in the same instant one reads what
+    the other has written."""
+    with _files.appending(os.path.join(folder, "lock")) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def remember(folder: str, facts: dict[str, Any], now: datetime) -> None:
+    """Have the journal of a run remember facts, at once.
+
+    :raises JournalError: there is none that goes on.
+    """
+    with locked(folder):
+        journal = load(folder)
+        if journal is None or journal["state"] != RUNNING:
+            raise JournalError("%s tells of no run." % path_of(folder))
+        cast(dict, journal["facts"]).update(facts)
+        save(folder, journal, now)
 
 
 def archive(folder: str, journal: Journal) -> None:

@@ -178,13 +178,19 @@ _SNAPSHOT = (
     },
     None,
 )
+_REDIS_BACK = {"keys": (int, None), "reason": _MAYBE}
 _FACTS = {
     "found": (_FOUND, None),
     "warnings": ([str], None),
     "images": (Each(_IMAGE), None),
     "snapshot_before": _SNAPSHOT,
     "snapshot_after": _SNAPSHOT,
+    "cutover": ({"way": _MAYBE, "reasons": ([str], None), "waits": _SAID}, None),
     "legacy_hash": _MAYBE,
+    "legacy_schema": _MAYBE,
+    "switched": _MAYBE,
+    "switched_back": _MAYBE,
+    "redis_back": (_REDIS_BACK, None),
     "rollback_data": _MAYBE,
     "since": (dict, None),
     "failure": _SAID,
@@ -234,7 +240,7 @@ _STEP_FACTS: dict[str, Any] = {
         **_COPY,
         "data": _MAYBE,
         "tables": ([{"name": str, "before": int, "after": int}], None),
-        "redis": ({"keys": (int, None), "reason": _MAYBE}, None),
+        "redis": (_REDIS_BACK, None),
     },
     "start_legacy": {"models": _REWRITTEN, "notes": ([str], None)},
     "verify_legacy": {"after": _SNAPSHOT, "accepted": ([str], None)},

@@ -14,10 +14,18 @@ from . import places as _places
 from . import steps as _steps
 from .journal import DONE, Journal, StepEntry, facts_of, found_in, half_staged, step
 
+# Facts of a switch while clients were served, which may come before the step does that writes.
+_SWITCHES = {_steps.SERVE: "switched", _steps.REVERT: "switched_back"}
+# In the place of a hash: nobody has looked yet at the database that clients were led away from, and
+# it was not what they were led to. No hash is the same, so nothing is copied over it.
+UNPROVED, UNEQUAL = "unproved", "unequal"
+
 
 def _begun(journal: Journal, group: str) -> bool:
-    """Whether the first step of a group was ever begun."""
-    return step(journal, _steps.of(group)[0]) is not None
+    """Whether the first step of a group was ever begun, or what it begins with was done before."""
+    return step(journal, _steps.of(group)[0]) is not None or bool(
+        journal["facts"].get(_SWITCHES.get(group, ""))
+    )
 
 
 def steps_on(journal: Journal) -> Optional[list[str]]:
@@ -30,7 +38,7 @@ def steps_on(journal: Journal) -> Optional[list[str]]:
     group, serving = _steps.group_of(journal["phase"]), _steps.of(_steps.SERVE)
     if group == _steps.PREPARE:
         return []
-    if group == _steps.REVERT or not _begun(journal, _steps.SERVE):
+    if _begun(journal, _steps.REVERT) or not _begun(journal, _steps.SERVE):
         return None
     if group == _steps.SERVE:
         return list(serving[serving.index(journal["phase"]) :])
@@ -46,10 +54,12 @@ def steps_on(journal: Journal) -> Optional[list[str]]:
 
 
 def _since_it_served(journal: Journal) -> list[StepEntry]:
-    """The steps of a journal from the one on by which the new proxy served last."""
+    """The steps of a journal from the one on by which the new proxy served last; all of them where
+    there is none, as after a switch that was killed."""
     names = [entry["name"] for entry in journal["steps"]]
     first = _steps.of(_steps.SERVE)[0]
-    return journal["steps"][len(names) - 1 - names[::-1].index(first) :] if first in names else []
+    start = len(names) - 1 - names[::-1].index(first) if first in names else 0
+    return journal["steps"][start:]
 
 
 def steps_back(journal: Journal) -> list[str]:
@@ -91,7 +101,7 @@ def rows_stay(journal: Journal) -> bool:
     if _places.of(found_in(journal)).database != HERE:
         return False
     since = _since_it_served(journal)
-    return bool(since) and not any(
+    return _begun(journal, _steps.SERVE) and not any(
         entry["name"] == _steps.of(_steps.STOP)[-1]
         and "equal" in entry["facts"]
         and entry["facts"].get("data") == "carry"
@@ -101,9 +111,11 @@ def rows_stay(journal: Journal) -> bool:
 
 def legacy_hash(journal: Journal) -> str:
     """The content hash of the legacy database when it was left last: at the cutover, or when a way
-    back that was killed gave way to the new deployment. Empty where nothing proves it."""
+    back that was killed gave way to the new deployment. Empty where nothing proves it, and
+    :data:`UNPROVED` where it should have been, and the run was killed before."""
     copied = facts_of(journal, _steps.of(_steps.CUTOVER)[-1]).get("source") or {}
-    return str(journal["facts"].get("legacy_hash") or copied.get("hash") or "")
+    known = journal["facts"].get("legacy_hash") or copied.get("hash")
+    return str(known or (UNPROVED if journal["facts"].get("switched") else ""))
 
 
 def comparable(journal: Journal) -> Optional[dict[str, Any]]:

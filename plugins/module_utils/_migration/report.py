@@ -214,13 +214,17 @@ def waited(journal: Journal) -> Optional[dict[str, Any]]:
 
 def led(journal: Journal) -> Optional[dict[str, Any]]:
     """Of a cutover in which clients were led to a transitional proxy and on: for how many
-    ``seconds`` what needs the database waited, and how many kept connections were ``carried`` on.
-    ``None`` where it was another."""
+    ``seconds`` what needs the database waited, how many kept connections were ``carried`` on, and
+    why it ``waits`` for a copy (``None``: the database was moved while it was used). ``None`` where
+    it was another."""
     groups = (_steps.STOP, _steps.REVERT) if is_back(journal) else (_steps.SERVE,)
     found = [facts_of(journal, _steps.of(group)[0]) for group in groups]
     seconds = max(float(facts.get("pause") or 0) for facts in found)
     hold = found[-1].get("hold") or {}
-    return {"seconds": seconds, "carried": hold.get("carried", 0)} if seconds else None
+    if not seconds:
+        return None
+    waits = (journal["facts"].get("cutover") or {}).get("waits")
+    return {"seconds": seconds, "carried": hold.get("carried", 0), "waits": waits}
 
 
 def not_led(journal: Journal) -> list[str]:
@@ -329,8 +333,8 @@ def _proofs_back(journal: Journal) -> list[dict[str, Any]]:
             proofs.append(
                 _proof("tables of the legacy database that changed", True, ", ".join(tables))
             )
-    if carried.get("redis"):
-        redis = carried["redis"]
+    redis = journal["facts"].get("redis_back") or carried.get("redis")
+    if redis:
         proofs.append(
             _proof(
                 "keys of Redis came home",

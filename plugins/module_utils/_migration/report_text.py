@@ -138,10 +138,13 @@ def _stall(report: dict, seconds: str) -> str:
     """
     led, waited = report.get("led"), report.get("waited")
     if led:
-        return (
+        said = (
             "A transitional proxy served meanwhile: nobody waited but who needed the database, for"
             " at most %s; %d kept connections went on." % (seconds % led["seconds"], led["carried"])
         )
+        if led.get("waits"):
+            said += " The database could not be moved while it was used: %s." % led["waits"]
+        return said
     if waited:
         said = (
             "Clients waited for at most %s: %d new connections were held, %d kept ones went on."
@@ -230,7 +233,7 @@ def markdown(report: dict) -> str:
             )
         )
     if _stall(report, "**%.1f s**"):
-        lines += ["", " ".join([_stall(report, "**%.1f s**"), *_watched(report)])]
+        lines += ["", " ".join([_stall(shown, "**%.1f s**"), *_watched(report)])]
     lines += _section(
         "Proofs",
         [

@@ -91,7 +91,7 @@ def inspect(journal: _journal.Journal, database: Optional[_session.Endpoint], ch
         unread = str(error)
     if held and left.get("target"):
         facts["tables"] = _copy_back.delta(left["target"], held)
-    problems += check(choice, unread, held, left, kept)
+    problems += check(choice, unread, held, left if left.get("source") else _left(journal), kept)
     if held and choice != NONE:
         problems += _room(found, database)
     facts["summary"] = summary(facts, unread)
@@ -106,6 +106,16 @@ def _since(database: _session.Endpoint, time: str) -> dict[str, Any]:
     stamp = _session.literal(time.split("+")[0].replace("T", " "))
     row = _session.query(database, _SINCE % {"time": stamp})[0]
     return {"keys": int(row[0] or 0), "requests": int(row[1] or 0), "spend": float(row[2] or 0)}
+
+
+def _left(journal: _journal.Journal) -> dict[str, Any]:
+    """What the legacy database was left with, of a cutover that was killed right after clients were
+    led to the new one, and looked at afterwards; nothing where it was not."""
+    facts = journal["facts"]
+    known, schema = facts.get("legacy_hash"), facts.get("legacy_schema")
+    if not (known and schema and facts.get("switched")):
+        return {}
+    return {"source": {"hash": known}, "target": {"schema_hash": schema}}
 
 
 def check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -280,3 +281,46 @@ def test_no_step_begins_that_is_not_in_the_table(tmp_path: Path) -> None:
     with pytest.raises(_journal.JournalError, match="There is no step lift_off"):
         apply(tmp_path, "begin", name="lift_off")
     assert (_journal.load(str(tmp_path)) or {})["steps"] == []
+
+
+def test_facts_are_remembered_at_once_beside_the_others(tmp_path: Path) -> None:
+    apply(tmp_path, "open", remember={"images": {}, "legacy_hash": "a"})
+    apply(tmp_path, "begin", name="cutover")
+    later = NOW + timedelta(seconds=5)
+    _journal.remember(str(tmp_path), {"switched": "t", "legacy_hash": "b"}, later)
+    journal = _journal.load(str(tmp_path))
+    assert journal is not None
+    assert journal["facts"] == {"images": {}, "legacy_hash": "b", "switched": "t"}
+    assert (journal["phase"], journal["updated"]) == ("cutover", _journal.stamp(later))
+
+
+@pytest.mark.parametrize("state", [None, "migrated", "rolled back", "untouched"])
+def test_without_a_run_nothing_is_remembered(tmp_path: Path, state: Any) -> None:
+    if state:
+        apply(tmp_path, "open")
+        apply(tmp_path, "close", state=state)
+    with pytest.raises(_journal.JournalError, match=r"journal\.json tells of no run\."):
+        _journal.remember(str(tmp_path), {"switched": "t"}, NOW)
+    journal = _journal.load(str(tmp_path))
+    assert (journal or {"facts": {}})["facts"] == {}
+    assert (journal is None) is (state is None)
+
+
+def test_what_is_remembered_waits_for_who_changes_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply(tmp_path, "open")
+    real, held = _journal.load, []
+
+    def load(folder: str) -> Any:
+        with open(tmp_path / "lock", "ab") as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held.append(folder)
+        return real(folder)
+
+    monkeypatch.setattr(_journal, "load", load)
+    _journal.remember(str(tmp_path), {"switched": "t"}, NOW)
+    apply(tmp_path, "begin", name="stage")
+    assert held == [str(tmp_path)] * 2
+    with open(tmp_path / "lock", "ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -28,6 +28,13 @@ from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import status as _status
 
 REAL = json.loads((Path(__file__).parent / "journal-0.1.0.json").read_text(encoding="utf-8"))
+# What later releases remember as well.
+REAL["facts"].update(
+    cutover={"way": "live", "reasons": ["x"], "waits": "x"},
+    switched="t",
+    switched_back="u",
+    redis_back={"keys": 1, "reason": "x", "carried": False},
+)
 NOW = datetime(2026, 11, 29, 16, 0, tzinfo=timezone.utc)
 ANYTHING = st.recursive(
     st.none()
@@ -131,6 +138,12 @@ def test_any_bytes(folder: Path, data: bytes) -> None:
         (("facts", "found", "redis", "unit"), "x", "found, redis, unit should be a record"),
         (("facts", "before", "models", 0, "name"), None, "models, 1, name should be a text"),
         (("steps", 6, "facts", "source"), "x", "facts of step 7, source should be a record"),
+        (("facts", "cutover"), {"reasons": "x"}, "facts, cutover, reasons should be a list"),
+        (("facts", "cutover"), {"waits": {}}, "facts, cutover, waits should be a text"),
+        (("facts", "switched"), 7, "facts, switched should be a text"),
+        (("facts", "switched_back"), True, "facts, switched_back should be a text"),
+        (("facts", "redis_back"), "x", "facts, redis_back should be a record"),
+        (("facts", "redis_back"), {"keys": "x"}, "redis_back, keys should be a whole number"),
         (("id",), "../../etc/x", "the id '../../etc/x' is none"),
         (("ended",), 3, "3 is no time"),
         (("updated",), "0001-01-01T00:00:00+14:00", "is no time"),

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
@@ -215,3 +217,98 @@ def test_rows_of_a_database_that_was_not_moved_stay_nowhere() -> None:
     assert not _position.rows_stay(reached(*served, **away))
     # the way back is the same all the same: one proxy stops before the other starts
     assert _position.steps_back(reached(*served, **away)) == BACK
+
+
+CUT = [*EARLY, "cutover"]
+# Every moment at which a run that moves the database while clients are served can be killed: the
+# steps, the facts, the ways on and back, whether rows are to be copied back, whether rows stay in
+# the new database, the legacy database's hash and who serves.
+SWITCHED, BOTH = {"switched": "t"}, {"switched": "t", "switched_back": "u"}
+LEFT = [*FORWARD, "pause_timers", "transition_back", "stop_new"]
+MOMENTS: list[tuple[list[str], dict[str, str], Any, list[str], bool, bool, str, str]] = [
+    (CUT, {}, None, LATE_BACK, False, False, "", "legacy"),
+    (CUT, SWITCHED, LATE, BACK, True, True, "unproved", "compose"),
+    # both sides differed
+    (
+        CUT,
+        {**SWITCHED, "legacy_hash": "unequal"},
+        *(LATE, BACK, True, True, "unequal", "compose"),
+    ),
+    # forward from there, or back at once
+    ([*CUT, "serve"], SWITCHED, LATE, BACK, True, True, "unproved", "compose"),
+    ([*CUT, "pause_timers"], SWITCHED, LATE, BACK, True, True, "unproved", "compose"),
+    ([*CUT, "pause_timers", "stop_new"], SWITCHED, LATE, BACK, True, True, "unproved", "compose"),
+    ([*LEFT, "copy_back"], SWITCHED, LATE, BACK, True, True, "unproved", "compose"),
+    ([*LEFT, "copy_back"], BOTH, None, LATE_BACK, False, True, "unproved", "legacy"),
+    ([*LEFT, "copy_back", "start_legacy"], BOTH, None, LATE_BACK, False, True, "unproved",
+     "legacy"),
+    # of a way back without a switch
+    ([*LEFT, "copy_back", "start_legacy"], SWITCHED, None, LATE_BACK, False, True, "unproved",
+     "legacy"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("steps", "facts", "on", "back", "copies", "stays", "left", "kind"), MOMENTS
+)
+def test_run_that_is_killed_while_the_database_moves(
+    steps: list[str],
+    facts: dict[str, str],
+    on: Any,
+    back: list[str],
+    copies: bool,
+    stays: bool,
+    left: str,
+    kind: str,
+) -> None:
+    journal = reached(*steps, **facts)
+    assert (_position.steps_on(journal), _position.steps_back(journal)) == (on, back)
+    assert (_position.copies_back(journal), _position.rows_stay(journal)) == (copies, stays)
+    assert (_position.legacy_hash(journal), _position.serving(journal, "/nowhere")) == (left, kind)
+
+
+def test_hash_that_is_known_comes_before_none() -> None:
+    journal = reached(*CUT, "serve", **SWITCHED)
+    journal["steps"][-2]["facts"] = {"source": {"hash": "copied"}}
+    assert _position.legacy_hash(journal) == "copied"
+    journal["facts"]["legacy_hash"] = "left"
+    assert _position.legacy_hash(journal) == "left"
+    del journal["facts"]["switched"], journal["facts"]["legacy_hash"]
+    assert _position.legacy_hash(journal) == "copied"
+    journal["steps"][-2]["facts"] = {}
+    assert _position.legacy_hash(journal) == ""
+
+
+@pytest.mark.parametrize("steps", [CUT, [*CUT, "serve"], FORWARD], ids=len)
+def test_rows_that_came_home_after_a_switch_stay_nowhere(steps: list[str]) -> None:
+    """Whatever the run was killed in after it."""
+    journal = reached(*steps, "pause_timers", "transition_back", "stop_new", "copy_back", **BOTH)
+    assert _position.rows_stay(journal)
+    journal["steps"][-1]["facts"] = {"data": "carry", "equal": True}
+    assert not _position.rows_stay(journal)
+
+
+@given(
+    steps=st.lists(st.sampled_from([*FORWARD[1:], *BACK]), max_size=14).map(
+        lambda names: ["record", *names]
+    ),
+    facts=st.sampled_from([{}, SWITCHED, BOTH]),
+)
+def test_whatever_was_done_one_deployment_has_the_rows(
+    steps: list[str], facts: dict[str, str]
+) -> None:
+    journal = reached(*steps, **facts)
+    on, back = _position.steps_on(journal), _position.steps_back(journal)
+    copies = _position.copies_back(journal)
+    prepares = _steps.group_of(journal["phase"]) == _steps.PREPARE
+    assert (_position.serving(journal, "/nowhere") == "compose") is copies
+    assert copies is (
+        ("switched" in facts or "serve" in steps)
+        and not ("switched_back" in facts or "start_legacy" in steps)
+    )
+    # rows are copied back before the legacy deployment starts, where there are any, and else never
+    assert prepares or ("copy_back" in back) is copies
+    # on only where the legacy one has not served since
+    assert prepares or bool(on) is copies
+    if "switched" in facts:
+        assert _position.legacy_hash(journal)

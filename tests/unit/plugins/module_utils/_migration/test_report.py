@@ -49,11 +49,11 @@ def test_clients_that_were_led_neither_waited_nor_were_refused() -> None:
     assert (_report.led(made), _report.build(made, "/s")["led"]) == (None, None)
     entry_of(made, "serve")["facts"] = {"hold": HOLD, "pause": 3.25}
     told = _report.build(made, "/s")
-    assert told["led"] == {"seconds": 3.25, "carried": 2}
+    assert told["led"] == {"seconds": 3.25, "carried": 2, "waits": None}
     assert (told["waited"], told["refused_seconds"]) == (None, None)
     # its process had ended before it was told to let them go
     entry_of(made, "serve")["facts"] = {"hold": {}, "pause": 3.25}
-    assert _report.led(made) == {"seconds": 3.25, "carried": 0}
+    assert _report.led(made) == {"seconds": 3.25, "carried": 0, "waits": None}
     # what steps of the other way, and of earlier releases, have
     for facts in ({"hold": HOLD, "pause": 0.0}, {"hold": HOLD}, {"hold": HOLD, "pause": None}):
         entry_of(made, "serve")["facts"] = facts
@@ -69,8 +69,48 @@ def test_clients_are_led_on_the_way_back_as_well(pauses: tuple[float, float]) ->
     stopped, started = pauses
     entry_of(made, "stop_new")["facts"] = {"pause": stopped}
     entry_of(made, "start_legacy")["facts"] = {"hold": HOLD, "pause": started}
-    assert _report.led(made) == {"seconds": 2.5, "carried": 2}
+    assert _report.led(made) == {"seconds": 2.5, "carried": 2, "waits": None}
     assert _report.build(made, "/s")["refused_seconds"] is None
+
+
+def test_why_the_database_was_not_moved_while_it_was_used_is_told() -> None:
+    made = journal()
+    made["facts"]["cutover"] = {"way": "live", "waits": "no slot is free"}
+    assert _report.led(made) is None
+    entry_of(made, "serve")["facts"] = {"hold": HOLD, "pause": 3.25}
+    told = _report.build(made, "/s")
+    assert told["led"] == {"seconds": 3.25, "carried": 2, "waits": "no slot is free"}
+    assert told["not_led"] == []
+
+
+REDIS_BACK = {"carried": False, "keys": 7, "reason": "it has more"}
+
+
+@pytest.mark.parametrize(
+    ("in_step", "in_facts", "shown"),
+    [
+        (None, None, []),
+        (
+            REDIS_BACK,
+            None,
+            [(False, "7 keys: the native Redis has what it had, since it has more")],
+        ),
+        # copied only after clients were led back, which is later than the step
+        (None, {"carried": True, "keys": 9, "reason": ""}, [(True, "9 keys")]),
+        (REDIS_BACK, {"carried": True, "keys": 9, "reason": ""}, [(True, "9 keys")]),
+    ],
+)
+def test_keys_of_redis_that_came_home_are_told(in_step: Any, in_facts: Any, shown: Any) -> None:
+    made = rolled_back()
+    entry_of(made, "copy_back")["facts"]["redis"] = in_step
+    if in_facts:
+        made["facts"]["redis_back"] = in_facts
+    proofs = [
+        (proof["ok"], proof["figures"])
+        for proof in _report.build(made, "/s")["proofs"]
+        if proof["name"] == "keys of Redis came home"
+    ]
+    assert proofs == shown
 
 
 def test_why_nobody_was_led_is_what_the_run_found_out_last() -> None:

@@ -70,6 +70,18 @@ def test_transitional_proxy_that_served_is_told() -> None:
     assert f"{rest} A client that asked ten times" in _report_text.markdown(report)
 
 
+def test_why_the_database_waited_for_its_copy_is_told() -> None:
+    report = _report.build(journal(), "/state")
+    led = {"seconds": 3.26, "carried": 2, "waits": "no slot is free"}
+    report.update(refused_seconds=None, led=led)
+    said = "went on. The database could not be moved while it was used: no slot is free."
+    assert any(line.endswith(said) for line in _report_text.summary(report))
+    assert f"{said}\n" in _report_text.markdown(report)
+    for waits in (None, ""):
+        report["led"]["waits"] = waits
+        assert "could not be moved" not in _report_text.markdown(report)
+
+
 def test_why_there_was_no_transitional_proxy_is_told() -> None:
     report = _report.build(journal(), "/state")
     report["not_led"] = ["memory is short", "no image is given"]
@@ -283,6 +295,7 @@ def test_what_others_chose_forges_nothing() -> None:
     report = _report.build(journal("rolled back", "serve"), "/state")
     foreign = {name: ["NAME", "NAME"] for name in ("warnings", "found", "changes", "stuck")}
     report.update(foreign, failure="NAME", proofs=[{"name": "p", "ok": True, "figures": "NAME"}])
+    report.update(refused_seconds=None, led={"seconds": 3.26, "carried": 2, "waits": "NAME"})
     report["environment"] = {
         "counts": {"kept": 1},
         "variables": [dict.fromkeys(("name", "status", "origin", "reason"), "NAME")],

@@ -259,6 +259,26 @@ def test_journal_without_its_proof_carries_nothing(
     ]
 
 
+@pytest.mark.parametrize(
+    ("facts", "wrong"),
+    [
+        ({"legacy_hash": "h", "legacy_schema": "s", "switched": "t"}, []),
+        ({"legacy_hash": "h", "legacy_schema": "other", "switched": "t"}, ["database"]),
+        ({"legacy_hash": "unequal", "switched": "t"}, ["journal"]),
+        ({"legacy_hash": "h", "legacy_schema": "s"}, ["journal"]),
+    ],
+)
+def test_database_that_was_looked_at_afterwards_is_proof_enough(
+    tmp_path: Path, database: dict[str, Any], facts: dict[str, Any], wrong: list[str]
+) -> None:
+    """Of a run that was killed after clients were led to the new one, before both were compared."""
+    told = journal({"legacy": legacy(tmp_path)})
+    told["steps"][1]["facts"] = {"reason": "killed"}
+    told["facts"].update(facts)
+    found = _rollback.inspect(told, ENDPOINT, "carry").problems
+    assert [problem.subject for problem in found] == wrong
+
+
 @pytest.mark.parametrize(("free", "expected"), [(2 << 30, 0), (1 << 30, 1)])
 def test_room_for_the_rows_is_looked_at_with_numbers(
     tmp_path: Path,
