@@ -390,7 +390,7 @@ class Run:
         facts = json.loads((ROOT / ".cache/testbed/testbed.json").read_text(encoding="utf-8"))
         self.environment["DOCKER_HOST"] = facts["docker_host"]
         self.environment["LLMOPS_BUILT_MODULES_IMAGE"] = facts["bare_host_image"]
-        for server in ("postgres", "redis", "pgbouncer"):
+        for server in ("litellm", "postgres", "redis", "pgbouncer"):
             ask = [sys.executable, "-c", f"import images; print(images.tag('{server}'))"]
             answer = subprocess.run(
                 ask, cwd=ROOT / "tests/testbed", check=True, capture_output=True, text=True

@@ -38,7 +38,8 @@ KILLS = [
     Case(
         "killed within",
         "migrate",
-        "playbooks/tasks/steps/cutover.yml steps | cutover | Copy the database and verify the copy",
+        "playbooks/tasks/parts/switch_database.yml parts | switch_database | "
+        "Copy the database and lead its clients to the copy",
         "cutover",
         "migrate",
         1.0,
@@ -46,8 +47,8 @@ KILLS = [
     Case(
         "killed within",
         "rollback",
-        "roles/rollback/tasks/data.yml llmops.litellm.rollback : data | "
-        "Copy the rows back into the legacy database and verify them",
+        "playbooks/tasks/parts/switch_database_back.yml parts | switch_database_back | "
+        "Copy the rows and lead clients to the copy",
         "copy_back",
         "rollback",
         2.0,

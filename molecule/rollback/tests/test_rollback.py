@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from play import (
     REDIS_AUTH,
     STATE,
     Run,
+    bring,
     client,
     journal,
     legacy_state,
@@ -29,6 +31,9 @@ from play import (
 
 # Migrated like the first; its operator doesn't want what was written since.
 OTHER = "llmops-rollback-none"
+# Clients that never ask twice: those that keep their connections, and streams.
+KINDS = ("fresh", "pooled", "faithful", "session", "official", "streams", "long_streams")
+ASKED = "/root/observer/clients.jsonl"
 HOME = {"api_base": "http://127.0.0.1:8082/v1"}  # the address is the native proxy's again
 
 
@@ -136,7 +141,16 @@ def rolled_back(host: Any, migrated: dict[str, Any], unwanted: dict[str, Any]) -
         f" && printf '{service}' > litellm-bridge-9999.service"
         " && systemctl daemon-reload && systemctl enable --now litellm-bridge-9999.socket"
     )
-    return play("rollback", "-vvv", inventory="files/both.yml")
+    bring(host, "../shared/files/clients.py")
+    host.check_output(
+        "systemd-run --quiet --unit=clients --property=UMask=0077"
+        " /home/litellm/venv/bin/python3 -B /root/observer/clients.py"
+        f" {ASKED} {' '.join(KINDS)}"
+    )
+    until(host, f'test $(grep -o \'"kind": "[a-z]*\' {ASKED} | sort -u | wc -l) -gt 4')
+    done = play("rollback", "-vvv", inventory="files/both.yml")
+    host.check_output("systemctl stop clients.service")
+    return done
 
 
 def test_rows_come_home(host: Any, migrated: dict[str, Any], rolled_back: Run) -> None:
@@ -152,13 +166,33 @@ def test_clients_were_served_meanwhile(host: Any, other: Any, rolled_back: Run) 
     """By a transitional proxy, of which nothing is left. Whoever does not want what they have
     written since has them wait instead."""
     report = json.loads(host.check_output("cat /var/lib/llmops-litellm/report.json"))
-    assert report["led"]["seconds"] > 0
+    assert 0 < report["led"]["seconds"] < 3
+    assert report["led"]["waits"] is None and journal(host)["facts"]["switched_back"]
     assert (report["waited"], report["refused_seconds"]) == (None, None)
     seen = report["watched"]["since"]
     assert seen["asked"] > 10 and seen["failed"] == 0
-    assert "transition" not in host.check_output("docker ps --all --format '{{.Names}}'; ls /run")
+    left = host.check_output("docker ps --all --format '{{.Names}}'; ls /run /run/systemd/system")
+    assert not re.search("transition|litellm-legacy", left)
+    asked = (
+        "SELECT current_setting('wal_level'), (SELECT count(*) FROM pg_publication),"
+        " (SELECT count(*) FROM pg_replication_slots)"
+    )
+    told = host.check_output("runuser -u postgres -- psql -p 5434 -d llm_gateway -XAtc %s", asked)
+    assert told == "replica|0|0"
     report = json.loads(other.check_output("cat /var/lib/llmops-litellm/report.json"))
     assert report["led"] is None and report["waited"]["seconds"] > 0
+
+
+def test_no_request_failed_not_on_a_connection_that_was_kept(host: Any, rolled_back: Run) -> None:
+    """Those of the new proxy end in its container, which stays until nobody needs them."""
+    assert rolled_back.returncode == 0, rolled_back.stdout
+    told = [json.loads(line) for line in host.check_output(f"cat {ASKED}").splitlines()]
+    counts = {kind: sum(each["kind"] == kind for each in told) for kind in KINDS}
+    least = {**dict.fromkeys(KINDS, 20), "streams": 5, "long_streams": 1}
+    assert {kind: count for kind, count in counts.items() if count < least[kind]} == {}
+    assert [each for each in told if each["failed"]] == []
+    report = json.loads(host.check_output("cat /var/lib/llmops-litellm/report.json"))
+    assert report["led"]["carried"] > 0
 
 
 def test_log_report_and_journal_hold_no_secret(host: Any, rolled_back: Run) -> None:

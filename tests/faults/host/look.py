@@ -21,6 +21,8 @@ import urllib.request
 from typing import Any, Optional
 
 JOURNAL = "/var/lib/llmops-litellm/journal.json"
+# Where the native server is while another one has its address.
+ASIDE = "/run/litellm-legacy-aside"
 PSQL = {
     "legacy": ["runuser", "-u", "postgres", "--", "psql", "-p", "5434", "-d", "llm_gateway"],
     "compose": ["docker", "exec", "litellm-postgres", "psql", "-U", "litellm", "-d", "litellm"],
@@ -95,13 +97,20 @@ def proxies() -> tuple[str, list[str]]:
 
 
 def left() -> list[str]:
-    """Containers, folder and timer of a transition."""
+    """Containers, folder and timer of a transition, the native server at another address, and
+    publications of what followed a database."""
     names = run(["docker", "ps", "--all", "--format", "{{.Names}}"]) or ""
     timers = run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "llmops-*.timer"])
     return [
         *(name for name in names.split() if name.startswith("litellm-transition")),
         *(["/run/litellm-transition"] if os.path.exists("/run/litellm-transition") else []),
         *(line.split()[0] for line in (timers or "").splitlines()),
+        *([ASIDE] if os.path.exists(ASIDE) else []),
+        *(
+            f"publication in {name}"
+            for name, psql in PSQL.items()
+            if run([*psql, "-XAtc", "SELECT pubname FROM pg_publication"])
+        ),
     ]
 
 
@@ -140,6 +149,8 @@ def main() -> None:
     acknowledged = (
         acknowledged_rows(sys.argv[1]) if len(sys.argv) > 1 and os.path.exists(sys.argv[1]) else []
     )
+    if os.path.exists(ASIDE):
+        PSQL["legacy"] += ["-h", ASIDE, "-U", "postgres"]
     for name, psql in PSQL.items():
         answer = run([*psql, "-XAt", "-c", IDS])
         if answer is not None:
