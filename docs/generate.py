@@ -124,7 +124,8 @@ def after_a_kill(steps: list[Any], number: int) -> tuple[str, str]:
     position = importlib.import_module(f"{DEPLOYMENT}.position")
     entries = [{"name": step.name, "state": "done", "facts": {}} for step in steps[: number + 1]]
     entries[-1]["state"] = "begun"
-    journal = {"state": "running", "phase": steps[number].name, "steps": entries}
+    phase = steps[number].name
+    journal = {"state": "running", "phase": phase, "facts": {}, "steps": entries}
     ahead, back = position.steps_on(journal), position.steps_back(journal)
     forward = "rolls back" if ahead is None else f"from `{ahead[0]}`" if ahead else "starts again"
     return forward, f"from `{back[0]}`" if back else "ends untouched"
