@@ -286,15 +286,18 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(changed=True)
     began, marked = time.monotonic(), False
+    owner: dict[str, str] = {}
 
     def mark() -> None:
         nonlocal marked
         now = datetime.now(timezone.utc)
         fact = "switched" if params["state"] == "copied" else "switched_back"
-        _journal.remember(params["journal"], {fact: _journal.stamp(now)}, now)
+        _journal.remember(params["journal"], {fact: _journal.stamp(now)}, now, owner)
         marked = True
 
     try:
+        told_of = _journal.load(params["journal"])
+        owner.update(told_of["owner"] if told_of else {})
         source, target = (Endpoint.from_params(params[name]) for name in ("source", "target"))
         done = _switch.switch(
             Folder(params["folder"]),

@@ -308,15 +308,21 @@ def locked(folder: str) -> Iterator[None]:
         yield
 
 
-def remember(folder: str, facts: dict[str, Any], now: datetime) -> None:
+def remember(
+    folder: str, facts: dict[str, Any], now: datetime, owner: Optional[dict[str, str]] = None
+) -> None:
     """Have the journal of a run remember facts, at once.
 
-    :raises JournalError: there is none that goes on.
+    :param owner: whose run it has to be. What a run has started may go on after it was killed, and
+        the next one has read the journal then.
+    :raises JournalError: there is none that goes on, or it is another's.
     """
     with locked(folder):
         journal = load(folder)
         if journal is None or journal["state"] != RUNNING:
             raise JournalError("%s tells of no run." % path_of(folder))
+        if owner not in (None, journal["owner"]):
+            raise JournalError("%s was taken over by another run." % path_of(folder))
         cast(dict, journal["facts"]).update(facts)
         save(folder, journal, now)
 

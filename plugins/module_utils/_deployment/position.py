@@ -168,7 +168,8 @@ def describe(journal: Optional[Journal], folder: str) -> dict[str, Any]:
             steps_back=steps_back(journal),
             refused_since=refused_since(journal),
             rows_stay=rows_stay(journal),
-            copying_back=journal["phase"] == _steps.of(_steps.STOP)[-1],
+            copying_back=journal["phase"] == _steps.of(_steps.STOP)[-1]
+            and not _begun(journal, _steps.REVERT),
             legacy_hash=legacy_hash(journal),
             backup_path=str(facts_of(journal, "backup").get("path") or ""),
             half_staged=half_staged(folder, journal),

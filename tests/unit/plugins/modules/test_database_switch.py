@@ -323,3 +323,22 @@ def test_server_without_a_superuser_is_told_before(
     told = run(database_switch, **words["copied"])
     assert (told["msg"], told["switched"]) == ("no superuser may log in", False)
     assert (acts.words, acts.copied) == ([], [])
+
+
+def test_clients_stay_where_another_run_has_taken_over(
+    run: Run, acts: Acts, words: dict[str, Any], state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember = _journal.remember
+
+    def taken(*given: Any) -> None:
+        journal = _journal.load(str(state))
+        assert journal is not None
+        journal["owner"] = {"controller": "desk", "run": "8:200"}
+        _journal.save(str(state), journal, NOW)
+        remember(*given)
+
+    monkeypatch.setattr(_journal, "remember", taken)
+    told = run(database_switch, **words["copied"])
+    assert (told["failed"], told["switched"]) == (True, False)
+    assert told["msg"].endswith("was taken over by another run.")
+    assert facts(state) == {}

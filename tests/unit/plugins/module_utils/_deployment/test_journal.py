@@ -324,3 +324,11 @@ def test_what_is_remembered_waits_for_who_changes_the_journal(
     assert held == [str(tmp_path)] * 2
     with open(tmp_path / "lock", "ab") as other:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_what_a_killed_run_has_started_remembers_nothing_for_the_next(tmp_path: Path) -> None:
+    first = apply(tmp_path, "open")["owner"]
+    _journal.remember(str(tmp_path), {"images": {}}, NOW, first)
+    with pytest.raises(_journal.JournalError, match="was taken over by another run"):
+        _journal.remember(str(tmp_path), {"switched": "t"}, NOW, {**first, "run": "8:200"})
+    assert (_journal.load(str(tmp_path)) or {"facts": {}})["facts"] == {"images": {}}

@@ -31,6 +31,7 @@ REAL = json.loads((Path(__file__).parent / "journal-0.1.0.json").read_text(encod
 # What later releases remember as well.
 REAL["facts"].update(
     cutover={"way": "live", "reasons": ["x"], "waits": "x"},
+    legacy_schema="s",
     switched="t",
     switched_back="u",
     redis_back={"keys": 1, "reason": "x", "carried": False},
@@ -140,6 +141,7 @@ def test_any_bytes(folder: Path, data: bytes) -> None:
         (("steps", 6, "facts", "source"), "x", "facts of step 7, source should be a record"),
         (("facts", "cutover"), {"reasons": "x"}, "facts, cutover, reasons should be a list"),
         (("facts", "cutover"), {"waits": {}}, "facts, cutover, waits should be a text"),
+        (("facts", "legacy_schema"), 7, "facts, legacy_schema should be a text"),
         (("facts", "switched"), 7, "facts, switched should be a text"),
         (("facts", "switched_back"), True, "facts, switched_back should be a text"),
         (("facts", "redis_back"), "x", "facts, redis_back should be a record"),

@@ -312,3 +312,12 @@ def test_whatever_was_done_one_deployment_has_the_rows(
     assert prepares or bool(on) is copies
     if "switched" in facts:
         assert _position.legacy_hash(journal)
+
+
+@pytest.mark.parametrize(("facts", "told"), [(SWITCHED, True), (BOTH, False)])
+def test_nothing_is_copied_back_any_more_once_clients_are_back(
+    tmp_path: Path, facts: dict[str, str], told: bool
+) -> None:
+    """The server that they were led to must not be taken for one that nobody uses."""
+    journal = reached(*LEFT, "copy_back", **facts)
+    assert _position.describe(journal, str(tmp_path))["copying_back"] is told

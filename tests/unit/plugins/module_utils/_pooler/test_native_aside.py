@@ -27,6 +27,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._pooler.target impo
     PoolerError,
     Target,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._postgres import endpoint as _endpoint
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import follow as _follow
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import (
     native_server as _native_server,
@@ -251,6 +252,17 @@ def test_what_a_killed_switch_has_left_is_no_condition(away: Host, moving: _asid
     away.fails["forget private"] = PostgresError("no superuser may log in")
     assert _aside.back(moving, OWN).changed
     assert away.done == [*BACK, *RETURN]
+
+
+def test_private_socket_is_the_one_that_was_prepared(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    where = _native_server.place("aside", str(tmp_path))
+    Path(where.env_file).write_text("DATABASE_URL=postgresql://gateway@/llm?host=/run/x&port=5434")
+    monkeypatch.setattr(_aside, "place", lambda: where)
+    monkeypatch.setattr(_endpoint, "find_bindir", lambda host, port: "/bin")
+    found = _aside._private()
+    assert (found.host, found.port, found.database) == ("/run/x", 5434, "llm")
 
 
 def test_one_that_is_not_aside_stays_as_it_is(host: Host, moving: _aside.Moving) -> None:

@@ -299,3 +299,15 @@ def test_publication_of_another_run_is_left_to_it(monkeypatch: pytest.MonkeyPatc
     one._end()
     assert one.left.endswith("another run follows its changes")
     assert [text for text in database.done if "DROP" in text] == []
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_a_killed_follower_has_left_is_removed(
+    monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    server = support.Database({"pg_publication WHERE pubname": [["1"]] if there else []})
+    monkeypatch.setattr(_follow, "Session", server)
+    assert _follow.forget(ADMIN) is there
+    dropped = [line for line in server.done if line.startswith("DROP PUBLICATION ")]
+    assert dropped == ["DROP PUBLICATION %s" % _follow.FOLLOWED] * there
+    assert server.endpoint == ADMIN
