@@ -198,6 +198,12 @@ comparison:
       status: replaced
       origin: default
       reason: names the database in the container
+changed_names:
+  description: Variables that O(dest) has not yet, or with another value, or should not have.
+  returned: always
+  type: list
+  elements: str
+  sample: [LITELLM_LOG]
 findings:
   description:
     - What the legacy files say and the process did not have. A line is 0 where none can be named.
@@ -426,7 +432,11 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         existing=_envfile.loads(before, "systemd"),
     )
     planned = _environment.plan(process, files, settings)
+    names = {*settings.existing, *planned.values}
     common = {
+        "changed_names": sorted(
+            name for name in names if settings.existing.get(name) != planned.values.get(name)
+        ),
         "comparison": [item._asdict() for item in planned.entries],
         "findings": missing + [item._asdict() for item in planned.findings],
     }
