@@ -67,6 +67,10 @@ drift:
   type: list
   elements: str
   sample: [litellm-redis is not there]
+serves:
+  description: Whether the proxy runs and is not unhealthy.
+  returned: success
+  type: bool
 port:
   description: Port at which clients ask the proxy that is there now; 0 where there is none.
   returned: success

@@ -31,7 +31,7 @@ class Found(NamedTuple):
     """What differs. ``services``: those whose containers have to be made anew, ``network`` and
     ``volumes``: whether the project's differ, in which case every service has to be; ``changes``:
     each difference in words, ``drift``: what of the containers is not what ``compose.yaml`` and
-    ``.env`` say; ``port`` and ``addresses``: where clients ask the proxy that is there now (0 and
+    ``.env`` say; ``serves``: whether the proxy runs and is not unhealthy; ``port`` and ``addresses``: where clients ask the proxy that is there now (0 and
     none: there is none)."""
 
     services: list[str]
@@ -39,6 +39,7 @@ class Found(NamedTuple):
     volumes: bool
     changes: list[str]
     drift: list[str]
+    serves: bool
     port: int
     addresses: list[str]
 
@@ -51,19 +52,21 @@ def look(folder: str, wanted: str) -> Found:
     """
     new = _read(folder, wanted)
     if not os.path.exists(os.path.join(folder, "compose.yaml")):
-        return Found(sorted(new["services"]), True, True, [], [], 0, [])
+        return Found(sorted(new["services"]), True, True, [], [], False, 0, [])
     old = _read(folder)
     network, volumes = (old.get(part) != new.get(part) for part in ("networks", "volumes"))
     names = sorted({*old["services"], *new["services"]})
     changed = [name for name in names if old["services"].get(name) != new["services"].get(name)]
     changes = [line for part in ("services", "networks", "volumes") for line in _told(old, new, part)]
     port, addresses = _published(old["services"].get("litellm") or {})
+    standing = _standing(old)
     return Found(
         names if network or volumes else changed,
         network,
         volumes,
         changes,
-        list(_drift(folder, old)),
+        _drift(folder, standing, old),
+        _serves(standing.get("litellm")),
         port,
         addresses,
     )
@@ -88,7 +91,7 @@ def _read(folder: str, text: Optional[str] = None) -> dict[str, Any]:
 
 def _told(old: dict[str, Any], new: dict[str, Any], part: str) -> Iterator[str]:
     """The differences of a part of the project, in words."""
-    before, after = (dict(_leaves(each.get(part) or {}, ())) for each in (old, new))
+    before, after = (dict(_leaves(each.get(part) or {}, (part,))) for each in (old, new))
     for path in sorted({*before, *after}):
         if before.get(path) != after.get(path):
             name = ".".join(path)
@@ -124,21 +127,42 @@ def _published(proxy: dict[str, Any]) -> tuple[int, list[str]]:
     return (found[0][0], [address for _port, address in found]) if found else (0, [])
 
 
-def _drift(folder: str, project: dict[str, Any]) -> Iterator[str]:
+def _name(service: str, project: dict[str, Any]) -> str:
+    return str(project["services"][service].get("container_name") or service)
+
+
+def _standing(project: dict[str, Any]) -> dict[str, Optional[dict[str, Any]]]:
+    """The ``state`` and ``health`` of each service's container; ``None`` where it has none."""
+    found: dict[str, Optional[dict[str, Any]]] = {}
+    for service in project["services"]:
+        words = ["docker", "container", "inspect", "--format", _ASKED, _name(service, project)]
+        asked = run(words)
+        found[service] = json.loads(asked.out) if asked.rc == 0 else None
+    return found
+
+
+def _serves(proxy: Optional[dict[str, Any]]) -> bool:
+    return proxy is not None and proxy["state"] == "running" and proxy["health"] != "unhealthy"
+
+
+def _drift(
+    folder: str, standing: dict[str, Optional[dict[str, Any]]], project: dict[str, Any]
+) -> list[str]:
     """What of the containers is not as the project has them."""
-    other = _made_anew(folder)
-    for service, item in project["services"].items():
-        name = item.get("container_name") or service
-        asked = run(["docker", "container", "inspect", "--format", _ASKED, name])
-        there = json.loads(asked.out) if asked.rc == 0 else None
+    other, found = _made_anew(folder), []
+    for service, there in standing.items():
+        name = _name(service, project)
         if there is None:
-            yield "%s is not there" % name
+            found.append("%s is not there" % name)
         elif there["state"] != "running":
-            yield "%s does not run: it is %s" % (name, there["state"])
+            found.append("%s does not run: it is %s" % (name, there["state"]))
         elif name in other:
-            yield "%s was started with other settings than compose.yaml and .env have" % name
+            found.append(
+                "%s was started with other settings than compose.yaml and .env have" % name
+            )
         elif there["health"] == "unhealthy":
-            yield "%s is unhealthy" % name
+            found.append("%s is unhealthy" % name)
+    return found
 
 
 def _made_anew(folder: str) -> set[str]:
