@@ -689,7 +689,7 @@ _TESTS: dict[str, dict[str, tuple[str, ...]]] = {
             "test_two_addresses_are_too_many_in_the_hosts_network",
             "test_the_address_is_kept_and_proved",
         ),
-        "preflight_address._say_exposed: does not hold what Docker publishes": (
+        "preflight_address.say_exposed: does not hold what Docker publishes": (
             "test_a_firewall_that_docker_passes_by",
             "test_without_ufw_there_is_none",
         ),

@@ -19,6 +19,7 @@ from typing import Any, Optional, TypedDict, cast
 
 from .._host import files as _files
 from . import journal as _journal
+from . import journal_shape as _shape
 from .journal import JournalError
 
 FORMAT = 1
@@ -94,6 +95,11 @@ def load(folder: str) -> Optional[Record]:
         raise JournalError(
             "%s is not what this release writes: it was edited, damaged, or written by another"
             " release of this collection." % path
+        )
+    odd = _shape.odd_facts(found["facts"])
+    if odd:
+        raise JournalError(
+            "%s was edited or damaged: %s. Nothing is guessed from it." % (path, "; ".join(odd[:5]))
         )
     return cast(Record, found)
 
