@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: env_file
-short_description: Write the compose deployment's .env from the legacy process's environment
+short_description: Write the compose deployment's .env
 version_added: 0.1.0
 author: llmops.litellm contributors (@llmops)
 description:
@@ -15,8 +15,9 @@ description:
     nobody gave.
   - Compares the legacy deployment's env files with what the process had, line by line.
   - No value is ever returned, shown in a diff or put on a command line.
-  - A salt key or a master key is never invented, since nothing that is stored could be decrypted
-    with it.
+  - Of a deployment without a legacy process, writes what it needs and what the operator gives.
+  - A salt key or a master key is never invented where something is stored, which could not be
+    decrypted with it.
 attributes:
   check_mode:
     support: full
@@ -33,8 +34,14 @@ options:
     description:
       - File on the host with the environment that the legacy process really had, as
         M(llmops.litellm.legacy_record) writes it; or C(/proc/PID/environ) of the process itself.
+      - If it is not given, there was no such process.
     type: path
-    required: true
+  new_keys:
+    description:
+      - Whether, without O(legacy_env), a master key and a salt key that neither O(dest) nor the
+        operator has are generated. Only right where nothing is stored in the database yet.
+    type: bool
+    default: false
   legacy_files:
     description: The env files that the legacy unit names, in the order in which they are read.
     type: list
@@ -251,7 +258,8 @@ from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
 )
 
 ARGUMENTS: dict[str, Any] = {
-    "legacy_env": {"type": "path", "required": True},
+    "legacy_env": {"type": "path"},
+    "new_keys": {"type": "bool", "default": False, "no_log": False},
     "legacy_files": {
         "type": "list",
         "elements": "dict",
@@ -307,6 +315,8 @@ def read_legacy(
     params: dict[str, Any],
 ) -> tuple[dict[str, str], list[_environment_files.LegacyFile], list[dict[str, Any]]]:
     """The process's environment, its files, and findings about files that are not there."""
+    if not params["legacy_env"]:
+        return {}, [], []
     running = re.fullmatch(r"/proc/([0-9]+)/environ", params["legacy_env"])
     try:
         if running:
@@ -380,6 +390,16 @@ def read_own(params: dict[str, Any]) -> str:
     return text
 
 
+def gets(where: dict[str, str]) -> dict[str, str]:
+    """The stores that a deployment without a legacy process has from itself, since nothing names
+    others."""
+    return {
+        store: _environment_rules.HERE
+        for store, place in where.items()
+        if place == _environment_rules.NOWHERE
+    }
+
+
 def tree_of(path: Optional[str], account: str) -> _includes.Tree:
     """The configuration with all that it includes."""
     try:
@@ -410,6 +430,9 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     hidden, process = _stores.hides_key(process, tree), _stores.effective(process, tree)
     stay = dict.fromkeys(params["elsewhere"], _environment_rules.ELSEWHERE)
     before, where = read_own(params), {**_stores.where(stores), **stay}
+    native = bool(params["legacy_env"])
+    if not native:
+        where = {**where, **gets(where)}
     settings = _environment.Settings(
         database=params["database"],
         user=params["user"],
@@ -423,6 +446,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         stores=_stores.variables(stores),
         redis_is_here=_stores.is_redis_here(stores),
         where=where,
+        native=native,
+        keys=params["new_keys"],
         overrides={
             name: value
             for name, value in params["overrides"].items()

@@ -372,3 +372,35 @@ def test_what_litellm_loads_by_itself_comes_along(folder: Path, run: Run) -> Non
     result = run(legacy_files=[late], check=True)
     names = {item["name"] for item in result["comparison"]}
     assert ("PROVIDER_KEY" in names, "REDIS_SSL" in names) == (True, False)
+
+
+def test_deployment_without_a_legacy_process(folder: Path, run: Run) -> None:
+    new: dict[str, Any] = {"legacy_env": None, "legacy_files": None, "config": None}
+    refused = run(**new)
+    assert "LITELLM_MASTER_KEY is neither in .env nor in env_file_overrides" in refusal(refused)
+    assert not (folder / ".env").exists()
+    made = run(**new, new_keys=True)
+    assert made["changed"] is True
+    first = values(folder)
+    assert first["LITELLM_MASTER_KEY"].startswith("sk-")
+    assert first["DATABASE_URL"].endswith("@postgres:5432/litellm")
+    assert (folder / "redis.conf").exists()
+    for keys in (True, False):
+        assert run(**new, new_keys=keys)["changed"] is False
+    run(**new, overrides={"OWN": "1"})
+    assert values(folder) == {**first, "OWN": "1"}
+    run(**new)
+    assert values(folder) == first
+
+
+def test_configuration_of_a_new_deployment_may_name_its_stores(folder: Path, run: Run) -> None:
+    (folder / "new.yaml").write_text(
+        "general_settings: {database_url: os.environ/DATABASE_URL, master_key: sk-hunter2-own}\n"
+        "litellm_settings: {cache: true, cache_params: {type: redis, host: r.example.com}}\n"
+    )
+    run(legacy_env=None, legacy_files=None, config=str(folder / "new.yaml"), new_keys=True)
+    assert values(folder)["LITELLM_MASTER_KEY"] == "sk-hunter2-own"
+    assert values(folder)["POSTGRES_DB"] == "litellm"
+    # a Redis that is elsewhere stays there
+    assert "REDIS_PASSWORD" not in values(folder)
+    assert not (folder / "redis.conf").exists()
