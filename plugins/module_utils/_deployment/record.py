@@ -20,6 +20,8 @@ from typing import Any, Optional, TypedDict, cast
 from .._host import files as _files
 from . import journal as _journal
 from . import journal_shape as _shape
+from . import position as _position
+from . import steps as _steps
 from .journal import JournalError
 
 FORMAT = 1
@@ -158,6 +160,35 @@ def unfinished(folder: str) -> str:
     return "a run of deploy.yml is under way, or was killed (%s): deploy.yml ends it" % path_of(
         folder
     )
+
+
+def made(journal: Optional[_journal.Journal], record: Optional[Record]) -> Facts:
+    """What is remembered of a deployment that ``deploy.yml`` has made itself; nothing where another
+    one serves: none was made, or it is from before a migration."""
+    if record is None or not record["facts"].get("found"):
+        return {}
+    if journal is not None and (
+        journal["state"] not in (_journal.ROLLED_BACK, _journal.UNTOUCHED)
+        or record["begun"] < journal["created"]
+    ):
+        return {}
+    return record["facts"]
+
+
+def remembered(journal: Optional[_journal.Journal], record: Optional[Record]) -> dict[str, Any]:
+    """``found`` and ``images`` of the deployment of a host, whichever has made it; each may be
+    missing."""
+    own = made(journal, record)
+    return dict(own or (journal["facts"] if journal is not None else {}))
+
+
+def serving(
+    journal: Optional[_journal.Journal], record: Optional[Record], project_dir: str
+) -> str:
+    """The kind that serves, see :func:`position.serving`."""
+    if made(journal, record):
+        return _steps.COMPOSE
+    return _position.serving(journal, project_dir)
 
 
 def described(told: dict[str, Any], record: Optional[Record]) -> dict[str, Any]:

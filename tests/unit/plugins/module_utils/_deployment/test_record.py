@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import record as _record
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment.journal import JournalError
 
@@ -127,3 +128,49 @@ def test_a_host_on_which_nothing_is_migrated_is_deployed() -> None:
     assert found["state"] == "deployed"
     assert found["journal"]["facts"]["found"] == {"project_dir": "/opt/litellm"}
     assert _record.described(told("finalized"), record)["state"] == "finalized"
+
+
+FOUND = {"project_dir": "/opt/litellm", "legacy": {"unit": {"name": ""}, "port": 4000}}
+
+
+def ended(state: str, created: datetime = NOW) -> Any:
+    return {"state": state, "created": _journal.stamp(created), "facts": {"found": {"of": "it"}}}
+
+
+@pytest.mark.parametrize(
+    ("journal", "found", "made"),
+    [
+        (None, FOUND, True),
+        (None, None, False),
+        (ended("rolled back", NOW - timedelta(hours=1)), FOUND, True),
+        (ended("untouched", NOW - timedelta(hours=1)), FOUND, True),
+        (ended("migrated", NOW - timedelta(hours=1)), FOUND, False),
+        (ended("running", NOW - timedelta(hours=1)), FOUND, False),
+        # it is from before that migration
+        (ended("rolled back", NOW + timedelta(hours=1)), FOUND, False),
+    ],
+)
+def test_whose_deployment_serves(tmp_path: Path, journal: Any, found: Any, made: bool) -> None:
+    record = _record.begin(None, OWNER, NOW)
+    record["facts"] = {"found": found} if found else {}
+    assert bool(_record.made(journal, record)) is made
+    told = _record.remembered(journal, record)
+    assert told.get("found") == (found if made else (journal or {"facts": {}})["facts"].get("found"))
+    if made:
+        assert _record.serving(journal, record, str(tmp_path)) == "compose"
+
+
+def test_host_without_a_record(tmp_path: Path) -> None:
+    assert _record.made(None, None) == {}
+    assert _record.remembered(None, None) == {}
+    assert _record.serving(None, None, str(tmp_path)) == "legacy"
+    (tmp_path / "compose.yaml").touch()
+    assert _record.serving(None, None, str(tmp_path)) == "compose"
+
+
+def test_legacy_deployment_serves_where_a_migration_was_rolled_back(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").touch()
+    before = _record.begin(None, OWNER, NOW)
+    before["facts"] = {"found": FOUND}  # type: ignore[typeddict-item]
+    journal = {**ended("rolled back", NOW + timedelta(hours=1)), "steps": [], "phase": "x"}
+    assert _record.serving(journal, before, str(tmp_path)) == "legacy"  # type: ignore[arg-type]
