@@ -150,8 +150,8 @@ served:
   type: bool
 packages:
   description:
-    - Packages that bring Docker's engine and Compose, where O(install_docker) asks for them and they
-      are missing.
+    - Packages that bring Docker's engine and Compose, where O(install_docker) asks for them and
+      they are missing.
   returned: always
   type: list
   elements: str

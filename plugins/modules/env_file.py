@@ -34,6 +34,8 @@ options:
     description:
       - File on the host with the environment that the legacy process really had, as
         M(llmops.litellm.legacy_record) writes it; or C(/proc/PID/environ) of the process itself.
+      - A C(.env) that this module has written, of a deployment that a restore has made, is what it
+        had been made from; what it has of the containers' servers is decided anew.
       - If it is not given, there was no such process.
     type: path
   new_keys:
@@ -228,6 +230,7 @@ import os
 import re
 import stat
 from typing import Any, Optional
+from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -300,6 +303,7 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
+STORES = ("database", "redis")
 # Variables that name one of both.
 _OF_STORES = {
     "database": re.compile(r"(DATABASE|DIRECT|POSTGRES)_"),
@@ -390,14 +394,45 @@ def read_own(params: dict[str, Any]) -> str:
     return text
 
 
-def gets(where: dict[str, str]) -> dict[str, str]:
-    """The stores that a deployment without a legacy process has from itself, since nothing names
-    others."""
+def gets(where: dict[str, str], here: set[str]) -> dict[str, str]:
+    """Of the stores that a deployment without a legacy process has from itself, those that nothing
+    names elsewhere."""
     return {
         store: _environment_rules.HERE
         for store, place in where.items()
-        if place == _environment_rules.NOWHERE
+        if place == _environment_rules.NOWHERE and store in here
     }
+
+
+def is_own(path: str) -> bool:
+    """Whether an environment on record is a ``.env`` of this module's."""
+    return not path.startswith("/proc/") and _files.read(path).startswith(_environment_text.MARK)
+
+
+def without_stores(
+    values: dict[str, str], params: dict[str, Any]
+) -> tuple[set[str], dict[str, str]]:
+    """The stores that are in the project's containers, and the variables without theirs."""
+    kept, here = dict(values), set()
+    for store, host, names in (
+        ("database", params["postgres_host"], ("DATABASE_URL", "DIRECT_URL")),
+        ("redis", params["redis_host"], ("REDIS_HOST", "REDIS_URL")),
+    ):
+        if values.get(names[0], "") != host and _host_of(values.get(names[0], "")) != host:
+            continue
+        here.add(store)
+        own = ("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB")
+        own = own if store == "database" else ("REDIS_PORT", "REDIS_PASSWORD")
+        for name in (*own, *names):
+            kept.pop(name, None)
+    return here, kept
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def tree_of(path: Optional[str], account: str) -> _includes.Tree:
@@ -425,14 +460,16 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     for path in filter(None, (params["dest"], params["redis_conf"])):
         _paths.require(os.path.dirname(path), "writes secrets there")
     process, files, missing = read_legacy(params)
+    native, here = bool(params["legacy_env"]), set(STORES)
+    if native and is_own(params["legacy_env"]):
+        native, here, process = False, *without_stores(process, params)
     tree = tree_of(params["config"], params["account"])
     stores = _stores.find(process, tree)
     hidden, process = _stores.hides_key(process, tree), _stores.effective(process, tree)
     stay = dict.fromkeys(params["elsewhere"], _environment_rules.ELSEWHERE)
     before, where = read_own(params), {**_stores.where(stores), **stay}
-    native = bool(params["legacy_env"])
     if not native:
-        where = {**where, **gets(where)}
+        where = {**where, **gets(where, here)}
     settings = _environment.Settings(
         database=params["database"],
         user=params["user"],

@@ -18,7 +18,10 @@ FOLDER = "/opt/litellm"
 URL = "http://127.0.0.1:4000"
 CHAT_KEY = "sk-standin-4f9c0b7ad2e15386"
 # Of Docker, what a deployment makes beside images.
-MADE = "docker ps --all --quiet; docker volume ls --quiet; docker network ls --quiet --filter name=litellm"
+MADE = (
+    "docker ps --all --quiet; docker volume ls --quiet; "
+    "docker network ls --quiet --filter name=litellm"
+)
 
 
 def made(host: Any) -> list[str]:
@@ -182,7 +185,10 @@ def test_8_backups_restore(host: Any) -> None:
     assert run.returncode == 0, run.stdout
     assert host.check_output("docker ps --format '{{.Names}}'") == before
     values = environment(host)
-    names = [item["model_name"] for item in ask(host, "/model/info", values["LITELLM_MASTER_KEY"])["data"]]
+    names = [
+        item["model_name"]
+        for item in ask(host, "/model/info", values["LITELLM_MASTER_KEY"])["data"]
+    ]
     assert "stored" in names
 
 

@@ -133,6 +133,8 @@ def restored(project_dir: str, compose: Mapping[str, Any], database: str) -> dic
         at = [(str(command["host"] or LOOPBACK), command["port"] or PORTS["proxy"])]
     if at:
         found["legacy"]["port"] = at[0][1]
+    # Nothing else tells of what the operator had set.
+    found["legacy"]["environment"] = os.path.join(project_dir, ".env")
     # Compose takes a dollar sign for a variable.
     found["legacy"]["options"] = [word.replace("$$", "$") for word in command["options"]]
     for store, service, place in (

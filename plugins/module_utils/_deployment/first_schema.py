@@ -53,9 +53,7 @@ def make(folder: str, project: str, target: Endpoint, password: str, host: str) 
         without a value of the environment.
     """
     name, void = "%s-schema" % project, secrets.token_urlsafe(32)
-    url = _environment.database_url(
-        target.user, void, host, INSIDE["postgres"], target.database
-    )
+    url = _environment.database_url(target.user, void, host, INSIDE["postgres"], target.database)
     _remove(name)
     _role.secure(target, void)
     try:

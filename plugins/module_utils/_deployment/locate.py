@@ -160,9 +160,7 @@ def _configuration(path: str, reader: Optional[Reader] = None) -> _includes.Tree
         return _includes.Tree()
 
 
-def _compose(
-    where: Where, facts: dict[str, Any], lacking: list[tuple[str, str]]
-) -> Deployed:
+def _compose(where: Where, facts: dict[str, Any], lacking: list[tuple[str, str]]) -> Deployed:
     found = facts.get("found") or {}
     folder = found.get("project_dir") or where.project_dir
     path = os.path.join(folder, ".env")

@@ -109,9 +109,7 @@ def load(folder: str) -> Optional[Record]:
 def save(folder: str, record: Record, now: datetime) -> Record:
     """Write the record whole or not at all, and return it."""
     record["updated"] = _journal.stamp(now)
-    _files.write_atomically(
-        path_of(folder), json.dumps(record, indent=1, sort_keys=True) + "\n"
-    )
+    _files.write_atomically(path_of(folder), json.dumps(record, indent=1, sort_keys=True) + "\n")
     return record
 
 
@@ -133,9 +131,7 @@ def begin(before: Optional[Record], owner: dict[str, str], now: datetime) -> Rec
     }
 
 
-def refusal(
-    record: Optional[Record], here: dict[str, Any], now: datetime, patience: float
-) -> str:
+def refusal(record: Optional[Record], here: dict[str, Any], now: datetime, patience: float) -> str:
     """Why a run of ``deploy.yml`` must not touch the host now: another one is at work. Empty where
     none is; see :func:`journal.lives`."""
     if record is None or record["state"] != RUNNING:
@@ -182,9 +178,7 @@ def remembered(journal: Optional[_journal.Journal], record: Optional[Record]) ->
     return dict(own or (journal["facts"] if journal is not None else {}))
 
 
-def serving(
-    journal: Optional[_journal.Journal], record: Optional[Record], project_dir: str
-) -> str:
+def serving(journal: Optional[_journal.Journal], record: Optional[Record], project_dir: str) -> str:
     """The kind that serves, see :func:`position.serving`."""
     if made(journal, record):
         return _steps.COMPOSE

@@ -236,8 +236,7 @@ def check_wishes(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> list[
                 Problem(
                     "litellm_options",
                     "begins with %r, which is no option" % word,
-                    "write each option and each value as an entry of its own:"
-                    " [--num_workers, \"4\"]",
+                    'write each option and each value as an entry of its own: [--num_workers, "4"]',
                 )
             )
     return found
@@ -250,9 +249,7 @@ def _is_here(address: str) -> bool:
         return False
 
 
-def _wanted(
-    settings: Mapping[str, Any], known: _facts.Known, facts: Mapping[str, Any]
-) -> _Wanted:
+def _wanted(settings: Mapping[str, Any], known: _facts.Known, facts: Mapping[str, Any]) -> _Wanted:
     """The environment and the configuration of the deployment as it is to be."""
     given = {name: value for name, value in settings["overrides"].items() if value is not None}
     before = {} if known.origin == _facts.NEW else _read_env(facts["project_dir"])
@@ -436,9 +433,7 @@ def _planned(environment: Mapping[str, str]) -> dict[str, str]:
     return {**dict.fromkeys(_GIVEN, ""), **environment}
 
 
-def _model_ports(
-    settings: Mapping[str, Any], known: _facts.Known, wanted: _Wanted
-) -> set[int]:
+def _model_ports(settings: Mapping[str, Any], known: _facts.Known, wanted: _Wanted) -> set[int]:
     """The ports of this host's model servers: those that the configuration and the environment
     name, on loopback or as the container knows them, and those that the host remembers of a
     configuration that is not the inventory's."""

@@ -14,8 +14,8 @@ from .._backup import settings as _settings
 from .._config import needs_copies as _needs_copies
 from .._deployment import compose_project as _compose_project
 from .._deployment import journal as _journal
-from .._deployment import record as _record
 from .._deployment import needed_copies as _needed_copies
+from .._deployment import record as _record
 from .._deployment.compose_project import DeploymentError
 from .._deployment.needed_copies import Copies
 from .._host import display as _display

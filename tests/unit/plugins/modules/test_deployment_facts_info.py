@@ -10,7 +10,6 @@ import pytest
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import facts as _facts
 from ansible_collections.llmops.litellm.plugins.module_utils._host.problem import (
     OperatorError,
-    Problem,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._migration import (
     preflight_deploy as _preflight_deploy,

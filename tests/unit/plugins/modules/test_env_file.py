@@ -404,3 +404,40 @@ def test_configuration_of_a_new_deployment_may_name_its_stores(folder: Path, run
     # a Redis that is elsewhere stays there
     assert "REDIS_PASSWORD" not in values(folder)
     assert not (folder / "redis.conf").exists()
+
+
+def test_environment_of_a_restored_deployment_stays(folder: Path, run: Run) -> None:
+    run()
+    (folder / "restored").mkdir()
+    own = folder / "restored/.env"
+    own.write_bytes((folder / ".env").read_bytes())
+    before = values(folder)
+    new: dict[str, Any] = {"legacy_env": str(own), "legacy_files": None, "config": None}
+    assert run(**new)["changed"] is False
+    run(**new, overrides={"A": None, "B": "2"})
+    after = values(folder)
+    assert after == {**{name: value for name, value in before.items() if name != "A"}, "B": "2"}
+    # the passwords of its servers are those of its containers
+    run(**new, overrides={"POSTGRES_PASSWORD": "hunter2-of-the-operator"})
+    assert values(folder)["DATABASE_URL"].startswith(
+        "postgresql://litellm:hunter2-of-the-operator@"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"), [("postgresql://u:hunter2@db.example.com/d", True), ("", False)]
+)
+def test_restored_deployment_without_a_database_of_its_own(
+    folder: Path, run: Run, url: str, kept: bool
+) -> None:
+    lines = {"LITELLM_MASTER_KEY": "sk-hunter2", "REDIS_HOST": "redis", "REDIS_PASSWORD": "hunter2"}
+    (folder / ".env").write_text(
+        "# Written by llmops.litellm, role env_file.\n"
+        + _envfile.dumps({**lines, **({"DATABASE_URL": url} if url else {})})
+    )
+    run(legacy_env=str(folder / ".env"), legacy_files=None, config=None)
+    after = values(folder)
+    assert after.get("DATABASE_URL", "") == url
+    assert ("DATABASE_URL" in after) is kept
+    assert "POSTGRES_PASSWORD" not in after
+    assert (after["REDIS_HOST"], after["REDIS_PASSWORD"]) == ("redis", "hunter2")

@@ -26,7 +26,7 @@ COMPOSE = """\
 name: litellm
 services:
   litellm:
-    command: ["--config", "/app/config.yaml", "--host", "0.0.0.0", "--port", "4000", "--salt", "a$$b"]
+    command: ["--config", "/c.yaml", "--host", "0.0.0.0", "--port", "4000", "--salt", "a$$b"]
     ports:
       - "10.0.0.5:4100:4000"
       - "127.0.0.1:4100:4000"
@@ -38,8 +38,8 @@ services:
       - "gpu1:10.0.0.7"
     volumes:
       - {type: bind, source: ./config.compose.yaml, target: /app/config.yaml, read_only: true}
-      - {type: bind, source: ./needed.001-vertex.json, target: "/home/litellm/vertex.json", read_only: true}
-      - {type: bind, source: "/etc/ssl/own.pem", target: "/etc/ssl/own.pem", read_only: true, bind: {create_host_path: false}}
+      - {type: bind, source: ./needed.001-vertex.json, target: "/home/litellm/vertex.json"}
+      - {type: bind, source: "/etc/ssl/own.pem", target: "/etc/ssl/own.pem", read_only: true}
   postgres:
     ports: ["127.0.0.1:5435:5432"]
   redis:
@@ -104,6 +104,7 @@ def test_what_a_backup_restored_is_read_from_its_compose_file() -> None:
     assert _shape.odd_facts({"found": {**found, "address": None}}) == []
     assert found["legacy"]["port"] == 4100
     assert found["legacy"]["options"] == ["--salt", "a$b"]
+    assert found["legacy"]["environment"] == "/opt/litellm/.env"
     assert (found["database"]["port"], found["redis"]["port"]) == (5435, 6380)
     assert found["address"] == {"publish": ["10.0.0.5", "127.0.0.1", "::1"]}
     assert found["needs"]["files"] == [
@@ -130,7 +131,9 @@ def test_restored_deployment_without_stores(place: str) -> None:
 
 
 def test_restored_proxy_in_the_hosts_network() -> None:
-    text = COMPOSE.replace('"--host", "0.0.0.0", "--port", "4000"', '"--host", "::1", "--port", "4200"')
+    text = COMPOSE.replace(
+        '"--host", "0.0.0.0", "--port", "4000"', '"--host", "::1", "--port", "4200"'
+    )
     start, end = text.index("    ports:\n"), text.index("    environment:")
     text = text[:start] + "    network_mode: host\n" + text[end:]
     found = _facts.restored("/opt/litellm", _compose_file.read(text), "nowhere")
@@ -141,7 +144,9 @@ def test_wishes_win() -> None:
     before = _facts.bare("/opt/litellm")
     before["legacy"].update(config="/home/litellm/config.yaml", reader="litellm", port=4001)
     wishes = _facts.Wishes(
-        {"proxy": 4100, "database": 5500, "redis": 6400}, options=["--num_workers", "2"], config=True
+        {"proxy": 4100, "database": 5500, "redis": 6400},
+        options=["--num_workers", "2"],
+        config=True,
     )
     made = _facts.wished(before, wishes)
     assert made["legacy"]["port"] == 4100

@@ -73,9 +73,7 @@ def test_own_password_is_never_on_a_command_line(host: Host) -> None:
     assert gone == gone_too
     assert gone[0] == ["docker", "container", "rm", "--force", "litellm-schema"]
     assert (own, void != OWN, len(void) > 30) == (OWN, True, True)
-    assert environment == {
-        "DATABASE_URL": "postgresql://litellm:%s@postgres:5432/gateway" % void
-    }
+    assert environment == {"DATABASE_URL": "postgresql://litellm:%s@postgres:5432/gateway" % void}
     assert not [word for word in words if void in word or OWN in word]
     assert "DISABLE_SCHEMA_UPDATE=false" in words
     assert words[-4:] == ["litellm", "--config", "/app/config.yaml", "--skip_server_startup"]

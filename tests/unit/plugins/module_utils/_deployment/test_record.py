@@ -80,9 +80,7 @@ def test_a_run_that_was_killed_is_gone_on_with() -> None:
         ({"controller": "other", "run": "1:1"}, "deployed", 10, False),
     ],
 )
-def test_who_else_is_at_work(
-    owner: dict[str, str], state: str, silent: int, refused: bool
-) -> None:
+def test_who_else_is_at_work(owner: dict[str, str], state: str, silent: int, refused: bool) -> None:
     record = _record.begin(None, owner, NOW)
     record["state"] = state
     told = _record.refusal(record, HERE, NOW + timedelta(seconds=silent), 7200)
@@ -155,7 +153,9 @@ def test_whose_deployment_serves(tmp_path: Path, journal: Any, found: Any, made:
     record["facts"] = {"found": found} if found else {}
     assert bool(_record.made(journal, record)) is made
     told = _record.remembered(journal, record)
-    assert told.get("found") == (found if made else (journal or {"facts": {}})["facts"].get("found"))
+    assert told.get("found") == (
+        found if made else (journal or {"facts": {}})["facts"].get("found")
+    )
     if made:
         assert _record.serving(journal, record, str(tmp_path)) == "compose"
 

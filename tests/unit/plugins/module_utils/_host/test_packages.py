@@ -34,7 +34,11 @@ docker-compose:
     [
         # Debian 13
         (
-            {"docker.io": "26.1.5+dfsg1-9+b9", "docker-cli": "26.1.5", "docker-compose": "2.26.1-4"},
+            {
+                "docker.io": "26.1.5+dfsg1-9+b9",
+                "docker-cli": "26.1.5",
+                "docker-compose": "2.26.1-4",
+            },
             ("docker.io", "docker-cli", "docker-compose"),
         ),
         # Ubuntu 24.04, which has Compose v1 beside it
@@ -64,7 +68,11 @@ def test_packages_are_the_distributions_own(
             "docs.docker.com",
         ),
         ({"docker.io": "26.1.5"}, "the distribution has no Compose 2.24.4 or newer", "docs.docker"),
-        ({"docker.io": "19.03.1"}, "the distribution's docker.io 19.03.1 is too old", "docs.docker"),
+        (
+            {"docker.io": "19.03.1"},
+            "the distribution's docker.io 19.03.1 is too old",
+            "docs.docker",
+        ),
         ({}, "apt knows no package docker.io", "apt-get update"),
     ],
 )

@@ -200,6 +200,8 @@ def test_proxy_that_serves_https_is_asked_by_it(look: Look, tmp_path: Path) -> N
         ({"options": ["--config=/x"]}, "litellm_options: names --config"),
         ({"options": ["workers"]}, "litellm_options: begins with 'workers', which is no option"),
         ({"config": " \n"}, "litellm_config: is empty"),
+        ({"config": "model_list: [\n"}, "litellm_config:1: "),
+        ({"config": "a: b\nc: 'd\n"}, "litellm_config:2: "),
         ({"config": "include: [more.yaml]\n"}, "litellm_config:1:"),
         (
             {"config": "litellm_settings: {cache_params: {host: 127.0.0.1, port: 70}}\n\0"},
@@ -451,11 +453,13 @@ def test_what_a_restore_has_made_is_taken_up(look: Look, there: There, tmp_path:
     folder.mkdir()
     mark = "# Written by llmops.litellm\n"
     (folder / "compose.yaml").write_text(
-        mark + "services:\n  litellm:\n    ports:\n      - \"127.0.0.1:4100:4000\"\n"
-        "  postgres:\n    ports: [\"127.0.0.1:5434:5432\"]\n"
-        "  redis:\n    ports: [\"127.0.0.1:6379:6379\"]\n"
+        mark + 'services:\n  litellm:\n    ports:\n      - "127.0.0.1:4100:4000"\n'
+        '  postgres:\n    ports: ["127.0.0.1:5434:5432"]\n'
+        '  redis:\n    ports: ["127.0.0.1:6379:6379"]\n'
     )
-    (folder / "config.compose.yaml").write_text(mark + CONFIG.replace("127.0.0.1", "host.docker.internal"))
+    (folder / "config.compose.yaml").write_text(
+        mark + CONFIG.replace("127.0.0.1", "host.docker.internal")
+    )
     (folder / "config.yaml").write_text(CONFIG)
     (folder / ".env").write_text(mark + "CHAT_KEY=x\n")
     host = look()
