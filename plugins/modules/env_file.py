@@ -406,7 +406,10 @@ def gets(where: dict[str, str], here: set[str]) -> dict[str, str]:
 
 def is_own(path: str) -> bool:
     """Whether an environment on record is a ``.env`` of this module's."""
-    return not path.startswith("/proc/") and _files.read(path).startswith(_environment_text.MARK)
+    if path.startswith("/proc/"):
+        return False
+    with _reader.opened("", path) as handle:
+        return handle.read().startswith(_environment_text.MARK.encode())
 
 
 def without_stores(
