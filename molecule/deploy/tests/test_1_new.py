@@ -5,7 +5,6 @@ and looked after. One host, and each test goes on from where the one before has 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -17,6 +16,8 @@ from play import BACKUPS, STATE, command, kill, play, status, told, until, words
 FOLDER = "/opt/litellm"
 URL = "http://127.0.0.1:4000"
 CHAT_KEY = "sk-standin-4f9c0b7ad2e15386"
+# What the run printed that made the deployment.
+LOGS: list[str] = []
 # Of Docker, what a deployment makes beside images.
 MADE = (
     "docker ps --all --quiet; docker volume ls --quiet; "
@@ -134,10 +135,12 @@ def test_4_run_that_was_killed_is_begun_anew(host: Any) -> None:
         run = play(name)
         assert run.returncode != 0
         assert "deploy.yml is under way, or was killed" in words(run)
-    run = play("deploy")
+    run = play("deploy", "-vvv", "--diff")
     assert run.returncode == 0, run.stdout
+    LOGS.append(run.stdout)
     assert record(host)["state"] == "deployed"
     assert environment(host)["LITELLM_MASTER_KEY"] == key
+    assert f"master key: LITELLM_MASTER_KEY in {FOLDER}/.env" in words(run)
 
 
 def test_5_it_serves(host: Any) -> None:
@@ -215,10 +218,10 @@ def test_11_secrets_are_where_they_belong(host: Any) -> None:
     values = environment(host)
     names = ("LITELLM_MASTER_KEY", "LITELLM_SALT_KEY", "UI_PASSWORD", "POSTGRES_PASSWORD")
     secrets = {name: values[name] for name in (*names, "REDIS_PASSWORD")}
-    log = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], "ansible.log")
-    seen = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    (log,) = LOGS
+    assert "EXEC" in log or "ESTABLISH" in log  # it is the log of a run with -vvv
     texts = {
-        "the log": seen,
+        "the log": log,
         "the record": host.check_output(f"cat {STATE}/deployment.json"),
         "command lines": host.check_output("cat /proc/[0-9]*/cmdline | tr '\\0' ' '"),
         "logs of containers": host.check_output(

@@ -74,7 +74,7 @@ def _words(folder: str, name: str) -> list[str]:
     words = ["docker", "compose", "--project-directory", folder]
     words += ["--file", "%s/compose.yaml" % folder, "run", "--rm", "--no-deps", "--no-TTY"]
     words += ["--name", name, "--env", "DATABASE_URL", "--env", "DISABLE_SCHEMA_UPDATE=false"]
-    words += ["--env", "ENFORCE_PRISMA_MIGRATION_CHECK=true", "--env", "JSON_LOGS=false"]
+    words += ["--env", "ENFORCE_PRISMA_MIGRATION_CHECK=true", "--env", "JSON_LOGS="]
     return [*words, "litellm", "--config", "/app/config.yaml", "--skip_server_startup"]
 
 
