@@ -49,6 +49,8 @@ from .preflight_findings import Findings
 _DECIDED = re.compile(r"DATABASE_URL|DIRECT_URL|DATABASE_URL_READ_REPLICA|REDIS_(HOST|PORT|URL)")
 INSTALL = "litellm_install_docker"
 _VIEW = "config.compose.yaml"
+# Containers in the host's network that serve while another proxy takes the place of one.
+_BESIDE = ("transition-proxy", "transition-pooler")
 
 
 class Host(NamedTuple):
@@ -58,6 +60,13 @@ class Host(NamedTuple):
     known: _facts.Known
     findings: Findings
     packages: tuple[str, ...] = ()
+
+
+class _Own(NamedTuple):
+    """Ports of the host that are the project's containers', and their first processes."""
+
+    ports: set[int]
+    pids: set[int]
 
 
 class _Wanted(NamedTuple):
@@ -102,8 +111,7 @@ def preflight(settings: dict, now: Optional[datetime] = None) -> Host:
                 _model_ports(settings, known, wanted), found.facts, listeners
             )
         )
-    own = _own_ports(settings)
-    found.problems += check_ports(settings, found.facts, own, listeners)
+    found.problems += check_ports(settings, found.facts, _own(settings), listeners)
     if engine["server"] and not packages:
         found.add(_target.check_images(_of_images(settings), _of_any_release(found.facts), engine))
         mine = known.origin != _facts.NEW or known.begun
@@ -446,12 +454,14 @@ def _model_ports(settings: Mapping[str, Any], known: _facts.Known, wanted: _Want
     return ports
 
 
-def _own_ports(settings: Mapping[str, Any]) -> set[int]:
-    """The ports of the host that the project's own containers have now."""
-    names = _compose_project.container_names(settings["project_name"])
-    told = _docker.containers(list(names.values()))
+def _own(settings: Mapping[str, Any]) -> _Own:
+    """What the project's containers have now, with those of a proxy that a run which was killed has
+    left beside it."""
+    project = settings["project_name"]
+    names = list(_compose_project.container_names(project).values())
+    told = _docker.containers(names)
     containers = told.values() if isinstance(told, dict) else ()
-    return {
+    ports = {
         int(place["HostPort"])
         for each in containers
         if each
@@ -459,15 +469,17 @@ def _own_ports(settings: Mapping[str, Any]) -> set[int]:
         for place in places or []
         if str(place.get("HostPort")).isdigit()
     }
+    beside = ["%s-%s" % (project, part) for part in _BESIDE]
+    return _Own(ports, set(_docker.pids([*names, *beside])))
 
 
 def check_ports(
     settings: Mapping[str, Any],
     facts: Mapping[str, Any],
-    own: set[int],
+    own: _Own,
     listeners: Sequence[_listeners.Listener],
 ) -> list[Problem]:
-    """Each port is free, or held by the project's own containers (``own``)."""
+    """Each port is free, or held by the project's own containers."""
     wanted = {"proxy": (facts["legacy"]["port"], "")}
     for store in _places.STORES:
         if _places.here(facts, store):
@@ -482,7 +494,7 @@ def check_ports(
             if host
             else _listeners.anywhere(listeners, number)
         )
-        if listener is None or number in own:
+        if listener is None or number in own.ports or own.pids & set(_ancestors(listener)):
             continue
         if name == "proxy" and _is_native(listener):
             return [_native(number, listener)]
@@ -494,8 +506,11 @@ def check_ports(
 
 def _is_native(listener: _listeners.Listener) -> bool:
     """Whether a LiteLLM of the host itself has a port."""
-    pids = _process.ancestors(listener.pid) if listener.pid else []
-    return any(_proxy_command.is_proxy(_process.command_line(pid)) for pid in pids)
+    return any(_proxy_command.is_proxy(_process.command_line(pid)) for pid in _ancestors(listener))
+
+
+def _ancestors(listener: _listeners.Listener) -> list[int]:
+    return _process.ancestors(listener.pid) if listener.pid else []
 
 
 def _native(number: int, listener: _listeners.Listener) -> Problem:

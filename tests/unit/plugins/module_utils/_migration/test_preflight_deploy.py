@@ -66,6 +66,7 @@ class There:
         self.listeners: list[Listener] = [Listener("127.0.0.1", 8082, None, "llama-server")]
         self.containers: dict[str, Any] = {}
         self.volumes: dict[str, Any] = {}
+        self.pids: dict[str, int] = {}
         self.commands: dict[int, list[str]] = {}
         self.answers: dict[str, Result] = {}
         self.free = 1 << 40
@@ -86,6 +87,9 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> There:
         _docker, "containers", lambda names: {name: host.containers.get(name) for name in names}
     )
     monkeypatch.setattr(_docker, "volume_labels", host.volumes.get)
+    monkeypatch.setattr(
+        _docker, "pids", lambda names: [host.pids[name] for name in names if name in host.pids]
+    )
     for name in ("subnets", "routes"):
         monkeypatch.setattr(_docker, name, list)
     monkeypatch.setattr(_listeners, "listeners", lambda: host.listeners)
@@ -289,6 +293,21 @@ def test_port_of_the_projects_own_container_is_free(
     }
     host = look()
     assert (host.known.origin, said(host)) == ("deployed", "")
+
+
+def test_proxy_that_a_killed_run_has_left_beside_is_its_own(
+    look: Look, there: There, tmp_path: Path
+) -> None:
+    remember(tmp_path, "running", "swap", found=_facts.bare(str(tmp_path / "llm")))
+    (tmp_path / "llm").mkdir()
+    (tmp_path / "llm/config.yaml").write_text("# Written by llmops.litellm\n")
+    there.listeners = [
+        Listener("127.0.0.1", 14000, 70, "python3 litellm (process 70)"),
+        Listener("127.0.0.1", 16432, 71, "pgbouncer (process 71)"),
+    ]
+    assert "port 14000 (staging): is held by python3 litellm" in said(look())
+    there.pids = {"litellm-transition-proxy": 70, "litellm-transition-pooler": 71}
+    assert said(look()) == ""
 
 
 def test_native_litellm_is_for_migrate(look: Look, there: There) -> None:
