@@ -57,7 +57,9 @@ def look(folder: str, wanted: str) -> Found:
     network, volumes = (old.get(part) != new.get(part) for part in ("networks", "volumes"))
     names = sorted({*old["services"], *new["services"]})
     changed = [name for name in names if old["services"].get(name) != new["services"].get(name)]
-    changes = [line for part in ("services", "networks", "volumes") for line in _told(old, new, part)]
+    changes = [
+        line for part in ("services", "networks", "volumes") for line in _told(old, new, part)
+    ]
     port, addresses = _published(old["services"].get("litellm") or {})
     standing = _standing(old)
     return Found(
