@@ -31,8 +31,8 @@ class Found(NamedTuple):
     """What differs. ``services``: those whose containers have to be made anew, ``network`` and
     ``volumes``: whether the project's differ, in which case every service has to be; ``changes``:
     each difference in words, ``drift``: what of the containers is not what ``compose.yaml`` and
-    ``.env`` say; ``serves``: whether the proxy runs and is not unhealthy; ``port`` and ``addresses``: where clients ask the proxy that is there now (0 and
-    none: there is none)."""
+    ``.env`` say; ``serves``: whether the proxy runs and is not unhealthy; ``port`` and
+    ``addresses``: where clients ask the proxy that is there now (0 and none: there is none)."""
 
     services: list[str]
     network: bool
