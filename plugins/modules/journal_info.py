@@ -67,8 +67,8 @@ restoring:
   type: str
 deploying:
   description:
-    - A run of C(deploy.yml) that is under way on this host, or was killed and has to be ended first,
-      in words; empty where there is none.
+    - A run of C(deploy.yml) that is under way on this host, or was killed and has to be ended
+      first, in words; empty where there is none.
   returned: success
   type: str
 deployment:

@@ -31,8 +31,8 @@ class Found(NamedTuple):
     """What differs. ``services``: those whose containers have to be made anew, ``network`` and
     ``volumes``: whether the project's differ, in which case every service has to be; ``changes``:
     each difference in words, ``drift``: what of the containers is not what ``compose.yaml`` and
-    ``.env`` say; ``serves``: whether the proxy runs and is not unhealthy; ``port`` and ``addresses``: where clients ask the proxy that is there now (0 and
-    none: there is none)."""
+    ``.env`` say; ``serves``: whether the proxy runs and is not unhealthy; ``port`` and
+    ``addresses``: where clients ask the proxy that is there now (0 and none: there is none)."""
 
     services: list[str]
     network: bool
@@ -57,7 +57,9 @@ def look(folder: str, wanted: str) -> Found:
     network, volumes = (old.get(part) != new.get(part) for part in ("networks", "volumes"))
     names = sorted({*old["services"], *new["services"]})
     changed = [name for name in names if old["services"].get(name) != new["services"].get(name)]
-    changes = [line for part in ("services", "networks", "volumes") for line in _told(old, new, part)]
+    changes = [
+        line for part in ("services", "networks", "volumes") for line in _told(old, new, part)
+    ]
     port, addresses = _published(old["services"].get("litellm") or {})
     standing = _standing(old)
     return Found(

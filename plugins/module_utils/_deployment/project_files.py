@@ -1,8 +1,8 @@
 # Copyright: (c) 2026, llmops.litellm contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of a Compose project that this collection writes: put in the place of others, each whole
-at every moment."""
+"""The files of a Compose project that this collection writes: put in the place of others, each
+whole at every moment."""
 
 from __future__ import annotations
 
@@ -97,6 +97,4 @@ def _bytes(path: str) -> bytes:
 def _copy(path: str, target: str) -> None:
     about = os.lstat(path)
     text = _bytes(path).decode("utf-8", "surrogateescape")
-    _files.write_atomically(
-        target, text, stat.S_IMODE(about.st_mode), (about.st_uid, about.st_gid)
-    )
+    _files.write_atomically(target, text, stat.S_IMODE(about.st_mode), (about.st_uid, about.st_gid))

@@ -4,9 +4,9 @@
 """The record of what ``deploy.yml`` has made of a host: ``deployment.json`` (0600) beside the
 journal.
 
-``{format, id, state, step, owner, begun, updated, ended, facts}``, written atomically. It says which
-run is at work, how far one that was killed has come, and what the deployment runs. It holds no
-secrets. Times are as in the journal.
+``{format, id, state, step, owner, begun, updated, ended, facts}``, written atomically. It says
+which run is at work, how far one that was killed has come, and what the deployment runs. It holds
+no secrets. Times are as in the journal.
 """
 
 from __future__ import annotations

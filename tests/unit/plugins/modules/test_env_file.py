@@ -441,3 +441,15 @@ def test_restored_deployment_without_a_database_of_its_own(
     assert ("DATABASE_URL" in after) is kept
     assert "POSTGRES_PASSWORD" not in after
     assert (after["REDIS_HOST"], after["REDIS_PASSWORD"]) == ("redis", "hunter2")
+
+
+def test_variables_that_change_are_named(run: Run) -> None:
+    """Also in check mode, and by name alone: new ones, other values, and what goes."""
+    names = run(check=True)["changed_names"]
+    assert {"A", "LITELLM_SALT_KEY", "REDIS_PASSWORD"} <= set(names)
+    assert run()["changed_names"] == names == sorted(names)
+    assert run()["changed_names"] == []
+    changes = {"A": "2", "UI_PASSWORD": None, "NEW": "3"}
+    for check in (True, False):
+        assert run(check=check, overrides=changes)["changed_names"] == ["A", "NEW", "UI_PASSWORD"]
+    assert run(overrides=changes)["changed_names"] == []

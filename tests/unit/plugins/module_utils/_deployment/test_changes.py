@@ -64,7 +64,7 @@ def folder(tmp_path: Path) -> str:
 
 def test_nothing_differs(engine: Engine, folder: str) -> None:
     assert _changes.look(folder, "text") == _changes.Found(
-        [], False, False, [], [], True, 4000, ["127.0.0.1"]
+        [], False, False, [], [], True, 4001, ["127.0.0.1"]
     )
 
 
@@ -87,14 +87,9 @@ def _service(name: str, **parts: Any) -> Callable[[Engine], None]:
             ['services.litellm.image: %s -> "litellm:next"'],
         ),
         (
-            _service("redis", mem_limit="1"),
+            _service("redis", restart="no"),
             ["redis"],
-            ['services.redis.mem_limit: %s -> "1"'],
-        ),
-        (
-            lambda engine: engine.new["services"].pop("redis"),
-            ["redis"],
-            None,
+            ['services.redis.restart: %s -> "no"'],
         ),
     ],
 )
@@ -103,17 +98,30 @@ def test_services_whose_definition_differs(
     folder: str,
     change: Callable[[Engine], Any],
     services: list[str],
-    told: Any,
+    told: list[str],
 ) -> None:
     change(engine)
     found = _changes.look(folder, "text")
     assert (found.services, found.network, found.volumes) == (services, False, False)
-    if told is None:
-        assert all(line.endswith("-> nothing") for line in found.changes)
-    else:
-        key = told[0].split(":")[0].rpartition(".")[2]
-        before = json.dumps(engine.old["services"][services[0]][key])
-        assert found.changes == [told[0] % before]
+    key = told[0].split(":")[0].rpartition(".")[2]
+    before = json.dumps(engine.old["services"][services[0]][key])
+    assert found.changes == [told[0] % before]
+
+
+def test_a_service_that_goes_is_told_with_all_it_had(engine: Engine, folder: str) -> None:
+    """The proxy no longer waits for it."""
+    del engine.new["services"]["redis"]
+    del engine.new["services"]["litellm"]["depends_on"]["redis"]
+    found = _changes.look(folder, "text")
+    assert (found.services, found.network, found.volumes) == (["litellm", "redis"], False, False)
+    assert 'services.redis.container_name: "litellm-redis" -> nothing' in found.changes
+    assert "services.redis.environment.REDIS_PASSWORD" in found.changes
+    assert [line.partition(":")[0] for line in found.changes if "services.litellm" in line] == [
+        "services.litellm.depends_on.redis.condition",
+        "services.litellm.depends_on.redis.required",
+    ]
+    odd = [line for line in found.changes if not line.endswith("-> nothing")]
+    assert odd == ["services.redis.environment.REDIS_PASSWORD"]
 
 
 def test_a_network_has_every_container_made_anew(engine: Engine, folder: str) -> None:
