@@ -10,7 +10,7 @@ ENGINE := $(BIN)/python tests/testbed/testbed.py engine env
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-host demo-migrate demo-rollback demo-status demo-down test lint sanity unit integration molecule variants docs clean
+.PHONY: help venv demo demo-deploy demo-host demo-migrate demo-rollback demo-status demo-down test lint sanity unit integration molecule variants docs clean
 
 help: ## this list
 	@echo 'Needed: Debian 12 or newer, Python 3.11 or newer, make. Root or sudo, for apt and for a Docker engine where none runs.'
@@ -34,6 +34,16 @@ demo-migrate: venv ## migrate.yml on the demo's host
 
 demo-rollback: venv ## rollback.yml on the demo's host
 	@eval "$$($(ENGINE))" && $(BIN)/ansible-playbook $(DEMO) playbooks/rollback.yml
+
+demo-deploy: venv ## build a host without LiteLLM, deploy one there, leave it up to look around
+	@$(BIN)/python tests/testbed/testbed.py up
+	@eval "$$($(ENGINE))" && $(BIN)/ansible-playbook -i inventory/demo-deploy molecule/shared/create.yml molecule/deploy/prepare.yml
+	@eval "$$($(ENGINE))" && $(BIN)/ansible-playbook -i inventory/demo-deploy playbooks/deploy.yml
+	@echo
+	@echo "The host is up. To look around in it:  $$($(ENGINE) | sed 's/^export //;s/^unset .*//') docker exec -it llmops-demo-deploy bash"
+	@echo 'To run it once more, which changes nothing:  make demo-deploy'
+	@echo 'To change something: edit inventory/demo-deploy/group_vars/litellm.yml, then make demo-deploy'
+	@echo 'To remove it:  make demo-down'
 
 demo-status: venv ## status.yml on the demo's host: where it stands, on one screen
 	@eval "$$($(ENGINE))" && $(BIN)/ansible-playbook $(DEMO) playbooks/status.yml

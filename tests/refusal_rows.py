@@ -689,7 +689,7 @@ _TESTS: dict[str, dict[str, tuple[str, ...]]] = {
             "test_two_addresses_are_too_many_in_the_hosts_network",
             "test_the_address_is_kept_and_proved",
         ),
-        "preflight_address._say_exposed: does not hold what Docker publishes": (
+        "preflight_address.say_exposed: does not hold what Docker publishes": (
             "test_a_firewall_that_docker_passes_by",
             "test_without_ufw_there_is_none",
         ),
@@ -719,8 +719,29 @@ _TESTS: dict[str, dict[str, tuple[str, ...]]] = {
             "can't log in",
         )
     },
+    "_migration/test_preflight_deploy.py": {
+        "preflight_deploy.%s" % key: (name, "test_bare_host_with_which_nothing_is_wrong")
+        for name, keys in {
+            "test_migration_under_way_is_ended_first": ("_known: was killed (phase",),
+            "test_value_that_is_none_is_refused": (
+                "check_wishes: is no address of this host",
+                "check_wishes: which the compose deployment decides itself",
+                "check_wishes: which is no option",
+                "_check_config: is empty",
+                "_check_new: names a server",
+                "_place_stores: names a database on another host",
+            ),
+            "test_what_is_there_and_not_ours_is_refused": (
+                "_check_config: was not written by this collection",
+            ),
+            "test_run_that_was_killed_owns_what_it_has_made": ("_check_new: is there, and",),
+            "test_one_address_in_the_hosts_network": ("_check_address: listens at one address",),
+            "test_native_litellm_is_for_migrate": ("_native: own serves there",),
+        }.items()
+        for key in keys
+    },
     "_migration/test_preflight_needs.py": {
-        "preflight_needs.check_needs: not a host's name": (
+        "preflight_needs.check_named: not a host's name": (
             "test_hosts_of_the_operator_go_before_those_of_the_file",
         ),
         "preflight_needs._check_references: which the legacy proxy has": ("test_references",),
@@ -817,7 +838,7 @@ _TESTS: dict[str, dict[str, tuple[str, ...]]] = {
         "preflight_stores._external: keeps spend in a Redis that stays where it is": (
             "test_spend_in_a_redis_elsewhere_is_not_written_into_a_copy",
         ),
-        "preflight_stores.check_model_servers: is not installed": (
+        "preflight_stores.check_model_ports: is not installed": (
             "test_bridges_need_their_program",
         ),
     },
@@ -922,7 +943,10 @@ RELAYED = {
     "preflight_contents.check_contents": "PostgreSQL",
     "preflight_findings.refuse": "its callers",
     "preflight_readers.check_readers": "PostgreSQL",
-    "preflight_needs.check_needs": "_config.mounts",
+    "preflight_needs.check_named": "_config.mounts",
+    "preflight_deploy._known": "the journal, the record, and a restore's state",
+    "preflight_deploy._engine": "_host.packages",
+    "preflight_deploy._check_config": "_config.container_view, and the reader",
     "preflight_source._check_config": "_config.container_view, and the account's reader",
     "preflight_source.check_environment_file": "the account's reader, and _config.envfile",
     "preflight_source._check_tracked": "_host.git",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: env_file
-short_description: Write the compose deployment's .env from the legacy process's environment
+short_description: Write the compose deployment's .env
 version_added: 0.1.0
 author: llmops.litellm contributors (@llmops)
 description:
@@ -15,8 +15,9 @@ description:
     nobody gave.
   - Compares the legacy deployment's env files with what the process had, line by line.
   - No value is ever returned, shown in a diff or put on a command line.
-  - A salt key or a master key is never invented, since nothing that is stored could be decrypted
-    with it.
+  - Of a deployment without a legacy process, writes what it needs and what the operator gives.
+  - A salt key or a master key is never invented where something is stored, which could not be
+    decrypted with it.
 attributes:
   check_mode:
     support: full
@@ -33,8 +34,16 @@ options:
     description:
       - File on the host with the environment that the legacy process really had, as
         M(llmops.litellm.legacy_record) writes it; or C(/proc/PID/environ) of the process itself.
+      - A C(.env) that this module has written, of a deployment that a restore has made, is what it
+        had been made from; what it has of the containers' servers is decided anew.
+      - If it is not given, there was no such process.
     type: path
-    required: true
+  new_keys:
+    description:
+      - Whether, without O(legacy_env), a master key and a salt key that neither O(dest) nor the
+        operator has are generated. Only right where nothing is stored in the database yet.
+    type: bool
+    default: false
   legacy_files:
     description: The env files that the legacy unit names, in the order in which they are read.
     type: list
@@ -198,6 +207,12 @@ comparison:
       status: replaced
       origin: default
       reason: names the database in the container
+changed_names:
+  description: Variables that O(dest) has not yet, or with another value, or should not have.
+  returned: always
+  type: list
+  elements: str
+  sample: [LITELLM_LOG]
 findings:
   description:
     - What the legacy files say and the process did not have. A line is 0 where none can be named.
@@ -215,6 +230,7 @@ import os
 import re
 import stat
 from typing import Any, Optional
+from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -245,7 +261,8 @@ from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
 )
 
 ARGUMENTS: dict[str, Any] = {
-    "legacy_env": {"type": "path", "required": True},
+    "legacy_env": {"type": "path"},
+    "new_keys": {"type": "bool", "default": False, "no_log": False},
     "legacy_files": {
         "type": "list",
         "elements": "dict",
@@ -286,6 +303,7 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
+STORES = ("database", "redis")
 # Variables that name one of both.
 _OF_STORES = {
     "database": re.compile(r"(DATABASE|DIRECT|POSTGRES)_"),
@@ -301,6 +319,8 @@ def read_legacy(
     params: dict[str, Any],
 ) -> tuple[dict[str, str], list[_environment_files.LegacyFile], list[dict[str, Any]]]:
     """The process's environment, its files, and findings about files that are not there."""
+    if not params["legacy_env"]:
+        return {}, [], []
     running = re.fullmatch(r"/proc/([0-9]+)/environ", params["legacy_env"])
     try:
         if running:
@@ -374,6 +394,50 @@ def read_own(params: dict[str, Any]) -> str:
     return text
 
 
+def gets(where: dict[str, str], here: set[str]) -> dict[str, str]:
+    """Of the stores that a deployment without a legacy process has from itself, those that nothing
+    names elsewhere."""
+    return {
+        store: _environment_rules.HERE
+        for store, place in where.items()
+        if place == _environment_rules.NOWHERE and store in here
+    }
+
+
+def is_own(path: str) -> bool:
+    """Whether an environment on record is a ``.env`` of this module's."""
+    if path.startswith("/proc/"):
+        return False
+    with _reader.opened("", path) as handle:
+        return handle.read().startswith(_environment_text.MARK.encode())
+
+
+def without_stores(
+    values: dict[str, str], params: dict[str, Any]
+) -> tuple[set[str], dict[str, str]]:
+    """The stores that are in the project's containers, and the variables without theirs."""
+    kept, here = dict(values), set()
+    for store, host, names in (
+        ("database", params["postgres_host"], ("DATABASE_URL", "DIRECT_URL")),
+        ("redis", params["redis_host"], ("REDIS_HOST", "REDIS_URL")),
+    ):
+        if values.get(names[0], "") != host and _host_of(values.get(names[0], "")) != host:
+            continue
+        here.add(store)
+        own = ("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB")
+        own = own if store == "database" else ("REDIS_PORT", "REDIS_PASSWORD")
+        for name in (*own, *names):
+            kept.pop(name, None)
+    return here, kept
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
 def tree_of(path: Optional[str], account: str) -> _includes.Tree:
     """The configuration with all that it includes."""
     try:
@@ -399,11 +463,16 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     for path in filter(None, (params["dest"], params["redis_conf"])):
         _paths.require(os.path.dirname(path), "writes secrets there")
     process, files, missing = read_legacy(params)
+    native, here = bool(params["legacy_env"]), set(STORES)
+    if native and is_own(params["legacy_env"]):
+        native, here, process = False, *without_stores(process, params)
     tree = tree_of(params["config"], params["account"])
     stores = _stores.find(process, tree)
     hidden, process = _stores.hides_key(process, tree), _stores.effective(process, tree)
     stay = dict.fromkeys(params["elsewhere"], _environment_rules.ELSEWHERE)
     before, where = read_own(params), {**_stores.where(stores), **stay}
+    if not native:
+        where = {**where, **gets(where, here)}
     settings = _environment.Settings(
         database=params["database"],
         user=params["user"],
@@ -417,6 +486,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         stores=_stores.variables(stores),
         redis_is_here=_stores.is_redis_here(stores),
         where=where,
+        native=native,
+        keys=params["new_keys"],
         overrides={
             name: value
             for name, value in params["overrides"].items()
@@ -426,7 +497,11 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         existing=_envfile.loads(before, "systemd"),
     )
     planned = _environment.plan(process, files, settings)
+    names = {*settings.existing, *planned.values}
     common = {
+        "changed_names": sorted(
+            name for name in names if settings.existing.get(name) != planned.values.get(name)
+        ),
         "comparison": [item._asdict() for item in planned.entries],
         "findings": missing + [item._asdict() for item in planned.findings],
     }

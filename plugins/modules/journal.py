@@ -146,6 +146,14 @@ rows_stay:
   description: Whether rows of the new proxy are nowhere but in its own database.
   returned: success
   type: bool
+deployment:
+  description: The record of C(deploy.yml) on this host; empty where there is none.
+  returned: success
+  type: dict
+images:
+  description: The image that runs now, by service.
+  returned: success
+  type: dict
 journal:
   description: The journal as it is now.
   returned: success
@@ -162,6 +170,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
     position as _position,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import record as _record
 from ansible_collections.llmops.litellm.plugins.module_utils._host import files as _files
 from ansible_collections.llmops.litellm.plugins.module_utils._host import problem as _problem
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _state
@@ -194,11 +203,11 @@ def take(params: dict, journal: Optional[_journal.Journal], now: datetime) -> _j
     refused = _journal.refusal(journal, params["run"], now, params["patience"])
     if refused:
         raise _journal.JournalError("Refused: %s." % refused)
-    # A restore that began since somebody looked last: it looks into the journal again when it has
-    # announced itself, as is done here.
-    restoring = _state.unfinished(folder)
-    if restoring:
-        raise _journal.JournalError("Refused: %s." % restoring)
+    # A restore or a deploy that began since somebody looked last: it looks into the journal again
+    # when it has announced itself, as is done here.
+    other = _state.unfinished(folder) or _record.unfinished(folder)
+    if other:
+        raise _journal.JournalError("Refused: %s." % other)
     owner = {key: params["run"][key] for key in ("controller", "run")}
     if params["operation"] != "open":
         if journal is None or journal["state"] not in TAKES[params["operation"]]:
@@ -270,7 +279,11 @@ def main() -> None:
             journal = _journal.load(module.params["folder"])
         else:
             journal = change(module.params, datetime.now(timezone.utc))
-        module.exit_json(changed=True, **_position.describe(journal, module.params["folder"]))
+        folder = module.params["folder"]
+        module.exit_json(
+            changed=True,
+            **_record.described(_position.describe(journal, folder), _record.load(folder)),
+        )
     except (_problem.OperatorError, OSError) as error:
         module.fail_json(msg=str(error))
 

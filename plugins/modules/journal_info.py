@@ -65,6 +65,22 @@ restoring:
       empty where there is none.
   returned: success
   type: str
+deploying:
+  description:
+    - A run of C(deploy.yml) that is under way on this host, or was killed and has to be ended
+      first, in words; empty where there is none.
+  returned: success
+  type: str
+deployment:
+  description:
+    - The record of C(deploy.yml) on this host, as M(llmops.litellm.deployment_record) writes it;
+      empty where there is none. Where nothing is migrated, RV(state) is C(deployed) with it.
+  returned: success
+  type: dict
+images:
+  description: The image that runs now, by service, as M(llmops.litellm.docker_images_info) has it.
+  returned: success
+  type: dict
 steps_early:
   description:
     - The steps of a migration before the cutover, in their order.
@@ -144,6 +160,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
     position as _position,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import record as _record
 from ansible_collections.llmops.litellm.plugins.module_utils._restore import state as _state
 
 
@@ -161,14 +178,17 @@ def main() -> None:
     try:
         journal = _journal.load(module.params["folder"])
         restoring = _state.unfinished(module.params["folder"])
+        record = _record.load(module.params["folder"])
     except (_journal.JournalError, _state.RestoreError) as error:
         module.fail_json(msg=str(error))
     now, patience = datetime.now(timezone.utc), module.params["patience"]
     module.exit_json(
         changed=False,
-        busy=(_journal.refusal(journal, run, now, patience) if run else None) or "",
+        busy=(_journal.refusal(journal, run, now, patience) if run else None)
+        or (_record.refusal(record, run, now, patience) if run else ""),
         restoring=restoring,
-        **_position.describe(journal, module.params["folder"]),
+        deploying=_record.unfinished(module.params["folder"]),
+        **_record.described(_position.describe(journal, module.params["folder"]), record),
     )
 
 

@@ -30,6 +30,11 @@ options:
       - Container of the pooler through which the proxy, and nobody else, reaches the database.
         Where another proxy writes to it as well, this one's writes alone count.
     type: str
+  address:
+    description:
+      - Address from which the proxy, and nobody else, has its connections to the database, as
+        O(pooler).
+    type: str
 attributes:
   check_mode:
     description: Only looks.
@@ -61,6 +66,8 @@ seconds:
   type: float
 """
 
+from typing import Optional
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.llmops.litellm.plugins.module_utils._litellm import (
@@ -71,14 +78,23 @@ from ansible_collections.llmops.litellm.plugins.module_utils._pooler.target impo
 from ansible_collections.llmops.litellm.plugins.module_utils._postgres import session as _session
 
 
-def ports_of(name: str) -> _spend_flush.Ports:
-    """The ports from which a pooler has its connections.
+def only(pooler: Optional[str], address: Optional[str]) -> Optional[_spend_flush.Sessions]:
+    """Which sessions are the proxy's; ``None`` where all of them are."""
+    if address:
+        return lambda: _spend_flush.at(address)
+    return through(pooler) if pooler else None
+
+
+def through(name: str) -> _spend_flush.Sessions:
+    """The sessions that come through a pooler.
 
     :raises PoolerError: it does not run.
     """
     running = _container.find(name)
     pids = _container.processes(running)
-    return lambda: {row.here[1] for row in _container.to_servers(running, pids, 0)}
+    return lambda: _spend_flush.from_ports(
+        row.here[1] for row in _container.to_servers(running, pids, 0)
+    )
 
 
 def main() -> None:
@@ -93,14 +109,16 @@ def main() -> None:
             },
             "limit": {"type": "float", "default": _spend_flush.LIMIT},
             "pooler": {"type": "str"},
+            "address": {"type": "str"},
         },
+        mutually_exclusive=[("pooler", "address")],
         supports_check_mode=True,
     )
     try:
         result = _spend_flush.wait(
             _session.Endpoint.from_params(module.params["source"]),
             module.params["limit"],
-            ports_of(module.params["pooler"]) if module.params["pooler"] else None,
+            only(module.params["pooler"], module.params["address"]),
         )
     except (_session.PostgresError, PoolerError) as error:
         result = _spend_flush.Flush(False, str(error), 0.0)

@@ -12,6 +12,8 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import facts as _facts
+
 VARS = Path(__file__).resolve().parents[2] / "playbooks/vars"
 LIVE: dict[str, Any] = {"way": "live", "reasons": []}
 STOP: dict[str, Any] = {"way": "stop", "reasons": ["no image"]}
@@ -223,3 +225,79 @@ def test_longer_pause_of_both_is_told(known: Any, pause: float) -> None:
     last = (known.get("__transition_serving") or {}).get("seconds", 0.0)
     for step in ("stop_new", "start_legacy"):
         assert templar.template(facts[step]["pause"]) == last
+
+
+def bare(**preflight: Any) -> dict[str, Any]:
+    """What is known on a host that deploy.yml looks at."""
+    facts = _facts.bare("/opt/litellm")
+    facts["address"] = _facts.address(4000, ["127.0.0.1"], False, [], ["127.0.0.1"])
+    facts["engine"] = {"server": "26.1.5"}
+    return {
+        "__state": {"state": "none", "journal": {}, "images": {}, "deployment": {}},
+        "__preflight": {"facts": facts, "origin": "new", **preflight},
+        "deployment_follows_inventory": True,
+        "ansible_check_mode": False,
+        "litellm_images": {"litellm": "l", "postgres": "p", "redis": "r", "pgbouncer": "b"},
+    }
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_bare_host_has_no_legacy_environment(check: bool) -> None:
+    given = {**bare(), "ansible_check_mode": check}
+    assert value("env_file_legacy_env", **given) == ""
+    assert value("env_file_legacy_files", **given) == []
+    assert value("env_file_new_keys", **given) is True
+    assert value("env_file_new_keys", **{**given, **bare(origin="deployed")}) is False
+
+
+def test_bare_host_gets_what_the_facts_say() -> None:
+    given = bare()
+    for name, wanted in {
+        "compose_litellm_port": 4000,
+        "compose_postgres_port": 5434,
+        "compose_redis_port": 6379,
+        "compose_publish": ["127.0.0.1"],
+        "compose_database": "here",
+        "compose_redis": "here",
+        "compose_litellm_config": "/opt/litellm/config.yaml",
+        "compose_litellm_options": [],
+        "compose_native_postgres": None,
+        "compose_native_redis": "",
+        "deployment_url": "http://127.0.0.1:4000",
+        "deployment_containers": ["proxy", "postgres", "redis"],
+        "deployment_key_file": "/opt/litellm/.env",
+        "deployment_is_live": False,
+        "compose_engine_major": 26,
+        "legacy_servers": [],
+    }.items():
+        assert value(name, **given) == wanted, name
+    assert value("compose_images", deployment_pulls=True, **given) == given["litellm_images"]
+
+
+def test_addresses_of_a_deployment_are_those_that_preflight_made_of_the_wishes() -> None:
+    """Of an address beyond the host, the loopback address is there for the host's own checks."""
+    given = bare()
+    facts = given["__preflight"]["facts"]
+    facts["address"]["publish"] = ["127.0.0.1", "10.0.0.5"]
+    assert value("compose_publish", litellm_publish=["10.0.0.5"], **given) == [
+        "127.0.0.1",
+        "10.0.0.5",
+    ]
+    assert value("deployment_url", litellm_publish=["10.0.0.5"], **given) == "http://127.0.0.1:4000"
+
+
+def test_configuration_of_a_deployment() -> None:
+    given = bare()
+    assert "store_model_in_db: true" in value("deployment_config_text", **given)
+    text = value("deployment_config_text", litellm_config="model_list: []\n", **given)
+    mark, _end, rest = text.partition("\n")
+    assert mark.startswith("# Written by llmops.litellm")
+    assert rest == "model_list: []\n"
+    # a file that is there stays
+    assert value("deployment_config_text", **{**given, **bare(origin="deployed")}) == ""
+
+
+def test_restored_deployment_has_its_environment_from_its_own_file() -> None:
+    given = bare(origin="restored")
+    given["__preflight"]["facts"]["legacy"]["environment"] = "/opt/litellm/.env"
+    assert value("env_file_legacy_env", **given) == "/opt/litellm/.env"

@@ -11,6 +11,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 PREVIEW = Path(__file__).resolve().parents[2] / "playbooks/tasks/preview/migrate.yml"
+PULL = Path(__file__).resolve().parents[2] / "roles/compose/tasks/pull.yml"
 DATABASE = {"name": "llm", "bytes": 1 << 30, "host": "db.example.com", "port": 5432}
 
 
@@ -75,3 +76,24 @@ def test_preview_says_what_becomes_of_clients(way: str, hold: int, said: str) ->
 
 def test_address_of_version_6_is_written_as_people_do() -> None:
     assert "it stays at [fd00::5]:5432" in told("elsewhere", host="fd00::5")
+
+
+@pytest.mark.parametrize(
+    ("check", "codes", "inspected"),
+    [
+        (False, [1, 0], True),  # pulled by then
+        (True, [1, 0], False),
+        (True, [0, 0], True),
+    ],
+)
+def test_an_image_that_a_real_run_would_pull_is_not_inspected(
+    check: bool, codes: list[int], inspected: bool
+) -> None:
+    tasks = yaml.safe_load(PULL.read_text(encoding="utf-8"))
+    (task,) = [task for task in tasks if "llmops.litellm.docker_images_info" in task]
+    known = {
+        "ansible_check_mode": check,
+        "__compose_present": {"results": [{"rc": code} for code in codes]},
+    }
+    templar = Templar(loader=DataLoader(), variables=known)
+    assert templar.template(trust_as_template("{{ %s }}" % task["when"])) is inspected

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Optional
 
 from .._config import includes as _includes
 from .._deployment import journal as _journal
-from .._deployment import position as _position
+from .._deployment import record as _record
 from .._host import reader as _reader
 from .._host import settings_file as _settings_file
 from .._host.problem import OperatorError
@@ -105,7 +105,7 @@ class Settings(NamedTuple):
         """The one of this kind; without a kind, the only one there is, or of both the one that
         serves.
 
-        Which one serves is :func:`_deployment.position.serving`'s answer, as health has it. A
+        Which one serves is :func:`_deployment.record.serving`'s answer, as health has it. A
         journal that can't be read has none: a backup of the wrong deployment would pass for one of
         the right.
 
@@ -115,7 +115,9 @@ class Settings(NamedTuple):
         if not kind and len(self.deployments) == 1:
             kind = next(iter(self.deployments))
         elif not kind:
-            kind = _position.serving(_journal.load(self.state_dir), self.project_dir)
+            kind = _record.serving(
+                _journal.load(self.state_dir), _record.load(self.state_dir), self.project_dir
+            )
         if kind not in self.deployments:
             raise SettingsError("deployments.%s: there is none in the settings" % kind)
         return self.deployments[kind]

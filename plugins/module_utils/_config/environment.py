@@ -21,6 +21,7 @@ from .environment_rules import ELSEWHERE, HERE
 from .loopback import BARE_ADDRESS, URL, moved, port_of
 
 PROCESS = "legacy process"
+KEYS = ("LITELLM_MASTER_KEY", "LITELLM_SALT_KEY")
 OVERRIDES = "env_file_overrides"
 
 
@@ -41,6 +42,9 @@ class Settings(NamedTuple):
       and REDIS_URL name: its configuration comes before them.
     - ``where``: where ``database`` and ``redis`` are (see :func:`_config.stores.where`); one that
       is elsewhere stays there.
+    - ``native``: whether there was a legacy process, whose keys are the only right ones.
+    - ``keys``: without one, whether a master key and a salt key that nobody gave are generated:
+      nothing is encrypted yet.
     """
 
     database: str = "litellm"
@@ -60,6 +64,8 @@ class Settings(NamedTuple):
     stores: Mapping[str, str] = {}
     redis_is_here: bool = False
     where: Mapping[str, str] = {}
+    native: bool = True
+    keys: bool = False
     generate: Callable[[], str] = lambda: secrets.token_urlsafe(32)
 
 
@@ -179,14 +185,14 @@ class _Planner:
             status = "replaced" if name in self.process else "added"
             self._set(name, value, status, "default", reason)
 
-    def _generated(self, name: str, reason: str, keep: bool = True) -> None:
+    def _generated(self, name: str, reason: str, keep: bool = True, prefix: str = "") -> None:
         """A password: of the process (``keep``), of an earlier run, or a new one."""
         if name in self.entries or (keep and name in self.process):
             return
         earlier = self.settings.existing.get(name)
         self._set(
             name,
-            earlier or self.settings.generate(),
+            earlier or prefix + self.settings.generate(),
             "generated",
             "earlier run" if earlier else "new",
             reason,
@@ -210,10 +216,13 @@ class _Planner:
                 self._set(name, value, status, OVERRIDES, "the operator's value")
 
     def _keys(self) -> None:
-        """Master key and salt key: never generated.
+        """Master key and salt key: of a legacy process never generated.
 
         Without a salt key LiteLLM encrypts stored credentials with the master key.
         """
+        if not self.settings.native:
+            self._own_keys()
+            return
         master = self.process.get("LITELLM_MASTER_KEY")
         in_config = self.settings.master_key_in_config
         if master is None:
@@ -258,6 +267,24 @@ class _Planner:
                     "%s: LITELLM_SALT_KEY: the legacy proxy encrypts with another key, so "
                     "credentials of models that are stored in the database cannot be read. "
                     "Take it off the list unless none are stored." % OVERRIDES
+                )
+
+    def _own_keys(self) -> None:
+        """Both keys of a deployment that had no legacy process: what .env has stays."""
+        for name in KEYS:
+            if name in self.entries or name in self.process:
+                continue
+            if name == KEYS[0] and self.settings.master_key_in_config:
+                self._note(name, "absent", "config.yaml", "general_settings.master_key has it")
+            elif self.settings.keys or self.settings.existing.get(name):
+                self._generated(name, "nobody gave one", prefix="sk-")
+            elif name == KEYS[1] and KEYS[0] in self.values:
+                self._note(name, "absent", "", "what is stored is encrypted with the master key")
+            else:
+                self.problems.append(
+                    "%s is neither in .env nor in %s, and the database is not new: what is stored"
+                    " was encrypted with the one that it had. Bring .env back, or give it in %s."
+                    % (name, OVERRIDES, OVERRIDES)
                 )
 
     def _stays(self, name: str) -> None:

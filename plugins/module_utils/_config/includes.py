@@ -159,17 +159,19 @@ def _read(match: re.Match[str]) -> str:
     return "" if groups.get("joined") else _ESCAPES.get(groups["sign"], match[0])
 
 
-def follow(path: str, account: Optional[Account] = None) -> Tree:
+def follow(path: str, account: Optional[Account] = None, text: Optional[str] = None) -> Tree:
     """A config.yaml with all that it includes.
 
     :param account: who reads it; without one, who could have chosen the file (see
         :func:`_host.reader.of`).
+    :param text: what it is to hold, of one that is not written yet.
     :raises OSError: the file itself can't be read. :raises UntrustedPath: more than one account
         could have chosen it.
     """
     account = account or _reader.of("", path)
     first = os.path.abspath(path)
-    parts = [_part(path, account.text(path, LIMIT), first, account)]
+    read = account.text(path, LIMIT) if text is None else text
+    parts = [_part(path, read, first, account)]
     lost, seen = [], {first}
     if parts[0].text.startswith(MARK):
         seen.add(os.path.join(os.path.dirname(first), INSIDE))  # as other views name this one

@@ -192,7 +192,7 @@ def _project(folder: str, found: dict[str, Any], engine: tuple[str, ...]) -> Pro
     )
 
 
-def _command(service: dict[str, Any]) -> _proxy_command.Command:
+def command_of(service: dict[str, Any]) -> _proxy_command.Command:
     """What a service's command says, as LiteLLM reads it."""
     words = service.get("command") or []
     return _proxy_command.parse_words(
@@ -202,7 +202,7 @@ def _command(service: dict[str, Any]) -> _proxy_command.Command:
 
 def _scheme(service: dict[str, Any]) -> str:
     """Whether LiteLLM serves HTTPS."""
-    options = _command(service)["options"]
+    options = command_of(service)["options"]
     found = _addresses.has_tls(options, service.get("environment") or {})
     return "https" if found else "http"
 
@@ -244,7 +244,7 @@ def _address(
 ) -> tuple[Optional[tuple[str, int]], str]:
     """Where the proxy is reached, published or in the host's own network; or why nobody knows."""
     environment = service.get("environment") or {}
-    command = _command(service)
+    command = command_of(service)
     port = int(command["port"] or environment.get("PORT") or INSIDE["litellm"])
     if service.get("network_mode") == "host":
         host = str(command["host"] or environment.get("HOST") or "")

@@ -79,6 +79,7 @@ _LEGACY = {
     "host": _MAYBE,
     "python": _MAYBE,
     "reader": _MAYBE,
+    "environment": _MAYBE,
     "site": _MAYBE,
     "options": ([str], None),
     "variables": ([str], None),

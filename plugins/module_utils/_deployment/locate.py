@@ -32,7 +32,7 @@ from . import legacy as _legacy
 from . import legacy_reader as _legacy_reader
 from . import needed_copies as _needed_copies
 from . import places as _places
-from . import position as _position
+from . import record as _record
 from . import steps as _steps
 from .legacy_reader import Reader
 
@@ -126,15 +126,25 @@ def journal_of(folder: str) -> tuple[Optional[_journal.Journal], str]:
         return None, str(error)
 
 
+def record_of(folder: str) -> tuple[Optional[_record.Record], str]:
+    """The record of ``deploy.yml``, and why it can't be understood."""
+    try:
+        return _record.load(folder), ""
+    except (_journal.JournalError, OSError) as error:
+        return None, str(error)
+
+
 def find(where: Where, kind: str = "") -> Deployed:
     """The deployment of this kind; without a kind, the one that serves. What the settings say comes
     first."""
     journal, problem = journal_of(where.state_dir)
-    kind = kind or _position.serving(journal, where.project_dir)
+    record, damage = record_of(where.state_dir)
+    kind = kind or _record.serving(journal, record, where.project_dir)
     found = _journal.found_in(journal)
     lacking = [("journal", problem)] if problem else []
+    lacking += [("record of deploy.yml", damage)] if damage else []
     if kind == _steps.COMPOSE:
-        deployed = _compose(where, journal, lacking)
+        deployed = _compose(where, _record.remembered(journal, record), lacking)
     elif found.get("legacy"):
         deployed = _recorded(where, journal, lacking)
     else:
@@ -150,10 +160,8 @@ def _configuration(path: str, reader: Optional[Reader] = None) -> _includes.Tree
         return _includes.Tree()
 
 
-def _compose(
-    where: Where, journal: Optional[_journal.Journal], lacking: list[tuple[str, str]]
-) -> Deployed:
-    found = _journal.found_in(journal)
+def _compose(where: Where, facts: dict[str, Any], lacking: list[tuple[str, str]]) -> Deployed:
+    found = facts.get("found") or {}
     folder = found.get("project_dir") or where.project_dir
     path = os.path.join(folder, ".env")
     environment = _environment(path, lacking)
@@ -177,7 +185,7 @@ def _compose(
     ports = _gateway_ports(_configuration(config).texts, where.gateway_name)
     database = None
     if "postgres" not in names:
-        database = _elsewhere(journal, path, lacking)
+        database = _elsewhere(facts, path, lacking)
     try:
         # As the proxy logs in: by network and password. The container's own socket would let
         # anybody in.
@@ -200,7 +208,7 @@ def _compose(
         database=database,
         redis=_redis.Container(names["redis"]) if "redis" in names else None,
         places=_places.of(found),
-        copies=_needed_copies.of(journal["facts"] if journal else {}),
+        copies=_needed_copies.of(facts),
         containers=tuple(names.values()),
         published=project.published if project else (),
         exposed=tuple((found.get("address") or {}).get("publish", ())),
@@ -254,10 +262,9 @@ def _models(known: list[dict[str, Any]], ports: set[int], host: str) -> tuple[Mo
 
 
 def _elsewhere(
-    journal: Optional[_journal.Journal], path: str, lacking: list[tuple[str, str]]
+    facts: dict[str, Any], path: str, lacking: list[tuple[str, str]]
 ) -> Optional[_session.Endpoint]:
     """A database on another host; ``None`` where there is none, or nothing says how to ask it."""
-    facts: dict[str, Any] = dict(journal["facts"]) if journal else {}
     if _places.of(facts.get("found") or {}).database != ELSEWHERE:
         return None
     try:
@@ -293,7 +300,7 @@ def _recorded(
         environment,
         _database(environment, lacking)
         if _places.here(found, "database")
-        else _elsewhere(journal, path, lacking),
+        else _elsewhere(dict(journal["facts"]) if journal else {}, path, lacking),
         _native_redis(environment, redis.get("port"), redis.get("host") or HERE),
         units=tuple(unit for unit in services if unit),
         models=_models(found.get("model_hosts") or [], set(), HERE),

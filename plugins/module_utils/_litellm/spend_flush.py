@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from typing import Callable, Iterable, NamedTuple, Optional
 
-from .._postgres.session import Endpoint, PostgresError, Session
+from .._postgres.session import Endpoint, PostgresError, Session, literal
 
 # The job runs every 10 s (``proxy_batch_write_at``) and up to 5 more, by chance; a little for its
 # own work.
@@ -43,8 +43,8 @@ WHERE usename = current_user AND datname = current_database() AND pid <> pg_back
 )
 
 
-# Of one proxy of several: which ports its sessions come from.
-Ports = Callable[[], Iterable[int]]
+# Of one proxy of several: the condition, in SQL, of its sessions.
+Sessions = Callable[[], str]
 
 
 class Flush(NamedTuple):
@@ -57,23 +57,23 @@ class Flush(NamedTuple):
     seconds: float
 
 
-def wait(endpoint: Endpoint, limit: float = LIMIT, ports: Optional[Ports] = None) -> Flush:
+def wait(endpoint: Endpoint, limit: float = LIMIT, only: Optional[Sessions] = None) -> Flush:
     """Wait until the proxy that works with a database has written its spend.
 
     :param endpoint: with the proxy's own role, which alone may see what its other sessions do.
     :param limit: seconds.
-    :param ports: of one proxy, where another one writes to the database as well.
+    :param only: of one proxy, where another one writes to the database as well.
     """
     begun = time.monotonic()
     try:
         with Session(endpoint) as session:
-            reason = _watch(session, begun, limit, ports)
+            reason = _watch(session, begun, limit, only)
     except PostgresError as error:
         reason = str(error)
     return Flush(not reason, reason, round(time.monotonic() - begun, 3))
 
 
-def _watch(session: Session, begun: float, limit: float, ports: Optional[Ports]) -> str:
+def _watch(session: Session, begun: float, limit: float, only: Optional[Sessions]) -> str:
     daily = (
         session.query("SELECT to_regclass('\"LiteLLM_DailyUserSpend\"') IS NOT NULL")[0][0] == "t"
     )
@@ -81,14 +81,14 @@ def _watch(session: Session, begun: float, limit: float, ports: Optional[Ports])
     before = session.query(query)
     changed: Optional[float] = None
     while True:
-        connected, busy = session.query(SESSIONS + (_of(ports()) if ports else ""))[0]
+        connected, busy = session.query(SESSIONS + (" AND " + only() if only else ""))[0]
         now = time.monotonic()
         found = before if changed else session.query(query)
-        if found != before and (ports is None or busy == "t"):
+        if found != before and (only is None or busy == "t"):
             changed = now
         elif changed is not None and (busy == "f" or now - changed > CROWDED):
             return ""
-        if connected == "0" and ports is None and now - begun > ABSENT:
+        if connected == "0" and only is None and now - begun > ABSENT:
             return "no proxy is connected to its database"
         if now - begun > limit:
             return "the proxy wrote no spend for %g s" % limit
@@ -96,6 +96,11 @@ def _watch(session: Session, begun: float, limit: float, ports: Optional[Ports])
         time.sleep(PAUSE)
 
 
-def _of(ports: Iterable[int]) -> str:
+def from_ports(ports: Iterable[int]) -> str:
     """The condition of sessions that come from these ports."""
-    return " AND client_port IN (%s)" % ", ".join(["0", *map(str, sorted(ports))])
+    return "client_port IN (%s)" % ", ".join(["0", *map(str, sorted(ports))])
+
+
+def at(address: str) -> str:
+    """The condition of sessions that come from this address."""
+    return "client_addr = %s" % literal(address)

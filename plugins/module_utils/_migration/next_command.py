@@ -9,6 +9,7 @@ from typing import Optional
 
 from .._deployment import journal as _journal
 from .._deployment import position as _position
+from .._deployment import record as _record
 from .._deployment import steps as _steps
 
 NONE, UNREADABLE = "none", "unreadable"
@@ -19,6 +20,7 @@ WORDS = {
     _journal.ROLLED_BACK: "the legacy deployment serves again, as it was",
     _journal.MIGRATED: "LiteLLM, PostgreSQL and Redis run in Docker Compose",
     _journal.FINALIZED: "Docker Compose serves, the legacy deployment is retired for good",
+    _record.DEPLOYED: "deploy.yml has made it: LiteLLM, PostgreSQL and Redis run in Docker Compose",
 }
 _NOTHING = "changes nothing: "
 _REFUSES = "refuses: "
@@ -66,6 +68,16 @@ def next_commands(journal: Optional[_journal.Journal]) -> dict[str, str]:
             "finalize.yml": _NOTHING + "the host is finalized",
         },
     }.get(str(state), _unknown("the journal's state is not one that this release knows"))
+
+
+def next_of_deployed() -> dict[str, str]:
+    """The same on a host whose deployment ``deploy.yml`` has made."""
+    return {
+        "deploy.yml": "makes it what the inventory says, while clients are served",
+        "migrate.yml": _REFUSES + "there is no legacy deployment to be moved",
+        "rollback.yml": _NOTHING + "nothing was migrated",
+        "finalize.yml": _NOT_MIGRATED,
+    }
 
 
 def only_taken(journal: _journal.Journal) -> bool:

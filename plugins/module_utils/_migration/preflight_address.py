@@ -67,8 +67,8 @@ def check_address(
     connected = _connections.connections(_listening(listeners, port, pid), listeners)
     tls = _addresses.has_tls(facts.get("options", []), legacy.effective)
     publish = [listen] if in_host else _addresses.published(wanted)
-    proofs = _outer(publish)
-    urls = _urls([before, publish, *([address] for address in proofs)], port, tls)
+    proofs = outer(publish)
+    urls = urls_of([before, publish, *([address] for address in proofs)], port, tls)
     found.facts["address"] = {
         "legacy": before,
         "publish": publish,
@@ -82,7 +82,7 @@ def check_address(
         _say_refused(found, port, before, tls)
     _say_change(found, port, before, wanted, connected, chosen)
     if proofs or any(address in _addresses.EVERY for address in publish):
-        _say_exposed(found, settings, port, publish)
+        say_exposed(found, settings, port, publish)
     _say_forwarders(found, port, connected, listeners)
     return found
 
@@ -105,7 +105,7 @@ def _say_refused(found: Findings, port: int, before: Sequence[str], tls: bool) -
         )
 
 
-def _urls(served: Iterable[Sequence[str]], port: int, tls: bool) -> list[str]:
+def urls_of(served: Iterable[Sequence[str]], port: int, tls: bool) -> list[str]:
     """Where this host reaches each of these sets of addresses."""
     scheme = "https" if tls else "http"
     return [_addresses.url(scheme, _addresses.reached(each), port) for each in served]
@@ -119,7 +119,7 @@ def _listening(listeners: Iterable[_listeners.Listener], port: int, pid: int) ->
     return pid
 
 
-def _outer(publish: Sequence[str]) -> list[str]:
+def outer(publish: Sequence[str]) -> list[str]:
     """The addresses at which others reach the host; of every one those that it has."""
     found = [
         address
@@ -169,7 +169,7 @@ def _is_outer(address: str) -> bool:
         return False
 
 
-def _say_exposed(found: Findings, settings: dict, port: int, publish: Sequence[str]) -> None:
+def say_exposed(found: Findings, settings: dict, port: int, publish: Sequence[str]) -> None:
     """A proxy that others reach is published for others, past the host's firewall."""
     shown = ", ".join(publish)
     guard = _guard() if settings["network"] != "host" else ""

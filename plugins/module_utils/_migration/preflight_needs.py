@@ -18,6 +18,7 @@ from .._config.needs import HOST, REFERENCE, Named
 from .._deployment import legacy as _legacy
 from .._deployment import places as _places
 from .._host import files as _files
+from .._host.account import Account
 from .._litellm import salt_key as _salt_key
 from .._postgres import session as _session
 from . import preflight_stores as _preflight_stores
@@ -57,6 +58,21 @@ def check_needs(
     named += _needs.of_home(home, planned, texts)
     found = Findings()
     _check_references(found, legacy, planned, named, texts)
+    found.add(check_named(named, _place(legacy), account, settings))
+    found.facts["needs"]["servers"] = _preflight_stores.servers(legacy, facts)
+    return found
+
+
+def check_named(
+    named: Iterable[Named], place: _needs_files.Place, account: Account, settings: dict
+) -> Findings:
+    """Resolve what is named, and what the operator gives besides, as the container will.
+
+    Facts: ``needs``, but for ``servers``.
+
+    :param account: who reads it.
+    """
+    found = Findings()
     try:
         given = _mounts.parse(settings["mounts"])
     except ValueError as error:
@@ -71,7 +87,7 @@ def check_needs(
         )
     resolved = _needs_files.resolve(
         [item for item in named if item.kind != REFERENCE and not _ours(item)],
-        _place(legacy),
+        place,
         account,
         # what the operator says goes before the host's own file, which is carried in any case
         {**_known_hosts(), **settings["extra_hosts"]},
@@ -79,8 +95,7 @@ def check_needs(
     )
     found.problems += resolved.problems
     found.warnings += resolved.warnings
-    servers = _preflight_stores.servers(legacy, facts)
-    found.facts["needs"] = {**facts_of(resolved), "servers": servers}
+    found.facts["needs"] = facts_of(resolved)
     return found
 
 

@@ -156,11 +156,11 @@ def check_environment_file(
 def check_project_folder(folder: str, legacy: str, views: Iterable[str] = ()) -> Findings:
     """Check the project folder: its files are ours, and git does not track what holds secrets.
 
-    :param legacy: the folder that the legacy proxy runs in.
+    :param legacy: the folder that the legacy proxy runs in, empty where there is none.
     :param views: names of the rendered copies of included files.
     """
     found = Findings()
-    if os.path.realpath(folder) == os.path.realpath(legacy):
+    if legacy and os.path.realpath(folder) == os.path.realpath(legacy):
         # LiteLLM's database client reads a .env where it runs, and fails where it may not read it.
         found.refuse(
             "litellm_project_dir",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Iterable, Mapping, Optional, Sequence
 from urllib.parse import unquote
 
 from .._config import configured as _configured
@@ -496,12 +496,20 @@ def check_model_servers(
 
     Those of the database are found later, by the staged proxy. Facts: ``model_hosts``.
     """
-    found = Findings()
+    ports = _legacy.model_ports(legacy.environment, legacy.configuration.texts)
+    return check_model_ports(ports, facts, listeners)
+
+
+def check_model_ports(
+    ports: Iterable[int], facts: Facts, listeners: list[_listeners.Listener]
+) -> Findings:
+    """Check the model servers of this host by their ports, of which the deployment's own are none.
+    Facts: ``model_hosts``."""
     own = {
         facts["legacy"]["port"],
         *(store["port"] for name in _places.STORES if (store := _places.here(facts, name))),
     }
-    ports = _legacy.model_ports(legacy.environment, legacy.configuration.texts)
+    found = Findings()
     servers = [_model_server(port, listeners) for port in sorted(ports) if port not in own]
     found.facts["model_hosts"] = servers
     silent = ["127.0.0.1:%d" % server["port"] for server in servers if not server["answers"]]

@@ -247,12 +247,14 @@ def _check_extensions(variable: str, reference: str, names: Sequence[str]) -> li
     ]
 
 
-def check_names(settings: dict, facts: Facts) -> list[Problem]:
-    """Volumes, containers and the subnet are free, or ours from an earlier run, which this host's
-    journal proves.
+def check_names(settings: dict, facts: Facts, known: Optional[bool] = None) -> list[Problem]:
+    """Volumes, containers and the subnet are free, or ours from an earlier run.
+
+    :param known: whether there was one; if it is not given, this host's journal proves it.
     """
     project = settings["project_name"]
-    known = os.path.exists(_journal.path_of(settings["state_dir"]))
+    if known is None:
+        known = os.path.exists(_journal.path_of(settings["state_dir"]))
     volumes = {}
     for service, name in _compose_project.volume_names(project).items():
         if service not in _places.services(facts):

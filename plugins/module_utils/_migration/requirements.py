@@ -64,6 +64,8 @@ NOBODY = "nobody"
 _CHOOSE = {
     STAGING: "litellm_stage_port",
     POOLING: "litellm_pooler_port",
+    "proxy": "litellm_port",
+    "database": "litellm_postgres_port",
     "redis": "litellm_redis_port",
 }
 LEAST_DIFFERENT = 8

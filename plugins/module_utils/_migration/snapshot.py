@@ -322,7 +322,9 @@ def compare(old: Snapshot, new: Snapshot, served: bool = False) -> list[str]:
         )
     return (
         found
-        + _compare_exercised(old["exercised"], new["exercised"])
+        + _compare_exercised(
+            old["exercised"], new["exercised"], {model["name"] for model in new["models"]}
+        )
         + _compare_capabilities(old, new)
         + _client_keys.differences(old["client_keys"], new["client_keys"])
     )
@@ -386,10 +388,13 @@ def _shown(value: Any) -> str:
     return "%.10g" % value if isinstance(value, (int, float)) else str(value)
 
 
-def _compare_exercised(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[str]:
+def _compare_exercised(
+    old: list[dict[str, Any]], new: list[dict[str, Any]], listed: set[str]
+) -> list[str]:
+    """Nothing of a model that is not there any more, which is said already."""
     there = {(result["model"], result["mode"]): result for result in new}
     found = []
-    for result in old:
+    for result in (result for result in old if result["model"] in listed):
         later = there.get((result["model"], result["mode"]))
         found += (
             _sample_request.differences(result, later)

@@ -20,7 +20,7 @@ from .._deployment import addresses as _addresses
 from .._deployment import compose_project as _compose_project
 from .._deployment import journal as _journal
 from .._deployment import legacy as _legacy
-from .._deployment import position as _position
+from .._deployment import record as _record
 from .._deployment import steps as _steps
 from .._host import docker as _docker
 from .._host import listeners as _listeners
@@ -31,7 +31,7 @@ from .._host.problem import OperatorError
 from .._litellm import client as _client
 from .._litellm import readiness as _readiness
 from .._restore import state as _state
-from .next_command import NONE, UNREADABLE, WORDS, _unknown, next_commands
+from .next_command import NONE, UNREADABLE, WORDS, _unknown, next_commands, next_of_deployed
 
 PORT = 4000
 
@@ -191,10 +191,18 @@ def inspect(settings: dict[str, Any], now: Optional[datetime] = None) -> dict[st
     if problem:
         status["journal"].update(state=UNREADABLE, words=WORDS[UNREADABLE], problem=problem)
     listeners = _guarded(_listeners.listeners, [])
-    found = _journal.found_in(journal)
+    record, damage = _record_of(settings["state_dir"])
+    made = _record.made(journal, record)
+    found = _record.remembered(journal, record).get("found") or {}
+    if record is not None or damage:
+        status["journal"].update(_deployed_in_words(record, made, damage, status["journal"]))
     legacy = _guarded(
         lambda: (
-            _recorded(found, listeners) if found.get("legacy") else _discovered(settings, listeners)
+            {"port": found["legacy"]["port"], "error": "none"}
+            if made
+            else _recorded(found, listeners)
+            if found.get("legacy")
+            else _discovered(settings, listeners)
         ),
         {},
     )
@@ -211,7 +219,7 @@ def inspect(settings: dict[str, Any], now: Optional[datetime] = None) -> dict[st
         **_guarded(lambda: _compose(settings["project_name"], folder), {}),
     }
     own = status["compose"].pop("port", None)
-    serving = _guarded(lambda: _position.serving(journal, folder), _steps.LEGACY)
+    serving = _guarded(lambda: _record.serving(journal, record, folder), _steps.LEGACY)
     port = own if own and serving == _steps.COMPOSE else status["legacy"]["port"]
     status["proxy"] = {
         "port": port,
@@ -249,6 +257,8 @@ def inspect(settings: dict[str, Any], now: Optional[datetime] = None) -> dict[st
         if problem
         else _unknown(status["restore"])
         if status["restore"]
+        else next_of_deployed()
+        if made
         else _guarded(lambda: next_commands(journal), _unknown("the journal cannot be understood"))
     )
     return status
@@ -277,6 +287,37 @@ def _journal_of(folder: str) -> tuple[Optional[_journal.Journal], Optional[str]]
         return _journal.load(folder), None
     except (_journal.JournalError, OSError) as error:
         return None, str(error)
+
+
+def _record_of(folder: str) -> tuple[Optional[_record.Record], Optional[str]]:
+    try:
+        return _record.load(folder), None
+    except (_journal.JournalError, OSError) as error:
+        return None, str(error)
+
+
+def _deployed_in_words(
+    record: Optional[_record.Record],
+    made: _record.Facts,
+    problem: Optional[str],
+    told: dict[str, Any],
+) -> dict[str, Any]:
+    """What the record of ``deploy.yml`` changes of the journal in words."""
+    if problem or record is None:
+        return {"state": UNREADABLE, "words": WORDS[UNREADABLE], "problem": problem}
+    if record["state"] == _record.RUNNING:
+        words = "a run of deploy.yml is at work, or was killed: deploy.yml ends it"
+    elif made:
+        words = WORDS[_record.DEPLOYED]
+        if record["state"] == _record.FAILED:
+            words += "; its last run failed"
+    elif told["state"] == NONE and record["state"] == _record.FAILED:
+        words = "deploy.yml has failed, and has taken away again what did not serve"
+    else:
+        return {}
+    state = record["state"] if made or told["state"] == NONE else told["state"]
+    since = record["ended"] or record["begun"]
+    return {"state": state, "since": since, "words": words}
 
 
 def _restoring(folder: str) -> Optional[str]:

@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
 from .._deployment import journal as _journal
+from .._deployment import record as _record
 from .._host import display as _display
 from .._host import files as _files
 from .._host import listeners as _listeners
@@ -265,13 +266,13 @@ def bridged(project: str, folder: str = UNITS) -> list[int]:
 
 
 def migrated(folder: str) -> list[int]:
-    """Ports of the model servers that a migration has found.
+    """Ports of the model servers that a migration, or ``deploy.yml``, has found.
 
     A journal that can't be read is reported elsewhere.
     """
     try:
-        found = _journal.found_in(_journal.load(folder))
-        return [int(host["port"]) for host in found["model_hosts"]]
+        facts = _record.remembered(_journal.load(folder), _record.load(folder))
+        return [int(host["port"]) for host in facts["found"]["model_hosts"]]
     except (_journal.JournalError, OSError, KeyError, TypeError, ValueError):
         return []
 

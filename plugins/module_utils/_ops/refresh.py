@@ -15,6 +15,7 @@ from .._config import needs_copies as _needs_copies
 from .._deployment import compose_project as _compose_project
 from .._deployment import journal as _journal
 from .._deployment import needed_copies as _needed_copies
+from .._deployment import record as _record
 from .._deployment.compose_project import DeploymentError
 from .._deployment.needed_copies import Copies
 from .._host import display as _display
@@ -54,11 +55,11 @@ def refresh(settings: _settings.Settings, options: Any) -> Answer:
         can't be read, or the proxy does not start; then it has its former copies again, where this
         run has them.
     """
-    journal = _journal.load(settings.state_dir)
-    reason = _refusal(settings.state_dir, journal)
-    if reason or journal is None:
+    journal, record = _journal.load(settings.state_dir), _record.load(settings.state_dir)
+    reason = _refusal(settings.state_dir, journal, record)
+    if reason:
         raise RefusedError(reason)
-    copies = _needed_copies.of(journal["facts"])
+    copies = _needed_copies.of(_record.remembered(journal, record))
     changed = _needed_copies.outdated(copies)
     sources = [copy.source for copy in changed]
     lines = ["%s has changed since it was copied" % source for source in sources]
@@ -90,13 +91,18 @@ def refresh(settings: _settings.Settings, options: Any) -> Answer:
     return Answer(DONE, [*lines, "copied anew, and LiteLLM runs with it"], result)
 
 
-def _refusal(folder: str, journal: Optional[_journal.Journal]) -> str:
+def _refusal(
+    folder: str, journal: Optional[_journal.Journal], record: Optional[_record.Record]
+) -> str:
     """Why nothing is copied; empty where it can be."""
-    if journal is None:
-        return "no migration is on record in %s" % folder
-    unfinished = _state.unfinished(folder)
+    made = bool(_record.made(journal, record))
+    if journal is None and not made:
+        return "no migration and no deployment is on record in %s" % folder
+    unfinished = _state.unfinished(folder) or _record.unfinished(folder)
     if unfinished:
         return unfinished
+    if made or journal is None:
+        return ""
     if journal["state"] not in (_journal.MIGRATED, _journal.FINALIZED):
         return "the migration is %s: the compose deployment alone has copies" % journal["state"]
     return ""

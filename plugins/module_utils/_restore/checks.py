@@ -13,6 +13,7 @@ from typing import Any, Callable, Iterable, NamedTuple, Optional, Sequence
 from .._backup import backup as _backup
 from .._deployment import journal as _journal
 from .._deployment import python_environment as _python_environment
+from .._deployment import record as _record
 from .._deployment.service import Deployment
 from .._host import docker as _docker
 from .._host import reader as _reader
@@ -179,10 +180,11 @@ def check_others(target: Endpoint) -> list[str]:
 
 
 def check_journal(state_dir: str) -> list[str]:
-    """Refuse while a migration or a rollback is in progress."""
+    """Refuse while a migration, a rollback or a deploy is in progress."""
+    deploying = _record.unfinished(state_dir)
     journal = _journal.load(state_dir)
     if journal is None or journal["state"] != _journal.RUNNING:
-        return []
+        return [deploying] if deploying else []
     return [
         "a migration is under way on this host, or was killed (%s, phase %s): end it by "
         "migrate.yml or rollback.yml first" % (_journal.path_of(state_dir), journal["phase"])

@@ -372,3 +372,84 @@ def test_what_litellm_loads_by_itself_comes_along(folder: Path, run: Run) -> Non
     result = run(legacy_files=[late], check=True)
     names = {item["name"] for item in result["comparison"]}
     assert ("PROVIDER_KEY" in names, "REDIS_SSL" in names) == (True, False)
+
+
+def test_deployment_without_a_legacy_process(folder: Path, run: Run) -> None:
+    new: dict[str, Any] = {"legacy_env": None, "legacy_files": None, "config": None}
+    refused = run(**new)
+    assert "LITELLM_MASTER_KEY is neither in .env nor in env_file_overrides" in refusal(refused)
+    assert not (folder / ".env").exists()
+    made = run(**new, new_keys=True)
+    assert made["changed"] is True
+    first = values(folder)
+    assert first["LITELLM_MASTER_KEY"].startswith("sk-")
+    assert first["DATABASE_URL"].endswith("@postgres:5432/litellm")
+    assert (folder / "redis.conf").exists()
+    for keys in (True, False):
+        assert run(**new, new_keys=keys)["changed"] is False
+    run(**new, overrides={"OWN": "1"})
+    assert values(folder) == {**first, "OWN": "1"}
+    run(**new)
+    assert values(folder) == first
+
+
+def test_configuration_of_a_new_deployment_may_name_its_stores(folder: Path, run: Run) -> None:
+    (folder / "new.yaml").write_text(
+        "general_settings: {database_url: os.environ/DATABASE_URL, master_key: sk-hunter2-own}\n"
+        "litellm_settings: {cache: true, cache_params: {type: redis, host: r.example.com}}\n"
+    )
+    run(legacy_env=None, legacy_files=None, config=str(folder / "new.yaml"), new_keys=True)
+    assert values(folder)["LITELLM_MASTER_KEY"] == "sk-hunter2-own"
+    assert values(folder)["POSTGRES_DB"] == "litellm"
+    # a Redis that is elsewhere stays there
+    assert "REDIS_PASSWORD" not in values(folder)
+    assert not (folder / "redis.conf").exists()
+
+
+def test_environment_of_a_restored_deployment_stays(folder: Path, run: Run) -> None:
+    run()
+    (folder / "restored").mkdir()
+    own = folder / "restored/.env"
+    own.write_bytes((folder / ".env").read_bytes())
+    before = values(folder)
+    new: dict[str, Any] = {"legacy_env": str(own), "legacy_files": None, "config": None}
+    assert run(**new)["changed"] is False
+    run(**new, overrides={"A": None, "B": "2"})
+    after = values(folder)
+    assert after == {**{name: value for name, value in before.items() if name != "A"}, "B": "2"}
+    # the passwords of its servers are those of its containers
+    run(**new, overrides={"POSTGRES_PASSWORD": "hunter2-of-the-operator"})
+    assert values(folder)["DATABASE_URL"].startswith(
+        "postgresql://litellm:hunter2-of-the-operator@"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"), [("postgresql://u:hunter2@db.example.com/d", True), ("", False)]
+)
+def test_restored_deployment_without_a_database_of_its_own(
+    folder: Path, run: Run, url: str, kept: bool
+) -> None:
+    lines = {"LITELLM_MASTER_KEY": "sk-hunter2", "REDIS_HOST": "redis", "REDIS_PASSWORD": "hunter2"}
+    (folder / ".env").write_text(
+        "# Written by llmops.litellm, role env_file.\n"
+        + _envfile.dumps({**lines, **({"DATABASE_URL": url} if url else {})})
+    )
+    run(legacy_env=str(folder / ".env"), legacy_files=None, config=None)
+    after = values(folder)
+    assert after.get("DATABASE_URL", "") == url
+    assert ("DATABASE_URL" in after) is kept
+    assert "POSTGRES_PASSWORD" not in after
+    assert (after["REDIS_HOST"], after["REDIS_PASSWORD"]) == ("redis", "hunter2")
+
+
+def test_variables_that_change_are_named(run: Run) -> None:
+    """Also in check mode, and by name alone: new ones, other values, and what goes."""
+    names = run(check=True)["changed_names"]
+    assert {"A", "LITELLM_SALT_KEY", "REDIS_PASSWORD"} <= set(names)
+    assert run()["changed_names"] == names == sorted(names)
+    assert run()["changed_names"] == []
+    changes = {"A": "2", "UI_PASSWORD": None, "NEW": "3"}
+    for check in (True, False):
+        assert run(check=check, overrides=changes)["changed_names"] == ["A", "NEW", "UI_PASSWORD"]
+    assert run(overrides=changes)["changed_names"] == []

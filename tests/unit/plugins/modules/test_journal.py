@@ -75,6 +75,9 @@ def test_journal_is_told_as_it_is_written(state: Path, call: Run) -> None:
         "backup_path": "",
         "half_staged": False,
         "restoring": "",
+        "deploying": "",
+        "deployment": {},
+        "images": {},
         "journal": {},
         "invocation": call(journal_info)["invocation"],
     }

@@ -72,7 +72,26 @@ def test_pooler_says_from_where_its_proxy_writes(
     )
     source = {"container": "litellm-postgres", "database": "litellm", "user": "litellm"}
     assert run(capsys, source=source, pooler="pooler")["seen"]
-    assert set(asked[0][2]()) == {41}
+    assert asked[0][2]() == "client_port IN (0, 41)"
+
+
+def test_address_says_from_where_its_proxy_writes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        _spend_flush,
+        "wait",
+        lambda *words: asked.append(words) or _spend_flush.Flush(True, "", 3.5),
+    )
+    source = {"container": "litellm-postgres", "database": "litellm", "user": "litellm"}
+    assert run(capsys, source=source, address="172.30.40.5")["seen"]
+    assert asked[0][2]() == "client_addr = '172.30.40.5'"
+    assert run(capsys, source=source)["seen"]
+    assert asked[1][2] is None  # every session is the proxy's
+    both = run(capsys, source=source, address="172.30.40.5", pooler="pooler")
+    assert both["failed"] and "mutually exclusive" in both["msg"]
+    assert len(asked) == 2
 
 
 def test_pooler_that_does_not_run_is_no_failure(

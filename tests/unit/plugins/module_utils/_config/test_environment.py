@@ -578,3 +578,50 @@ def test_redis_elsewhere_is_named_as_it_was() -> None:
     assert found.problems == []
     wrong = plan(process, where={"redis": "elsewhere"}, overrides={"REDIS_HOST": "redis"})
     assert "env_file_overrides: REDIS_HOST: there is no Redis" in wrong.problems[0]
+
+
+MASTER, SALT = "LITELLM_MASTER_KEY", "LITELLM_SALT_KEY"
+
+
+def fresh(**settings: Any) -> _environment.EnvironmentPlan:
+    """The plan of a deployment that had no legacy process."""
+    given = {"native": False, "generate": lambda: "drawn", **settings}
+    return _environment.plan({}, [], _environment.Settings(**given))
+
+
+def test_new_deployment_gets_all_that_it_needs() -> None:
+    found = fresh(keys=True)
+    assert found.problems == []
+    assert (found.values[MASTER], found.values[SALT]) == ("sk-drawn", "sk-drawn")
+    assert (found.values["UI_USERNAME"], found.values["UI_PASSWORD"]) == ("admin", "drawn")
+    assert found.values["DATABASE_URL"] == "postgresql://litellm:drawn@postgres:5432/litellm"
+    assert (found.values["REDIS_HOST"], found.values["REDIS_PASSWORD"]) == ("redis", "drawn")
+    assert {status(found, name) for name in (MASTER, SALT, "UI_PASSWORD")} == {"generated"}
+
+
+def test_keys_of_a_new_deployment_are_drawn_once() -> None:
+    first = fresh(keys=True).values
+    for keys in (True, False):
+        again = fresh(keys=keys, existing=first, generate=lambda: "another")
+        assert again.problems == []
+        assert again.values == first
+
+
+def test_given_keys_win() -> None:
+    found = fresh(keys=True, overrides={MASTER: "sk-given", SALT: "own"}, existing={SALT: "old"})
+    assert (found.values[MASTER], found.values[SALT]) == ("sk-given", "own")
+
+
+def test_no_key_is_drawn_where_something_is_stored() -> None:
+    found = fresh()
+    assert [problem.split(" ")[0] for problem in found.problems] == [MASTER, SALT]
+    assert "Bring .env back, or give it in env_file_overrides." in found.problems[0]
+    assert not {MASTER, SALT} & set(found.values)
+    # without a salt key LiteLLM encrypts with the master key
+    found = fresh(existing={MASTER: "sk-old"})
+    assert (found.problems, status(found, SALT)) == ([], "absent")
+
+
+def test_master_key_that_only_the_configuration_has_is_left_to_it() -> None:
+    found = fresh(keys=True, master_key_in_config=True)
+    assert (status(found, MASTER), status(found, SALT)) == ("absent", "generated")

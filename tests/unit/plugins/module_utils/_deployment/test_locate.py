@@ -22,6 +22,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
     position as _position,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import record as _record
 from ansible_collections.llmops.litellm.plugins.module_utils._health import checks as _checks
 from ansible_collections.llmops.litellm.plugins.module_utils._health import (
     host_checks as _host_checks,
@@ -362,3 +363,39 @@ def test_deployment_without_a_database_lacks_nothing(
     deployed = _locate.find(settings.where)
     assert (deployed.database, deployed.lacking) == (None, ())
     assert deployed.places.database == "nowhere"
+
+
+def deployed(folder: Path, **found: Any) -> None:
+    """The record of a deployment that deploy.yml has made."""
+    made = _record.begin(None, {"controller": "desk", "run": "1:1"}, NOW)
+    made.update(state="deployed")
+    made["facts"]["found"] = {**FOUND, **found}
+    _record.save(str(folder), made, NOW)
+
+
+def test_deployment_that_was_never_migrated_is_found_by_its_record(
+    settings: Settings, tmp_path: Path
+) -> None:
+    needs = {"files": [{"source": "/k.pem", "target": "/k.pem", "name": "needed.001-k.pem"}]}
+    address = {"publish": ["10.0.0.5"], "listen": "10.0.0.5", "legacy_url": "u", "url": "u"}
+    deployed(tmp_path, project_dir=settings.project_dir, needs=needs, address=address)
+    found = _locate.find(settings.where)
+    assert (found.kind, found.lacking) == ("compose", ())
+    assert [copy.source for copy in found.copies.files] == ["/k.pem"]
+    assert found.exposed == ("10.0.0.5",)
+    assert [model.name for model in found.models] == ["port 8079", "embed.service"]
+
+
+def test_deployment_that_was_made_after_a_way_back_serves(
+    settings: Settings, tmp_path: Path
+) -> None:
+    journal(tmp_path, "rolled back")
+    assert _locate.find(settings.where).kind == "legacy"
+    deployed(tmp_path, project_dir=settings.project_dir)
+    assert _locate.find(settings.where).kind == "compose"
+
+
+def test_damaged_record_is_said(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "deployment.json").write_text("{")
+    found = _locate.find(settings.where)
+    assert [part for part, _why in found.lacking] == ["record of deploy.yml"]

@@ -101,10 +101,11 @@ def test_writes_of_another_proxy_are_not_taken_for_this_ones(
     database.answers["pg_stat_activity"] = lambda: [
         ["2", "t" if 107.9 < clock.time < 108.4 else "f"]
     ]
-    told = _spend_flush.wait(PROXY, ports=lambda: {42, 41})
+    told = _spend_flush.wait(PROXY, only=lambda: _spend_flush.from_ports({42, 41}))
     assert told.seen
     assert 8.3 < told.seconds < 8.5
-    assert any("client_port IN (0, 41, 42)" in statement for statement in database.done)
+    asked = [statement for statement in database.done if "pg_stat_activity" in statement]
+    assert all(statement.endswith(" AND client_port IN (0, 41, 42)") for statement in asked)
 
 
 def test_one_of_several_that_has_no_connection_is_waited_for(
@@ -112,5 +113,24 @@ def test_one_of_several_that_has_no_connection_is_waited_for(
 ) -> None:
     """It opens one when it has something to write."""
     database.answers["pg_stat_activity"] = [["0", "f"]]
-    told = _spend_flush.wait(PROXY, 9.0, ports=set)
+    told = _spend_flush.wait(PROXY, 9.0, only=lambda: _spend_flush.from_ports(()))
     assert told.reason == "the proxy wrote no spend for 9 s"
+    assert any(statement.endswith(" AND client_port IN (0)") for statement in database.done)
+
+
+def test_who_is_the_proxy_is_asked_each_time(
+    clock: support.Clock, database: support.Database
+) -> None:
+    """Its connections come and go."""
+    ports = iter(range(1, 10000))
+    _spend_flush.wait(PROXY, 0.1, only=lambda: _spend_flush.from_ports({next(ports)}))
+    asked = [statement for statement in database.done if "pg_stat_activity" in statement]
+    assert len(asked) > 2
+    assert [statement.rpartition(" AND ")[2] for statement in asked] == [
+        "client_port IN (0, %d)" % port for port in range(1, len(asked) + 1)
+    ]
+
+
+def test_address_is_quoted() -> None:
+    assert _spend_flush.at("172.30.40.5") == "client_addr = '172.30.40.5'"
+    assert _spend_flush.at("x' OR '1") == "client_addr = 'x'' OR ''1'"

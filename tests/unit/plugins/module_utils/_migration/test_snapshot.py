@@ -450,6 +450,19 @@ def test_what_was_not_tried_again_is_a_difference(proxy: fake_proxy.FakeProxy) -
     ]
 
 
+def test_a_model_that_is_gone_is_said_once(proxy: fake_proxy.FakeProxy) -> None:
+    """Nothing can be asked of it any more, which is no difference of its own."""
+    before = look(proxy)
+    after = copy.deepcopy(before)
+    for part, name in (("models", "name"), ("exercised", "model")):
+        after[part] = [each for each in after[part] if each[name] != "embed"]
+    found = _snapshot.compare(before, after)
+    assert [each for each in found if "was not asked again" in each] == []
+    assert [each for each in found if each.startswith("model embed")] == [
+        "model embed: it is not there any more"
+    ]
+
+
 @given(st.dictionaries(st.sampled_from("abc"), st.none() | st.integers(1, 3), max_size=3))
 def test_digests_do_not_see_what_is_absent_or_empty(value: dict[str, Any]) -> None:
     assert _snapshot.digest({**value, "x": None, "y": [], "z": False}) == _snapshot.digest(value)

@@ -15,8 +15,10 @@ from ansible_collections.llmops.litellm.plugins.module_utils._config import incl
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import (
     compose_project as _compose_project,
 )
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import facts as _facts
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import legacy as _legacy
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import record as _record
 from ansible_collections.llmops.litellm.plugins.module_utils._host import docker as _docker
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
@@ -443,3 +445,52 @@ def test_host_with_nothing_at_all(
 def test_who_listens_is_asked_there(address: str, tls: bool, url: str) -> None:
     assert _status._url(Listener(address, 4000, 1, "litellm"), 4000, tls) == url
     assert _status._url(None, 4000, tls).endswith("://127.0.0.1:4000")
+
+
+def record(folder: Path, state: str = "deployed", **facts: Any) -> None:
+    """The record of deploy.yml on a host without a journal."""
+    (folder / "journal.json").unlink(missing_ok=True)
+    made = _record.begin(None, {"controller": "desk", "run": "1:1"}, NOW)
+    made.update(state=state, ended=None if state == "running" else THEN)
+    made["facts"].update(facts)  # type: ignore[typeddict-item]
+    _record.save(str(folder), made, NOW)
+
+
+def test_deployment_that_was_never_migrated(host: dict[str, Any], tmp_path: Path) -> None:
+    found = {**_facts.bare("/opt/litellm"), "project_dir": str(tmp_path)}
+    found["legacy"]["port"] = 4000
+    record(tmp_path, found=found)
+    told = _status.inspect(host["settings"], NOW)
+    assert (told["journal"]["state"], told["journal"]["since"]) == ("deployed", THEN)
+    assert told["next"]["deploy.yml"].startswith("makes it what the inventory says")
+    assert told["next"]["migrate.yml"].startswith("refuses: there is no legacy deployment")
+    shown = _status_text.text_lines(told)
+    assert any("deployed since" in line and "deploy.yml has made it" in line for line in shown)
+    assert "legacy deployment: none" in shown
+    assert fits(shown)
+    record(tmp_path, "failed", found=found)
+    told = _status.inspect(host["settings"], NOW)
+    assert told["journal"]["words"].endswith("; its last run failed")
+
+
+def test_deploy_that_made_nothing(host: dict[str, Any], tmp_path: Path) -> None:
+    for state, words in (
+        ("running", "a run of deploy.yml is at work, or was killed"),
+        ("failed", "deploy.yml has failed, and has taken away again what did not serve"),
+    ):
+        record(tmp_path, state)
+        told = _status.inspect(host["settings"], NOW)
+        assert told["journal"]["state"] == state
+        assert told["journal"]["words"].startswith(words)
+        assert fits(_status_text.text_lines(told))
+    (tmp_path / "deployment.json").write_text("{")
+    told = _status.inspect(host["settings"], NOW)
+    assert told["journal"]["state"] == "unreadable"
+    assert "deployment.json cannot be read" in told["journal"]["problem"]
+
+
+def test_record_changes_nothing_of_a_migrated_host(host: dict[str, Any], tmp_path: Path) -> None:
+    before = _status.inspect(host["settings"], NOW)["journal"]
+    made = _record.begin(None, {"controller": "desk", "run": "1:1"}, NOW)
+    _record.save(str(tmp_path), {**made, "state": "deployed"}, NOW)
+    assert _status.inspect(host["settings"], NOW)["journal"] == before

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from unit import support
 
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import record as _record
 from ansible_collections.llmops.litellm.plugins.module_utils._host import listeners as _listeners
 from ansible_collections.llmops.litellm.plugins.module_utils._host import process as _process
 from ansible_collections.llmops.litellm.plugins.module_utils._host import (
@@ -259,3 +260,13 @@ def test_bridges_of_this_project(tmp_path: Path) -> None:
 )
 def test_whether_a_container_was_answered(word: Any, told: Any) -> None:
     assert _inspect.answered(word) is told
+
+
+def test_servers_of_a_deployment_that_was_never_migrated(tmp_path: Path) -> None:
+    assert _inspect.migrated(str(tmp_path)) == []
+    made = _record.begin(None, {"controller": "desk", "run": "1:1"}, NOW)
+    made["facts"]["found"] = {"model_hosts": [{"port": 8082, "unit": None}]}
+    _record.save(str(tmp_path), made, NOW)
+    assert _inspect.migrated(str(tmp_path)) == [8082]
+    (tmp_path / "deployment.json").write_text("{")
+    assert _inspect.migrated(str(tmp_path)) == []

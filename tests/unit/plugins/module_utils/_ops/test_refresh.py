@@ -15,6 +15,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._deployment import 
     compose_project as _compose_project,
 )
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment import journal as _journal
+from ansible_collections.llmops.litellm.plugins.module_utils._deployment import record as _record
 from ansible_collections.llmops.litellm.plugins.module_utils._deployment.compose_project import (
     DeploymentError,
 )
@@ -108,7 +109,7 @@ def test_proxy_that_does_not_start_has_its_former_copies_again(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"journal": None}, "no migration is on record in"),
+        ({"journal": None}, "no migration and no deployment is on record in"),
         ({"journal": {"state": "running", "facts": {}}}, "the migration is running"),
         ({"journal": {"state": "rolled back", "facts": {}}}, "the migration is rolled back"),
         ({"unfinished": "a restore of x was killed"}, "a restore of x was killed"),
@@ -126,3 +127,17 @@ def test_nothing_is_copied_where_the_compose_deployment_does_not_serve(
     code, _out, err = run("refresh")
     assert code == 3 and said in err
     assert (host["done"], host["copy"].read_text()) == ([], "old")
+
+
+def test_copies_of_a_deployment_that_was_never_migrated(
+    host: dict[str, Any], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts, host["journal"] = host["journal"]["facts"], None
+    record: dict[str, Any] = {"state": "deployed", "begun": "t", "facts": facts}
+    monkeypatch.setattr(_record, "load", lambda folder: record)
+    code, out, _err = run("refresh", "--dry-run")
+    assert (code, out.strip()) == (0, "%s has changed since it was copied" % host["cert"])
+    record["state"] = "running"
+    code, _out, err = run("refresh")
+    assert code == 3 and "a run of deploy.yml is under way, or was killed" in err
+    assert host["done"] == []
