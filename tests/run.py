@@ -49,6 +49,7 @@ USUAL = {
     "unit": 304,
     "sanity": 276,
     "molecule rollback": 250,
+    "molecule deploy": 212,  # 2026-12-01, of a run in which two of its 14 tests failed
 }
 TESTBED = [sys.executable, "tests/testbed/testbed.py"]
 CACHE = os.environ.get("LLMOPS_CACHE") or Path.home() / ".cache" / "llmops-litellm"
