@@ -40,6 +40,10 @@ options:
     description: The legacy deployment's configuration, on the host.
     type: path
     required: true
+  named:
+    description:
+      - Path that O(dest) names in its first line as the file to change, where that is not O(src).
+    type: path
   account:
     description:
       - Account that reads O(src) and what it includes, as C(legacy.reader) of
@@ -191,6 +195,7 @@ from ansible_collections.llmops.litellm.plugins.module_utils._host.problem impor
 
 ARGUMENTS: dict[str, Any] = {
     "src": {"type": "path", "required": True},
+    "named": {"type": "path"},
     "account": {"type": "str", "default": ""},
     "dest": {"type": "path", "required": True},
     "gateway_name": {"type": "str", "default": "host.docker.internal"},
@@ -301,6 +306,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             params["redis_variables"],
             where,
         ),
+        params["named"] or "",
     )
     sources = [view.source for view in views]
     before = {

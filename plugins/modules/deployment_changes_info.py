@@ -68,7 +68,7 @@ drift:
   elements: str
   sample: [litellm-redis is not there]
 serves:
-  description: Whether the proxy runs and is not unhealthy.
+  description: Whether every container of the project runs and is not unhealthy.
   returned: success
   type: bool
 port:

@@ -166,8 +166,11 @@ def names(tree: Tree, dest: str) -> dict[str, str]:
     return made
 
 
-def views(tree: Tree, dest: str, addresses: Addresses) -> list[View]:
-    """The view of a config.yaml, at ``dest``, then those of the files it includes, beside it."""
+def views(tree: Tree, dest: str, addresses: Addresses, named: str = "") -> list[View]:
+    """The view of a config.yaml, at ``dest``, then those of the files it includes, beside it.
+
+    :param named: the path that the first one names, where it is not the one that was read.
+    """
     view_names = names(tree, dest)
     # A file that includes the first one again uses its name in the container; LiteLLM does not read
     # it twice.
@@ -186,7 +189,7 @@ def views(tree: Tree, dest: str, addresses: Addresses) -> list[View]:
         text, rewritten = _addresses.rewrite(part.text, **addresses._asdict(), more=edits)
         text = "%s, from %s: change that file and run again.\n%s" % (
             MARK,
-            part.path.replace("\n", " "),
+            (named if named and part is tree.parts[0] else part.path).replace("\n", " "),
             text.lstrip("\ufeff"),
         )
         unreached = _addresses.unreachable(part.text, addresses.own_ports, addresses.ports)

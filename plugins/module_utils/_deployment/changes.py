@@ -31,7 +31,7 @@ class Found(NamedTuple):
     """What differs. ``services``: those whose containers have to be made anew, ``network`` and
     ``volumes``: whether the project's differ, in which case every service has to be; ``changes``:
     each difference in words, ``drift``: what of the containers is not what ``compose.yaml`` and
-    ``.env`` say; ``serves``: whether the proxy runs and is not unhealthy; ``port`` and
+    ``.env`` say; ``serves``: whether every container runs and is not unhealthy; ``port`` and
     ``addresses``: where clients ask the proxy that is there now (0 and none: there is none)."""
 
     services: list[str]
@@ -68,7 +68,7 @@ def look(folder: str, wanted: str) -> Found:
         volumes,
         changes,
         _drift(folder, standing, old),
-        _serves(standing.get("litellm")),
+        all(_serves(there) for there in standing.values()),
         port,
         addresses,
     )
@@ -143,8 +143,8 @@ def _standing(project: dict[str, Any]) -> dict[str, Optional[dict[str, Any]]]:
     return found
 
 
-def _serves(proxy: Optional[dict[str, Any]]) -> bool:
-    return proxy is not None and proxy["state"] == "running" and proxy["health"] != "unhealthy"
+def _serves(there: Optional[dict[str, Any]]) -> bool:
+    return there is not None and there["state"] == "running" and there["health"] != "unhealthy"
 
 
 def _drift(

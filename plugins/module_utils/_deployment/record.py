@@ -46,12 +46,14 @@ class Facts(TypedDict, total=False):
 
     ``found``: what was found of a host that nothing was migrated on, in the shape of preflight's
     facts; ``images``: service to image, by digest, that the deployment runs; ``seen``: what clients
-    saw of the last change; ``failure``: why the last run failed.
+    saw of the last change; ``pending``: what a swap that began has still to do, beside the proxy;
+    ``failure``: why the last run failed.
     """
 
     found: dict[str, Any]
     images: dict[str, Any]
     seen: dict[str, Any]
+    pending: dict[str, Any]
     failure: Optional[str]
 
 

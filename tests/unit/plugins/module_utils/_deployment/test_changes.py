@@ -148,7 +148,7 @@ def test_no_value_of_an_environment_is_told(engine: Engine, folder: str) -> None
 @pytest.mark.parametrize(
     ("name", "there", "told", "serves"),
     [
-        ("litellm-redis", None, "litellm-redis is not there", True),
+        ("litellm-redis", None, "litellm-redis is not there", False),
         (
             "litellm-proxy",
             {"state": "exited", "health": None},
